@@ -1,0 +1,1 @@
+"""The data plane: SMTP in, a decision, SMTP out to PowerMTA."""

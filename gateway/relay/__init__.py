@@ -1,0 +1,1 @@
+"""Sessions towards PowerMTA: pool, wire, replies, circuit."""

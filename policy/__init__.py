@@ -1,0 +1,1 @@
+"""What may be sent, by whom, from where, how fast: pure decisions. Start with README.md."""

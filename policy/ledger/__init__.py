@@ -1,0 +1,1 @@
+"""The ledger: counters in Valkey or Redis behind one atomic decision."""
