@@ -1,0 +1,77 @@
+"""Why a message may not go now: the binding limit, whose it is, and until when."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+
+import msgspec
+
+
+class Limit(StrEnum):
+    """The limits a reservation can meet. The value travels through the ledger and into labels."""
+
+    IP_QUOTA = "ip_quota"
+    IP_PROVIDER = "ip_provider"
+    IP_PACE = "ip_pace"
+    WINDOW = "window"
+    MAILBOX_MAX = "mailbox_max"
+    MAILBOX_SPACING = "mailbox_spacing"
+    TENANT_MINUTE = "tenant_minute"
+    TENANT_HOUR = "tenant_hour"
+    GLOBAL_MINUTE = "global_minute"
+    GLOBAL_HOUR = "global_hour"
+    TENANT_PAUSED = "tenant_paused"
+    POOL_PAUSED = "pool_paused"
+    NO_IP = "no_ip"
+    SERVER_AWAY = "server_away"
+    UNKNOWN_POOL = "unknown_pool"
+    TOO_MANY = "too_many"
+    LEDGER_CLOSED = "ledger_closed"
+    LEDGER_AWAY = "ledger_away"
+
+
+IP_LIMITS = frozenset({Limit.IP_QUOTA, Limit.IP_PROVIDER, Limit.IP_PACE})
+"""Limits of a pool's IPs: a denial under one of these holds for the whole pool × provider."""
+
+_SENTENCES = {
+    Limit.IP_QUOTA: "the daily quota of {subject} is used up ({used} of {limit})",
+    Limit.IP_PROVIDER: "the daily ceiling of {subject} is used up ({used} of {limit})",
+    Limit.IP_PACE: "{subject} is paced ({used} of {limit} today)",
+    Limit.WINDOW: "tenant {subject} is outside its sending hours",
+    Limit.MAILBOX_MAX: "mailbox {subject} has sent its {limit} for today",
+    Limit.MAILBOX_SPACING: "mailbox {subject} waits between messages",
+    Limit.TENANT_MINUTE: "tenant {subject} has sent its {limit} for this minute",
+    Limit.TENANT_HOUR: "tenant {subject} has sent its {limit} for this hour",
+    Limit.GLOBAL_MINUTE: "the gateway has sent its {limit} for this minute",
+    Limit.GLOBAL_HOUR: "the gateway has sent its {limit} for this hour",
+    Limit.TENANT_PAUSED: "tenant {subject} is paused",
+    Limit.POOL_PAUSED: "pool {subject} is paused",
+    Limit.NO_IP: "pool {subject} has no IP that may send",
+    Limit.SERVER_AWAY: "the PowerMTA server of pool {subject} is away",
+    Limit.UNKNOWN_POOL: "pool {subject} is not known to the ledger yet",
+    Limit.TOO_MANY: "{used} recipients are more than pool {subject} ever sends in a day ({limit})",
+    Limit.LEDGER_CLOSED: "the ledger is closed until an operator opens it",
+    Limit.LEDGER_AWAY: "the ledger does not answer",
+}
+
+
+class Denied(msgspec.Struct, frozen=True, array_like=True):
+    """A reservation that was not granted. Nothing was charged."""
+
+    limit: Limit
+    subject: str
+    """What the limit belongs to: a VirtualMTA, `VirtualMTA/provider`, a mailbox, a tenant."""
+    until: int
+    """Ledger time in milliseconds from which it is worth trying again; 0 when nobody knows."""
+    bound: int
+    used: int
+
+    def sentence(self) -> str:
+        """For people; names no other tenant."""
+        text = _SENTENCES[self.limit].format(subject=self.subject, limit=self.bound, used=self.used)
+        return f"{text}, until {iso_time(self.until)}" if self.until else text
+
+
+def iso_time(milliseconds: int) -> str:
+    """UTC with seconds, rounded up: a client that waits until then is never early."""
+    seconds = -(-milliseconds // 1000)
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,164 @@
+"""What control does with a ledger: open it, publish to it, move its clock, read it.
+
+Not here: reservations (`policy.ledger.ledger`). Every change is one script, so that a gateway
+sees all of it or nothing.
+"""
+
+import asyncio
+import secrets
+import time
+from typing import Any, cast
+
+import msgspec
+from redis.asyncio import Redis
+
+from policy.ledger.ledger import root_key
+from policy.ledger.rows import mailbox_rows, plan_rows
+from policy.ledger.scripts import source
+from policy.plan import Generation, decode, encode
+
+PREVIOUS_KEPT = 3600
+"""Seconds the generation before stays readable, for scripts and gateways mid-way."""
+
+WORKER_ALIVE = 15.0
+"""Seconds without a sign after which a gateway worker counts as gone."""
+
+
+class LedgerRefusedError(Exception):
+    """The server must not serve as a ledger; the text says what to change."""
+
+
+class IpUsage(msgspec.Struct, frozen=True):
+    """Today's counters of one IP, in recipients; `tat` in open milliseconds."""
+
+    ip: str
+    relayed: int
+    opening: int
+    tat: float
+    by_provider: dict[str, int]
+    opening_by_provider: dict[str, int]
+
+
+class LedgerAdmin:
+    """Control's side of one ledger."""
+
+    def __init__(self, client: Redis, name: str = "main") -> None:
+        self.client = client
+        self.name = name
+        self.root = root_key(name)
+
+    async def _run(self, script: str, *arguments: str | bytes | int) -> Any:
+        return await cast(Any, self.client.eval(source(script), 1, self.root, *arguments))
+
+    async def server_problems(self) -> list[str]:
+        """Why this server cannot keep the promise, as sentences; empty when it can."""
+        info = await cast(Any, self.client.info())
+        found = []
+        major = int(str(info["redis_version"]).split(".")[0])
+        if major < 7:
+            found.append(
+                f"the server is version {info['redis_version']}; Redis 7 or Valkey 7.2 is needed"
+            )
+        if not int(info.get("aof_enabled", 0)):
+            found.append(
+                "the append-only file is off: set `appendonly yes` (and `appendfsync always`)"
+            )
+        policy = str(info.get("maxmemory_policy", "noeviction"))
+        if policy != "noeviction":
+            found.append(f"`maxmemory-policy {policy}` may evict counters: set noeviction")
+        return found
+
+    async def incarnation(self) -> str:
+        """The incarnation in force, '' when the ledger was never opened (or lost its data)."""
+        found = await cast(Any, self.client.hget(f"{self.root}inc", "id"))
+        return found.decode() if found else ""
+
+    async def open(self, replaces: str = "") -> str:
+        """Open under a new incarnation, replacing `replaces` only. Returns the one in force.
+
+        Raises LedgerRefusedError when the server is set up in a way that loses counts."""
+        if problems := await self.server_problems():
+            raise LedgerRefusedError("; ".join(problems))
+        run = (await cast(Any, self.client.info("server")))["run_id"]
+        answer = await self._run("open", secrets.token_hex(8), replaces, run)
+        return cast(bytes, answer).decode()
+
+    async def publish(self, generation: Generation) -> int:
+        """Put a generation in force. Returns the number in force, which is higher than
+        `generation.number` when another control node was quicker."""
+        for tenant in generation.tenants:
+            own = mailbox_rows(tenant)
+            if own is not None:
+                key = f"{self.root}mailboxes:{tenant.name}:{own[0]}"
+                if not await self.client.exists(key):
+                    await cast(Any, self.client.hset(key, mapping=cast(Any, own[1])))
+        arguments: list[str | bytes] = []
+        for field, row in plan_rows(generation).items():
+            arguments += [field, row]
+        number = str(generation.number)
+        answer = await self._run("publish", number, encode(generation), PREVIOUS_KEPT, *arguments)
+        return generation.number if answer == 1 else int(answer)
+
+    async def current(self) -> Generation | None:
+        """The generation in force, None before the first."""
+        data = await self.client.get(f"{self.root}gen:{await self.number()}")
+        return decode(cast(bytes, data)) if data else None
+
+    async def number(self) -> int:
+        """Its number, 0 before the first."""
+        found = await self.client.get(f"{self.root}gen")
+        return int(found) if found else 0
+
+    async def now(self) -> tuple[int, int]:
+        """(calendar time, offset of the clock seam), milliseconds."""
+        now, offset = await self._run("clock", "show")
+        return int(now), int(offset)
+
+    async def set_clock(self, target: int) -> int | None:
+        """Move calendar time forward to `target` milliseconds; None when that is backwards."""
+        answer = await self._run("clock", "set", target)
+        return None if answer is None else int(answer[0])
+
+    async def set_opening(self, ip: str, day: int, total: int, by_provider: dict[str, int]) -> None:
+        """What `ip` opens `day` at (PROMISES, carry-over)."""
+        pairs: list[str | int] = []
+        for provider, count in by_provider.items():
+            pairs += [provider, count]
+        await self._run("opening", ip, day, total, *pairs)
+
+    async def usage(self, ips: list[str]) -> tuple[int, dict[str, IpUsage]]:
+        """(calendar time, today's counters by IP)."""
+        answer = await self._run("usage", *ips)
+        return int(answer[0]), {u.ip: u for u in map(_usage, answer[1:])}
+
+    async def workers(self) -> dict[str, int]:
+        """Live gateway workers and the generation each runs."""
+        seconds, micro = await cast(Any, self.client.time())
+        alive_since = seconds + micro / 1e6 - WORKER_ALIVE
+        ids = await cast(Any, self.client.zrangebyscore(f"{self.root}workers", alive_since, "+inf"))
+        if not ids:
+            return {}
+        running = await cast(Any, self.client.hmget(f"{self.root}running", ids))
+        return {i.decode(): int(n or 0) for i, n in zip(ids, running, strict=True)}
+
+    async def wait_for(self, number: int, timeout: float = 10.0) -> list[str]:
+        """Wait until every live worker runs generation `number` or a later one. Returns those
+        that do not after `timeout` seconds of real time."""
+        deadline = time.monotonic() + timeout
+        while True:
+            late = [w for w, n in (await self.workers()).items() if n < number]
+            if not late or time.monotonic() >= deadline:
+                return late
+            await asyncio.sleep(0.02)
+
+
+def _usage(entry: list[bytes]) -> IpUsage:
+    counts = {entry[i].decode(): int(entry[i + 1]) for i in range(2, len(entry), 2)}
+    return IpUsage(
+        ip=entry[0].decode(),
+        relayed=counts.get("n", 0),
+        opening=counts.get("o", 0),
+        tat=float(entry[1]),
+        by_provider={k[2:]: v for k, v in counts.items() if k.startswith("n:")},
+        opening_by_provider={k[2:]: v for k, v in counts.items() if k.startswith("o:")},
+    )

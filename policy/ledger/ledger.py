@@ -1,0 +1,152 @@
+"""The ledger on Valkey or Redis: one script call a batch.
+
+Owns: batch ids, the time a batch may take, telling "away" from "closed".
+Rule: a batch whose reply is unknown is repeated under its own id, never as a new one; the
+ledger keeps the first reply. redis-py's silent retries are off, for they repeat without an id
+of ours (PROMISES, section 3).
+Failure: no reply within the budget raises `LedgerAwayError`, and what was charged stays charged.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from typing import Any, cast
+
+import msgspec
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+
+from policy.denial import Denied
+from policy.ledger.scripts import source
+from policy.ports import Answer, Decision, Granted, Item, LedgerAwayError, LedgerClosedError
+
+REPLY_KEPT = 60
+"""Seconds the ledger remembers a batch's reply; longer than any batch may be repeated."""
+
+_TROUBLE = (RedisError, OSError, TimeoutError)
+
+
+class _Wire(msgspec.Struct, array_like=True):
+    state: str
+    sequence: int
+    generation: int
+    now: int
+    results: list[tuple[int, msgspec.Raw]]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_wire = msgspec.msgpack.Decoder(_Wire).decode
+_granted = msgspec.msgpack.Decoder(Granted).decode
+_denied = msgspec.msgpack.Decoder(Denied).decode
+
+
+def connect(url: str, *, timeout: float = 2.0, connections: int = 16) -> Redis:
+    """A client that never retries by itself. `timeout` in seconds for connecting and each reply."""
+    return Redis.from_url(
+        url,
+        retry=Retry(NoBackoff(), 0),
+        retry_on_timeout=False,
+        retry_on_error=[],
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        max_connections=connections,
+        health_check_interval=0,
+    )
+
+
+def root_key(name: str) -> str:
+    """Every key of ledger `name` starts with this; the braces keep them on one cluster slot."""
+    return f"sg:{{{name}}}:"
+
+
+class RedisLedger:
+    """A ledger of one name. Safe to call from one event loop only."""
+
+    def __init__(
+        self,
+        client: Redis,
+        name: str = "main",
+        *,
+        attempts: int = 3,
+        budget: float = 4.0,
+    ) -> None:
+        """`budget`: seconds for a batch with all its repeats, below the ledger's memory of it."""
+        self.client = client
+        self.root = root_key(name)
+        self.incarnation = ""
+        self._script = source("decide")
+        self._sha = ""
+        self._attempts = attempts
+        self._budget = budget
+        self._prefix = os.urandom(6).hex()
+        self._batches = 0
+
+    def __repr__(self) -> str:
+        return f"<RedisLedger {self.root} incarnation {self.incarnation or 'none'}>"
+
+    async def attach(self) -> str:
+        """Read which incarnation is in force; '' when the ledger is not open.
+
+        Raises LedgerAwayError."""
+        try:
+            found = await cast(Any, self.client.hget(f"{self.root}inc", "id"))
+        except _TROUBLE as error:
+            raise LedgerAwayError(str(error)) from error
+        self.incarnation = found.decode() if found else ""
+        return self.incarnation
+
+    def next_batch(self) -> str:
+        """A batch id no other process makes."""
+        self._batches += 1
+        return f"{self._prefix}:{self._batches}"
+
+    async def decide(self, items: Sequence[Item]) -> Answer:
+        if not self.incarnation and not await self.attach():
+            raise LedgerClosedError("the ledger has not been opened")
+        return await self.decide_batch(self.next_batch(), items)
+
+    async def decide_batch(self, batch: str, items: Sequence[Item]) -> Answer:
+        """As `decide`, under a given id: repeating it answers the same and changes nothing."""
+        payload = _encode(items)
+        deadline = time.monotonic() + self._budget
+        for attempt in range(1, self._attempts + 1):
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    raw = await self._call(batch, payload)
+                break
+            except _TROUBLE as error:
+                left = deadline - time.monotonic()
+                if attempt == self._attempts or left <= 0:
+                    raise LedgerAwayError(f"{type(error).__name__}: {error}") from error
+                await asyncio.sleep(min(0.05 * attempt, left))
+        wire = _wire(raw)
+        if wire.state != "open":
+            self.incarnation = ""
+            raise LedgerClosedError("the ledger is not the one that was opened")
+        decisions = tuple(_decision(result) for result in wire.results)
+        return Answer(decisions, wire.generation, wire.now, wire.sequence)
+
+    async def _call(self, batch: str, payload: bytes) -> bytes:
+        arguments = (batch, self.incarnation, payload, REPLY_KEPT)
+        if self._sha:
+            try:
+                return await self._evalsha(arguments)
+            except NoScriptError:
+                # Scripts are a cache of the server; a restart empties it.
+                self._sha = ""
+        self._sha = str(await cast(Any, self.client.script_load(self._script)))
+        return await self._evalsha(arguments)
+
+    async def _evalsha(self, arguments: tuple[str | bytes | int, ...]) -> bytes:
+        answer = self.client.evalsha(self._sha, 1, self.root, *cast(tuple[str, ...], arguments))
+        return cast(bytes, await cast(Any, answer))
+
+
+def _decision(result: tuple[int, msgspec.Raw]) -> Decision:
+    kind, value = result
+    if kind == 1:
+        return _granted(value)
+    return _denied(value) if kind == 0 else None

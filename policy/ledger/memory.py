@@ -1,0 +1,202 @@
+"""The ledger's memory twin: the same decisions in plain Python, for tests and simulations.
+
+Production never runs on it. It passes the contract tests of the real ledger, so that what a
+test proves on it holds for Valkey too.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from policy.denial import Denied, Limit
+from policy.limits import DAY, HOUR, MINUTE, day_of, next_day, opens_at
+from policy.model import MailboxLimits, Rate, Tenant, VirtualMta
+from policy.plan import Generation
+from policy.ports import (
+    Answer,
+    Decision,
+    Granted,
+    Item,
+    LedgerClosedError,
+    Refund,
+    Reserve,
+)
+from policy.selection import Usage, charged_tat, choose, pace_step
+
+_KEPT_BATCHES = 1000
+
+
+class MemoryLedger:
+    """State of one ledger. `now` is its clock in milliseconds; tests move it."""
+
+    def __init__(self, generation: Generation, *, now: int, incarnation: str = "memory") -> None:
+        self.generation = generation
+        self.now = now
+        self.incarnation = incarnation
+        self.sequence = 0
+        self._days: dict[tuple[int, str], Usage] = {}
+        self._tat: dict[str, float] = {}
+        self._mailboxes: dict[tuple[int, str], dict[str, int]] = {}
+        self._last: dict[tuple[str, str], int] = {}
+        self._rates: dict[tuple[int, int, str], int] = {}
+        self._batches: OrderedDict[str, Answer] = OrderedDict()
+
+    def publish(self, generation: Generation) -> None:
+        """Swap the plan; counters stay."""
+        assert generation.number > self.generation.number
+        self.generation = generation
+
+    def set_opening(self, ip: str, total: int, by_provider: dict[str, int]) -> None:
+        usage = self._usage(ip)
+        usage.opening = total
+        usage.opening_by_provider = {**usage.opening_by_provider, **by_provider}
+
+    async def decide(self, items: Sequence[Item]) -> Answer:
+        return self.decide_batch(None, self.incarnation, items)
+
+    def decide_batch(self, batch: str | None, incarnation: str, items: Sequence[Item]) -> Answer:
+        if batch is not None and batch in self._batches:
+            return self._batches[batch]
+        if incarnation != self.incarnation:
+            raise LedgerClosedError("another incarnation is in force")
+        decisions: list[Decision] = []
+        for item in items:
+            if isinstance(item, Refund):
+                self._refund(item.charge)
+                decisions.append(None)
+            else:
+                decisions.append(self._reserve(item))
+        self.sequence += 1
+        answer = Answer(tuple(decisions), self.generation.number, self.now, self.sequence)
+        if batch is not None:
+            self._batches[batch] = answer
+            while len(self._batches) > _KEPT_BATCHES:
+                self._batches.popitem(last=False)
+        return answer
+
+    def _usage(self, ip: str, day: int | None = None) -> Usage:
+        key = (day_of(self.now) if day is None else day, ip)
+        usage = self._days.get(key)
+        if usage is None:
+            usage = self._days[key] = Usage(by_provider={}, opening_by_provider={})
+        usage.tat = self._tat.get(ip, 0.0)
+        return usage
+
+    def _reserve(self, item: Reserve) -> Granted | Denied:
+        tenant = self.generation.tenant.get(item.tenant)
+        pool = self.generation.pool.get(item.pool)
+        if tenant is None or pool is None or pool.tenant != item.tenant:
+            return Denied(Limit.UNKNOWN_POOL, item.pool, 0, 0, 0)
+        if tenant.paused:
+            return Denied(Limit.TENANT_PAUSED, item.tenant, 0, 0, 0)
+        total = sum(n for _, n in item.providers)
+        if opens := opens_at(tenant.window, self.now):
+            return Denied(Limit.WINDOW, item.tenant, opens, 0, 0)
+        if denial := self._rate_denial(tenant, total):
+            return denial
+        mailbox, limits = self._mailbox(tenant, item.mailbox)
+        if mailbox and (denial := self._mailbox_denial(tenant, mailbox, limits, total)):
+            return denial
+        chosen = choose(
+            pool,
+            self.generation.pool,
+            self.generation.vmta,
+            self._usage,
+            item.providers,
+            self.now,
+            tenant.window,
+            item.away,
+            item.broken,
+        )
+        if isinstance(chosen, Denied):
+            return chosen
+        return self._charge(item, tenant, chosen, mailbox, limits, total)
+
+    def _charge(
+        self,
+        item: Reserve,
+        tenant: Tenant,
+        vmta: VirtualMta,
+        mailbox: str,
+        limits: MailboxLimits,
+        total: int,
+    ) -> Granted:
+        usage = self._usage(vmta.ip)
+        step = pace_step(vmta, usage, tenant.window)
+        granted = Granted(
+            vmta.name, vmta.ip, vmta.server, tenant.name, mailbox, item.providers,
+            self.now, step, self.incarnation,
+        )  # fmt: skip
+        if item.dry:
+            return granted
+        if step:
+            self._tat[vmta.ip] = charged_tat(usage, step, total, self.now, tenant.window)
+        usage.relayed += total
+        for provider, n in item.providers:
+            usage.by_provider[provider] = usage.by_provider.get(provider, 0) + n
+        if mailbox:
+            sent = self._mailboxes.setdefault((day_of(self.now), tenant.name), {})
+            sent[mailbox] = sent.get(mailbox, 0) + total
+            if limits.spacing:
+                self._last[tenant.name, mailbox] = self.now
+        for length, scope, limit in self._rate_windows(tenant):
+            if limit is not None:
+                key = (length, self.now // length, scope)
+                self._rates[key] = self._rates.get(key, 0) + total
+        return granted
+
+    def _rate_windows(self, tenant: Tenant) -> list[tuple[int, str, int | None]]:
+        scopes: list[tuple[str, Rate]] = [(tenant.name, tenant.rate), ("", self.generation.rate)]
+        return [
+            (length, scope, limit)
+            for scope, rate in scopes
+            for length, limit in ((MINUTE, rate.minute), (HOUR, rate.hour))
+        ]
+
+    def _rate_denial(self, tenant: Tenant, total: int) -> Denied | None:
+        for length, scope, limit in self._rate_windows(tenant):
+            used = self._rates.get((length, self.now // length, scope), 0)
+            if limit is not None and used + total > limit:
+                kind = (
+                    f"{'tenant' if scope else 'global'}_{'minute' if length == MINUTE else 'hour'}"
+                )
+                return Denied(Limit(kind), scope, (self.now // length + 1) * length, limit, used)
+        return None
+
+    def _mailbox(self, tenant: Tenant, mailbox: str) -> tuple[str, MailboxLimits]:
+        if not mailbox or mailbox in tenant.mailboxes:
+            return mailbox, tenant.mailboxes.get(mailbox, tenant.mailbox_default)
+        known = self._mailboxes.get((day_of(self.now), tenant.name), {})
+        if mailbox not in known and len(known) >= tenant.mailbox_bound:
+            mailbox = "*"
+        return mailbox, tenant.mailbox_default
+
+    def _mailbox_denial(
+        self, tenant: Tenant, mailbox: str, limits: MailboxLimits, total: int
+    ) -> Denied | None:
+        sent = self._mailboxes.get((day_of(self.now), tenant.name), {}).get(mailbox, 0)
+        if limits.daily_max is not None and sent + total > limits.daily_max:
+            until = next_day(self.now)
+            return Denied(Limit.MAILBOX_MAX, mailbox, until, limits.daily_max, sent)
+        free = self._last.get((tenant.name, mailbox), 0) + round(limits.spacing * 1000)
+        if limits.spacing and free > self.now:
+            return Denied(Limit.MAILBOX_SPACING, mailbox, free, 0, 0)
+        return None
+
+    def _refund(self, charge: Granted) -> None:
+        if charge.incarnation != self.incarnation:
+            return
+        usage = self._usage(charge.ip, charge.at // DAY)
+        usage.relayed = max(usage.relayed - charge.count, 0)
+        for provider, n in charge.providers:
+            usage.by_provider[provider] = max(usage.by_provider.get(provider, 0) - n, 0)
+        if charge.interval:
+            tat = self._tat.get(charge.ip, 0.0) - charge.count * charge.interval
+            self._tat[charge.ip] = max(tat, 0.0)
+        sent = self._mailboxes.get((charge.at // DAY, charge.tenant), {})
+        if charge.mailbox and charge.mailbox in sent:
+            sent[charge.mailbox] = max(sent[charge.mailbox] - charge.count, 0)
+        for length in (MINUTE, HOUR):
+            for scope in (charge.tenant, ""):
+                key = (length, charge.at // length, scope)
+                if key in self._rates:
+                    self._rates[key] = max(self._rates[key] - charge.count, 0)

@@ -1,0 +1,13 @@
+-- Opens a ledger: gives it the incarnation that every batch must name.
+--
+-- KEYS[1]  root
+-- ARGV[1]  new incarnation
+-- ARGV[2]  incarnation that may be replaced ('' for none)
+-- ARGV[3]  run id of the server
+-- returns  the incarnation in force afterwards
+local held = redis.call('HGET', root .. 'inc', 'id')
+if held and held ~= ARGV[2] then return held end
+redis.call('HSET', root .. 'inc', 'id', ARGV[1], 'run', ARGV[3], 'opened', string.format('%d', now_ms()))
+redis.call('HSETNX', root .. 'inc', 'seq', '0')
+redis.call('PUBLISH', root .. 'news', 'opened')
+return ARGV[1]

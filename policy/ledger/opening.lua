@@ -1,0 +1,14 @@
+-- Sets what an IP's day opens at: recipients relayed on earlier days without a final record yet.
+--
+-- KEYS[1]  root
+-- ARGV[1]  IP
+-- ARGV[2]  day
+-- ARGV[3]  total
+-- ARGV[4…] provider, count, …
+-- returns  1
+local key = day_key(tonumber(ARGV[2]), ARGV[1])
+redis.call('HSET', key, 'o', ARGV[3])
+for i = 4, #ARGV, 2 do redis.call('HSET', key, 'o:' .. ARGV[i], ARGV[i + 1]) end
+redis.call('EXPIRE', key, KEEP_DAYS)
+wake(ARGV[1], now_ms())
+return 1

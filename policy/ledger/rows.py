@@ -1,0 +1,94 @@
+"""A generation as the rows that the ledger's scripts read.
+
+Fields of the hash `plan:N`: `g` (the whole gateway), `t:TENANT`, `p:POOL`, `v:VMTA`, `i:IP`.
+Numbers stand for absence (-1: no limit) because msgpack's nil vanishes from a Lua table.
+Mailbox limits have a hash of their own per tenant, named by their digest: 100,000 of them
+are written when they change, not with every generation.
+"""
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from policy.model import UNLIMITED, MailboxLimits, Rate, Tenant, VirtualMta
+from policy.plan import Generation
+from policy.provider import PROVIDERS
+
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode
+
+
+def plan_rows(generation: Generation) -> dict[str, bytes]:
+    """Field to msgpack row, without the mailboxes."""
+    rows: dict[str, bytes] = {
+        "g": _encode({"providers": PROVIDERS, **_rate(generation.rate)}),
+    }
+    pools_of: dict[str, list[str]] = {}
+    for pool in generation.pools:
+        members = [m for m in pool.members if generation.vmta[m].state.sends]
+        for member in members:
+            pools_of.setdefault(member, []).append(pool.name)
+        row: dict[str, Any] = {"tenant": pool.tenant, "paused": pool.paused, "members": members}
+        if pool.overflow:
+            row["overflow"] = pool.overflow
+        rows[f"p:{pool.name}"] = _encode(row)
+    for vmta in generation.vmtas:
+        packed = _encode(_vmta(vmta, pools_of.get(vmta.name, [])))
+        rows[f"v:{vmta.name}"] = packed
+        rows[f"i:{vmta.ip}"] = packed
+    for tenant in generation.tenants:
+        rows[f"t:{tenant.name}"] = _encode(_tenant(tenant))
+    return rows
+
+
+def mailbox_rows(tenant: Tenant) -> tuple[str, dict[str, bytes]] | None:
+    """(digest, mailbox to row), or None when the tenant limits no mailbox by name."""
+    if not tenant.mailboxes:
+        return None
+    rows = {name: _encode(_mailbox(limits)) for name, limits in tenant.mailboxes.items()}
+    digest = hashlib.sha256()
+    for name in sorted(rows):
+        digest.update(_encode([name, rows[name]]))
+    return digest.hexdigest()[:16], rows
+
+
+def _rate(rate: Rate) -> dict[str, int]:
+    return {
+        "minute": -1 if rate.minute is None else rate.minute,
+        "hour": -1 if rate.hour is None else rate.hour,
+    }
+
+
+def _vmta(vmta: VirtualMta, pools: list[str]) -> dict[str, Any]:
+    return {
+        "name": vmta.name,
+        "ip": vmta.ip,
+        "server": vmta.server,
+        "daily": -1 if vmta.daily == UNLIMITED else vmta.daily,
+        "share": vmta.hourly_share,
+        "weight": vmta.weight,
+        "ceilings": vmta.ceilings,
+        "pools": pools,
+    }
+
+
+def _mailbox(limits: MailboxLimits) -> tuple[int, int]:
+    """(most a day or -1, milliseconds between messages)."""
+    most = -1 if limits.daily_max is None else limits.daily_max
+    return most, round(limits.spacing * 1000)
+
+
+def _tenant(tenant: Tenant) -> dict[str, Any]:
+    most, gap = _mailbox(tenant.mailbox_default)
+    row: dict[str, Any] = {
+        "paused": tenant.paused,
+        "mailbox_max": most,
+        "mailbox_gap": gap,
+        "bound": tenant.mailbox_bound,
+        **_rate(tenant.rate),
+    }
+    if tenant.window is not None:
+        row["window"] = tenant.window
+    if (own := mailbox_rows(tenant)) is not None:
+        row["mailboxes"] = own[0]
+    return row

@@ -1,0 +1,16 @@
+"""The Lua files of this folder, loaded once by name, with the prelude in front."""
+
+from importlib import resources
+
+_FOLDER = resources.files(__package__)
+
+NAMES = ("clock", "decide", "open", "opening", "publish", "usage")
+
+
+def source(name: str) -> str:
+    """The full text of script `name`. Raises FileNotFoundError for a name without a file."""
+    return _read("prelude") + _read(name)
+
+
+def _read(name: str) -> str:
+    return (_FOLDER / f"{name}.lua").read_text(encoding="utf-8")

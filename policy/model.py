@@ -1,0 +1,153 @@
+"""The nouns of a send decision: servers, VirtualMTAs, pools, tenants, mailboxes.
+
+All are frozen values. Together they make a generation (`policy.plan`), which control
+compiles from its rows and gateways and the ledger read. Units: counts are recipients,
+times are seconds unless a name says otherwise, days are UTC days.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import msgspec
+
+Unlimited = Literal["unlimited"]
+"""Written out on purpose: "no number" must never be read as "no limit"."""
+
+UNLIMITED: Unlimited = "unlimited"
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+"""Tenants, pools, VirtualMTAs and servers: safe as a PowerMTA name, a metric label and a key.
+
+PowerMTA starts a comment at any `#` and quotes blanks, so neither may occur."""
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
+Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
+
+
+class IpState(StrEnum):
+    """Where an IP stands in its life. Only `warming` and `active` send."""
+
+    NEW = "new"
+    WARMING = "warming"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    RETIRING = "retiring"
+
+    @property
+    def sends(self) -> bool:
+        return self in (IpState.WARMING, IpState.ACTIVE)
+
+
+class Profile(StrEnum):
+    """How a tenant's client takes a refusal.
+
+    MailWizz gives a recipient up at any 4xx or 5xx; an `mta` queues by itself."""
+
+    MAILWIZZ = "mailwizz"
+    MTA = "mta"
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One `host:port` at which a PowerMTA server takes mail."""
+
+    host: str
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A PowerMTA server. Its addresses are alternatives; failover never leaves the server,
+    because a VirtualMTA's counts and queues belong to exactly one (PROMISES: one server per IP)."""
+
+    name: Name
+    addresses: Annotated[tuple[Address, ...], msgspec.Meta(min_length=1)]
+    sessions: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 80
+    """Sessions all gateways together may hold; PowerMTA's `total-max-smtp-in` is 100."""
+
+
+class VirtualMta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One source IP with its host name, on one PowerMTA server."""
+
+    name: Name
+    ip: str
+    host_name: str
+    server: Name
+    state: IpState
+    daily: Count | Unlimited
+    """Recipients a UTC day."""
+    hourly_share: Share = 0.2
+    """Largest burst as a share of the day; 1.0 switches pacing off."""
+    weight: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 1.0
+    ceilings: dict[str, Count] = {}
+    """Provider to recipients a day, under `daily`; one not named has none of its own."""
+
+
+class Pool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """VirtualMTAs of one tenant that share traffic."""
+
+    name: Name
+    tenant: Name
+    members: tuple[Name, ...] = ()
+    overflow: Name | None = None
+    """Pool that takes what this one may not send now."""
+    paused: bool = False
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A tenant's sending hours in local time; `start == end` is not allowed, wrapping is.
+
+    `offsets` are (UTC second from which it holds, seconds east of UTC), ascending: control
+    resolves the zone so that neither the ledger nor the gateway needs a zone database."""
+
+    start: Annotated[int, msgspec.Meta(ge=0, lt=86400)]
+    length: Annotated[int, msgspec.Meta(ge=60, lt=86400)]
+    offsets: Annotated[tuple[tuple[int, int], ...], msgspec.Meta(min_length=1)]
+
+
+class MailboxLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Limits of one sender address. The daily minimum is the releaser's order, not a limit."""
+
+    daily_max: Count | None = None
+    spacing: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 0.0
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An SMTP login. `hash` is an argon2id PHC string; the password itself is nowhere."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    hash: str
+
+
+class Rate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Recipients a calendar minute and hour; None is off."""
+
+    minute: Count | None = None
+    hour: Count | None = None
+
+
+class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A customer: logins, senders, limits, and which pool each sending domain uses."""
+
+    name: Name
+    profile: Profile = Profile.MAILWIZZ
+    paused: bool = False
+    logins: tuple[Login, ...] = ()
+    networks: tuple[str, ...] = ()
+    """Source networks that name this tenant without a login."""
+    default_pool: Name
+    domains: dict[str, Name] = {}
+    """Sending domain (lower case, A-labels) to pool."""
+    strict: bool = False
+    """Refuse sending domains that were not added, instead of using the default pool."""
+    senders: tuple[str, ...] = ()
+    """Allowed senders, `user@domain` or `domain`; empty allows every sender."""
+    mailbox: Literal["from", "envelope"] = "from"
+    mailbox_default: MailboxLimits = MailboxLimits()
+    mailboxes: dict[str, MailboxLimits] = {}
+    mailbox_bound: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 100_000
+    """Discovered mailboxes counted one by one; beyond, they share one."""
+    rate: Rate = Rate()
+    window: Window | None = None
+    max_recipients: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100

@@ -1,0 +1,182 @@
+"""A generation: the numbered, immutable plan that control publishes and gateways swap whole.
+
+Owns: the shape, its checks, encoding and look-ups. Not here: where it is stored
+(`policy.ledger`), how rows become one (`control`).
+Rule: a generation with a problem is never published; every problem is reported at once.
+Failure: `decode` raises `BadGenerationError`; the caller keeps the generation it has.
+"""
+
+import ipaddress
+from functools import cached_property
+
+import msgspec
+
+from policy.model import Name, Pool, Rate, Server, Tenant, VirtualMta
+
+SYSTEM_VIRTUAL_MTA = "sendgate-system"
+"""Carries Sendgate's own mail (probes, DSNs), outside warm-up."""
+
+PROBE_DOMAIN = "probe.sendgate.invalid"
+"""`type discard` in the generated PowerMTA configuration (RFC 2606: .invalid is never a host)."""
+
+
+class BadGenerationError(ValueError):
+    """The bytes are no generation this version can read."""
+
+
+class Generation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
+    """Everything a gateway and the ledger need to decide, under one number."""
+
+    number: int
+    created: float
+    """UTC seconds, for people; nothing is decided by it."""
+    ledger: Name = "main"
+    servers: tuple[Server, ...] = ()
+    vmtas: tuple[VirtualMta, ...] = ()
+    pools: tuple[Pool, ...] = ()
+    tenants: tuple[Tenant, ...] = ()
+    rate: Rate = Rate()
+
+    @cached_property
+    def server(self) -> dict[str, Server]:
+        return {s.name: s for s in self.servers}
+
+    @cached_property
+    def vmta(self) -> dict[str, VirtualMta]:
+        return {v.name: v for v in self.vmtas}
+
+    @cached_property
+    def pool(self) -> dict[str, Pool]:
+        return {p.name: p for p in self.pools}
+
+    @cached_property
+    def tenant(self) -> dict[str, Tenant]:
+        return {t.name: t for t in self.tenants}
+
+    @cached_property
+    def login(self) -> dict[str, tuple[str, str]]:
+        """Login name to (tenant, argon2 hash)."""
+        return {lo.name: (t.name, lo.hash) for t in self.tenants for lo in t.logins}
+
+    @cached_property
+    def networks(self) -> tuple[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, str], ...]:
+        """Source networks with their tenants, most specific first."""
+        pairs = [(ipaddress.ip_network(n), t.name) for t in self.tenants for n in t.networks]
+        return tuple(sorted(pairs, key=lambda pair: -pair[0].prefixlen))
+
+    def __repr__(self) -> str:
+        return (
+            f"<Generation {self.number}: {len(self.tenants)} tenants, "
+            f"{len(self.pools)} pools, {len(self.vmtas)} VirtualMTAs>"
+        )
+
+
+_decoder = msgspec.msgpack.Decoder(Generation)
+
+
+def encode(generation: Generation) -> bytes:
+    """The wire form: msgpack of the struct."""
+    return msgspec.msgpack.encode(generation)
+
+
+def decode(data: bytes) -> Generation:
+    """Raises `BadGenerationError` with the path of what does not fit."""
+    try:
+        generation = _decoder.decode(data)
+    except msgspec.DecodeError as error:
+        raise BadGenerationError(f"not a generation this version reads: {error}") from error
+    if found := problems(generation):
+        raise BadGenerationError("; ".join(found))
+    return generation
+
+
+def problems(generation: Generation) -> list[str]:
+    """Every reason why this generation must not be used, as sentences that name the row."""
+    found = _duplicates(generation)
+    for vmta in generation.vmtas:
+        if vmta.server not in generation.server:
+            found.append(f"VirtualMTA {vmta.name}: PowerMTA server {vmta.server} does not exist")
+        try:
+            ipaddress.ip_address(vmta.ip)
+        except ValueError:
+            found.append(f"VirtualMTA {vmta.name}: {vmta.ip!r} is not an IP address")
+    for pool in generation.pools:
+        found += _pool_problems(generation, pool)
+    for tenant in generation.tenants:
+        found += _tenant_problems(generation, tenant)
+    return found
+
+
+def _duplicates(generation: Generation) -> list[str]:
+    found = []
+    # Pools and VirtualMTAs share one name space in PowerMTA, compared without case.
+    names: dict[str, str] = {SYSTEM_VIRTUAL_MTA: "the system VirtualMTA"}
+    ips: dict[str, str] = {}
+    for vmta in generation.vmtas:
+        if other := ips.get(vmta.ip):
+            found.append(f"IP {vmta.ip} belongs to two VirtualMTAs, {other} and {vmta.name}")
+        ips[vmta.ip] = vmta.name
+        if other := names.get(vmta.name.lower()):
+            found.append(f"VirtualMTA {vmta.name}: the name is taken by {other}")
+        names[vmta.name.lower()] = f"VirtualMTA {vmta.name}"
+    for pool in generation.pools:
+        if other := names.get(pool.name.lower()):
+            found.append(f"pool {pool.name}: the name is taken by {other}")
+        names[pool.name.lower()] = f"pool {pool.name}"
+    logins: dict[str, str] = {}
+    for tenant in generation.tenants:
+        for login in tenant.logins:
+            if other := logins.get(login.name):
+                found.append(
+                    f"login {login.name} belongs to two tenants, {other} and {tenant.name}"
+                )
+            logins[login.name] = tenant.name
+    return found
+
+
+def _pool_problems(generation: Generation, pool: Pool) -> list[str]:
+    found = []
+    if pool.tenant not in generation.tenant:
+        found.append(f"pool {pool.name}: tenant {pool.tenant} does not exist")
+    for member in pool.members:
+        if member not in generation.vmta:
+            found.append(f"pool {pool.name}: VirtualMTA {member} does not exist")
+        found += [
+            f"VirtualMTA {member} is in pools of two tenants, {pool.tenant} and {other.tenant}"
+            for other in generation.pools
+            if other.tenant > pool.tenant and member in other.members
+        ]
+    seen, step = {pool.name}, pool.overflow
+    while step is not None:
+        if step in seen:
+            found.append(f"pool {pool.name}: its overflow chain comes back to {step}")
+            break
+        seen.add(step)
+        target = generation.pool.get(step)
+        if target is None:
+            found.append(f"pool {pool.name}: overflow pool {step} does not exist")
+            break
+        if target.tenant != pool.tenant:
+            found.append(f"pool {pool.name}: overflow pool {step} belongs to another tenant")
+        step = target.overflow
+    return found
+
+
+def _tenant_problems(generation: Generation, tenant: Tenant) -> list[str]:
+    found = []
+    for domain, name in [("(default)", tenant.default_pool), *tenant.domains.items()]:
+        pool = generation.pool.get(name)
+        if pool is None:
+            found.append(
+                f"tenant {tenant.name}: domain {domain} uses pool {name}, which does not exist"
+            )
+        elif pool.tenant != tenant.name:
+            found.append(
+                f"tenant {tenant.name}: domain {domain} uses pool {name} of another tenant"
+            )
+    for network in tenant.networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            found.append(f"tenant {tenant.name}: network {network}: {error}")
+    return found

@@ -1,0 +1,87 @@
+"""What the gateway asks of a ledger, and the values that travel.
+
+`policy.ledger` has the real one (Valkey, Redis) and its memory twin; both pass the same
+contract tests. All times are ledger milliseconds, all counts recipients.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from policy.denial import Denied
+
+
+class Reserve(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """Ask for one message: charged whole or not at all."""
+
+    tenant: str
+    pool: str
+    mailbox: str
+    """Empty: the message counts for no mailbox."""
+    providers: tuple[tuple[str, int], ...]
+    """Recipients by provider; a provider occurs once."""
+    away: tuple[str, ...] = ()
+    """Servers this gateway cannot use now."""
+    broken: tuple[str, ...] = ()
+    """VirtualMTAs this gateway must not use now."""
+    dry: bool = False
+    """Decide, but charge nothing."""
+
+
+class Granted(msgspec.Struct, frozen=True, array_like=True):
+    """A charge that was made; hand it back unchanged to refund it."""
+
+    vmta: str
+    ip: str
+    server: str
+    tenant: str
+    mailbox: str
+    providers: tuple[tuple[str, int], ...]
+    at: int
+    """When it was granted; its day is the charge's day for ever."""
+    interval: float
+    """Pace interval charged per recipient, open milliseconds; 0 when unpaced."""
+    incarnation: str
+
+    @property
+    def count(self) -> int:
+        return sum(count for _, count in self.providers)
+
+
+class Refund(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """Give a charge back, once. Changes nothing at a ledger of another incarnation."""
+
+    charge: Granted
+
+
+Item = Reserve | Refund
+Decision = Granted | Denied | None
+"""None answers a refund."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The reply to one batch."""
+
+    decisions: tuple[Decision, ...]
+    generation: int
+    now: int
+    sequence: int
+
+
+class LedgerAwayError(Exception):
+    """No reply in time. What the batch charged stays charged (too high, never too low)."""
+
+
+class LedgerClosedError(Exception):
+    """The ledger is not the one that was opened: nothing may be sent by it."""
+
+
+class Ledger(Protocol):
+    """One atomic call a batch."""
+
+    async def decide(self, items: Sequence[Item]) -> Answer:
+        """Answers in the order of the items.
+
+        Raises LedgerAwayError and LedgerClosedError."""
+        ...

@@ -1,0 +1,69 @@
+"""SMTP replies: three digits, an enhanced status code, one line of text (RFC 5321, RFC 3463)."""
+
+import re
+
+import msgspec
+
+_UNSAFE = re.compile(r"[^\x20-\x7e]+")
+_MAX_TEXT = 400  # RFC 5321 4.5.3.1.5 limits a reply line to 512 octets
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What a peer is told. `status` is the enhanced code without a trailing blank, or empty."""
+
+    code: int
+    status: str
+    text: str
+
+    @property
+    def line(self) -> bytes:
+        """One reply line with CRLF; whatever a peer put in the text cannot end it early."""
+        text = _UNSAFE.sub(" ", self.text)[:_MAX_TEXT]
+        middle = f"{self.status} " if self.status else ""
+        return f"{self.code} {middle}{text}\r\n".encode("ascii")
+
+    @property
+    def positive(self) -> bool:
+        return self.code < 400
+
+    @property
+    def transient(self) -> bool:
+        return 400 <= self.code < 500
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (str(self.code), self.status, self.text) if part)
+
+
+OK = Reply(250, "2.0.0", "OK")
+SENDER_OK = Reply(250, "2.1.0", "sender OK")
+RECIPIENT_OK = Reply(250, "2.1.5", "recipient OK")
+GO_AHEAD = Reply(354, "", "end data with <CR><LF>.<CR><LF>")
+BAD_SEQUENCE_MAIL = Reply(503, "5.5.1", "send MAIL first")
+BAD_SEQUENCE_RCPT = Reply(503, "5.5.1", "send RCPT first")
+BAD_SEQUENCE_EHLO = Reply(503, "5.5.1", "send EHLO first")
+NESTED_MAIL = Reply(503, "5.5.1", "a transaction is under way; finish it or send RSET")
+AUTH_FIRST = Reply(530, "5.7.0", "authentication required")
+TLS_FIRST = Reply(530, "5.7.0", "must issue a STARTTLS command first")
+TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "too many recipients in one transaction")
+SHUTTING_DOWN = Reply(421, "4.3.2", "closing for maintenance, please connect again")
+BUSY = Reply(421, "4.3.2", "too many sessions, please try again later")
+IDLE = Reply(421, "4.4.2", "idle for too long, closing")
+
+
+def too_big(limit: int) -> Reply:
+    """`limit` in octets (RFC 1870: 552 at MAIL and after the dot)."""
+    return Reply(552, "5.3.4", f"message is larger than {limit} octets")
+
+
+def syntax(text: str, status: str = "5.5.4") -> Reply:
+    return Reply(501, status, text)
+
+
+def deferral(text: str) -> Reply:
+    """Not now, for a reason of policy (RFC 3463: X.7.1)."""
+    return Reply(451, "4.7.1", text)
+
+
+def trouble(text: str) -> Reply:
+    """Not now, for a reason of ours (RFC 3463: X.3.0)."""
+    return Reply(451, "4.3.0", text)

@@ -1,0 +1,80 @@
+"""Which environment variables act, and what became of those of older stacks.
+
+Every field of the file has a variable: `[gateway] workers` is SENDGATE_GATEWAY_WORKERS.
+Names users already know act too. Unknown variables are never errors: an environment is shared.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from settings.model import Settings
+
+PREFIX = "SENDGATE_"
+
+ALIASES: dict[str, tuple[str, ...]] = {
+    "REDIS_URL": ("ledger", "url"),
+    "DATABASE_URL": ("database", "url"),
+    "WARMUP_GLOBAL_HOURLY_LIMIT": ("warmup", "global_hourly_limit"),
+    "WARMUP_GLOBAL_MINUTE_LIMIT": ("warmup", "global_minute_limit"),
+    "WARMUP_USER_HOURLY_LIMIT": ("warmup", "user_hourly_limit"),
+    "WARMUP_MAX_CONCURRENT": ("gateway", "max_sessions"),
+    "WARMUP_BATCH_SIZE": ("ledger", "batch"),
+}
+
+WEEK_QUOTAS = tuple(f"WARMUP_WEEK{n}_QUOTA" for n in range(1, 7))
+
+WITHOUT_EFFECT: dict[str, str] = {
+    "CELERY_BROKER_URL": "there is no task queue; jobs run inside `sendgate control`",
+    "CELERY_RESULT_BACKEND": "there is no task queue; jobs run inside `sendgate control`",
+    "CELERY_WORKER_CONCURRENCY": "gateway.workers",
+    "WARMUP_WORKER_ID": "workers name themselves",
+    "WARMUP_BATCH_DELAY_MS": "pacing is exact per IP: warmup.hourly_share",
+    "WARMUP_STAGGER_MIN_MS": "pacing is exact per IP: warmup.hourly_share",
+    "WARMUP_STAGGER_MAX_MS": "pacing is exact per IP: warmup.hourly_share",
+    "WARMUP_MAX_BOUNCE_RATE": "no automatic warm-up advance yet: stages are moved by an operator",
+    "WARMUP_MAX_SPAM_RATE": "no automatic warm-up advance yet: stages are moved by an operator",
+    "WARMUP_MIN_DAILY_QUOTA": "daily minimums order the hold queue, which does not exist yet",
+    "WARMUP_METRICS_RETENTION_DAYS": "Prometheus keeps the history",
+    "TELEGRAM_BOT_TOKEN": "alerts are not sent yet: alert on /metrics",
+    "TELEGRAM_CHAT_ID": "alerts are not sent yet: alert on /metrics",
+}
+
+
+def variable_paths() -> dict[str, tuple[str, ...]]:
+    """Variable name to the path of the field it sets. Lists of tables have no variables."""
+    paths: dict[str, tuple[str, ...]] = {}
+    for section in msgspec.structs.fields(Settings):
+        for field in msgspec.structs.fields(section.type):
+            name = f"{PREFIX}{section.name}_{field.name}".upper()
+            paths[name] = (section.name, field.name)
+    del paths["SENDGATE_GATEWAY_LISTENERS"]
+    return {**paths, **ALIASES}
+
+
+def from_environment(
+    environ: Mapping[str, str],
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """(values by section and field, field path to the variable it came from).
+
+    SENDGATE_ names win over the older ones. A comma-separated value fills a list."""
+    values: dict[str, dict[str, Any]] = {}
+    origin: dict[str, str] = {}
+    ordered = sorted(variable_paths().items(), key=lambda pair: pair[0].startswith(PREFIX))
+    for variable, path in ordered:
+        if variable in environ:
+            section, field = path
+            values.setdefault(section, {})[field] = environ[variable]
+            origin[f"{section}.{field}"] = variable
+    return values, origin
+
+
+def without_effect(environ: Mapping[str, str]) -> list[str]:
+    """A sentence for each variable of an older stack that is set and does nothing here."""
+    found = [f"{name}: {why}" for name, why in WITHOUT_EFFECT.items() if name in environ]
+    return found + [
+        f"{name}: there is no task queue; jobs run inside `sendgate control`"
+        for name in environ
+        if name.startswith("CELERY_") and name not in WITHOUT_EFFECT
+    ]

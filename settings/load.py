@@ -1,0 +1,192 @@
+"""Reads the configuration: file, then `.env`, then environment; all errors at once.
+
+Rule: an unknown key in the file is an error (a typo must not silently keep a default), an
+unknown environment variable never is. Nothing starts with a half-read configuration.
+"""
+
+import os
+import tomllib
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from settings.environment import WEEK_QUOTAS, from_environment
+from settings.model import Settings
+
+SECRETS = frozenset({"ledger.url", "database.url", "relay.password"})
+DEFAULT_FILE = Path("/etc/sendgate/sendgate.toml")
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used; `problems` has every reason, each naming its field."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """The effective settings.
+
+    `path` None takes SENDGATE_CONFIG, else /etc/sendgate/sendgate.toml if it exists, else
+    defaults alone. Raises SettingsError."""
+    env = _with_dotenv(os.environ if environ is None else environ)
+    given = path or (Path(env["SENDGATE_CONFIG"]) if env.get("SENDGATE_CONFIG") else None)
+    problems: list[str] = []
+    tree: dict[str, Any] = {}
+    if given is not None or DEFAULT_FILE.exists():
+        tree = _read(given or DEFAULT_FILE, problems)
+    overrides, origin = from_environment(env)
+    _weeks(env, tree, overrides, origin)
+    values: dict[str, Any] = {}
+    for section in msgspec.structs.fields(Settings):
+        table = tree.pop(section.name, {})
+        if not isinstance(table, dict):
+            problems.append(f"{section.name}: expected a table, as in [{section.name}]")
+            continue
+        merged = {**table, **overrides.get(section.name, {})}
+        values[section.name] = _struct(section.type, merged, section.name, origin, problems)
+    problems += [f"{key}: no such section" for key in tree]
+    if not problems:
+        problems += _contradictions(Settings(**values))
+    if problems:
+        raise SettingsError(problems)
+    return Settings(**values)
+
+
+def describe(settings: Settings) -> dict[str, Any]:
+    """The effective settings as plain values, secrets masked."""
+    plain: dict[str, Any] = msgspec.to_builtins(settings)
+    for path in SECRETS:
+        section, field = path.split(".")
+        value = plain[section][field]
+        if "@" in value and "//" in value:
+            scheme, rest = value.split("//", 1)
+            plain[section][field] = f"{scheme}//***@{rest.rpartition('@')[2]}"
+        elif value and field == "password":
+            plain[section][field] = "***"
+    return plain
+
+
+def _read(path: Path, problems: list[str]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problems.append(f"{path}: {error.strerror}")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(f"{path}: {error}")
+    return {}
+
+
+def _struct(
+    kind: Any, table: dict[str, Any], at: str, origin: dict[str, str], problems: list[str]
+) -> Any:
+    """One table as struct `kind`; problems are collected, field by field."""
+    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    values: dict[str, Any] = {}
+    for key, raw in table.items():
+        where = f"{at}.{key}"
+        if key not in fields:
+            problems.append(f"{where}: no such setting")
+            continue
+        shown = f"{where} (from {origin[where]})" if where in origin else where
+        wanted = fields[key].type
+        row = _row_type(wanted)
+        if row is not None and isinstance(raw, list):
+            rows = [
+                _struct(row, entry, f"{where}[{i}]", origin, problems)
+                for i, entry in enumerate(raw)
+                if isinstance(entry, dict)
+            ]
+            values[key] = tuple(rows)
+            continue
+        try:
+            values[key] = msgspec.convert(
+                _split(raw, wanted, where in origin), wanted, strict=where not in origin
+            )
+        except msgspec.ValidationError as error:
+            problems.append(f"{shown}: {str(error)[0].lower()}{str(error)[1:]}")
+    try:
+        return kind(**values)
+    except TypeError as error:
+        problems.append(f"{at}: {error}")
+        return None
+
+
+def _row_type(wanted: Any) -> Any:
+    """The struct in `tuple[Struct, ...]`, for lists of tables."""
+    arguments = typing.get_args(wanted)
+    if arguments and isinstance(arguments[0], type) and issubclass(arguments[0], msgspec.Struct):
+        return arguments[0]
+    return None
+
+
+def _split(raw: Any, wanted: Any, from_env: bool) -> Any:
+    if not from_env or not isinstance(raw, str):
+        return raw
+    inner = typing.get_args(wanted)[0] if typing.get_origin(wanted) is typing.Annotated else wanted
+    if typing.get_origin(inner) is tuple:
+        return [part.strip() for part in raw.split(",") if part.strip()]
+    if typing.get_origin(inner) is dict:
+        return dict(part.strip().split("=", 1) for part in raw.split(",") if "=" in part)
+    return raw
+
+
+def _weeks(
+    env: Mapping[str, str],
+    tree: dict[str, Any],
+    overrides: dict[str, dict[str, Any]],
+    origin: dict[str, str],
+) -> None:
+    """WARMUP_WEEK1_QUOTA … replace single weeks of the plan."""
+    if not any(name in env for name in WEEK_QUOTAS):
+        return
+    own = tree.get("warmup", {}).get("weeks") if isinstance(tree.get("warmup"), dict) else None
+    weeks = list(own or Settings().warmup.weeks)
+    for index, name in enumerate(WEEK_QUOTAS):
+        if name in env:
+            weeks += weeks[-1:] * (index + 1 - len(weeks))
+            weeks[index] = env[name]
+            origin["warmup.weeks"] = name
+    overrides.setdefault("warmup", {})["weeks"] = weeks
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    gateway, relay = settings.gateway, settings.relay
+    found = []
+    secure = [li for li in gateway.listeners if li.tls != "none"]
+    if secure and not (gateway.certificate and gateway.key):
+        found.append("gateway.certificate, gateway.key: needed by the listeners with TLS")
+    for name in ("certificate", "key"):
+        file = getattr(gateway, name)
+        if file and not Path(file).is_file():
+            found.append(f"gateway.{name}: {file} does not exist")
+    found += [
+        f'gateway.listeners[{i}].require_tls: the listener offers no TLS (tls = "none")'
+        for i, li in enumerate(gateway.listeners)
+        if li.require_tls and li.tls == "none"
+    ]
+    if not gateway.listeners:
+        found.append("gateway.listeners: at least one is needed")
+    if relay.budget >= gateway.answer_budget:
+        found.append("relay.budget: must be below gateway.answer_budget, or clients time out first")
+    if settings.ledger.budget >= relay.budget:
+        found.append("ledger.budget: must be below relay.budget")
+    if relay.password and not relay.login:
+        found.append("relay.login: missing, while relay.password is set")
+    return found
+
+
+def _with_dotenv(environ: Mapping[str, str]) -> dict[str, str]:
+    """`.env` of the working directory below the environment: NAME=value lines, # comments."""
+    merged: dict[str, str] = {}
+    file = Path(environ.get("SENDGATE_DOTENV", ".env"))
+    if file.is_file():
+        for line in file.read_text(encoding="utf-8").splitlines():
+            name, sign, value = line.strip().partition("=")
+            if sign and name and not name.startswith("#"):
+                merged[name.removeprefix("export ").strip()] = value.strip().strip("'\"")
+    return {**merged, **environ}

@@ -1,0 +1,209 @@
+"""The configuration file, as structs. The text under a field is its manual.
+
+One TOML file serves every process; each reads its own sections. `deploy/config/sendgate.toml`
+shows every field with its default, and a test keeps the two equal. Times are seconds, sizes
+octets. Secrets may come from the environment instead (`settings.environment`).
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from policy.model import Count, Share
+from policy.outcome import DEFAULT_SUPPRESSION
+from policy.warmup import DEFAULT_PROVIDER_SHARES, DEFAULT_WEEKS
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+Positive = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Octets = Annotated[int, msgspec.Meta(ge=1_000, le=1 << 40)]
+
+
+class Ledger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Valkey or Redis, version 7 or newer, with `appendonly yes` and `noeviction`."""
+
+    url: str = "redis://127.0.0.1:6379/0"
+    """`redis://`, `rediss://` (TLS) or `unix://`. Also REDIS_URL."""
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,32}$")] = "main"
+    """Part of every key; two gateways with the same name share their limits."""
+    timeout: Seconds = 2.0
+    """For one reply."""
+    budget: Seconds = 4.0
+    """For one batch with its repeats; the ledger remembers a batch for 60 s."""
+    attempts: Annotated[int, msgspec.Meta(ge=1, le=10)] = 3
+    """Times a batch without a reply is sent, always under the same id."""
+    batch: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 64
+    """Most reservations in one call."""
+    denial_cache: Annotated[float, msgspec.Meta(ge=0, le=60)] = 1.0
+    """How long a gateway repeats a denial without asking; never past the denial's own end."""
+
+
+class Database(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """PostgreSQL 15 or newer."""
+
+    url: str = "postgresql://sendgate@127.0.0.1:5432/sendgate"
+    """Also DATABASE_URL."""
+    connections: Positive = 10
+    """Most connections of one control process."""
+    timeout: Seconds = 30.0
+    """For one statement."""
+
+
+class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One SMTP address."""
+
+    host: str = "127.0.0.1"
+    port: Port = 2587
+    tls: Literal["none", "starttls", "implicit"] = "none"
+    """MailWizz's "tls" means `implicit`, its "starttls" or empty means `starttls` or `none`."""
+    require_tls: bool = False
+    """Refuse MAIL before STARTTLS."""
+    proxy_protocol: bool = False
+    """Expect a PROXY protocol header (v1 or v2) from a balancer; set `proxy_networks` with it."""
+
+
+class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The SMTP side."""
+
+    listeners: tuple[Listener, ...] = (Listener(),)
+    hostname: str = ""
+    """Name in the greeting; empty takes the machine's."""
+    workers: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
+    """Processes that share the listeners."""
+    admin_host: str = "127.0.0.1"
+    admin_port: Port = 8025
+    """/healthz, /readyz, /metrics."""
+    run_dir: str = ""
+    """Where workers keep their metrics and sockets; empty takes a private temporary folder."""
+    certificate: str = ""
+    key: str = ""
+    """PEM files for starttls and implicit; read again on SIGHUP."""
+    plain_auth_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    """From here AUTH is offered without TLS."""
+    proxy_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    """Balancers that may send a PROXY header."""
+    max_message_size: Octets = 26_214_400
+    """Offered as SIZE; keep it at or below every PowerMTA server's own."""
+    max_line_length: Annotated[int, msgspec.Meta(ge=1000, le=1_048_576)] = 2048
+    """Octets of a body line with CRLF. RFC 5321 says 1000; mailers in the wild send more."""
+    max_header_size: Octets = 262_144
+    """Octets of the header block."""
+    max_sessions: Positive = 1000
+    """Client sessions of one worker; beyond, new ones are first delayed, then told 421."""
+    max_session_transactions: Positive = 1_000_000
+    """Messages on one connection."""
+    memory_budget: Octets = 268_435_456
+    """Octets of message data one worker holds at a time; beyond, readers wait."""
+    command_timeout: Seconds = 300.0
+    """Between commands (RFC 5321 4.5.3.2.7: five minutes)."""
+    data_timeout: Seconds = 180.0
+    """Between two blocks of DATA (RFC 5321 4.5.3.2.5: three minutes)."""
+    message_timeout: Seconds = 600.0
+    """For the whole of one DATA, however steadily a client trickles."""
+    proxy_timeout: Seconds = 5.0
+    """For the PROXY header."""
+    answer_budget: Seconds = 25.0
+    """From the final dot to our reply; MailWizz gives up at 30."""
+    auth_attempts: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
+    """Wrong passwords on one connection before it is closed."""
+    auth_delay: Annotated[float, msgspec.Meta(ge=0, le=30)] = 1.0
+    """How late a wrong password is answered."""
+    auth_parallel: Annotated[int, msgspec.Meta(ge=1, le=64)] = 2
+    """Password hashes computed at a time."""
+    auth_cache: Positive = 10_000
+    """Logins remembered, keyed by a secret of the process."""
+    overload_delay: Annotated[float, msgspec.Meta(ge=0, le=10)] = 5.0
+    """Longest delay of a greeting near `max_sessions`: synchronous clients slow down by it."""
+    drain: Seconds = 30.0
+    """On SIGTERM: how long sessions may finish the message they are in."""
+    reload_drain: Seconds = 600.0
+    """After SIGHUP: how long old workers keep serving the sessions they have."""
+
+
+class Relay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The side towards PowerMTA. Servers and their addresses come with the generation."""
+
+    hello: str = ""
+    """Name in our EHLO; empty takes the machine's."""
+    tls: Literal["none", "starttls", "implicit"] = "none"
+    verify: bool = True
+    """Check PowerMTA's certificate (with `ca`, or the system's authorities)."""
+    ca: str = ""
+    login: str = ""
+    password: str = ""
+    """For AUTH towards PowerMTA; better given as SENDGATE_RELAY_PASSWORD."""
+    connect_timeout: Seconds = 5.0
+    """TCP, TLS, EHLO and AUTH together."""
+    budget: Seconds = 20.0
+    """From the grant to PowerMTA's answer, below `gateway.answer_budget`."""
+    grant_lifetime: Seconds = 30.0
+    """A grant not begun by then is given back (PROMISES, section 3)."""
+    gateways: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
+    """Gateway nodes that share each server's sessions; every worker gets its part."""
+    idle: Seconds = 60.0
+    """A kept-alive session unused for longer is closed, before PowerMTA closes it."""
+    max_messages: Positive = 100_000
+    """Messages on one session before it is renewed."""
+    late_reply: Seconds = 600.0
+    """How long a session that owes a reply stays open after the client was answered."""
+    circuit_failures: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 5
+    """Failures of different messages without a success that open a circuit."""
+    circuit_wait: Seconds = 10.0
+    """Before a probe; doubles up to `circuit_wait_max`."""
+    circuit_wait_max: Seconds = 300.0
+    suppression_pattern: str = DEFAULT_SUPPRESSION
+    """Text of PowerMTA's 550 5.7.1 that is about the recipient; others are about our relaying."""
+
+
+class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The HTTP API."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    max_body: Octets = 10_485_760
+    publish_wait: Seconds = 10.0
+    """How long a change waits for every live gateway worker to run it."""
+    gateway_networks: tuple[str, ...] = ("127.0.0.1",)
+    """Addresses of the gateways, for the generated PowerMTA `<source>`."""
+    pmta_config: str = ""
+    """File to keep the generated configuration in; empty writes none."""
+    pmta_reload_url: str = ""
+    """PowerMTA's web monitor, to reload after a change; empty leaves it to the operator."""
+
+
+class Warmup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The default warm-up plan."""
+
+    weeks: Annotated[tuple[Count, ...], msgspec.Meta(min_length=1, max_length=52)] = DEFAULT_WEEKS
+    """Recipients a day and IP, week by week. Also WARMUP_WEEK1_QUOTA … WARMUP_WEEK6_QUOTA."""
+    provider_shares: dict[str, Share] = msgspec.field(default_factory=DEFAULT_PROVIDER_SHARES.copy)
+    """Most of a day's quota that one mailbox provider may get."""
+    hourly_share: Share = 0.2
+    """Largest burst as a share of the day; 1.0 switches pacing off."""
+    global_hourly_limit: Count | None = None
+    global_minute_limit: Count | None = None
+    """Over all tenants. Also WARMUP_GLOBAL_HOURLY_LIMIT, WARMUP_GLOBAL_MINUTE_LIMIT."""
+    user_hourly_limit: Count | None = None
+    """For each tenant without a limit of its own. Also WARMUP_USER_HOURLY_LIMIT."""
+
+
+class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Structured logs on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    addresses: Literal["plain", "hashed"] = "plain"
+    """`hashed` writes a keyed digest of local parts instead (domains stay readable)."""
+    buffer: Octets = 1_048_576
+    """Octets kept while standard error is blocked; beyond, lines are dropped and counted."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    ledger: Ledger = Ledger()
+    database: Database = Database()
+    gateway: Gateway = Gateway()
+    relay: Relay = Relay()
+    control: Control = Control()
+    warmup: Warmup = Warmup()
+    log: Log = Log()
