@@ -23,6 +23,8 @@ class DataReader:
         self._blocks: list[bytes] = []
         self._tail = b"\r\n"  # DATA's own line end: a dot may follow at once
         self.size = 0
+        self.held = 0
+        self.refusal: Reply | None = None
         self.dropping = False
         self.done = False
 
@@ -39,15 +41,16 @@ class DataReader:
         self.done = True
         return window[end:]
 
-    def drop(self) -> None:
+    def drop(self, refusal: Reply) -> None:
         """Keep nothing from here on: the message will be refused at its end."""
+        self.refusal = refusal
         self.dropping = True
         self._blocks.clear()
 
     def _keep(self, block: bytes) -> None:
         self.size += len(block)
         if self.size > self._max_size + len(_END) and not self.dropping:
-            self.drop()
+            self.drop(too_big(self._max_size))
         if not self.dropping:
             self._blocks.append(block)
 

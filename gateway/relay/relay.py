@@ -11,7 +11,8 @@ from gateway.relay.endpoint import OpenError
 from gateway.relay.pool import Opener, ServerPool
 from gateway.relay.wire import Parcel, Session
 from policy.model import Server
-from policy.outcome import Failed, Outcome, Refused, Relayed, Scope
+from policy.outcome import Failed, Outcome, Refused, Relayed, Scope, Stage
+from policy.reply import Reply
 from settings.model import Relay as RelaySettings
 
 _TRIES = 3
@@ -71,15 +72,15 @@ class Relay:
         self,
         server: str,
         vmta: str,
-        parcel: Callable[[Session], Parcel],
+        parcel: Callable[[Session], Parcel | Reply],
         *,
         message: str,
         deadline: float,
         fresh: Callable[[], bool],
         late: Callable[[Outcome], None],
     ) -> Outcome:
-        """One outcome. `parcel` builds the commands for what the session's EHLO offers;
-        `deadline` is loop time."""
+        """One outcome. `parcel` builds the commands for what the session's EHLO offers, or says why
+        there can be none; `deadline` is loop time."""
         pool = self._pools.get(server)
         if pool is None:
             return Failed(f"PowerMTA server {server} left the configuration", Scope.MESSAGE)
@@ -101,7 +102,7 @@ class Relay:
     async def _try(
         self,
         pool: ServerPool,
-        parcel: Callable[[Session], Parcel],
+        parcel: Callable[[Session], Parcel | Reply],
         deadline: float,
         fresh: Callable[[], bool],
         late: Callable[[Outcome], None],
@@ -113,10 +114,14 @@ class Relay:
             except OpenError as error:
                 return error.failure
             used_before = session.messages > 0
-            outcome = await session.transact(
-                parcel(session), deadline=deadline, fresh=fresh, late=late
-            )
-            pool.release(session)
+            packed = parcel(session)
+            if isinstance(packed, Reply):
+                pool.release(session)
+                return Refused(packed, Stage.MAIL)
+            try:
+                outcome = await session.transact(packed, deadline=deadline, fresh=fresh, late=late)
+            finally:
+                pool.release(session)
             # Only a session that died of age, before the body left, is worth another.
             died = isinstance(outcome, Failed) and not session.usable and session.stale
             if not (died and used_before):
