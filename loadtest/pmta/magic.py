@@ -76,7 +76,7 @@ KNOWN = {
         Magic(At.REFUSED, "lose-after-dot"),
         Magic(At.REFUSED, "stall"),
         Magic(At.TAKEN, "drop-after-dot"),
-        Magic(At.TAKEN, "garbage", b"2x0-~ what\r\n"),
+        Magic(At.TAKEN, "garbage", b"2x0 what\r\n"),
         Magic(At.TAKEN, "extra", b"250 2.0.0 nobody asked\r\n"),
         Magic(At.ATTEMPT, "queued"),
         Magic(At.ATTEMPT, "bounce"),
