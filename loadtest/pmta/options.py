@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from loadtest.pmta.accounting import DEFAULT_MAX_SIZE
 from loadtest.pmta.delivery import DEFAULT_RETRY_AFTER
@@ -43,7 +43,7 @@ class Options:
 
 def parse(arguments: Sequence[str]) -> Options:
     """The options in `arguments`. Exits with status 2 and one clear line for a bad one."""
-    parser = argparse.ArgumentParser(
+    parser = _OneLine(
         prog="python -m loadtest.pmta",
         description="A stand-in for PowerMTA: SMTP in, accounting out, nothing delivered.",
     )
@@ -75,6 +75,12 @@ def parse(arguments: Sequence[str]) -> Options:
         max_size=given.max_size,
         retry_after=given.retry_after,
     )
+
+
+class _OneLine(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        # argparse puts its whole usage in front; the mistake would drown in it.
+        self.exit(2, f"pmta stand-in: {message}\n")
 
 
 def _address(text: str) -> Address:

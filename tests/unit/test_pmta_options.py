@@ -38,4 +38,6 @@ def test_a_bad_argument_names_its_fix(
     with pytest.raises(SystemExit) as ended:
         parse(line.split())
     assert ended.value.code == 2
-    assert named in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert named in said
+    assert said.count("\n") == 1
