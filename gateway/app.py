@@ -155,7 +155,7 @@ class Worker:
             await task
         finally:
             if not self._leaving:
-                self.log.error("side_task_died", task=task.__qualname__)
+                self.log.error("side_task_died", task=repr(task))
                 self.log.flush()
                 traceback.print_exc()
                 os._exit(70)

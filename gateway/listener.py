@@ -174,10 +174,10 @@ class SmtpSession(SmtpLogin):
         if not await self._find_peer():
             return False
         if service.closing or not await service.sessions.enter():
-            metrics.sessions_total.labels("busy").inc()
+            metrics.connections.labels("busy").inc()
             self._say(reply.SHUTTING_DOWN if service.closing else reply.BUSY)
             return False
-        metrics.sessions_total.labels("served").inc()
+        metrics.connections.labels("served").inc()
         self._tenant = service.tenant_by_network(self._peer)
         if within(self._peer, service.plain_auth):
             self._auth_require_tls = False

@@ -15,9 +15,9 @@ sessions = Gauge(
     multiprocess_mode="livesum",
     registry=REGISTRY,
 )
-sessions_total = Counter(
-    "sendgate_sessions_total",
-    "Client sessions by how they began: served, or turned away because all slots were taken.",
+connections = Counter(
+    "sendgate_connections_total",
+    "Client connections by how they began: served, or turned away because all slots were taken.",
     ["result"],
     registry=REGISTRY,
 )
