@@ -1,0 +1,43 @@
+"""Fixtures every test may use: the real servers, empty."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import pytest
+
+from tests.support.parts import Build, SharedParts
+
+CreateDatabase = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture(scope="session")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedParts]:
+    """The servers of this session; nothing is started before a test asks for it."""
+    shared = SharedParts(tmp_path_factory.mktemp("parts"))
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+async def valkey_url(parts: SharedParts) -> str:
+    """An empty Valkey."""
+    return await parts.empty_valkey()
+
+
+@pytest.fixture
+async def create_database(parts: SharedParts) -> AsyncIterator[CreateDatabase]:
+    """A factory of databases, `await create_database(template, build)`, dropped after the test."""
+    urls: list[str] = []
+
+    async def create(template: str = "template0", build: Build | None = None) -> str:
+        urls.append(await parts.create_database(template, build))
+        return urls[-1]
+
+    yield create
+    for url in urls:
+        await parts.drop_database(url)
+
+
+@pytest.fixture
+async def postgres_url(create_database: CreateDatabase) -> str:
+    """A fresh, empty database."""
+    return await create_database()
