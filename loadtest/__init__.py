@@ -1,1 +1,1 @@
-"""Black-box tools: the PowerMTA stand-in, injectors and the benchmark. Speaks SMTP and HTTP only."""
+"""Black-box tools: PowerMTA stand-in, injectors, benchmark. They speak SMTP and HTTP only."""

@@ -22,6 +22,7 @@ from redis.exceptions import AuthenticationError
 from control.local import account, binaries
 from control.local.datadir import Addresses, DataDir
 from control.local.error import LocalPartError
+from control.local.lock import open_locked
 from control.local.postgres import LocalPostgres
 from control.local.server import LocalServer
 from control.local.valkey import LocalValkey
@@ -149,6 +150,15 @@ async def test_second_stack_is_refused_and_the_first_one_named(part: LocalServer
         await part.start()
     await second.stop()
     await write(part.url, "unharmed")
+
+
+async def test_server_itself_holds_its_directory(part: LocalServer) -> None:
+    # We closed our copy of the descriptor: what holds the lock now is the server.
+    assert open_locked(part.data_dir / "server.lock") is None
+    await part.stop()
+    descriptor = open_locked(part.data_dir / "server.lock")
+    assert descriptor is not None
+    os.close(descriptor)
 
 
 async def test_stale_pid_files_do_not_block_the_start(part: LocalServer) -> None:
@@ -357,11 +367,20 @@ async def test_missing_wheel_names_the_extra_and_the_way_around(
 class TestAsRoot:
     """PostgreSQL refuses root, and its user may not enter every directory."""
 
-    async def test_runs_below_closed_directories(self, tmp_path: Path) -> None:
+    async def test_runs_below_closed_directories(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         if not account._setpriv():
             pytest.skip("no setpriv of util-linux here")
         closed = tmp_path / "closed"
         closed.mkdir(mode=0o700)
+        # The environment too, as in /root/project/.venv; libraries are found beside the package.
+        package = binaries.postgres_bin().parents[1]
+        for name in (package.name, f"{package.name}.libs"):
+            shutil.copytree(package.with_name(name), closed / name)
+        monkeypatch.setattr(
+            binaries, "postgres_bin", lambda: closed / package.name / "pginstall" / "bin"
+        )
         postgres = LocalPostgres(closed / "postgres")
         async with postgres:
             await write(postgres.url, "kept")

@@ -1,0 +1,80 @@
+"""`python -m gateway --config FILE`: the gateway's parent process, or one of its workers."""
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+from gateway.log import Log
+from settings.load import SettingsError, describe, load
+from settings.model import Settings
+
+
+def main() -> int:
+    """Exit codes: 0 ended cleanly, 1 could not run, 2 usage or configuration."""
+    options = _options()
+    path = Path(options.config) if options.config else None
+    try:
+        settings = load(path)
+    except SettingsError as error:
+        for problem in error.problems:
+            print(f"configuration: {problem}", file=sys.stderr)
+        return 2
+    if options.check:
+        json.dump(describe(settings), sys.stdout, indent=2)
+        print()
+        return 0
+    if options.worker is not None:
+        # Imported late: prometheus-client picks its mode from the environment when imported.
+        from gateway import worker
+
+        descriptors = [int(number) for number in options.listen_fds.split(",")]
+        return worker.run(
+            settings, index=options.worker, descriptors=descriptors, report=options.report_fd
+        )
+    return _supervise(settings, path)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="gateway", description=__doc__)
+    parser.add_argument("--config", help="TOML file; defaults and environment without it")
+    parser.add_argument("--check", action="store_true", help="print the settings and exit")
+    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--listen-fds", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--report-fd", type=int, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _supervise(settings: Settings, path: Path | None) -> int:
+    # Where the parent's own copies of the metrics go; workers get a directory of their own.
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.gettempdir())
+    from gateway.supervisor import Supervisor
+
+    log = Log(level=settings.log.level, process="gateway")
+    log.info("settings", host=socket.gethostname(), values=json.dumps(describe(settings)))
+    arguments = ["--config", str(path)] if path else []
+
+    async def run() -> None:
+        supervisor = Supervisor(settings, arguments, lambda: load(path), log)
+        await supervisor.run(_announce)
+
+    try:
+        asyncio.run(run())
+    except OSError as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return 1
+    finally:
+        log.flush()
+    return 0
+
+
+def _announce(addresses: list[str], admin: str) -> None:
+    print(f"ready smtp={','.join(addresses)} admin={admin}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

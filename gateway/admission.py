@@ -1,0 +1,91 @@
+"""Bounds of one worker: sessions, and octets of message data in memory.
+
+Rule: slow down before refusing. Near the bound a session's greeting is delayed (the clients are
+synchronous: a late greeting is a slower client); a reader without room waits; only beyond that
+somebody is told 421 or 452.
+"""
+
+import asyncio
+from collections import deque
+
+
+class Sessions:
+    """Slots for client sessions."""
+
+    def __init__(self, limit: int, delay: float) -> None:
+        """`delay`: the longest a greeting waits for a slot, seconds."""
+        self._limit = limit
+        self._delay = delay
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self.open = 0
+
+    def __repr__(self) -> str:
+        return f"<Sessions: {self.open} of {self._limit}, {len(self._waiting)} waiting>"
+
+    async def enter(self) -> bool:
+        """Take a slot; False when none became free within the delay."""
+        if self.open < self._limit:
+            self.open += 1
+            return True
+        if len(self._waiting) >= self._limit:
+            return False
+        slot = asyncio.get_running_loop().create_future()
+        self._waiting.append(slot)
+        try:
+            async with asyncio.timeout(self._delay):
+                await slot
+        except TimeoutError:
+            # A slot handed over in the same moment stays ours.
+            return slot.done() and not slot.cancelled()
+        return True
+
+    def leave(self) -> None:
+        """Give a slot back, to the session that has waited longest."""
+        while self._waiting:
+            slot = self._waiting.popleft()
+            if not slot.done():
+                slot.set_result(None)
+                return
+        self.open -= 1
+
+
+class Memory:
+    """Octets of message data held at a time."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self.used = 0
+
+    def __repr__(self) -> str:
+        return f"<Memory: {self.used} of {self._limit}>"
+
+    def take(self, octets: int) -> bool:
+        """Take at once, or False."""
+        if self.used + octets > self._limit:
+            return False
+        self.used += octets
+        return True
+
+    async def wait(self, octets: int, patience: float) -> bool:
+        """Take, waiting up to `patience` seconds for others to finish.
+
+        Bounded on purpose: readers that all hold half a message would wait for each other."""
+        deadline = asyncio.get_running_loop().time() + patience
+        while not self.take(octets):
+            room = asyncio.get_running_loop().create_future()
+            self._waiting.append(room)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await room
+            except TimeoutError:
+                return False
+        return True
+
+    def give(self, octets: int) -> None:
+        self.used -= octets
+        waiting, self._waiting = self._waiting, deque()
+        for room in waiting:
+            # All of them look again: the first may want more than there is.
+            if not room.done():
+                room.set_result(None)

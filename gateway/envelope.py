@@ -1,0 +1,157 @@
+"""MAIL and RCPT as the gateway reads them: fast, strict, on bytes (RFC 5321 section 4.1.2).
+
+Owns: the syntax of paths and parameters. Not here: who may use them (`gateway.listener`).
+Rule: addresses stay bytes, exactly as they came; only what is safe to repeat in a command
+towards PowerMTA is accepted (no control characters, no blanks outside a quoted local part).
+Failure: a `Reply` that names the fault.
+"""
+
+import re
+
+import msgspec
+
+from policy.address import normal_domain
+from policy.reply import Reply, syntax, too_big
+
+_PATH = re.compile(
+    rb"""[ ]?<(?P<address>
+        (?:"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"|[^\s<>"@,:;()\\\x00-\x1f\x7f]+)
+        @(?P<domain>[^\s<>"@,;()\\\x00-\x1f\x7f]+)
+        |)>(?:[ ]+(?P<rest>[^\r\n]*))?\Z""",
+    re.VERBOSE,
+)
+_PARAMETER = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e\x80-\xff]+))?\Z")
+_XTEXT = re.compile(rb"(?:[\x21-\x2a\x2c-\x3c\x3e-\x7e]|\+[0-9A-F]{2})+\Z")
+_NOTIFY = re.compile(rb"(?:NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY))*)\Z", re.I)
+
+MAX_PATH = 254  # RFC 5321 4.5.3.1.3: 256 octets with the angle brackets
+
+
+class Sender(msgspec.Struct, frozen=True):
+    """An accepted MAIL command. `address` is empty for the null sender."""
+
+    address: bytes
+    size: int = 0
+    body8: bool = False
+    utf8: bool = False
+    ret: bytes = b""
+
+
+class Recipient(msgspec.Struct, frozen=True):
+    """An accepted RCPT command. `domain` is lower case with A-labels."""
+
+    address: bytes
+    domain: str
+    notify: bytes = b""
+    orcpt: bytes = b""
+
+
+class Message(msgspec.Struct):
+    """A complete message on its way. `head` and `body` are as they came, dot-stuffed."""
+
+    id: str
+    tenant: str
+    sender: Sender
+    recipients: tuple[Recipient, ...]
+    head: bytes
+    body: bytes
+    peer: str
+
+    @property
+    def size(self) -> int:
+        return len(self.head) + len(self.body)
+
+
+def parse_mail(argument: bytes, *, esmtp: bool, max_size: int) -> Sender | Reply:
+    """`argument` is what follows `MAIL `."""
+    match = _PATH.match(argument, 5) if argument[:5].upper() == b"FROM:" else None
+    if match is None:
+        return syntax("syntax: MAIL FROM:<address>")
+    address = match["address"]
+    if problem := _path_problem(address, match["domain"], "5.1.7"):
+        return problem
+    given = _parameters(match["rest"])
+    if given is None:
+        return syntax("malformed or repeated MAIL parameter")
+    if given and not esmtp:
+        return syntax("parameters need EHLO")
+    size, body8, utf8, ret = 0, False, False, b""
+    for name, value in given.items():
+        if name == b"SIZE" and value.isdigit() and len(value) <= 20:
+            size = int(value)
+            if size > max_size:
+                return too_big(max_size)
+        elif name == b"BODY" and value.upper() in (b"7BIT", b"8BITMIME"):
+            body8 = value.upper() == b"8BITMIME"
+        elif name == b"SMTPUTF8" and not value:
+            utf8 = True
+        elif name == b"RET" and value.upper() in (b"FULL", b"HDRS"):
+            ret = value.upper()
+        elif name == b"ENVID" and _XTEXT.match(value) and len(value) <= 100:
+            pass  # ours goes to PowerMTA instead: it is the key of every later record
+        elif name == b"AUTH" and value:
+            pass  # RFC 4954 section 5: a server that does not trust it ignores it
+        elif name in (b"SIZE", b"BODY", b"SMTPUTF8", b"RET", b"ENVID", b"AUTH"):
+            return syntax(f"bad value of MAIL parameter {name.decode()}")
+        else:
+            return Reply(555, "5.5.4", "MAIL parameter not recognized")
+    if not address.isascii() and not utf8:
+        return Reply(553, "5.6.7", "a non-ASCII sender needs the SMTPUTF8 parameter")
+    return Sender(address, size, body8, utf8, ret)
+
+
+def parse_rcpt(argument: bytes, *, esmtp: bool, utf8: bool) -> Recipient | Reply:
+    """`argument` is what follows `RCPT `; `utf8`: the transaction asked for SMTPUTF8."""
+    match = _PATH.match(argument, 3) if argument[:3].upper() == b"TO:" else None
+    if match is None or not match["address"]:
+        return syntax("syntax: RCPT TO:<address>", "5.1.3")
+    address = match["address"]
+    if problem := _path_problem(address, match["domain"], "5.1.3"):
+        return problem
+    given = _parameters(match["rest"])
+    if given is None:
+        return syntax("malformed or repeated RCPT parameter")
+    if given and not esmtp:
+        return syntax("parameters need EHLO")
+    notify = orcpt = b""
+    for name, value in given.items():
+        if name == b"NOTIFY" and _NOTIFY.match(value):
+            notify = value.upper()
+        elif name == b"ORCPT" and b";" in value and len(value) <= 500:
+            orcpt = value
+        elif name in (b"NOTIFY", b"ORCPT"):
+            return syntax(f"bad value of RCPT parameter {name.decode()}")
+        else:
+            return Reply(555, "5.5.4", "RCPT parameter not recognized")
+    if not address.isascii() and not utf8:
+        return Reply(553, "5.6.7", "a non-ASCII recipient needs the SMTPUTF8 parameter")
+    domain = normal_domain(match["domain"].decode())
+    assert domain is not None
+    return Recipient(address, domain, notify, orcpt)
+
+
+def _path_problem(address: bytes, domain: bytes | None, status: str) -> Reply | None:
+    if domain is None:  # the null path
+        return None
+    if len(address) > MAX_PATH:
+        return syntax(f"address is longer than {MAX_PATH} octets", status)
+    try:
+        address.decode()
+    except UnicodeDecodeError:
+        return syntax("address is not UTF-8", status)
+    if normal_domain(domain.decode()) is None:
+        return Reply(553, status, "the domain of the address is malformed")
+    return None
+
+
+def _parameters(rest: bytes | None) -> dict[bytes, bytes] | None:
+    """Upper-case name to value; None when one is malformed or given twice."""
+    if not rest:
+        return {}
+    given: dict[bytes, bytes] = {}
+    for word in rest.split():
+        match = _PARAMETER.match(word)
+        if match is None or match[1].upper() in given:
+            return None
+        given[match[1].upper()] = match[2] or b""
+    return given

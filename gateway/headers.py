@@ -1,0 +1,85 @@
+"""One pass over a header block: the fields that decide, the fields to strip.
+
+Owns: where the header ends, which lines are ours to remove. Not here: what From: means
+(`policy.address`).
+Rule: a field name counts in any case, with blanks or a fold before its colon, repeated, after a
+malformed line, and behind a leading dot: the client's dot-stuffing is undone only by
+PowerMTA, so `.X-Virtual-MTA:` on the wire is `X-Virtual-MTA:` there.
+Failure: a `Reply`; nothing is guessed.
+"""
+
+import re
+
+import msgspec
+
+from policy.reply import Reply
+
+STRIPPED = (
+    b"x-virtual-mta",
+    b"x-job",
+    b"x-envid",
+    b"x-dkim-options",
+    b"x-dkim-key",
+    b"x-schedule",
+)
+"""Fields PowerMTA obeys (User's Guide, "Special headers"); a tenant may set none of them."""
+
+_READ = (b"from", b"feedback-id", b"list-unsubscribe")
+
+_FIELD = re.compile(
+    rb"(?:\A|(?<=\r\n))\.?(?P<name>"
+    + b"|".join(STRIPPED + _READ)
+    + rb")(?:[ \t]|\r\n[ \t])*:(?P<value>[^\r\n]*(?:\r\n[ \t][^\r\n]*)*)(?:\r\n|\Z)",
+    re.IGNORECASE,
+)
+_HEADER_END = b"\r\n\r\n"
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What one header block says. Values are unparsed, folds included."""
+
+    kept: bytes
+    """The block without the stripped fields, its empty line included."""
+    stripped: int
+    from_values: tuple[bytes, ...]
+    feedback_id: bytes
+    list_unsubscribe: bytes
+
+
+def split(content: bytes) -> tuple[bytes, bytes]:
+    """(header block with its empty line, body). Without an empty line all is header."""
+    if content.startswith(b"\r\n"):
+        return b"\r\n", content[2:]
+    end = content.find(_HEADER_END)
+    if end < 0:
+        return content, b""
+    end += len(_HEADER_END)
+    return content[:end], content[end:]
+
+
+def scan(head: bytes, max_size: int) -> Header | Reply:
+    """Reads a header block as `split` gives it, dot-stuffed."""
+    if len(head) > max_size:
+        return Reply(552, "5.3.4", f"the header is larger than {max_size} octets")
+    if head[:1] in (b" ", b"\t"):
+        # It would become the continuation of the field we put on top.
+        return Reply(554, "5.6.0", "the header begins with a continuation line")
+    kept: list[bytes] = []
+    read: dict[bytes, list[bytes]] = {name: [] for name in _READ}
+    position = stripped = 0
+    for match in _FIELD.finditer(head):
+        name = match["name"].lower()
+        if name in read:
+            read[name].append(match["value"])
+        else:
+            kept.append(head[position : match.start()])
+            position = match.end()
+            stripped += 1
+    kept.append(head[position:])
+    return Header(
+        kept=b"".join(kept),
+        stripped=stripped,
+        from_values=tuple(read[b"from"]),
+        feedback_id=read[b"feedback-id"][0] if read[b"feedback-id"] else b"",
+        list_unsubscribe=read[b"list-unsubscribe"][0] if read[b"list-unsubscribe"] else b"",
+    )

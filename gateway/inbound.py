@@ -1,0 +1,148 @@
+"""The mail transaction of one client session: MAIL, RCPT, and the octets after DATA.
+
+Owns: the envelope being built, reading the content within its bounds. Not here: the dialogue
+around it (`gateway.listener`), the fate of a complete message (`gateway.transaction`).
+Rule: nothing is accepted, charged or sent before the final dot; a client that goes away earlier
+leaves nothing behind.
+"""
+
+import asyncio
+
+from gateway import metrics
+from gateway.datareader import DataReader
+from gateway.envelope import Message, Recipient, Sender, parse_mail, parse_rcpt
+from gateway.headers import split
+from gateway.linereader import LineReader
+from gateway.routing import allowed
+from gateway.service import Service
+from policy import reply
+from policy.address import mailbox_of
+from policy.reply import Reply
+
+_ENDLESS = 4
+"""Times the largest message after which a message without an end is cut off."""
+_MEMORY_PATIENCE = 10.0
+"""Seconds a reader waits for room before its message is refused."""
+
+
+class ContentLostError(Exception):
+    """The content did not come to its end; `reply` is what to say before closing, if anything."""
+
+    def __init__(self, answer: Reply | None) -> None:
+        super().__init__(str(answer) if answer else "the client went away")
+        self.reply = answer
+
+
+class Inbound:
+    """One session's transactions, one after the other."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._settings = service.settings
+        self.sender: Sender | None = None
+        self.recipients: list[Recipient] = []
+        self.count = 0
+
+    def reset(self) -> None:
+        """RSET, EHLO, or the end of a transaction."""
+        self.sender = None
+        self.recipients = []
+
+    def mail(self, argument: bytes, tenant: str, *, esmtp: bool) -> Reply:
+        if self.sender is not None:
+            return reply.NESTED_MAIL
+        sender = parse_mail(argument, esmtp=esmtp, max_size=self._settings.max_message_size)
+        if isinstance(sender, Reply):
+            return sender
+        known = self._service.tenant(tenant)
+        if known is not None and known.senders and sender.address:
+            identity = mailbox_of(sender.address.decode())
+            if identity is None or not allowed(known, identity):
+                return Reply(550, "5.7.1", "this login may not use that sender address")
+        self.sender = sender
+        return reply.SENDER_OK
+
+    def rcpt(self, argument: bytes, tenant: str, *, esmtp: bool) -> Reply:
+        if self.sender is None:
+            return reply.BAD_SEQUENCE_MAIL
+        known = self._service.tenant(tenant)
+        if len(self.recipients) >= (known.max_recipients if known else 1):
+            return reply.TOO_MANY_RECIPIENTS
+        recipient = parse_rcpt(argument, esmtp=esmtp, utf8=self.sender.utf8)
+        if isinstance(recipient, Reply):
+            return recipient
+        self.recipients.append(recipient)
+        return reply.RECIPIENT_OK
+
+    def data(self, argument: bytes) -> Reply:
+        """GO_AHEAD when content may come."""
+        if self.sender is None:
+            return reply.BAD_SEQUENCE_MAIL
+        if not self.recipients:
+            return reply.BAD_SEQUENCE_RCPT
+        return reply.syntax("syntax: DATA") if argument.strip() else reply.GO_AHEAD
+
+    async def receive(self, lines: LineReader, tenant: str, peer: str) -> Reply:
+        """Read the content, hand the message on, answer. Raises ContentLostError."""
+        reader = DataReader(self._settings.max_message_size, self._settings.max_line_length)
+        memory = self._service.memory
+        try:
+            try:
+                async with asyncio.timeout(self._settings.message_timeout):
+                    await self._read(lines, reader)
+            except TimeoutError:
+                raise ContentLostError(reply.IDLE) from None
+            metrics.memory.set(memory.used)
+            refusal = reader.refusal or reader.problem()
+            if refusal is not None:
+                return self._rejected(refusal, reader, tenant, peer)
+            return await self._service.handle(self._complete(reader, tenant, peer))
+        finally:
+            memory.give(reader.held)
+            metrics.memory.set(memory.used)
+            self.count += 1
+            self.reset()
+
+    async def _read(self, lines: LineReader, reader: DataReader) -> None:
+        """To the final dot; `reader.held` is what was taken from the memory budget."""
+        memory = self._service.memory
+        while not reader.done:
+            if lines.buffered:
+                block = await lines.block()
+            else:
+                async with asyncio.timeout(self._settings.data_timeout):
+                    block = await lines.block()
+            if not block:
+                raise ContentLostError(None)
+            size = len(block)
+            if not reader.dropping:
+                if memory.take(size) or await memory.wait(size, _MEMORY_PATIENCE):
+                    reader.held += size
+                else:
+                    reader.drop(Reply(452, "4.3.1", "no memory for the message now, try again"))
+            rest = reader.feed(block)
+            if rest is not None:
+                lines.put_back(rest)
+            elif reader.size > self._settings.max_message_size * _ENDLESS:
+                raise ContentLostError(reply.too_big(self._settings.max_message_size))
+
+    def _rejected(self, refusal: Reply, reader: DataReader, tenant: str, peer: str) -> Reply:
+        metrics.messages.labels(tenant, "rejected").inc()
+        self._service.log.info(
+            "message", tenant=tenant, peer=peer, size=reader.size, outcome="rejected",
+            reply=str(refusal),
+        )  # fmt: skip
+        return refusal
+
+    def _complete(self, reader: DataReader, tenant: str, peer: str) -> Message:
+        assert self.sender is not None
+        head, body = split(reader.content())
+        return Message(
+            id=self._service.ids.message(self._service.wall_clock()),
+            tenant=tenant,
+            sender=self.sender,
+            recipients=tuple(self.recipients),
+            head=head,
+            body=body,
+            peer=peer,
+        )

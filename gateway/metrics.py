@@ -1,0 +1,121 @@
+"""What the gateway counts. Every label is bounded: names from the generation, never a client's.
+
+With several workers the values add up across processes (prometheus-client's multiprocess mode,
+PROMETHEUS_MULTIPROC_DIR); `deploy/METRICS.md` lists them all and a test keeps it true.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY = CollectorRegistry(auto_describe=True)
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
+
+sessions = Gauge(
+    "sendgate_sessions",
+    "Client sessions open now.",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+connections = Counter(
+    "sendgate_connections_total",
+    "Client connections by how they began: served, or turned away because all slots were taken.",
+    ["result"],
+    registry=REGISTRY,
+)
+logins = Counter(
+    "sendgate_logins_total",
+    "SMTP logins by result.",
+    ["result"],
+    registry=REGISTRY,
+)
+messages = Counter(
+    "sendgate_messages_total",
+    "Messages by tenant and outcome: relayed, refused (PowerMTA's verdict), denied (a limit), "
+    "failed (ours), unknown (no reply after the dot), rejected (malformed or not allowed).",
+    ["tenant", "outcome"],
+    registry=REGISTRY,
+)
+recipients = Counter(
+    "sendgate_recipients_relayed_total",
+    "Recipients relayed, by VirtualMTA and mailbox provider.",
+    ["vmta", "provider"],
+    registry=REGISTRY,
+)
+denials = Counter(
+    "sendgate_denials_total",
+    "Messages that could not go now, by the limit that bound.",
+    ["limit"],
+    registry=REGISTRY,
+)
+refunds = Counter(
+    "sendgate_refunds_total",
+    "Charges given back after a definite failure.",
+    registry=REGISTRY,
+)
+late_replies = Counter(
+    "sendgate_late_replies_total",
+    "Replies to the dot that came after the client was answered, by verdict.",
+    ["verdict"],
+    registry=REGISTRY,
+)
+message_seconds = Histogram(
+    "sendgate_message_seconds",
+    "From the final dot of a message to our reply.",
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+relay_seconds = Histogram(
+    "sendgate_relay_seconds",
+    "From the grant of a message to PowerMTA's reply.",
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+ledger_seconds = Histogram(
+    "sendgate_ledger_seconds",
+    "Time of one ledger call, repeats included.",
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+ledger_batch = Histogram(
+    "sendgate_ledger_batch_size",
+    "Reservations and refunds in one ledger call.",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
+    registry=REGISTRY,
+)
+memory = Gauge(
+    "sendgate_message_memory_bytes",
+    "Octets of message data held now.",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+relay_sessions = Gauge(
+    "sendgate_relay_sessions",
+    "Sessions to a PowerMTA server by state, and messages waiting for one.",
+    ["server", "state"],
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+circuits = Gauge(
+    "sendgate_circuits_open",
+    "Circuits that are not closed, by kind (server or vmta).",
+    ["kind"],
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+generation = Gauge(
+    "sendgate_generation",
+    "Number of the generation in force; the lowest of the workers.",
+    multiprocess_mode="livemin",
+    registry=REGISTRY,
+)
+ledger_usable = Gauge(
+    "sendgate_ledger_usable",
+    "1 while the ledger answers and is open, of the worst worker.",
+    multiprocess_mode="livemin",
+    registry=REGISTRY,
+)
+log_dropped = Gauge(
+    "sendgate_log_lines_dropped",
+    "Log lines that did not fit the buffer since the worker started.",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)

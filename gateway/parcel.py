@@ -1,0 +1,38 @@
+"""The command lines of one transaction towards PowerMTA, for what its EHLO offers."""
+
+from gateway.envelope import Message
+from gateway.relay.wire import Parcel
+from policy.reply import Reply
+
+
+def parcel(message: Message, head: bytes, envelope: str, extensions: frozenset[str]) -> Parcel:
+    """`head` is stamped; `envelope` goes into ENVID where DSN is offered, so that PowerMTA's
+    records name our attempt even if a header is lost."""
+    mail = [b"MAIL FROM:<" + message.sender.address + b">"]
+    if "SIZE" in extensions:
+        mail.append(b"SIZE=%d" % (len(head) + len(message.body)))
+    if message.sender.body8 and "8BITMIME" in extensions:
+        mail.append(b"BODY=8BITMIME")
+    if message.sender.utf8:
+        mail.append(b"SMTPUTF8")
+    dsn = "DSN" in extensions
+    if dsn:
+        if message.sender.ret:
+            mail.append(b"RET=" + message.sender.ret)
+        mail.append(b"ENVID=" + envelope.encode("ascii"))
+    rcpts = []
+    for recipient in message.recipients:
+        words = [b"RCPT TO:<" + recipient.address + b">"]
+        if dsn and recipient.notify:
+            words.append(b"NOTIFY=" + recipient.notify)
+        if dsn and recipient.orcpt:
+            words.append(b"ORCPT=" + recipient.orcpt)
+        rcpts.append(b" ".join(words) + b"\r\n")
+    return Parcel(message.id, b" ".join(mail) + b"\r\n", tuple(rcpts), head, message.body)
+
+
+def unsupported(message: Message, extensions: frozenset[str]) -> Reply | None:
+    """Why this server cannot take the message at all (RFC 6531 section 3.5)."""
+    if message.sender.utf8 and "SMTPUTF8" not in extensions:
+        return Reply(550, "5.6.7", "the mail server does not take internationalized addresses")
+    return None

@@ -1,0 +1,120 @@
+"""The generation in force: fetched from the ledger, checked, swapped as one reference.
+
+Owns: the current generation, the sign of life that tells control what this worker runs.
+Rules: the last good generation stays in use while the ledger or control is away; a generation
+that cannot be read is logged and skipped. Announcements make it quick, polling makes it sure.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from gateway import metrics
+from gateway.log import Log
+from policy.ledger.ledger import root_key
+from policy.plan import BadGenerationError, Generation, decode
+
+_POLL = 1.0
+_TROUBLE = (RedisError, OSError, TimeoutError)
+
+
+class PlanFeed:
+    """Follows one ledger."""
+
+    def __init__(
+        self,
+        client: Redis,
+        name: str,
+        worker: str,
+        log: Log,
+        *,
+        swapped: Callable[[Generation], None],
+        stepped: Callable[[], None],
+    ) -> None:
+        """`swapped` is called with every new generation, `stepped` when the clock was moved or
+        the ledger opened."""
+        self._client = client
+        self._root = root_key(name)
+        self._worker = worker
+        self._log = log
+        self._swapped = swapped
+        self._stepped = stepped
+        self.current: Generation | None = None
+        self.first = asyncio.Event()
+        self._refused = 0
+        self._away = False
+
+    def generation(self) -> Generation | None:
+        """The generation in force; None before the first."""
+        return self.current
+
+    async def run(self) -> None:
+        """Side task; runs until cancelled."""
+        while True:
+            try:
+                async with self._client.pubsub() as news:
+                    await cast(Any, news.subscribe(f"{self._root}news"))
+                    while True:
+                        await self._look()
+                        await self._sign()
+                        await self._listen(news)
+            except _TROUBLE as error:
+                if not self._away:
+                    self._away = True
+                    self._log.error("ledger_away", why=str(error))
+                await asyncio.sleep(_POLL)
+
+    async def _listen(self, news: Any) -> None:
+        """Wait for one announcement, at most a poll's length."""
+        message = await news.get_message(ignore_subscribe_messages=True, timeout=_POLL)
+        while message is not None:
+            if not message["data"].startswith(b"generation"):
+                self._stepped()
+            message = await news.get_message(ignore_subscribe_messages=True, timeout=0)
+
+    async def _look(self) -> None:
+        number = int(await self._client.get(f"{self._root}gen") or 0)
+        if self._away:
+            self._away = False
+            self._log.info("ledger_back")
+            self._stepped()
+        if not number or number == self._refused:
+            return
+        if self.current is not None and self.current.number == number:
+            return
+        data = await self._client.get(f"{self._root}gen:{number}")
+        if data is None:
+            return
+        try:
+            generation = decode(cast(bytes, data))
+        except BadGenerationError as error:
+            self._refused = number
+            self._log.error("generation_refused", number=number, why=str(error))
+            return
+        self.current = generation
+        self._swapped(generation)
+        metrics.generation.set(number)
+        self._log.info("generation", number=number, tenants=len(generation.tenants))
+        self.first.set()
+
+    async def _sign(self) -> None:
+        """Tell control that this worker lives and what it runs."""
+        number = self.current.number if self.current is not None else 0
+        seconds, micro = await cast(Any, self._client.time())
+        async with self._client.pipeline(transaction=True) as pipe:
+            pipe.zadd(f"{self._root}workers", {self._worker: seconds + micro / 1e6})
+            pipe.hset(f"{self._root}running", self._worker, str(number))
+            await pipe.execute()
+
+    async def leave(self) -> None:
+        """Drain: control need not wait for this worker any more."""
+        try:
+            async with self._client.pipeline(transaction=True) as pipe:
+                pipe.zrem(f"{self._root}workers", self._worker)
+                pipe.hdel(f"{self._root}running", self._worker)
+                await pipe.execute()
+        except _TROUBLE:
+            self._log.debug("leave_unsaid")

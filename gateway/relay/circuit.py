@@ -1,0 +1,114 @@
+"""Circuits: when to stop sending to a server or a VirtualMTA, and how to find out it is back.
+
+Owns: the states and their one door. Not here: what counts as a failure (`policy.outcome`).
+Rules (PROMISES, section 4): five failures of *different* messages without a success between
+open it, a refused greeting, login or VirtualMTA at once; after a wait one probe goes through,
+never the message that failed last (a message that PowerMTA cannot stomach must not keep a
+healthy server closed). Time is an argument, in real elapsed seconds.
+"""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    CLOSED = "closed"
+    """Mail flows."""
+    OPEN = "open"
+    """Nothing goes until the wait is over."""
+    PROBING = "probing"
+    """One message is on its way to find out."""
+
+
+class Circuit:
+    """One circuit."""
+
+    def __init__(self, name: str, *, failures: int, wait: float, wait_max: float) -> None:
+        self.name = name
+        self.state = State.CLOSED
+        self.why = ""
+        self._limit = failures
+        self._first_wait = wait
+        self._wait = wait
+        self._wait_max = wait_max
+        self._failed: set[str] = set()
+        self._last = ""
+        self._until = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Circuit {self.name}: {self.state}{', ' + self.why if self.why else ''}>"
+
+    def admits(self, message: str, now: float) -> bool:
+        """Whether `message` may go now. Says yes to one probe when the wait is over; the caller
+        that got it must report `succeeded`, `failed` or `abandoned`."""
+        if self.state is State.CLOSED:
+            return True
+        if self.state is State.PROBING and now < self._until + self._wait_max:
+            return False
+        if now < self._until or message == self._last:
+            return False
+        self._enter(State.PROBING)
+        return True
+
+    def blocked(self, message: str, now: float) -> bool:
+        """As `admits`, without taking the probe."""
+        if self.state is State.CLOSED:
+            return False
+        if self.state is State.PROBING and now < self._until + self._wait_max:
+            return True
+        return now < self._until or message == self._last
+
+    def succeeded(self) -> None:
+        self._failed.clear()
+        self._wait = self._first_wait
+        self._enter(State.CLOSED)
+
+    def failed(self, message: str, why: str, now: float, *, immediate: bool) -> None:
+        self._failed.add(message)
+        self._last = message
+        if self.state is State.PROBING:
+            self._wait = min(self._wait * 2, self._wait_max)
+        elif not immediate and len(self._failed) < self._limit:
+            return
+        self._until = now + self._wait
+        self._enter(State.OPEN, why)
+
+    def abandoned(self, now: float) -> None:
+        """The probe ended without telling anything about the server."""
+        if self.state is State.PROBING:
+            self._until = now
+            self._enter(State.OPEN, self.why)
+
+    def _enter(self, state: State, why: str = "") -> None:
+        self.state = state
+        self.why = why if state is State.OPEN else (self.why if state is State.PROBING else "")
+
+
+class Circuits:
+    """Circuits by name, made when first needed. Names are servers and VirtualMTAs of the
+    generation, so their number is bounded."""
+
+    def __init__(self, *, failures: int, wait: float, wait_max: float) -> None:
+        self._failures = failures
+        self._wait = wait
+        self._wait_max = wait_max
+        self._circuits: dict[str, Circuit] = {}
+
+    def __getitem__(self, name: str) -> Circuit:
+        circuit = self._circuits.get(name)
+        if circuit is None:
+            circuit = self._circuits[name] = Circuit(
+                name, failures=self._failures, wait=self._wait, wait_max=self._wait_max
+            )
+        return circuit
+
+    def not_closed(self) -> list[Circuit]:
+        return [c for c in self._circuits.values() if c.state is not State.CLOSED]
+
+    def blocked(self, message: str, now: float) -> tuple[str, ...]:
+        """Names that `message` must not use now. Empty, at no cost, while all are closed."""
+        return tuple(c.name for c in self.not_closed() if c.blocked(message, now))
+
+    def keep_only(self, names: set[str]) -> None:
+        """Forget those that left the generation."""
+        for name in self._circuits.keys() - names:
+            del self._circuits[name]

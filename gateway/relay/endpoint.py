@@ -1,0 +1,115 @@
+"""Opens sessions to PowerMTA: connect, TLS, EHLO, AUTH by aiosmtplib, then our protocol takes over.
+
+The only file that names aiosmtplib. Failures are values of `policy.outcome.Failed`, raised as
+`OpenError`, so that the caller sees one kind of trouble.
+"""
+
+import asyncio
+import re
+import ssl
+from collections.abc import Callable
+
+import aiosmtplib
+from aiosmtplib.errors import (
+    SMTPAuthenticationError,
+    SMTPConnectResponseError,
+    SMTPException,
+    SMTPHeloError,
+    SMTPNotSupported,
+    SMTPResponseException,
+)
+
+from gateway.relay.wire import Session
+from policy.model import Address
+from policy.outcome import Failed, Scope, Stage
+from settings.model import Relay
+
+_UNWANTED = re.compile(r"[^\x20-\x7e]+")
+
+
+class OpenError(Exception):
+    """No session could be opened; `failure` says whose fault and whether waiting can help."""
+
+    def __init__(self, failure: Failed) -> None:
+        super().__init__(failure.why)
+        self.failure = failure
+
+
+class Endpoint:
+    """How this gateway reaches any PowerMTA address."""
+
+    def __init__(self, settings: Relay, hostname: str) -> None:
+        """Raises OSError or ssl.SSLError when `settings.ca` cannot be read."""
+        self._settings = settings
+        self._hello = settings.hello or hostname
+        self._suppression = re.compile(settings.suppression_pattern, re.IGNORECASE)
+        self._context = self._tls_context() if settings.tls != "none" else None
+
+    def _tls_context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self._settings.ca or None)
+        if not self._settings.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+    async def open(self, address: Address, lost: Callable[[Session], None]) -> Session:
+        """A session ready for its first MAIL. Raises OpenError."""
+        settings = self._settings
+        client = aiosmtplib.SMTP(
+            hostname=address.host,
+            port=address.port,
+            local_hostname=self._hello,
+            timeout=settings.connect_timeout,
+            use_tls=settings.tls == "implicit",
+            start_tls=False,
+            tls_context=self._context,
+        )
+        try:
+            async with asyncio.timeout(settings.connect_timeout):
+                await client.connect()
+                await client.ehlo()
+                if settings.tls == "starttls":
+                    await client.starttls()
+                    await client.ehlo()
+                if settings.login:
+                    await client.login(settings.login, settings.password)
+        except (SMTPException, OSError, TimeoutError, ValueError) as error:
+            client.close()
+            raise OpenError(_failure(address, error)) from error
+        return self._take_over(client, address, lost)
+
+    def _take_over(
+        self, client: aiosmtplib.SMTP, address: Address, lost: Callable[[Session], None]
+    ) -> Session:
+        """From here on the connection speaks our protocol; the library forgets it."""
+        transport = client.transport
+        assert transport is not None
+        session = Session(
+            name=str(address),
+            extensions=frozenset(name.upper() for name in client.esmtp_extensions),
+            suppression=self._suppression,
+            lost=lost,
+        )
+        transport.set_protocol(session)
+        session.connection_made(transport)
+        client.transport = None
+        client.protocol = None
+        return session
+
+
+def _failure(address: Address, error: Exception) -> Failed:
+    if isinstance(error, SMTPConnectResponseError):
+        stage, immediate = Stage.GREETING, True
+    elif isinstance(error, SMTPAuthenticationError):
+        stage, immediate = Stage.AUTH, True
+    elif isinstance(error, SMTPHeloError):
+        stage, immediate = Stage.EHLO, False
+    elif isinstance(error, SMTPNotSupported):
+        # PowerMTA does not offer what we are told to use: a setting, here or there, is wrong.
+        return Failed(f"{address}: {error}", Scope.SERVER, immediate=True)
+    else:
+        what = str(error) or type(error).__name__
+        return Failed(f"{address}: cannot connect: {_UNWANTED.sub(' ', what)}", Scope.SERVER)
+    assert isinstance(error, SMTPResponseException)
+    text = _UNWANTED.sub(" ", str(error.message))
+    return Failed(f"{address}: {stage}: {error.code} {text}", Scope.SERVER, immediate)

@@ -1,0 +1,179 @@
+"""Kept-alive sessions to each PowerMTA server, within a bound.
+
+Owns: who waits for a session, which address is tried, sessions that owe a reply. Not here:
+opening (`relay.endpoint`), the transaction (`relay.wire`).
+Rules: a server's sessions never exceed its budget, those that owe a reply included, and at most
+a quarter of it may owe; the addresses of one server are alternatives, the last good one first.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from gateway.relay.endpoint import OpenError
+from gateway.relay.wire import Progress, Session
+from policy.model import Address, Server
+from policy.outcome import Failed, Scope
+
+
+class Opener(Protocol):
+    """Opens one session (`relay.endpoint.Endpoint`)."""
+
+    async def open(self, address: Address, lost: Callable[[Session], None]) -> Session: ...
+
+
+class ServerPool:
+    """The sessions of one server."""
+
+    def __init__(
+        self, server: Server, opener: Opener, *, limit: int, idle: float, late_reply: float,
+        max_messages: int,
+    ) -> None:  # fmt: skip
+        """`limit`: sessions at a time; `idle` and `late_reply` in seconds."""
+        self.server = server
+        self._opener = opener
+        self._limit = limit
+        self._idle_limit = idle
+        self._late_reply = late_reply
+        self._max_messages = max_messages
+        self._idle: deque[Session] = deque()
+        self._all: set[Session] = set()
+        self._owing: deque[Session] = deque()
+        self._opening = 0
+        self._waiting: deque[asyncio.Future[Session | None]] = deque()
+        self._first_address = 0
+        self.closed = False
+
+    def __repr__(self) -> str:
+        busy = len(self._all) - len(self._idle) - len(self._owing)
+        return (
+            f"<Pool {self.server.name}: {busy} busy, {len(self._idle)} idle, "
+            f"{len(self._owing)} owing, {len(self._waiting)} waiting>"
+        )
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Sessions by state, and messages waiting for one."""
+        idle, owing = len(self._idle), len(self._owing)
+        busy = len(self._all) - idle - owing
+        return {"busy": busy, "idle": idle, "owing": owing, "waiting": len(self._waiting)}
+
+    async def acquire(self, deadline: float) -> Session:
+        """A usable session before `deadline` (loop time).
+
+        Raises OpenError when none can be opened or none became free in time."""
+        while not self.closed:
+            while self._idle:
+                session = self._idle.pop()
+                if session.usable:
+                    return session
+            if len(self._all) + self._opening < self._limit:
+                return await self._open(deadline)
+            handed = await self._queue(deadline)
+            if handed is not None and handed.usable:
+                return handed
+        raise OpenError(Failed("the gateway is closing", Scope.MESSAGE))
+
+    def release(self, session: Session) -> None:
+        """Give a session back after its transaction."""
+        if session.progress is Progress.OWES:
+            self._let_owe(session)
+        elif not session.usable:
+            session.close(session.why_lost or "not usable any more")
+        elif session.messages >= self._max_messages or self.closed:
+            session.quit()
+        else:
+            session.idle_since = asyncio.get_running_loop().time()
+            while self._waiting:
+                waiter = self._waiting.popleft()
+                if not waiter.done():
+                    waiter.set_result(session)
+                    return
+            self._idle.append(session)
+
+    def sweep(self, now: float) -> None:
+        """Close what has been idle too long, oldest first; `now` is loop time."""
+        while self._idle and now - self._idle[0].idle_since > self._idle_limit:
+            self._idle.popleft().quit()
+
+    def close(self) -> None:
+        """No new work; idle sessions end now, busy ones when they are released."""
+        self.closed = True
+        while self._idle:
+            self._idle.pop().quit()
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def abandon(self) -> None:
+        """End every session, owed replies included."""
+        self.close()
+        for session in tuple(self._all):
+            session.close("the gateway is closing")
+
+    async def _queue(self, deadline: float) -> Session | None:
+        waiter: asyncio.Future[Session | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await waiter
+        except TimeoutError:
+            if waiter.done() and not waiter.cancelled() and (session := waiter.result()):
+                self.release(session)
+            why = f"no free session to {self.server.name} in time ({self._limit} in use)"
+            raise OpenError(Failed(why, Scope.MESSAGE)) from None
+
+    async def _open(self, deadline: float) -> Session:
+        addresses = self.server.addresses
+        self._opening += 1
+        try:
+            failure: OpenError | None = None
+            for turn in range(len(addresses)):
+                index = (self._first_address + turn) % len(addresses)
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        session = await self._opener.open(addresses[index], self._on_lost)
+                except OpenError as error:
+                    failure = error
+                    continue
+                except TimeoutError:
+                    why = f"{addresses[index]}: no session in time"
+                    failure = OpenError(Failed(why, Scope.SERVER))
+                    break
+                self._first_address = index
+                if session.progress is not Progress.CLOSED:
+                    self._all.add(session)
+                return session
+            assert failure is not None
+            raise failure
+        finally:
+            self._opening -= 1
+            self._wake_one()
+
+    def _let_owe(self, session: Session) -> None:
+        """Keep a session open for its late reply; the oldest makes room."""
+        self._owing.append(session)
+        while len(self._owing) > max(self._limit // 4, 1):
+            self._owing[0].close("gave up waiting for its reply: too many others wait too")
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._late_reply, session.close, "gave up waiting for its reply")
+
+    def _on_lost(self, session: Session) -> None:
+        self._all.discard(session)
+        if session in self._owing:
+            self._owing.remove(session)
+        if session in self._idle:
+            self._idle.remove(session)
+        self._wake_one()
+
+    def _wake_one(self) -> None:
+        """Room for one more session: the first waiter may open it."""
+        if len(self._all) + self._opening >= self._limit:
+            return
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return

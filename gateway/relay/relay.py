@@ -1,0 +1,162 @@
+"""Relays one parcel: a session from the server's pool, and one more try before the body has left.
+
+Owns: the pools, the circuits, the time a relay may take. Not here: quota, stamping, answers.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from gateway.relay.circuit import Circuits
+from gateway.relay.endpoint import OpenError
+from gateway.relay.pool import Opener, ServerPool
+from gateway.relay.wire import Parcel, Session
+from policy.model import Server
+from policy.outcome import Failed, Outcome, Refused, Relayed, Scope, Stage
+from policy.reply import Reply
+from settings.model import Relay as RelaySettings
+
+_TRIES = 3
+
+
+class Relay:
+    """The way to all PowerMTA servers of the generation."""
+
+    def __init__(
+        self, settings: RelaySettings, opener: Opener, *, workers: int, clock: Callable[[], float]
+    ) -> None:
+        """`workers`: processes of this node that share each server's sessions."""
+        self._settings = settings
+        self._opener = opener
+        self._share = settings.gateways * workers
+        self._clock = clock
+        self._pools: dict[str, ServerPool] = {}
+        waits = {"wait": settings.circuit_wait, "wait_max": settings.circuit_wait_max}
+        self.servers = Circuits(failures=settings.circuit_failures, **waits)
+        self.vmtas = Circuits(failures=settings.circuit_failures, **waits)
+
+    def update(self, servers: tuple[Server, ...], vmtas: set[str]) -> None:
+        """Follow a new generation. A server whose addresses changed gets new sessions; the old
+        ones finish what they do."""
+        wanted = {server.name: server for server in servers}
+        for name, pool in list(self._pools.items()):
+            if wanted.get(name) != pool.server:
+                pool.close()
+                del self._pools[name]
+        for name, server in wanted.items():
+            if name not in self._pools:
+                self._pools[name] = self._pool(server)
+        self.servers.keep_only(set(wanted))
+        self.vmtas.keep_only(vmtas)
+
+    def _pool(self, server: Server) -> ServerPool:
+        settings = self._settings
+        return ServerPool(
+            server,
+            self._opener,
+            limit=max(server.sessions // self._share, 1),
+            idle=settings.idle,
+            late_reply=settings.late_reply,
+            max_messages=settings.max_messages,
+        )
+
+    @property
+    def pools(self) -> tuple[ServerPool, ...]:
+        return tuple(self._pools.values())
+
+    def blocked(self, message: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """(servers, VirtualMTAs) that this message must not use now."""
+        now = self._clock()
+        return self.servers.blocked(message, now), self.vmtas.blocked(message, now)
+
+    async def send(
+        self,
+        server: str,
+        vmta: str,
+        parcel: Callable[[Session], Parcel | Reply],
+        *,
+        message: str,
+        deadline: float,
+        fresh: Callable[[], bool],
+        late: Callable[[Outcome], None],
+    ) -> Outcome:
+        """One outcome. `parcel` builds the commands for what the session's EHLO offers, or says why
+        there can be none; `deadline` is loop time."""
+        pool = self._pools.get(server)
+        if pool is None:
+            return Failed(f"PowerMTA server {server} left the configuration", Scope.MESSAGE)
+        if not self._admitted(server, vmta, message):
+            return Failed(f"{server} or {vmta} is resting after failures", Scope.MESSAGE)
+        outcome = await self._try(pool, parcel, deadline, fresh, late)
+        self._count(outcome, server, vmta, message)
+        return outcome
+
+    def _admitted(self, server: str, vmta: str, message: str) -> bool:
+        now = self._clock()
+        if not self.servers[server].admits(message, now):
+            return False
+        if self.vmtas[vmta].admits(message, now):
+            return True
+        self.servers[server].abandoned(now)
+        return False
+
+    async def _try(
+        self,
+        pool: ServerPool,
+        parcel: Callable[[Session], Parcel | Reply],
+        deadline: float,
+        fresh: Callable[[], bool],
+        late: Callable[[Outcome], None],
+    ) -> Outcome:
+        outcome: Outcome = Failed("no session", Scope.SERVER)
+        for _ in range(_TRIES):
+            try:
+                session = await pool.acquire(deadline)
+            except OpenError as error:
+                return error.failure
+            used_before = session.messages > 0
+            packed = parcel(session)
+            if isinstance(packed, Reply):
+                pool.release(session)
+                return Refused(packed, Stage.MAIL)
+            try:
+                outcome = await session.transact(packed, deadline=deadline, fresh=fresh, late=late)
+            finally:
+                pool.release(session)
+            # Only a session that died of age, before the body left, is worth another.
+            died = isinstance(outcome, Failed) and not session.usable and session.stale
+            if not (died and used_before):
+                return outcome
+        return outcome
+
+    def _count(self, outcome: Outcome, server: str, vmta: str, message: str) -> None:
+        now = self._clock()
+        if isinstance(outcome, Relayed | Refused):
+            self.servers[server].succeeded()
+            self.vmtas[vmta].succeeded()
+            return
+        scope = outcome.scope if isinstance(outcome, Failed) else Scope.SERVER
+        immediate = isinstance(outcome, Failed) and outcome.immediate
+        why = outcome.why
+        if scope is Scope.VMTA:
+            self.vmtas[vmta].failed(message, why, now, immediate=immediate)
+            # The server answered; it is well.
+            self.servers[server].succeeded()
+        elif scope is Scope.SERVER:
+            self.servers[server].failed(message, why, now, immediate=immediate)
+            self.vmtas[vmta].abandoned(now)
+        else:
+            self.servers[server].abandoned(now)
+            self.vmtas[vmta].abandoned(now)
+
+    async def sweep(self, every: float = 5.0) -> None:
+        """Side task: close idle sessions in time. Runs until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(every)
+            for pool in self._pools.values():
+                pool.sweep(loop.time())
+
+    def close(self) -> None:
+        """Idle sessions end; those that owe a reply are given up."""
+        for pool in self._pools.values():
+            pool.abandon()

@@ -1,0 +1,54 @@
+"""Which pool and mailbox a message has, or why its sender may not send it.
+
+Plain functions of the generation and the header; no I/O.
+"""
+
+from gateway.envelope import Message
+from gateway.headers import Header
+from policy.address import FromProblem, from_mailbox, mailbox_of
+from policy.model import Tenant
+from policy.provider import provider_of
+from policy.reply import Reply
+
+
+def mailbox(tenant: Tenant, message: Message, header: Header) -> str | Reply:
+    """The sender's identity, `local@domain` in lower case."""
+    if tenant.mailbox == "envelope":
+        address = mailbox_of(message.sender.address.decode())
+        return address or Reply(550, "5.1.7", "this tenant needs a sender in MAIL FROM")
+    found: str | FromProblem
+    if len(header.from_values) == 1:
+        found = from_mailbox(header.from_values[0].decode("utf-8", "replace"))
+    else:
+        found = FromProblem.SEVERAL if header.from_values else FromProblem.MISSING
+    return Reply(550, "5.6.0", found.value) if isinstance(found, FromProblem) else found
+
+
+def allowed(tenant: Tenant, address: str) -> bool:
+    """Whether the tenant's list of senders admits `address` (an empty list admits all)."""
+    if not tenant.senders:
+        return True
+    return address in tenant.senders or address.rpartition("@")[2] in tenant.senders
+
+
+def pool_of(tenant: Tenant, address: str) -> tuple[str, bool] | Reply:
+    """(pool, whether the domain was added)."""
+    domain = address.rpartition("@")[2]
+    pool = tenant.domains.get(domain)
+    if pool is not None:
+        return pool, True
+    if tenant.strict:
+        return Reply(550, "5.7.1", f"sending domain {domain} was not added for this tenant")
+    return tenant.default_pool, False
+
+
+def providers_of(message: Message) -> tuple[tuple[str, int], ...]:
+    """Recipients by provider."""
+    recipients = message.recipients
+    if len(recipients) == 1:
+        return ((provider_of(recipients[0].domain), 1),)
+    counts: dict[str, int] = {}
+    for recipient in recipients:
+        provider = provider_of(recipient.domain)
+        counts[provider] = counts.get(provider, 0) + 1
+    return tuple(counts.items())

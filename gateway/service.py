@@ -1,0 +1,93 @@
+"""What all client sessions of one worker share, and how they end together."""
+
+import ipaddress
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from gateway.admission import Memory, Sessions
+from gateway.auth import Authenticator
+from gateway.envelope import Message
+from gateway.ids import Ids
+from gateway.log import Log
+from policy.model import Tenant
+from policy.plan import Generation
+from policy.reply import Reply
+from settings.model import Gateway
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Live(Protocol):
+    """A session as its service sees it."""
+
+    def close_if_idle(self) -> None: ...
+
+    def cut(self) -> None: ...
+
+
+class Service:
+    """What all sessions of one worker share."""
+
+    def __init__(
+        self,
+        *,
+        settings: Gateway,
+        hostname: str,
+        generation: Callable[[], Generation | None],
+        handle: Callable[[Message], Awaitable[Reply]],
+        authenticator: Authenticator,
+        sessions: Sessions,
+        memory: Memory,
+        ids: Ids,
+        log: Log,
+        wall_clock: Callable[[], float],
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self.settings = settings
+        self.hostname = hostname
+        self.generation = generation
+        self.handle = handle
+        self.authenticator = authenticator
+        self.sessions = sessions
+        self.memory = memory
+        self.ids = ids
+        self.log = log
+        self.wall_clock = wall_clock
+        self.tls = tls
+        self.plain_auth = tuple(ipaddress.ip_network(n) for n in settings.plain_auth_networks)
+        self.balancers = tuple(ipaddress.ip_network(n) for n in settings.proxy_networks)
+        self.live: set[Live] = set()
+        self.closing = False
+
+    def tenant(self, name: str | None) -> Tenant | None:
+        """The tenant as the generation in force has it."""
+        generation = self.generation()
+        return generation.tenant.get(name) if generation is not None and name else None
+
+    def tenant_by_network(self, peer: str) -> str | None:
+        """The tenant that a source address names without a login."""
+        generation = self.generation()
+        if generation is None or not generation.networks:
+            return None
+        return next((name for net, name in generation.networks if within(peer, (net,))), None)
+
+    def close_idle(self) -> None:
+        """Drain: sessions between messages end now, the others when their message is done."""
+        self.closing = True
+        for session in tuple(self.live):
+            session.close_if_idle()
+
+    def abort(self) -> None:
+        """Cut what is left when the drain time is over."""
+        for session in tuple(self.live):
+            session.cut()
+
+
+def within(peer: str, networks: tuple[Network, ...]) -> bool:
+    """Whether an address, as text, lies in one of the networks."""
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return False
+    return any(address in network for network in networks)

@@ -1,0 +1,214 @@
+"""The gateway's parent: binds the ports once, keeps the workers running, reloads without a gap.
+
+Owns: listening sockets (workers inherit them, so a dead worker's waiting connections are served
+by the others), worker processes, reload on SIGHUP: new workers with the new configuration first,
+then the old ones stop accepting and finish their sessions.
+Failure: a worker that dies is replaced, ever more slowly if it keeps dying.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from gateway.admin import Admin
+from gateway.log import Log
+from settings.load import SettingsError
+from settings.model import Settings
+
+_BACKOFF = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
+_SILENCE = 10.0
+_HEALTHY = 30.0
+
+
+class Child:
+    """One worker process."""
+
+    def __init__(self, process: subprocess.Popen[bytes], index: int) -> None:
+        self.process = process
+        self.index = index
+        self.ready = False
+        self.heard = asyncio.get_running_loop().time()
+        self.born = self.heard
+        self.retired = False
+
+
+class Supervisor:
+    """Runs until `stop` is set."""
+
+    def __init__(
+        self, settings: Settings, arguments: list[str], load: Callable[[], Settings], log: Log
+    ) -> None:
+        """`arguments` are passed on to workers; `load` reads the configuration anew."""
+        self.settings = settings
+        self.log = log
+        self.stop = asyncio.Event()
+        self._arguments = arguments
+        self._load = load
+        self._sockets: list[socket.socket] = []
+        self._children: list[Child] = []
+        self._deaths = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._own_run_dir = ""
+        self.run_dir = Path()
+
+    @property
+    def ready(self) -> bool:
+        """Every worker in service said so lately."""
+        now = asyncio.get_running_loop().time()
+        serving = [child for child in self._children if not child.retired]
+        return len(serving) >= self.settings.gateway.workers and all(
+            child.ready and now - child.heard < _SILENCE for child in serving
+        )
+
+    @property
+    def addresses(self) -> list[str]:
+        """host:port of each listener, with the real port."""
+        names = (bound.getsockname() for bound in self._sockets)
+        return [f"{name[0]}:{name[1]}" for name in names]
+
+    async def run(self, announce: Callable[[list[str], str], None]) -> None:
+        """Bind, start workers, serve. `announce(addresses, admin)` when mail can be sent.
+
+        Raises OSError, naming the address, when a port is taken."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        self._prepare_run_dir()
+        try:
+            self._sockets = [_bind(li.host, li.port) for li in self.settings.gateway.listeners]
+            async with Admin(self).serving() as admin:
+                for index in range(self.settings.gateway.workers):
+                    self._start(index)
+                while not self.ready and not self.stop.is_set():
+                    await asyncio.sleep(0.02)
+                if not self.stop.is_set():
+                    announce(self.addresses, admin)
+                await self.stop.wait()
+                await self._end()
+        finally:
+            for bound in self._sockets:
+                bound.close()
+            if self._own_run_dir:
+                shutil.rmtree(self._own_run_dir, ignore_errors=True)
+
+    def _prepare_run_dir(self) -> None:
+        configured = self.settings.gateway.run_dir
+        if not configured:
+            self._own_run_dir = tempfile.mkdtemp(prefix="sendgate-gateway-")
+        self.run_dir = Path(configured or self._own_run_dir)
+        self.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for stale in self.run_dir.glob("*.db"):
+            stale.unlink()
+
+    def _start(self, index: int) -> None:
+        read_end, write_end = os.pipe()
+        descriptors = [bound.fileno() for bound in self._sockets]
+        process = subprocess.Popen(
+            [
+                sys.executable, "-m", "gateway", *self._arguments,
+                "--worker", str(index),
+                "--listen-fds", ",".join(map(str, descriptors)),
+                "--report-fd", str(write_end),
+            ],
+            stdin=subprocess.DEVNULL,
+            pass_fds=(*descriptors, write_end),
+            env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self.run_dir)},
+            start_new_session=True,
+        )  # fmt: skip
+        os.close(write_end)
+        child = Child(process, index)
+        self._children.append(child)
+        task = asyncio.get_running_loop().create_task(self._attend(child, read_end))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _attend(self, child: Child, report: int) -> None:
+        """Hear a worker out; when its pipe ends, it has ended."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(report, "rb", 0)
+        )
+        try:
+            while line := await reader.readline():
+                child.ready = line == b"ready\n"
+                child.heard = loop.time()
+        finally:
+            transport.close()
+        code = await asyncio.to_thread(child.process.wait)
+        self._children.remove(child)
+        Admin.forget(child.process.pid, self.run_dir)
+        if child.retired or self.stop.is_set():
+            return
+        self._deaths = 0 if loop.time() - child.born > _HEALTHY else self._deaths + 1
+        delay = _BACKOFF[min(self._deaths, len(_BACKOFF) - 1)]
+        self.log.error("worker_died", worker=child.index, code=code, again_in=delay)
+        await asyncio.sleep(delay)
+        if not self.stop.is_set():
+            self._start(child.index)
+
+    def _reload(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._replace())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _replace(self) -> None:
+        try:
+            settings = self._load()
+        except SettingsError as error:
+            self.log.error("reload_refused", why=error.problems)
+            return
+        if settings.gateway.listeners != self.settings.gateway.listeners:
+            self.log.error("reload_refused", why="listeners change with a restart only")
+            return
+        old = [child for child in self._children if not child.retired]
+        self.settings = settings
+        for index in range(settings.gateway.workers):
+            self._start(index)
+        fresh = [child for child in self._children if child not in old]
+        while not all(child.ready for child in fresh) and not self.stop.is_set():
+            if not all(child in self._children for child in fresh):
+                self.log.error("reload_failed", why="a new worker died; the old ones go on")
+                for child in fresh:
+                    child.retired = True
+                    child.process.terminate()
+                return
+            await asyncio.sleep(0.02)
+        for child in old:
+            child.retired = True
+            child.process.send_signal(signal.SIGHUP)
+        self.log.info("reloaded", workers=settings.gateway.workers)
+
+    async def _end(self) -> None:
+        """Drain all workers, then make sure."""
+        for child in self._children:
+            child.process.terminate()
+        gateway = self.settings.gateway
+        patience = gateway.drain + gateway.answer_budget + 10
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=patience)
+        for child in self._children:
+            self.log.error("worker_killed", worker=child.index)
+            child.process.kill()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    bound.listen(1024)
+    bound.setblocking(False)
+    return bound

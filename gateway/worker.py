@@ -1,0 +1,66 @@
+"""Entry of one worker process: its inherited sockets, its signals, its word to the supervisor."""
+
+import asyncio
+import os
+import signal
+import socket
+
+import uvloop
+
+from gateway.app import Worker
+from gateway.log import Log
+from settings.model import Settings
+
+_TELL = 0.5
+
+
+def run(settings: Settings, *, index: int, descriptors: list[int], report: int) -> int:
+    """Serve on inherited listening sockets until SIGTERM. `report` is a pipe: a line says
+    `ready` or `waiting` every half second, so that the supervisor knows.
+
+    SIGTERM drains within `gateway.drain`, SIGHUP (new configuration elsewhere) lets the sessions
+    of this worker go on for `gateway.reload_drain`."""
+    log = Log(
+        level=settings.log.level,
+        addresses=settings.log.addresses,
+        buffer=settings.log.buffer,
+        process=f"worker-{index}",
+    )
+    sockets = [socket.socket(fileno=number) for number in descriptors]
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, index, sockets, report, log))
+    log.flush()
+    return 0
+
+
+async def _serve(
+    settings: Settings, index: int, sockets: list[socket.socket], report: int, log: Log
+) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    name = f"{socket.gethostname()}:{os.getpid()}:{index}"
+    worker = Worker(settings, name, log)
+    retire = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, retire.set)
+    async with worker.serving(sockets):
+        teller = loop.create_task(_tell(report, worker, stop))
+        waits = [loop.create_task(event.wait()) for event in (stop, retire)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        if retire.is_set() and not stop.is_set():
+            await worker.retire(stop)
+        teller.cancel()
+        for wait in waits:
+            wait.cancel()
+
+
+async def _tell(report: int, worker: Worker, stop: asyncio.Event) -> None:
+    """Without a supervisor there is nobody to restart or to stop us: then end too."""
+    while True:
+        try:
+            os.write(report, b"ready\n" if worker.ready else b"waiting\n")
+        except BrokenPipeError:
+            stop.set()
+            return
+        await asyncio.sleep(_TELL)

@@ -1,0 +1,342 @@
+"""What every ledger promises: the memory twin and the real one pass the same cases."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from policy.denial import Denied, Limit
+from policy.limits import DAY, HOUR, MINUTE
+from policy.model import MailboxLimits, Pool, Rate, Window
+from policy.plan import Generation
+from policy.ports import Decision, Granted, LedgerClosedError, Refund, Reserve
+from tests.support.generations import generation, tenant, vmta
+from tests.support.ledgers import MIDNIGHT, LedgerUnderTest, MemoryUnderTest, RedisUnderTest
+
+Start = Callable[[Generation], Awaitable[LedgerUnderTest]]
+GMAIL = (("gmail", 1),)
+OTHER = (("other", 1),)
+
+
+@pytest.fixture(params=["memory", "valkey"])
+async def start(request: pytest.FixtureRequest) -> AsyncIterator[Start]:
+    started: list[LedgerUnderTest] = []
+
+    async def make(plan: Generation) -> LedgerUnderTest:
+        under_test: LedgerUnderTest
+        if request.param == "memory":
+            under_test = MemoryUnderTest(plan)
+        else:
+            url = await request.getfixturevalue("parts").empty_valkey()
+            under_test = await RedisUnderTest.start(url, plan)
+        started.append(under_test)
+        return under_test
+
+    yield make
+    for under_test in started:
+        await under_test.close()
+
+
+def ask(providers: Any = GMAIL, **changes: Any) -> Reserve:
+    base = Reserve("acme", "acme-pool", "anna@acme.test", providers)
+    return msgspec.structs.replace(base, **changes)
+
+
+async def decide(ledger: LedgerUnderTest, *items: Any) -> list[Decision]:
+    return list((await ledger.ledger.decide(items)).decisions)
+
+
+def names(decisions: list[Decision]) -> list[str]:
+    """VirtualMTAs granted and limits that bound, in order."""
+    return [
+        d.vmta if isinstance(d, Granted) else d.limit.value if isinstance(d, Denied) else "-"
+        for d in decisions
+    ]
+
+
+def denied(decision: Decision) -> Denied:
+    assert isinstance(decision, Denied), decision
+    return decision
+
+
+def granted(decision: Decision) -> Granted:
+    assert isinstance(decision, Granted), decision
+    return decision
+
+
+async def test_the_quota_is_exact_and_the_denial_names_it(start: Start) -> None:
+    ledger = await start(generation(vmta(1, daily=3)))
+    decisions = await decide(ledger, *[ask()] * 5)
+    assert names(decisions) == ["vmta-1"] * 3 + ["ip_quota"] * 2
+    last = denied(decisions[-1])
+    assert (last.subject, last.bound, last.used) == ("vmta-1", 3, 3)
+    assert last.until == MIDNIGHT + DAY
+
+
+async def test_a_new_day_opens_the_quota_again(start: Start) -> None:
+    ledger = await start(generation(vmta(1, daily=1)))
+    assert names(await decide(ledger, ask(), ask())) == ["vmta-1", "ip_quota"]
+    await ledger.at(MIDNIGHT + DAY)
+    assert names(await decide(ledger, ask(), ask())) == ["vmta-1", "ip_quota"]
+
+
+async def test_a_provider_ceiling_stands_under_the_quota(start: Start) -> None:
+    ledger = await start(generation(vmta(1, daily=4, ceilings={"gmail": 2})))
+    first = await decide(ledger, ask(), ask(), ask())
+    assert names(first) == ["vmta-1", "vmta-1", "ip_provider"]
+    assert denied(first[2]).subject == "vmta-1/gmail"
+    assert names(await decide(ledger, *[ask(OTHER)] * 3)) == ["vmta-1", "vmta-1", "ip_quota"]
+
+
+async def test_the_ip_with_the_lowest_share_used_goes_first(start: Start) -> None:
+    ledger = await start(generation(vmta(1, daily=2), vmta(2, daily=4)))
+    decisions = names(await decide(ledger, *[ask()] * 6))
+    assert decisions == ["vmta-1", "vmta-2", "vmta-2", "vmta-1", "vmta-2", "vmta-2"]
+
+
+async def test_weights_divide_traffic(start: Start) -> None:
+    ledger = await start(generation(vmta(1, daily=100, weight=3.0), vmta(2, daily=100)))
+    decisions = names(await decide(ledger, *[ask()] * 40))
+    assert decisions.count("vmta-1") == 30
+
+
+async def test_an_unlimited_ip_is_never_denied_and_shares_with_its_peers(start: Start) -> None:
+    ledger = await start(generation(vmta(1, daily="unlimited"), vmta(2, daily="unlimited")))
+    decisions = names(await decide(ledger, *[ask()] * 100))
+    assert sorted(set(decisions)) == ["vmta-1", "vmta-2"]
+    assert decisions.count("vmta-1") == 50
+
+
+async def test_a_quota_of_zero_sends_nothing(start: Start) -> None:
+    ledger = await start(generation(vmta(1, daily=0)))
+    assert names(await decide(ledger, ask())) == ["ip_quota"]
+
+
+@pytest.mark.parametrize("state", ["new", "paused", "retiring"])
+async def test_an_ip_that_may_not_send_is_not_chosen(start: Start, state: str) -> None:
+    plan = generation(vmta(1, state=state), vmta(2, daily=1))
+    ledger = await start(msgspec.convert(msgspec.to_builtins(plan), Generation))
+    assert names(await decide(ledger, ask(), ask())) == ["vmta-2", "ip_quota"]
+    none = generation(number=2, pools=(Pool(name="acme-pool", tenant="acme"),))
+    await ledger.publish(none)
+    assert names(await decide(ledger, ask())) == ["no_ip"]
+
+
+async def test_paused_tenants_and_pools_are_named(start: Start) -> None:
+    ledger = await start(generation(tenants=(tenant(paused=True),)))
+    assert names(await decide(ledger, ask())) == ["tenant_paused"]
+    pool = Pool(name="acme-pool", tenant="acme", members=("vmta-1",), paused=True)
+    await ledger.publish(generation(number=2, pools=(pool,)))
+    assert names(await decide(ledger, ask())) == ["pool_paused"]
+
+
+async def test_the_overflow_pool_takes_what_the_pool_may_not_send(start: Start) -> None:
+    pools = (
+        Pool(name="acme-pool", tenant="acme", members=("vmta-1",), overflow="warm"),
+        Pool(name="warm", tenant="acme", members=("vmta-2",)),
+    )
+    ledger = await start(generation(vmta(1, daily=1), vmta(2, daily=2), pools=pools))
+    decisions = names(await decide(ledger, *[ask()] * 4))
+    assert decisions == ["vmta-1", "vmta-2", "vmta-2", "ip_quota"]
+
+
+async def test_another_tenants_pool_is_unknown(start: Start) -> None:
+    plan = generation(
+        tenants=(tenant(), tenant("globex")),
+        pools=(
+            Pool(name="acme-pool", tenant="acme", members=("vmta-1",)),
+            Pool(name="globex-pool", tenant="globex"),
+        ),
+    )
+    ledger = await start(plan)
+    stranger = ask(tenant="globex", pool="acme-pool")
+    assert names(await decide(ledger, stranger, ask(pool="nowhere"))) == ["unknown_pool"] * 2
+
+
+async def test_pace_spreads_a_day_after_a_burst(start: Start) -> None:
+    ledger = await start(generation(vmta(1, daily=48, hourly_share=0.125)))
+    decisions = await decide(ledger, *[ask()] * 7)
+    assert names(decisions) == ["vmta-1"] * 6 + ["ip_pace"]
+    until = denied(decisions[-1]).until
+    assert MIDNIGHT + 29 * MINUTE < until <= MIDNIGHT + 31 * MINUTE  # 24 h / 48
+    await ledger.at(until + 1000)
+    assert names(await decide(ledger, ask(), ask())) == ["vmta-1", "ip_pace"]
+
+
+async def test_a_paced_day_never_exceeds_its_quota(start: Start) -> None:
+    ledger = await start(generation(vmta(1, daily=20, hourly_share=0.25)))
+    sent = 0
+    for hour in range(24):
+        await ledger.at(MIDNIGHT + hour * HOUR + 1000)
+        sent += names(await decide(ledger, *[ask()] * 20)).count("vmta-1")
+    assert sent == 20
+    assert await ledger.used("192.0.2.1") == 20
+
+
+async def test_outside_the_sending_hours_nothing_goes(start: Start) -> None:
+    # Nine to five, two hours east of UTC: 07:00 to 15:00 UTC.
+    window = Window(start=9 * 3600, length=8 * 3600, offsets=((0, 7200),))
+    plan = generation(vmta(1, daily=8, hourly_share=0.125), tenants=(tenant(window=window),))
+    ledger = await start(plan)
+    first = denied((await decide(ledger, ask()))[0])
+    assert (first.limit, first.until) == (Limit.WINDOW, MIDNIGHT + 7 * HOUR)
+    await ledger.at(MIDNIGHT + 7 * HOUR + 1000)
+    paced = await decide(ledger, ask(), ask())
+    assert names(paced) == ["vmta-1", "ip_pace"]
+    assert abs(denied(paced[1]).until - (MIDNIGHT + 8 * HOUR)) < 5000
+    await ledger.at(MIDNIGHT + 15 * HOUR + 1000)
+    assert denied((await decide(ledger, ask()))[0]).until == MIDNIGHT + DAY + 7 * HOUR
+
+
+async def test_a_mailbox_has_a_daily_maximum_and_a_spacing(start: Start) -> None:
+    limits = {
+        "max@acme.test": MailboxLimits(daily_max=2),
+        "slow@acme.test": MailboxLimits(spacing=600.0),
+    }
+    ledger = await start(generation(tenants=(tenant(mailboxes=limits),)))
+    capped = await decide(ledger, *[ask(mailbox="max@acme.test")] * 3)
+    assert names(capped) == ["vmta-1", "vmta-1", "mailbox_max"]
+    assert denied(capped[2]).subject == "max@acme.test"
+    slow = await decide(ledger, *[ask(mailbox="slow@acme.test")] * 2)
+    assert names(slow) == ["vmta-1", "mailbox_spacing"]
+    assert abs(denied(slow[1]).until - (MIDNIGHT + 10 * MINUTE)) < 5000
+    await ledger.at(MIDNIGHT + 11 * MINUTE)
+    assert names(await decide(ledger, ask(mailbox="slow@acme.test"))) == ["vmta-1"]
+
+
+async def test_mailboxes_beyond_the_bound_share_one(start: Start) -> None:
+    limits = MailboxLimits(daily_max=1)
+    ledger = await start(generation(tenants=(tenant(mailbox_default=limits, mailbox_bound=2),)))
+    boxes = [ask(mailbox=f"m{n}@acme.test") for n in range(4)]
+    decisions = await decide(ledger, *boxes)
+    assert names(decisions) == ["vmta-1"] * 3 + ["mailbox_max"]
+    assert granted(decisions[2]).mailbox == "*"
+
+
+async def test_tenant_and_global_rates_are_per_calendar_minute_and_hour(start: Start) -> None:
+    plan = generation(tenants=(tenant(rate=Rate(minute=2, hour=3)),), rate=Rate(hour=4))
+    ledger = await start(plan)
+    first = await decide(ledger, *[ask()] * 3)
+    assert names(first) == ["vmta-1", "vmta-1", "tenant_minute"]
+    assert denied(first[2]).until == MIDNIGHT + MINUTE
+    await ledger.at(MIDNIGHT + MINUTE + 1000)
+    second = await decide(ledger, ask(), ask())
+    assert names(second) == ["vmta-1", "tenant_hour"]
+    assert denied(second[1]).until == MIDNIGHT + HOUR
+    await ledger.publish(generation(number=2, rate=Rate(hour=4)))
+    # What no limit counted is not counted: the hour of the gateway has seen three.
+    third = await decide(ledger, ask(), ask())
+    assert names(third) == ["vmta-1", "global_hour"]
+
+
+async def test_recipients_are_counted_and_charged_all_or_none(start: Start) -> None:
+    ledger = await start(generation(vmta(1, daily=6, ceilings={"gmail": 2})))
+    mixed = (("gmail", 2), ("other", 1))
+    assert names(await decide(ledger, ask(mixed), ask(mixed))) == ["vmta-1", "ip_provider"]
+    assert await ledger.used("192.0.2.1") == 3
+    assert names(await decide(ledger, ask((("other", 4),)))) == ["ip_quota"]
+    assert names(await decide(ledger, ask((("other", 3),)))) == ["vmta-1"]
+    assert await ledger.used("192.0.2.1") == 6
+
+
+async def test_a_message_too_big_for_the_burst_goes_when_the_bucket_is_full(start: Start) -> None:
+    ledger = await start(generation(vmta(1, daily=40, hourly_share=0.1)))
+    ten = ask((("other", 10),))
+    assert names(await decide(ledger, ten, ask())) == ["vmta-1", "ip_pace"]
+
+
+async def test_a_refund_gives_back_once_and_everywhere(start: Start) -> None:
+    limits = {"anna@acme.test": MailboxLimits(daily_max=1)}
+    one = tenant(mailboxes=limits, rate=Rate(minute=1))
+    ledger = await start(generation(vmta(1, daily=1, ceilings={"gmail": 1}), tenants=(one,)))
+    [charge] = await decide(ledger, ask())
+    assert names(await decide(ledger, ask())) == ["tenant_minute"]
+    assert names(await decide(ledger, Refund(granted(charge)), ask())) == ["-", "vmta-1"]
+    assert await ledger.used("192.0.2.1") == 1
+
+
+async def test_a_refund_wakes_an_ip_that_was_full_for_every_provider(start: Start) -> None:
+    ledger = await start(generation(vmta(1, daily=1)))
+    [charge] = await decide(ledger, ask(GMAIL))
+    assert names(await decide(ledger, ask(GMAIL), ask(OTHER))) == ["ip_quota", "ip_quota"]
+    again = await decide(ledger, Refund(granted(charge)), ask(OTHER), ask(GMAIL))
+    assert names(again) == ["-", "vmta-1", "ip_quota"]
+
+
+async def test_hazard_7_a_refund_after_midnight_belongs_to_the_day_of_its_grant(
+    start: Start,
+) -> None:
+    ledger = await start(generation(vmta(1, daily=2)))
+    [charge] = await decide(ledger, ask())
+    await ledger.at(MIDNIGHT + DAY + 1000)
+    await decide(ledger, ask(), Refund(granted(charge)))
+    assert await ledger.used("192.0.2.1") == 1
+    assert names(await decide(ledger, ask(), ask())) == ["vmta-1", "ip_quota"]
+
+
+async def test_hazard_7_a_repeated_batch_changes_nothing_and_answers_the_same(
+    start: Start,
+) -> None:
+    ledger = await start(generation(vmta(1, daily=10)))
+    first = await ledger.batch("b1", [ask(), ask()])
+    again = await ledger.batch("b1", [ask(), ask()])
+    assert again.decisions == first.decisions
+    assert await ledger.used("192.0.2.1") == 2
+    back = [Refund(granted(first.decisions[0]))]
+    await ledger.batch("b2", back)
+    await ledger.batch("b2", back)
+    assert await ledger.used("192.0.2.1") == 1
+
+
+async def test_hazard_7_a_refund_at_another_incarnation_changes_nothing(start: Start) -> None:
+    ledger = await start(generation())
+    [charge] = await decide(ledger, ask())
+    stranger = msgspec.structs.replace(granted(charge), incarnation="another")
+    await decide(ledger, Refund(stranger))
+    assert await ledger.used("192.0.2.1") == 1
+
+
+async def test_hazard_11_another_incarnation_is_closed(start: Start) -> None:
+    ledger = await start(generation())
+    with pytest.raises(LedgerClosedError):
+        await ledger.batch("b1", [ask()], incarnation="another")
+    assert await ledger.used("192.0.2.1") == 0
+
+
+async def test_hazard_12_a_new_generation_binds_at_once_and_keeps_counts(start: Start) -> None:
+    ledger = await start(generation(vmta(1, daily=5)))
+    await decide(ledger, *[ask()] * 3)
+    renamed = vmta(1, name="vmta-renamed", daily=4)
+    await ledger.publish(generation(renamed, number=2))
+    assert names(await decide(ledger, ask(), ask())) == ["vmta-renamed", "ip_quota"]
+
+
+async def test_an_opening_count_shrinks_the_day_and_grows_it_again(start: Start) -> None:
+    ledger = await start(generation(vmta(1, daily=5, ceilings={"gmail": 4})))
+    await ledger.set_opening("192.0.2.1", 4, {"gmail": 4})
+    assert names(await decide(ledger, ask(GMAIL), ask(OTHER), ask(OTHER))) == [
+        "ip_provider",
+        "vmta-1",
+        "ip_quota",
+    ]
+    await ledger.set_opening("192.0.2.1", 1, {"gmail": 1})
+    assert names(await decide(ledger, *[ask(GMAIL)] * 4)) == ["vmta-1"] * 3 + ["ip_quota"]
+
+
+async def test_servers_that_are_away_and_broken_virtual_mtas_are_skipped(start: Start) -> None:
+    plan = generation(vmta(1), vmta(2, server="pmta2"))
+    second = msgspec.structs.replace(plan.servers[0], name="pmta2")
+    plan = msgspec.structs.replace(plan, servers=(*plan.servers, second))
+    ledger = await start(plan)
+    away = ask(away=("pmta1",))
+    assert set(names(await decide(ledger, *[away] * 4))) == {"vmta-2"}
+    assert set(names(await decide(ledger, *[ask(broken=("vmta-2",))] * 4))) == {"vmta-1"}
+    assert names(await decide(ledger, ask(away=("pmta1", "pmta2")))) == ["server_away"]
+
+
+async def test_a_dry_run_decides_alike_and_charges_nothing(start: Start) -> None:
+    ledger = await start(generation(vmta(1, daily=1)))
+    assert names(await decide(ledger, *[ask(dry=True)] * 3)) == ["vmta-1"] * 3
+    assert await ledger.used("192.0.2.1") == 0
+    assert names(await decide(ledger, ask(), ask(dry=True))) == ["vmta-1", "ip_quota"]
