@@ -4,11 +4,14 @@
 on standard output too) · 2 usage.
 """
 
+import os
 import sys
 from typing import Any
 
+import asyncpg
 import msgspec
 import typer
+from redis.exceptions import RedisError
 
 from control.cli import asking, check, domain, ip, process, server, tenant, token
 from control.cli.line import Line, LineError, take
@@ -67,6 +70,10 @@ def run(arguments: list[str]) -> int:
     except UsageError as error:
         hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
         return _usage(error.format_message() + hint)
+    except BrokenPipeError:
+        # `sendgate … | head`: the reader has what it wanted.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except RefusedError as error:
@@ -76,6 +83,12 @@ def run(arguments: list[str]) -> int:
         return _failed(line, text, Problem(title=text, status=400))
     except (LocalPartError, DatabaseRefusedError, ConfigValueError) as error:
         return _failed(line, str(error), Problem(title=str(error), status=409))
+    except asyncpg.PostgresError as error:
+        return _failed(line, f"PostgreSQL: {error}", Problem(title=str(error), status=503))
+    except RedisError as error:
+        return _failed(line, f"the ledger: {error}", Problem(title=str(error), status=503))
+    except OSError as error:
+        return _failed(line, str(error), Problem(title=str(error), status=503))
     return code if isinstance(code, int) else 0
 
 

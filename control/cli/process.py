@@ -46,7 +46,8 @@ def up(
 ) -> None:
     """Run the whole product on this machine, until SIGTERM."""
     from control.stack.options import Options, pmta_address
-    from control.stack.run import run
+    from control.stack.run import until_told
+    from control.stack.run import up as serve
 
     line = line_of(context)
     options = Options(
@@ -60,13 +61,15 @@ def up(
         demo_tenants=not no_demo,
         json=line.json,
     )
-    raise typer.Exit(asyncio.run(run(options)))
+    raise typer.Exit(asyncio.run(until_told(serve(options), 0)))
 
 
 def demo(context: typer.Context) -> None:
     """Show the main job end to end, and check it against the policy."""
     from control.demo.run import run
+    from control.stack.run import until_told
 
     line = line_of(context)
     given = any(word.startswith("--data-dir") for word in sys.argv)
-    raise typer.Exit(asyncio.run(run(line.data_dir if given else None, as_json=line.json)))
+    work = run(line.data_dir if given else None, as_json=line.json)
+    raise typer.Exit(asyncio.run(until_told(work, 130)))

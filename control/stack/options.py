@@ -21,6 +21,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     workers: int | None = None
     demo_tenants: bool = True
     json: bool = False
+    isolated: bool = False
+    """Read neither configuration file nor environment: embedded parts and defaults alone."""
 
 
 def pmta_address(text: str) -> Address:

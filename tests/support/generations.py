@@ -53,9 +53,7 @@ def generation(
         or (Pool(name="acme-pool", tenant="acme", members=tuple(v.name for v in rows)),),
         tenants=(tenant(),) if tenants is None else tenants,
         **{
-            "servers": (
-                Server(name="pmta1", addresses=(Address(host="127.0.0.1", port=port),)),
-            ),
+            "servers": (Server(name="pmta1", addresses=(Address(host="127.0.0.1", port=port),)),),
             **changes,
         },
     )
