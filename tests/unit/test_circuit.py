@@ -1,0 +1,90 @@
+"""Circuits: what opens them, who probes, what closes them. Time is a number."""
+
+from gateway.relay.circuit import Circuit, Circuits, State
+
+
+def circuit() -> Circuit:
+    return Circuit("pmta1", failures=3, wait=10.0, wait_max=40.0)
+
+
+def test_failures_of_different_messages_open_it() -> None:
+    one = circuit()
+    for message in ("a", "b"):
+        one.failed(message, "451", 0.0, immediate=False)
+    assert one.state is State.CLOSED
+    one.failed("c", "451 too busy", 0.0, immediate=False)
+    assert one.state is State.OPEN
+    assert repr(one) == "<Circuit pmta1: open, 451 too busy>"
+
+
+def test_hazard_14_one_bad_message_never_opens_it() -> None:
+    one = circuit()
+    for _ in range(100):
+        one.failed("oversized", "552", 0.0, immediate=False)
+    assert one.state is State.CLOSED
+    assert one.admits("other", 0.0)
+
+
+def test_a_success_between_failures_starts_the_count_anew() -> None:
+    one = circuit()
+    for message in ("a", "b"):
+        one.failed(message, "451", 0.0, immediate=False)
+    one.succeeded()
+    one.failed("c", "451", 0.0, immediate=False)
+    assert one.state is State.CLOSED
+
+
+def test_a_refused_login_opens_it_at_once() -> None:
+    one = circuit()
+    one.failed("a", "535", 0.0, immediate=True)
+    assert one.blocked("b", 1.0)
+    assert not one.admits("b", 9.9)
+
+
+def test_one_probe_goes_when_the_wait_is_over_and_not_the_message_that_failed() -> None:
+    one = circuit()
+    one.failed("a", "535", 0.0, immediate=True)
+    assert not one.admits("a", 10.0)
+    assert one.admits("b", 10.0)
+    assert one.state is State.PROBING
+    assert one.blocked("c", 10.0)
+    assert not one.admits("c", 10.0)
+    one.succeeded()
+    assert one.admits("c", 10.0)
+
+
+def test_a_failed_probe_doubles_the_wait_up_to_its_bound() -> None:
+    one = circuit()
+    one.failed("a", "535", 0.0, immediate=True)
+    now = 10.0
+    for wait in (20.0, 40.0, 40.0):
+        assert one.admits(f"probe-{now}", now)
+        one.failed(f"probe-{now}", "535", now, immediate=True)
+        assert not one.admits("x", now + wait - 0.1)
+        now += wait
+    assert one.admits("x", now)
+
+
+def test_a_probe_that_told_nothing_lets_the_next_one_go() -> None:
+    one = circuit()
+    one.failed("a", "535", 0.0, immediate=True)
+    assert one.admits("b", 10.0)
+    one.abandoned(11.0)
+    assert one.admits("c", 11.0)
+
+
+def test_a_lost_probe_does_not_close_the_circuit_for_ever() -> None:
+    one = circuit()
+    one.failed("a", "535", 0.0, immediate=True)
+    assert one.admits("b", 10.0)
+    assert not one.admits("c", 49.0)
+    assert one.admits("c", 51.0)
+
+
+def test_circuits_block_by_name_and_forget_what_left() -> None:
+    circuits = Circuits(failures=1, wait=10.0, wait_max=40.0)
+    circuits["pmta1"].failed("a", "x", 0.0, immediate=False)
+    assert circuits.blocked("b", 1.0) == ("pmta1",)
+    assert circuits["pmta2"].admits("b", 1.0)
+    circuits.keep_only({"pmta2"})
+    assert circuits.blocked("b", 1.0) == ()

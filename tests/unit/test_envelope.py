@@ -1,0 +1,96 @@
+"""MAIL and RCPT arguments: what is accepted, what is told."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.envelope import Recipient, Sender, parse_mail, parse_rcpt
+from policy.reply import Reply
+
+
+def mail(argument: bytes, *, esmtp: bool = True) -> Sender | Reply:
+    return parse_mail(argument, esmtp=esmtp, max_size=1000)
+
+
+def rcpt(argument: bytes, *, utf8: bool = False) -> Recipient | Reply:
+    return parse_rcpt(argument, esmtp=True, utf8=utf8)
+
+
+@pytest.mark.parametrize(
+    ("argument", "address"),
+    [
+        (b"FROM:<a@x.test>", b"a@x.test"),
+        (b"from:<A@X.test>", b"A@X.test"),
+        (b"FROM: <a@x.test>", b"a@x.test"),
+        (b"FROM:<>", b""),
+        (b'FROM:<"a b"@x.test>', b'"a b"@x.test'),
+        (b'FROM:<"a\\"b>"@x.test>', b'"a\\"b>"@x.test'),
+        (b"FROM:<a+b=c@x.test>", b"a+b=c@x.test"),
+        (b"FROM:<a@[192.0.2.1]>", b"a@[192.0.2.1]"),
+        (b"FROM:<a@x.test> SIZE=1000 BODY=8BITMIME RET=HDRS ENVID=abc AUTH=<>", b"a@x.test"),
+    ],
+)
+def test_senders_are_taken_as_they_came(argument: bytes, address: bytes) -> None:
+    found = mail(argument)
+    assert isinstance(found, Sender), found
+    assert found.address == address
+
+
+@pytest.mark.parametrize(
+    ("argument", "code"),
+    [
+        (b"", 501), (b"FROM", 501), (b"FROM:", 501), (b"FROM:a@x.test", 501), (b"TO:<a@x.test>", 501),
+        (b"FROM:<a@x.test", 501), (b"FROM:<a@x.test>x", 501), (b"FROM:<a b@x.test>", 501),
+        (b"FROM:<a@@x.test>", 501), (b"FROM:<@y.test:a@x.test>", 501), (b"FROM:<a>", 501),
+        (b"FROM:<a@-x.test>", 553), (b"FROM:<a@x..test>", 553), (b"FROM:<" + b"a" * 300 + b"@x.test>", 501),
+        (b"FROM:<\xff\xfe@x.test> SMTPUTF8", 501), ("FROM:<é@x.test>".encode(), 553),
+        (b"FROM:<a@x.test> SIZE=1001", 552), (b"FROM:<a@x.test> SIZE=x", 501),
+        (b"FROM:<a@x.test> SIZE=1 SIZE=2", 501), (b"FROM:<a@x.test> BODY=BINARYMIME", 501),
+        (b"FROM:<a@x.test> FOO=bar", 555), (b"FROM:<a@x.test> =x", 501), (b"FROM:<a@x.test> RET=NO", 501),
+    ],
+)  # fmt: skip
+def test_wrong_senders_get_one_clear_reply(argument: bytes, code: int) -> None:
+    found = mail(argument)
+    assert isinstance(found, Reply), found
+    assert found.code == code
+
+
+def test_parameters_need_ehlo() -> None:
+    assert isinstance(mail(b"FROM:<a@x.test> SIZE=1", esmtp=False), Reply)
+
+
+def test_internationalized_addresses_need_smtputf8() -> None:
+    sender = mail("FROM:<josé@bücher.test> SMTPUTF8".encode())
+    assert isinstance(sender, Sender)
+    assert sender.utf8
+    address = "TO:<مرحبا@例え.テスト>".encode()
+    assert isinstance(rcpt(address), Reply)
+    found = rcpt(address, utf8=True)
+    assert isinstance(found, Recipient)
+    assert found.domain == "xn--r8jz45g.xn--zckzah"
+
+
+@pytest.mark.parametrize(
+    ("argument", "code"),
+    [
+        (b"TO:<>", 501), (b"TO:a@x.test", 501), (b"TO:<a>", 501), (b"FROM:<a@x.test>", 501),
+        (b"TO:<a@x.test> NOTIFY=SOMETIMES", 501), (b"TO:<a@x.test> FOO", 555),
+        (b"TO:<a@x.test> NOTIFY=NEVER,DELAY", 501), (b"TO:<a@x.test\x00>", 501),
+    ],
+)  # fmt: skip
+def test_wrong_recipients_get_one_clear_reply(argument: bytes, code: int) -> None:
+    found = rcpt(argument)
+    assert isinstance(found, Reply), found
+    assert found.code == code
+
+
+def test_dsn_parameters_of_a_recipient_are_kept() -> None:
+    found = rcpt(b"TO:<A@Gmail.com> NOTIFY=failure,delay ORCPT=rfc822;a@gmail.com")
+    assert found == Recipient(b"A@Gmail.com", "gmail.com", b"FAILURE,DELAY", b"rfc822;a@gmail.com")
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_give_a_safe_address_or_a_reply(tail: bytes) -> None:
+    for found in (mail(b"FROM:<" + tail), rcpt(b"TO:<" + tail, utf8=True)):
+        if isinstance(found, Sender | Recipient):
+            assert not set(found.address) & set(range(32)), found

@@ -1,0 +1,90 @@
+"""One pass over the header: what is stripped, what is read, what is left alone."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.headers import STRIPPED, Header, scan, split
+from gateway.stamp import stamp
+from policy.campaign import campaign_of
+from policy.reply import Reply
+
+
+def scanned(head: bytes) -> Header:
+    found = scan(head, 100_000)
+    assert isinstance(found, Header)
+    return found
+
+
+@pytest.mark.parametrize("name", STRIPPED)
+@pytest.mark.parametrize(
+    "shape",
+    [b"%s: v\r\n", b"%s:v\r\n", b"%s : v\r\n", b"%s\t:\r\n", b"%s:\r\n folded\r\n\tmore\r\n",
+     b"%s\r\n : v\r\n", b".%s: v\r\n", b"bad line\r\n%s: v\r\n", b"%s: a\r\n%s: b\r\n"],
+)  # fmt: skip
+def test_powermtas_own_fields_are_stripped_in_any_shape(name: bytes, shape: bytes) -> None:
+    for spelt in (name, name.upper(), name.title()):
+        head = b"A: 1\r\n" + shape.replace(b"%s", spelt) + b"B: 2\r\n\r\n"
+        found = scanned(head)
+        assert found.stripped >= 1
+        kept = found.kept.replace(b"bad line\r\n", b"")
+        assert kept == b"A: 1\r\nB: 2\r\n\r\n"
+
+
+def test_what_only_looks_like_them_stays() -> None:
+    head = (
+        b"X-Virtual-MTA-Note: x\r\nSubject: a\r\n x-virtual-mta: folded, so it is text\r\n"
+        b"My-X-Job: 1\r\nX-Jobs: 2\r\n\r\n"
+    )
+    assert scanned(head).kept == head
+
+
+def test_the_fields_that_decide_are_read() -> None:
+    head = (
+        b"from: Anna\r\n <a@x.test>\r\nFEEDBACK-ID: camp12:sub123:list:cust\r\n"
+        b"List-Unsubscribe: <https://u.test>\r\n\r\n"
+    )
+    found = scanned(head)
+    assert found.from_values == (b" Anna\r\n <a@x.test>",)
+    assert campaign_of(found.feedback_id) == "camp12"
+    assert found.list_unsubscribe.strip() == b"<https://u.test>"
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b"one:two", b"a b:c:d:e", b"camp\r\n12:sub123:l:c", b"x:sub123:l:c", b"::::"]
+)
+def test_another_feedback_id_names_no_campaign(value: bytes) -> None:
+    assert campaign_of(value) == ""
+
+
+def test_header_and_body_are_split_at_the_first_empty_line() -> None:
+    assert split(b"A: 1\r\n\r\nbody\r\n\r\nmore\r\n") == (b"A: 1\r\n\r\n", b"body\r\n\r\nmore\r\n")
+    assert split(b"\r\nbody\r\n") == (b"\r\n", b"body\r\n")
+    assert split(b"A: 1\r\n") == (b"A: 1\r\n", b"")
+
+
+def test_a_header_that_would_grow_ours_is_refused() -> None:
+    for head in (b" X: 1\r\n\r\n", b"\tX: 1\r\n\r\n"):
+        assert isinstance(scan(head, 1000), Reply)
+    assert isinstance(scan(b"A: " + b"x" * 1000 + b"\r\n\r\n", 1000), Reply)
+
+
+def test_ours_go_on_top_and_nothing_else_changes() -> None:
+    kept = b"DKIM-Signature: v=1\r\nFrom: a@x.test\r\n\r\n"
+    stamped = stamp(kept, vmta="vmta-7", job="camp12", envelope="20779-abc.1")
+    assert stamped == (b"x-virtual-mta: vmta-7\r\nx-job: camp12\r\nx-envid: 20779-abc.1\r\n" + kept)
+    assert b"x-job" not in stamp(kept, vmta="v", job="", envelope="e")
+
+
+_line = st.text(alphabet=st.characters(codec="latin-1", exclude_characters="\r\n"), max_size=30)
+
+
+@given(
+    st.lists(st.one_of(_line, st.sampled_from(["X-Job: 1", "x-envid :2", " fold"])), max_size=12)
+)
+def test_no_header_of_powermtas_survives(lines: list[str]) -> None:
+    head = b"A: 1\r\n" + b"".join(line.encode("latin-1") + b"\r\n" for line in lines if line)
+    found = scan(head + b"\r\n", 100_000)
+    assert isinstance(found, Header)
+    assert isinstance(again := scan(found.kept, 100_000), Header)
+    assert again.stripped == 0
