@@ -16,7 +16,7 @@ import msgspec
 from settings.environment import WEEK_QUOTAS, from_environment
 from settings.model import Settings
 
-SECRETS = frozenset({"ledger.url", "database.url", "relay.password"})
+SECRETS = frozenset({"ledger.url", "database.url", "relay.password", "control.secret"})
 DEFAULT_FILE = Path("/etc/sendgate/sendgate.toml")
 
 
@@ -66,7 +66,7 @@ def describe(settings: Settings) -> dict[str, Any]:
         if "@" in value and "//" in value:
             scheme, rest = value.split("//", 1)
             plain[section][field] = f"{scheme}//***@{rest.rpartition('@')[2]}"
-        elif value and field == "password":
+        elif value and field in ("password", "secret"):
             plain[section][field] = "***"
     return plain
 

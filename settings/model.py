@@ -169,6 +169,11 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """File to keep the generated configuration in; empty writes none."""
     pmta_reload_url: str = ""
     """PowerMTA's web monitor, to reload after a change; empty leaves it to the operator."""
+    pmta_accounting: str = "/var/log/pmta"
+    """Folder on the PowerMTA server for the accounting files of the generated configuration."""
+    secret: str = ""
+    """Seals the DKIM keys kept in PostgreSQL: 32 octets in URL-safe base64. Better given as
+    SENDGATE_CONTROL_SECRET; an embedded stack makes its own."""
 
 
 class Warmup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

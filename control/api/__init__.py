@@ -1,1 +1,1 @@
-"""The token-protected HTTP API."""
+"""The HTTP API: decode, call, encode. No rules here."""

@@ -1,1 +1,1 @@
-"""The `sendgate` command."""
+"""The `sendgate` command: reads the line, calls the API, shows the answer."""

@@ -1,1 +1,1 @@
-"""PostgreSQL: schema, migrations and named queries."""
+"""PostgreSQL: the schema, its named statements and what reads and writes rows."""

@@ -93,7 +93,7 @@ class StandInClient:
         """The messages, once there are at least `count`; TimeoutError after `timeout` seconds."""
         async with asyncio.timeout(timeout):
             # Asked over HTTP, as for a process of its own: there is no event to wait for.
-            while (await self.report())["totals"]["messages"] < count:  # noqa: ASYNC110
+            while (await self.report())["totals"]["messages"] < count:
                 await asyncio.sleep(0.005)
         return await self.messages()
 

@@ -1,0 +1,51 @@
+"""/api/v2/domains."""
+
+from control.api.route import DRY, Call, Changed, Route, changed
+from control.change import domain
+from control.change.domain import NewDomain
+from control.publish import Act
+from control.store.rows import read
+from control.view.domain import DomainView, domain_view, domain_views
+
+_TENANT = {"tenant": "only this tenant's"}
+
+
+async def _list(call: Call) -> list[DomainView]:
+    return domain_views(await call.core.rows(), call.query.get("tenant"))
+
+
+async def _one(call: Call) -> DomainView:
+    return domain_view(await call.core.rows(), call.query.get("tenant"), call.path["domain"])
+
+
+async def _add(call: Call) -> Changed[DomainView]:
+    core, new = call.core, call.body
+
+    async def act(a: Act) -> DomainView:
+        name = await domain.add(a, new, seal=core.seal, warmup=core.settings.warmup)
+        return domain_view(await read(a.connection), new.tenant, name)
+
+    return await changed(call, act)
+
+
+ROUTES = [
+    Route("GET", "/api/v2/domains", "Sending domains", _list, list[DomainView], query=_TENANT),
+    Route(
+        "POST",
+        "/api/v2/domains",
+        "Add a sending domain with its DKIM key, IP, VirtualMTA and warm-up plan",
+        _add,
+        Changed[DomainView],
+        body=NewDomain,
+        query=DRY,
+        status=201,
+    ),
+    Route(
+        "GET",
+        "/api/v2/domains/{domain}",
+        "One sending domain with its DNS records",
+        _one,
+        DomainView,
+        query=_TENANT,
+    ),
+]

@@ -1,0 +1,85 @@
+"""/api/v2/ips and /api/v2/quota, with the older paths of both."""
+
+import msgspec
+
+from control.api.route import DRY, Call, Changed, Route, changed
+from control.change import ip
+from control.change.ip import IpChange
+from control.publish import Act
+from control.store.rows import Rows, read
+from control.view.ip import IpView, ip_view, ip_views
+from control.view.usage import UsageView, usage_views
+from policy.model import Window
+from policy.plan import Generation
+
+_TENANT = {"tenant": "only this tenant's"}
+
+
+async def _list(call: Call) -> list[IpView]:
+    rows = await call.core.rows()
+    return ip_views(rows, call.core.settings.warmup, call.query.get("tenant"))
+
+
+async def _one(call: Call) -> IpView:
+    rows = await call.core.rows()
+    view = ip_view(rows, call.core.settings.warmup, call.path["ip"])
+    today = await _usage(call, rows, None)
+    return msgspec.structs.replace(view, today=[u for u in today if u.ip == view.ip])
+
+
+async def _change(call: Call) -> Changed[IpView]:
+    async def act(a: Act) -> IpView:
+        address = await ip.change(a, call.path["ip"], call.body)
+        return ip_view(await read(a.connection), call.core.settings.warmup, address)
+
+    return await changed(call, act)
+
+
+async def _quota(call: Call) -> list[UsageView]:
+    return await _usage(call, await call.core.rows(), call.query.get("tenant"))
+
+
+async def _usage(call: Call, rows: Rows, tenant: str | None) -> list[UsageView]:
+    """By the generation in force: what gateways go by, not what was just typed."""
+    generation = await call.core.publisher.current()
+    if generation is None:
+        return []
+    owners = {v.name: v.tenant for v in rows.vmtas if tenant in (None, v.tenant)}
+    vmtas = [v for v in generation.vmtas if v.name in owners]
+    now, counted = await call.core.admin.usage([v.ip for v in vmtas])
+    views = []
+    for vmta in vmtas:
+        owner = owners[vmta.name]
+        window = _window(generation, owner)
+        views += usage_views(vmta, owner, counted.get(vmta.ip), now, window)
+    return views
+
+
+def _window(generation: Generation, tenant: str) -> Window | None:
+    found = generation.tenant.get(tenant)
+    return found.window if found else None
+
+
+ROUTES = [
+    Route("GET", "/api/v2/ips", "IPs", _list, list[IpView], query=_TENANT),
+    Route("GET", "/api/v2/ips/{ip}", "One IP with today's use", _one, IpView),
+    Route(
+        "PATCH",
+        "/api/v2/ips/{ip}",
+        "Change an IP's quota, stage, state, burst, weight or ceilings",
+        _change,
+        Changed[IpView],
+        body=IpChange,
+        query=DRY,
+    ),
+    Route(
+        "GET",
+        "/api/v2/quota",
+        "Use per IP and provider today",
+        _quota,
+        list[UsageView],
+        query=_TENANT,
+    ),
+    Route("GET", "/api/v1/ips/{ip}", "As /api/v2/ips/{ip}", _one, IpView),
+    Route("GET", "/api/warmup/quota", "As /api/v2/quota", _quota, list[UsageView], query=_TENANT),
+]

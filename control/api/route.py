@@ -1,0 +1,70 @@
+"""A route as a value: the application and the OpenAPI document are both made from it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from control.core import Core
+from control.publish import Act
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, decoded."""
+
+    core: Core
+    who: str
+    path: dict[str, str]
+    query: dict[str, str]
+    body: Any
+    request: web.Request
+
+    @property
+    def dry(self) -> bool:
+        """Whether the change is only to be tried."""
+        return self.query.get("dry_run", "") in ("1", "true", "yes")
+
+
+Handler = Callable[[Call], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one path."""
+
+    method: str
+    path: str
+    summary: str
+    handler: Handler
+    answer: Any
+    """Type of the answer; `str` answers plain text."""
+    body: Any = None
+    query: dict[str, str] = field(default_factory=dict)
+    """Query parameter to its description; others are refused."""
+    public: bool = False
+    status: int = 200
+
+
+DRY = {"dry_run": "1: show what would happen, change nothing"}
+
+V = TypeVar("V")
+
+
+class Changed(msgspec.Struct, Generic[V], frozen=True, kw_only=True):
+    """The answer to a change that was made (or, with `dry_run`, could be)."""
+
+    view: V
+    """What was changed, as it is afterwards."""
+    generation: int
+    late: list[str] = []
+    """Gateway workers that do not run the generation yet."""
+    dry_run: bool = False
+
+
+async def changed(call: Call, act: Callable[[Act], Awaitable[V]]) -> Changed[V]:
+    """Run a change for a request and answer with what it left."""
+    done = await call.core.publisher.change(call.who, act, dry=call.dry)
+    return Changed(view=done.result, generation=done.generation, late=done.late, dry_run=done.dry)

@@ -1,0 +1,202 @@
+"""/api/v2: explain, clock, generation, ledger, servers, PowerMTA's configuration; health."""
+
+import msgspec
+
+from control.api.route import DRY, Call, Changed, Route, changed
+from control.change import server
+from control.change.server import ServerAddresses
+from control.clock import ClockMove, ClockView
+from control.opening import LedgerState, LedgerStatus
+from control.problem import RefusedError
+from control.publish import Act
+from control.store.rows import ServerRow
+from control.view.explain import Explanation, Question, asked, explanation
+from policy.plan import Generation
+from policy.ports import LedgerAwayError, LedgerClosedError
+
+
+class GenerationView(msgspec.Struct, frozen=True, kw_only=True):
+    """The generation in force and who runs it."""
+
+    number: int
+    created: float
+    tenants: int
+    pools: int
+    vmtas: int
+    ledger: int
+    """Number the ledger has; another one is published again by itself."""
+    workers: dict[str, int]
+    """Live gateway workers and the generation each runs."""
+
+
+class OpenLedger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An operator's opening of a ledger that lost its counts."""
+
+    confirm: bool
+    """Today's counts are gone: each IP may be given its day's quota once more."""
+    reason: str = ""
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether this process can do its work."""
+
+    ready: bool
+    problems: list[str] = []
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """No view: the change concerns the whole plan."""
+
+
+async def _explain(call: Call) -> Explanation:
+    generation = await _generation(call)
+    question: Question = call.body
+    found = asked(generation, question)
+    largest = call.core.settings.gateway.max_message_size
+    if question.size is not None and question.size > largest:
+        return Explanation(
+            decision="refuse",
+            sentence=f"{question.size} octets are more than the gateway takes ({largest})",
+            change="raise gateway.max_message_size, and PowerMTA's own limit",
+            pool=found.pool.name,
+            pool_why=found.pool_why,
+            mailbox=found.mailbox,
+            provider=found.provider,
+            generation=generation.number,
+        )
+    try:
+        answer = await call.core.ledger.decide([found.reserve])
+    except LedgerClosedError as error:
+        raise RefusedError(f"{error}; see `sendgate ledger status`", status=503) from error
+    except LedgerAwayError as error:
+        raise RefusedError(f"the ledger does not answer: {error}", status=503) from error
+    decision = answer.decisions[0]
+    assert decision is not None
+    ips = [v.ip for v in generation.vmtas]
+    now, usage = await call.core.admin.usage(ips)
+    return explanation(generation, found, decision, usage, now)
+
+
+async def _clock(call: Call) -> ClockView:
+    return await call.core.clock.show()
+
+
+async def _move_clock(call: Call) -> ClockView:
+    return await call.core.clock.move(call.body)
+
+
+async def _generation(call: Call) -> Generation:
+    generation = await call.core.publisher.current()
+    if generation is None:
+        raise RefusedError("nothing has been published yet", status=404)
+    return generation
+
+
+async def _show_generation(call: Call) -> GenerationView:
+    generation = await _generation(call)
+    return GenerationView(
+        number=generation.number,
+        created=generation.created,
+        tenants=len(generation.tenants),
+        pools=len(generation.pools),
+        vmtas=len(generation.vmtas),
+        ledger=await call.core.admin.number(),
+        workers=await call.core.admin.workers(),
+    )
+
+
+async def _publish(call: Call) -> Changed[Nothing]:
+    async def act(a: Act) -> Nothing:
+        await a.audit("generation.publish", "generation")
+        return Nothing()
+
+    return await changed(call, act)
+
+
+async def _ledger(call: Call) -> LedgerStatus:
+    return await call.core.opening.status()
+
+
+async def _open_ledger(call: Call) -> LedgerStatus:
+    body: OpenLedger = call.body
+    if not body.confirm:
+        raise RefusedError("confirm must be true: today's counts are gone", status=400)
+    status = await call.core.opening.open_again(call.who, body.reason)
+    await call.core.publisher.reconcile(call.who)
+    return status
+
+
+async def _servers(call: Call) -> list[ServerRow]:
+    return (await call.core.rows()).servers
+
+
+async def _put_server(call: Call) -> Changed[ServerAddresses]:
+    async def act(a: Act) -> ServerAddresses:
+        await server.put(a, call.body)
+        body: ServerAddresses = call.body
+        return body
+
+    return await changed(call, act)
+
+
+async def _config(call: Call) -> str:
+    return call.core.publisher.config_text(await _generation(call))
+
+
+async def _healthz(_: Call) -> Health:
+    return Health(ready=True)
+
+
+async def _readyz(call: Call) -> Health:
+    try:
+        status = await call.core.opening.status()
+    except Exception as error:  # noqa: BLE001 - whatever the database says, we are not ready
+        return Health(ready=False, problems=[f"PostgreSQL: {error}"])
+    if status.state is LedgerState.OPEN:
+        return Health(ready=True)
+    return Health(ready=False, problems=[f"ledger: {status.detail}"])
+
+
+ROUTES = [
+    Route("GET", "/healthz", "The process lives", _healthz, Health, public=True),
+    Route("GET", "/readyz", "It can do its work (else 503)", _readyz, Health, public=True),
+    Route(
+        "POST",
+        "/api/v2/explain",
+        "Why a message would go where it goes; charges nothing",
+        _explain,
+        Explanation,
+        body=Question,
+    ),
+    Route("GET", "/api/v2/clock", "Calendar time", _clock, ClockView),
+    Route(
+        "POST",
+        "/api/v2/clock",
+        "Move calendar time forward (embedded stacks)",
+        _move_clock,
+        ClockView,
+        body=ClockMove,
+    ),
+    Route("GET", "/api/v2/generation", "The plan in force", _show_generation, GenerationView),
+    Route("POST", "/api/v2/generation", "Publish again", _publish, Changed[Nothing], query=DRY),
+    Route("GET", "/api/v2/ledger", "Whether the ledger is open", _ledger, LedgerStatus),
+    Route(
+        "POST",
+        "/api/v2/ledger",
+        "Open a ledger that lost its counts",
+        _open_ledger,
+        LedgerStatus,
+        body=OpenLedger,
+    ),
+    Route("GET", "/api/v2/servers", "PowerMTA servers", _servers, list[ServerRow]),
+    Route(
+        "POST",
+        "/api/v2/servers",
+        "Add a PowerMTA server or replace its addresses",
+        _put_server,
+        Changed[ServerAddresses],
+        body=ServerAddresses,
+        query=DRY,
+    ),
+    Route("GET", "/api/v2/powermta/config", "PowerMTA's configuration", _config, str),
+]

@@ -1,0 +1,77 @@
+"""/api/v2/tenants."""
+
+from control.api.route import DRY, Call, Changed, Route, changed
+from control.change import tenant
+from control.change.tenant import NewPassword, NewTenant
+from control.publish import Act
+from control.store.rows import read
+from control.view.tenant import TenantView, tenant_view, tenant_views
+
+
+async def _list(call: Call) -> list[TenantView]:
+    return tenant_views(await call.core.rows())
+
+
+async def _one(call: Call) -> TenantView:
+    return tenant_view(await call.core.rows(), call.path["tenant"])
+
+
+async def _add(call: Call) -> Changed[TenantView]:
+    async def act(a: Act) -> TenantView:
+        name = await tenant.add(a, call.body)
+        return tenant_view(await read(a.connection), name)
+
+    return await changed(call, act)
+
+
+async def _pause(call: Call) -> Changed[TenantView]:
+    return await _set_paused(call, True)
+
+
+async def _resume(call: Call) -> Changed[TenantView]:
+    return await _set_paused(call, False)
+
+
+async def _set_paused(call: Call, paused: bool) -> Changed[TenantView]:
+    async def act(a: Act) -> TenantView:
+        name = await tenant.set_paused(a, call.path["tenant"], paused)
+        return tenant_view(await read(a.connection), name)
+
+    return await changed(call, act)
+
+
+async def _password(call: Call) -> Changed[TenantView]:
+    async def act(a: Act) -> TenantView:
+        name = await tenant.set_password(a, call.path["tenant"], call.body)
+        return tenant_view(await read(a.connection), name)
+
+    return await changed(call, act)
+
+
+_ONE = "/api/v2/tenants/{tenant}"
+
+ROUTES = [
+    Route("GET", "/api/v2/tenants", "All tenants", _list, list[TenantView]),
+    Route(
+        "POST",
+        "/api/v2/tenants",
+        "Add a tenant with its first login",
+        _add,
+        Changed[TenantView],
+        body=NewTenant,
+        query=DRY,
+        status=201,
+    ),
+    Route("GET", _ONE, "One tenant", _one, TenantView),
+    Route("POST", f"{_ONE}/pause", "Stop its mail", _pause, Changed[TenantView], query=DRY),
+    Route("POST", f"{_ONE}/resume", "Go on with its mail", _resume, Changed[TenantView], query=DRY),
+    Route(
+        "POST",
+        f"{_ONE}/password",
+        "Replace the password of a login",
+        _password,
+        Changed[TenantView],
+        body=NewPassword,
+        query=DRY,
+    ),
+]

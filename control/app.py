@@ -1,0 +1,119 @@
+"""The control process, put together: database, ledger, publisher, API. Reads top to bottom.
+
+Owns lifetimes: parts are closed in the opposite order of opening, whatever fails between.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from aiohttp import web
+
+from control.api.server import application
+from control.clock import Clock, Follower
+from control.core import Core
+from control.dkim import Seal
+from control.opening import Opening
+from control.problem import RefusedError
+from control.publish import Publisher
+from control.store.database import open_pool
+from control.store.migrate import newest, revision
+from control.token import Tokens
+from policy.ledger.admin import LedgerAdmin
+from policy.ledger.ledger import RedisLedger, connect
+from settings.model import Settings
+
+log = logging.getLogger(__name__)
+
+RECONCILE_EVERY = 5.0
+"""Seconds between two looks whether the ledger runs what PostgreSQL says."""
+
+
+@asynccontextmanager
+async def open_core(
+    settings: Settings, *, movable_clock: bool = False, followers: list[Follower] | None = None
+) -> AsyncIterator[Core]:
+    """The parts, connected. Raises RefusedError and DatabaseRefusedError."""
+    async with AsyncExitStack() as stack:
+        at = await revision(settings.database.url)
+        if at != newest():
+            raise RefusedError(
+                f"the database is at schema {at or 'none'}, this version needs {newest()}: "
+                "run `sendgate migrate`"
+            )
+        pool = await open_pool(
+            settings.database.url,
+            connections=settings.database.connections,
+            timeout=settings.database.timeout,
+        )
+        stack.push_async_callback(pool.close)
+        client = connect(settings.ledger.url, timeout=settings.ledger.timeout)
+        stack.push_async_callback(client.aclose)
+        admin = LedgerAdmin(client, settings.ledger.name)
+        publisher = Publisher(pool, admin, settings)
+        yield Core(
+            settings=settings,
+            pool=pool,
+            admin=admin,
+            ledger=RedisLedger(client, settings.ledger.name, budget=settings.ledger.budget),
+            publisher=publisher,
+            opening=Opening(pool, admin, publisher),
+            clock=Clock(admin, movable=movable_clock, followers=followers or []),
+            seal=Seal(settings.control.secret),
+            tokens=Tokens(pool),
+        )
+
+
+@asynccontextmanager
+async def serve(core: Core) -> AsyncIterator[str]:
+    """The API, listening; yields its URL. Raises RefusedError for a port that is taken."""
+    host, port = core.settings.control.host, core.settings.control.port
+    runner = web.AppRunner(application(core), access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, host, port)
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        raise RefusedError(
+            f"cannot listen on {host}:{port} ({error.strerror}); free the port or choose another "
+            "(control.port, or --api-port)"
+        ) from error
+    task = asyncio.create_task(_reconcile(core))
+    try:
+        address = runner.addresses[0]
+        shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+        yield f"http://{shown}:{address[1]}"
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await runner.cleanup()
+
+
+async def run(settings: Settings) -> None:
+    """`sendgate control`: serve until SIGTERM or SIGINT."""
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    async with open_core(settings) as core:
+        status = await core.opening.open_first()
+        if status.state.value != "open":
+            log.error("ledger %s: %s", status.name, status.detail)
+        async with serve(core) as url:
+            print(f"ready api={url}", flush=True)
+            await ended.wait()
+
+
+async def _reconcile(core: Core) -> None:
+    while True:
+        try:
+            number = await core.publisher.reconcile()
+            if number is not None:
+                log.warning("the ledger ran another plan: published generation %d", number)
+        except Exception as error:  # noqa: BLE001 - tried again, and said each time
+            log.warning("cannot compare the ledger's plan with ours: %s", error)
+        await asyncio.sleep(RECONCILE_EVERY)

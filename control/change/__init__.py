@@ -1,0 +1,1 @@
+"""What an operator may change: each a function inside one transaction."""

@@ -1,0 +1,118 @@
+"""IPs: quota, warm-up stage, ceilings, pace, and their life from new to retiring."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from control.change.domain import normal_ip
+from control.change.quota import QuotaText, quota_columns
+from control.compile import DEFAULT_PLAN
+from control.problem import RefusedError, bad, missing
+from control.publish import Act
+from control.store.rows import VmtaRow, vmta_by_ip
+from control.store.statements import statements
+from policy.model import Count, Share
+from policy.provider import PROVIDERS
+
+_VMTA = statements("vmta")
+
+Order = Literal["pause", "resume", "retire"]
+
+_STATES: dict[tuple[str, Order], str] = {
+    ("new", "pause"): "paused",
+    ("warming", "pause"): "paused",
+    ("active", "pause"): "paused",
+    ("paused", "pause"): "paused",
+    ("new", "resume"): "",
+    ("paused", "resume"): "",
+    ("retiring", "resume"): "",
+    ("warming", "resume"): "warming",
+    ("active", "resume"): "active",
+    ("new", "retire"): "retiring",
+    ("warming", "retire"): "retiring",
+    ("active", "retire"): "retiring",
+    ("paused", "retire"): "retiring",
+    ("retiring", "retire"): "retiring",
+}
+"""Every transition there is; '' goes back to what the quota says (warming on a plan, else active).
+A retiring IP is not paused: it does not send, and pausing it would hide that it is leaving."""
+
+
+class IpChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to change; a field left out stays as it is."""
+
+    quota: QuotaText | None = None
+    """Recipients a day, `unlimited`, or `plan` (the warm-up plan decides)."""
+    stage: Annotated[int, msgspec.Meta(ge=1, le=520)] | None = None
+    """Stage of the warm-up plan, from 1."""
+    state: Order | None = None
+    hourly_share: Share | None = None
+    weight: Annotated[float, msgspec.Meta(gt=0, le=1000)] | None = None
+    ceilings: dict[str, Count] | None = None
+    """Provider to recipients a day, replacing the plan's; `{}` has none."""
+    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    """For the audit log."""
+
+
+async def change(act: Act, ip: str, wanted: IpChange) -> str:
+    """Returns the IP in its usual spelling. Raises RefusedError."""
+    ip = normal_ip(ip)
+    row = await vmta_by_ip(act.connection, ip)
+    if row is None:
+        raise missing("IP", ip)
+    after = _applied(row, wanted)
+    await act.connection.execute(
+        _VMTA["set"],
+        *(row.tenant, row.name, after.state, after.quota_source),
+        *(after.fixed_quota, after.hourly_share, after.weight, after.plan, after.stage),
+        after.ceilings,
+    )
+    if _quota_text(row) != _quota_text(after) or row.stage != after.stage:
+        await act.connection.execute(
+            _VMTA["add_history"],
+            *(row.name, act.now, _quota_text(row), _quota_text(after)),
+            *(row.stage, after.stage, act.who, wanted.reason),
+        )
+    before, now = msgspec.to_builtins(row), msgspec.to_builtins(after)
+    changed = {field for field in now if before[field] != now[field]}
+    await act.audit(
+        "ip.set",
+        ip,
+        {field: before[field] for field in sorted(changed)},
+        {field: now[field] for field in sorted(changed)},
+        wanted.reason,
+    )
+    return ip
+
+
+def _applied(row: VmtaRow, wanted: IpChange) -> VmtaRow:
+    """The row with the changes in it; pure. Raises RefusedError."""
+    columns = msgspec.structs.asdict(row)
+    for field in ("hourly_share", "weight", "ceilings"):
+        if (value := getattr(wanted, field)) is not None:
+            columns[field] = value
+    if unknown := sorted(set(wanted.ceilings or {}) - set(PROVIDERS)):
+        raise bad("ceilings", f"{unknown[0]!r} is no provider; known: {', '.join(PROVIDERS)}")
+    if wanted.quota is not None:
+        columns["quota_source"], columns["fixed_quota"] = quota_columns(wanted.quota)
+    on_plan = columns["quota_source"] == "plan"
+    if wanted.stage is not None:
+        if not on_plan:
+            raise bad("stage", f"IP {row.ip} is not on a warm-up plan; set quota to plan with it")
+        columns["stage"] = wanted.stage
+    if on_plan:
+        columns["plan"] = columns["plan"] or DEFAULT_PLAN
+        columns["stage"] = columns["stage"] or 1
+    sending = "warming" if on_plan else "active"
+    if columns["state"] in ("warming", "active"):
+        columns["state"] = sending
+    if wanted.state is not None:
+        goal = _STATES.get((row.state, wanted.state))
+        if goal is None:
+            raise RefusedError(f"IP {row.ip} is {row.state}: it cannot be {wanted.state}d")
+        columns["state"] = sending if goal in ("", "warming", "active") else goal
+    return VmtaRow(**columns)
+
+
+def _quota_text(row: VmtaRow) -> str:
+    return str(row.fixed_quota) if row.quota_source == "fixed" else row.quota_source or "none"

@@ -1,0 +1,94 @@
+"""Tenants: add, pause, resume, change a password."""
+
+import ipaddress
+from typing import Annotated, Literal
+
+import asyncpg
+import msgspec
+
+from control.change.password import hashed
+from control.problem import RefusedError, bad, missing
+from control.publish import Act
+from control.store.statements import statements
+from policy.model import Name
+
+_SQL = statements("tenant")
+_POOL = statements("pool")
+
+LoginName = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+
+
+class NewTenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A customer and its first login."""
+
+    name: Name
+    login: LoginName
+    """SMTP user name."""
+    password: str
+    """SMTP password, 8 to 512 characters; kept as an argon2id hash only."""
+    networks: tuple[str, ...] = ()
+    """Source networks that name the tenant without a login (CIDR)."""
+    profile: Literal["mailwizz", "mta"] = "mailwizz"
+    """`mta` for clients that queue by themselves."""
+
+
+class NewPassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A login's next password."""
+
+    login: LoginName
+    password: str
+
+
+async def add(act: Act, new: NewTenant) -> str:
+    """A tenant with an empty default pool of the same name. Raises RefusedError."""
+    networks = [_network(text) for text in new.networks]
+    if not new.login.isprintable():
+        raise bad("login", "control characters cannot be used")
+    digest = await hashed(new.password)
+    try:
+        await act.connection.execute(_SQL["add"], new.name, new.profile, new.name, act.now)
+    except asyncpg.UniqueViolationError as error:
+        raise RefusedError(f"tenant {new.name} exists already") from error
+    try:
+        await act.connection.execute(_POOL["add"], new.name, new.name, None, act.now)
+    except asyncpg.UniqueViolationError as error:
+        raise RefusedError(f"the name {new.name} is taken by a pool; choose another") from error
+    try:
+        await act.connection.execute(_SQL["add_login"], new.login, new.name, digest, act.now)
+    except asyncpg.UniqueViolationError as error:
+        raise RefusedError(f"login {new.login} is taken; choose another") from error
+    for network in networks:
+        try:
+            await act.connection.execute(_SQL["add_network"], network, new.name)
+        except asyncpg.UniqueViolationError as error:
+            raise RefusedError(f"network {network} names another tenant already") from error
+    after = {"login": new.login, "networks": networks, "profile": new.profile}
+    await act.audit("tenant.add", new.name, None, after)
+    return new.name
+
+
+async def set_paused(act: Act, name: str, paused: bool) -> str:
+    """Stop or go on with a tenant's mail; idempotent. Raises RefusedError."""
+    row = await act.connection.fetchrow(_SQL["lock"], name)
+    if row is None:
+        raise missing("tenant", name)
+    await act.connection.execute(_SQL["set_paused"], name, paused)
+    action = "tenant.pause" if paused else "tenant.resume"
+    await act.audit(action, name, {"paused": row["paused"]}, {"paused": paused})
+    return name
+
+
+async def set_password(act: Act, name: str, new: NewPassword) -> str:
+    """Replace the password of one of the tenant's logins. Raises RefusedError."""
+    digest = await hashed(new.password)
+    if await act.connection.fetchval(_SQL["set_password"], name, new.login, digest) is None:
+        raise missing("login", f"{new.login} of tenant {name}")
+    await act.audit("tenant.password", name, None, {"login": new.login})
+    return name
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as error:
+        raise bad("networks", str(error)) from error

@@ -1,0 +1,125 @@
+"""`sendgate explain`, `sendgate clock …`, `sendgate ledger …`, `sendgate pmta …`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from control.cli.client import Client
+from control.cli.show import as_json, line_of, say, table
+from control.clock import ClockView
+from control.opening import LedgerStatus
+from control.problem import RefusedError
+from control.view.explain import Explanation
+
+clock = typer.Typer(no_args_is_help=True, help="Calendar time; moves in an embedded stack only.")
+ledger = typer.Typer(no_args_is_help=True, help="Whether the counters can be trusted.")
+pmta = typer.Typer(no_args_is_help=True, help="PowerMTA.")
+
+
+def explain(
+    context: typer.Context,
+    tenant: Annotated[str, typer.Option()],
+    sender: Annotated[str, typer.Option("--from", help="Address in From:.")],
+    to: Annotated[str, typer.Option(help="Recipient.")],
+    size: Annotated[int | None, typer.Option(help="Octets.")] = None,
+) -> None:
+    """Why would a message go where it goes? Charges nothing."""
+    line = line_of(context)
+    body = {"tenant": tenant, "from": sender, "to": to, "size": size}
+    found = Client(line).send("POST", "/api/v2/explain", body, Explanation)
+    if line.json:
+        as_json(found)
+        return
+    say(f"{found.decision}: {found.sentence}")
+    say(f"pool {found.pool}: {found.pool_why}; provider {found.provider}")
+    if found.change:
+        say(f"to change that: {found.change}")
+    table(
+        ("VirtualMTA", "pool", "quota", "used", f"{found.provider}", "ceiling", "skipped because"),
+        (
+            (c.vmta, c.pool, c.quota, c.used, c.used_by_provider, c.ceiling, c.skipped or "-")
+            for c in found.candidates
+        ),
+    )
+
+
+@clock.command("show")
+def show_clock(context: typer.Context) -> None:
+    """Calendar time now."""
+    _clock(context, Client(line_of(context)).get("/api/v2/clock", ClockView))
+
+
+@clock.command("set")
+def set_clock(context: typer.Context, time: Annotated[str, typer.Argument()]) -> None:
+    """Move forward to an ISO time."""
+    client = Client(line_of(context))
+    _clock(context, client.send("POST", "/api/v2/clock", {"set": time}, ClockView))
+
+
+@clock.command("advance")
+def advance_clock(
+    context: typer.Context, step: Annotated[str, typer.Argument(help="1d, 90m, 30s")]
+) -> None:
+    """Move forward by a step."""
+    client = Client(line_of(context))
+    _clock(context, client.send("POST", "/api/v2/clock", {"advance": step}, ClockView))
+
+
+@ledger.command()
+def status(context: typer.Context) -> None:
+    """Open, lost or away."""
+    _ledger(context, Client(line_of(context)).get("/api/v2/ledger", LedgerStatus))
+
+
+@ledger.command("open")
+def open_(
+    context: typer.Context,
+    yes: Annotated[bool, typer.Option("--yes", help="Today's counts are gone.")] = False,
+    reason: Annotated[str, typer.Option(help="For the audit log.")] = "",
+) -> None:
+    """Open a ledger that lost its counts."""
+    if not yes:
+        raise RefusedError(
+            "opening gives every IP its whole quota again today; say --yes if that is wanted"
+        )
+    body = {"confirm": True, "reason": reason}
+    client = Client(line_of(context))
+    _ledger(context, client.send("POST", "/api/v2/ledger", body, LedgerStatus))
+
+
+@pmta.command()
+def config(
+    context: typer.Context,
+    output: Annotated[Path | None, typer.Option(help="File instead of the screen.")] = None,
+) -> None:
+    """A correct minimal configuration for what exists."""
+    line = line_of(context)
+    text = Client(line).text("/api/v2/powermta/config")
+    if output is not None:
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise RefusedError(f"cannot write {output}: {error.strerror}") from error
+    if line.json:
+        as_json({"config": text, "output": str(output) if output else ""})
+    elif output is None:
+        print(text, end="", flush=True)
+    else:
+        say(f"written to {output}")
+
+
+def _clock(context: typer.Context, view: ClockView) -> None:
+    if line_of(context).json:
+        as_json(view)
+        return
+    say(f"{view.now} (the machine's time plus {view.offset_seconds:g} s)")
+
+
+def _ledger(context: typer.Context, status: LedgerStatus) -> None:
+    if line_of(context).json:
+        as_json(status)
+        return
+    say(f"ledger {status.name} is {status.state.value}: {status.detail}")
+    for problem in status.problems:
+        say(f"warning: {problem}")

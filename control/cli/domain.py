@@ -1,0 +1,99 @@
+"""`sendgate domain …`."""
+
+from typing import Annotated
+
+import typer
+
+from control.api.route import Changed
+from control.cli.client import Client
+from control.cli.show import as_json, line_of, said, say, table
+from control.cli.tenant import Dry
+from control.dns import zone_text
+from control.view.domain import DomainView
+
+app = typer.Typer(no_args_is_help=True, help="Sending domains, with their IPs and DNS records.")
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    tenant: Annotated[str, typer.Option()],
+    domain: Annotated[str, typer.Option()],
+    ip: Annotated[str, typer.Option(help="Source IP.")],
+    pool: Annotated[str | None, typer.Option(help="Made if new; else the default pool.")] = None,
+    quota: Annotated[
+        str | None, typer.Option(help="Recipients a day, or unlimited; else the warm-up plan.")
+    ] = None,
+    hourly_share: Annotated[
+        float | None, typer.Option(help="Largest burst as a share of the day; 1.0: no pacing.")
+    ] = None,
+    host_name: Annotated[str | None, typer.Option(help="The IP's name; else mailN.DOMAIN.")] = None,
+    vmta: Annotated[str | None, typer.Option(help="VirtualMTA name; else from the IP.")] = None,
+    server: Annotated[str | None, typer.Option(help="PowerMTA server; else the only one.")] = None,
+    overflow: Annotated[
+        str | None, typer.Option(help="Pool that takes what this pool may not send now.")
+    ] = None,
+    dry_run: Dry = False,
+) -> None:
+    """Add a domain, its DKIM key, IP, VirtualMTA and warm-up plan; print its DNS records."""
+    given = {
+        "tenant": tenant,
+        "domain": domain,
+        "ip": ip,
+        "pool": pool,
+        "quota": quota,
+        "hourly_share": hourly_share,
+        "host_name": host_name,
+        "vmta": vmta,
+        "server": server,
+        "overflow": overflow,
+    }
+    body = {key: value for key, value in given.items() if value is not None}
+    line = line_of(context)
+    changed = Client(line).send(
+        "POST", "/api/v2/domains", body, Changed[DomainView], dry_run=dry_run
+    )
+    if line.json:
+        as_json(changed)
+        return
+    view = changed.view
+    said(changed, f"domain {view.domain} on {', '.join(view.vmtas)} (pool {view.pool})")
+    _dns(view)
+
+
+@app.command("list")
+def list_(context: typer.Context, tenant: Annotated[str | None, typer.Option()] = None) -> None:
+    """Sending domains."""
+    line = line_of(context)
+    found = Client(line).get("/api/v2/domains", list[DomainView], tenant=tenant)
+    if line.json:
+        as_json(found)
+        return
+    table(
+        ("tenant", "domain", "pool", "VirtualMTAs", "DKIM selector"),
+        ((d.tenant, d.domain, d.pool, d.vmtas, d.dkim_selector) for d in found),
+    )
+
+
+@app.command()
+def show(
+    context: typer.Context, domain: str, tenant: Annotated[str | None, typer.Option()] = None
+) -> None:
+    """One sending domain with its DNS records."""
+    line = line_of(context)
+    view = Client(line).get(f"/api/v2/domains/{domain}", DomainView, tenant=tenant)
+    if line.json:
+        as_json(view)
+        return
+    table(
+        ("tenant", "domain", "pool", "VirtualMTAs"),
+        [(view.tenant, view.domain, view.pool, view.vmtas)],
+    )
+    _dns(view)
+
+
+def _dns(view: DomainView) -> None:
+    say("DNS records to publish:")
+    for record in view.records:
+        say(f"; {record.why}")
+        say(zone_text(record))

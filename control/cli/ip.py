@@ -1,0 +1,157 @@
+"""`sendgate ip …` and `sendgate quota`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from control.api.route import Changed
+from control.cli.client import Client
+from control.cli.show import as_json, line_of, said, table
+from control.cli.tenant import Dry
+from control.problem import bad
+from control.view.ip import IpView
+from control.view.usage import UsageView
+
+app = typer.Typer(no_args_is_help=True, help="IPs: quota, warm-up stage, pause.")
+
+Tenant = Annotated[str | None, typer.Option(help="Only this tenant's.")]
+Reason = Annotated[str, typer.Option(help="For the audit log.")]
+
+
+@app.command("list")
+def list_(context: typer.Context, tenant: Tenant = None) -> None:
+    """All IPs."""
+    line = line_of(context)
+    found = Client(line).get("/api/v2/ips", list[IpView], tenant=tenant)
+    as_json(found) if line.json else _ips(found)
+
+
+@app.command()
+def show(context: typer.Context, ip: str) -> None:
+    """One IP with today's use."""
+    line = line_of(context)
+    view = Client(line).get(f"/api/v2/ips/{ip}", IpView)
+    if line.json:
+        as_json(view)
+        return
+    _ips([view])
+    usage_table(view.today)
+
+
+@app.command("set")
+def set_(
+    context: typer.Context,
+    ip: str,
+    quota: Annotated[str | None, typer.Option(help="N, unlimited, or plan.")] = None,
+    stage: Annotated[int | None, typer.Option(help="Stage of the warm-up plan, from 1.")] = None,
+    hourly_share: Annotated[float | None, typer.Option(help="1.0 switches pacing off.")] = None,
+    weight: Annotated[float | None, typer.Option()] = None,
+    ceiling: Annotated[
+        list[str] | None, typer.Option(help="PROVIDER=N a day; replaces all; repeatable.")
+    ] = None,
+    no_ceilings: Annotated[bool, typer.Option("--no-ceilings")] = False,
+    reason: Reason = "",
+    dry_run: Dry = False,
+) -> None:
+    """Change an IP."""
+    given: dict[str, Any] = {
+        "quota": quota,
+        "stage": stage,
+        "hourly_share": hourly_share,
+        "weight": weight,
+        "ceilings": {} if no_ceilings else _ceilings(ceiling),
+    }
+    body = {key: value for key, value in given.items() if value is not None}
+    if not body:
+        raise bad("ip set", "nothing to change was given")
+    _change(context, ip, {**body, "reason": reason}, "changed", dry_run)
+
+
+@app.command()
+def pause(context: typer.Context, ip: str, reason: Reason = "", dry_run: Dry = False) -> None:
+    """Send nothing through an IP until `resume`."""
+    _change(context, ip, {"state": "pause", "reason": reason}, "paused", dry_run)
+
+
+@app.command()
+def resume(context: typer.Context, ip: str, reason: Reason = "", dry_run: Dry = False) -> None:
+    """Send through an IP again."""
+    _change(context, ip, {"state": "resume", "reason": reason}, "resumed", dry_run)
+
+
+@app.command()
+def retire(context: typer.Context, ip: str, reason: Reason = "", dry_run: Dry = False) -> None:
+    """Send nothing new through an IP; PowerMTA keeps its VirtualMTA for the mail it has."""
+    _change(context, ip, {"state": "retire", "reason": reason}, "retiring", dry_run)
+
+
+def quota(context: typer.Context, tenant: Tenant = None) -> None:
+    """Use of each IP and provider today."""
+    line = line_of(context)
+    found = Client(line).get("/api/v2/quota", list[UsageView], tenant=tenant)
+    as_json(found) if line.json else usage_table(found)
+
+
+def usage_table(found: list[UsageView]) -> None:
+    """Today's use."""
+    table(
+        ("tenant", "IP", "provider", "quota", "relayed", "opening", "left", "now", "next free"),
+        (
+            (
+                u.tenant,
+                u.ip,
+                u.provider,
+                u.quota,
+                u.relayed,
+                u.opening,
+                u.left,
+                u.pace_now,
+                u.next_free or u.why or "now",
+            )
+            for u in found
+        ),
+    )
+
+
+def _ips(found: list[IpView]) -> None:
+    table(
+        ("IP", "VirtualMTA", "tenant", "state", "quota", "stage", "ceilings", "burst", "pools"),
+        (
+            (
+                v.ip,
+                v.vmta,
+                v.tenant,
+                v.state,
+                v.quota,
+                f"{v.stage}/{v.stages}" if v.stage else "-",
+                v.ceilings,
+                v.hourly_share,
+                v.pools,
+            )
+            for v in found
+        ),
+    )
+
+
+def _ceilings(given: list[str] | None) -> dict[str, int] | None:
+    if not given:
+        return None
+    found = {}
+    for text in given:
+        provider, sign, number = text.partition("=")
+        if not sign or not number.isascii() or not number.isdigit():
+            raise bad("--ceiling", f"{text!r} is not PROVIDER=N")
+        found[provider] = int(number)
+    return found
+
+
+def _change(context: typer.Context, ip: str, body: object, what: str, dry_run: bool) -> None:
+    line = line_of(context)
+    changed = Client(line).send(
+        "PATCH", f"/api/v2/ips/{ip}", body, Changed[IpView], dry_run=dry_run
+    )
+    if line.json:
+        as_json(changed)
+        return
+    said(changed, f"IP {changed.view.ip} {what}")
+    _ips([changed.view])

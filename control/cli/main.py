@@ -1,0 +1,104 @@
+"""Entry point: options that stand anywhere, the commands, and the exit codes.
+
+0 done · 1 refused or failed, one clear line on standard error (with --json the problem as JSON
+on standard output too) · 2 usage.
+"""
+
+import os
+import sys
+from typing import Any
+
+import asyncpg
+import msgspec
+import typer
+from redis.exceptions import RedisError
+
+from control.cli import asking, check, domain, ip, process, server, tenant, token
+from control.cli.line import Line, LineError, take
+from control.local.error import LocalPartError
+from control.pmta.config import ConfigValueError
+from control.problem import Problem, RefusedError
+from control.store.database import DatabaseRefusedError
+from settings.load import SettingsError
+
+# typer has carried click inside itself since 0.26: these are the names both layouts share.
+UsageError: Any = typer.BadParameter.__base__
+NoArgs: Any = getattr(sys.modules[UsageError.__module__], "NoArgsIsHelpError", UsageError)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="SMTP send gateway between MailWizz and PowerMTA. "
+    "--json, --url URL and --data-dir DIR may stand anywhere in the line.",
+)
+for name, group in {
+    "tenant": tenant.app,
+    "domain": domain.app,
+    "ip": ip.app,
+    "server": server.app,
+    "clock": asking.clock,
+    "ledger": asking.ledger,
+    "pmta": asking.pmta,
+    "token": token.app,
+}.items():
+    app.add_typer(group, name=name)
+for command in (
+    *(process.up, process.demo, process.gateway, process.control),
+    *(check.check, check.migrate, ip.quota, asking.explain),
+):
+    app.command()(command)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and exit."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of one command line."""
+    try:
+        line, rest = take(arguments)
+    except LineError as error:
+        return _usage(str(error))
+    try:
+        code = typer.main.get_command(app).main(
+            args=rest, prog_name="sendgate", standalone_mode=False, obj=line
+        )
+    except NoArgs as error:
+        print(error.format_message() if NoArgs is UsageError else "", end="", file=sys.stderr)
+        return 2
+    except UsageError as error:
+        hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
+        return _usage(error.format_message() + hint)
+    except BrokenPipeError:
+        # `sendgate … | head`: the reader has what it wanted.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (typer.Abort, KeyboardInterrupt):
+        return 130
+    except RefusedError as error:
+        return _failed(line, error.line(), error.problem())
+    except SettingsError as error:
+        text = "; ".join(error.problems)
+        return _failed(line, text, Problem(title=text, status=400))
+    except (LocalPartError, DatabaseRefusedError, ConfigValueError) as error:
+        return _failed(line, str(error), Problem(title=str(error), status=409))
+    except asyncpg.PostgresError as error:
+        return _failed(line, f"PostgreSQL: {error}", Problem(title=str(error), status=503))
+    except RedisError as error:
+        return _failed(line, f"the ledger: {error}", Problem(title=str(error), status=503))
+    except OSError as error:
+        return _failed(line, str(error), Problem(title=str(error), status=503))
+    return code if isinstance(code, int) else 0
+
+
+def _usage(text: str) -> int:
+    print(f"sendgate: {text}", file=sys.stderr)
+    return 2
+
+
+def _failed(line: Line, text: str, problem: Problem) -> int:
+    print(f"sendgate: {text}", file=sys.stderr)
+    if line.json:
+        print(msgspec.json.encode(problem).decode(), flush=True)
+    return 1

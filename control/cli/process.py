@@ -1,0 +1,75 @@
+"""`sendgate control`, `gateway`, `up`, `demo`: commands that are processes of their own."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from control.cli.configuration import Config, configuration, configuration_file
+from control.cli.show import line_of
+
+
+def control(context: typer.Context, config: Config = None) -> None:
+    """Run the control plane: the API."""
+    from control.app import run
+
+    asyncio.run(run(configuration(line_of(context), config)))
+
+
+def gateway(context: typer.Context, config: Config = None) -> None:
+    """Run the gateway in the place of this process."""
+    file = configuration_file(line_of(context), config)
+    if file is None and os.environ.get("SENDGATE_CONFIG"):
+        file = Path(os.environ["SENDGATE_CONFIG"])
+    arguments = [sys.executable, "-m", "gateway"]
+    if file is not None:
+        arguments += ["--config", str(file)]
+    os.execv(sys.executable, arguments)  # noqa: S606 - our own interpreter, no shell wanted
+
+
+def up(
+    context: typer.Context,
+    config: Config = None,
+    smtp_port: Annotated[int, typer.Option(help="0: any free one.")] = 2587,
+    api_port: Annotated[int, typer.Option(help="0: any free one.")] = 8000,
+    pmta: Annotated[
+        str | None, typer.Option(help="HOST:PORT of a PowerMTA instead of the stand-in.")
+    ] = None,
+    standin_port: Annotated[
+        int, typer.Option(help="Where the PowerMTA stand-in listens; 0: any free one.")
+    ] = 2525,
+    workers: Annotated[int | None, typer.Option(min=1, max=256, help="Gateway workers.")] = None,
+    no_demo: Annotated[bool, typer.Option("--no-demo", help="No demo tenants.")] = False,
+) -> None:
+    """Run the whole product on this machine, until SIGTERM."""
+    from control.stack.options import Options, pmta_address
+    from control.stack.run import until_told
+    from control.stack.run import up as serve
+
+    line = line_of(context)
+    options = Options(
+        data_dir=line.data_dir,
+        config=config,
+        smtp_port=smtp_port,
+        api_port=api_port,
+        pmta=pmta_address(pmta) if pmta else None,
+        standin_port=standin_port,
+        workers=workers,
+        demo_tenants=not no_demo,
+        json=line.json,
+    )
+    raise typer.Exit(asyncio.run(until_told(serve(options), 0)))
+
+
+def demo(context: typer.Context) -> None:
+    """Show the main job end to end, and check it against the policy."""
+    from control.demo.run import run
+    from control.stack.run import until_told
+
+    line = line_of(context)
+    given = any(word.startswith("--data-dir") for word in sys.argv)
+    work = run(line.data_dir if given else None, as_json=line.json)
+    raise typer.Exit(asyncio.run(until_told(work, 130)))

@@ -1,0 +1,45 @@
+"""`sendgate server …`: PowerMTA servers."""
+
+from typing import Annotated
+
+import typer
+
+from control.api.route import Changed
+from control.change.server import ServerAddresses
+from control.cli.client import Client
+from control.cli.show import as_json, line_of, said, table
+from control.cli.tenant import Dry
+from control.stack.options import pmta_address
+from control.store.rows import ServerRow
+
+app = typer.Typer(no_args_is_help=True, help="PowerMTA servers and where they take mail.")
+
+
+@app.command("set")
+def set_(
+    context: typer.Context,
+    name: str,
+    address: Annotated[list[str], typer.Argument(help="HOST:PORT, best first.")],
+    dry_run: Dry = False,
+) -> None:
+    """Add a server or replace its addresses."""
+    line = line_of(context)
+    body = ServerAddresses(name=name, addresses=tuple(pmta_address(text) for text in address))
+    changed = Client(line).send(
+        "POST", "/api/v2/servers", body, Changed[ServerAddresses], dry_run=dry_run
+    )
+    as_json(changed) if line.json else said(changed, f"server {name}")
+
+
+@app.command("list")
+def list_(context: typer.Context) -> None:
+    """All servers."""
+    line = line_of(context)
+    found = Client(line).get("/api/v2/servers", list[ServerRow])
+    if line.json:
+        as_json(found)
+        return
+    table(
+        ("server", "sessions", "addresses"),
+        ((s.name, s.sessions, [f"{a['host']}:{a['port']}" for a in s.addresses]) for s in found),
+    )

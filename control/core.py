@@ -1,0 +1,37 @@
+"""What the API's handlers work with, put together once (see `control.app`)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from control.clock import Clock
+from control.dkim import Seal
+from control.opening import Opening
+from control.publish import Publisher
+from control.store.rows import Rows, read
+from control.token import Tokens
+from policy.ledger.admin import LedgerAdmin
+from policy.ledger.ledger import RedisLedger
+from settings.model import Settings
+
+
+@dataclass(frozen=True)
+class Core:
+    """The parts of one control process."""
+
+    settings: Settings
+    pool: Any
+    admin: LedgerAdmin
+    ledger: RedisLedger
+    publisher: Publisher
+    opening: Opening
+    clock: Clock
+    seal: Seal
+    tokens: Tokens
+
+    async def rows(self) -> Rows:
+        """All rows in one consistent view."""
+        async with (
+            self.pool.acquire() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            return await read(connection)

@@ -1,0 +1,79 @@
+"""DKIM keys: made here, sealed before they reach PostgreSQL (RFC 6376, key sizes RFC 8301)."""
+
+import base64
+import binascii
+
+import msgspec
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from control.problem import RefusedError
+
+KEY_BITS = 2048
+
+
+class DkimKey(msgspec.Struct, frozen=True):
+    """A new key: `public` is the `p=` of its DNS record, `sealed` the encrypted PEM."""
+
+    public: str
+    sealed: bytes
+
+
+def new_secret() -> str:
+    """A key for `control.secret`."""
+    return Fernet.generate_key().decode()
+
+
+class Seal:
+    """Encrypts private keys with a secret that is kept outside PostgreSQL."""
+
+    def __init__(self, secret: str) -> None:
+        """Raises RefusedError when the secret is malformed; '' makes a seal that refuses to work,
+        so that a control plane without domains needs no secret."""
+        self._fernet: Fernet | None = None
+        if secret:
+            try:
+                self._fernet = Fernet(secret)
+            except (ValueError, binascii.Error) as error:
+                raise RefusedError(
+                    "control.secret: expected 32 octets in URL-safe base64, as from "
+                    "`python -c 'import base64,os; print(base64.urlsafe_b64encode("
+                    "os.urandom(32)).decode())'`",
+                    status=400,
+                ) from error
+
+    def __repr__(self) -> str:
+        return f"<Seal {'ready' if self._fernet else 'without a secret'}>"
+
+    def new_key(self) -> DkimKey:
+        """An RSA key of 2048 bits. Takes about 0.1 s: call it in a thread."""
+        fernet = self._ready()
+        key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+        pem = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        public = key.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        return DkimKey(base64.b64encode(public).decode(), fernet.encrypt(pem))
+
+    def open(self, sealed: bytes) -> bytes:
+        """The PEM of a sealed key. Raises RefusedError with another secret."""
+        try:
+            return self._ready().decrypt(sealed)
+        except InvalidToken as error:
+            raise RefusedError(
+                "control.secret is not the one this DKIM key was sealed with", status=503
+            ) from error
+
+    def _ready(self) -> Fernet:
+        if self._fernet is None:
+            raise RefusedError(
+                "control.secret is not set: it seals the DKIM keys "
+                "(SENDGATE_CONTROL_SECRET, 32 octets in URL-safe base64)",
+                status=503,
+            )
+        return self._fernet

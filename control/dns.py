@@ -1,0 +1,69 @@
+"""The DNS records a sending domain needs, as text for the operator. Pure.
+
+SPF is one `include:` record per pool that lists all its IPs, since any VirtualMTA of the pool may
+carry the domain: when the pool grows, the domains' own records stay as they are.
+"""
+
+import ipaddress
+
+import msgspec
+
+_CHUNK = 255
+"""Octets in one string of a TXT record (RFC 1035 3.3.14)."""
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One record to publish; `why` is for people."""
+
+    name: str
+    type: str
+    value: str
+    why: str
+
+
+def records(
+    domain: str,
+    *,
+    pool: str,
+    ips: list[str],
+    hosts: list[tuple[str, str]],
+    selector: str,
+    public: str,
+) -> list[Record]:
+    """`ips`: every IP that may carry the domain, overflow pools included; `hosts`: (IP, host
+    name) of the same."""
+    include = f"_spf-{pool}.{domain}".lower()
+    addresses = [ipaddress.ip_address(ip) for ip in sorted(ips)]
+    listed = " ".join(f"ip{a.version}:{a}" for a in addresses)
+    found = [
+        Record(domain, "TXT", f"v=spf1 include:{include} ~all", "SPF: who may send for it"),
+        Record(include, "TXT", f"v=spf1 {listed} -all", f"SPF: every IP of pool {pool}"),
+        Record(
+            f"{selector}._domainkey.{domain}",
+            "TXT",
+            f"v=DKIM1; k=rsa; p={public}",
+            "DKIM: the key that signs",
+        ),
+        Record(
+            f"_dmarc.{domain}",
+            "TXT",
+            f"v=DMARC1; p=none; rua=mailto:dmarc@{domain}",
+            "DMARC: a start; raise p= once the reports are clean",
+        ),
+    ]
+    for ip, host in sorted(hosts):
+        address = ipaddress.ip_address(ip)
+        found.append(Record(host, "A" if address.version == 4 else "AAAA", ip, "the IP's name"))
+        found.append(
+            Record(address.reverse_pointer, "PTR", f"{host}.", "set by whoever gave you the IP")
+        )
+    return found
+
+
+def zone_text(record: Record) -> str:
+    """One line of a zone file; long TXT values are split as RFC 1035 demands."""
+    value = record.value
+    if record.type == "TXT":
+        chunks = [value[i : i + _CHUNK] for i in range(0, len(value), _CHUNK)]
+        value = " ".join(f'"{chunk}"' for chunk in chunks)
+    return f"{record.name}. IN {record.type} {value}"

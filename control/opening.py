@@ -1,0 +1,115 @@
+"""Opening the ledger: the first time by ourselves, after a loss only by an operator.
+
+PostgreSQL records the incarnation that was opened. None recorded: the first opening. Recorded
+and in force: fine. Recorded, but the ledger has another one or none: its counts are lost, and it
+stays closed (PROMISES, ledger loss).
+"""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from redis.exceptions import RedisError
+
+from control.problem import RefusedError
+from control.publish import Act, Publisher
+from control.store.statements import statements
+from policy.ledger.admin import LedgerAdmin, LedgerRefusedError
+
+_SQL = statements("generation")
+
+
+class LedgerState(StrEnum):
+    """What the ledger and PostgreSQL say together."""
+
+    OPEN = "open"
+    NEVER_OPENED = "never opened"
+    LOST = "lost"
+    AWAY = "away"
+
+
+class LedgerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """For people and for `ledger status --json`."""
+
+    name: str
+    state: LedgerState
+    detail: str
+    recorded: str = ""
+    in_force: str = ""
+    problems: list[str] = []
+
+
+class Opening:
+    """The ledger's opening, as control sees it."""
+
+    def __init__(self, pool: Any, admin: LedgerAdmin, publisher: Publisher) -> None:
+        self._pool = pool
+        self._admin = admin
+        self._publisher = publisher
+
+    async def status(self) -> LedgerStatus:
+        """Read both sides; never raises for a ledger that is away."""
+        name = self._admin.name
+        row = await self._pool.fetchrow(_SQL["ledger"], name)
+        recorded = "" if row is None else row["incarnation"]
+        try:
+            in_force = await self._admin.incarnation()
+            problems = await self._admin.server_problems()
+        except (RedisError, OSError) as error:
+            detail = f"the ledger does not answer: {error}"
+            return LedgerStatus(name=name, state=LedgerState.AWAY, detail=detail, recorded=recorded)
+        if in_force and in_force == recorded:
+            state, detail = LedgerState.OPEN, f"open since {row['opened']:%Y-%m-%dT%H:%M:%SZ}"
+        elif not recorded:
+            state, detail = LedgerState.NEVER_OPENED, "it has never been opened"
+        else:
+            state = LedgerState.LOST
+            detail = (
+                "it is not the ledger that was opened: today's counts are lost. Nothing is sent. "
+                "Open it after midnight UTC, or now with `sendgate ledger open --yes` if the "
+                "counts of today do not matter"
+            )
+        return LedgerStatus(
+            name=name,
+            state=state,
+            detail=detail,
+            recorded=recorded,
+            in_force=in_force,
+            problems=problems,
+        )
+
+    async def open_first(self) -> LedgerStatus:
+        """Open a ledger that never was; leave any other as it is. Raises RefusedError."""
+        status = await self.status()
+        if status.state is LedgerState.NEVER_OPENED:
+            # One that is in force already was opened by a control node that died before its
+            # record; taking it over loses no count.
+            await self._open(replaces="", who="control", reason="first opening")
+            status = await self.status()
+        return status
+
+    async def open_again(self, who: str, reason: str = "") -> LedgerStatus:
+        """An operator's opening after a loss. Raises RefusedError when nothing is wrong."""
+        status = await self.status()
+        if status.state is LedgerState.OPEN:
+            raise RefusedError(f"ledger {status.name} is open: there is nothing to do")
+        if status.state is LedgerState.AWAY:
+            raise RefusedError(status.detail, status=503)
+        await self._open(replaces=status.in_force, who=who, reason=reason)
+        return await self.status()
+
+    async def _open(self, *, replaces: str, who: str, reason: str) -> None:
+        now = await self._publisher.now()
+        try:
+            incarnation = await self._admin.open(replaces)
+        except LedgerRefusedError as error:
+            raise RefusedError(f"the ledger must not be used: {error}") from error
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_SQL["set_ledger"], self._admin.name, incarnation, now)
+            await Act(connection, now, who).audit(
+                "ledger.open",
+                self._admin.name,
+                {"incarnation": replaces},
+                {"incarnation": incarnation},
+                reason,
+            )

@@ -1,0 +1,1 @@
+"""PowerMTA's configuration: written from a generation, handed over, reloaded."""

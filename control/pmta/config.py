@@ -1,0 +1,126 @@
+"""A correct minimal PowerMTA configuration for what exists: sources, VirtualMTAs, pools.
+
+Pure: text from a generation. Source of every directive: the PowerMTA 5.0 User's Guide.
+Rule: a fragment for `include`, never a whole main file; a value that PowerMTA would read as
+something else (`#` begins a comment anywhere) is refused, not quoted away.
+Failure: `ConfigValueError` names the value; nothing is written.
+"""
+
+import ipaddress
+from collections.abc import Iterable
+
+from policy.model import VirtualMta
+from policy.plan import PROBE_DOMAIN, SYSTEM_VIRTUAL_MTA, Generation
+
+_BAD = set("#\"'`\\<>")
+
+_DELIVERY = (
+    "timeLogged,timeQueued,orig,rcpt,orcpt,dsnAction,dsnStatus,dsnDiag,dsnMta,bounceCat,"
+    "srcType,srcMta,dlvType,dlvSourceIp,dlvDestinationIp,dlvSize,vmta,jobId,envId,queue,vmtaPool,"
+    "header_Message-Id"
+)
+RECORD_FIELDS = {
+    "r": "timeLogged,orig,rcpt,orcpt,srcType,srcMta,vmta,vmtaPool,jobId,envId,header_Message-Id",
+    "d": _DELIVERY,
+    "b": _DELIVERY,
+    "t": _DELIVERY,
+    "rb": "timeLogged,orig,rcpt,orcpt,dsnStatus,dsnDiag,dsnMta,bounceCat,envId,header_Message-Id",
+    "f": "timeLogged,feedbackType,orig,rcpt,reportedDomain,envId,header_Message-Id",
+}
+
+_ON = (
+    "smtp-service yes",
+    "always-allow-relaying yes",
+    "process-x-virtual-mta yes",
+    "process-x-job yes",
+    "process-x-envid yes",
+)
+_OFF = (
+    "smtp-service no",
+    "always-allow-relaying no",
+    "process-x-virtual-mta no",
+    "process-x-job no",
+    "process-x-envid no",
+    "process-x-dkim-options no",
+    "process-x-dkim-key no",
+    "process-x-schedule no",
+)
+
+_HEADER = """\
+# Written by Sendgate. Do not edit: change the plan with `sendgate`, then include this
+# file from PowerMTA's own configuration and reload it.
+# Server: {server}"""
+
+
+class ConfigValueError(ValueError):
+    """A value cannot stand in a PowerMTA configuration."""
+
+
+def pmta_config(
+    generation: Generation,
+    *,
+    gateways: Iterable[str],
+    accounting: str,
+    server: str | None = None,
+) -> str:
+    """The configuration of one PowerMTA server (None: of all VirtualMTAs).
+
+    `gateways`: addresses or networks of the gateways; `accounting`: a folder on that server.
+    Every VirtualMTA of the generation is written, paused and retiring ones too: PowerMTA bounces
+    the mail queued for one that vanishes. Raises ConfigValueError."""
+    vmtas = [v for v in generation.vmtas if server is None or v.server == server]
+    names = {v.name for v in vmtas}
+    blocks = [
+        _HEADER.format(server=_value(server or "all")),
+        *(_block("source", _network(g), _ON) for g in gateways),
+        # PowerMTA lays the more specific source over this one.
+        _block("source", "0/0", _OFF),
+        "# Sendgate's own mail (probes), outside warm-up, from the machine's address.",
+        _block("virtual-mta", SYSTEM_VIRTUAL_MTA, (f"host-name {_system_host(vmtas)}",)),
+        *(_block("virtual-mta", v.name, _vmta_lines(v)) for v in vmtas),
+    ]
+    for pool in generation.pools:
+        members = [m for m in pool.members if m in names]
+        # PowerMTA refuses an empty pool.
+        if members:
+            lines = [f"virtual-mta {_value(member)}" for member in members]
+            blocks.append(_block("virtual-mta-pool", pool.name, lines))
+    blocks.append(_block("domain", PROBE_DOMAIN, ("type discard",)))
+    records = ["records r,d,b,t,rb,f"]
+    records += [f"record-fields {kind} {fields}" for kind, fields in RECORD_FIELDS.items()]
+    records.append("iso-times yes")
+    folder = _path(accounting)
+    blocks.append(_block("acct-file", f"{folder}/sendgate.csv", records))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _vmta_lines(vmta: VirtualMta) -> tuple[str, ...]:
+    ip, host = str(ipaddress.ip_address(vmta.ip)), _value(vmta.host_name)
+    return (f"smtp-source-host {ip} {host}", f"host-name {host}")
+
+
+def _system_host(vmtas: list[VirtualMta]) -> str:
+    return _value(min(v.host_name for v in vmtas)) if vmtas else "localhost"
+
+
+def _block(tag: str, argument: str, lines: Iterable[str]) -> str:
+    body = "".join(f"    {line}\n" for line in lines)
+    return f"<{tag} {_value(argument)}>\n{body}</{tag}>"
+
+
+def _network(text: str) -> str:
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError as error:
+        raise ConfigValueError(f"gateway network {text!r}: {error}") from error
+    return str(network.network_address if network.num_addresses == 1 else network)
+
+
+def _value(text: str) -> str:
+    if not text or not text.isascii() or not text.isprintable() or " " in text or _BAD & set(text):
+        raise ConfigValueError(f"{text!r} cannot stand in a PowerMTA configuration")
+    return text
+
+
+def _path(text: str) -> str:
+    return _value(text.rstrip("/"))

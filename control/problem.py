@@ -1,0 +1,56 @@
+"""Why something was not done, in the shape of RFC 9457: a title, and every field problem."""
+
+import msgspec
+
+
+class FieldProblem(msgspec.Struct, frozen=True):
+    """One thing to change; `field` is empty where no single field is to blame."""
+
+    field: str
+    detail: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body of `application/problem+json`."""
+
+    title: str
+    status: int
+    detail: str = ""
+    errors: list[FieldProblem] = []
+    request_id: str = ""
+
+
+class RefusedError(Exception):
+    """Nothing was changed. `status` is what HTTP says: 400 bad input, 404 no such thing,
+    409 it contradicts what is there, 503 a part we need is away."""
+
+    def __init__(self, title: str, *, status: int = 409, errors: list[FieldProblem] | None = None):
+        super().__init__(title)
+        self.title = title
+        self.status = status
+        self.errors = errors or []
+
+    def problem(self, request_id: str = "") -> Problem:
+        """As a body."""
+        return Problem(
+            title=self.title, status=self.status, errors=self.errors, request_id=request_id
+        )
+
+    def line(self) -> str:
+        """As one line for a terminal."""
+        details = [f"{e.field}: {e.detail}" if e.field else e.detail for e in self.errors]
+        if not details:
+            return self.title
+        return details[0] if len(details) == 1 else "; ".join([self.title, *details])
+
+
+def bad(field: str, detail: str) -> RefusedError:
+    """One field of the input is wrong."""
+    return RefusedError(
+        f"{field}: {detail}", status=400, errors=[FieldProblem(field=field, detail=detail)]
+    )
+
+
+def missing(what: str, name: str) -> RefusedError:
+    """There is no such thing (or it belongs to another tenant, which is the same to the caller)."""
+    return RefusedError(f"{what} {name} does not exist", status=404)

@@ -1,0 +1,184 @@
+"""A change: one transaction, one generation, in force on every live gateway when it returns.
+
+Order, under one lock across all control nodes: change the rows, compile, hand PowerMTA its
+configuration (it must know a VirtualMTA before a gateway names it), put the generation into the
+ledger, commit, wait for the workers.
+Failure: problems roll everything back. Should the commit itself fail after the ledger has the
+generation, `reconcile` publishes what the rows say, under a higher number.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from redis.exceptions import RedisError
+
+from control.compile import compile_generation
+from control.pmta.config import ConfigValueError, pmta_config
+from control.pmta.handover import Handover
+from control.problem import FieldProblem, RefusedError
+from control.store.database import Connection
+from control.store.rows import read
+from control.store.statements import statements
+from policy.ledger.admin import LedgerAdmin
+from policy.plan import Generation, decode, encode
+from settings.model import Settings
+
+PUBLISH_LOCK = 0x5E4D_6A7E_0002
+"""PostgreSQL advisory lock of all publishers."""
+
+T = TypeVar("T")
+_GENERATION = statements("generation")
+_AUDIT = statements("audit")
+
+
+class Act(msgspec.Struct, frozen=True):
+    """What a change function gets: its transaction, the calendar time, and who asks."""
+
+    connection: Connection
+    now: datetime
+    who: str
+
+    async def audit(
+        self, action: str, subject: str, before: Any = None, after: Any = None, reason: str = ""
+    ) -> None:
+        """Write the audit row of this change; in the same transaction, so one never lies."""
+        await self.connection.execute(
+            _AUDIT["add"], self.now, self.who, action, subject, before, after, reason
+        )
+
+
+class Done(msgspec.Struct, Generic[T], frozen=True):
+    """A change that was made, or (`dry`) one that could be."""
+
+    result: T
+    generation: int
+    late: list[str]
+    """Workers that do not run the generation yet."""
+    dry: bool = False
+
+
+class Publisher:
+    """The one door through which rows change and generations are made."""
+
+    def __init__(self, pool: Any, admin: LedgerAdmin, settings: Settings) -> None:
+        self._pool = pool
+        self._admin = admin
+        self._settings = settings
+        self._handover = Handover(settings.control.pmta_config, settings.control.pmta_reload_url)
+
+    async def now(self) -> datetime:
+        """Calendar time by the clock seam, which is the ledger's. Raises RefusedError."""
+        try:
+            milliseconds, _ = await self._admin.now()
+        except (RedisError, OSError) as error:
+            raise RefusedError(
+                f"the ledger does not answer ({error}): nothing was changed", status=503
+            ) from error
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+    async def change(
+        self, who: str, act: Callable[[Act], Awaitable[T]], *, dry: bool = False
+    ) -> Done[T]:
+        """Run `act` and publish the outcome; `dry` compiles it and rolls it back.
+
+        Raises RefusedError with every problem; nothing was changed then."""
+        now = await self.now()
+        async with self._pool.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            committed = False
+            try:
+                await connection.execute(statements("database")["lock_publishing"], PUBLISH_LOCK)
+                result = await act(Act(connection, now, who))
+                # Deferred checks would otherwise fail the commit, when it is too late.
+                await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                generation = await self._compile(connection, now)
+                if dry:
+                    return Done(result, generation.number, [], dry=True)
+                await self._publish(connection, generation, now, who)
+                await transaction.commit()
+                committed = True
+            finally:
+                if not committed:
+                    await transaction.rollback()
+        late = await self._admin.wait_for(generation.number, self._settings.control.publish_wait)
+        return Done(result, generation.number, sorted(late))
+
+    async def reconcile(self, who: str = "control") -> int | None:
+        """Publish what the rows say when the ledger runs something else. Returns the number, or
+        None when there was nothing to do."""
+        async with self._pool.acquire() as connection:
+            last = await connection.fetchrow(_GENERATION["last"])
+        current = await self._admin.current()
+        if current is not None and last is not None and last["number"] == current.number:
+            return None
+        return (await self.change(who, _nothing)).generation
+
+    async def current(self) -> Generation | None:
+        """The last generation as PostgreSQL has it."""
+        async with self._pool.acquire() as connection:
+            last = await connection.fetchrow(_GENERATION["last"])
+        return None if last is None else decode(last["encoded"])
+
+    def config_text(self, generation: Generation) -> str:
+        """PowerMTA's configuration for a generation. Raises ConfigValueError."""
+        return pmta_config(
+            generation,
+            gateways=self._settings.control.gateway_networks,
+            accounting=self._settings.control.pmta_accounting,
+        )
+
+    async def _compile(self, connection: Connection, now: datetime) -> Generation:
+        last = await connection.fetchrow(_GENERATION["last"])
+        number = 1 + max(0 if last is None else last["number"], await self._ledger_number())
+        compiled = compile_generation(
+            await read(connection),
+            self._settings.warmup,
+            number=number,
+            created=now.timestamp(),
+            ledger=self._settings.ledger.name,
+        )
+        found = list(compiled.problems)
+        try:
+            self.config_text(compiled.generation)
+        except ConfigValueError as error:
+            found.append(str(error))
+        if found:
+            title = found[0] if len(found) == 1 else f"{len(found)} problems; nothing was changed"
+            raise RefusedError(title, errors=[FieldProblem("", text) for text in found])
+        return compiled.generation
+
+    async def _ledger_number(self) -> int:
+        try:
+            return await self._admin.number()
+        except (RedisError, OSError) as error:
+            raise RefusedError(
+                f"the ledger does not answer ({error}): nothing was changed", status=503
+            ) from error
+
+    async def _publish(
+        self, connection: Connection, generation: Generation, now: datetime, who: str
+    ) -> None:
+        await self._handover.put(self.config_text(generation))
+        data = encode(generation)
+        digest = hashlib.sha256(data).hexdigest()
+        await connection.execute(_GENERATION["add"], generation.number, data, digest, now, who)
+        try:
+            in_force = await self._admin.publish(generation)
+        except (RedisError, OSError) as error:
+            raise RefusedError(
+                f"the ledger did not take the generation ({error}): nothing was changed",
+                status=503,
+            ) from error
+        if in_force != generation.number:
+            raise RefusedError(
+                f"the ledger runs generation {in_force} of another control plane; "
+                "give each its own ledger.name",
+            )
+
+
+async def _nothing(_: Act) -> None:
+    """A change of nothing: publishes the rows as they are."""

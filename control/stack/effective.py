@@ -1,0 +1,77 @@
+"""The settings a stack runs with: the user's, with its own addresses put in."""
+
+import socket
+from pathlib import Path
+
+import msgspec
+
+from control.dkim import new_secret
+from control.local.privatefile import write_private
+from control.stack.options import Options
+from settings.load import load
+from settings.model import Settings
+
+
+def base(options: Options) -> Settings:
+    """What file and environment say. Raises SettingsError."""
+    return Settings() if options.isolated else load(options.config)
+
+
+def own_ledger(settings: Settings) -> bool:
+    """Whether the embedded Valkey is wanted: nobody named another."""
+    return settings.ledger.url == Settings().ledger.url
+
+
+def own_database(settings: Settings) -> bool:
+    """Whether the embedded PostgreSQL is wanted: nobody named another."""
+    return settings.database.url == Settings().database.url
+
+
+def secret(root: Path) -> str:
+    """The key that seals DKIM keys: made once, kept outside PostgreSQL."""
+    file = root / "control-secret"
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        write_private(file, new_secret() + "\n")
+        return file.read_text(encoding="ascii").strip()
+
+
+def effective(
+    settings: Settings,
+    options: Options,
+    *,
+    root: Path,
+    smtp_port: int,
+    api_port: int,
+    admin_port: int,
+    valkey: str | None,
+    postgres: str | None,
+    pmta_config: Path,
+    reload_url: str | None,
+) -> Settings:
+    """`valkey`, `postgres`, `reload_url` None: as the user configured them."""
+    replace = msgspec.structs.replace
+    first, *others = settings.gateway.listeners
+    gateway = replace(
+        settings.gateway,
+        listeners=(replace(first, port=smtp_port), *others),
+        admin_port=admin_port,
+        workers=options.workers or settings.gateway.workers,
+        hostname=settings.gateway.hostname or socket.getfqdn(),
+    )
+    control = replace(
+        settings.control,
+        port=api_port,
+        secret=settings.control.secret or secret(root),
+        pmta_config=settings.control.pmta_config or str(pmta_config),
+        pmta_reload_url=settings.control.pmta_reload_url if reload_url is None else reload_url,
+    )
+    ledger, database = settings.ledger, settings.database
+    return replace(
+        settings,
+        gateway=gateway,
+        control=control,
+        ledger=ledger if valkey is None else replace(ledger, url=valkey),
+        database=database if postgres is None else replace(database, url=postgres),
+    )

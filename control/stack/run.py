@@ -1,0 +1,46 @@
+"""`sendgate up`: the stack until SIGTERM or SIGINT."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from typing import Any
+
+import msgspec
+
+from control.stack.options import Options
+from control.stack.stack import stack
+
+
+async def until_told(work: Coroutine[Any, Any, int], told: int) -> int:
+    """Run `work`; SIGTERM or SIGINT ends it cleanly, and then the exit code is `told`."""
+    task = asyncio.ensure_future(work)
+    asked = False
+
+    def end() -> None:
+        nonlocal asked
+        # Once: a second signal must not cut the drain short and leave children behind.
+        if not asked:
+            asked = True
+            task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, end)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not asked:
+            raise
+        return told
+
+
+async def up(options: Options) -> int:
+    """Serve for ever; prints one line beginning `ready` when mail can be sent."""
+    async with stack(options) as running:
+        where = running.addresses
+        if options.json:
+            public = {"smtp": where.smtp, "api": where.api, "pmta": where.pmta}
+            print(msgspec.json.encode({"ready": True, **public}).decode(), flush=True)
+        else:
+            print(f"ready smtp={where.smtp} api={where.api} pmta={where.pmta}", flush=True)
+        await asyncio.Event().wait()
+    return 0

@@ -1,0 +1,197 @@
+"""The whole product on one machine, in the order things need each other:
+
+data directory and lock, Valkey, PostgreSQL, schema, ledger, PowerMTA stand-in, API, gateway.
+They end in the opposite order: the gateway drains first, while everything it needs is there.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from control.app import open_core, serve
+from control.cli.configuration import STACK_FILE
+from control.clock import Follower
+from control.core import Core
+from control.demo.seed import seed
+from control.local.datadir import Addresses, DataDir
+from control.local.error import LocalPartError
+from control.local.postgres import LocalPostgres
+from control.local.privatefile import private_directory, write_private
+from control.local.server import LocalServer
+from control.local.valkey import LocalValkey
+from control.opening import LedgerState
+from control.stack import effective
+from control.stack.child import BACKOFF, Child, warn
+from control.stack.options import Options
+from control.stack.ports import port
+from control.stack.setup import prepare
+from control.stack.standin import StandIn
+from control.stack.toml import to_toml
+from control.store.migrate import migrate
+from policy.model import Address
+from policy.plan import Generation
+from settings.model import Settings
+
+REGISTERED = 20.0
+"""Seconds for every gateway worker to run the current generation after `ready`."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A stack that takes mail."""
+
+    addresses: Addresses
+    core: Core
+    token: str
+    gateway: Child
+    standin: StandIn | None
+
+
+@asynccontextmanager
+async def stack(options: Options) -> AsyncIterator[Running]:
+    """Start everything; end it on leaving. Raises LocalPartError, RefusedError, SettingsError."""
+    settings = effective.base(options)
+    data = DataDir(options.data_dir.absolute())
+    async with AsyncExitStack() as entered:
+        data.create()
+        data.lock.acquire()
+        entered.callback(data.lock.release)
+        log, pmta_dir, ports = data.root / "log", data.root / "pmta", data.root / "ports"
+        for directory in (log, pmta_dir, ports):
+            private_directory(directory)
+        file, config = data.root / STACK_FILE, pmta_dir / "sendgate.conf"
+        arguments = ["-m", "gateway", "--config", str(file)]
+        gateway = Child("gateway", arguments, directory=log, marker=file)
+        await gateway.clear()
+        standin = await _standin(options, pmta_dir, log, ports, config)
+        smtp_port = port(ports, "smtp", options.smtp_port, "--smtp-port")
+        api_port = port(ports, "api", options.api_port, "--api-port")
+        valkey, postgres = await _stores(entered, settings, data)
+        settings = effective.effective(
+            settings,
+            options,
+            root=data.root,
+            smtp_port=smtp_port,
+            api_port=api_port,
+            admin_port=port(ports, "admin", 0, ""),
+            valkey=valkey,
+            postgres=postgres,
+            pmta_config=config,
+            reload_url=standin.reload_url if standin else None,
+        )
+        write_private(file, to_toml(settings))
+        await migrate(settings.database.url)
+        followers: list[Follower] = [standin.follow] if standin else []
+        movable = valkey is not None
+        core = await entered.enter_async_context(
+            open_core(settings, movable_clock=movable, followers=followers)
+        )
+        await _open_ledger(core)
+        if standin is not None:
+            await _start_standin(entered, core, standin, config)
+        address = standin.address if standin else options.pmta
+        assert address is not None
+        token = await prepare(core, data.token_file, address)
+        if options.demo_tenants:
+            await seed(core)
+        url = await entered.enter_async_context(serve(core))
+        entered.push_async_callback(gateway.stop)
+        await gateway.start()
+        await _registered(core, settings)
+        addresses = _addresses(gateway, url, data, address, settings)
+        data.write(addresses)
+        yield Running(addresses, core, token, gateway, standin)
+
+
+async def _standin(
+    options: Options, directory: Path, log: Path, ports: Path, config: Path
+) -> StandIn | None:
+    if options.pmta is not None:
+        return None
+    # A left-over stand-in sits on the ports asked for; it has to go before they are looked at.
+    await StandIn(directory, log, config, 0, 0).child.clear()
+    smtp = port(ports, "pmta", options.standin_port, "--standin-port, or name yours with --pmta")
+    return StandIn(directory, log, config, smtp, port(ports, "pmta-http", 0, ""))
+
+
+async def _stores(
+    entered: AsyncExitStack, settings: Settings, data: DataDir
+) -> tuple[str | None, str | None]:
+    """(URL of the embedded Valkey, of the embedded PostgreSQL); None where the user has one."""
+    servers: list[LocalServer | None] = [
+        LocalValkey(data.valkey) if effective.own_ledger(settings) else None,
+        LocalPostgres(data.postgres) if effective.own_database(settings) else None,
+    ]
+    for server in servers:
+        if server is not None:
+            entered.push_async_callback(server.stop)
+    await asyncio.gather(*(server.start() for server in servers if server is not None))
+    for server in servers:
+        if server is not None:
+            task = asyncio.create_task(_keep(server))
+            entered.callback(task.cancel)
+    first, second = (server.url if server else None for server in servers)
+    return first, second
+
+
+async def _keep(server: LocalServer) -> None:
+    """Start an embedded server again when it ends by itself; its data is on disk."""
+    deaths = 0
+    while True:
+        warn(await server.wait_failed())
+        await asyncio.sleep(BACKOFF[min(deaths, len(BACKOFF) - 1)])
+        deaths += 1
+        try:
+            await server.restart()
+            warn(f"the embedded {server.name} runs again, pid {server.pid}")
+        except LocalPartError as error:
+            warn(f"cannot start the embedded {server.name} again: {error}")
+
+
+async def _open_ledger(core: Core) -> None:
+    status = await core.opening.open_first()
+    if status.state is not LedgerState.OPEN:
+        warn(f"ledger {status.name}: {status.detail}")
+
+
+async def _start_standin(
+    entered: AsyncExitStack, core: Core, standin: StandIn, config: Path
+) -> None:
+    generation = await core.publisher.current() or Generation(number=0, created=0.0)
+    config.write_text(core.publisher.config_text(generation), encoding="utf-8")
+    entered.push_async_callback(standin.child.stop)
+    await standin.child.start()
+    await core.clock.tell()
+    standin.child.started = core.clock.tell
+
+
+async def _registered(core: Core, settings: Settings) -> None:
+    """Wait until the gateway's workers run the current generation."""
+    number = await core.admin.number()
+    deadline = asyncio.get_running_loop().time() + REGISTERED
+    while True:
+        running = [n for n in (await core.admin.workers()).values() if n >= number]
+        if len(running) >= settings.gateway.workers:
+            return
+        if asyncio.get_running_loop().time() >= deadline:
+            status = await core.opening.status()
+            # A ledger that lost its counts keeps the gateway closed, which is no fault of it.
+            if status.state is LedgerState.OPEN:
+                warn(f"gateway workers do not run generation {number} yet")
+            return
+        await asyncio.sleep(0.02)
+
+
+def _addresses(
+    gateway: Child, url: str, data: DataDir, pmta: Address, settings: Settings
+) -> Addresses:
+    return Addresses(
+        smtp=gateway.ready.get("smtp", "").split(",")[0],
+        api=url,
+        token_file=str(data.token_file),
+        pmta=str(pmta),
+        valkey=settings.ledger.url,
+        postgres=settings.database.url,
+    )

@@ -1,0 +1,59 @@
+"""The connection pool, and the refusal to run on a database that may forget commits."""
+
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from control.store.statements import statements
+
+_SQL = statements("database")
+
+Connection = Any
+"""asyncpg's connection or its pool proxy; asyncpg ships no types."""
+
+
+class DatabaseRefusedError(Exception):
+    """The database cannot keep our promises; the text says which setting to change."""
+
+
+async def _prepare(connection: Connection) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda value: msgspec.json.encode(value).decode(),
+        decoder=msgspec.json.decode,
+    )
+
+
+async def open_pool(url: str, *, connections: int = 10, timeout: float = 30.0) -> Any:
+    """A pool whose sessions read jsonb as values. `timeout` in seconds for one statement.
+
+    Raises DatabaseRefusedError, and asyncpg's or the system's error when nobody answers."""
+    pool = await asyncpg.create_pool(
+        url, min_size=1, max_size=connections, command_timeout=timeout, init=_prepare, timeout=10.0
+    )
+    try:
+        async with pool.acquire() as connection:
+            if found := await durability_problems(connection):
+                raise DatabaseRefusedError("; ".join(found))
+    except BaseException:
+        await pool.close()
+        raise
+    return pool
+
+
+async def durability_problems(connection: Connection) -> list[str]:
+    """Why a commit on this database may be lost, as sentences; empty when it is kept."""
+    settings = dict(await connection.fetch(_SQL["durability"]))
+    found = []
+    if settings["fsync"] != "on":
+        found.append("PostgreSQL runs with fsync = off: set it on, or a crash loses commits")
+    if settings["synchronous_commit"] == "off":
+        found.append(
+            "PostgreSQL runs with synchronous_commit = off for us: set it on, for the database "
+            "and for our role"
+        )
+    if int(settings["server_version_num"]) < 150_000:
+        found.append("PostgreSQL 15 or newer is needed")
+    return found

@@ -1,0 +1,7 @@
+-- name: durability
+SELECT name, setting FROM pg_settings
+WHERE name IN ('fsync', 'synchronous_commit', 'server_version_num');
+
+-- name: lock_publishing
+-- Held until the transaction ends: one publisher at a time, across all control nodes.
+SELECT pg_advisory_xact_lock($1);

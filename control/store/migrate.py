@@ -1,0 +1,66 @@
+"""Brings a database to this version's schema, once, whoever starts at the same time."""
+
+from importlib.resources import files
+from typing import Any, cast
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+MIGRATION_LOCK = 0x5E4D_6A7E_0001
+"""PostgreSQL advisory lock: two control nodes that start together migrate one after the other."""
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(files("control.store.migrations")))
+    return config
+
+
+def newest() -> str:
+    """The revision this version needs."""
+    return cast(str, ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def _engine(url: str) -> AsyncEngine:
+    async def connect(*_: Any, **__: Any) -> asyncpg.Connection:
+        # asyncpg reads the URL itself, so that TLS parameters mean the same everywhere.
+        return await asyncpg.connect(url)
+
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+
+
+async def revision(url: str) -> str | None:
+    """The revision the database is at; None for an empty one."""
+    engine = _engine(url)
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(
+                lambda sync: MigrationContext.configure(sync).get_current_revision()
+            )
+    finally:
+        await engine.dispose()
+
+
+async def migrate(url: str) -> tuple[str | None, str]:
+    """Run what is missing, in one transaction. Returns (revision before, revision after)."""
+    engine = _engine(url)
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(_upgrade)
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection) -> tuple[str | None, str]:
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+    before = MigrationContext.configure(connection).get_current_revision()
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+    return before, newest()

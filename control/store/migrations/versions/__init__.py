@@ -1,0 +1,1 @@
+"""One thin script a migration; the SQL is in `../sql`."""

@@ -1,0 +1,17 @@
+-- name: all
+SELECT p.name, p.tenant, p.overflow, p.paused,
+    ARRAY(SELECT m.vmta FROM pool_member m WHERE m.pool = p.name AND m.tenant = p.tenant ORDER BY 1)
+        AS members
+FROM pool p ORDER BY p.name;
+
+-- name: one
+SELECT name, overflow, paused FROM pool WHERE tenant = $1 AND name = $2;
+
+-- name: add
+INSERT INTO pool (name, tenant, overflow, created) VALUES ($1, $2, $3, $4);
+
+-- name: set_overflow
+UPDATE pool SET overflow = $3 WHERE tenant = $1 AND name = $2;
+
+-- name: add_member
+INSERT INTO pool_member (tenant, pool, vmta) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;

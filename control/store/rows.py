@@ -1,0 +1,136 @@
+"""Rows as values: what the statements of this package return."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from control.store.database import Connection
+from control.store.statements import statements
+
+
+class ServerRow(msgspec.Struct, frozen=True):
+    """A PowerMTA server with its addresses in order."""
+
+    name: str
+    sessions: int
+    addresses: list[dict[str, Any]]
+
+
+class LoginRow(msgspec.Struct, frozen=True):
+    """An SMTP login; `hash` is an argon2id PHC string."""
+
+    name: str
+    hash: str
+
+
+class TenantRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A tenant with its logins and networks."""
+
+    name: str
+    profile: str
+    paused: bool
+    strict: bool
+    default_pool: str
+    senders: list[str]
+    mailbox: str
+    rate_minute: int | None
+    rate_hour: int | None
+    max_recipients: int
+    logins: list[LoginRow]
+    networks: list[str]
+
+
+class PoolRow(msgspec.Struct, frozen=True):
+    """A pool with the names of its VirtualMTAs."""
+
+    name: str
+    tenant: str
+    overflow: str | None
+    paused: bool
+    members: list[str]
+
+
+class VmtaRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A VirtualMTA as an operator set it up; its quota is still to be worked out."""
+
+    name: str
+    tenant: str
+    ip: str
+    host_name: str
+    server: str
+    state: str
+    quota_source: str | None
+    fixed_quota: int | None
+    hourly_share: float
+    weight: float
+    plan: str | None
+    stage: int | None
+    ceilings: dict[str, int] | None
+
+
+class DomainRow(msgspec.Struct, frozen=True):
+    """A sending domain; the private key stays where it is."""
+
+    tenant: str
+    domain: str
+    pool: str
+    dkim_selector: str
+    dkim_public: str
+
+
+class StageRow(msgspec.Struct, frozen=True):
+    """A stage of a stored warm-up plan."""
+
+    plan: str
+    stage: int
+    quota: int
+    ceilings: dict[str, int]
+
+
+class MailboxRow(msgspec.Struct, frozen=True):
+    """Limits of one sender address."""
+
+    tenant: str
+    address: str
+    daily_max: int | None
+    spacing: float
+
+
+class Rows(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a generation is compiled from."""
+
+    servers: list[ServerRow] = []
+    tenants: list[TenantRow] = []
+    pools: list[PoolRow] = []
+    vmtas: list[VmtaRow] = []
+    domains: list[DomainRow] = []
+    stages: list[StageRow] = []
+    mailboxes: list[MailboxRow] = []
+
+
+T = TypeVar("T")
+
+
+async def fetch(connection: Connection, kind: type[T], statement: str, *values: Any) -> list[T]:
+    """The rows of a statement as structs of `kind`, column names being field names."""
+    records = await connection.fetch(statement, *values)
+    return [msgspec.convert(dict(record), kind) for record in records]
+
+
+async def read(connection: Connection) -> Rows:
+    """All rows of one transaction's view; the caller holds the publishing lock."""
+    return Rows(
+        servers=await fetch(connection, ServerRow, statements("server")["all"]),
+        tenants=await fetch(connection, TenantRow, statements("tenant")["all"]),
+        pools=await fetch(connection, PoolRow, statements("pool")["all"]),
+        vmtas=await fetch(connection, VmtaRow, statements("vmta")["all"]),
+        domains=await fetch(connection, DomainRow, statements("domain")["all"]),
+        stages=await fetch(connection, StageRow, statements("warmup")["stages"]),
+        mailboxes=await fetch(connection, MailboxRow, statements("warmup")["mailboxes"]),
+    )
+
+
+async def vmta_by_ip(connection: Connection, ip: str) -> VmtaRow | None:
+    """The VirtualMTA of an IP, its row locked; None when no tenant has it."""
+    found = await fetch(connection, VmtaRow, statements("vmta")["lock_by_ip"], ip)
+    return found[0] if found else None

@@ -1,0 +1,28 @@
+-- name: all
+SELECT t.name, t.profile, t.paused, t.strict, t.default_pool, t.senders, t.mailbox,
+    t.rate_minute, t.rate_hour, t.max_recipients,
+    coalesce((SELECT jsonb_agg(jsonb_build_object('name', l.name, 'hash', l.hash) ORDER BY l.name)
+        FROM login l WHERE l.tenant = t.name), '[]') AS logins,
+    ARRAY(SELECT n.network::text FROM tenant_network n WHERE n.tenant = t.name ORDER BY 1) AS networks
+FROM tenant t ORDER BY t.name;
+
+-- name: lock
+SELECT paused FROM tenant WHERE name = $1 FOR UPDATE;
+
+-- name: add
+INSERT INTO tenant (name, profile, default_pool, created) VALUES ($1, $2, $3, $4);
+
+-- name: set_paused
+UPDATE tenant SET paused = $2 WHERE name = $1;
+
+-- name: add_login
+INSERT INTO login (name, tenant, hash, created) VALUES ($1, $2, $3, $4);
+
+-- name: set_password
+UPDATE login SET hash = $3 WHERE tenant = $1 AND name = $2 RETURNING name;
+
+-- name: logins
+SELECT name FROM login WHERE tenant = $1 ORDER BY name;
+
+-- name: add_network
+INSERT INTO tenant_network (network, tenant) VALUES ($1::text::cidr, $2);

@@ -1,0 +1,18 @@
+-- name: all
+SELECT name, created, used FROM api_token ORDER BY name;
+
+-- name: by_digest
+SELECT name, digest FROM api_token WHERE digest = $1;
+
+-- name: add
+INSERT INTO api_token (name, digest, created) VALUES ($1, $2, $3);
+
+-- name: put
+INSERT INTO api_token (name, digest, created) VALUES ($1, $2, $3)
+ON CONFLICT (name) DO UPDATE SET digest = excluded.digest;
+
+-- name: revoke
+DELETE FROM api_token WHERE name = $1 RETURNING name;
+
+-- name: used
+UPDATE api_token SET used = $2 WHERE name = $1;

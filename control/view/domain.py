@@ -1,0 +1,64 @@
+"""Sending domains with the DNS records they need."""
+
+import msgspec
+
+from control.dns import Record, records
+from control.problem import missing
+from control.store.rows import DomainRow, Rows, VmtaRow
+
+
+class DomainView(msgspec.Struct, frozen=True, kw_only=True):
+    """A sending domain."""
+
+    tenant: str
+    domain: str
+    pool: str
+    vmtas: list[str]
+    """VirtualMTAs that may carry it, overflow pools included."""
+    dkim_selector: str
+    records: list[Record]
+
+
+def domain_views(rows: Rows, tenant: str | None = None) -> list[DomainView]:
+    """The domains of one tenant, or of all."""
+    return [_view(rows, d) for d in rows.domains if tenant in (None, d.tenant)]
+
+
+def domain_view(rows: Rows, tenant: str | None, domain: str) -> DomainView:
+    """One domain. Raises RefusedError; `tenant` None takes the first that has it."""
+    for row in rows.domains:
+        if row.domain == domain and tenant in (None, row.tenant):
+            return _view(rows, row)
+    raise missing("domain", domain)
+
+
+def _view(rows: Rows, row: DomainRow) -> DomainView:
+    carriers = _carriers(rows, row.pool)
+    return DomainView(
+        tenant=row.tenant,
+        domain=row.domain,
+        pool=row.pool,
+        vmtas=[v.name for v in carriers],
+        dkim_selector=row.dkim_selector,
+        records=records(
+            row.domain,
+            pool=row.pool,
+            ips=[v.ip for v in carriers],
+            hosts=[(v.ip, v.host_name) for v in carriers],
+            selector=row.dkim_selector,
+            public=row.dkim_public,
+        ),
+    )
+
+
+def _carriers(rows: Rows, pool: str) -> list[VmtaRow]:
+    """The VirtualMTAs of a pool and of those its mail overflows to."""
+    pools = {p.name: p for p in rows.pools}
+    names: set[str] = set()
+    seen: set[str] = set()
+    step: str | None = pool
+    while step is not None and step in pools and step not in seen:
+        seen.add(step)
+        names |= set(pools[step].members)
+        step = pools[step].overflow
+    return [v for v in rows.vmtas if v.name in names]

@@ -1,0 +1,170 @@
+"""The API: tokens, strict bodies, problems, and the answers people act on."""
+
+import io
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from control.api import openapi
+from control.api.server import ROUTES, application
+from control.core import Core
+from policy.ports import Reserve
+from tests.conftest import CreateDatabase
+from tests.support.control import TOKEN, Api, api_of, build, control_core, settings_for
+
+ACME = {"name": "acme", "login": "acme-smtp", "password": "correct horse"}
+DOMAIN = {"tenant": "acme", "domain": "example.com", "ip": "192.0.2.10", "quota": 3}
+
+
+@pytest.fixture
+async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterator[Core]:
+    url = await create_database("control", build)
+    async with control_core(settings_for(url, valkey_url)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def api(core: Core) -> AsyncIterator[Api]:
+    async with api_of(core) as opened:
+        yield opened
+
+
+async def test_without_a_token_only_health_and_the_description_answer(api: Api) -> None:
+    for route in ROUTES:
+        path = route.path.replace("{tenant}", "x").replace("{domain}", "x").replace("{ip}", "x")
+        status, _ = await api(route.method, path, token="")
+        assert (status == 401) == (not route.public), route
+        if not route.public:
+            assert (await api(route.method, path, token=TOKEN + "x"))[0] == 401
+    assert (await api("GET", openapi.PATH, token=""))[0] == 200
+
+
+async def test_the_description_names_exactly_the_routes_there_are(api: Api, core: Core) -> None:
+    _, described = await api("GET", openapi.PATH)
+    assert isinstance(described, dict)
+    said = {(m.upper(), path) for path, ms in described["paths"].items() for m in ms}
+    routes = application(core).router.routes()
+    served = {
+        (r.method, r.resource.canonical)
+        for r in routes
+        if r.method != "HEAD" and r.resource and r.resource.canonical != openapi.PATH
+    }
+    assert said == served
+    references: list[str] = []
+    _references(described, references)
+    assert {r.rpartition("/")[2] for r in references} <= set(described["components"]["schemas"])
+
+
+def _references(node: Any, found: list[str]) -> None:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key == "$ref":
+                found.append(value)
+            _references(value, found)
+    elif isinstance(node, list):
+        for value in node:
+            _references(value, found)
+
+
+async def test_every_field_problem_is_listed(api: Api) -> None:
+    status, problem = await api(
+        "POST", "/api/v2/tenants", {"name": "a b", "pasword": "x", "profile": "other"}
+    )
+    assert status == 400
+    assert isinstance(problem, dict)
+    assert {e["field"] for e in problem["errors"]} == {
+        "name",
+        "pasword",
+        "profile",
+        "login",
+        "password",
+    }
+    assert (await api("POST", "/api/v2/tenants", raw=b"{"))[0] == 400
+    assert (await api("GET", "/api/v2/tenants?tennant=x"))[0] == 400
+    assert (await api("GET", "/nowhere"))[0] == 404
+    assert (await api("DELETE", "/api/v2/tenants"))[0] == 405
+    assert (await api("POST", "/api/v2/tenants", raw=io.BytesIO(b"x" * 10_485_761)))[0] == 413
+
+
+async def test_a_tenant_from_add_to_password_and_never_a_hash(api: Api, core: Core) -> None:
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
+    status, problem = await api("POST", "/api/v2/tenants", ACME)
+    assert (status, problem["title"]) == (409, "tenant acme exists already")
+    before = await core.pool.fetchval("SELECT hash FROM login")
+    body = {"login": "acme-smtp", "password": "another horse"}
+    status, answer = await api("POST", "/api/v2/tenants/acme/password", body)
+    assert status == 200
+    assert await core.pool.fetchval("SELECT hash FROM login") != before
+    status, paused = await api("POST", "/api/v2/tenants/acme/pause")
+    assert paused["view"]["paused"] is True
+    everything = str(await api("GET", "/api/v2/tenants")) + str(answer)
+    everything += str(await core.pool.fetch("SELECT before::text, after::text FROM audit_log"))
+    assert "argon2" not in everything
+    assert "horse" not in everything
+
+
+async def test_quota_counts_and_explain_names_what_binds(api: Api, core: Core) -> None:
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
+    status, added = await api("POST", "/api/v2/domains", DOMAIN)
+    assert status == 201
+    assert {r["type"] for r in added["view"]["records"]} == {"TXT", "A", "PTR"}
+    question = {"tenant": "acme", "from": "news@example.com", "to": "x@gmail.com"}
+    _, found = await api("POST", "/api/v2/explain", question)
+    assert (found["decision"], found["vmta"]) == ("relay", "vmta-192-0-2-10")
+    reserve = Reserve(tenant="acme", pool="acme", mailbox="", providers=(("gmail", 1),))
+    await core.ledger.decide([reserve])
+    _, found = await api("POST", "/api/v2/explain", question)
+    assert (found["decision"], found["limit"]) == ("defer", "ip_pace"), "a fifth of 3 is below 1"
+    await api("PATCH", "/api/v2/ips/192.0.2.10", {"hourly_share": 1.0})
+    await core.ledger.decide([reserve, reserve])
+    _, found = await api("POST", "/api/v2/explain", question)
+    assert (found["decision"], found["limit"]) == ("defer", "ip_quota")
+    assert found["candidates"][0]["skipped"].startswith("the daily quota of vmta-192-0-2-10")
+    assert "quota" in found["change"]
+    for path in ("/api/v2/quota", "/api/warmup/quota"):
+        _, rows = await api("GET", path)
+        assert [(r["provider"], r["quota"], r["relayed"], r["left"]) for r in rows] == [
+            ("*", 3, 3, 0),
+            ("gmail", "unlimited", 3, 0),
+        ]
+    for path in ("/api/v2/ips/192.0.2.10", "/api/v1/ips/vmta-192-0-2-10"):
+        _, shown = await api("GET", path)
+        assert (shown["quota"], shown["today"][0]["left"]) == (3, 0)
+
+
+async def test_the_clock_moves_forward_and_a_day_opens_the_quota(api: Api, core: Core) -> None:
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
+    await api("POST", "/api/v2/domains", {**DOMAIN, "hourly_share": 1.0})
+    reserve = Reserve(tenant="acme", pool="acme", mailbox="", providers=(("other", 3),))
+    await core.ledger.decide([reserve])
+    assert (await api("GET", "/api/v2/quota"))[1][0]["left"] == 0
+    status, moved = await api("POST", "/api/v2/clock", {"advance": "1d"})
+    assert (status, moved["offset_seconds"]) == (200, 86_400.0)
+    assert (await api("GET", "/api/v2/quota"))[1][0]["left"] == 3
+    assert (await api("POST", "/api/v2/clock", {"set": "2020-01-01"}))[0] == 409
+    assert (await api("POST", "/api/v2/clock", {}))[0] == 400
+    assert (await api("POST", "/api/v2/clock", {"advance": "1 day"}))[0] == 400
+
+
+async def test_the_clock_of_a_stack_that_is_not_embedded_stays(
+    create_database: CreateDatabase, valkey_url: str
+) -> None:
+    url = await create_database("control", build)
+    async with (
+        control_core(settings_for(url, valkey_url), movable=False) as core,
+        api_of(core) as api,
+    ):
+        assert (await api("POST", "/api/v2/clock", {"advance": "1d"}))[0] == 409
+
+
+async def test_ready_only_while_the_ledger_is_open(api: Api, core: Core) -> None:
+    assert (await api("GET", "/readyz", token=""))[0] == 200
+    await core.admin.client.flushall()
+    status, health = await api("GET", "/readyz", token="")
+    assert status == 503
+    assert "lost" in health["problems"][0]
+    assert (await api("GET", "/healthz", token=""))[0] == 200
+    assert (await api("POST", "/api/v2/ledger", {"confirm": False}))[0] == 400
+    assert (await api("POST", "/api/v2/ledger", {"confirm": True}))[0] == 200
+    assert (await api("GET", "/readyz", token=""))[0] == 200

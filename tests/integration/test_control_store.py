@@ -1,0 +1,63 @@
+"""The schema: an empty database migrates, and migrating twice changes nothing."""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+import pytest
+
+from control.store.database import DatabaseRefusedError, open_pool
+from control.store.migrate import migrate, newest, revision
+
+
+async def _shape(url: str) -> list[Any]:
+    connection = await asyncpg.connect(url)
+    try:
+        rows = await connection.fetch(
+            "SELECT table_name, column_name, data_type, is_nullable, column_default "
+            "FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2"
+        )
+        rows += await connection.fetch(
+            "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint ORDER BY 1, 2"
+        )
+        rows += await connection.fetch("SELECT indexname, indexdef FROM pg_indexes ORDER BY 1")
+        return [tuple(row) for row in rows]
+    finally:
+        await connection.close()
+
+
+async def test_an_empty_database_migrates_and_twice_changes_nothing(postgres_url: str) -> None:
+    assert await revision(postgres_url) is None
+    assert await migrate(postgres_url) == (None, newest())
+    before = await _shape(postgres_url)
+    assert {"tenant", "virtual_mta", "audit_log", "generation"} <= {row[0] for row in before}
+    assert await migrate(postgres_url) == (newest(), newest())
+    assert await _shape(postgres_url) == before
+
+
+async def test_two_nodes_that_start_together_migrate_once(postgres_url: str) -> None:
+    outcomes = await asyncio.gather(migrate(postgres_url), migrate(postgres_url))
+    assert sorted(before or "" for before, _ in outcomes) == ["", newest()]
+
+
+async def test_a_failed_migration_leaves_nothing(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = await asyncpg.connect(postgres_url)
+    await connection.execute("CREATE TABLE audit_log (id int)")
+    with pytest.raises(Exception, match="audit_log"):
+        await migrate(postgres_url)
+    tables = await connection.fetch(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+    )
+    await connection.close()
+    assert [row["table_name"] for row in tables] == ["audit_log"]
+
+
+async def test_a_database_that_forgets_commits_is_refused(postgres_url: str) -> None:
+    name = postgres_url.rpartition("/")[2]
+    connection = await asyncpg.connect(postgres_url)
+    await connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+    await connection.close()
+    with pytest.raises(DatabaseRefusedError, match="synchronous_commit = off"):
+        await open_pool(postgres_url)

@@ -1,0 +1,93 @@
+"""A control plane on real servers, for tests that go through its doors."""
+
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import aiohttp.web
+import msgspec
+
+from control.api.server import application
+from control.app import open_core
+from control.change import server
+from control.change.server import ServerAddresses
+from control.core import Core
+from control.dkim import new_secret
+from control.publish import Act
+from control.store.migrate import migrate
+from control.token import put
+from policy.model import Address
+from settings.model import Control, Database, Ledger, Settings
+
+TOKEN = "sgt_" + "t" * 40
+SECRET = new_secret()
+
+
+async def build(url: str) -> None:
+    """The database tests start from: this version's schema."""
+    await migrate(url)
+
+
+def settings_for(postgres_url: str, valkey_url: str, **control: object) -> Settings:
+    """Settings for one test; workers do not exist, so nothing waits for them."""
+    return Settings(
+        database=Database(url=postgres_url, connections=4),
+        ledger=Ledger(url=valkey_url, timeout=1.0, budget=1.0),
+        control=Control(port=0, secret=SECRET, publish_wait=0.2, **control),  # type: ignore[arg-type]
+    )
+
+
+@asynccontextmanager
+async def control_core(settings: Settings, *, movable: bool = True) -> AsyncIterator[Core]:
+    """Open, with a token and one PowerMTA server."""
+    async with open_core(settings, movable_clock=movable) as core:
+        await core.opening.open_first()
+
+        async def act(a: Act) -> None:
+            await put(a, "test", TOKEN)
+            address = Address(host="127.0.0.1", port=2525)
+            await server.put(a, ServerAddresses(name="pmta1", addresses=(address,)))
+
+        await core.publisher.change("test", act)
+        yield core
+
+
+class Api:
+    """A client of the application, through real HTTP."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self.session = session
+        self.url = url
+
+    async def __call__(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        token: str = TOKEN,
+        raw: bytes | io.BytesIO = b"",
+    ) -> tuple[int, object]:
+        """(status, JSON or text)."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        data = raw or (None if body is None else msgspec.json.encode(body))
+        async with self.session.request(
+            method, self.url + path, data=data, headers=headers
+        ) as response:
+            payload = await response.read()
+            if "json" in response.headers.get("Content-Type", ""):
+                return response.status, msgspec.json.decode(payload)
+            return response.status, payload.decode()
+
+
+@asynccontextmanager
+async def api_of(core: Core) -> AsyncIterator[Api]:
+    """The application of `core`, listening on a free port."""
+    runner = aiohttp.web.AppRunner(application(core))
+    await runner.setup()
+    await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    async with aiohttp.ClientSession() as session:
+        yield Api(session, f"http://{host}:{port}")
+    await runner.cleanup()

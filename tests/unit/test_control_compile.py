@@ -1,0 +1,130 @@
+"""From rows to a generation: nothing is guessed, every problem is named."""
+
+import msgspec
+import pytest
+
+from control.compile import compile_generation
+from control.store.rows import (
+    DomainRow,
+    LoginRow,
+    MailboxRow,
+    PoolRow,
+    Rows,
+    ServerRow,
+    StageRow,
+    TenantRow,
+    VmtaRow,
+)
+from policy.plan import decode, encode
+from settings.model import Warmup
+
+VMTA = VmtaRow(
+    name="vmta-1",
+    tenant="acme",
+    ip="192.0.2.1",
+    host_name="mail1.acme.example",
+    server="pmta1",
+    state="warming",
+    quota_source="plan",
+    fixed_quota=None,
+    hourly_share=0.2,
+    weight=1.0,
+    plan="default",
+    stage=1,
+    ceilings=None,
+)
+TENANT = TenantRow(
+    name="acme",
+    profile="mailwizz",
+    paused=False,
+    strict=False,
+    default_pool="acme",
+    senders=[],
+    mailbox="from",
+    rate_minute=None,
+    rate_hour=None,
+    max_recipients=100,
+    logins=[LoginRow("acme-smtp", "$argon2id$x")],
+    networks=[],
+)
+ROWS = Rows(
+    servers=[ServerRow("pmta1", 80, [{"host": "127.0.0.1", "port": 2525}])],
+    tenants=[TENANT],
+    pools=[PoolRow("acme", "acme", None, False, ["vmta-1"])],
+    vmtas=[VMTA],
+    domains=[DomainRow("acme", "acme.example", "acme", "sg", "p")],
+)
+
+
+def with_vmta(**changes: object) -> Rows:
+    return msgspec.structs.replace(ROWS, vmtas=[msgspec.structs.replace(VMTA, **changes)])
+
+
+def compiled(rows: Rows, warmup: Warmup | None = None):  # type: ignore[no-untyped-def]
+    return compile_generation(rows, warmup or Warmup(), number=7, created=1.0)
+
+
+def test_rows_become_a_generation_gateways_read() -> None:
+    found = compiled(ROWS)
+    assert found.problems == []
+    assert decode(encode(found.generation)) == found.generation
+    assert found.generation.vmta["vmta-1"].daily == 50
+    assert found.generation.login["acme-smtp"] == ("acme", "$argon2id$x")
+
+
+@pytest.mark.parametrize(
+    ("changes", "daily", "ceilings"),
+    [
+        ({"stage": 2}, 200, {"gmail": 120, "microsoft": 80, "yahoo": 80, "apple": 80}),
+        ({"stage": 99}, 10_000, None),
+        ({"ceilings": {"gmail": 1}}, 50, {"gmail": 1}),
+        ({"quota_source": "fixed", "fixed_quota": 7}, 7, {}),
+        ({"quota_source": "fixed", "fixed_quota": 0}, 0, {}),
+        ({"quota_source": "unlimited"}, "unlimited", {}),
+        ({"plan": "slow"}, 3, {"gmail": 2}),
+    ],
+)
+def test_where_a_quota_comes_from(changes: dict, daily: object, ceilings: dict | None) -> None:  # type: ignore[type-arg]
+    rows = msgspec.structs.replace(
+        with_vmta(**changes), stages=[StageRow("slow", 1, 3, {"gmail": 2})]
+    )
+    found = compiled(rows)
+    assert found.problems == []
+    assert found.generation.vmtas[0].daily == daily
+    if ceilings is not None:
+        assert found.generation.vmtas[0].ceilings == ceilings
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"quota_source": None},
+        {"quota_source": "fixed"},
+        {"plan": "gone"},
+        {"plan": None},
+        {"stage": None},
+    ],
+)
+def test_an_ip_without_a_number_stops_the_generation_by_name(changes: dict) -> None:  # type: ignore[type-arg]
+    assert any("IP 192.0.2.1: " in text for text in compiled(with_vmta(**changes)).problems)
+
+
+def test_every_problem_is_reported_at_once() -> None:
+    rows = msgspec.structs.replace(
+        with_vmta(quota_source=None, server="gone", weight=0.0),
+        pools=[PoolRow("acme", "acme", "acme", False, ["vmta-1"])],
+    )
+    text = "\n".join(compiled(rows).problems)
+    for part in ("192.0.2.1", "server gone does not exist", "overflow chain", "$.weight"):
+        assert part in text, text
+
+
+def test_limits_of_settings_tenants_and_mailboxes() -> None:
+    warmup = Warmup(global_hourly_limit=9, user_hourly_limit=5)
+    rows = msgspec.structs.replace(ROWS, mailboxes=[MailboxRow("acme", "a@acme.example", 3, 2.0)])
+    generation = compiled(rows, warmup).generation
+    assert (generation.rate.hour, generation.tenants[0].rate.hour) == (9, 5)
+    assert generation.tenants[0].mailboxes["a@acme.example"].daily_max == 3
+    own = msgspec.structs.replace(TENANT, rate_hour=0)
+    rows = msgspec.structs.replace(ROWS, tenants=[own])
+    assert compiled(rows, warmup).generation.tenants[0].rate.hour == 0

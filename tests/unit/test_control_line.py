@@ -1,0 +1,102 @@
+"""The command line: options that stand anywhere, exit codes, one clear line."""
+
+from pathlib import Path
+
+import pytest
+
+from control.cli.line import LineError, take
+from control.cli.main import run
+from control.clock import moment, step_seconds
+from control.dkim import Seal, new_secret
+from control.dns import records, zone_text
+from control.problem import RefusedError
+
+
+def test_options_of_every_command_may_stand_anywhere() -> None:
+    for words in (
+        ["--json", "--data-dir", "d", "tenant", "list", "--url=http://x"],
+        ["tenant", "--url", "http://x", "list", "--data-dir=d", "--json"],
+    ):
+        line, rest = take(words, {})
+        assert (line.json, line.url, line.data_dir, rest) == (
+            True,
+            "http://x",
+            Path("d"),
+            ["tenant", "list"],
+        )
+    assert take(["a", "--", "--json"], {})[1] == ["a", "--", "--json"]
+    with pytest.raises(LineError):
+        take(["--url"], {})
+    assert take([], {"SENDGATE_URL": "u", "SENDGATE_TOKEN": "t"})[0].token == "t"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["tenant", "list", "--data-dir", "/nonexistent/x"], 1),
+        (["tenant", "add"], 2),
+        (["nothing"], 2),
+        (["--url"], 2),
+        (["clock", "--help"], 0),
+        (["tenant", "add", "a", "--login", "l", "--password", "p", "--profile", "x"], 1),
+        (["tenant", "add", "a", "--login", "l"], 1),
+        (["ledger", "open"], 1),
+        (["ip", "set", "192.0.2.1"], 1),
+        (["ip", "set", "192.0.2.1", "--ceiling", "gmail"], 1),
+        (["tenant", "list", "--url", "ftp://x"], 1),
+        (["tenant", "list", "--url", "http://127.0.0.1:1"], 1),
+    ],
+)
+def test_exit_codes(words: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words) == code
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err
+    if code == 1:
+        assert captured.err.startswith("sendgate: ")
+        assert captured.err.count("\n") == 1
+        assert captured.out == ""
+
+
+def test_with_json_a_refusal_is_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["tenant", "list", "--json", "--url", "http://127.0.0.1:1"]) == 1
+    assert capsys.readouterr().out.startswith('{"title":')
+
+
+def test_steps_and_moments_of_the_clock() -> None:
+    assert [step_seconds(t) for t in ("1d", "90m", "30s", "1d12h")] == [86400, 5400, 30, 129600]
+    assert moment("2026-03-01T09:00:00+02:00") == moment("2026-03-01T07:00:00Z")
+    assert moment("2026-03-01") == moment("2026-03-01T00:00Z")
+    for wrong in ("", "1", "d", "-1d", "1w", "1.5d"):
+        with pytest.raises(RefusedError):
+            step_seconds(wrong)
+    with pytest.raises(RefusedError):
+        moment("tomorrow")
+
+
+def test_spf_lists_every_ip_of_the_pool_and_long_keys_are_split() -> None:
+    found = records(
+        "acme.example",
+        pool="acme",
+        ips=["192.0.2.2", "2001:db8::1"],
+        hosts=[("192.0.2.2", "mail1.acme.example"), ("2001:db8::1", "mail2.acme.example")],
+        selector="sg",
+        public="A" * 392,
+    )
+    by = {(r.name, r.type): r.value for r in found}
+    include = by["_spf-acme.acme.example", "TXT"]
+    assert include == "v=spf1 ip4:192.0.2.2 ip6:2001:db8::1 -all"
+    assert "include:_spf-acme.acme.example" in by["acme.example", "TXT"]
+    assert by["2.2.0.192.in-addr.arpa", "PTR"] == "mail1.acme.example."
+    assert by["mail2.acme.example", "AAAA"] == "2001:db8::1"
+    dkim = next(r for r in found if "_domainkey" in r.name)
+    assert all(len(part) <= 255 for part in zone_text(dkim).split('"')[1::2])
+
+
+def test_a_dkim_key_opens_with_its_secret_alone() -> None:
+    key = Seal(new_secret()).new_key()
+    with pytest.raises(RefusedError, match="not the one"):
+        Seal(new_secret()).open(key.sealed)
+    with pytest.raises(RefusedError, match="not set"):
+        Seal("").new_key()
+    with pytest.raises(RefusedError, match=r"control\.secret"):
+        Seal("short")

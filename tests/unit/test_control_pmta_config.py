@@ -1,0 +1,68 @@
+"""The generated PowerMTA configuration: a golden file, and what may never be in it."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from control.pmta.config import ConfigValueError, pmta_config
+from policy.model import Address, IpState, Pool, Server, Tenant, VirtualMta
+from policy.plan import Generation
+
+GOLDEN = Path(__file__).with_name("pmta_config.golden")
+
+INVENTED = (
+    "weight", "domain-selection", "format csv", "rotate-period", "<limits>", "throttle",
+    "records all", "smtp-listener {", "<bounce-log>", "routing-file",
+)  # fmt: skip
+
+
+def vmta(name: str, ip: str, state: IpState = IpState.WARMING) -> VirtualMta:
+    return VirtualMta(
+        name=name, ip=ip, host_name=f"{name}.acme.example", server="pmta1", state=state, daily=5
+    )
+
+
+GENERATION = Generation(
+    number=1,
+    created=0.0,
+    servers=(Server(name="pmta1", addresses=(Address(host="127.0.0.1", port=2525),)),),
+    vmtas=(
+        vmta("vmta-192-0-2-1", "192.0.2.1"),
+        vmta("vmta-192-0-2-2", "192.0.2.2", IpState.RETIRING),
+        vmta("vmta-2001-db8-1", "2001:db8::1"),
+    ),
+    pools=(
+        Pool(name="acme", tenant="acme", members=("vmta-192-0-2-1", "vmta-2001-db8-1")),
+        Pool(name="empty", tenant="acme"),
+    ),
+    tenants=(Tenant(name="acme", default_pool="acme"),),
+)
+
+
+def text(generation: Generation = GENERATION) -> str:
+    return pmta_config(
+        generation, gateways=["127.0.0.1", "198.51.100.0/28"], accounting="/var/log/pmta"
+    )
+
+
+def test_the_configuration_is_the_golden_file() -> None:
+    assert text() == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_no_directive_that_only_the_web_knows() -> None:
+    assert not [word for word in INVENTED if word in text()]
+    pools = text().split("<virtual-mta-pool")[1:]
+    assert not any("<domain" in pool.split("</virtual-mta-pool>")[0] for pool in pools)
+
+
+@pytest.mark.parametrize("bad", ["a#b", 'a"b', "a'b", "a\nb", "a b", "", "a>b", "é"])
+def test_values_powermta_would_read_otherwise_are_refused(bad: str) -> None:
+    changed = msgspec.structs.replace(GENERATION.vmtas[0], host_name=bad)
+    generation = msgspec.structs.replace(GENERATION, vmtas=(changed,), pools=())
+    with pytest.raises(ConfigValueError):
+        text(generation)
+    with pytest.raises(ConfigValueError):
+        pmta_config(GENERATION, gateways=[bad], accounting="/var/log")
+    with pytest.raises(ConfigValueError):
+        pmta_config(GENERATION, gateways=[], accounting=f"/var/{bad}" if bad else "")

@@ -1,0 +1,56 @@
+"""The stack's settings survive the way through their file."""
+
+import socket
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from control.local.error import LocalPartError
+from control.problem import RefusedError
+from control.stack.options import pmta_address
+from control.stack.ports import port
+from control.stack.toml import to_toml
+from settings.load import load
+from settings.model import Listener, Settings
+
+NASTY = 'a"b\\c\n\t#é\x7f'
+
+
+def test_settings_survive_their_file(tmp_path: Path) -> None:
+    plain = Settings()
+    settings = msgspec.structs.replace(
+        plain,
+        gateway=msgspec.structs.replace(
+            plain.gateway,
+            hostname=NASTY,
+            listeners=(Listener(port=1), Listener(host="::1", port=2, proxy_protocol=True)),
+        ),
+        warmup=msgspec.structs.replace(
+            plain.warmup, weeks=(1, 2), provider_shares={"gmail": 0.5}, user_hourly_limit=7
+        ),
+    )
+    file = tmp_path / "sendgate.toml"
+    file.write_text(to_toml(settings), encoding="utf-8")
+    assert load(file, {"SENDGATE_DOTENV": "/nonexistent"}) == settings
+
+
+def test_pmta_addresses() -> None:
+    assert str(pmta_address("192.0.2.1:2525")) == "192.0.2.1:2525"
+    assert pmta_address("[2001:db8::1]:25").host == "2001:db8::1"
+    for wrong in ("host", "host:", ":25", "host:0", "host:70000", "host:x"):
+        with pytest.raises(RefusedError):
+            pmta_address(wrong)
+
+
+def test_a_free_port_is_kept(tmp_path: Path) -> None:
+    first = port(tmp_path, "smtp", 0, "--smtp-port")
+    assert port(tmp_path, "smtp", 0, "--smtp-port") == first
+
+
+def test_a_taken_port_is_named_with_its_option(tmp_path: Path, unused_tcp_port: int) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", unused_tcp_port))
+        taken.listen()
+        with pytest.raises(LocalPartError, match=rf"{unused_tcp_port}.*--smtp-port"):
+            port(tmp_path, "smtp", unused_tcp_port, "--smtp-port")
