@@ -126,9 +126,7 @@ async def test_login_and_starttls_towards_powermta(valkey_url: str, tmp_path: Pa
         "login": "gate",
         "password": "right",
     }
-    async with StandIn.start(
-        login=("gate", "right"), tls=(files.certificate, files.key)
-    ) as pmta:
+    async with StandIn.start(login=("gate", "right"), tls=(files.certificate, files.key)) as pmta:
         plan = generation(port=pmta.smtp_port, tenants=HOUSE)
         async with gateway(settings_for(valkey_url, relay=relay), plan) as gate:
             replies = await offer(gate, 3)
