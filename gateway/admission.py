@@ -50,42 +50,66 @@ class Sessions:
 
 
 class Memory:
-    """Octets of message data held at a time."""
+    """Octets of message data held at a time, by shares of one message each."""
 
     def __init__(self, limit: int) -> None:
+        """Held at most: `limit` and one message more (see `Share.take`)."""
         self._limit = limit
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._first: Share | None = None
         self.used = 0
 
     def __repr__(self) -> str:
-        return f"<Memory: {self.used} of {self._limit}>"
+        return f"<Memory: {self.used} of {self._limit}, {len(self._waiting)} waiting>"
 
-    def take(self, octets: int) -> bool:
-        """Take at once, or False."""
-        if self.used + octets > self._limit:
-            return False
-        self.used += octets
-        return True
+    def share(self) -> "Share":
+        return Share(self)
 
-    async def wait(self, octets: int, patience: float) -> bool:
-        """Take, waiting up to `patience` seconds for others to finish.
-
-        Bounded on purpose: readers that all hold half a message would wait for each other."""
-        deadline = asyncio.get_running_loop().time() + patience
-        while not self.take(octets):
-            room = asyncio.get_running_loop().create_future()
-            self._waiting.append(room)
-            try:
-                async with asyncio.timeout_at(deadline):
-                    await room
-            except TimeoutError:
-                return False
-        return True
-
-    def give(self, octets: int) -> None:
-        self.used -= octets
+    def _wake(self) -> None:
         waiting, self._waiting = self._waiting, deque()
         for room in waiting:
             # All of them look again: the first may want more than there is.
             if not room.done():
                 room.set_result(None)
+
+
+class Share:
+    """What one message holds."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self.held = 0
+
+    async def take(self, octets: int, patience: float) -> bool:
+        """Hold `octets` more, waiting up to `patience` seconds for others to finish.
+
+        The first to wait may exceed the limit: readers that all hold half a message would wait
+        for each other otherwise."""
+        memory = self._memory
+        deadline = 0.0
+        while memory.used + octets > memory._limit:
+            if memory._first is None:
+                memory._first = self
+            if memory._first is self:
+                break
+            loop = asyncio.get_running_loop()
+            deadline = deadline or loop.time() + patience
+            room: asyncio.Future[None] = loop.create_future()
+            memory._waiting.append(room)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await room
+            except TimeoutError:
+                return False
+        memory.used += octets
+        self.held += octets
+        return True
+
+    def release(self) -> None:
+        """Give all of it back."""
+        memory = self._memory
+        memory.used -= self.held
+        self.held = 0
+        if memory._first is self:
+            memory._first = None
+        memory._wake()

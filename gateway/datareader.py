@@ -23,7 +23,6 @@ class DataReader:
         self._blocks: list[bytes] = []
         self._tail = b"\r\n"  # DATA's own line end: a dot may follow at once
         self.size = 0
-        self.held = 0
         self.refusal: Reply | None = None
         self.dropping = False
         self.done = False

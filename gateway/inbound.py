@@ -9,6 +9,7 @@ leaves nothing behind.
 import asyncio
 
 from gateway import metrics
+from gateway.admission import Share
 from gateway.datareader import DataReader
 from gateway.envelope import Message, Recipient, Sender, parse_mail, parse_rcpt
 from gateway.headers import split
@@ -86,10 +87,11 @@ class Inbound:
         """Read the content, hand the message on, answer. Raises ContentLostError."""
         reader = DataReader(self._settings.max_message_size, self._settings.max_line_length)
         memory = self._service.memory
+        share = memory.share()
         try:
             try:
                 async with asyncio.timeout(self._settings.message_timeout):
-                    await self._read(lines, reader)
+                    await self._read(lines, reader, share)
             except TimeoutError:
                 raise ContentLostError(reply.IDLE) from None
             metrics.memory.set(memory.used)
@@ -98,14 +100,13 @@ class Inbound:
                 return self._rejected(refusal, reader, tenant, peer)
             return await self._service.handle(self._complete(reader, tenant, peer))
         finally:
-            memory.give(reader.held)
+            share.release()
             metrics.memory.set(memory.used)
             self.count += 1
             self.reset()
 
-    async def _read(self, lines: LineReader, reader: DataReader) -> None:
-        """To the final dot; `reader.held` is what was taken from the memory budget."""
-        memory = self._service.memory
+    async def _read(self, lines: LineReader, reader: DataReader, share: Share) -> None:
+        """To the final dot; `share` grows with what is kept."""
         while not reader.done:
             if lines.buffered:
                 block = await lines.block()
@@ -114,12 +115,8 @@ class Inbound:
                     block = await lines.block()
             if not block:
                 raise ContentLostError(None)
-            size = len(block)
-            if not reader.dropping:
-                if memory.take(size) or await memory.wait(size, _MEMORY_PATIENCE):
-                    reader.held += size
-                else:
-                    reader.drop(Reply(452, "4.3.1", "no memory for the message now, try again"))
+            if not reader.dropping and not await share.take(len(block), _MEMORY_PATIENCE):
+                reader.drop(Reply(452, "4.3.1", "no memory for the message now, try again"))
             rest = reader.feed(block)
             if rest is not None:
                 lines.put_back(rest)

@@ -39,14 +39,17 @@ def test_senders_are_taken_as_they_came(argument: bytes, address: bytes) -> None
 @pytest.mark.parametrize(
     ("argument", "code"),
     [
-        (b"", 501), (b"FROM", 501), (b"FROM:", 501), (b"FROM:a@x.test", 501), (b"TO:<a@x.test>", 501),
+        (b"", 501), (b"FROM", 501), (b"FROM:", 501), (b"FROM:a@x.test", 501),
+        (b"TO:<a@x.test>", 501),
         (b"FROM:<a@x.test", 501), (b"FROM:<a@x.test>x", 501), (b"FROM:<a b@x.test>", 501),
         (b"FROM:<a@@x.test>", 501), (b"FROM:<@y.test:a@x.test>", 501), (b"FROM:<a>", 501),
-        (b"FROM:<a@-x.test>", 553), (b"FROM:<a@x..test>", 553), (b"FROM:<" + b"a" * 300 + b"@x.test>", 501),
+        (b"FROM:<a@-x.test>", 553), (b"FROM:<a@x..test>", 553),
+        (b"FROM:<" + b"a" * 300 + b"@x.test>", 501),
         (b"FROM:<\xff\xfe@x.test> SMTPUTF8", 501), ("FROM:<é@x.test>".encode(), 553),
         (b"FROM:<a@x.test> SIZE=1001", 552), (b"FROM:<a@x.test> SIZE=x", 501),
         (b"FROM:<a@x.test> SIZE=1 SIZE=2", 501), (b"FROM:<a@x.test> BODY=BINARYMIME", 501),
-        (b"FROM:<a@x.test> FOO=bar", 555), (b"FROM:<a@x.test> =x", 501), (b"FROM:<a@x.test> RET=NO", 501),
+        (b"FROM:<a@x.test> FOO=bar", 555), (b"FROM:<a@x.test> =x", 501),
+        (b"FROM:<a@x.test> RET=NO", 501),
     ],
 )  # fmt: skip
 def test_wrong_senders_get_one_clear_reply(argument: bytes, code: int) -> None:

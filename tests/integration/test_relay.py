@@ -1,0 +1,264 @@
+"""The side towards PowerMTA: failover, circuits, budgets, login, TLS, sessions that go away."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from policy.model import Address, Server
+from tests.support.certificates import make_certificate
+from tests.support.gateway import GatewayUnderTest, gateway, settings_for
+from tests.support.generations import generation, tenant, vmta
+from tests.support.smtpwire import SmtpWire
+from tests.support.standin import StandIn
+
+HOUSE = (tenant(networks=("127.0.0.0/8",)),)
+MESSAGE = "From: a@acme.test\r\nSubject: x\r\n\r\nhello\r\n"
+
+
+def server(*ports: int, name: str = "pmta1", sessions: int = 80) -> Server:
+    addresses = tuple(Address(host="127.0.0.1", port=port) for port in ports)
+    return Server(name=name, addresses=addresses, sessions=sessions)
+
+
+async def offer(gate: GatewayUnderTest, count: int = 1, to: str = "you@dest.test") -> list[str]:
+    wire = await SmtpWire.open(gate.port)
+    try:
+        return [await wire.send(to, body=MESSAGE) for _ in range(count)]
+    finally:
+        await wire.close()
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def test_another_address_of_the_same_server_takes_over(valkey_url: str) -> None:
+    async with StandIn.start() as pmta:
+        plan = generation(servers=(server(free_port(), pmta.smtp_port),), tenants=HOUSE)
+        async with gateway(settings_for(valkey_url), plan) as gate:
+            assert all(reply.startswith("250") for reply in await offer(gate, 3))
+            assert len(await pmta.messages()) == 3
+
+
+async def test_ips_of_a_server_that_is_away_are_skipped(valkey_url: str) -> None:
+    rows = (vmta(1, server="gone"), vmta(2))
+    async with StandIn.start() as pmta:
+        servers = (server(free_port(), name="gone"), server(pmta.smtp_port))
+        async with gateway(
+            settings_for(valkey_url), generation(*rows, servers=servers, tenants=HOUSE)
+        ) as gate:
+            assert all(reply.startswith("250") for reply in await offer(gate, 8))
+            assert {m.vmta for m in await pmta.messages()} == {"vmta-2"}
+            await gate.worker.reserver.drain()
+            # What was charged for the server that is away was given back.
+            assert await gate.used("192.0.2.1", "192.0.2.2") == {"192.0.2.1": 0, "192.0.2.2": 8}
+
+
+async def test_a_server_that_is_away_defers_and_comes_back(valkey_url: str) -> None:
+    settings = settings_for(valkey_url, relay={"circuit_wait": 0.2, "circuit_wait_max": 0.4})
+    async with StandIn.start() as pmta:
+        await pmta.fault(greeting="421 4.3.2 all slots are taken")
+        plan = generation(port=pmta.smtp_port, tenants=HOUSE)
+        async with gateway(settings, plan) as gate:
+            assert (await offer(gate))[0].startswith("451 4.3.0")
+            # The circuit is open now: nothing is asked of the server, nothing charged.
+            [reply] = await offer(gate)
+            assert reply.startswith("451 4.3.0 the PowerMTA server of pool acme-pool is away")
+            await pmta.fault(greeting=None)
+            async with asyncio.timeout(10):
+                while not (await offer(gate))[0].startswith("250"):
+                    await asyncio.sleep(0.05)
+            assert all(reply.startswith("250") for reply in await offer(gate, 20))
+            await gate.worker.reserver.drain()
+            assert await gate.used("192.0.2.1") == {"192.0.2.1": 21}
+
+
+async def test_hazard_14_an_unknown_virtual_mta_rests_and_others_go_on(valkey_url: str) -> None:
+    async with StandIn.start() as pmta:
+        await pmta.fault(unknown_vmta=["vmta-1"])
+        plan = generation(vmta(1), vmta(2), port=pmta.smtp_port, tenants=HOUSE)
+        async with gateway(settings_for(valkey_url), plan) as gate:
+            replies = await offer(gate, 10)
+            assert all(reply.startswith("250") for reply in replies), replies
+            assert {m.vmta for m in await pmta.messages()} == {"vmta-2"}
+            failed = gate.log_lines("relay_failed")
+            assert len(failed) == 1
+            assert "5.5.0" in failed[0]["why"]
+
+
+async def test_hazard_14_transient_refusals_at_mail_never_reach_the_client_as_5xx(
+    valkey_url: str,
+) -> None:
+    async with StandIn.start() as pmta:
+        await pmta.fault(mail="452 4.3.2 Server resources temporarily exhausted")
+        plan = generation(port=pmta.smtp_port, tenants=HOUSE)
+        async with gateway(settings_for(valkey_url), plan) as gate:
+            replies = await offer(gate, 6)
+            assert {reply[:3] for reply in replies} == {"451"}
+            await pmta.fault(mail=None)
+            # 4xx at MAIL is about the moment, not the server: the circuit stayed closed.
+            assert (await offer(gate))[0].startswith("250")
+
+
+async def test_hazard_14_a_refused_login_is_ours(valkey_url: str) -> None:
+    settings = settings_for(valkey_url, relay={"login": "gate", "password": "rotated"})
+    async with StandIn.start(login=("gate", "right")) as pmta:
+        plan = generation(port=pmta.smtp_port, tenants=HOUSE)
+        async with gateway(settings, plan) as gate:
+            assert (await offer(gate))[0].startswith("451 4.3.0")
+            [line] = gate.log_lines("relay_failed")
+            assert "auth" in line["why"]
+            assert "rotated" not in str(gate.log_lines())
+
+
+async def test_login_and_starttls_towards_powermta(valkey_url: str, tmp_path: Path) -> None:
+    files = make_certificate(tmp_path)
+    relay = {
+        "tls": "starttls",
+        "ca": str(files.certificate),
+        "login": "gate",
+        "password": "right",
+    }
+    async with StandIn.start(login=("gate", "right"), tls=(files.certificate, files.key)) as pmta:
+        plan = generation(port=pmta.smtp_port, tenants=HOUSE)
+        async with gateway(settings_for(valkey_url, relay=relay), plan) as gate:
+            replies = await offer(gate, 3)
+            assert all(reply.startswith("250") for reply in replies), gate.log_lines()
+    strangers = tmp_path / "other"
+    strangers.mkdir()
+    distrusted = {**relay, "ca": str(make_certificate(strangers).certificate)}
+    async with StandIn.start(tls=(files.certificate, files.key)) as pmta:
+        plan = generation(number=2, port=pmta.smtp_port, tenants=HOUSE)
+        async with gateway(settings_for(valkey_url, relay=distrusted), plan) as gate:
+            assert (await offer(gate))[0].startswith("451")
+            assert "certificate" in gate.log_lines("relay_failed")[0]["why"].lower()
+
+
+async def test_sessions_never_exceed_the_servers_budget(valkey_url: str) -> None:
+    async with StandIn.start(max_sessions=4) as pmta:
+        plan = generation(servers=(server(pmta.smtp_port, sessions=4),), tenants=HOUSE)
+        async with gateway(settings_for(valkey_url), plan) as gate:
+            replies = await asyncio.gather(*(offer(gate, 3) for _ in range(24)))
+            assert {reply[:3] for one in replies for reply in one} == {"250"}
+            [pool] = gate.worker.relay.pools
+            assert sum(pool.counts.values()) <= 4
+            assert repr(pool).startswith("<Pool pmta1: 0 busy")
+
+
+async def test_a_kept_session_that_died_unnoticed_costs_nobody_a_message(valkey_url: str) -> None:
+    async with StandIn.start() as pmta:
+        plan = generation(port=pmta.smtp_port, tenants=HOUSE)
+        async with gateway(settings_for(valkey_url), plan) as gate:
+            assert (await offer(gate))[0].startswith("250")
+            [pool] = gate.worker.relay.pools
+            # Frozen, the peer neither reads nor closes; then it is gone with what was said to it.
+            session = pool._idle[0]
+            assert session._transport is not None
+            session._transport.pause_reading()
+            await pmta.fault(freeze=True)
+            sending = asyncio.create_task(offer(gate))
+            await asyncio.sleep(0.05)
+            session._transport.abort()
+            await pmta.fault(freeze=False)
+            assert (await sending)[0].startswith("250")
+            assert len(await pmta.messages()) == 2
+
+
+async def test_idle_sessions_are_closed_in_time(valkey_url: str) -> None:
+    settings = settings_for(valkey_url, relay={"idle": 0.1})
+    async with StandIn.start() as pmta:
+        plan = generation(port=pmta.smtp_port, tenants=HOUSE)
+        async with gateway(settings, plan) as gate:
+            await offer(gate)
+            [pool] = gate.worker.relay.pools
+            assert pool.counts["idle"] == 1
+            pool.sweep(asyncio.get_running_loop().time() + 1.0)
+            assert pool.counts == {"busy": 0, "idle": 0, "owing": 0, "waiting": 0}
+
+
+async def test_hazard_8_an_old_grant_is_given_back_before_mail_and_before_the_dot(
+    valkey_url: str,
+) -> None:
+    settings = settings_for(valkey_url, relay={"grant_lifetime": 0.2})
+    async with StandIn.start() as pmta:
+        plan = generation(port=pmta.smtp_port, tenants=HOUSE)
+        async with gateway(settings, plan) as gate:
+            await pmta.fault(reply_delay=0.3)
+            assert (await offer(gate))[0].startswith("451 4.3.0")
+            await pmta.fault(reply_delay=0)
+            assert (await offer(gate))[0].startswith("250")
+            await gate.worker.reserver.drain()
+            assert await gate.used("192.0.2.1") == {"192.0.2.1": 1}
+            assert len(await pmta.messages()) == 1
+            assert "grew old" in gate.log_lines("relay_failed")[0]["why"]
+
+
+async def test_hazard_12_the_plan_changes_while_a_message_is_under_way(valkey_url: str) -> None:
+    async with StandIn.start() as pmta, StandIn.start() as second:
+        plan = generation(vmta(1, daily=5), port=pmta.smtp_port, tenants=HOUSE)
+        async with gateway(settings_for(valkey_url), plan) as gate:
+            under_way = asyncio.create_task(offer(gate, 1, "late-0.3@dest.test"))
+            await pmta.until_messages(1)
+            moved = generation(
+                vmta(1, name="vmta-new", daily=2), number=2, port=second.smtp_port, tenants=HOUSE
+            )
+            await gate.publish(moved)
+            assert (await under_way)[0].startswith("250")
+            replies = await offer(gate, 2)
+            assert [reply[:3] for reply in replies] == ["250", "451"]
+            assert [m.vmta for m in await second.messages()] == ["vmta-new"]
+
+
+async def test_profile_and_limits_survive_a_ledger_that_goes_away(valkey_url: str) -> None:
+    async with StandIn.start() as pmta:
+        plan = generation(port=pmta.smtp_port, tenants=HOUSE)
+        settings = settings_for(valkey_url, ledger={"budget": 0.5, "timeout": 0.2, "attempts": 1})
+        async with gateway(settings, plan) as gate:
+            broken = msgspec.structs.replace(settings.ledger, url="redis://127.0.0.1:1/0")
+            from policy.ledger.ledger import RedisLedger, connect
+
+            away = RedisLedger(connect(broken.url, timeout=0.2), attempts=1, budget=0.5)
+            away.incarnation = gate.worker.ledger.incarnation
+            kept, gate.worker.reserver._ledger = gate.worker.reserver._ledger, away
+            [reply] = await offer(gate)
+            assert reply.startswith("451 4.3.0 the ledger does not answer")
+            assert not gate.worker.ready
+            gate.worker.reserver._ledger = kept
+            assert (await offer(gate))[0].startswith("250")
+            assert gate.worker.ready
+            await away.client.aclose()
+
+
+async def test_hazard_11_a_ledger_that_lost_its_data_sends_nothing(valkey_url: str) -> None:
+    async with StandIn.start() as pmta:
+        plan = generation(vmta(1, daily=1), port=pmta.smtp_port, tenants=HOUSE)
+        async with gateway(settings_for(valkey_url), plan) as gate:
+            assert (await offer(gate))[0].startswith("250")
+            await gate.admin.client.flushall()
+            [reply] = await offer(gate)
+            assert reply.startswith("451 4.3.0 the ledger is closed")
+            # Opened under a new incarnation, with its plan published again, it serves anew.
+            await gate.admin.open()
+            await gate.publish(msgspec.structs.replace(plan, number=2))
+            assert (await offer(gate))[0].startswith("250")
+            assert len(await pmta.messages()) == 2
+
+
+@pytest.mark.parametrize("fault", ["ehlo", "starttls"])
+async def test_refusals_while_opening_are_deferrals(
+    valkey_url: str, fault: str, tmp_path: Path
+) -> None:
+    files = make_certificate(tmp_path)
+    relay = {"tls": "starttls", "ca": str(files.certificate)} if fault == "starttls" else {}
+    async with StandIn.start(tls=(files.certificate, files.key)) as pmta:
+        await pmta.fault(**{fault: "502 5.5.1 no"})
+        plan = generation(port=pmta.smtp_port, tenants=HOUSE)
+        async with gateway(settings_for(valkey_url, relay=relay), plan) as gate:
+            assert (await offer(gate))[0].startswith("451 4.3.0")
