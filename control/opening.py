@@ -5,38 +5,18 @@ and in force: fine. Recorded, but the ledger has another one or none: its counts
 stays closed (PROMISES, ledger loss).
 """
 
-from enum import StrEnum
 from typing import Any
 
-import msgspec
 from redis.exceptions import RedisError
 
+from control.act import Act
 from control.problem import RefusedError
-from control.publish import Act, Publisher
+from control.publish import Publisher
 from control.store.statements import statements
+from control.view.ledger import LedgerState, LedgerStatus
 from policy.ledger.admin import LedgerAdmin, LedgerRefusedError
 
 _SQL = statements("generation")
-
-
-class LedgerState(StrEnum):
-    """What the ledger and PostgreSQL say together."""
-
-    OPEN = "open"
-    NEVER_OPENED = "never opened"
-    LOST = "lost"
-    AWAY = "away"
-
-
-class LedgerStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """For people and for `ledger status --json`."""
-
-    name: str
-    state: LedgerState
-    detail: str
-    recorded: str = ""
-    in_force: str = ""
-    problems: list[str] = []
 
 
 class Opening:

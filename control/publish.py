@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from redis.exceptions import RedisError
 
+from control.act import Act
 from control.compile import compile_generation
 from control.pmta.config import ConfigValueError, pmta_config
 from control.pmta.handover import Handover
@@ -31,23 +32,6 @@ PUBLISH_LOCK = 0x5E4D_6A7E_0002
 
 T = TypeVar("T")
 _GENERATION = statements("generation")
-_AUDIT = statements("audit")
-
-
-class Act(msgspec.Struct, frozen=True):
-    """What a change function gets: its transaction, the calendar time, and who asks."""
-
-    connection: Connection
-    now: datetime
-    who: str
-
-    async def audit(
-        self, action: str, subject: str, before: Any = None, after: Any = None, reason: str = ""
-    ) -> None:
-        """Write the audit row of this change; in the same transaction, so one never lies."""
-        await self.connection.execute(
-            _AUDIT["add"], self.now, self.who, action, subject, before, after, reason
-        )
 
 
 class Done(msgspec.Struct, Generic[T], frozen=True):

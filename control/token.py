@@ -8,8 +8,8 @@ from typing import Any
 
 import asyncpg
 
+from control.act import Act
 from control.problem import RefusedError, bad, missing
-from control.publish import Act
 from control.store.statements import statements
 
 _SQL = statements("token")

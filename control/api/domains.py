@@ -1,10 +1,11 @@
 """/api/v2/domains."""
 
-from control.api.route import DRY, Call, Changed, Route, changed
+from control.act import Act
+from control.api.route import DRY, Call, Route, changed
 from control.change import domain
 from control.change.domain import NewDomain
-from control.publish import Act
 from control.store.rows import read
+from control.view.changed import Changed
 from control.view.domain import DomainView, domain_view, domain_views
 
 _TENANT = {"tenant": "only this tenant's"}

@@ -2,11 +2,12 @@
 
 import msgspec
 
-from control.api.route import DRY, Call, Changed, Route, changed
+from control.act import Act
+from control.api.route import DRY, Call, Route, changed
 from control.change import ip
 from control.change.ip import IpChange
-from control.publish import Act
 from control.store.rows import Rows, read
+from control.view.changed import Changed
 from control.view.ip import IpView, ip_view, ip_views
 from control.view.usage import UsageView, usage_views
 from policy.model import Window

@@ -2,13 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-import msgspec
-from aiohttp import web
-
+from control.act import Act
 from control.core import Core
-from control.publish import Act
+from control.view.changed import Changed, V
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,6 @@ class Call:
     path: dict[str, str]
     query: dict[str, str]
     body: Any
-    request: web.Request
 
     @property
     def dry(self) -> bool:
@@ -49,19 +46,6 @@ class Route:
 
 
 DRY = {"dry_run": "1: show what would happen, change nothing"}
-
-V = TypeVar("V")
-
-
-class Changed(msgspec.Struct, Generic[V], frozen=True, kw_only=True):
-    """The answer to a change that was made (or, with `dry_run`, could be)."""
-
-    view: V
-    """What was changed, as it is afterwards."""
-    generation: int
-    late: list[str] = []
-    """Gateway workers that do not run the generation yet."""
-    dry_run: bool = False
 
 
 async def changed(call: Call, act: Callable[[Act], Awaitable[V]]) -> Changed[V]:

@@ -55,7 +55,6 @@ def _handler(core: Core, route: Route) -> Next:
             path=dict(request.match_info),
             query=dict(request.query),
             body=decoded,
-            request=request,
         )
         return _response(await route.handler(call), route.status)
 
@@ -106,6 +105,10 @@ async def _problems(request: web.Request, handler: Next) -> web.StreamResponse:
         title = _TITLES.get(error.status, error.reason)
         problem = Problem(title=title, status=error.status, request_id=request_id)
         headers = {k: v for k, v in error.headers.items() if k in ("WWW-Authenticate", "Allow")}
+    except asyncpg.DataError as error:
+        # PostgreSQL cannot store it (NUL in a text): the input is wrong, not the server.
+        title = f"the input cannot be stored: {error}"
+        problem = Problem(title=title, status=400, request_id=request_id)
     except _AWAY as error:
         part = "the ledger" if isinstance(error, RedisError) else "a part we need"
         log.warning("%s %s [%s]: %s", request.method, request.path, request_id, error)

@@ -2,15 +2,16 @@
 
 import msgspec
 
-from control.api.route import DRY, Call, Changed, Route, changed
+from control.act import Act
+from control.api.route import DRY, Call, Route, changed
 from control.change import server
-from control.change.server import ServerAddresses
 from control.clock import ClockMove, ClockView
-from control.opening import LedgerState, LedgerStatus
 from control.problem import RefusedError
-from control.publish import Act
 from control.store.rows import ServerRow
+from control.view.changed import Changed
 from control.view.explain import Explanation, Question, asked, explanation
+from control.view.ledger import LedgerState, LedgerStatus
+from control.view.server import ServerAddresses
 from policy.plan import Generation
 from policy.ports import LedgerAwayError, LedgerClosedError
 

@@ -1,10 +1,11 @@
 """/api/v2/tenants."""
 
-from control.api.route import DRY, Call, Changed, Route, changed
+from control.act import Act
+from control.api.route import DRY, Call, Route, changed
 from control.change import tenant
 from control.change.tenant import NewPassword, NewTenant
-from control.publish import Act
 from control.store.rows import read
+from control.view.changed import Changed
 from control.view.tenant import TenantView, tenant_view, tenant_views
 
 

@@ -8,11 +8,11 @@ from typing import Annotated
 import asyncpg
 import msgspec
 
+from control.act import Act
 from control.change.quota import QuotaText, quota_columns
 from control.compile import DEFAULT_PLAN
 from control.dkim import Seal
 from control.problem import RefusedError, bad, missing
-from control.publish import Act
 from control.store.rows import vmta_by_ip
 from control.store.statements import statements
 from policy.address import normal_domain
@@ -60,8 +60,7 @@ async def add(act: Act, new: NewDomain, *, seal: Seal, warmup: Warmup) -> str:
         raise missing("tenant", new.tenant)
     if await act.connection.fetchrow(_SQL["one"], new.tenant, domain) is not None:
         raise RefusedError(f"tenant {new.tenant} has domain {domain} already")
-    # The tenant's default pool carries the tenant's name (control.change.tenant).
-    pool = new.pool or new.tenant
+    pool = new.pool or tenant["default_pool"]
     await _pool(act, new.tenant, pool)
     if new.overflow is not None:
         await _pool(act, new.tenant, new.overflow)
@@ -157,7 +156,7 @@ async def _server(act: Act, wanted: str | None) -> str:
             raise missing("PowerMTA server", wanted)
         return wanted
     if not names:
-        raise RefusedError("there is no PowerMTA server yet; add one with `sendgate server add`")
+        raise RefusedError("there is no PowerMTA server yet; add one with `sendgate server set`")
     if len(names) > 1:
         raise bad("server", f"several exist, name one of {', '.join(names)}")
     return str(names[0])

@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from control.act import Act
 from control.change.domain import normal_ip
 from control.change.quota import QuotaText, quota_columns
 from control.compile import DEFAULT_PLAN
 from control.problem import RefusedError, bad, missing
-from control.publish import Act
 from control.store.rows import VmtaRow, vmta_by_ip
 from control.store.statements import statements
 from policy.model import Count, Share

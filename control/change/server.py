@@ -1,21 +1,10 @@
 """PowerMTA servers and their addresses."""
 
-from typing import Annotated
-
-import msgspec
-
-from control.publish import Act
+from control.act import Act
 from control.store.statements import statements
-from policy.model import Address, Name
+from control.view.server import ServerAddresses
 
 _SQL = statements("server")
-
-
-class ServerAddresses(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A server and where it takes mail, best first."""
-
-    name: Name
-    addresses: Annotated[tuple[Address, ...], msgspec.Meta(min_length=1)]
 
 
 async def put(act: Act, server: ServerAddresses) -> str:

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 import asyncpg
 import msgspec
 
+from control.act import Act
 from control.change.password import hashed
 from control.problem import RefusedError, bad, missing
-from control.publish import Act
 from control.store.statements import statements
 from policy.model import Name
 

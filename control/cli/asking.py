@@ -8,9 +8,9 @@ import typer
 from control.cli.client import Client
 from control.cli.show import as_json, line_of, say, table
 from control.clock import ClockView
-from control.opening import LedgerStatus
 from control.problem import RefusedError
 from control.view.explain import Explanation
+from control.view.ledger import LedgerStatus
 
 clock = typer.Typer(no_args_is_help=True, help="Calendar time; moves in an embedded stack only.")
 ledger = typer.Typer(no_args_is_help=True, help="Whether the counters can be trusted.")

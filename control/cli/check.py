@@ -12,8 +12,6 @@ from control.cli.configuration import Config, configuration
 from control.cli.show import as_json, line_of, say
 from control.problem import FieldProblem, RefusedError
 from control.store.database import DatabaseRefusedError, open_pool
-from control.store.migrate import migrate as run_migrations
-from control.store.migrate import newest, revision
 from control.store.rows import ServerRow, fetch
 from control.store.statements import statements
 from policy.ledger.admin import LedgerAdmin
@@ -59,6 +57,10 @@ def migrate(
     ] = False,
 ) -> None:
     """Bring the database to this version's schema."""
+    # Alembic and SQLAlchemy take longer to import than most commands take to run.
+    from control.store.migrate import migrate as run_migrations
+    from control.store.migrate import newest, revision
+
     line = line_of(context)
     url = configuration(line, config).database.url
     try:
@@ -80,6 +82,8 @@ def migrate(
 
 
 async def _parts(settings: Settings, problems: list[str], good: list[str]) -> None:
+    from control.store.migrate import newest, revision
+
     await _ledger(settings, problems, good)
     servers: list[ServerRow] = []
     try:

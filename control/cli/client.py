@@ -4,7 +4,7 @@ import http.client
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
@@ -61,7 +61,7 @@ class Client:
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         )
         given = {key: value for key, value in query.items() if value}
-        target = parts.path.rstrip("/") + path + (f"?{urlencode(given)}" if given else "")
+        target = parts.path.rstrip("/") + quote(path) + (f"?{urlencode(given)}" if given else "")
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
         data = None
         if body is not None:

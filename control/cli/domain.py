@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from control.api.route import Changed
 from control.cli.client import Client
 from control.cli.show import as_json, line_of, said, say, table
 from control.cli.tenant import Dry
 from control.dns import zone_text
+from control.view.changed import Changed
 from control.view.domain import DomainView
 
 app = typer.Typer(no_args_is_help=True, help="Sending domains, with their IPs and DNS records.")

@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
-from control.api.route import Changed
 from control.cli.client import Client
 from control.cli.show import as_json, line_of, said, table
 from control.cli.tenant import Dry
 from control.problem import bad
+from control.view.changed import Changed
 from control.view.ip import IpView
 from control.view.usage import UsageView
 

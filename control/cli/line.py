@@ -16,6 +16,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     url: str = ""
     token: str = ""
     data_dir: Path = DEFAULT
+    data_dir_given: bool = False
 
 
 class LineError(Exception):
@@ -48,6 +49,7 @@ def take(arguments: list[str], environ: Mapping[str, str] = os.environ) -> tuple
         json=as_json,
         url=found.get("--url") or environ.get("SENDGATE_URL", ""),
         token=environ.get("SENDGATE_TOKEN", ""),
+        data_dir_given="--data-dir" in found,
         data_dir=Path(found.get("--data-dir") or environ.get("SENDGATE_DATA_DIR") or DEFAULT),
     )
     return line, rest

@@ -70,6 +70,5 @@ def demo(context: typer.Context) -> None:
     from control.stack.run import until_told
 
     line = line_of(context)
-    given = any(word.startswith("--data-dir") for word in sys.argv)
-    work = run(line.data_dir if given else None, as_json=line.json)
+    work = run(line.data_dir if line.data_dir_given else None, as_json=line.json)
     raise typer.Exit(asyncio.run(until_told(work, 130)))

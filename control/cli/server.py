@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from control.api.route import Changed
-from control.change.server import ServerAddresses
 from control.cli.client import Client
 from control.cli.show import as_json, line_of, said, table
 from control.cli.tenant import Dry
 from control.stack.options import pmta_address
 from control.store.rows import ServerRow
+from control.view.changed import Changed
+from control.view.server import ServerAddresses
 
 app = typer.Typer(no_args_is_help=True, help="PowerMTA servers and where they take mail.")
 

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from control.api.route import Changed
 from control.cli.line import Line
+from control.view.changed import Changed
 
 
 def line_of(context: typer.Context) -> Line:

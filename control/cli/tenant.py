@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from control.api.route import Changed
 from control.cli.client import Client
 from control.cli.show import as_json, line_of, said, table
 from control.problem import RefusedError, bad
+from control.view.changed import Changed
 from control.view.tenant import TenantView
 
 app = typer.Typer(no_args_is_help=True, help="Customers: logins, networks, pause.")

@@ -11,11 +11,11 @@ import typer
 from redis.exceptions import RedisError
 
 from control import token
+from control.act import Act
 from control.cli.configuration import Config, configuration
 from control.cli.line import Line
 from control.cli.show import as_json, line_of, say, table
 from control.problem import RefusedError
-from control.publish import Act
 from control.store.database import open_pool
 from control.store.rows import fetch
 from control.store.statements import statements

@@ -1,12 +1,12 @@
 """Puts the demo's tenants into a control plane; what is there already stays as it is."""
 
+from control.act import Act
 from control.change import domain, ip, tenant
 from control.change.domain import NewDomain
 from control.change.ip import IpChange
 from control.change.tenant import NewTenant
 from control.core import Core
 from control.demo.table import IPS, PASSWORDS, DemoIp
-from control.publish import Act
 
 WHO = "sendgate demo"
 

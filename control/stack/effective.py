@@ -1,6 +1,5 @@
 """The settings a stack runs with: the user's, with its own addresses put in."""
 
-import socket
 from pathlib import Path
 
 import msgspec
@@ -58,7 +57,6 @@ def effective(
         listeners=(replace(first, port=smtp_port), *others),
         admin_port=admin_port,
         workers=options.workers or settings.gateway.workers,
-        hostname=settings.gateway.hostname or socket.getfqdn(),
     )
     control = replace(
         settings.control,

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from control.act import Act
 from control.change import server
-from control.change.server import ServerAddresses
 from control.core import Core
 from control.local.privatefile import write_private
-from control.publish import Act
 from control.token import PREFIX, new_token, put
+from control.view.server import ServerAddresses
 from policy.model import Address
 
 SERVER = "pmta1"

@@ -21,7 +21,6 @@ from control.local.postgres import LocalPostgres
 from control.local.privatefile import private_directory, write_private
 from control.local.server import LocalServer
 from control.local.valkey import LocalValkey
-from control.opening import LedgerState
 from control.stack import effective
 from control.stack.child import BACKOFF, Child, warn
 from control.stack.options import Options
@@ -30,6 +29,7 @@ from control.stack.setup import prepare
 from control.stack.standin import StandIn
 from control.stack.toml import to_toml
 from control.store.migrate import migrate
+from control.view.ledger import LedgerState
 from policy.model import Address
 from policy.plan import Generation
 from settings.model import Settings

@@ -7,7 +7,7 @@ SELECT t.name, t.profile, t.paused, t.strict, t.default_pool, t.senders, t.mailb
 FROM tenant t ORDER BY t.name;
 
 -- name: lock
-SELECT paused FROM tenant WHERE name = $1 FOR UPDATE;
+SELECT paused, default_pool FROM tenant WHERE name = $1 FOR UPDATE;
 
 -- name: add
 INSERT INTO tenant (name, profile, default_pool, created) VALUES ($1, $2, $3, $4);

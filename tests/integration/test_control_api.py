@@ -140,7 +140,8 @@ async def test_the_clock_moves_forward_and_a_day_opens_the_quota(api: Api, core:
     await core.ledger.decide([reserve])
     assert (await api("GET", "/api/v2/quota"))[1][0]["left"] == 0
     status, moved = await api("POST", "/api/v2/clock", {"advance": "1d"})
-    assert (status, moved["offset_seconds"]) == (200, 86_400.0)
+    assert status == 200
+    assert moved["offset_seconds"] == pytest.approx(86_400, abs=1.0)
     assert (await api("GET", "/api/v2/quota"))[1][0]["left"] == 3
     assert (await api("POST", "/api/v2/clock", {"set": "2020-01-01"}))[0] == 409
     assert (await api("POST", "/api/v2/clock", {}))[0] == 400

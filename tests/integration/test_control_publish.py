@@ -9,14 +9,14 @@ import pytest
 from aiohttp import web
 from redis.asyncio import Redis
 
+from control.act import Act
 from control.change import domain, ip, tenant
 from control.change.domain import NewDomain
 from control.change.ip import IpChange
 from control.change.tenant import NewTenant
 from control.core import Core
-from control.opening import LedgerState
 from control.problem import RefusedError
-from control.publish import Act
+from control.view.ledger import LedgerState
 from policy.ledger.admin import LedgerAdmin
 from settings.model import Settings
 from tests.conftest import CreateDatabase

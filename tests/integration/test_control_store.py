@@ -36,7 +36,8 @@ async def test_an_empty_database_migrates_and_twice_changes_nothing(postgres_url
 
 
 async def test_two_nodes_that_start_together_migrate_once(postgres_url: str) -> None:
-    outcomes = await asyncio.gather(migrate(postgres_url), migrate(postgres_url))
+    async with asyncio.timeout(30):
+        outcomes = await asyncio.gather(migrate(postgres_url), migrate(postgres_url))
     assert sorted(before or "" for before, _ in outcomes) == ["", newest()]
 
 

@@ -8,15 +8,15 @@ import aiohttp
 import aiohttp.web
 import msgspec
 
+from control.act import Act
 from control.api.server import application
 from control.app import open_core
 from control.change import server
-from control.change.server import ServerAddresses
 from control.core import Core
 from control.dkim import new_secret
-from control.publish import Act
 from control.store.migrate import migrate
 from control.token import put
+from control.view.server import ServerAddresses
 from policy.model import Address
 from settings.model import Control, Database, Ledger, Settings
 

@@ -1,0 +1,27 @@
+"""What a change is given: its transaction, the calendar time, and who asks."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from control.store.database import Connection
+from control.store.statements import statements
+
+_AUDIT = statements("audit")
+
+
+class Act(msgspec.Struct, frozen=True):
+    """What a change function gets: its transaction, the calendar time, and who asks."""
+
+    connection: Connection
+    now: datetime
+    who: str
+
+    async def audit(
+        self, action: str, subject: str, before: Any = None, after: Any = None, reason: str = ""
+    ) -> None:
+        """Write the audit row of this change; in the same transaction, so one never lies."""
+        await self.connection.execute(
+            _AUDIT["add"], self.now, self.who, action, subject, before, after, reason
+        )

@@ -1,0 +1,18 @@
+"""The answer to a change."""
+
+from typing import Generic, TypeVar
+
+import msgspec
+
+V = TypeVar("V")
+
+
+class Changed(msgspec.Struct, Generic[V], frozen=True, kw_only=True):
+    """The answer to a change that was made (or, with `dry_run`, could be)."""
+
+    view: V
+    """What was changed, as it is afterwards."""
+    generation: int
+    late: list[str] = []
+    """Gateway workers that do not run the generation yet."""
+    dry_run: bool = False
