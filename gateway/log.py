@@ -9,6 +9,8 @@ import asyncio
 import hashlib
 import hmac
 import os
+import select
+import stat
 import time
 from typing import Literal
 
@@ -45,6 +47,9 @@ class Log:
         self._scheduled = False
         self.dropped = 0
         self._told = 0
+        self._never_blocks = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
 
     def debug(self, event: str, **fields: Value) -> None:
         self._line("debug", event, fields)
@@ -104,9 +109,7 @@ class Log:
             return
         data, self._lines, self._size = b"".join(self._lines), [], 0
         try:
-            written = os.write(self._descriptor, data)
-        except BlockingIOError:
-            written = 0
+            written = self._write(data)
         except OSError:
             # Nobody reads our log any more; mail goes on.
             return
@@ -116,3 +119,15 @@ class Log:
         if self.dropped > self._told and written:
             lost, self._told = self.dropped - self._told, self.dropped
             self.warning("log_lines_dropped", count=lost)
+
+    def _write(self, data: bytes) -> int:
+        """How much of `data` the descriptor took without making us wait.
+
+        Standard error is shared with our parent, so it is not ours to make non-blocking; a pipe
+        that polls as writable takes PIPE_BUF octets at once (POSIX, write)."""
+        if self._never_blocks:
+            return os.write(self._descriptor, data)
+        written = 0
+        while written < len(data) and self._poll.poll(0):
+            written += os.write(self._descriptor, data[written : written + select.PIPE_BUF])
+        return written

@@ -1,0 +1,67 @@
+"""Log lines: JSON, bounded, masked, never in the way."""
+
+import json
+import os
+
+from gateway.log import Log
+
+
+def lines(descriptor: int) -> list[dict[str, object]]:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return [json.loads(line) for line in os.read(descriptor, 1 << 20).splitlines()]
+
+
+async def test_a_line_is_one_json_object() -> None:
+    descriptor = os.memfd_create("log")
+    log = Log(level="info", descriptor=descriptor, process="worker-0")
+    log.info("message", outcome="relayed", text='quotes " and\nline ends', size=3)
+    log.debug("hidden")
+    log.flush()
+    [line] = lines(descriptor)
+    assert line["event"] == "message"
+    assert line["process"] == "worker-0"
+    assert line["text"] == 'quotes " and\nline ends'
+    os.close(descriptor)
+
+
+def test_without_a_loop_a_line_is_written_at_once() -> None:
+    descriptor = os.memfd_create("log")
+    Log(descriptor=descriptor).warning("early")
+    assert lines(descriptor)[0]["event"] == "early"
+    os.close(descriptor)
+
+
+async def test_addresses_can_be_hashed_with_their_domain_left() -> None:
+    log = Log(addresses="hashed", descriptor=os.memfd_create("log"))
+    hidden = log.address("José@Dest.test".encode())
+    assert hidden.endswith("@Dest.test")
+    assert "Jos" not in hidden
+    assert hidden == log.address("José@Dest.test".encode())
+    assert log.address(b"") == ""
+    assert Log().address(b"a@x.test") == "a@x.test"
+
+
+async def test_a_blocked_descriptor_costs_lines_and_never_time() -> None:
+    """The pipe blocks for real: a write that waited would hang this test."""
+    read_end, write_end = os.pipe()
+    log = Log(descriptor=write_end, buffer=100_000)
+    for number in range(5000):
+        log.info("message", number=number, text="x" * 100)
+        log.flush()
+    assert log.dropped > 0
+    assert sum(map(len, log._lines)) <= 100_000
+    os.set_blocking(read_end, False)
+    received = b""
+    while log._lines:
+        received += os.read(read_end, 1 << 20)
+        log.flush()
+    received += os.read(read_end, 1 << 20)
+    found = [json.loads(line) for line in received.splitlines()]
+    numbers = [line["number"] for line in found if line["event"] == "message"]
+    assert numbers == sorted(numbers)
+    [told] = [line for line in found if line["event"] == "log_lines_dropped"]
+    assert told["count"] == log.dropped == 5000 - len(numbers)
+    os.close(read_end)
+    log.info("message")
+    log.flush()  # nobody reads any more: nothing happens
+    os.close(write_end)

@@ -1,0 +1,131 @@
+"""One file, the environment, and every error at once."""
+
+from pathlib import Path
+
+import pytest
+
+from settings.environment import variable_paths, without_effect
+from settings.load import SettingsError, describe, load
+from settings.model import Settings
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "sendgate.toml"
+
+
+def problems(path: Path | None, environ: dict[str, str] | None = None) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load(path, environ or {})
+    return caught.value.problems
+
+
+def test_without_a_file_the_defaults_hold(file: Path) -> None:
+    del file
+    assert load(None, {}) == Settings()
+
+
+def test_a_file_changes_what_it_names_and_nothing_else(file: Path) -> None:
+    file.write_text('[gateway]\nworkers = 3\n[[gateway.listeners]]\nport = 25\nhost = "0.0.0.0"\n')
+    settings = load(file, {})
+    assert settings.gateway.workers == 3
+    assert [str(li.port) + li.host for li in settings.gateway.listeners] == ["250.0.0.0"]
+    assert settings.relay == Settings().relay
+
+
+def test_every_error_is_told_with_its_path(file: Path) -> None:
+    file.write_text(
+        "[gateway]\nworkers = 0\nwrokers = 2\n[[gateway.listeners]]\nport = 70000\nfoo = 1\n"
+        "[ledger]\nurl = 5\n[warmup]\nhourly_share = 2.0\n[typo]\nx = 1\n"
+    )
+    found = "\n".join(problems(file, {"SENDGATE_RELAY_BUDGET": "soon"}))
+    for part in (
+        "gateway.workers: ", "gateway.wrokers: no such setting", "gateway.listeners[0].port: ",
+        "gateway.listeners[0].foo: no such setting", "ledger.url: ", "warmup.hourly_share: ",
+        "typo: no such section", "relay.budget (from SENDGATE_RELAY_BUDGET): ",
+    ):  # fmt: skip
+        assert part in found
+
+
+def test_contradictions_are_told(file: Path) -> None:
+    file.write_text(
+        '[gateway]\ncertificate = "/nowhere.pem"\n'
+        '[[gateway.listeners]]\nrequire_tls = true\n[[gateway.listeners]]\ntls = "implicit"\n'
+        '[relay]\nbudget = 30.0\npassword = "x"\n[ledger]\nbudget = 40.0\n'
+    )
+    found = "\n".join(problems(file))
+    for part in (
+        "gateway.certificate, gateway.key: needed", "gateway.certificate: /nowhere.pem does not",
+        "gateway.listeners[0].require_tls", "relay.budget: must be below",
+        "ledger.budget: must be below", "relay.login: missing",
+    ):  # fmt: skip
+        assert part in found
+
+
+@pytest.mark.parametrize("text", ["not toml", "gateway = 5\n", "\x00"])
+def test_what_is_no_configuration_is_one_clear_error(file: Path, text: str) -> None:
+    file.write_text(text)
+    assert len(problems(file)) == 1
+
+
+def test_a_missing_file_is_an_error_when_it_was_named(file: Path) -> None:
+    assert str(file) in problems(file)[0]
+    assert str(file) in problems(None, {"SENDGATE_CONFIG": str(file)})[0]
+
+
+def test_the_environment_wins_over_dotenv_wins_over_the_file(file: Path) -> None:
+    file.write_text("[gateway]\nworkers = 2\nmax_sessions = 50\nauth_attempts = 4\n")
+    Path(".env").write_text(
+        "# a comment\nexport SENDGATE_GATEWAY_WORKERS='5'\nSENDGATE_GATEWAY_MAX_SESSIONS=60\n"
+    )
+    settings = load(file, {"SENDGATE_GATEWAY_WORKERS": "7"})
+    gateway = settings.gateway
+    assert (gateway.workers, gateway.max_sessions, gateway.auth_attempts) == (7, 60, 4)
+
+
+def test_names_users_know_act_and_ours_win(file: Path) -> None:
+    del file
+    settings = load(
+        None,
+        {
+            "REDIS_URL": "redis://old/0",
+            "DATABASE_URL": "postgresql://u:p@db/x",
+            "WARMUP_WEEK2_QUOTA": "150",
+            "WARMUP_WEEK6_QUOTA": "9000",
+            "WARMUP_GLOBAL_HOURLY_LIMIT": "1000",
+            "SENDGATE_LEDGER_URL": "redis://:secret@new/0",
+            "SENDGATE_GATEWAY_PROXY_NETWORKS": "10.0.0.0/8, 192.0.2.0/24",
+            "SENDGATE_WARMUP_PROVIDER_SHARES": "gmail=0.5,yahoo=0.25",
+            "UNRELATED": "x",
+        },
+    )
+    assert settings.ledger.url == "redis://:secret@new/0"
+    assert settings.warmup.weeks == (50, 150, 800, 2500, 5000, 9000)
+    assert settings.warmup.global_hourly_limit == 1000
+    assert settings.warmup.provider_shares == {"gmail": 0.5, "yahoo": 0.25}
+    assert settings.gateway.proxy_networks == ("10.0.0.0/8", "192.0.2.0/24")
+
+
+def test_secrets_are_masked_when_shown(file: Path) -> None:
+    del file
+    settings = load(
+        None,
+        {
+            "REDIS_URL": "redis://user:hunter2@h:1/0",
+            "SENDGATE_RELAY_LOGIN": "gate",
+            "SENDGATE_RELAY_PASSWORD": "hunter3",
+        },
+    )
+    shown = str(describe(settings))
+    assert "hunter" not in shown
+    assert "redis://***@h:1/0" in shown
+
+
+def test_every_field_has_a_variable_and_old_names_are_explained() -> None:
+    paths = variable_paths()
+    assert paths["SENDGATE_GATEWAY_WORKERS"] == ("gateway", "workers")
+    assert paths["REDIS_URL"] == ("ledger", "url")
+    said = without_effect({"CELERY_BROKER_URL": "x", "CELERY_FOO": "y", "WARMUP_WORKER_ID": "1"})
+    assert len(said) == 3
+    assert without_effect({"PATH": "/bin"}) == []
