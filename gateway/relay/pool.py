@@ -39,7 +39,7 @@ class ServerPool:
         self._max_messages = max_messages
         self._idle: deque[Session] = deque()
         self._all: set[Session] = set()
-        self._owing: deque[Session] = deque()
+        self._owing: dict[Session, asyncio.TimerHandle] = {}
         self._opening = 0
         self._waiting: deque[asyncio.Future[Session | None]] = deque()
         self._first_address = 0
@@ -120,8 +120,12 @@ class ServerPool:
             async with asyncio.timeout_at(deadline):
                 return await waiter
         except TimeoutError:
-            if waiter.done() and not waiter.cancelled() and (session := waiter.result()):
-                self.release(session)
+            # Handed over in the very moment the time ran out: it is somebody else's now.
+            if waiter.done() and not waiter.cancelled():
+                if (session := waiter.result()) is not None:
+                    self.release(session)
+                else:
+                    self._wake_one()
             why = f"no free session to {self.server.name} in time ({self._limit} in use)"
             raise OpenError(Failed(why, Scope.MESSAGE)) from None
 
@@ -154,16 +158,18 @@ class ServerPool:
 
     def _let_owe(self, session: Session) -> None:
         """Keep a session open for its late reply; the oldest makes room."""
-        self._owing.append(session)
-        while len(self._owing) > max(self._limit // 4, 1):
-            self._owing[0].close("gave up waiting for its reply: too many others wait too")
         loop = asyncio.get_running_loop()
-        loop.call_later(self._late_reply, session.close, "gave up waiting for its reply")
+        self._owing[session] = loop.call_later(
+            self._late_reply, session.close, "gave up waiting for its reply"
+        )
+        while len(self._owing) > self._limit // 4:
+            oldest = next(iter(self._owing))
+            oldest.close("gave up waiting for its reply: too many others wait too")
 
     def _on_lost(self, session: Session) -> None:
         self._all.discard(session)
-        if session in self._owing:
-            self._owing.remove(session)
+        if (timer := self._owing.pop(session, None)) is not None:
+            timer.cancel()
         if session in self._idle:
             self._idle.remove(session)
         self._wake_one()

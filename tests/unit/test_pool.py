@@ -1,0 +1,183 @@
+"""The session pool: bounds, waiters, failover, sessions that owe a reply. No sockets."""
+
+import asyncio
+import re
+from collections.abc import Callable
+
+import pytest
+
+from gateway.relay.endpoint import OpenError
+from gateway.relay.pool import ServerPool
+from gateway.relay.wire import Progress, Session
+from policy.model import Address, Server
+from policy.outcome import Failed, Scope
+
+SERVER = Server(
+    name="pmta1", addresses=(Address(host="a.test", port=25), Address(host="b.test", port=25))
+)
+
+
+class NullTransport(asyncio.Transport):
+    """Takes everything, closes at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closing = False
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        del data
+
+    def close(self) -> None:
+        self.closing = True
+
+    def abort(self) -> None:
+        self.closing = True
+
+
+class Opener:
+    """Opens sessions without a network; hosts in `down` refuse."""
+
+    def __init__(self) -> None:
+        self.opened: list[Session] = []
+        self.down: set[str] = set()
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def open(self, address: Address, lost: Callable[[Session], None]) -> Session:
+        await self.gate.wait()
+        if address.host in self.down:
+            raise OpenError(Failed(f"{address}: cannot connect", Scope.SERVER))
+        session = Session(
+            name=str(address), extensions=frozenset(), suppression=re.compile("x"), lost=lost
+        )
+        session.connection_made(NullTransport())
+        self.opened.append(session)
+        return session
+
+
+def pool(opener: Opener, limit: int = 4, late_reply: float = 60.0) -> ServerPool:
+    return ServerPool(
+        SERVER, opener, limit=limit, idle=10.0, late_reply=late_reply, max_messages=100
+    )
+
+
+def soon(seconds: float = 1.0) -> float:
+    return asyncio.get_running_loop().time() + seconds
+
+
+async def test_sessions_are_kept_and_reused() -> None:
+    opener = Opener()
+    sessions = pool(opener)
+    first = await sessions.acquire(soon())
+    sessions.release(first)
+    assert await sessions.acquire(soon()) is first
+    assert len(opener.opened) == 1
+
+
+async def test_the_bound_holds_and_waiters_are_served_in_turn() -> None:
+    sessions = pool(Opener(), limit=2)
+    held = [await sessions.acquire(soon()) for _ in range(2)]
+    order: list[int] = []
+
+    async def want(number: int) -> Session:
+        session = await sessions.acquire(soon(5))
+        order.append(number)
+        return session
+
+    tasks = [asyncio.create_task(want(n)) for n in range(3)]
+    await asyncio.sleep(0)
+    assert sessions.counts == {"busy": 2, "idle": 0, "owing": 0, "waiting": 3}
+    for session in held:
+        sessions.release(session)
+    got = await asyncio.gather(*tasks[:2])
+    sessions.release(got[0])
+    await tasks[2]
+    assert order == [0, 1, 2]
+
+
+async def test_a_waiter_that_gives_up_passes_its_turn_on() -> None:
+    sessions = pool(Opener(), limit=1)
+    held = await sessions.acquire(soon())
+    with pytest.raises(OpenError, match="no free session"):
+        await sessions.acquire(soon(0.01))
+    patient = asyncio.create_task(sessions.acquire(soon(5)))
+    await asyncio.sleep(0)
+    sessions.release(held)
+    assert await patient is held
+
+
+async def test_a_session_that_dies_makes_room_for_a_waiter() -> None:
+    opener = Opener()
+    sessions = pool(opener, limit=1)
+    held = await sessions.acquire(soon())
+    waiting = asyncio.create_task(sessions.acquire(soon(5)))
+    await asyncio.sleep(0)
+    held.close("gone")
+    assert await waiting is opener.opened[1]
+    assert sessions.counts["busy"] == 1
+
+
+async def test_the_next_address_is_tried_and_remembered() -> None:
+    opener = Opener()
+    opener.down = {"a.test"}
+    sessions = pool(opener)
+    assert (await sessions.acquire(soon())).name == "b.test:25"
+    opener.down = set()
+    assert (await sessions.acquire(soon())).name == "b.test:25"
+    opener.down = {"a.test", "b.test"}
+    with pytest.raises(OpenError, match="cannot connect"):
+        await sessions.acquire(soon())
+    assert sessions.counts["busy"] == 2
+
+
+async def test_opening_ends_with_the_deadline() -> None:
+    opener = Opener()
+    opener.gate.clear()
+    sessions = pool(opener)
+    with pytest.raises(OpenError, match="no session in time"):
+        await sessions.acquire(soon(0.02))
+    assert sessions.counts == {"busy": 0, "idle": 0, "owing": 0, "waiting": 0}
+
+
+async def test_at_most_a_quarter_owes_and_the_oldest_goes_first() -> None:
+    sessions = pool(Opener(), limit=8)
+    busy = [await sessions.acquire(soon()) for _ in range(3)]
+    for session in busy:
+        session.progress = Progress.OWES
+        sessions.release(session)
+    assert sessions.counts["owing"] == 2
+    assert busy[0].progress is Progress.CLOSED
+    assert busy[1].progress is Progress.OWES
+
+
+async def test_a_small_budget_is_never_spent_on_waiting_for_replies() -> None:
+    sessions = pool(Opener(), limit=1)
+    session = await sessions.acquire(soon())
+    session.progress = Progress.OWES
+    sessions.release(session)
+    assert sessions.counts == {"busy": 0, "idle": 0, "owing": 0, "waiting": 0}
+
+
+async def test_an_owed_reply_is_given_up_in_time() -> None:
+    sessions = pool(Opener(), limit=8, late_reply=0.01)
+    session = await sessions.acquire(soon())
+    session.progress = Progress.OWES
+    sessions.release(session)
+    async with asyncio.timeout(5):
+        while sessions.counts["owing"]:
+            await asyncio.sleep(0.005)
+
+
+async def test_a_closed_pool_turns_everybody_away() -> None:
+    sessions = pool(Opener(), limit=1)
+    held = await sessions.acquire(soon())
+    waiting = asyncio.create_task(sessions.acquire(soon(5)))
+    await asyncio.sleep(0)
+    sessions.close()
+    with pytest.raises(OpenError, match="closing"):
+        await waiting
+    sessions.release(held)
+    assert held.progress is Progress.CLOSED
