@@ -40,7 +40,7 @@ class NewDomain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     hourly_share: Share | None = None
     """Largest burst as a share of the day; 1.0 switches pacing off."""
     host_name: str | None = None
-    """The IP's host name, as in its PTR record; none takes `mailN.DOMAIN`."""
+    """The IP's host name, as in its PTR record; none takes `mtaN.DOMAIN`."""
     vmta: Name | None = None
     """VirtualMTA name; none takes one from the IP."""
     server: Name | None = None
@@ -109,7 +109,7 @@ async def _vmta(act: Act, new: NewDomain, domain: str, ip: str, warmup: Warmup) 
         return row.name
     name = new.vmta or "vmta-" + re.sub(r"[.:]+", "-", ip).strip("-")
     host = await _host_name(act, new, domain)
-    source, number = quota_columns(new.quota or "plan")
+    source, number = quota_columns("plan" if new.quota is None else new.quota)
     plan, stage = (DEFAULT_PLAN, 1) if source == "plan" else (None, None)
     state = "warming" if source == "plan" else "active"
     share = warmup.hourly_share if new.hourly_share is None else new.hourly_share
@@ -144,9 +144,9 @@ async def _host_name(act: Act, new: NewDomain, domain: str) -> str:
         return host
     taken = {row["host_name"] for row in await act.connection.fetch(_VMTA["all"])}
     number = 1
-    while f"mail{number}.{domain}" in taken:
+    while f"mta{number}.{domain}" in taken:
         number += 1
-    return f"mail{number}.{domain}"
+    return f"mta{number}.{domain}"
 
 
 async def _server(act: Act, wanted: str | None) -> str:

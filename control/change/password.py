@@ -6,16 +6,18 @@ from argon2 import PasswordHasher
 
 from control.problem import bad
 
-SHORTEST, LONGEST = 8, 512
+LONGEST = 512
+SAFE = 12
+"""Shorter ones are taken, for logins that exist already, with a warning."""
 
 _hasher = PasswordHasher()
 
 
 async def hashed(password: str) -> str:
-    """The PHC string of a password. Raises RefusedError when it is too short or not text a
-    mailer can send."""
-    if not SHORTEST <= len(password) <= LONGEST:
-        raise bad("password", f"expected {SHORTEST} to {LONGEST} characters")
+    """The PHC string of a password. Raises RefusedError when it is empty, too long or not text
+    a mailer can send."""
+    if not 1 <= len(password) <= LONGEST:
+        raise bad("password", f"expected 1 to {LONGEST} characters")
     if not password.isprintable():
         raise bad("password", "control characters and line ends cannot be used")
     return await asyncio.to_thread(_hasher.hash, password)

@@ -1,18 +1,18 @@
 """How a quota is written by people: a number, `unlimited`, or `plan`."""
 
-import re
-from typing import Annotated
+from control.problem import bad
 
-import msgspec
+LARGEST = 1_000_000_000
 
-QuotaText = (
-    Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
-    | Annotated[str, msgspec.Meta(pattern=r"^(unlimited|plan|[0-9]{1,9})$")]
-)
+QuotaText = int | str
+"""Recipients a day from 0 to 1,000,000,000, as a number or as text, or `unlimited`, or `plan`."""
 
 
-def quota_columns(quota: int | str) -> tuple[str, int | None]:
-    """(quota_source, fixed_quota) of `virtual_mta`."""
-    if isinstance(quota, int) or re.fullmatch("[0-9]+", quota):
-        return "fixed", int(quota)
-    return quota, None
+def quota_columns(quota: QuotaText) -> tuple[str, int | None]:
+    """(quota_source, fixed_quota) of `virtual_mta`. Raises RefusedError."""
+    if quota in ("unlimited", "plan"):
+        return str(quota), None
+    digits = str(quota)
+    if not (digits.isascii() and digits.isdigit()) or int(digits) > LARGEST:
+        raise bad("quota", f"{quota} is neither a number from 0 to {LARGEST:,}, unlimited nor plan")
+    return "fixed", int(digits)

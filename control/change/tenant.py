@@ -25,7 +25,7 @@ class NewTenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     login: LoginName
     """SMTP user name."""
     password: str
-    """SMTP password, 8 to 512 characters; kept as an argon2id hash only."""
+    """SMTP password, 1 to 512 characters; kept as an argon2id hash only."""
     networks: tuple[str, ...] = ()
     """Source networks that name the tenant without a login (CIDR)."""
     profile: Literal["mailwizz", "mta"] = "mailwizz"

@@ -27,7 +27,7 @@ def add(
     hourly_share: Annotated[
         float | None, typer.Option(help="Largest burst as a share of the day; 1.0: no pacing.")
     ] = None,
-    host_name: Annotated[str | None, typer.Option(help="The IP's name; else mailN.DOMAIN.")] = None,
+    host_name: Annotated[str | None, typer.Option(help="The IP's name; else mtaN.DOMAIN.")] = None,
     vmta: Annotated[str | None, typer.Option(help="VirtualMTA name; else from the IP.")] = None,
     server: Annotated[str | None, typer.Option(help="PowerMTA server; else the only one.")] = None,
     overflow: Annotated[

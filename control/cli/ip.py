@@ -10,7 +10,8 @@ from control.cli.tenant import Dry
 from control.problem import bad
 from control.view.changed import Changed
 from control.view.ip import IpView
-from control.view.usage import UsageView
+from control.view.usage import ALL, UsageView
+from policy.model import UNLIMITED
 
 app = typer.Typer(no_args_is_help=True, help="IPs: quota, warm-up stage, pause.")
 
@@ -101,7 +102,7 @@ def usage_table(found: list[UsageView]) -> None:
                 u.tenant,
                 u.ip,
                 u.provider,
-                u.quota,
+                "-" if u.provider != ALL and u.quota == UNLIMITED else u.quota,
                 u.relayed,
                 u.opening,
                 u.left,

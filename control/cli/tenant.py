@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from control.change.password import SAFE
 from control.cli.client import Client
 from control.cli.show import as_json, line_of, said, table
 from control.problem import RefusedError, bad
@@ -14,7 +15,7 @@ from control.view.tenant import TenantView
 app = typer.Typer(no_args_is_help=True, help="Customers: logins, networks, pause.")
 
 Dry = Annotated[bool, typer.Option("--dry-run", help="Show what would happen, change nothing.")]
-Password = Annotated[str | None, typer.Option(help="At least 8 characters.")]
+Password = Annotated[str | None, typer.Option(help="12 characters or more are wise.")]
 Stdin = Annotated[bool, typer.Option("--password-stdin", help="Read it from standard input.")]
 
 
@@ -114,7 +115,10 @@ def given_password(password: str | None, from_stdin: bool) -> str:
     """The one password given. Raises RefusedError."""
     if from_stdin == (password is not None):
         raise RefusedError("give either --password or --password-stdin", status=400)
-    return sys.stdin.readline().rstrip("\r\n") if from_stdin else password or ""
+    given = sys.stdin.readline().rstrip("\r\n") if from_stdin else password or ""
+    if 0 < len(given) < SAFE:
+        print(f"warning: a password under {SAFE} characters is easy to guess", file=sys.stderr)
+    return given
 
 
 def _change(context: typer.Context, path: str, body: object, what: str, dry_run: bool) -> None:

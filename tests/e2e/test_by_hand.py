@@ -58,7 +58,7 @@ async def test_servers_of_ones_own_one_file_and_one_process_each(
             address = f"{pmta.host}:{pmta.smtp_port}"
             await command("server", "set", "pmta1", address, **where)
             dns = await command(*domain, "--ip", "192.0.2.1", **where)
-            assert "mail1.a.example. IN A 192.0.2.1" in dns
+            assert "mta1.a.example. IN A 192.0.2.1" in dns
             assert "v=DKIM1" in dns
             assert f"PowerMTA pmta1 at {address}" in await command("check", *config)
         assert "does not answer" in await command("check", *config, code=1)

@@ -64,7 +64,7 @@ async def test_a_domain_comes_with_key_ip_vmta_pool_and_generation(core: Core) -
     assert generation.number == done.generation
     assert generation.tenant["acme"].domains == {"example.com": "acme"}
     vmta = generation.vmta["vmta-192-0-2-10"]
-    assert (vmta.daily, vmta.ceilings, vmta.host_name) == (5, {}, "mail1.example.com")
+    assert (vmta.daily, vmta.ceilings, vmta.host_name) == (5, {}, "mta1.example.com")
     sealed = await core.pool.fetchval("SELECT dkim_private FROM sending_domain")
     assert b"PRIVATE KEY" not in sealed
     assert b"PRIVATE KEY" in core.seal.open(sealed)
