@@ -53,7 +53,9 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """One SMTP address."""
 
     host: str = "127.0.0.1"
+    """An address of this machine; `0.0.0.0` or `::` for all of them."""
     port: Port = 2587
+    """Below 1024 needs a capability (the systemd unit gives it); 0 takes any free one."""
     tls: Literal["none", "starttls", "implicit"] = "none"
     """MailWizz's "tls" means `implicit`, its "starttls" or empty means `starttls` or `none`."""
     require_tls: bool = False
@@ -66,18 +68,21 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The SMTP side."""
 
     listeners: tuple[Listener, ...] = (Listener(),)
+    """One table for each SMTP address; they change with a restart only."""
     hostname: str = ""
     """Name in the greeting; empty takes the machine's."""
     workers: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
     """Processes that share the listeners."""
     admin_host: str = "127.0.0.1"
+    """Where the admin port listens; it asks for no password, so keep it on a private network."""
     admin_port: Port = 8025
     """/healthz, /readyz, /metrics."""
     run_dir: str = ""
     """Where workers keep their metrics and sockets; empty takes a private temporary folder."""
     certificate: str = ""
+    """PEM file with the whole chain, for starttls and implicit; read again on SIGHUP."""
     key: str = ""
-    """PEM files for starttls and implicit; read again on SIGHUP."""
+    """PEM file with its private key; read again on SIGHUP."""
     plain_auth_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     """From here AUTH is offered without TLS."""
     proxy_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
@@ -126,10 +131,13 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     hello: str = ""
     """Name in our EHLO; empty takes the machine's."""
     tls: Literal["none", "starttls", "implicit"] = "none"
+    """How sessions to PowerMTA are secured; `none` for a private network."""
     verify: bool = True
     """Check PowerMTA's certificate (with `ca`, or the system's authorities)."""
     ca: str = ""
+    """PEM file of the authorities that PowerMTA's certificate is checked with."""
     login: str = ""
+    """User name for AUTH towards PowerMTA; empty sends none."""
     password: str = ""
     """For AUTH towards PowerMTA; better given as SENDGATE_RELAY_PASSWORD."""
     connect_timeout: Seconds = 5.0
@@ -151,6 +159,7 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     circuit_wait: Seconds = 10.0
     """Before a probe; doubles up to `circuit_wait_max`."""
     circuit_wait_max: Seconds = 300.0
+    """Longest wait before a probe."""
     suppression_pattern: str = DEFAULT_SUPPRESSION
     """Text of PowerMTA's 550 5.7.1 that is about the recipient; others are about our relaying."""
 
@@ -159,8 +168,11 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The HTTP API."""
 
     host: str = "127.0.0.1"
+    """Where the API listens; it speaks plain HTTP: put TLS in front of anything but loopback."""
     port: Port = 8000
+    """0 takes any free one."""
     max_body: Octets = 10_485_760
+    """Octets of a request."""
     publish_wait: Seconds = 10.0
     """How long a change waits for every live gateway worker to run it."""
     gateway_networks: tuple[str, ...] = ("127.0.0.1",)
@@ -186,8 +198,9 @@ class Warmup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     hourly_share: Share = 0.2
     """Largest burst as a share of the day; 1.0 switches pacing off."""
     global_hourly_limit: Count | None = None
+    """Recipients an hour over all tenants. Also WARMUP_GLOBAL_HOURLY_LIMIT."""
     global_minute_limit: Count | None = None
-    """Over all tenants. Also WARMUP_GLOBAL_HOURLY_LIMIT, WARMUP_GLOBAL_MINUTE_LIMIT."""
+    """Recipients a minute over all tenants. Also WARMUP_GLOBAL_MINUTE_LIMIT."""
     user_hourly_limit: Count | None = None
     """For each tenant without a limit of its own. Also WARMUP_USER_HOURLY_LIMIT."""
 
@@ -196,6 +209,7 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Structured logs on standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least grave line that is written; a message is one line of level `info`."""
     addresses: Literal["plain", "hashed"] = "plain"
     """`hashed` writes a keyed digest of local parts instead (domains stay readable)."""
     buffer: Octets = 1_048_576

@@ -1,0 +1,52 @@
+"""deploy/METRICS.md lists what the gateway declares, and no label is of a client's making."""
+
+import re
+
+from gateway import metrics
+from gateway.catalogue import catalogue, entries
+from tests.support.repository import ROOT
+
+FILE = ROOT / "deploy" / "METRICS.md"
+RULES = ROOT / "deploy" / "prometheus" / "rules.yaml"
+
+OF_A_CLIENTS_MAKING = (
+    "recipient", "sender", "message", "address", "peer", "ip", "mailbox", "subject", "login",
+    "client", "envelope", "attempt", "job", "campaign", "domain", "why", "text", "reply",
+)  # fmt: skip
+
+
+def test_page_is_the_one_the_declarations_make() -> None:
+    assert FILE.read_text(encoding="utf-8") == catalogue(), (
+        "run: python -m gateway.catalogue > deploy/METRICS.md"
+    )
+
+
+def test_every_metric_of_the_registry_is_listed() -> None:
+    served = {family.name for family in metrics.REGISTRY.collect()}
+    listed = {entry.name.removesuffix("_total") for entry in entries()}
+    assert served == listed
+    assert len(listed) == len(entries())
+
+
+def test_no_label_is_of_a_clients_making() -> None:
+    labels = {(entry.name, label) for entry in entries() for label in entry.labels}
+    found = [pair for pair in labels if set(pair[1].split("_")) & set(OF_A_CLIENTS_MAKING)]
+    assert not found
+
+
+def test_every_metric_has_a_help_sentence_and_a_name_of_ours() -> None:
+    for entry in entries():
+        assert re.fullmatch(r"sendgate_[a-z_]+", entry.name)
+        assert entry.help[0].isupper() or entry.help[0].isdigit()
+        assert entry.help.endswith(".")
+        assert "|" not in entry.help
+
+
+def test_alerts_watch_metrics_that_exist() -> None:
+    served = {entry.name for entry in entries()}
+    histograms = {entry.name for entry in entries() if entry.type == "histogram"}
+    served |= {f"{name}_{part}" for name in histograms for part in ("bucket", "sum", "count")}
+    text = re.sub(r"#.*", "", RULES.read_text(encoding="utf-8"))
+    watched = set(re.findall(r"\bsendgate_[a-z_]+", text))
+    assert watched
+    assert watched <= served
