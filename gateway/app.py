@@ -81,6 +81,7 @@ class Worker:
             log,
             swapped=self._swapped,
             stepped=self.reserver.forget_denials,
+            polled=self.reserver.probe,
         )
         self.transactions = Transactions(
             settings=settings,

@@ -6,7 +6,7 @@ that cannot be read is logged and skipped. Announcements make it quick, polling 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from redis.asyncio import Redis
@@ -33,15 +33,17 @@ class PlanFeed:
         *,
         swapped: Callable[[Generation], None],
         stepped: Callable[[], None],
+        polled: Callable[[], Awaitable[None]],
     ) -> None:
         """`swapped` is called with every new generation, `stepped` when the clock was moved or
-        the ledger opened."""
+        the ledger opened, `polled` about once a second while the ledger's server answers."""
         self._client = client
         self._root = root_key(name)
         self._worker = worker
         self._log = log
         self._swapped = swapped
         self._stepped = stepped
+        self._polled = polled
         self.current: Generation | None = None
         self.first = asyncio.Event()
         self._refused = 0
@@ -60,6 +62,7 @@ class PlanFeed:
                     while True:
                         await self._look()
                         await self._sign()
+                        await self._polled()
                         await self._listen(news)
             except _TROUBLE as error:
                 if not self._away:

@@ -82,6 +82,23 @@ class Reserver:
         """A new generation, a moved clock or a reopened ledger: ask again."""
         self._denials.clear()
 
+    async def probe(self) -> None:
+        """Ask a ledger that was away or closed whether it is back; costs nothing while it is open.
+
+        Without it the state would change only with the next message, and a balancer that trusts
+        /readyz sends none."""
+        if self.state == "open" or self._flight is not None:
+            return
+        try:
+            await self._ledger.decide([])
+        except LedgerAwayError:
+            self.state = "away"
+        except LedgerClosedError:
+            self.state = "closed"
+        else:
+            self.state = "open"
+            self.forget_denials()
+
     async def drain(self) -> None:
         """Send what waits, refunds included."""
         self._take_off()

@@ -189,6 +189,9 @@ class Supervisor:
 
     async def _end(self) -> None:
         """Drain all workers, then make sure."""
+        for bound in self._sockets:
+            # Ours are the last copies: left open, clients would connect and hear nothing.
+            bound.close()
         for child in self._children:
             child.process.terminate()
         gateway = self.settings.gateway

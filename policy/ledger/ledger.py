@@ -79,6 +79,8 @@ class RedisLedger:
         self.incarnation = ""
         self._script = source("decide")
         self._sha = ""
+        self._newest = (0, "")
+        self._distrusted = ""
         self._attempts = attempts
         self._budget = budget
         self._prefix = os.urandom(6).hex()
@@ -95,7 +97,12 @@ class RedisLedger:
             found = await cast(Any, self.client.hget(f"{self.root}inc", "id"))
         except _TROUBLE as error:
             raise LedgerAwayError(str(error)) from error
-        self.incarnation = found.decode() if found else ""
+        incarnation = found.decode() if found else ""
+        if incarnation == self._distrusted:
+            incarnation = ""
+        elif incarnation != self.incarnation:
+            self._newest = (0, "")
+        self.incarnation = incarnation
         return self.incarnation
 
     def next_batch(self) -> str:
@@ -126,6 +133,12 @@ class RedisLedger:
         if wire.state != "open":
             self.incarnation = ""
             raise LedgerClosedError("the ledger is not the one that was opened")
+        if (wire.sequence, batch) != self._newest and wire.sequence <= self._newest[0]:
+            # A copy from before: counts we know of are missing in it. Only a new opening,
+            # which gives another incarnation, makes it a ledger again.
+            self._distrusted, self.incarnation = self.incarnation, ""
+            raise LedgerClosedError("the ledger has gone back in time")
+        self._newest = (wire.sequence, batch)
         decisions = tuple(_decision(result) for result in wire.results)
         return Answer(decisions, wire.generation, wire.now, wire.sequence)
 
