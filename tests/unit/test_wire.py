@@ -1,0 +1,211 @@
+"""One session to PowerMTA against a scripted peer: pairing, the dot, lost connections."""
+
+import asyncio
+import re
+from collections.abc import Callable
+
+import pytest
+
+from gateway.relay.wire import Parcel, Progress, Session
+from policy.outcome import Failed, Outcome, Refused, Relayed, Scope, Unknown
+
+PARCEL = Parcel(
+    message="m1",
+    mail=b"MAIL FROM:<a@x.test>\r\n",
+    rcpts=(b"RCPT TO:<b@y.test>\r\n",),
+    head=b"x-virtual-mta: v\r\nFrom: a@x.test\r\n\r\n",
+    body=b"hello\r\n",
+)
+THREE = b"250 2.1.0 ok\r\n250 2.1.5 ok\r\n354 go\r\n"
+
+
+class Peer(asyncio.Transport):
+    """Answers each write by the script: bytes to say, None to hang up, ... to stay silent."""
+
+    def __init__(self, *script: object) -> None:
+        super().__init__()
+        self.script = list(script)
+        self.heard: list[bytes] = []
+        self.session: Session
+        self.closing = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.heard.append(bytes(data))
+        step = self.script.pop(0) if self.script else ...
+        loop = asyncio.get_running_loop()
+        if isinstance(step, bytes):
+            loop.call_soon(self.session.data_received, step)
+        elif step is None:
+            self.closing = True
+            loop.call_soon(self.session.connection_lost, None)
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def abort(self) -> None:
+        self.closing = True
+
+    def close(self) -> None:
+        self.closing = True
+
+    @property
+    def dots(self) -> int:
+        return sum(data.endswith(b"\r\n.\r\n") or data == b".\r\n" for data in self.heard)
+
+
+def session(peer: Peer, extensions: frozenset[str] = frozenset({"PIPELINING"})) -> Session:
+    lost: list[Session] = []
+    made = Session(
+        name="pmta", extensions=extensions, suppression=re.compile("suppress"), lost=lost.append
+    )
+    made.connection_made(peer)
+    peer.session = made
+    return made
+
+
+async def transact(
+    made: Session,
+    parcel: Parcel = PARCEL,
+    *,
+    budget: float = 1.0,
+    fresh: Callable[[], bool] = lambda: True,
+    late: Callable[[Outcome], None] = lambda outcome: None,
+) -> Outcome:
+    deadline = asyncio.get_running_loop().time() + budget
+    return await made.transact(parcel, deadline=deadline, fresh=fresh, late=late)
+
+
+async def test_one_recipient_takes_two_writes() -> None:
+    peer = Peer(THREE, b"250 2.6.0 queued\r\n")
+    outcome = await transact(session(peer))
+    assert isinstance(outcome, Relayed)
+    assert peer.heard == [
+        PARCEL.mail + PARCEL.rcpts[0] + b"DATA\r\n",
+        PARCEL.head + PARCEL.body + b".\r\n",
+    ]
+    assert peer.session.usable
+
+
+async def test_without_pipelining_every_command_waits() -> None:
+    ok = b"250 ok\r\n"
+    peer = Peer(ok, ok, b"354 go\r\n", ok)
+    assert isinstance(await transact(session(peer, frozenset())), Relayed)
+    assert [data.split()[0] for data in peer.heard[:3]] == [b"MAIL", b"RCPT", b"DATA"]
+
+
+async def test_several_recipients_wait_for_every_answer_before_data() -> None:
+    many = Parcel("m", PARCEL.mail, PARCEL.rcpts * 3, PARCEL.head, PARCEL.body)
+    peer = Peer(b"250 ok\r\n" * 3 + b"550 5.1.1 no\r\n", b"250 reset\r\n", THREE, b"250 ok\r\n")
+    made = session(peer)
+    refused = await transact(made, many)
+    assert isinstance(refused, Refused)
+    assert b"DATA" not in peer.heard[0]
+    assert isinstance(await transact(made), Relayed)
+    assert peer.heard[1] == b"RSET\r\n"
+
+
+@pytest.mark.parametrize("step", [1, 2, 7])
+async def test_replies_may_come_in_any_slices(step: int) -> None:
+    peer = Peer()
+    made = session(peer)
+    task = asyncio.create_task(transact(made))
+    await asyncio.sleep(0)
+    for start in range(0, len(THREE), step):
+        made.data_received(THREE[start : start + step])
+        await asyncio.sleep(0)
+    made.data_received(b"250 2.6.0 ok\r\n")
+    assert isinstance(await task, Relayed)
+
+
+async def test_hazard_9_no_dot_after_a_354_that_follows_a_refusal() -> None:
+    peer = Peer(b"250 ok\r\n550 5.1.1 no\r\n354 go\r\n")
+    made = session(peer)
+    outcome = await transact(made)
+    assert isinstance(outcome, Refused)
+    assert peer.dots == 0
+    assert made.progress is Progress.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "dots"),
+    [
+        ([b"451 4.3.0 x\r\n503 x\r\n503 x\r\n"], Failed, 0),
+        ([b"250 ok\r\n250 ok\r\n451 x\r\n"], Failed, 0),
+        ([b"250 ok\r\n250 ok\r\n250 what\r\n"], Failed, 0),
+        ([None], Failed, 0),
+        ([b"250 ok\r\n"], Failed, 0),
+        ([THREE, b"451 4.3.0 x\r\n"], Failed, 1),
+        ([THREE, b"554 5.6.0 x\r\n"], Refused, 1),
+        ([THREE, b"421 4.3.2 x\r\n"], Failed, 1),
+        ([THREE, None], Unknown, 1),
+        ([THREE], Unknown, 1),
+        ([THREE, b"garbage\r\n"], Unknown, 1),
+        ([THREE, b"354 again\r\n"], Unknown, 1),
+        ([THREE, b"250-" + b"x" * 3000 + b"\r\n"], Unknown, 1),
+        ([b"hello\r\n"], Failed, 0),
+        ([THREE + b"250 unasked\r\n"], Failed, 0),
+    ],
+)
+async def test_every_ending_has_its_class(
+    script: list[object], kind: type[Outcome], dots: int
+) -> None:
+    peer = Peer(*script)
+    outcome = await transact(session(peer), budget=0.05)
+    assert isinstance(outcome, kind), outcome
+    assert peer.dots == dots
+
+
+async def test_a_lost_session_does_not_make_the_next_message_unknown() -> None:
+    """The dot of the message before was answered; a session found dead says nothing of it."""
+    peer = Peer(THREE, b"250 ok\r\n", None)
+    made = session(peer)
+    assert isinstance(await transact(made), Relayed)
+    outcome = await transact(made)
+    assert isinstance(outcome, Failed)
+    assert made.stale
+
+
+async def test_bytes_nobody_asked_for_close_an_idle_session() -> None:
+    for unasked in (b"250 surprise\r\n", b"2"):
+        peer = Peer(THREE, b"250 ok\r\n")
+        made = session(peer)
+        await transact(made)
+        made.data_received(unasked)
+        assert not made.usable
+        assert "unsolicited" in made.why_lost
+
+
+async def test_an_answer_that_comes_late_is_told_once_and_ends_the_session() -> None:
+    heard: list[Outcome] = []
+    peer = Peer(THREE)
+    made = session(peer)
+    outcome = await transact(made, budget=0.02, late=heard.append)
+    assert isinstance(outcome, Unknown)
+    assert made.progress is Progress.OWES
+    made.data_received(b"554 5.6.0 no\r\n")
+    await asyncio.sleep(0)
+    assert [type(one) for one in heard] == [Refused]
+    assert made.progress is Progress.CLOSED
+
+
+async def test_a_session_that_is_given_up_settles_nothing() -> None:
+    heard: list[Outcome] = []
+    made = session(Peer(THREE))
+    await transact(made, budget=0.02, late=heard.append)
+    made.close("gave up")
+    await asyncio.sleep(0)
+    assert heard == []
+
+
+async def test_hazard_8_an_old_grant_gets_no_mail_and_no_dot() -> None:
+    peer = Peer(THREE, b"250 ok\r\n")
+    made = session(peer)
+    outcome = await transact(made, fresh=lambda: False)
+    assert isinstance(outcome, Failed)
+    assert outcome.scope is Scope.MESSAGE
+    assert peer.heard == []
+    answers = iter([True, False])
+    outcome = await transact(made, fresh=lambda: next(answers))
+    assert isinstance(outcome, Failed)
+    assert peer.dots == 0
+    assert not made.usable
