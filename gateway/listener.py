@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiosmtpd.proxy_protocol import get_proxy
-from aiosmtpd.smtp import Envelope
+from aiosmtpd.smtp import Envelope, TLSSetupException
 from aiosmtpd.smtp import Session as ClientSession
 
 from gateway import metrics
@@ -150,8 +150,8 @@ class SmtpSession(SmtpLogin):
                 await self._converse()
         except OverError:
             pass
-        except (ConnectionError, ssl.SSLError):
-            service.log.debug("session_lost", peer=self._peer)
+        except (ConnectionError, ssl.SSLError, TLSSetupException) as error:
+            service.log.debug("session_lost", peer=self._peer, why=repr(error))
         except Exception as error:
             # A bug costs one session, is told in full, and reaches the task's owner.
             service.log.error("session_crashed", peer=self._peer, why=repr(error))

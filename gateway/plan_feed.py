@@ -18,6 +18,7 @@ from policy.ledger.ledger import root_key
 from policy.plan import BadGenerationError, Generation, decode
 
 _POLL = 1.0
+_LONG_DEAD = 3600
 _TROUBLE = (RedisError, OSError, TimeoutError)
 
 
@@ -59,6 +60,7 @@ class PlanFeed:
             try:
                 async with self._client.pubsub() as news:
                     await cast(Any, news.subscribe(f"{self._root}news"))
+                    await self._bury()
                     while True:
                         await self._look()
                         await self._sign()
@@ -111,6 +113,16 @@ class PlanFeed:
             pipe.zadd(f"{self._root}workers", {self._worker: seconds + micro / 1e6})
             pipe.hset(f"{self._root}running", self._worker, str(number))
             await pipe.execute()
+
+    async def _bury(self) -> None:
+        """Forget workers that were killed long ago: they could not say goodbye."""
+        seconds, _ = await cast(Any, self._client.time())
+        dead = await cast(
+            Any, self._client.zrangebyscore(f"{self._root}workers", 0, seconds - _LONG_DEAD)
+        )
+        if dead:
+            await cast(Any, self._client.zrem(f"{self._root}workers", *dead))
+            await cast(Any, self._client.hdel(f"{self._root}running", *dead))
 
     async def leave(self) -> None:
         """Drain: control need not wait for this worker any more."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -11,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from settings.model import Listener
+from tests.support.certificates import make_certificate
 from tests.support.gateway import GatewayUnderTest, gateway, settings_for
 from tests.support.generations import generation, tenant
 from tests.support.parts import SharedParts
@@ -222,6 +224,28 @@ async def test_an_unknown_login_costs_what_a_wrong_password_costs(valkey_url: st
         for _ in range(5):
             assert await check("acme", b"secret") == "acme"
         assert len(hashed) == 2
+
+
+async def test_a_failed_handshake_is_an_ordinary_end(valkey_url: str, tmp_path: Path) -> None:
+    files = make_certificate(tmp_path)
+    listeners = (Listener(port=0, tls="starttls"), Listener(port=0, tls="implicit"))
+    tls = {"certificate": str(files.certificate), "key": str(files.key)}
+    async with house(valkey_url, listeners=listeners, **tls) as (gate, pmta):
+        for port, hello in zip(gate.ports, (b"EHLO x\r\nSTARTTLS\r\n", b""), strict=True):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            if hello:
+                await reader.readline()
+                writer.write(hello)
+                while not (await reader.readline()).startswith(b"220 "):
+                    pass
+            writer.write(b"this is no TLS at all\r\n" * 20)
+            with contextlib.suppress(ConnectionError):
+                async with asyncio.timeout(5):
+                    await reader.read()
+            writer.close()
+        await until_gone(gate)
+        assert gate.log_lines("session_crashed") == []
+        await nothing_happened(gate, pmta)
 
 
 async def test_proxy_protocol_names_the_client(valkey_url: str) -> None:
