@@ -8,6 +8,7 @@ Failure: no reply within the budget raises `LedgerAwayError`, and what was charg
 """
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Sequence
@@ -134,13 +135,19 @@ class RedisLedger:
             self.incarnation = ""
             raise LedgerClosedError("the ledger is not the one that was opened")
         if (wire.sequence, batch) != self._newest and wire.sequence <= self._newest[0]:
-            # A copy from before: counts we know of are missing in it. Only a new opening,
-            # which gives another incarnation, makes it a ledger again.
-            self._distrusted, self.incarnation = self.incarnation, ""
+            await self._close()
             raise LedgerClosedError("the ledger has gone back in time")
         self._newest = (wire.sequence, batch)
         decisions = tuple(_decision(result) for result in wire.results)
         return Answer(decisions, wire.generation, wire.now, wire.sequence)
+
+    async def _close(self) -> None:
+        """A copy from before: counts we know of are missing in it. It is closed for everybody,
+        and for us even if it does not answer now, until a new opening."""
+        self._distrusted, self.incarnation = self.incarnation, ""
+        with contextlib.suppress(*_TROUBLE):
+            closing = self.client.eval(source("close"), 1, self.root, self._distrusted)
+            await cast(Any, closing)
 
     async def _call(self, batch: str, payload: bytes) -> bytes:
         arguments = (batch, self.incarnation, payload, REPLY_KEPT)

@@ -4,7 +4,7 @@ from importlib import resources
 
 _FOLDER = resources.files(__package__)
 
-NAMES = ("clock", "decide", "open", "opening", "publish", "usage")
+NAMES = ("clock", "close", "decide", "open", "opening", "publish", "usage")
 
 
 def source(name: str) -> str:
