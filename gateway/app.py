@@ -34,7 +34,7 @@ _CLEAN_UP = 5.0
 
 def elapsed() -> float:
     """Real elapsed seconds, the time a machine slept included: a worker frozen overnight must
-    not find its grant still fresh (PROMISES, section 3)."""
+    not find its grant still fresh (policy/README.md: charging)."""
     return time.clock_gettime(_CLOCK)
 
 

@@ -1,4 +1,4 @@
-"""Message, attempt and envelope ids (PROMISES, section 1)."""
+"""Message, attempt and envelope ids (policy/README.md: identity)."""
 
 from policy.limits import day_of
 

@@ -2,7 +2,7 @@
 
 Owns: batching, denial memory, the short life of refunds. Not here: the decision (the ledger).
 Rules: one batch in flight a process; a refund leaves with the next batch or after 100 ms and
-never travels twice (PROMISES, section 3); a remembered denial lives under the limit that bound,
+never travels twice (policy/README.md: charging); a remembered denial lives under the limit that bound,
 never longer than the denial itself, and dies with a new generation or a moved clock.
 Failure: a ledger that is away or closed denies; nothing is sent on a guess.
 """

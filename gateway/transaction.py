@@ -1,4 +1,4 @@
-"""The life of one message: screen, reserve, stamp, relay, settle, answer (DESIGN, section 3).
+"""The life of one message: screen, reserve, stamp, relay, settle, answer.
 
 Owns: the order of these steps and the reply for every outcome. Not here: the decisions
 (`policy`), the sockets (`gateway.listener`, `gateway.relay`).

@@ -1,4 +1,4 @@
-"""What PowerMTA's answer to one attempt means (PROMISES, section 4).
+"""What PowerMTA's answer to one attempt means (policy/README.md: outcomes).
 
 Owns: the table from (stage, reply) to an outcome. Not here: what is done about it.
 Rule: only a definite verdict about this recipient or this content is the client's;

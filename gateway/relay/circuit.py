@@ -1,7 +1,7 @@
 """Circuits: when to stop sending to a server or a VirtualMTA, and how to find out it is back.
 
 Owns: the states and their one door. Not here: what counts as a failure (`policy.outcome`).
-Rules (PROMISES, section 4): five failures of *different* messages without a success between
+Rules (policy/README.md: one server per IP): five failures of *different* messages without a success between
 open it, a refused greeting, login or VirtualMTA at once; after a wait one probe goes through,
 never the message that failed last (a message that PowerMTA cannot stomach must not keep a
 healthy server closed). Time is an argument, in real elapsed seconds.

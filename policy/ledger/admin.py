@@ -120,7 +120,7 @@ class LedgerAdmin:
         return None if answer is None else int(answer[0])
 
     async def set_opening(self, ip: str, day: int, total: int, by_provider: dict[str, int]) -> None:
-        """What `ip` opens `day` at (PROMISES, carry-over)."""
+        """What `ip` opens `day` at (policy/README.md: carry-over)."""
         pairs: list[str | int] = []
         for provider, count in by_provider.items():
             pairs += [provider, count]

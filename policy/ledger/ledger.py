@@ -3,7 +3,7 @@
 Owns: batch ids, the time a batch may take, telling "away" from "closed".
 Rule: a batch whose reply is unknown is repeated under its own id, never as a new one; the
 ledger keeps the first reply. redis-py's silent retries are off, for they repeat without an id
-of ours (PROMISES, section 3).
+of ours (policy/README.md: charging).
 Failure: no reply within the budget raises `LedgerAwayError`, and what was charged stays charged.
 """
 

@@ -1,4 +1,4 @@
-"""The table of PROMISES section 4, line by line."""
+"""The table of outcomes (policy/README.md), line by line."""
 
 import re
 
