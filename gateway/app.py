@@ -180,6 +180,7 @@ class Worker:
     async def retire(self, stop: asyncio.Event) -> None:
         """A successor listens now: serve the sessions we have to their own end, for a while."""
         self._stop_listening()
+        self.relay.retire()
         deadline = elapsed() + self.settings.gateway.reload_drain
         while self.service.live and not stop.is_set() and elapsed() < deadline:
             await asyncio.sleep(0.1)

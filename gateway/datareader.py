@@ -60,6 +60,12 @@ class DataReader:
         self._blocks = [joined]
         return joined[:-3]
 
+    def take(self) -> bytes:
+        """The content, once; nothing of it is kept here."""
+        content = self.content()
+        self._blocks = []
+        return content
+
     def problem(self) -> Reply | None:
         """Why the message is refused, None when it is sound."""
         assert self.done

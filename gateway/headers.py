@@ -3,8 +3,8 @@
 Owns: where the header ends, which lines are ours to remove. Not here: what From: means
 (`policy.address`).
 Rule: a field name counts in any case, with blanks or a fold before its colon, repeated, after a
-malformed line, and behind a leading dot: the client's dot-stuffing is undone only by
-PowerMTA, so `.X-Virtual-MTA:` on the wire is `X-Virtual-MTA:` there.
+malformed line. Lines are read with their dot-stuffing undone, as PowerMTA will read them: on
+the wire `.X-Virtual-MTA:` is a field and `. text` continues one.
 Failure: a `Reply`; nothing is guessed.
 """
 
@@ -27,11 +27,12 @@ STRIPPED = (
 _READ = (b"from", b"feedback-id", b"list-unsubscribe")
 
 _FIELD = re.compile(
-    rb"(?:\A|(?<=\r\n))\.?(?P<name>"
+    rb"(?:\A|(?<=\r\n))(?P<name>"
     + b"|".join(STRIPPED + _READ)
-    + rb")(?:[ \t]|\r\n[ \t])*:(?P<value>[^\r\n]*(?:\r\n[ \t][^\r\n]*)*)(?:\r\n|\Z)",
+    + rb")(?:[ \t\v\f]|\r\n[ \t])*:(?P<value>[^\r\n]*(?:\r\n[ \t][^\r\n]*)*)(?:\r\n|\Z)",
     re.IGNORECASE,
 )
+_LINE_DOT = re.compile(rb"(?:\A|(?<=\r\n))\.")
 _HEADER_END = b"\r\n\r\n"
 
 
@@ -58,9 +59,12 @@ def split(content: bytes) -> tuple[bytes, bytes]:
 
 
 def scan(head: bytes, max_size: int) -> Header | Reply:
-    """Reads a header block as `split` gives it, dot-stuffed."""
+    """Reads a header block as `split` gives it, dot-stuffed; `kept` is dot-stuffed again."""
     if len(head) > max_size:
         return Reply(552, "5.3.4", f"the header is larger than {max_size} octets")
+    stuffed = head.startswith(b".") or b"\r\n." in head
+    if stuffed:
+        head = _LINE_DOT.sub(b"", head)
     if head[:1] in (b" ", b"\t"):
         # It would become the continuation of the field we put on top.
         return Reply(554, "5.6.0", "the header begins with a continuation line")
@@ -76,8 +80,9 @@ def scan(head: bytes, max_size: int) -> Header | Reply:
             position = match.end()
             stripped += 1
     kept.append(head[position:])
+    rest = b"".join(kept)
     return Header(
-        kept=b"".join(kept),
+        kept=_LINE_DOT.sub(b"..", rest) if stuffed else rest,
         stripped=stripped,
         from_values=tuple(read[b"from"]),
         feedback_id=read[b"feedback-id"][0] if read[b"feedback-id"] else b"",

@@ -133,7 +133,7 @@ class Inbound:
 
     def _complete(self, reader: DataReader, tenant: str, peer: str) -> Message:
         assert self.sender is not None
-        head, body = split(reader.content())
+        head, body = split(reader.take())
         return Message(
             id=self._service.ids.message(self._service.wall_clock()),
             tenant=tenant,

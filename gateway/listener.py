@@ -32,6 +32,7 @@ logging.getLogger("mail.log").disabled = True
 
 _BUFFER = 65_536
 _LONGEST_COMMAND = 2048
+_LINGER = 5.0
 _CONTROL = bytes([*range(0x20), 0x7F])
 
 
@@ -116,19 +117,38 @@ class SmtpSession(SmtpLogin):
             self._timer = self.loop.call_at(max(self._deadline, now + 1.0), self._tick)
             return
         self._say(reply.IDLE)
-        self._flush()
-        self.transport.close()
+        self._hang_up()
 
     def close_if_idle(self) -> None:
         """Drain: between two messages a session ends here."""
         if not self._busy and self._inbound.sender is None and self.transport is not None:
             self._say(reply.SHUTTING_DOWN)
-            self._flush()
-            self.transport.close()
+            self._hang_up()
 
     def cut(self) -> None:
-        if self.transport is not None:
-            self.transport.abort()  # type: ignore[attr-defined]
+        """End now, whatever is still to be said."""
+        for transport in (self._original_transport, self.transport):
+            if transport is not None:
+                transport.abort()  # type: ignore[attr-defined]
+        # Under a TLS handshake nobody else tells the dialogue that it is over.
+        self._lines.feed_eof()
+
+    def _hang_up(self) -> None:
+        """Say what is left and close; a client that does not read is cut off soon after."""
+        self._flush()
+        # TLS has octets of its own to flush, and a handshake may never end.
+        linger = self._unread or self._original_transport is not None
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.close()
+        if linger:
+            self.loop.call_later(_LINGER, self.cut)
+
+    @property
+    def _unread(self) -> int:
+        """Octets of ours that the client has not taken yet."""
+        if self._gone:
+            return 0
+        return int(self.transport.get_write_buffer_size())  # type: ignore[union-attr]
 
     # Output
 
@@ -158,15 +178,13 @@ class SmtpSession(SmtpLogin):
             self._say(reply.trouble("internal error"))
             raise
         finally:
-            self._flush()
             if entered:
                 service.sessions.leave()
             service.live.discard(self)
             metrics.sessions.dec()
             if self._timer is not None:
                 self._timer.cancel()
-            if self.transport is not None:
-                self.transport.close()
+            self._hang_up()
 
     async def _welcome(self) -> bool:
         """False when the session is turned away."""
@@ -208,6 +226,7 @@ class SmtpSession(SmtpLogin):
         while self.transport is not None:
             if not self._lines.has_line:
                 self._flush()
+                await self._until_read()
             line = await self._lines.line(LONGEST_AUTH)
             if line is None:
                 return
@@ -223,6 +242,16 @@ class SmtpSession(SmtpLogin):
                 self._fault(reply.syntax("control characters in a command", "5.5.2"))
             else:
                 await self._command(verb, argument)
+
+    async def _until_read(self) -> None:
+        """A client that sends and never reads gets no more answers into our memory."""
+        if self._unread:
+            try:
+                async with asyncio.timeout(self._service.settings.command_timeout):
+                    await self._writer.drain()
+            except TimeoutError:
+                self.cut()
+                raise OverError from None
 
     async def _command(self, verb: bytes, argument: bytes) -> None:
         if verb == b"QUIT":
@@ -295,6 +324,10 @@ class SmtpSession(SmtpLogin):
     async def smtp_STARTTLS(self, arg: str | None) -> None:
         self._flush()
         await super().smtp_STARTTLS(arg or "")
+        if self._tls_protocol is not None and (self.session is None or self.session.ssl is None):
+            # The handshake ended without an error and without TLS: the client went away.
+            self.cut()
+            raise OverError
 
     async def smtp_VRFY(self, arg: str | None) -> None:
         """RFC 5321 7.3: no address is confirmed or denied."""

@@ -47,8 +47,16 @@ class SmtpLogin(SMTP):
     def _say(self, answer: Reply) -> None:
         self._out += answer.line
 
+    @property
+    def _gone(self) -> bool:
+        """Nothing can be said any more. Under TLS the plain transport below knows it first."""
+        below = self._original_transport
+        if below is not None and below.is_closing():
+            return True
+        return self.transport is None or self.transport.is_closing()
+
     def _flush(self) -> None:
-        if self._out and self.transport is not None:
+        if self._out and not self._gone:
             self._writer.write(bytes(self._out))
         self._out.clear()
 

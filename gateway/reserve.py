@@ -2,8 +2,8 @@
 
 Owns: batching, denial memory, the short life of refunds. Not here: the decision (the ledger).
 Rules: one batch in flight a process; a refund leaves with the next batch or after 100 ms and
-never travels twice (policy/README.md: charging); a remembered denial lives under the limit that bound,
-never longer than the denial itself, and dies with a new generation or a moved clock.
+never travels twice (policy/README.md: charging); a remembered denial lives under the limit that
+bound, never longer than the denial itself, and dies with a new generation or a moved clock.
 Failure: a ledger that is away or closed denies; nothing is sent on a guess.
 """
 
@@ -131,6 +131,7 @@ class Reserver:
             except LedgerAwayError:
                 # The charges stand, and so do the refunds' charges: too high, never too low.
                 self.state, decisions = "away", (_denial(Limit.LEDGER_AWAY),) * len(batch)
+                self._turn_away()
             except LedgerClosedError:
                 self.state, decisions = "closed", (_denial(Limit.LEDGER_CLOSED),) * len(batch)
             except BaseException:
@@ -146,6 +147,16 @@ class Reserver:
                 if future is not None and not future.done():
                     future.set_result(decision)
 
+    def _turn_away(self) -> None:
+        """Who waited behind a batch without an answer has waited long enough: batches one after
+        the other, each with its whole budget, would outlast the clients. Refunds stay."""
+        waiting, self._queue = self._queue, []
+        for item, future in waiting:
+            if future is None:
+                self._queue.append((item, None))
+            elif not future.done():
+                future.set_result(_denial(Limit.LEDGER_AWAY))
+
     def _remember(
         self,
         batch: list[tuple[Item, asyncio.Future[Decision] | None]],
@@ -158,7 +169,9 @@ class Reserver:
                 self._denials.clear()
             elif isinstance(decision, Denied) and decision.until:
                 scope = _scope(item, decision.limit)
-                if scope is not None and len(self._denials) < _MOST_DENIALS:
+                if scope is not None:
+                    if len(self._denials) >= _MOST_DENIALS:
+                        self._denials.clear()
                     life = min(self._denial_cache, (decision.until - now) / 1000)
                     self._denials[scope] = (self._clock() + life, decision)
 

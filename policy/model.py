@@ -58,8 +58,8 @@ class Address(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A PowerMTA server. Its addresses are alternatives; failover never leaves the server,
-    because a VirtualMTA's counts and queues belong to exactly one (policy/README.md: one server per IP)."""
+    """A PowerMTA server. Its addresses are alternatives; failover never leaves the server, because
+    a VirtualMTA's queues belong to exactly one (policy/README.md: one server per IP)."""
 
     name: Name
     addresses: Annotated[tuple[Address, ...], msgspec.Meta(min_length=1)]

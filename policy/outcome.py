@@ -91,7 +91,8 @@ def classify(stage: Stage, reply: Reply, suppression: re.Pattern[str]) -> Outcom
     if stage in (Stage.GREETING, Stage.EHLO, Stage.STARTTLS, Stage.AUTH):
         return Failed(said, Scope.SERVER, immediate=stage in (Stage.GREETING, Stage.AUTH))
     if reply.transient:
-        return Failed(said, Scope.SERVER if code == 421 else Scope.MESSAGE)
+        # PowerMTA queues whatever it may: a 4xx of its own is about itself, at any command.
+        return Failed(said, Scope.SERVER)
     if code in _SESSION_CODES:
         return Failed(said, Scope.SERVER, immediate=code in (530, 535, 538))
     if status == "5.5.0" or (status.startswith("5.5.") and _UNKNOWN_VMTA.search(text)):

@@ -43,6 +43,8 @@ class Granted(msgspec.Struct, frozen=True, array_like=True):
     interval: float
     """Pace interval charged per recipient, open milliseconds; 0 when unpaced."""
     incarnation: str
+    last: int = 0
+    """When the mailbox sent before, for the refund of its spacing; 0: never, or no spacing."""
 
     @property
     def count(self) -> int:

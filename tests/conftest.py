@@ -1,12 +1,21 @@
 """Fixtures every test may use: the real servers, empty."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
+import uvloop
 
 from tests.support.parts import Build, SharedParts
 
 CreateDatabase = Callable[..., Awaitable[str]]
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Tests run on production's loop: its transports differ from asyncio's where it matters."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,10 @@
 """Circuits: when to stop sending to a server or a VirtualMTA, and how to find out it is back.
 
 Owns: the states and their one door. Not here: what counts as a failure (`policy.outcome`).
-Rules (policy/README.md: one server per IP): five failures of *different* messages without a success between
-open it, a refused greeting, login or VirtualMTA at once; after a wait one probe goes through,
-never the message that failed last (a message that PowerMTA cannot stomach must not keep a
-healthy server closed). Time is an argument, in real elapsed seconds.
+Rules (policy/README.md: one server per IP): five failures of *different* messages without a
+success between open it, a refused greeting, login or VirtualMTA at once; after a wait one probe
+goes through, never the message that failed last (a message that PowerMTA cannot stomach must
+not keep a healthy server closed). Time is an argument, in real elapsed seconds.
 """
 
 from enum import StrEnum
@@ -46,6 +46,7 @@ class Circuit:
             return False
         if now < self._until or message == self._last:
             return False
+        self._until = now
         self._enter(State.PROBING)
         return True
 

@@ -76,14 +76,22 @@ class Endpoint:
         except (SMTPException, OSError, TimeoutError, ValueError) as error:
             client.close()
             raise OpenError(_failure(address, error)) from error
+        except asyncio.CancelledError:
+            # The message's time is over: half-open, it would hold one of PowerMTA's slots.
+            client.close()
+            raise
         return self._take_over(client, address, lost)
 
     def _take_over(
         self, client: aiosmtplib.SMTP, address: Address, lost: Callable[[Session], None]
     ) -> Session:
-        """From here on the connection speaks our protocol; the library forgets it."""
+        """From here on the connection speaks our protocol; the library forgets it.
+
+        Raises OpenError when it is closed already."""
         transport = client.transport
-        assert transport is not None
+        if transport is None or transport.is_closing():
+            why = f"{address}: closed the connection after the login"
+            raise OpenError(Failed(why, Scope.SERVER, immediate=True))
         session = Session(
             name=str(address),
             extensions=frozenset(name.upper() for name in client.esmtp_extensions),

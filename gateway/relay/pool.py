@@ -81,7 +81,7 @@ class ServerPool:
             self._let_owe(session)
         elif not session.usable:
             session.close(session.why_lost or "not usable any more")
-        elif session.messages >= self._max_messages or self.closed:
+        elif self._spent(session):
             session.quit()
         else:
             session.idle_since = asyncio.get_running_loop().time()
@@ -91,6 +91,18 @@ class ServerPool:
                     waiter.set_result(session)
                     return
             self._idle.append(session)
+
+    def _spent(self, session: Session) -> bool:
+        over = len(self._all) > self._limit
+        return over or self.closed or session.messages >= self._max_messages
+
+    def resize(self, server: Server, limit: int) -> None:
+        """Follow a new budget; sessions beyond it end as they become idle."""
+        self.server = server
+        self._limit = limit
+        while self._idle and len(self._all) > limit:
+            self._idle.popleft().quit()
+        self._wake_one()
 
     def sweep(self, now: float) -> None:
         """Close what has been idle too long, oldest first; `now` is loop time."""
@@ -146,9 +158,12 @@ class ServerPool:
                     why = f"{addresses[index]}: no session in time"
                     failure = OpenError(Failed(why, Scope.SERVER))
                     break
+                if not session.usable:
+                    why = f"{addresses[index]}: the session ended as soon as it was open"
+                    failure = OpenError(Failed(why, Scope.SERVER, immediate=True))
+                    continue
                 self._first_address = index
-                if session.progress is not Progress.CLOSED:
-                    self._all.add(session)
+                self._all.add(session)
                 return session
             assert failure is not None
             raise failure

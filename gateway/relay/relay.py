@@ -39,7 +39,10 @@ class Relay:
         ones finish what they do."""
         wanted = {server.name: server for server in servers}
         for name, pool in list(self._pools.items()):
-            if wanted.get(name) != pool.server:
+            server = wanted.get(name)
+            if server is not None and server.addresses == pool.server.addresses:
+                pool.resize(server, self._limit(server))
+            else:
                 pool.close()
                 del self._pools[name]
         for name, server in wanted.items():
@@ -48,12 +51,21 @@ class Relay:
         self.servers.keep_only(set(wanted))
         self.vmtas.keep_only(vmtas)
 
+    def _limit(self, server: Server) -> int:
+        return max(server.sessions // self._share, 1)
+
+    def retire(self) -> None:
+        """A successor takes new sessions: leave it most of what the servers admit."""
+        self._share *= 4
+        for pool in self._pools.values():
+            pool.resize(pool.server, self._limit(pool.server))
+
     def _pool(self, server: Server) -> ServerPool:
         settings = self._settings
         return ServerPool(
             server,
             self._opener,
-            limit=max(server.sessions // self._share, 1),
+            limit=self._limit(server),
             idle=settings.idle,
             late_reply=settings.late_reply,
             max_messages=settings.max_messages,
@@ -81,12 +93,17 @@ class Relay:
     ) -> Outcome:
         """One outcome. `parcel` builds the commands for what the session's EHLO offers, or says why
         there can be none; `deadline` is loop time."""
-        pool = self._pools.get(server)
-        if pool is None:
-            return Failed(f"PowerMTA server {server} left the configuration", Scope.MESSAGE)
+        if server not in self._pools:
+            # The ledger is a generation ahead of us, or behind: another IP may do.
+            return Failed(f"PowerMTA server {server} is not in our generation", Scope.SERVER)
         if not self._admitted(server, vmta, message):
             return Failed(f"{server} or {vmta} is resting after failures", Scope.MESSAGE)
-        outcome = await self._try(pool, parcel, deadline, fresh, late)
+        try:
+            outcome = await self._try(server, parcel, deadline, fresh, late)
+        except BaseException:
+            self.servers[server].abandoned(self._clock())
+            self.vmtas[vmta].abandoned(self._clock())
+            raise
         self._count(outcome, server, vmta, message)
         return outcome
 
@@ -101,7 +118,7 @@ class Relay:
 
     async def _try(
         self,
-        pool: ServerPool,
+        server: str,
         parcel: Callable[[Session], Parcel | Reply],
         deadline: float,
         fresh: Callable[[], bool],
@@ -109,9 +126,14 @@ class Relay:
     ) -> Outcome:
         outcome: Outcome = Failed("no session", Scope.SERVER)
         for _ in range(_TRIES):
+            pool = self._pools.get(server)
+            if pool is None:
+                return Failed(f"PowerMTA server {server} left the configuration", Scope.SERVER)
             try:
                 session = await pool.acquire(deadline)
             except OpenError as error:
+                if pool.closed and self._pools.get(server) is not pool:
+                    continue  # its successor has sessions
                 return error.failure
             used_before = session.messages > 0
             packed = parcel(session)

@@ -79,6 +79,7 @@ class Session(asyncio.Protocol):
         self._reset_first = False
         self._dot_written = False
         self._replies = 0
+        self._dot_reply: Reply | None = None
 
     def __repr__(self) -> str:
         return f"<Session {self.name}: {self.progress}, {self.messages} messages>"
@@ -110,6 +111,7 @@ class Session(asyncio.Protocol):
         self.messages += 1
         self.stale = self._dot_written = False
         self._replies = 0
+        self._dot_reply = None
         if not fresh():
             return Failed("the grant grew old before MAIL", Scope.MESSAGE)
         try:
@@ -117,11 +119,9 @@ class Session(asyncio.Protocol):
                 ended = await self._envelope(parcel)
                 if ended is not None:
                     return ended
-                if not fresh():
-                    # The dot would spend yesterday's grant; without it nothing is delivered.
-                    self.close("the grant grew old before the dot")
+                reply = await self._content(parcel, fresh)
+                if reply is None:
                     return Failed(self.why_lost, Scope.MESSAGE)
-                reply = await self._content(parcel)
                 self._enter(Progress.IDLE)
                 return self._verdict(Stage.DOT, reply)
         except TimeoutError:
@@ -182,8 +182,9 @@ class Session(asyncio.Protocol):
                 break
         return replies
 
-    async def _content(self, parcel: Parcel) -> Reply:
-        """Write head, body and dot; the last slice carries the dot."""
+    async def _content(self, parcel: Parcel, fresh: Callable[[], bool]) -> Reply | None:
+        """Write head, body and dot; the last slice carries the dot. None: it was withheld,
+        for it would spend yesterday's grant, and without it nothing is delivered."""
         self._enter(Progress.CONTENT)
         rest = parcel.head + parcel.body + b".\r\n" if len(parcel.body) <= _SLICE else b""
         if not rest:
@@ -194,6 +195,9 @@ class Session(asyncio.Protocol):
                 self._write(whole[start : start + _SLICE])
             await self._writable.wait()
             rest = b".\r\n"
+        if not fresh():
+            self.close("the grant grew old before the dot")
+            return None
         answer = self._expect()
         self._enter(Progress.DOT)
         self._write(rest)
@@ -213,11 +217,18 @@ class Session(asyncio.Protocol):
         return Failed(why, Scope.SERVER)
 
     def _timed_out(self, late: Callable[[Outcome], None]) -> Outcome:
-        if self.progress is not Progress.DOT or not self._expected:
+        if not self._dot_written:
             self.close(f"no reply in time ({self.progress})")
             return Failed(self.why_lost, Scope.SERVER)
+        if self._dot_reply is not None:
+            # It came in the very moment the time ran out. It is the truth all the same.
+            self._enter(Progress.IDLE)
+            return self._verdict(Stage.DOT, self._dot_reply)
         self._enter(Progress.OWES)
-        answer = self._expect_again()
+        try:
+            answer = self._expect_again()
+        except LostError as error:
+            return Unknown(f"{error} after the dot")
 
         def settle(future: asyncio.Future[Reply]) -> None:
             if future.cancelled() or future.exception() is not None:
@@ -302,6 +313,8 @@ class Session(asyncio.Protocol):
                 return
             future = self._expected.popleft()
             self._replies += 1
+            if self.progress is Progress.DOT:
+                self._dot_reply = reply
             if not future.done():
                 future.set_result(reply)
         if not self._expected and not self._parser.empty:

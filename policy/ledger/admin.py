@@ -89,15 +89,30 @@ class LedgerAdmin:
         for tenant in generation.tenants:
             own = mailbox_rows(tenant)
             if own is not None:
-                key = f"{self.root}mailboxes:{tenant.name}:{own[0]}"
-                if not await self.client.exists(key):
-                    await cast(Any, self.client.hset(key, mapping=cast(Any, own[1])))
+                await self._put_mailboxes(tenant.name, *own)
         arguments: list[str | bytes] = []
         for field, row in plan_rows(generation).items():
             arguments += [field, row]
         number = str(generation.number)
         answer = await self._run("publish", number, encode(generation), PREVIOUS_KEPT, *arguments)
         return generation.number if answer == 1 else int(answer)
+
+    async def _put_mailboxes(self, tenant: str, digest: str, rows: dict[str, bytes]) -> None:
+        """Written before the generation that names them; the ones before expire after it."""
+        stem = f"{self.root}mailboxes:{tenant}:"
+        if await self.client.exists(stem + digest):
+            await cast(Any, self.client.persist(stem + digest))
+        else:
+            await cast(Any, self.client.hset(stem + digest, mapping=cast(Any, rows)))
+        known = f"{self.root}mailbox_digests"
+        before = await cast(Any, self.client.hget(known, tenant))
+        if before is not None and before.decode() != digest:
+            await cast(Any, self.client.expire(stem + before.decode(), PREVIOUS_KEPT))
+        await cast(Any, self.client.hset(known, tenant, digest))
+
+    async def close(self, incarnation: str) -> bool:
+        """Close a ledger that is open under an incarnation it should not have."""
+        return bool(await self._run("close", incarnation))
 
     async def current(self) -> Generation | None:
         """The generation in force, None before the first."""

@@ -114,6 +114,8 @@ local function pick(name, pool, providers, total, window, away, broken)
     redis.call('ZREM', full, ip)
     redis.call('ZADD', free, '0', ip)      -- too low is mended below, too high would starve it
   end
+  -- A set that lost its last member is a new key without its expiry.
+  if #due > 0 then redis.call('EXPIRE', free, KEEP_DAYS) end
   local simple = #providers == 1 and total == SIMPLE
   local reason = denied('no_ip', name, 0, 0, 0)
   local skipped = 0
@@ -151,6 +153,17 @@ local function pick(name, pool, providers, total, window, away, broken)
     if refusal then reason = sooner(reason, refusal) end
   end
   return nil, reason
+end
+
+-- When a mailbox sent last, by days so that old ones expire; a spacing is a day at most.
+local function last_key(day, name)
+  return root .. 'last:' .. string.format('%d', day) .. ':' .. name
+end
+
+local function last_sent(name, mailbox)
+  local found = redis.call('HGET', last_key(today, name), mailbox)
+    or redis.call('HGET', last_key(today - 1, name), mailbox)
+  return tonumber(found or '0')
 end
 
 local function mailbox_limits(tenant, name, mailbox)
@@ -223,7 +236,7 @@ local function reserve(item)
   local refusal = rate_denial(tenant, name, total)
   if refusal then return nil, refusal end
 
-  local gap, mailbox_key = 0, nil
+  local gap, mailbox_key, last = 0, nil, 0
   if mailbox ~= '' then
     local most
     mailbox, most, gap = mailbox_limits(tenant, name, mailbox)
@@ -235,7 +248,7 @@ local function reserve(item)
       end
     end
     if gap > 0 then
-      local last = tonumber(redis.call('HGET', root .. 'last:' .. name, mailbox) or '0')
+      last = last_sent(name, mailbox)
       if last + gap > now then return nil, denied('mailbox_spacing', mailbox, last + gap, 0, 0) end
     end
   end
@@ -253,7 +266,7 @@ local function reserve(item)
   if not vmta then return nil, why end
 
   local step = pace(vmta, counts[2], window)
-  local charge = {vmta.name, vmta.ip, vmta.server, name, mailbox, providers, now, step, incarnation}
+  local charge = {vmta.name, vmta.ip, vmta.server, name, mailbox, providers, now, step, incarnation, last}
   if item[8] then return charge end
 
   local key = day_key(today, vmta.ip)
@@ -269,7 +282,9 @@ local function reserve(item)
       redis.call('EXPIRE', mailbox_key, KEEP_DAYS)
     end
     if gap > 0 then
-      redis.call('HSET', root .. 'last:' .. name, mailbox, string.format('%d', now))
+      local key = last_key(today, name)
+      redis.call('HSET', key, mailbox, string.format('%d', now))
+      redis.call('EXPIRE', key, 3 * 86400)
     end
   end
   charge_rates(tenant, name, total)
@@ -294,6 +309,15 @@ local function refund(charge)
   if step > 0 then
     local tat = tonumber(redis.call('HGET', root .. 'pace', ip) or '0')
     redis.call('HSET', root .. 'pace', ip, exact(math.max(tat - total * step, 0)))
+  end
+  local last = last_key(day, name)
+  if mailbox ~= '' and tonumber(redis.call('HGET', last, mailbox) or '-1') == at then
+    -- Nothing was sent: the spacing counts from the message before, or another IP could not try.
+    if charge[10] > 0 then
+      redis.call('HSET', last, mailbox, string.format('%d', charge[10]))
+    else
+      redis.call('HDEL', last, mailbox)
+    end
   end
   if mailbox ~= '' then lower(root .. 'mb:' .. string.format('%d', day) .. ':' .. name, mailbox, total) end
   for _, scope in ipairs({name, ''}) do

@@ -122,9 +122,10 @@ class MemoryLedger:
     ) -> Granted:
         usage = self._usage(vmta.ip)
         step = pace_step(vmta, usage, tenant.window)
+        last = self._last.get((tenant.name, mailbox), 0) if limits.spacing else 0
         granted = Granted(
             vmta.name, vmta.ip, vmta.server, tenant.name, mailbox, item.providers,
-            self.now, step, self.incarnation,
+            self.now, step, self.incarnation, last,
         )  # fmt: skip
         if item.dry:
             return granted
@@ -195,6 +196,9 @@ class MemoryLedger:
         sent = self._mailboxes.get((charge.at // DAY, charge.tenant), {})
         if charge.mailbox and charge.mailbox in sent:
             sent[charge.mailbox] = max(sent[charge.mailbox] - charge.count, 0)
+        sender = (charge.tenant, charge.mailbox)
+        if self._last.get(sender) == charge.at:
+            self._last[sender] = charge.last
         for length in (MINUTE, HOUR):
             for scope in (charge.tenant, ""):
                 key = (length, charge.at // length, scope)

@@ -102,6 +102,7 @@ local function wake(ip, now)
       local free, full = index_keys(pool, provider, day)
       if redis.call('ZREM', full, ip) == 1 then
         redis.call('ZADD', free, score, ip)
+        redis.call('EXPIRE', free, KEEP_DAYS)
       else
         redis.call('ZADD', free, 'XX', score, ip)
       end

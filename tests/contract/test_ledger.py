@@ -256,6 +256,53 @@ async def test_a_refund_gives_back_once_and_everywhere(start: Start) -> None:
     assert await ledger.used("192.0.2.1") == 1
 
 
+async def test_a_refund_gives_the_spacing_back_so_that_another_ip_may_try(start: Start) -> None:
+    limits = {"slow@acme.test": MailboxLimits(spacing=600.0)}
+    ledger = await start(generation(vmta(1), vmta(2), tenants=(tenant(mailboxes=limits),)))
+    slow = ask(mailbox="slow@acme.test")
+    [first] = await decide(ledger, slow)
+    again = await decide(ledger, Refund(granted(first)), slow, slow)
+    assert names(again) == ["-", "vmta-1", "mailbox_spacing"]
+    await ledger.at(MIDNIGHT + 11 * MINUTE)
+    [second] = await decide(ledger, slow)
+    # Back to the spacing that the message before it began, not to none at all.
+    await decide(ledger, Refund(granted(second)))
+    await ledger.at(MIDNIGHT + 9 * MINUTE)
+    assert names(await decide(ledger, slow)) == ["mailbox_spacing"]
+
+
+async def test_spacing_holds_over_midnight(start: Start) -> None:
+    limits = {"slow@acme.test": MailboxLimits(spacing=600.0)}
+    ledger = await start(generation(tenants=(tenant(mailboxes=limits),)))
+    await ledger.at(MIDNIGHT + DAY - 2 * MINUTE)
+    slow = ask(mailbox="slow@acme.test")
+    assert names(await decide(ledger, slow)) == ["vmta-1"]
+    await ledger.at(MIDNIGHT + DAY + 2 * MINUTE)
+    assert names(await decide(ledger, slow)) == ["mailbox_spacing"]
+    await ledger.at(MIDNIGHT + DAY + 9 * MINUTE)
+    assert names(await decide(ledger, slow)) == ["vmta-1"]
+
+
+async def test_every_key_of_a_day_expires(valkey_url: str) -> None:
+    """Under noeviction a key without an end is a leak that ends in a full server."""
+    limits = MailboxLimits(daily_max=50, spacing=0.0)
+    paced = generation(
+        vmta(1, daily=48, hourly_share=0.1),
+        tenants=(tenant(mailbox_default=limits, rate=Rate(minute=100, hour=100)),),
+    )
+    ledger = await RedisUnderTest.start(valkey_url, paced)
+    for hour in range(0, 20, 2):
+        await ledger.at(MIDNIGHT + hour * HOUR + 1000)
+        decisions = await decide(ledger, *[ask()] * 5)
+        await decide(ledger, *[Refund(d) for d in decisions[:1] if isinstance(d, Granted)])
+    client, root = ledger.admin.client, ledger.admin.root
+    lasting = {f"{root}{name}" for name in ("inc", "gen", "gen:1", "plan:1", "pace", "offset")}
+    for key in await client.keys(f"{root}*"):
+        if key.decode() not in lasting:
+            assert await client.ttl(key) > 0, key
+    await ledger.close()
+
+
 async def test_a_refund_wakes_an_ip_that_was_full_for_every_provider(start: Start) -> None:
     ledger = await start(generation(vmta(1, daily=1)))
     [charge] = await decide(ledger, ask(GMAIL))

@@ -96,15 +96,21 @@ async def test_hazard_14_an_unknown_virtual_mta_rests_and_others_go_on(valkey_ur
 async def test_hazard_14_transient_refusals_at_mail_never_reach_the_client_as_5xx(
     valkey_url: str,
 ) -> None:
+    settings = settings_for(valkey_url, relay={"circuit_wait": 0.2})
     async with StandIn.start() as pmta:
         await pmta.fault(mail="452 4.3.2 Server resources temporarily exhausted")
         plan = generation(port=pmta.smtp_port, tenants=HOUSE)
-        async with gateway(settings_for(valkey_url), plan) as gate:
-            replies = await offer(gate, 6)
+        async with gateway(settings, plan) as gate:
+            replies = await offer(gate, 8)
             assert {reply[:3] for reply in replies} == {"451"}
+            # Five different messages failed: the server is left alone.
+            assert len(gate.log_lines("relay_failed")) == 5
             await pmta.fault(mail=None)
-            # 4xx at MAIL is about the moment, not the server: the circuit stayed closed.
-            assert (await offer(gate))[0].startswith("250")
+            async with asyncio.timeout(10):
+                while not (await offer(gate))[0].startswith("250"):
+                    await asyncio.sleep(0.05)
+            await gate.worker.reserver.drain()
+            assert await gate.used("192.0.2.1") == {"192.0.2.1": 1}
 
 
 async def test_hazard_14_a_refused_login_is_ours(valkey_url: str) -> None:
