@@ -74,7 +74,7 @@ class SmtpSession(SmtpLogin):
         super().connection_made(transport)
         if upgraded:
             # RFC 3207 4.2: nothing learned before TLS survives it, a login least of all.
-            self._tenant = self._service.tenant_by_network(self._peer)
+            self._log_out()
             return
         self._service.live.add(self)
         metrics.sessions.inc()
@@ -266,8 +266,21 @@ class SmtpSession(SmtpLogin):
         else:
             self._fault(Reply(500, "5.5.1", "command not recognized"))
 
+    def _log_out(self) -> None:
+        self._login, self._login_entry = "", None
+        self._tenant = self._service.tenant_by_network(self._peer)
+
+    def _still_logged_in(self) -> None:
+        """A password that was changed, or a login that was removed, ends the sessions it began."""
+        if self._login and self._service.login_entry(self._login) != self._login_entry:
+            assert self.session is not None
+            self.session.authenticated = None
+            self._log_out()
+
     async def _transaction(self, verb: bytes, argument: bytes) -> None:
         assert self.session is not None
+        if verb == b"MAIL":
+            self._still_logged_in()
         esmtp, tenant = self.session.extended_smtp, self._tenant
         if not self.session.host_name:
             self._say(reply.BAD_SEQUENCE_EHLO)

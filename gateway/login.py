@@ -37,6 +37,8 @@ class SmtpLogin(SMTP):
         self._lines = lines
         self._inbound = Inbound(service)
         self._tenant: str | None = None
+        self._login = ""
+        self._login_entry: tuple[str, str] | None = None
         self._peer = ""
         self._out = bytearray()
         self._busy = False
@@ -127,7 +129,8 @@ class SmtpLogin(SMTP):
             self._busy = False
         if tenant is not None:
             metrics.logins.labels("accepted").inc()
-            self._tenant = tenant
+            self._tenant, self._login = tenant, login
+            self._login_entry = service.login_entry(login)
             return AuthResult(success=True, auth_data=None)
         metrics.logins.labels("refused").inc()
         service.log.warning("login_refused", peer=self._peer, login=login[:64])

@@ -65,6 +65,11 @@ class Service:
         generation = self.generation()
         return generation.tenant.get(name) if generation is not None and name else None
 
+    def login_entry(self, login: str) -> tuple[str, str] | None:
+        """(tenant, hash) of a login as the generation in force has it."""
+        generation = self.generation()
+        return generation.login.get(login) if generation is not None else None
+
     def tenant_by_network(self, peer: str) -> str | None:
         """The tenant that a source address names without a login."""
         generation = self.generation()

@@ -25,18 +25,21 @@ from settings.model import Settings
 _BACKOFF = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 _SILENCE = 10.0
 _HEALTHY = 30.0
+_TRIAL = 30.0
 
 
 class Child:
     """One worker process."""
 
-    def __init__(self, process: subprocess.Popen[bytes], index: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], index: int, epoch: int) -> None:
         self.process = process
         self.index = index
+        self.epoch = epoch
         self.ready = False
         self.heard = asyncio.get_running_loop().time()
         self.born = self.heard
         self.retired = False
+        self.trial = False
 
 
 class Supervisor:
@@ -54,6 +57,8 @@ class Supervisor:
         self._sockets: list[socket.socket] = []
         self._children: list[Child] = []
         self._deaths = 0
+        self._epoch = self._epochs = 0
+        self._reloading = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._own_run_dir = ""
         self.run_dir = Path()
@@ -62,7 +67,7 @@ class Supervisor:
     def ready(self) -> bool:
         """Every worker in service said so lately."""
         now = asyncio.get_running_loop().time()
-        serving = [child for child in self._children if not child.retired]
+        serving = [child for child in self._children if not child.retired and not child.trial]
         return len(serving) >= self.settings.gateway.workers and all(
             child.ready and now - child.heard < _SILENCE for child in serving
         )
@@ -124,7 +129,7 @@ class Supervisor:
             start_new_session=True,
         )  # fmt: skip
         os.close(write_end)
-        child = Child(process, index)
+        child = Child(process, index, self._epoch)
         self._children.append(child)
         task = asyncio.get_running_loop().create_task(self._attend(child, read_end))
         self._tasks.add(task)
@@ -146,14 +151,21 @@ class Supervisor:
         code = await asyncio.to_thread(child.process.wait)
         self._children.remove(child)
         Admin.forget(child.process.pid, self.run_dir)
-        if child.retired or self.stop.is_set():
+        if child.retired or child.trial or self.stop.is_set():
             return
         self._deaths = 0 if loop.time() - child.born > _HEALTHY else self._deaths + 1
         delay = _BACKOFF[min(self._deaths, len(_BACKOFF) - 1)]
         self.log.error("worker_died", worker=child.index, code=code, again_in=delay)
         await asyncio.sleep(delay)
-        if not self.stop.is_set():
-            self._start(child.index)
+        while not self.stop.is_set() and child.epoch == self._epoch:
+            try:
+                self._start(child.index)
+            except OSError as error:
+                # Out of processes or memory: the place stays ours to fill.
+                self.log.error("worker_not_started", worker=child.index, why=str(error))
+                await asyncio.sleep(_BACKOFF[-1])
+            else:
+                return
 
     def _reload(self) -> None:
         task = asyncio.get_running_loop().create_task(self._replace())
@@ -169,23 +181,53 @@ class Supervisor:
         if settings.gateway.listeners != self.settings.gateway.listeners:
             self.log.error("reload_refused", why="listeners change with a restart only")
             return
-        old = [child for child in self._children if not child.retired]
-        self.settings = settings
+        if self._reloading:
+            self.log.error("reload_refused", why="a reload is under way")
+            return
+        self._reloading = True
+        try:
+            await self._succeed(settings)
+        finally:
+            self._reloading = False
+
+    async def _succeed(self, settings: Settings) -> None:
+        """New workers in the place of the old ones; the old ones go on if a new one fails."""
+        old, epoch = self._children[:], self._epoch
+        self._epochs += 1
+        self._epoch = self._epochs
         for index in range(settings.gateway.workers):
             self._start(index)
         fresh = [child for child in self._children if child not in old]
+        for child in fresh:
+            child.trial = True
+        deadline = asyncio.get_running_loop().time() + _TRIAL
         while not all(child.ready for child in fresh) and not self.stop.is_set():
-            if not all(child in self._children for child in fresh):
-                self.log.error("reload_failed", why="a new worker died; the old ones go on")
+            late = asyncio.get_running_loop().time() > deadline
+            if late or not all(child in self._children for child in fresh):
+                why = "a new worker is not ready in time" if late else "a new worker died"
+                self.log.error("reload_failed", why=f"{why}; the old ones go on")
+                self._epoch = epoch
                 for child in fresh:
                     child.retired = True
                     child.process.terminate()
+                self._fill_places(old)
                 return
             await asyncio.sleep(0.02)
+        self.settings = settings
+        for child in fresh:
+            child.trial = False
         for child in old:
-            child.retired = True
-            child.process.send_signal(signal.SIGHUP)
+            if not child.retired:
+                child.retired = True
+                child.process.send_signal(signal.SIGHUP)
         self.log.info("reloaded", workers=settings.gateway.workers)
+
+    def _fill_places(self, old: list[Child]) -> None:
+        """Replace old workers that died while their successors were tried."""
+        held = {child.index for child in self._children if child in old and not child.retired}
+        for index in range(self.settings.gateway.workers):
+            if index not in held:
+                self._start(index)
 
     async def _end(self) -> None:
         """Drain all workers, then make sure."""

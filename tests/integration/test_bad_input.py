@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -232,20 +233,65 @@ async def test_a_failed_handshake_is_an_ordinary_end(valkey_url: str, tmp_path: 
     tls = {"certificate": str(files.certificate), "key": str(files.key)}
     async with house(valkey_url, listeners=listeners, **tls) as (gate, pmta):
         for port, hello in zip(gate.ports, (b"EHLO x\r\nSTARTTLS\r\n", b""), strict=True):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            if hello:
-                await reader.readline()
-                writer.write(hello)
-                while not (await reader.readline()).startswith(b"220 "):
-                    pass
-            writer.write(b"this is no TLS at all\r\n" * 20)
-            with contextlib.suppress(ConnectionError):
-                async with asyncio.timeout(5):
-                    await reader.read()
-            writer.close()
+            for how in ("garbage", "fin", "reset"):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                if hello:
+                    await reader.readline()
+                    writer.write(hello)
+                    while not (await reader.readline()).startswith(b"220 "):
+                        pass
+                if how == "garbage":
+                    writer.write(b"this is no TLS at all\r\n" * 20)
+                    with contextlib.suppress(ConnectionError):
+                        async with asyncio.timeout(5):
+                            await reader.read()
+                elif how == "reset":
+                    writer.transport.abort()
+                writer.close()
         await until_gone(gate)
         assert gate.log_lines("session_crashed") == []
         await nothing_happened(gate, pmta)
+
+
+async def test_a_client_that_never_reads_is_bounded_and_cut_off(valkey_url: str) -> None:
+    async with house(valkey_url, command_timeout=0.5) as (gate, pmta):
+        reader, writer = await asyncio.open_connection("127.0.0.1", gate.port, limit=1024)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+
+        async def flood() -> None:
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    writer.write(b"HELP\r\n" * 1000)
+                    await writer.drain()
+
+        flooding = asyncio.create_task(flood())
+        async with asyncio.timeout(15):
+            while not (live := tuple(gate.worker.service.live)):
+                await asyncio.sleep(0.01)
+            while gate.worker.service.live:
+                transport = live[0].transport  # type: ignore[attr-defined]
+                if transport is not None:
+                    assert transport.get_write_buffer_size() < 10_000_000
+                await asyncio.sleep(0.02)
+        flooding.cancel()
+        writer.transport.abort()
+        del reader
+        await until_gone(gate)
+        await nothing_happened(gate, pmta)
+
+
+async def test_a_changed_password_ends_what_the_old_one_began(valkey_url: str) -> None:
+    settings = settings_for(valkey_url)
+    async with StandIn.start() as pmta:
+        plan = generation(port=pmta.smtp_port)
+        async with gateway(settings, plan) as gate:
+            wire = await gate.wire()
+            assert (await wire.send("you@dest.test", body=MESSAGE)).startswith("250")
+            changed = msgspec.structs.replace(plan.tenants[0].logins[0], hash="another")
+            renewed = tenant(logins=(changed,))
+            await gate.publish(generation(number=2, port=pmta.smtp_port, tenants=(renewed,)))
+            assert (await wire.ask("MAIL FROM:<a@acme.test>")).startswith("530 5.7.0")
+            await wire.close()
 
 
 async def test_proxy_protocol_names_the_client(valkey_url: str) -> None:

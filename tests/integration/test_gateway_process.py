@@ -122,6 +122,40 @@ async def test_a_wrong_configuration_does_not_replace_a_running_one(
             assert (await offer(gate.port, 1))[0].startswith("250")
 
 
+async def test_a_reload_whose_workers_cannot_start_leaves_the_old_ones_in_peace(
+    valkey_url: str, tmp_path: Path
+) -> None:
+    """A certificate that is no certificate: the configuration is sound, the workers die."""
+    files = make_certificate(tmp_path)
+    listeners = (Listener(port=0), Listener(port=0, tls="starttls"))
+    settings = process_settings(
+        valkey_url,
+        listeners=listeners,
+        certificate=str(files.certificate),
+        key=str(files.key),
+    )
+    gate = GatewayProcess(settings, tmp_path)
+    async with StandIn.start() as pmta:
+        await gate.publish(generation(port=pmta.smtp_port, tenants=(OPEN_HOUSE,)))
+        async with gate:
+            before = gate.worker_pids()
+            kept = files.certificate.read_bytes()
+            files.certificate.write_text("nonsense")
+            gate.signal(signal.SIGHUP)
+            await gate.until("reload_failed")
+            assert await gate.get("/readyz") == (200, "ready\n")
+            assert gate.worker_pids() == before
+            assert gate.lines("worker_died") == []
+            assert (await offer(gate.port, 1))[0].startswith("250")
+            files.certificate.write_bytes(kept)
+            gate.signal(signal.SIGHUP)
+            await gate.until("reloaded")
+            async with asyncio.timeout(10):
+                while gate.worker_pids() == before or len(gate.worker_pids()) != 1:
+                    await asyncio.sleep(0.05)
+            assert (await offer(gate.port, 1))[0].startswith("250")
+
+
 async def test_a_killed_worker_is_replaced_and_charges_stand(
     valkey_url: str, tmp_path: Path
 ) -> None:

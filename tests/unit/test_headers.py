@@ -31,6 +31,18 @@ def test_powermtas_own_fields_are_stripped_in_any_shape(name: bytes, shape: byte
         assert kept == b"A: 1\r\nB: 2\r\n\r\n"
 
 
+def test_lines_are_read_with_their_dots_unstuffed() -> None:
+    """On the wire `. x` is ` x` at PowerMTA: a fold, and a way past a careless reader."""
+    folded = scanned(b"X-Job: a\r\n. evil\r\nFrom: a@x.test\r\n. <b@y.test>\r\n\r\n")
+    assert folded.kept == b"From: a@x.test\r\n <b@y.test>\r\n\r\n"
+    assert folded.from_values == (b" a@x.test\r\n <b@y.test>",)
+    assert isinstance(scan(b". evil: 1\r\n\r\n", 1000), Reply)
+    assert scanned(b"X-Virtual-MTA\r\n. : v\r\nA: 1\r\n\r\n").kept == b"A: 1\r\n\r\n"
+    # What was stuffed as it should be goes on as it came.
+    dotted = b"A: 1\r\n..hidden: text\r\nX-Job: 1\r\n\r\n"
+    assert scanned(dotted).kept == b"A: 1\r\n..hidden: text\r\n\r\n"
+
+
 def test_what_only_looks_like_them_stays() -> None:
     head = (
         b"X-Virtual-MTA-Note: x\r\nSubject: a\r\n x-virtual-mta: folded, so it is text\r\n"

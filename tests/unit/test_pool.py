@@ -142,6 +142,34 @@ async def test_opening_ends_with_the_deadline() -> None:
     assert sessions.counts == {"busy": 0, "idle": 0, "owing": 0, "waiting": 0}
 
 
+async def test_a_session_that_ends_as_soon_as_it_is_open_is_a_failure_of_the_server() -> None:
+    opener = Opener()
+    sessions = pool(opener)
+    opening = opener.open
+
+    async def open_and_close(address: Address, lost: Callable[[Session], None]) -> Session:
+        session = await opening(address, lost)
+        session.close("421 after EHLO")
+        return session
+
+    opener.open = open_and_close  # type: ignore[method-assign]
+    with pytest.raises(OpenError, match="ended as soon as it was open") as caught:
+        await sessions.acquire(soon())
+    assert caught.value.failure.scope is Scope.SERVER
+    assert sessions.counts["busy"] == 0
+
+
+async def test_a_smaller_budget_ends_idle_sessions() -> None:
+    sessions = pool(Opener(), limit=4)
+    held = [await sessions.acquire(soon()) for _ in range(4)]
+    sessions.release(held[0])
+    sessions.resize(SERVER, 2)
+    assert sessions.counts == {"busy": 3, "idle": 0, "owing": 0, "waiting": 0}
+    for session in held[1:]:
+        sessions.release(session)
+    assert sessions.counts["idle"] == 2
+
+
 async def test_at_most_a_quarter_owes_and_the_oldest_goes_first() -> None:
     sessions = pool(Opener(), limit=8)
     busy = [await sessions.acquire(soon()) for _ in range(3)]

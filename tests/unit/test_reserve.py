@@ -145,6 +145,22 @@ async def test_without_a_ledger_nothing_is_granted(
     assert waiting.state == "open"
 
 
+async def test_who_waits_behind_a_dead_ledger_is_told_at_once() -> None:
+    gate = Gate(daily=500)
+    waiting = reserver(gate, batch=4)
+    gate.open.clear()
+    tasks = [asyncio.create_task(waiting.reserve(ASK)) for _ in range(100)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    gate.error = LedgerAwayError("gone")
+    gate.open.set()
+    decisions = await asyncio.gather(*tasks)
+    assert {d.limit for d in decisions if isinstance(d, Denied)} == {Limit.LEDGER_AWAY}
+    assert len(decisions) == 100
+    # One call went out and failed; the others did not wait for calls of their own.
+    assert len(gate.batches) == 1
+
+
 async def test_drain_sends_the_last_refunds() -> None:
     gate = Gate(daily=5)
     waiting = reserver(gate)

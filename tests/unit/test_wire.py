@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -163,6 +164,40 @@ async def test_a_lost_session_does_not_make_the_next_message_unknown() -> None:
     outcome = await transact(made)
     assert isinstance(outcome, Failed)
     assert made.stale
+
+
+async def test_a_reply_in_the_moment_of_the_time_out_is_believed() -> None:
+    """Anything else would give back the charge of a delivered message and have it sent again.
+
+    The reply and the timer fall into one turn of the loop, the reply first."""
+    peer = Peer(THREE)
+    made = session(peer)
+    task = asyncio.create_task(transact(made, budget=0.05))
+    async with asyncio.timeout(5):
+        while not peer.dots:
+            await asyncio.sleep(0)
+    due = time.monotonic() + 0.06
+    while time.monotonic() < due:
+        pass  # the loop gets no turn until the timer is due
+    made.data_received(b"250 2.6.0 taken\r\n")
+    assert isinstance(await task, Relayed)
+    assert made.usable
+
+
+async def test_a_reply_right_after_the_time_out_is_never_a_failure() -> None:
+    heard: list[Outcome] = []
+    peer = Peer(THREE)
+    made = session(peer)
+    task = asyncio.create_task(transact(made, budget=0.05, late=heard.append))
+    async with asyncio.timeout(5):
+        while not peer.dots:
+            await asyncio.sleep(0)
+    # The time-out cancels this waiter; the reply comes in the very same turn.
+    made._expected[0].add_done_callback(lambda _: made.data_received(b"250 2.6.0 taken\r\n"))
+    outcome = await task
+    await asyncio.sleep(0)
+    assert isinstance(outcome, Unknown)
+    assert [type(one) for one in heard] == [Relayed]
 
 
 async def test_bytes_nobody_asked_for_close_an_idle_session() -> None:
