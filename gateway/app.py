@@ -25,20 +25,11 @@ from gateway.relay.relay import Relay
 from gateway.reserve import Reserver
 from gateway.service import Service
 from gateway.transaction import Transactions
-from policy.ledger.ledger import RedisLedger, connect
+from policy.ledger.ledger import RedisLedger, connect, elapsed
 from policy.plan import Generation
 from settings.model import Settings
 
 _CLEAN_UP = 5.0
-
-
-def elapsed() -> float:
-    """Real elapsed seconds, the time a machine slept included: a worker frozen overnight must
-    not find its grant still fresh (policy/README.md: charging)."""
-    return time.clock_gettime(_CLOCK)
-
-
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Worker:

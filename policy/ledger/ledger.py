@@ -30,6 +30,15 @@ REPLY_KEPT = 60
 _TROUBLE = (RedisError, OSError, TimeoutError)
 
 
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def elapsed() -> float:
+    """Real elapsed seconds, the time a machine slept included: a worker frozen overnight must
+    not take an old batch or an old grant for a fresh one (policy/README.md: charging)."""
+    return time.clock_gettime(_CLOCK)
+
+
 class _Wire(msgspec.Struct, array_like=True):
     state: str
     sequence: int
@@ -119,14 +128,18 @@ class RedisLedger:
     async def decide_batch(self, batch: str, items: Sequence[Item]) -> Answer:
         """As `decide`, under a given id: repeating it answers the same and changes nothing."""
         payload = _encode(items)
-        deadline = time.monotonic() + self._budget
+        deadline = elapsed() + self._budget
         for attempt in range(1, self._attempts + 1):
+            left = deadline - elapsed()
+            if left <= 0:
+                # Asleep meanwhile, perhaps for longer than the ledger remembers this batch.
+                raise LedgerAwayError("no reply within the budget")
             try:
-                async with asyncio.timeout(deadline - time.monotonic()):
+                async with asyncio.timeout(left):
                     raw = await self._call(batch, payload)
                 break
             except _TROUBLE as error:
-                left = deadline - time.monotonic()
+                left = deadline - elapsed()
                 if attempt == self._attempts or left <= 0:
                     raise LedgerAwayError(f"{type(error).__name__}: {error}") from error
                 await asyncio.sleep(min(0.05 * attempt, left))

@@ -6,7 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from gateway.relay.endpoint import Endpoint
 from policy.model import Address, Server
+from settings.model import Relay
 from tests.support.certificates import make_certificate
 from tests.support.gateway import GatewayUnderTest, gateway, settings_for
 from tests.support.generations import generation, tenant, vmta
@@ -45,6 +47,46 @@ async def test_another_address_of_the_same_server_takes_over(valkey_url: str) ->
         async with gateway(settings_for(valkey_url), plan) as gate:
             assert all(reply.startswith("250") for reply in await offer(gate, 3))
             assert len(await pmta.messages()) == 3
+
+
+async def test_an_opening_that_is_cut_short_holds_no_slot_of_the_server() -> None:
+    """A server that takes connections and never greets: what we open is closed again."""
+    gone = asyncio.Event()
+
+    async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        gone.set()
+        writer.close()
+
+    listening = await asyncio.start_server(mute, "127.0.0.1", 0)
+    address = Address(host="127.0.0.1", port=listening.sockets[0].getsockname()[1])
+    endpoint = Endpoint(Relay(connect_timeout=30.0), "gateway.test")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await endpoint.open(address, lambda session: None)
+    async with asyncio.timeout(5):
+        await gone.wait()
+    listening.close()
+
+
+async def test_a_server_that_hangs_up_after_ehlo_is_away_and_costs_no_charge(
+    valkey_url: str,
+) -> None:
+    async def curt(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 curt\r\n")
+        await reader.readline()
+        writer.write(b"250 curt\r\n")
+        writer.close()
+
+    listening = await asyncio.start_server(curt, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    async with gateway(settings_for(valkey_url), generation(port=port, tenants=HOUSE)) as gate:
+        replies = await offer(gate, 3)
+        assert {reply[:9] for reply in replies} == {"451 4.3.0"}
+        await gate.worker.reserver.drain()
+        assert await gate.used("192.0.2.1") == {"192.0.2.1": 0}
+        assert gate.log_lines("session_crashed") == []
+    listening.close()
 
 
 async def test_ips_of_a_server_that_is_away_are_skipped(valkey_url: str) -> None:
