@@ -128,6 +128,7 @@ class RedisLedger:
     async def decide_batch(self, batch: str, items: Sequence[Item]) -> Answer:
         """As `decide`, under a given id: repeating it answers the same and changes nothing."""
         payload = _encode(items)
+        known = self._newest  # when the batch leaves: batches may overtake each other
         deadline = elapsed() + self._budget
         for attempt in range(1, self._attempts + 1):
             left = deadline - elapsed()
@@ -147,10 +148,10 @@ class RedisLedger:
         if wire.state != "open":
             self.incarnation = ""
             raise LedgerClosedError("the ledger is not the one that was opened")
-        if (wire.sequence, batch) != self._newest and wire.sequence <= self._newest[0]:
+        if (wire.sequence, batch) != known and wire.sequence <= known[0]:
             await self._close()
             raise LedgerClosedError("the ledger has gone back in time")
-        self._newest = (wire.sequence, batch)
+        self._newest = max(self._newest, (wire.sequence, batch))
         decisions = tuple(_decision(result) for result in wire.results)
         return Answer(decisions, wire.generation, wire.now, wire.sequence)
 

@@ -1,5 +1,6 @@
 """What every ledger promises: the memory twin and the real one pass the same cases."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -300,6 +301,14 @@ async def test_every_key_of_a_day_expires(valkey_url: str) -> None:
     for key in await client.keys(f"{root}*"):
         if key.decode() not in lasting:
             assert await client.ttl(key) > 0, key
+    await ledger.close()
+
+
+async def test_batches_that_overtake_each_other_are_no_step_back(valkey_url: str) -> None:
+    ledger = await RedisUnderTest.start(valkey_url, generation())
+    answers = await asyncio.gather(*(ledger.ledger.decide([ask()]) for _ in range(20)))
+    assert len({answer.sequence for answer in answers}) == 20
+    assert (await ledger.ledger.decide([])).sequence == max(a.sequence for a in answers) + 1
     await ledger.close()
 
 
