@@ -128,7 +128,10 @@ class RedisLedger:
     async def decide_batch(self, batch: str, items: Sequence[Item]) -> Answer:
         """As `decide`, under a given id: repeating it answers the same and changes nothing."""
         payload = _encode(items)
-        known = self._newest  # when the batch leaves: batches may overtake each other
+        known, asked = (
+            self._newest,
+            self.incarnation,
+        )  # when the batch leaves: batches may overtake each other
         deadline = elapsed() + self._budget
         for attempt in range(1, self._attempts + 1):
             left = deadline - elapsed()
@@ -151,7 +154,8 @@ class RedisLedger:
         if (wire.sequence, batch) != known and wire.sequence <= known[0]:
             await self._close()
             raise LedgerClosedError("the ledger has gone back in time")
-        self._newest = max(self._newest, (wire.sequence, batch))
+        if asked == self.incarnation:
+            self._newest = max(self._newest, (wire.sequence, batch))
         decisions = tuple(_decision(result) for result in wire.results)
         return Answer(decisions, wire.generation, wire.now, wire.sequence)
 
