@@ -99,6 +99,7 @@ class Worker:
             log=log,
             wall_clock=time.time,
             tls=server_context(settings),
+            max_size=self.relay.max_size,
         )
 
     def _swapped(self, generation: Generation) -> None:

@@ -52,7 +52,7 @@ class Inbound:
     def mail(self, argument: bytes, tenant: str, *, esmtp: bool) -> Reply:
         if self.sender is not None:
             return reply.NESTED_MAIL
-        sender = parse_mail(argument, esmtp=esmtp, max_size=self._settings.max_message_size)
+        sender = parse_mail(argument, esmtp=esmtp, max_size=self._service.max_message_size)
         if isinstance(sender, Reply):
             return sender
         known = self._service.tenant(tenant)
@@ -85,7 +85,7 @@ class Inbound:
 
     async def receive(self, lines: LineReader, tenant: str, peer: str) -> Reply:
         """Read the content, hand the message on, answer. Raises ContentLostError."""
-        reader = DataReader(self._settings.max_message_size, self._settings.max_line_length)
+        reader = DataReader(self._service.max_message_size, self._settings.max_line_length)
         memory = self._service.memory
         share = memory.share()
         try:

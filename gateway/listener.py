@@ -324,7 +324,7 @@ class SmtpSession(SmtpLogin):
         self._inbound.reset()
         self.session.extended_smtp = True
         self.session.host_name = hostname[:255]
-        offers = [self.hostname, "PIPELINING", f"SIZE {self._service.settings.max_message_size}"]
+        offers = [self.hostname, "PIPELINING", f"SIZE {self._service.max_message_size}"]
         offers += ["8BITMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"]
         if self.tls_context is not None and not self._tls_protocol:
             offers.append("STARTTLS")

@@ -43,7 +43,9 @@ class Service:
         log: Log,
         wall_clock: Callable[[], float],
         tls: ssl.SSLContext | None,
+        max_size: Callable[[int], int],
     ) -> None:
+        """`max_size` narrows the configured message size to what the servers take."""
         self.settings = settings
         self.hostname = hostname
         self.generation = generation
@@ -55,10 +57,16 @@ class Service:
         self.log = log
         self.wall_clock = wall_clock
         self.tls = tls
+        self._max_size = max_size
         self.plain_auth = tuple(ipaddress.ip_network(n) for n in settings.plain_auth_networks)
         self.balancers = tuple(ipaddress.ip_network(n) for n in settings.proxy_networks)
         self.live: set[Live] = set()
         self.closing = False
+
+    @property
+    def max_message_size(self) -> int:
+        """Octets, offered as SIZE."""
+        return self._max_size(self.settings.max_message_size)
 
     def tenant(self, name: str | None) -> Tenant | None:
         """The tenant as the generation in force has it."""

@@ -95,6 +95,7 @@ class Endpoint:
         session = Session(
             name=str(address),
             extensions=frozenset(name.upper() for name in client.esmtp_extensions),
+            max_size=_size(client.esmtp_extensions.get("size", "")),
             suppression=self._suppression,
             lost=lost,
         )
@@ -103,6 +104,11 @@ class Endpoint:
         client.transport = None
         client.protocol = None
         return session
+
+
+def _size(value: str) -> int:
+    """The value of EHLO's SIZE (RFC 1870): nothing or 0 says that there is no fixed limit."""
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= 18 else 0
 
 
 def _failure(address: Address, error: Exception) -> Failed:

@@ -16,6 +16,8 @@ from policy.reply import Reply
 from settings.model import Relay as RelaySettings
 
 _TRIES = 3
+_OWN_FIELDS = 512
+"""Octets left for the fields we put on top."""
 
 
 class Relay:
@@ -30,6 +32,7 @@ class Relay:
         self._share = settings.gateways * workers
         self._clock = clock
         self._pools: dict[str, ServerPool] = {}
+        self._sizes: dict[str, int] = {}
         waits = {"wait": settings.circuit_wait, "wait_max": settings.circuit_wait_max}
         self.servers = Circuits(failures=settings.circuit_failures, **waits)
         self.vmtas = Circuits(failures=settings.circuit_failures, **waits)
@@ -48,6 +51,7 @@ class Relay:
         for name, server in wanted.items():
             if name not in self._pools:
                 self._pools[name] = self._pool(server)
+        self._sizes = {name: size for name, size in self._sizes.items() if name in wanted}
         self.servers.keep_only(set(wanted))
         self.vmtas.keep_only(vmtas)
 
@@ -79,6 +83,12 @@ class Relay:
         """(servers, VirtualMTAs) that this message must not use now."""
         now = self._clock()
         return self.servers.blocked(message, now), self.vmtas.blocked(message, now)
+
+    def max_size(self, configured: int) -> int:
+        """The largest message worth taking, in octets: what every server known so far takes,
+        our own fields included."""
+        known = [size - _OWN_FIELDS for size in self._sizes.values() if size]
+        return max(min([configured, *known]), 0)
 
     async def send(
         self,
@@ -136,6 +146,7 @@ class Relay:
                     continue  # its successor has sessions
                 return error.failure
             used_before = session.messages > 0
+            self._sizes[server] = session.max_size
             packed = parcel(session)
             if isinstance(packed, Reply):
                 pool.release(session)

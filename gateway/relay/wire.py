@@ -58,12 +58,15 @@ class Session(asyncio.Protocol):
         *,
         name: str,
         extensions: frozenset[str],
+        max_size: int = 0,
         suppression: re.Pattern[str],
         lost: Callable[["Session"], None],
     ) -> None:
-        """`extensions`: upper-case EHLO keywords; `lost` is called once when it ends."""
+        """`extensions`: upper-case EHLO keywords; `max_size`: octets, as in its SIZE, 0 for no
+        limit; `lost` is called once when it ends."""
         self.name = name
         self.extensions = extensions
+        self.max_size = max_size
         self.progress = Progress.IDLE
         self.messages = 0
         self.idle_since = 0.0

@@ -219,6 +219,20 @@ async def test_a_kept_session_that_died_unnoticed_costs_nobody_a_message(valkey_
             assert len(await pmta.messages()) == 2
 
 
+async def test_the_size_offered_is_the_smallest_of_the_servers(valkey_url: str) -> None:
+    async with StandIn.start(max_size=20_000) as pmta:
+        plan = generation(port=pmta.smtp_port, tenants=HOUSE)
+        async with gateway(settings_for(valkey_url), plan) as gate:
+            assert gate.worker.service.max_message_size == 26_214_400
+            await offer(gate)  # its EHLO tells
+            assert gate.worker.service.max_message_size == 20_000 - 512
+            wire = await SmtpWire.open(gate.port)
+            big = MESSAGE + ("y" * 70 + "\r\n") * 400
+            assert (await wire.send("you@dest.test", body=big)).startswith("552 5.3.4")
+            assert len(await pmta.messages()) == 1
+            await wire.close()
+
+
 async def test_idle_sessions_are_closed_in_time(valkey_url: str) -> None:
     settings = settings_for(valkey_url, relay={"idle": 0.1})
     async with StandIn.start() as pmta:
