@@ -181,19 +181,26 @@ class Worker:
         self.log.info("draining", sessions=len(self.service.live))
         self._stop_listening()
         self.service.close_idle()
-        deadline = asyncio.get_running_loop().time() + self.settings.gateway.drain
-        while self.service.live and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.02)
+        gateway = self.settings.gateway
+        await self._sessions_end(gateway.drain)
+        self.service.cut_readers()
+        # What was handed to PowerMTA is settled, and its client hears of it: cut off now, it
+        # would send the message again.
+        await self._sessions_end(gateway.answer_budget)
         if self.service.live:
             self.log.warning("sessions_cut", sessions=len(self.service.live))
             self.service.abort()
-        # What was handed to PowerMTA is settled even if its session was cut.
-        deadline = asyncio.get_running_loop().time() + self.settings.gateway.answer_budget
-        while self.transactions.under_way and asyncio.get_running_loop().time() < deadline:
+        deadline = elapsed() + gateway.answer_budget
+        while self.transactions.under_way and elapsed() < deadline:
             await asyncio.sleep(0.02)
         await self.reserver.drain()
         self.relay.close()
         self.log.info("drained")
+
+    async def _sessions_end(self, patience: float) -> None:
+        deadline = elapsed() + patience
+        while self.service.live and elapsed() < deadline:
+            await asyncio.sleep(0.02)
 
     async def _close_clients(self) -> None:
         await self._client.aclose()

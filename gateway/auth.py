@@ -36,8 +36,8 @@ class Authenticator:
         self._known: OrderedDict[bytes, str] = OrderedDict()
         self._remembered = remembered
 
-    async def tenant_of(self, login: str, password: bytes) -> str | None:
-        """The tenant's name, or None for a wrong login or password."""
+    async def check(self, login: str, password: bytes) -> tuple[str, str] | None:
+        """(tenant, the hash that was checked), or None for a wrong login or password."""
         generation = self._generation()
         found = generation.login.get(login) if generation is not None else None
         tenant, stored = found if found is not None else ("", self._decoy)
@@ -45,7 +45,7 @@ class Authenticator:
         if self._known.get(proof) == stored:
             # The hash is compared too: a changed password forgets the old one at once.
             self._known.move_to_end(proof)
-            return tenant
+            return tenant, stored
         if len(password) > _MAX_SECRET:
             return None
         async with self._slots:
@@ -55,7 +55,7 @@ class Authenticator:
         self._known[proof] = stored
         while len(self._known) > self._remembered:
             self._known.popitem(last=False)
-        return tenant
+        return tenant, stored
 
     def _verify(self, stored: str, password: bytes) -> bool:
         try:

@@ -43,6 +43,8 @@ class Inbound:
         self.sender: Sender | None = None
         self.recipients: list[Recipient] = []
         self.count = 0
+        self.handling = False
+        """A whole message is on its way: its client must hear what becomes of it."""
 
     def reset(self) -> None:
         """RSET, EHLO, or the end of a transaction."""
@@ -98,8 +100,10 @@ class Inbound:
             refusal = reader.refusal or reader.problem()
             if refusal is not None:
                 return self._rejected(refusal, reader, tenant, peer)
+            self.handling = True
             return await self._service.handle(self._complete(reader, tenant, peer))
         finally:
+            self.handling = False
             share.release()
             metrics.memory.set(memory.used)
             self.count += 1
@@ -117,6 +121,8 @@ class Inbound:
                 raise ContentLostError(None)
             if not reader.dropping and not await share.take(len(block), _MEMORY_PATIENCE):
                 reader.drop(Reply(452, "4.3.1", "no memory for the message now, try again"))
+            if reader.dropping:
+                share.release()
             rest = reader.feed(block)
             if rest is not None:
                 lines.put_back(rest)

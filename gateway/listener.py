@@ -125,6 +125,11 @@ class SmtpSession(SmtpLogin):
             self._say(reply.SHUTTING_DOWN)
             self._hang_up()
 
+    @property
+    def handling(self) -> bool:
+        """A whole message is on its way to PowerMTA."""
+        return self._inbound.handling
+
     def cut(self) -> None:
         """End now, whatever is still to be said."""
         for transport in (self._original_transport, self.transport):
@@ -334,10 +339,16 @@ class SmtpSession(SmtpLogin):
             self._out += f"250-{offer}\r\n".encode()
         self._out += f"250 {offers[-1]}\r\n".encode()
 
+    def _tls_begun(self) -> bool:
+        return self._tls_protocol is not None
+
     async def smtp_STARTTLS(self, arg: str | None) -> None:
+        if self._tls_begun():
+            self._say(Reply(503, "5.5.1", "TLS is on already"))
+            return
         self._flush()
         await super().smtp_STARTTLS(arg or "")
-        if self._tls_protocol is not None and (self.session is None or self.session.ssl is None):
+        if self._tls_begun() and (self.session is None or self.session.ssl is None):
             # The handshake ended without an error and without TLS: the client went away.
             self.cut()
             raise OverError

@@ -91,7 +91,9 @@ class Log:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            self.flush()
+            # Before and after the loop's life: try once, and keep what does not go.
+            if not delay:
+                self.flush()
             return
         self._scheduled = True
         if delay:
@@ -112,6 +114,7 @@ class Log:
             written = self._write(data)
         except OSError:
             # Nobody reads our log any more; mail goes on.
+            self.dropped += data.count(b"\n")
             return
         if written < len(data):
             self._lines, self._size = [data[written:]], len(data) - written
@@ -129,5 +132,9 @@ class Log:
             return os.write(self._descriptor, data)
         written = 0
         while written < len(data) and self._poll.poll(0):
-            written += os.write(self._descriptor, data[written : written + select.PIPE_BUF])
+            end = written + select.PIPE_BUF
+            if end < len(data):
+                # Whole lines only: other workers write to the same pipe in between.
+                end = data.rfind(b"\n", written, end) + 1 or end
+            written += os.write(self._descriptor, data[written:end])
         return written

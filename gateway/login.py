@@ -122,15 +122,14 @@ class SmtpLogin(SMTP):
         login = data.login.decode("utf-8", "replace")
         self._busy = True
         try:
-            tenant = await service.authenticator.tenant_of(login, data.password)
-            if tenant is None:
+            entry = await service.authenticator.check(login, data.password)
+            if entry is None:
                 await asyncio.sleep(service.settings.auth_delay)
         finally:
             self._busy = False
-        if tenant is not None:
+        if entry is not None:
             metrics.logins.labels("accepted").inc()
-            self._tenant, self._login = tenant, login
-            self._login_entry = service.login_entry(login)
+            self._tenant, self._login, self._login_entry = entry[0], login, entry
             return AuthResult(success=True, auth_data=None)
         metrics.logins.labels("refused").inc()
         service.log.warning("login_refused", peer=self._peer, login=login[:64])

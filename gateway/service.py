@@ -25,6 +25,9 @@ class Live(Protocol):
 
     def cut(self) -> None: ...
 
+    @property
+    def handling(self) -> bool: ...
+
 
 class Service:
     """What all sessions of one worker share."""
@@ -91,8 +94,14 @@ class Service:
         for session in tuple(self.live):
             session.close_if_idle()
 
+    def cut_readers(self) -> None:
+        """Cut the sessions whose message is not here yet: nothing of it is lost."""
+        for session in tuple(self.live):
+            if not session.handling:
+                session.cut()
+
     def abort(self) -> None:
-        """Cut what is left when the drain time is over."""
+        """Cut what is left when all time is over."""
         for session in tuple(self.live):
             session.cut()
 

@@ -113,7 +113,14 @@ class Supervisor:
         for stale in self.run_dir.glob("*.db"):
             stale.unlink()
 
-    def _start(self, index: int) -> None:
+    def _held(self, index: int) -> bool:
+        """A worker in service has this place."""
+        return any(
+            child.index == index and not child.retired and not child.trial
+            for child in self._children
+        )
+
+    def _start(self, index: int, *, trial: bool = False) -> None:
         read_end, write_end = os.pipe()
         descriptors = [bound.fileno() for bound in self._sockets]
         process = subprocess.Popen(
@@ -130,6 +137,7 @@ class Supervisor:
         )  # fmt: skip
         os.close(write_end)
         child = Child(process, index, self._epoch)
+        child.trial = trial
         self._children.append(child)
         task = asyncio.get_running_loop().create_task(self._attend(child, read_end))
         self._tasks.add(task)
@@ -158,6 +166,8 @@ class Supervisor:
         self.log.error("worker_died", worker=child.index, code=code, again_in=delay)
         await asyncio.sleep(delay)
         while not self.stop.is_set() and child.epoch == self._epoch:
+            if self._held(child.index):
+                return
             try:
                 self._start(child.index)
             except OSError as error:
@@ -181,6 +191,8 @@ class Supervisor:
         if settings.gateway.listeners != self.settings.gateway.listeners:
             self.log.error("reload_refused", why="listeners change with a restart only")
             return
+        if self.stop.is_set():
+            return
         if self._reloading:
             self.log.error("reload_refused", why="a reload is under way")
             return
@@ -195,24 +207,18 @@ class Supervisor:
         old, epoch = self._children[:], self._epoch
         self._epochs += 1
         self._epoch = self._epochs
-        for index in range(settings.gateway.workers):
-            self._start(index)
-        fresh = [child for child in self._children if child not in old]
-        for child in fresh:
-            child.trial = True
-        deadline = asyncio.get_running_loop().time() + _TRIAL
-        while not all(child.ready for child in fresh) and not self.stop.is_set():
-            late = asyncio.get_running_loop().time() > deadline
-            if late or not all(child in self._children for child in fresh):
-                why = "a new worker is not ready in time" if late else "a new worker died"
-                self.log.error("reload_failed", why=f"{why}; the old ones go on")
-                self._epoch = epoch
-                for child in fresh:
-                    child.retired = True
-                    child.process.terminate()
-                self._fill_places(old)
-                return
-            await asyncio.sleep(0.02)
+        why = await self._try_out(settings.gateway.workers)
+        fresh = [child for child in self._children if child.trial]
+        if not why and len(fresh) < settings.gateway.workers:
+            why = "a new worker died"
+        if why:
+            self.log.error("reload_failed", why=f"{why}; the old ones go on")
+            self._epoch = epoch
+            for child in fresh:
+                child.retired = True
+                child.process.terminate()
+            self._fill_places()
+            return
         self.settings = settings
         for child in fresh:
             child.trial = False
@@ -222,12 +228,34 @@ class Supervisor:
                 child.process.send_signal(signal.SIGHUP)
         self.log.info("reloaded", workers=settings.gateway.workers)
 
-    def _fill_places(self, old: list[Child]) -> None:
+    async def _try_out(self, workers: int) -> str:
+        """Start `workers` on trial and wait until all are ready; why they are not, or ''."""
+        try:
+            for index in range(workers):
+                self._start(index, trial=True)
+        except OSError as error:
+            return f"a new worker could not be started: {error}"
+        deadline = asyncio.get_running_loop().time() + _TRIAL
+        while not self.stop.is_set():
+            fresh = [child for child in self._children if child.trial]
+            if len(fresh) < workers:
+                return "a new worker died"
+            if all(child.ready for child in fresh):
+                return ""
+            if asyncio.get_running_loop().time() > deadline:
+                return "a new worker is not ready in time"
+            await asyncio.sleep(0.02)
+        return "the gateway is ending"
+
+    def _fill_places(self) -> None:
         """Replace old workers that died while their successors were tried."""
-        held = {child.index for child in self._children if child in old and not child.retired}
         for index in range(self.settings.gateway.workers):
-            if index not in held:
+            if self._held(index) or self.stop.is_set():
+                continue
+            try:
                 self._start(index)
+            except OSError as error:
+                self.log.error("worker_not_started", worker=index, why=str(error))
 
     async def _end(self) -> None:
         """Drain all workers, then make sure."""

@@ -63,6 +63,7 @@ class ServerPool:
         """A usable session before `deadline` (loop time).
 
         Raises OpenError when none can be opened or none became free in time."""
+        turns = 0
         while not self.closed:
             while self._idle:
                 session = self._idle.pop()
@@ -70,7 +71,8 @@ class ServerPool:
                     return session
             if len(self._all) + self._opening < self._limit:
                 return await self._open(deadline)
-            handed = await self._queue(deadline)
+            handed = await self._queue(deadline, again=turns > 0)
+            turns += 1
             if handed is not None and handed.usable:
                 return handed
         raise OpenError(Failed("the gateway is closing", Scope.MESSAGE))
@@ -100,6 +102,7 @@ class ServerPool:
         """Follow a new budget; sessions beyond it end as they become idle."""
         self.server = server
         self._limit = limit
+        self._trim_owing()
         while self._idle and len(self._all) > limit:
             self._idle.popleft().quit()
         self._wake_one()
@@ -125,9 +128,13 @@ class ServerPool:
         for session in tuple(self._all):
             session.close("the gateway is closing")
 
-    async def _queue(self, deadline: float) -> Session | None:
+    async def _queue(self, deadline: float, *, again: bool) -> Session | None:
+        """`again`: was woken for room that a newcomer took first; keeps its place."""
         waiter: asyncio.Future[Session | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiter)
+        if again:
+            self._waiting.appendleft(waiter)
+        else:
+            self._waiting.append(waiter)
         try:
             async with asyncio.timeout_at(deadline):
                 return await waiter
@@ -177,6 +184,9 @@ class ServerPool:
         self._owing[session] = loop.call_later(
             self._late_reply, session.close, "gave up waiting for its reply"
         )
+        self._trim_owing()
+
+    def _trim_owing(self) -> None:
         while len(self._owing) > self._limit // 4:
             oldest = next(iter(self._owing))
             oldest.close("gave up waiting for its reply: too many others wait too")

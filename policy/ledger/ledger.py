@@ -27,7 +27,7 @@ from policy.ports import Answer, Decision, Granted, Item, LedgerAwayError, Ledge
 REPLY_KEPT = 60
 """Seconds the ledger remembers a batch's reply; longer than any batch may be repeated."""
 
-_TROUBLE = (RedisError, OSError, TimeoutError)
+_TROUBLE = (RedisError, OSError, TimeoutError, msgspec.DecodeError)
 
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -89,7 +89,7 @@ class RedisLedger:
         self.incarnation = ""
         self._script = source("decide")
         self._sha = ""
-        self._newest = (0, "")
+        self._newest, self._newest_of = (0, ""), ""
         self._distrusted = ""
         self._attempts = attempts
         self._budget = budget
@@ -108,12 +108,14 @@ class RedisLedger:
         except _TROUBLE as error:
             raise LedgerAwayError(str(error)) from error
         incarnation = found.decode() if found else ""
-        if incarnation == self._distrusted:
+        if incarnation and incarnation == self._distrusted:
+            # Closing it may not have arrived: others must not go on with it.
+            await self._close(incarnation)
             incarnation = ""
-        elif incarnation != self.incarnation:
-            self._newest = (0, "")
+        elif incarnation and incarnation != self._newest_of:
+            self._newest, self._newest_of = (0, ""), incarnation
         self.incarnation = incarnation
-        return self.incarnation
+        return incarnation
 
     def next_batch(self) -> str:
         """A batch id no other process makes."""
@@ -128,47 +130,51 @@ class RedisLedger:
     async def decide_batch(self, batch: str, items: Sequence[Item]) -> Answer:
         """As `decide`, under a given id: repeating it answers the same and changes nothing."""
         payload = _encode(items)
-        known, asked = (
-            self._newest,
-            self.incarnation,
-        )  # when the batch leaves: batches may overtake each other
-        deadline = elapsed() + self._budget
-        for attempt in range(1, self._attempts + 1):
-            left = deadline - elapsed()
-            if left <= 0:
-                # Asleep meanwhile, perhaps for longer than the ledger remembers this batch.
-                raise LedgerAwayError("no reply within the budget")
-            try:
-                async with asyncio.timeout(left):
-                    raw = await self._call(batch, payload)
-                break
-            except _TROUBLE as error:
-                left = deadline - elapsed()
-                if attempt == self._attempts or left <= 0:
-                    raise LedgerAwayError(f"{type(error).__name__}: {error}") from error
-                await asyncio.sleep(min(0.05 * attempt, left))
-        wire = _wire(raw)
+        # What is known when the batch leaves: batches may overtake each other.
+        asked = self.incarnation
+        known = self._newest if asked == self._newest_of else (0, "")
+        wire = await self._send(batch, asked, payload)
         if wire.state != "open":
-            self.incarnation = ""
+            if asked == self.incarnation:
+                self.incarnation = ""
             raise LedgerClosedError("the ledger is not the one that was opened")
         if (wire.sequence, batch) != known and wire.sequence <= known[0]:
-            await self._close()
+            await self._close(asked)
             raise LedgerClosedError("the ledger has gone back in time")
-        if asked == self.incarnation:
+        if asked == self._newest_of:
             self._newest = max(self._newest, (wire.sequence, batch))
         decisions = tuple(_decision(result) for result in wire.results)
         return Answer(decisions, wire.generation, wire.now, wire.sequence)
 
-    async def _close(self) -> None:
+    async def _send(self, batch: str, asked: str, payload: bytes) -> _Wire:
+        """One batch under its id until it is answered. Raises LedgerAwayError."""
+        deadline = elapsed() + self._budget
+        trouble: Exception | None = None
+        for attempt in range(1, self._attempts + 1):
+            left = deadline - elapsed()
+            if left <= 0:
+                # Asleep meanwhile, perhaps for longer than the ledger remembers this batch.
+                break
+            try:
+                async with asyncio.timeout(left):
+                    return _wire(await self._call(batch, asked, payload))
+            except _TROUBLE as error:
+                trouble = error
+            await asyncio.sleep(max(min(0.05 * attempt, deadline - elapsed()), 0))
+        what = f"{type(trouble).__name__}: {trouble}" if trouble else "no reply within the budget"
+        raise LedgerAwayError(what) from trouble
+
+    async def _close(self, incarnation: str) -> None:
         """A copy from before: counts we know of are missing in it. It is closed for everybody,
         and for us even if it does not answer now, until a new opening."""
-        self._distrusted, self.incarnation = self.incarnation, ""
+        self._distrusted = incarnation
+        if self.incarnation == incarnation:
+            self.incarnation = ""
         with contextlib.suppress(*_TROUBLE):
-            closing = self.client.eval(source("close"), 1, self.root, self._distrusted)
-            await cast(Any, closing)
+            await cast(Any, self.client.eval(source("close"), 1, self.root, incarnation))
 
-    async def _call(self, batch: str, payload: bytes) -> bytes:
-        arguments = (batch, self.incarnation, payload, REPLY_KEPT)
+    async def _call(self, batch: str, asked: str, payload: bytes) -> bytes:
+        arguments = (batch, asked, payload, REPLY_KEPT)
         if self._sha:
             try:
                 return await self._evalsha(arguments)

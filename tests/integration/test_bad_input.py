@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from settings.model import Listener
 from tests.support.certificates import make_certificate
 from tests.support.gateway import GatewayUnderTest, gateway, settings_for
-from tests.support.generations import generation, tenant
+from tests.support.generations import PASSWORD_HASH, generation, tenant
 from tests.support.parts import SharedParts
 from tests.support.smtpwire import SmtpWire
 from tests.support.standin import StandIn
@@ -206,8 +206,8 @@ async def test_readers_beyond_the_memory_budget_wait_and_nobody_dies(valkey_url:
 
 async def test_an_unknown_login_costs_what_a_wrong_password_costs(valkey_url: str) -> None:
     async with house(valkey_url) as (gate, _):
-        check = gate.worker.service.authenticator.tenant_of
-        assert await check("acme", b"secret") == "acme"
+        check = gate.worker.service.authenticator.check
+        assert await check("acme", b"secret") == ("acme", PASSWORD_HASH)
         assert await check("acme", b"wrong") is None
         assert await check("nobody", b"secret") is None
         assert await check("acme", b"x" * 2000) is None
@@ -223,7 +223,7 @@ async def test_an_unknown_login_costs_what_a_wrong_password_costs(valkey_url: st
         await check("nobody", b"wrong")
         assert len(hashed) == 2
         for _ in range(5):
-            assert await check("acme", b"secret") == "acme"
+            assert await check("acme", b"secret") == ("acme", PASSWORD_HASH)
         assert len(hashed) == 2
 
 

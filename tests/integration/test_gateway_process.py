@@ -80,6 +80,30 @@ async def test_a_message_under_way_is_finished_when_the_gateway_is_told_to_end(
         assert [line["outcome"] for line in gate.lines("message")] == ["relayed"]
 
 
+async def test_a_client_hears_of_its_message_even_when_the_drain_time_is_over(
+    valkey_url: str, tmp_path: Path
+) -> None:
+    """Cut off, it would send again what PowerMTA has; one that is still sending is cut."""
+    gate = GatewayProcess(process_settings(valkey_url, drain=0.3), tmp_path)
+    async with StandIn.start() as pmta:
+        await gate.publish(generation(port=pmta.smtp_port, tenants=(OPEN_HOUSE,)))
+        async with gate:
+            half = await SmtpWire.open(gate.port)
+            await half.ask("MAIL FROM:<a@acme.test>")
+            await half.ask("RCPT TO:<you@dest.test>")
+            await half.ask("DATA")
+            half.say("From: a@acme.test\r\n")
+            await half.writer.drain()
+            busy = asyncio.create_task(offer(gate.port, 1, "late-2@dest.test"))
+            await pmta.until_messages(1)
+            gate.signal(signal.SIGTERM)
+            assert (await busy)[0].startswith("250")
+            assert await half.reply() == ""
+            assert await gate.process.wait() == 0
+            await half.close()
+        assert len(await pmta.messages()) == 1
+
+
 async def test_reload_takes_new_settings_without_dropping_a_session(
     valkey_url: str, tmp_path: Path
 ) -> None:

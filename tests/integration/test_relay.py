@@ -336,6 +336,32 @@ async def test_hazard_11_an_older_copy_of_the_ledger_is_closed(valkey_url: str) 
             assert len(await pmta.messages()) == 3
 
 
+async def test_hazard_11_an_older_copy_after_an_empty_ledger_is_closed_too(
+    valkey_url: str,
+) -> None:
+    """First nothing was there, then an old copy came: the copy is still from before."""
+    async with StandIn.start() as pmta:
+        plan = generation(vmta(1, daily=2), port=pmta.smtp_port, tenants=HOUSE)
+        async with gateway(settings_for(valkey_url), plan) as gate:
+            client, root = gate.admin.client, gate.admin.root
+            incarnation = await gate.admin.incarnation()
+            assert [r[:3] for r in await offer(gate, 2)] == ["250", "250"]
+            await client.delete(f"{root}inc")
+            assert (await offer(gate))[0].startswith("451 4.3.0 the ledger is closed")
+            for key in await client.keys(f"{root}day:*"):
+                await client.delete(key)
+            copy = {"id": incarnation, "seq": "1"}
+            await client.hset(f"{root}inc", mapping=copy)  # type: ignore[misc]
+            for _ in range(3):
+                assert (await offer(gate))[0].startswith("451 4.3.0 the ledger is closed")
+            # Put back once more, it is closed for everybody once more.
+            await client.hset(f"{root}inc", mapping=copy)  # type: ignore[misc]
+            async with asyncio.timeout(5):
+                while await gate.admin.incarnation():
+                    await asyncio.sleep(0.02)
+            assert len(await pmta.messages()) == 2
+
+
 @pytest.mark.parametrize("fault", ["ehlo", "starttls"])
 async def test_refusals_while_opening_are_deferrals(
     valkey_url: str, fault: str, tmp_path: Path

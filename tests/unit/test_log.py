@@ -41,6 +41,21 @@ async def test_addresses_can_be_hashed_with_their_domain_left() -> None:
     assert Log().address(b"a@x.test") == "a@x.test"
 
 
+def test_a_pipe_nobody_reads_never_stops_a_process_without_a_loop() -> None:
+    read_end, write_end = os.pipe()
+    log = Log(descriptor=write_end, buffer=100_000)
+    for _ in range(2000):
+        log.info("message", text="x" * 100)
+    log.flush()
+    assert log.dropped > 0
+    os.set_blocking(read_end, False)
+    data = os.read(read_end, 1 << 20)
+    # Pieces end with lines: what other processes write comes between lines.
+    assert data.endswith(b"\n")
+    os.close(read_end)
+    os.close(write_end)
+
+
 async def test_a_blocked_descriptor_costs_lines_and_never_time() -> None:
     """The pipe blocks for real: a write that waited would hang this test."""
     read_end, write_end = os.pipe()

@@ -170,6 +170,16 @@ async def test_a_smaller_budget_ends_idle_sessions() -> None:
     assert sessions.counts["idle"] == 2
 
 
+async def test_sessions_that_owe_never_fill_a_smaller_budget() -> None:
+    sessions = pool(Opener(), limit=8)
+    for session in [await sessions.acquire(soon()) for _ in range(2)]:
+        session.progress = Progress.OWES
+        sessions.release(session)
+    sessions.resize(SERVER, 2)
+    assert sessions.counts["owing"] == 0
+    assert (await sessions.acquire(soon())).usable
+
+
 async def test_at_most_a_quarter_owes_and_the_oldest_goes_first() -> None:
     sessions = pool(Opener(), limit=8)
     busy = [await sessions.acquire(soon()) for _ in range(3)]
