@@ -6,6 +6,7 @@ from control.act import Act
 from control.api.route import DRY, Call, Route, changed
 from control.change import ip
 from control.change.ip import IpChange
+from control.problem import RefusedError
 from control.store.rows import Rows, read
 from control.view.changed import Changed
 from control.view.ip import IpView, ip_view, ip_views
@@ -24,7 +25,11 @@ async def _list(call: Call) -> list[IpView]:
 async def _one(call: Call) -> IpView:
     rows = await call.core.rows()
     view = ip_view(rows, call.core.settings.warmup, call.path["ip"])
-    today = await _usage(call, rows, None)
+    try:
+        today = await _usage(call, rows, None)
+    except RefusedError as error:
+        # What was set must be readable all the same.
+        return msgspec.structs.replace(view, today_missing=error.title)
     return msgspec.structs.replace(view, today=[u for u in today if u.ip == view.ip])
 
 
@@ -45,6 +50,7 @@ async def _usage(call: Call, rows: Rows, tenant: str | None) -> list[UsageView]:
     generation = await call.core.publisher.current()
     if generation is None:
         return []
+    await call.core.opening.must_be_open()
     owners = {v.name: v.tenant for v in rows.vmtas if tenant in (None, v.tenant)}
     vmtas = [v for v in generation.vmtas if v.name in owners]
     now, counted = await call.core.admin.usage([v.ip for v in vmtas])

@@ -65,6 +65,7 @@ async def _explain(call: Call) -> Explanation:
             provider=found.provider,
             generation=generation.number,
         )
+    await call.core.opening.must_be_open()
     try:
         answer = await call.core.ledger.decide([found.reserve])
     except LedgerClosedError as error:

@@ -10,7 +10,7 @@ from control.cli.show import as_json, line_of, say, table
 from control.clock import ClockView
 from control.problem import RefusedError
 from control.view.explain import Explanation
-from control.view.ledger import LedgerStatus
+from control.view.ledger import LedgerState, LedgerStatus
 
 clock = typer.Typer(no_args_is_help=True, help="Calendar time; moves in an embedded stack only.")
 ledger = typer.Typer(no_args_is_help=True, help="Whether the counters can be trusted.")
@@ -68,8 +68,11 @@ def advance_clock(
 
 @ledger.command()
 def status(context: typer.Context) -> None:
-    """Open, lost or away."""
-    _ledger(context, Client(line_of(context)).get("/api/v2/ledger", LedgerStatus))
+    """Open, lost or away; exit 1 unless it is open."""
+    found = Client(line_of(context)).get("/api/v2/ledger", LedgerStatus)
+    _ledger(context, found)
+    if found.state is not LedgerState.OPEN:
+        raise typer.Exit(1)
 
 
 @ledger.command("open")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from control.cli.client import Client
-from control.cli.show import as_json, line_of, said, table
+from control.cli.show import as_json, line_of, said, say, table
 from control.cli.tenant import Dry
 from control.problem import bad
 from control.view.changed import Changed
@@ -36,7 +36,10 @@ def show(context: typer.Context, ip: str) -> None:
         as_json(view)
         return
     _ips([view])
-    usage_table(view.today)
+    if view.today_missing:
+        say(view.today_missing)
+    else:
+        usage_table(view.today)
 
 
 @app.command("set")

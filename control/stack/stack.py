@@ -10,6 +10,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
+import asyncpg
+
 from control.app import open_core, serve
 from control.cli.configuration import STACK_FILE
 from control.clock import Follower
@@ -47,6 +50,21 @@ class Running:
     token: str
     gateway: Child
     standin: StandIn | None
+
+    async def can_send(self) -> bool:
+        """Whether the ledger is open and the gateway knows it."""
+        try:
+            status = await self.core.opening.status()
+            if status.state is not LedgerState.OPEN:
+                return False
+            timeout = aiohttp.ClientTimeout(total=2.0)
+            admin = self.core.settings.gateway
+            host = f"[{admin.admin_host}]" if ":" in admin.admin_host else admin.admin_host
+            url = f"http://{host}:{admin.admin_port}/readyz"
+            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as found:
+                return found.status == 200
+        except (OSError, TimeoutError, aiohttp.ClientError, asyncpg.PostgresError):
+            return False
 
 
 @asynccontextmanager
@@ -88,7 +106,7 @@ async def stack(options: Options) -> AsyncIterator[Running]:
         core = await entered.enter_async_context(
             open_core(settings, movable_clock=movable, followers=followers)
         )
-        await _open_ledger(core)
+        await core.opening.open_first()
         if standin is not None:
             await _start_standin(entered, core, standin, config)
         address = standin.address if standin else options.pmta
@@ -148,12 +166,6 @@ async def _keep(server: LocalServer) -> None:
             warn(f"the embedded {server.name} runs again, pid {server.pid}")
         except LocalPartError as error:
             warn(f"cannot start the embedded {server.name} again: {error}")
-
-
-async def _open_ledger(core: Core) -> None:
-    status = await core.opening.open_first()
-    if status.state is not LedgerState.OPEN:
-        warn(f"ledger {status.name}: {status.detail}")
 
 
 async def _start_standin(

@@ -30,6 +30,8 @@ class IpView(msgspec.Struct, frozen=True, kw_only=True):
     hourly_share: float
     weight: float
     today: list[UsageView] = []
+    today_missing: str = ""
+    """Why today's use is not known."""
 
 
 def ip_views(rows: Rows, warmup: Warmup, tenant: str | None = None) -> list[IpView]:

@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import select
+import shutil
 import signal
 import smtplib
 import socket
@@ -133,6 +135,35 @@ def test_a_stack_survives_kill_9_of_everything_and_ends_cleanly(
     assert command(data_dir, "check") == 0
     assert up.end() == 0
     assert leftovers(data_dir) == []
+
+
+def test_a_lost_ledger_is_loud_and_ready_comes_once_it_is_opened(
+    data_dir: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    up = Up(data_dir)
+    up.ready()
+    assert command(data_dir, "ledger", "status") == 0
+    assert up.end() == 0
+    shutil.rmtree(data_dir / "valkey")
+    up = Up(data_dir)
+    stderr = data_dir.parent / "stderr"
+    deadline = time.monotonic() + 60
+    while "not ready: ledger main is lost" not in stderr.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert stderr.read_text().count("\n") == 1, "one clear line"
+    assert up.process.stdout is not None
+    assert select.select([up.process.stdout], [], [], 1.0)[0] == [], "nothing is ready"
+    capfd.readouterr()
+    assert command(data_dir, "check") == 1
+    assert "sendgate ledger open" in capfd.readouterr().err
+    assert command(data_dir, "ledger", "status") == 1
+    assert "is lost" in capfd.readouterr().out
+    assert command(data_dir, "quota") == 1
+    assert command(data_dir, "ledger", "open", "--yes") == 0
+    up.ready()
+    assert command(data_dir, "check") == 0
+    assert up.end() == 0
 
 
 def test_a_child_that_dies_is_started_again_on_its_address(data_dir: Path) -> None:

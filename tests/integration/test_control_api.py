@@ -165,6 +165,13 @@ async def test_ready_only_while_the_ledger_is_open(api: Api, core: Core) -> None
     status, health = await api("GET", "/readyz", token="")
     assert status == 503
     assert "lost" in health["problems"][0]
+    for method, path, body in (
+        ("GET", "/api/v2/quota", None),
+        ("POST", "/api/v2/explain", {"tenant": "acme", "from": "a@b.example", "to": "x@y.example"}),
+    ):
+        status, refused = await api(method, path, body)
+        assert status == 503, "room in a closed ledger is no room"
+        assert "sendgate ledger open" in refused["title"]
     assert (await api("GET", "/healthz", token=""))[0] == 200
     assert (await api("POST", "/api/v2/ledger", {"confirm": False}))[0] == 400
     assert (await api("POST", "/api/v2/ledger", {"confirm": True}))[0] == 200
