@@ -17,6 +17,12 @@ class Act(msgspec.Struct, frozen=True):
     connection: Connection
     now: datetime
     who: str
+    notes: list[str] = []
+    """What the person who asked should know besides; filled by `note`."""
+
+    def note(self, text: str) -> None:
+        """Tell the person who asked something the change did besides."""
+        self.notes.append(text)
 
     async def audit(
         self, action: str, subject: str, before: Any = None, after: Any = None, reason: str = ""

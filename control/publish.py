@@ -42,6 +42,7 @@ class Done(msgspec.Struct, Generic[T], frozen=True):
     late: list[str]
     """Workers that do not run the generation yet."""
     dry: bool = False
+    notes: list[str] = []
 
 
 class Publisher:
@@ -76,12 +77,13 @@ class Publisher:
             committed = False
             try:
                 await connection.execute(statements("database")["lock_publishing"], PUBLISH_LOCK)
-                result = await act(Act(connection, now, who))
+                acting = Act(connection, now, who)
+                result = await act(acting)
                 # Deferred checks would otherwise fail the commit, when it is too late.
                 await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
                 generation = await self._compile(connection, now)
                 if dry:
-                    return Done(result, generation.number, [], dry=True)
+                    return Done(result, generation.number, [], dry=True, notes=acting.notes)
                 await self._publish(connection, generation, now, who)
                 await transaction.commit()
                 committed = True
@@ -89,7 +91,7 @@ class Publisher:
                 if not committed:
                     await transaction.rollback()
         late = await self._admin.wait_for(generation.number, self._settings.control.publish_wait)
-        return Done(result, generation.number, sorted(late))
+        return Done(result, generation.number, sorted(late), notes=acting.notes)
 
     async def reconcile(self, who: str = "control") -> int | None:
         """Publish what the rows say when the ledger runs something else. Returns the number, or

@@ -6,7 +6,7 @@ from control.change import domain
 from control.change.domain import NewDomain
 from control.store.rows import read
 from control.view.changed import Changed
-from control.view.domain import DomainView, domain_view, domain_views
+from control.view.domain import DomainView, domain_changed, domain_view, domain_views
 
 _TENANT = {"tenant": "only this tenant's"}
 
@@ -23,8 +23,9 @@ async def _add(call: Call) -> Changed[DomainView]:
     core, new = call.core, call.body
 
     async def act(a: Act) -> DomainView:
+        before = await read(a.connection)
         name = await domain.add(a, new, seal=core.seal, warmup=core.settings.warmup)
-        return domain_view(await read(a.connection), new.tenant, name)
+        return domain_changed(before, await read(a.connection), new.tenant, name)
 
     return await changed(call, act)
 
@@ -34,7 +35,7 @@ ROUTES = [
     Route(
         "POST",
         "/api/v2/domains",
-        "Add a sending domain with its DKIM key, IP, VirtualMTA and warm-up plan",
+        "Add a sending domain with DKIM key, IP, VirtualMTA and warm-up plan, or one more IP to it",
         _add,
         Changed[DomainView],
         body=NewDomain,

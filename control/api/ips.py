@@ -35,7 +35,7 @@ async def _one(call: Call) -> IpView:
 
 async def _change(call: Call) -> Changed[IpView]:
     async def act(a: Act) -> IpView:
-        address = await ip.change(a, call.path["ip"], call.body)
+        address = await ip.change(a, call.path["ip"], call.body, warmup=call.core.settings.warmup)
         return ip_view(await read(a.connection), call.core.settings.warmup, address)
 
     return await changed(call, act)

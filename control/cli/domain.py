@@ -7,7 +7,7 @@ import typer
 from control.cli.client import Client
 from control.cli.show import as_json, line_of, said, say, table
 from control.cli.tenant import Dry
-from control.dns import zone_text
+from control.dns import Record, zone_text
 from control.view.changed import Changed
 from control.view.domain import DomainView
 
@@ -35,7 +35,9 @@ def add(
     ] = None,
     dry_run: Dry = False,
 ) -> None:
-    """Add a domain, its DKIM key, IP, VirtualMTA and warm-up plan; print its DNS records."""
+    """Add a domain, its DKIM key, IP, VirtualMTA and warm-up plan; print its DNS records.
+
+    A domain that is there gets one more IP."""
     given = {
         "tenant": tenant,
         "domain": domain,
@@ -94,6 +96,14 @@ def show(
 
 def _dns(view: DomainView) -> None:
     say("DNS records to publish:")
-    for record in view.records:
-        say(f"; {record.why}")
+    _records(view.records)
+    if view.also:
+        say("other domains of the tenant, changed with it:")
+        _records(view.also)
+
+
+def _records(records: list[Record]) -> None:
+    for record in records:
+        mark = " (CHANGED: replace what is published)" if record.change == "changed" else ""
+        say(f"; {record.why}{mark}")
         say(zone_text(record))

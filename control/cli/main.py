@@ -15,14 +15,13 @@ from redis.exceptions import RedisError
 
 from control.cli import asking, check, domain, ip, process, server, tenant, token
 from control.cli.line import Line, LineError, take
+from control.cli.usage import UsageError
 from control.local.error import LocalPartError
 from control.pmta.config import ConfigValueError
 from control.problem import Problem, RefusedError
 from control.store.database import DatabaseRefusedError
 from settings.load import SettingsError
 
-# typer has carried click inside itself since 0.26: these are the names both layouts share.
-UsageError: Any = typer.BadParameter.__base__
 NoArgs: Any = getattr(sys.modules[UsageError.__module__], "NoArgsIsHelpError", UsageError)
 
 app = typer.Typer(

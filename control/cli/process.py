@@ -42,7 +42,9 @@ def up(
         int, typer.Option(help="Where the PowerMTA stand-in listens; 0: any free one.")
     ] = 2525,
     workers: Annotated[int | None, typer.Option(min=1, max=256, help="Gateway workers.")] = None,
-    no_demo: Annotated[bool, typer.Option("--no-demo", help="No demo tenants.")] = False,
+    no_demo: Annotated[
+        bool, typer.Option("--no-demo", help="No demo tenants (with --pmta there are none anyway).")
+    ] = False,
 ) -> None:
     """Run the whole product on this machine, until SIGTERM."""
     from control.stack.options import Options, pmta_address

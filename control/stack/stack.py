@@ -18,12 +18,14 @@ from control.cli.configuration import STACK_FILE
 from control.clock import Follower
 from control.core import Core
 from control.demo.seed import seed
+from control.demo.table import PASSWORDS
 from control.local.datadir import Addresses, DataDir
 from control.local.error import LocalPartError
 from control.local.postgres import LocalPostgres
 from control.local.privatefile import private_directory, write_private
 from control.local.server import LocalServer
 from control.local.valkey import LocalValkey
+from control.problem import RefusedError
 from control.stack import effective
 from control.stack.child import BACKOFF, Child, warn
 from control.stack.options import Options
@@ -107,12 +109,14 @@ async def stack(options: Options) -> AsyncIterator[Running]:
             open_core(settings, movable_clock=movable, followers=followers)
         )
         await core.opening.open_first()
+        if options.pmta is not None:
+            await _no_demo_tenants(core, data.root)
         if standin is not None:
             await _start_standin(entered, core, standin, config)
         address = standin.address if standin else options.pmta
         assert address is not None
         token = await prepare(core, data.token_file, address)
-        if options.demo_tenants:
+        if options.demo_tenants and standin is not None:
             await seed(core)
         url = await entered.enter_async_context(serve(core))
         entered.push_async_callback(gateway.stop)
@@ -166,6 +170,15 @@ async def _keep(server: LocalServer) -> None:
             warn(f"the embedded {server.name} runs again, pid {server.pid}")
         except LocalPartError as error:
             warn(f"cannot start the embedded {server.name} again: {error}")
+
+
+async def _no_demo_tenants(core: Core, root: Path) -> None:
+    """Raises RefusedError where an earlier run left the demo's: their logins are public."""
+    if found := sorted({t.name for t in (await core.rows()).tenants} & PASSWORDS.keys()):
+        raise RefusedError(
+            f"{root} holds the demo tenants {', '.join(found)}: they would enter a real PowerMTA; "
+            "use another --data-dir"
+        )
 
 
 async def _start_standin(

@@ -13,5 +13,8 @@ INSERT INTO pool (name, tenant, overflow, created) VALUES ($1, $2, $3, $4);
 -- name: set_overflow
 UPDATE pool SET overflow = $3 WHERE tenant = $1 AND name = $2;
 
+-- name: member
+SELECT vmta FROM pool_member WHERE tenant = $1 AND pool = $2 AND vmta = $3;
+
 -- name: add_member
 INSERT INTO pool_member (tenant, pool, vmta) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;

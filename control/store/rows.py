@@ -76,6 +76,8 @@ class DomainRow(msgspec.Struct, frozen=True):
     pool: str
     dkim_selector: str
     dkim_public: str
+    first_domain: str = ""
+    """The pool's first domain, whose name carries the SPF record of the pool."""
 
 
 class StageRow(msgspec.Struct, frozen=True):

@@ -166,6 +166,26 @@ def test_a_lost_ledger_is_loud_and_ready_comes_once_it_is_opened(
     assert up.end() == 0
 
 
+def test_demo_tenants_stand_beside_ones_own_and_never_enter_a_real_powermta(
+    data_dir: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    up = Up(data_dir, *FREE[:-1])
+    where = up.ready()
+    assert command(data_dir, "tenant", "add", "acme", "--login", "acme",
+                   "--password", "a-long-password") == 0  # fmt: skip
+    assert command(data_dir, "domain", "add", "--tenant", "acme", "--domain", "mail1.acme.test",
+                   "--ip", "192.0.2.10") == 0  # fmt: skip
+    assert up.end() == 0
+    capfd.readouterr()
+    real = ("--smtp-port", "0", "--api-port", "0", "--no-demo", "--pmta", where["pmta"])
+    assert run(["up", "--data-dir", str(data_dir), *real]) == 1
+    error = capfd.readouterr().err
+    assert "demo-acme" in error
+    assert "--data-dir" in error
+    assert error.count("\n") == 1
+    assert leftovers(data_dir) == []
+
+
 def test_a_child_that_dies_is_started_again_on_its_address(data_dir: Path) -> None:
     up = Up(data_dir)
     where = up.ready()

@@ -161,6 +161,7 @@ async def test_the_clock_of_a_stack_that_is_not_embedded_stays(
 
 async def test_ready_only_while_the_ledger_is_open(api: Api, core: Core) -> None:
     assert (await api("GET", "/readyz", token=""))[0] == 200
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
     await core.admin.client.flushall()
     status, health = await api("GET", "/readyz", token="")
     assert status == 503
@@ -176,3 +177,31 @@ async def test_ready_only_while_the_ledger_is_open(api: Api, core: Core) -> None
     assert (await api("POST", "/api/v2/ledger", {"confirm": False}))[0] == 400
     assert (await api("POST", "/api/v2/ledger", {"confirm": True}))[0] == 200
     assert (await api("GET", "/readyz", token=""))[0] == 200
+
+
+async def test_spf_stands_once_a_pool_and_what_a_change_altered_is_marked(api: Api) -> None:
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
+    _, first = await api("POST", "/api/v2/domains", DOMAIN)
+    assert {r["change"] for r in first["view"]["records"]} == {"new"}
+    _, second = await api(
+        "POST", "/api/v2/domains", {**DOMAIN, "domain": "a.example", "quota": None}
+    )
+    records = {(r["name"], r["type"]): r for r in second["view"]["records"]}
+    assert records["a.example", "TXT"]["value"] == "v=spf1 include:_spf-acme.example.com ~all"
+    assert records["_spf-acme.example.com", "TXT"]["change"] == "", "nothing to publish again"
+    assert second["view"]["also"] == []
+    more = {"tenant": "acme", "domain": "a.example", "ip": "192.0.2.11", "pool": "acme"}
+    _, third = await api("POST", "/api/v2/domains", more)
+    changed = [r for r in third["view"]["records"] if r["change"] == "changed"]
+    assert [r["name"] for r in changed] == ["_spf-acme.example.com"]
+    assert changed[0]["value"] == "v=spf1 ip4:192.0.2.10 ip4:192.0.2.11 -all"
+    other = {"tenant": "acme", "domain": "b.example", "ip": "192.0.2.12", "pool": "spare"}
+    await api("POST", "/api/v2/domains", other)
+    over = {"tenant": "acme", "domain": "b.example", "ip": "192.0.2.13", "overflow": "acme"}
+    _, fourth = await api("POST", "/api/v2/domains", over)
+    assert [r["change"] for r in fourth["view"]["records"] if "_spf" in r["name"]] == ["changed"]
+    grown = {"tenant": "acme", "domain": "a.example", "ip": "192.0.2.14"}
+    _, fifth = await api("POST", "/api/v2/domains", grown)
+    assert [(r["name"], r["change"]) for r in fifth["view"]["also"]] == [
+        ("_spf-spare.b.example", "changed")
+    ], "the sibling whose mail may overflow to the new IP"

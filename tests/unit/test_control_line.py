@@ -41,8 +41,10 @@ def test_options_of_every_command_may_stand_anywhere() -> None:
         (["tenant", "add", "a", "--login", "l", "--password", "p", "--profile", "x"], 1),
         (["tenant", "add", "a", "--login", "l"], 1),
         (["ledger", "open"], 1),
-        (["ip", "set", "192.0.2.1"], 1),
-        (["ip", "set", "192.0.2.1", "--ceiling", "gmail"], 1),
+        (["ip", "set", "192.0.2.1"], 2),
+        (["ip", "set", "192.0.2.1", "--ceiling", "gmail"], 2),
+        (["ip", "set", "192.0.2.1", "--ceiling", "gmail=1", "--no-ceilings"], 2),
+        (["ip", "set", "192.0.2.1", "--ceiling", "gmail=1", "--ceiling", "gmail=2"], 2),
         (["tenant", "list", "--url", "ftp://x"], 1),
         (["tenant", "list", "--url", "http://127.0.0.1:1"], 1),
     ],
@@ -77,15 +79,16 @@ def test_spf_lists_every_ip_of_the_pool_and_long_keys_are_split() -> None:
     found = records(
         "acme.example",
         pool="acme",
+        first_domain="first.example",
         ips=["192.0.2.2", "2001:db8::1"],
         hosts=[("192.0.2.2", "mail1.acme.example"), ("2001:db8::1", "mail2.acme.example")],
         selector="sg",
         public="A" * 392,
     )
     by = {(r.name, r.type): r.value for r in found}
-    include = by["_spf-acme.acme.example", "TXT"]
+    include = by["_spf-acme.first.example", "TXT"]
     assert include == "v=spf1 ip4:192.0.2.2 ip6:2001:db8::1 -all"
-    assert "include:_spf-acme.acme.example" in by["acme.example", "TXT"]
+    assert "include:_spf-acme.first.example" in by["acme.example", "TXT"]
     assert by["2.2.0.192.in-addr.arpa", "PTR"] == "mail1.acme.example."
     assert by["mail2.acme.example", "AAAA"] == "2001:db8::1"
     dkim = next(r for r in found if "_domainkey" in r.name)

@@ -1,0 +1,14 @@
+"""Mistakes in the use of a command: exit code 2."""
+
+from typing import Any
+
+import typer
+
+# typer has carried click inside itself since 0.26: this is the name both layouts share.
+UsageError: Any = typer.BadParameter.__base__
+
+
+def misused(text: str) -> Exception:
+    """The line contradicts itself or lacks something; no server was asked."""
+    found: Exception = UsageError(text)
+    return found
