@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from control.act import Act
 from control.compile import compile_generation
+from control.hours import REACH, RENEW
 from control.pmta.config import ConfigValueError, pmta_config
 from control.pmta.handover import Handover
 from control.problem import FieldProblem, RefusedError
@@ -43,6 +44,8 @@ class Done(msgspec.Struct, Generic[T], frozen=True):
     """Workers that do not run the generation yet."""
     dry: bool = False
     notes: list[str] = []
+    changed: bool = True
+    """False: everything was as asked for, and nothing was published."""
 
 
 class Publisher:
@@ -79,6 +82,10 @@ class Publisher:
                 await connection.execute(statements("database")["lock_publishing"], PUBLISH_LOCK)
                 acting = Act(connection, now, who)
                 result = await act(acting)
+                if acting.unchanged and not acting.audited:
+                    number = await self._admin.number()
+                    notes = acting.unchanged
+                    return Done(result, number, [], dry=dry, notes=notes, changed=False)
                 # Deferred checks would otherwise fail the commit, when it is too late.
                 await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
                 generation = await self._compile(connection, now)
@@ -94,13 +101,17 @@ class Publisher:
         return Done(result, generation.number, sorted(late), notes=acting.notes)
 
     async def reconcile(self, who: str = "control") -> int | None:
-        """Publish what the rows say when the ledger runs something else. Returns the number, or
-        None when there was nothing to do."""
+        """Publish what the rows say when the ledger runs something else, or sending hours would
+        soon be out of date. Returns the number, or None when there was nothing to do."""
         async with self._pool.acquire() as connection:
             last = await connection.fetchrow(_GENERATION["last"])
         current = await self._admin.current()
         if current is not None and last is not None and last["number"] == current.number:
-            return None
+            now = (await self.now()).timestamp()
+            ends = current.created + REACH
+            # Sending hours know their zone for a time only (`control.hours`).
+            if ends - now >= RENEW or not any(t.window for t in current.tenants):
+                return None
         return (await self.change(who, _nothing)).generation
 
     async def current(self) -> Generation | None:

@@ -56,5 +56,6 @@ async def changed(call: Call, act: Callable[[Act], Awaitable[V]]) -> Changed[V]:
         generation=done.generation,
         late=done.late,
         dry_run=done.dry,
+        changed=done.changed,
         notes=done.notes,
     )

@@ -65,6 +65,9 @@ async def change(act: Act, ip: str, wanted: IpChange, *, warmup: Warmup) -> str:
         raise missing("IP", ip)
     plans = plans_of(await read(act.connection), warmup)
     after = _applied(row, wanted, plans)
+    if after == row:
+        act.no_change(f"IP {ip} is {row.state} and like that already")
+        return ip
     for text in _lost_ceilings(row, after, plans):
         act.note(text)
     await act.connection.execute(

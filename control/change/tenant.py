@@ -41,7 +41,7 @@ class NewPassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 async def add(act: Act, new: NewTenant) -> str:
     """A tenant with an empty default pool of the same name. Raises RefusedError."""
-    networks = [_network(text) for text in new.networks]
+    networks = [source_network(text) for text in new.networks]
     if not new.login.isprintable():
         raise bad("login", "control characters cannot be used")
     digest = await hashed(new.password)
@@ -72,6 +72,9 @@ async def set_paused(act: Act, name: str, paused: bool) -> str:
     row = await act.connection.fetchrow(_SQL["lock"], name)
     if row is None:
         raise missing("tenant", name)
+    if row["paused"] == paused:
+        act.no_change(f"tenant {name} is {'paused' if paused else 'not paused'} already")
+        return name
     await act.connection.execute(_SQL["set_paused"], name, paused)
     action = "tenant.pause" if paused else "tenant.resume"
     await act.audit(action, name, {"paused": row["paused"]}, {"paused": paused})
@@ -87,8 +90,14 @@ async def set_password(act: Act, name: str, new: NewPassword) -> str:
     return name
 
 
-def _network(text: str) -> str:
+def source_network(text: str) -> str:
+    """A network in its usual spelling. Raises RefusedError, with the network an address with
+    host bits belongs to."""
     try:
         return str(ipaddress.ip_network(text))
     except ValueError as error:
-        raise bad("networks", str(error)) from error
+        try:
+            meant = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            raise bad("networks", f"{text!r} is not a network such as 10.0.0.0/8") from error
+        raise bad("networks", f"{text} has host bits set; the network is {meant}") from error

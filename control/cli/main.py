@@ -13,7 +13,7 @@ import msgspec
 import typer
 from redis.exceptions import RedisError
 
-from control.cli import asking, check, domain, ip, process, server, tenant, token
+from control.cli import asking, check, domain, ip, mailbox, pool, process, server, tenant, token
 from control.cli.line import Line, LineError, take
 from control.cli.usage import UsageError
 from control.local.error import LocalPartError
@@ -34,6 +34,8 @@ for name, group in {
     "tenant": tenant.app,
     "domain": domain.app,
     "ip": ip.app,
+    "pool": pool.app,
+    "mailbox": mailbox.app,
     "server": server.app,
     "clock": asking.clock,
     "ledger": asking.ledger,

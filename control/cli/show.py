@@ -63,6 +63,9 @@ def say(text: str) -> None:
 
 def said(changed: Changed[Any], what: str) -> None:
     """What a change did, and who does not run it yet."""
+    if not changed.changed:
+        say(f"nothing to do: {'; '.join(changed.notes)}")
+        return
     if changed.dry_run:
         say(f"{what}: would be done (dry run, nothing was changed)")
     else:

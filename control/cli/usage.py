@@ -12,3 +12,12 @@ def misused(text: str) -> Exception:
     """The line contradicts itself or lacks something; no server was asked."""
     found: Exception = UsageError(text)
     return found
+
+
+def number_or_none(option: str, text: str) -> int | None:
+    """The value of an option that takes a number or `none`. Raises a usage error."""
+    if text == "none":
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise misused(f"{option}: {text!r} is neither a number nor none")
+    return int(text)

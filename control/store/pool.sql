@@ -10,6 +10,12 @@ SELECT name, overflow, paused FROM pool WHERE tenant = $1 AND name = $2;
 -- name: add
 INSERT INTO pool (name, tenant, overflow, created) VALUES ($1, $2, $3, $4);
 
+-- name: lock
+SELECT tenant, paused FROM pool WHERE name = $1 FOR UPDATE;
+
+-- name: set_paused
+UPDATE pool SET paused = $2 WHERE name = $1;
+
 -- name: set_overflow
 UPDATE pool SET overflow = $3 WHERE tenant = $1 AND name = $2;
 

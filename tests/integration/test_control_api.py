@@ -1,6 +1,7 @@
 """The API: tokens, strict bodies, problems, and the answers people act on."""
 
 import io
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -32,7 +33,7 @@ async def api(core: Core) -> AsyncIterator[Api]:
 
 async def test_without_a_token_only_health_and_the_description_answer(api: Api) -> None:
     for route in ROUTES:
-        path = route.path.replace("{tenant}", "x").replace("{domain}", "x").replace("{ip}", "x")
+        path = re.sub(r"\{\w+\}", "x", route.path)
         status, _ = await api(route.method, path, token="")
         assert (status == 401) == (not route.public), route
         if not route.public:
@@ -205,3 +206,113 @@ async def test_spf_stands_once_a_pool_and_what_a_change_altered_is_marked(api: A
     assert [(r["name"], r["change"]) for r in fifth["view"]["also"]] == [
         ("_spf-spare.b.example", "changed")
     ], "the sibling whose mail may overflow to the new IP"
+
+
+async def test_the_terms_of_a_tenant(api: Api, core: Core) -> None:
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
+    terms = {
+        "strict": True,
+        "senders": ["News@Bücher.example", "b.example"],
+        "max_recipients": 7,
+        "mailbox": "envelope",
+        "mailbox_max": 50,
+        "mailbox_spacing": 2.5,
+        "per_minute": 10,
+        "per_hour": 100,
+        "hours": "22:00-06:00",
+        "zone": "Europe/Paris",
+        "profile": "mta",
+        "networks": ["10.1.0.0/16"],
+    }
+    status, changed = await api("PATCH", "/api/v2/tenants/acme", terms)
+    assert status == 200, changed
+    view = changed["view"]
+    assert (view["hours"], view["zone"]) == ("22:00-06:00", "Europe/Paris")
+    generation = await core.admin.current()
+    assert generation is not None
+    tenant = generation.tenants[0]
+    assert tenant.strict
+    assert tenant.senders == ("b.example", "news@xn--bcher-kva.example")
+    assert (tenant.max_recipients, tenant.mailbox, tenant.profile) == (7, "envelope", "mta")
+    assert (tenant.mailbox_default.daily_max, tenant.mailbox_default.spacing) == (50, 2.5)
+    assert (tenant.rate.minute, tenant.rate.hour) == (10, 100)
+    assert tenant.networks == ("10.1.0.0/16",)
+    assert tenant.window is not None
+    assert (tenant.window.start, tenant.window.length) == (22 * 3600, 8 * 3600)
+    assert {offset for _, offset in tenant.window.offsets} == {3600, 7200}
+    number = changed["generation"]
+    _, again = await api("PATCH", "/api/v2/tenants/acme", terms)
+    assert (again["changed"], again["generation"]) == (False, number), "nothing to publish"
+    off = {"hours": None, "senders": [], "per_hour": None, "mailbox_max": None, "networks": []}
+    _, changed = await api("PATCH", "/api/v2/tenants/acme", off)
+    assert changed["view"]["hours"] == ""
+    generation = await core.admin.current()
+    assert generation is not None
+    assert generation.tenants[0].window is None
+    for wrong, field in (
+        ({"hours": "09:00-17:00"}, "zone"),
+        ({"hours": "9-17", "zone": "Europe/Paris"}, "hours"),
+        ({"hours": "09:00-09:00", "zone": "Europe/Paris"}, "hours"),
+        ({"hours": "09:00-17:00", "zone": "Europe/Pariss"}, "zone"),
+        ({"hours": "09:00-17:00", "zone": "../etc"}, "zone"),
+        ({"zone": "Europe/Paris"}, "zone"),
+        ({"senders": ["a b"]}, "senders"),
+        ({"networks": ["10.0.0.1/8"]}, "networks"),
+        ({"mailbox": "to"}, "mailbox"),
+    ):
+        status, problem = await api("PATCH", "/api/v2/tenants/acme", wrong)
+        assert (status, problem["errors"][0]["field"]) == (400, field), wrong
+    assert "10.0.0.0/8" in (await api("PATCH", "/api/v2/tenants/acme", wrong_network()))[1]["title"]
+    assert (await api("PATCH", "/api/v2/tenants/none", {"strict": True}))[0] == 404
+
+
+def wrong_network() -> dict[str, list[str]]:
+    return {"networks": ["10.0.0.1/8"]}
+
+
+async def test_a_mailbox_has_limits_of_its_own(api: Api, core: Core) -> None:
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
+    path = "/api/v2/tenants/acme/mailboxes"
+    status, changed = await api("PUT", f"{path}/News@Example.com", {"daily_max": 3})
+    assert status == 200, changed
+    await api("PUT", f"{path}/news@example.com", {"spacing": 1.5})
+    _, listed = await api("GET", path)
+    assert [(m["address"], m["daily_max"], m["spacing"]) for m in listed] == [
+        ("news@example.com", 3, 1.5)
+    ]
+    generation = await core.admin.current()
+    assert generation is not None
+    assert generation.tenants[0].mailboxes["news@example.com"].daily_max == 3
+    assert (await api("PUT", f"{path}/nobody", {"daily_max": 3}))[0] == 400
+    assert (await api("PUT", path.replace("acme", "none") + "/a@b.example", {}))[0] == 404
+
+
+async def test_what_is_paused_already_is_not_published_again(api: Api) -> None:
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
+    await api("POST", "/api/v2/domains", DOMAIN)
+    for path, method, body in (
+        ("/api/v2/tenants/acme/pause", "POST", None),
+        ("/api/v2/pools/acme/pause", "POST", None),
+        ("/api/v2/ips/192.0.2.10", "PATCH", {"state": "pause"}),
+    ):
+        status, first = await api(method, path, body)
+        assert (status, first["changed"]) == (200, True), first
+        _, again = await api(method, path, body)
+        assert (again["changed"], again["generation"]) == (False, first["generation"])
+        assert "already" in again["notes"][0]
+    _, shown = await api("POST", "/api/v2/pools/acme/resume")
+    assert shown["view"]["paused"] is False
+    assert (await api("POST", "/api/v2/pools/none/pause"))[0] == 404
+
+
+async def test_sending_hours_are_renewed_before_they_run_out(api: Api, core: Core) -> None:
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
+    await api("POST", "/api/v2/clock", {"advance": "331d"})
+    assert await core.publisher.reconcile() is None, "nobody has sending hours"
+    hours = {"hours": "09:00-17:00", "zone": "Europe/Paris"}
+    await api("PATCH", "/api/v2/tenants/acme", hours)
+    await api("POST", "/api/v2/clock", {"advance": "329d"})
+    assert await core.publisher.reconcile() is None
+    await api("POST", "/api/v2/clock", {"advance": "2d"})
+    assert await core.publisher.reconcile() is not None
+    assert await core.publisher.reconcile() is None
