@@ -47,7 +47,7 @@ def records(
             f"{selector}._domainkey.{domain}",
             "TXT",
             f"v=DKIM1; k=rsa; p={public}",
-            "DKIM: the key that signs",
+            "DKIM: the public key of this selector",
         ),
         Record(
             f"_dmarc.{domain}",

@@ -5,6 +5,7 @@ unknown environment variable never is. Nothing starts with a half-read configura
 """
 
 import os
+import re
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -16,7 +17,9 @@ import msgspec
 from settings.environment import WEEK_QUOTAS, from_environment
 from settings.model import Settings
 
-SECRETS = frozenset({"ledger.url", "database.url", "relay.password", "control.secret"})
+SECRETS = frozenset(
+    {"ledger.url", "database.url", "relay.password", "control.secret", "control.pmta_api_key"}
+)
 DEFAULT_FILE = Path("/etc/sendgate/sendgate.toml")
 
 
@@ -66,7 +69,7 @@ def describe(settings: Settings) -> dict[str, Any]:
         if "@" in value and "//" in value:
             scheme, rest = value.split("//", 1)
             plain[section][field] = f"{scheme}//***@{rest.rpartition('@')[2]}"
-        elif value and field in ("password", "secret"):
+        elif value and field in ("password", "secret", "pmta_api_key"):
             plain[section][field] = "***"
     return plain
 
@@ -177,6 +180,8 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append("ledger.budget: must be below relay.budget")
     if relay.password and not relay.login:
         found.append("relay.login: missing, while relay.password is set")
+    if not re.fullmatch(r"(?:\w{32,128})?", settings.control.pmta_api_key, re.ASCII):
+        found.append("control.pmta_api_key: expected 32 to 128 letters, digits or underscores")
     return found
 
 

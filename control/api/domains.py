@@ -8,6 +8,10 @@ from control.store.rows import read
 from control.view.changed import Changed
 from control.view.domain import DomainView, domain_changed, domain_view, domain_views
 
+NOTHING_SIGNS = (
+    "nothing signs with this DKIM key yet: control.pmta_keys is not set (the folder of the key "
+    "files as PowerMTA sees it)"
+)
 _TENANT = {"tenant": "only this tenant's"}
 
 
@@ -25,6 +29,8 @@ async def _add(call: Call) -> Changed[DomainView]:
     async def act(a: Act) -> DomainView:
         before = await read(a.connection)
         name = await domain.add(a, new, seal=core.seal, warmup=core.settings.warmup)
+        if not core.settings.control.pmta_keys and name not in {d.domain for d in before.domains}:
+            a.note(NOTHING_SIGNS)
         return domain_changed(before, await read(a.connection), new.tenant, name)
 
     return await changed(call, act)

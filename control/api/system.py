@@ -10,6 +10,7 @@ from control.problem import RefusedError
 from control.store.rows import ServerRow
 from control.view.changed import Changed
 from control.view.explain import Explanation, Question, asked, explanation
+from control.view.key import KeyFile
 from control.view.ledger import LedgerState, LedgerStatus
 from control.view.server import ServerAddresses
 from policy.plan import Generation
@@ -142,7 +143,17 @@ async def _put_server(call: Call) -> Changed[ServerAddresses]:
 
 
 async def _config(call: Call) -> str:
-    return call.core.publisher.config_text(await _generation(call))
+    return await call.core.publisher.config_text(await _generation(call))
+
+
+async def _keys(call: Call) -> list[KeyFile]:
+    if not call.core.settings.control.pmta_keys:
+        raise RefusedError(
+            "control.pmta_keys is not set: PowerMTA signs nothing; set it to the folder of the "
+            "key files as PowerMTA sees it"
+        )
+    found = await call.core.publisher.key_files()
+    return [KeyFile(name=name, pem=pem.decode("ascii")) for name, pem in found.items()]
 
 
 async def _healthz(_: Call) -> Health:
@@ -201,4 +212,5 @@ ROUTES = [
         query=DRY,
     ),
     Route("GET", "/api/v2/powermta/config", "PowerMTA's configuration", _config, str),
+    Route("GET", "/api/v2/powermta/keys", "Its DKIM key files (private)", _keys, list[KeyFile]),
 ]

@@ -79,9 +79,9 @@ async def stack(options: Options) -> AsyncIterator[Running]:
         data.lock.acquire()
         entered.callback(data.lock.release)
         log, pmta_dir, ports = data.root / "log", data.root / "pmta", data.root / "ports"
-        for directory in (log, pmta_dir, ports):
+        for directory in (log, pmta_dir, ports, pmta_dir / "keys"):
             private_directory(directory)
-        file, config = data.root / STACK_FILE, pmta_dir / "sendgate.conf"
+        file, config, keys = data.root / STACK_FILE, pmta_dir / "sendgate.conf", pmta_dir / "keys"
         arguments = ["-m", "gateway", "--config", str(file)]
         gateway = Child("gateway", arguments, directory=log, marker=file)
         await gateway.clear()
@@ -99,6 +99,7 @@ async def stack(options: Options) -> AsyncIterator[Running]:
             valkey=valkey,
             postgres=postgres,
             pmta_config=config,
+            pmta_keys=keys if standin else None,
             reload_url=standin.reload_url if standin else None,
         )
         write_private(file, to_toml(settings))
@@ -185,7 +186,7 @@ async def _start_standin(
     entered: AsyncExitStack, core: Core, standin: StandIn, config: Path
 ) -> None:
     generation = await core.publisher.current() or Generation(number=0, created=0.0)
-    config.write_text(core.publisher.config_text(generation), encoding="utf-8")
+    config.write_text(await core.publisher.config_text(generation), encoding="utf-8")
     entered.push_async_callback(standin.child.stop)
     await standin.child.start()
     await core.clock.tell()

@@ -6,6 +6,9 @@ SELECT d.tenant, d.domain, d.pool, d.dkim_selector, d.dkim_public,
         ORDER BY f.created, f.domain LIMIT 1) AS first_domain
 FROM sending_domain d ORDER BY d.tenant, d.domain;
 
+-- name: keys
+SELECT tenant, domain, dkim_selector, dkim_private FROM sending_domain ORDER BY tenant, domain;
+
 -- name: one
 SELECT pool FROM sending_domain WHERE tenant = $1 AND domain = $2;
 
