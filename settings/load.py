@@ -4,6 +4,7 @@ Rule: an unknown key in the file is an error (a typo must not silently keep a de
 unknown environment variable never is. Nothing starts with a half-read configuration.
 """
 
+import math
 import os
 import re
 import tomllib
@@ -20,6 +21,13 @@ from settings.model import Settings
 SECRETS = frozenset(
     {"ledger.url", "database.url", "relay.password", "control.secret", "control.pmta_api_key"}
 )
+PATTERNS = {
+    "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$": "1 to 64 letters, digits, dots, dashes or underscores, "
+    "beginning with a letter or digit",
+    "^[a-z0-9-]{1,32}$": "1 to 32 lower-case letters, digits or dashes",
+}
+"""What the regular expressions of names mean."""
+_REGEX = re.compile(r"matching regex '([^']*)'")
 DEFAULT_FILE = Path("/etc/sendgate/sendgate.toml")
 
 
@@ -67,11 +75,16 @@ def describe(settings: Settings) -> dict[str, Any]:
         section, field = path.split(".")
         value = plain[section][field]
         if "@" in value and "//" in value:
-            scheme, rest = value.split("//", 1)
-            plain[section][field] = f"{scheme}//***@{rest.rpartition('@')[2]}"
+            plain[section][field] = masked(value)
         elif value and field in ("password", "secret", "pmta_api_key"):
             plain[section][field] = "***"
     return plain
+
+
+def masked(url: str) -> str:
+    """A URL without what stands before its host."""
+    scheme, slashes, rest = url.partition("//")
+    return f"{scheme}//***@{rest.rpartition('@')[2]}" if slashes and "@" in rest else url
 
 
 def _read(path: Path, problems: list[str]) -> dict[str, Any]:
@@ -111,12 +124,34 @@ def _struct(
                 _split(raw, wanted, where in origin), wanted, strict=where not in origin
             )
         except msgspec.ValidationError as error:
-            problems.append(f"{shown}: {str(error)[0].lower()}{str(error)[1:]}")
+            text = friendly(str(error))
+            problems.append(f"{shown}: {text[0].lower()}{text[1:]}")
+            continue
+        if _not_finite(values[key]):
+            problems.append(f"{shown}: expected a number, got {raw}")
+            del values[key]
     try:
         return kind(**values)
     except TypeError as error:
         problems.append(f"{at}: {error}")
         return None
+
+
+def friendly(text: str) -> str:
+    """A validation error in words: regular expressions are for programs."""
+    found = _REGEX.search(text)
+    if found is None or found[1] not in PATTERNS:
+        return text
+    return f"expected {PATTERNS[found[1]]}"
+
+
+def _not_finite(value: Any) -> bool:
+    # msgspec's bounds let NaN through: it is neither above nor below anything.
+    if isinstance(value, dict):
+        return any(map(_not_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_not_finite, value))
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _row_type(wanted: Any) -> Any:

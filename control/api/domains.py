@@ -7,6 +7,8 @@ from control.change.domain import NewDomain
 from control.store.rows import read
 from control.view.changed import Changed
 from control.view.domain import DomainView, domain_changed, domain_view, domain_views
+from control.view.tenant import must_exist
+from policy.address import normal_domain
 
 NOTHING_SIGNS = (
     "nothing signs with this DKIM key yet: control.pmta_keys is not set (the folder of the key "
@@ -16,11 +18,15 @@ _TENANT = {"tenant": "only this tenant's"}
 
 
 async def _list(call: Call) -> list[DomainView]:
-    return domain_views(await call.core.rows(), call.query.get("tenant"))
+    rows = await call.core.rows()
+    must_exist(rows, call.query.get("tenant"))
+    return domain_views(rows, call.query.get("tenant"))
 
 
 async def _one(call: Call) -> DomainView:
-    return domain_view(await call.core.rows(), call.query.get("tenant"), call.path["domain"])
+    asked = call.path["domain"]
+    name = normal_domain(asked) or asked
+    return domain_view(await call.core.rows(), call.query.get("tenant"), name)
 
 
 async def _add(call: Call) -> Changed[DomainView]:

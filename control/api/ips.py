@@ -10,6 +10,7 @@ from control.problem import RefusedError
 from control.store.rows import Rows, read
 from control.view.changed import Changed
 from control.view.ip import IpView, ip_view, ip_views
+from control.view.tenant import must_exist
 from control.view.usage import UsageView, usage_views
 from policy.model import Window
 from policy.plan import Generation
@@ -19,6 +20,7 @@ _TENANT = {"tenant": "only this tenant's"}
 
 async def _list(call: Call) -> list[IpView]:
     rows = await call.core.rows()
+    must_exist(rows, call.query.get("tenant"))
     return ip_views(rows, call.core.settings.warmup, call.query.get("tenant"))
 
 
@@ -42,7 +44,9 @@ async def _change(call: Call) -> Changed[IpView]:
 
 
 async def _quota(call: Call) -> list[UsageView]:
-    return await _usage(call, await call.core.rows(), call.query.get("tenant"))
+    rows = await call.core.rows()
+    must_exist(rows, call.query.get("tenant"))
+    return await _usage(call, rows, call.query.get("tenant"))
 
 
 async def _usage(call: Call, rows: Rows, tenant: str | None) -> list[UsageView]:

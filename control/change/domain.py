@@ -10,6 +10,7 @@ import msgspec
 
 from control.act import Act
 from control.change.quota import QuotaText, quota_columns
+from control.change.tenant import holder_of
 from control.compile import DEFAULT_PLAN
 from control.dkim import Seal
 from control.problem import RefusedError, bad, missing
@@ -129,6 +130,8 @@ async def _overflow(act: Act, tenant: str, pool: str, overflow: str) -> None:
 
 async def _pool(act: Act, tenant: str, name: str) -> None:
     if await act.connection.fetchrow(_POOL["one"], tenant, name) is None:
+        if (holder := await holder_of(act, name)) is not None:
+            raise bad("pool", f"the name {name} is taken by {holder}; choose another with --pool")
         try:
             await act.connection.execute(_POOL["add"], name, tenant, None, act.now)
         except asyncpg.UniqueViolationError as error:
@@ -150,6 +153,8 @@ async def _vmta(act: Act, new: NewDomain, domain: str, ip: str, warmup: Warmup) 
             )
         return row.name
     name = new.vmta or "vmta-" + re.sub(r"[.:]+", "-", ip).strip("-")
+    if (holder := await holder_of(act, name)) is not None:
+        raise bad("vmta", f"the name {name} is taken by {holder}; choose another with --vmta")
     host = await _host_name(act, new, domain)
     source, number = quota_columns("plan" if new.quota is None else new.quota)
     plan, stage = (DEFAULT_PLAN, 1) if source == "plan" else (None, None)

@@ -11,6 +11,7 @@ from control.change.password import hashed
 from control.problem import RefusedError, bad, missing
 from control.store.statements import statements
 from policy.model import Name
+from policy.plan import SYSTEM_VIRTUAL_MTA
 
 _SQL = statements("tenant")
 _POOL = statements("pool")
@@ -42,13 +43,18 @@ class NewPassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 async def add(act: Act, new: NewTenant) -> str:
     """A tenant with an empty default pool of the same name. Raises RefusedError."""
     networks = [source_network(text) for text in new.networks]
-    if not new.login.isprintable():
-        raise bad("login", "control characters cannot be used")
+    if not new.login.isprintable() or any(c.isspace() for c in new.login):
+        raise bad("login", f"{new.login!r}: blanks and control characters cannot be used")
     digest = await hashed(new.password)
     try:
         await act.connection.execute(_SQL["add"], new.name, new.profile, new.name, act.now)
     except asyncpg.UniqueViolationError as error:
         raise RefusedError(f"tenant {new.name} exists already") from error
+    if (holder := await holder_of(act, new.name)) is not None:
+        raise RefusedError(
+            f"tenant {new.name}: its pool would have the name of {holder} (PowerMTA does not tell "
+            "capitals); choose another name"
+        )
     try:
         await act.connection.execute(_POOL["add"], new.name, new.name, None, act.now)
     except asyncpg.UniqueViolationError as error:
@@ -65,6 +71,15 @@ async def add(act: Act, new: NewTenant) -> str:
     after = {"login": new.login, "networks": networks, "profile": new.profile}
     await act.audit("tenant.add", new.name, None, after)
     return new.name
+
+
+async def holder_of(act: Act, name: str) -> str | None:
+    """Which pool or VirtualMTA has this name already, in whatever case: PowerMTA has one name
+    space for both."""
+    if name.lower() == SYSTEM_VIRTUAL_MTA:
+        return "Sendgate's own VirtualMTA"
+    found = await act.connection.fetchval(_POOL["holder"], name)
+    return None if found is None else str(found)
 
 
 async def set_paused(act: Act, name: str, paused: bool) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from typing import Annotated, Any
 
 import asyncpg
@@ -11,7 +12,7 @@ from redis.exceptions import RedisError
 from control.cli.configuration import Config, configuration
 from control.cli.show import as_json, line_of, say
 from control.opening import ledger_status
-from control.problem import FieldProblem, RefusedError
+from control.problem import FieldProblem, Problem, RefusedError
 from control.store.database import DatabaseRefusedError, open_pool
 from control.store.rows import ServerRow, fetch
 from control.store.statements import statements
@@ -45,8 +46,13 @@ def check(context: typer.Context, config: Config = None) -> None:
         for text in warnings:
             say(f"without effect: {text}")
     if problems:
-        title = f"{len(problems)} problems" if len(problems) > 1 else problems[0]
-        raise RefusedError(title, errors=[FieldProblem("", text) for text in problems])
+        for text in problems:
+            print(f"sendgate: {text}", file=sys.stderr)
+        if line.json:
+            title = f"{len(problems)} problems" if len(problems) > 1 else problems[0]
+            errors = [FieldProblem("", text) for text in problems]
+            as_json(Problem(title=title, status=409, errors=errors))
+        raise typer.Exit(1)
     if line.json:
         as_json({"ok": good, "without_effect": warnings})
 

@@ -7,6 +7,7 @@ import typer
 from control.cli.client import Client
 from control.cli.show import as_json, line_of, said, say, table
 from control.cli.tenant import Dry
+from control.cli.usage import finite
 from control.dns import Record, zone_text
 from control.view.changed import Changed
 from control.view.domain import DomainView
@@ -44,7 +45,7 @@ def add(
         "ip": ip,
         "pool": pool,
         "quota": quota,
-        "hourly_share": hourly_share,
+        "hourly_share": finite("--hourly-share", hourly_share),
         "host_name": host_name,
         "vmta": vmta,
         "server": server,

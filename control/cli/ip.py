@@ -7,7 +7,7 @@ import typer
 from control.cli.client import Client
 from control.cli.show import as_json, line_of, said, say, table
 from control.cli.tenant import Dry
-from control.cli.usage import misused
+from control.cli.usage import finite, misused
 from control.view.changed import Changed
 from control.view.ip import IpView
 from control.view.usage import ALL, UsageView
@@ -64,8 +64,8 @@ def set_(
     given: dict[str, Any] = {
         "quota": quota,
         "stage": stage,
-        "hourly_share": hourly_share,
-        "weight": weight,
+        "hourly_share": finite("--hourly-share", hourly_share),
+        "weight": finite("--weight", weight),
         "ceilings": {} if no_ceilings else _ceilings(ceiling),
     }
     body = {key: value for key, value in given.items() if value is not None}

@@ -7,7 +7,7 @@ import typer
 from control.cli.client import Client
 from control.cli.show import as_json, line_of, said, table
 from control.cli.tenant import Dry
-from control.cli.usage import misused, number_or_none
+from control.cli.usage import finite, misused, number_or_none
 from control.store.rows import MailboxRow
 from control.view.changed import Changed
 
@@ -32,7 +32,7 @@ def set_(
     if most is not None:
         body["daily_max"] = number_or_none("--max", most)
     if spacing is not None:
-        body["spacing"] = spacing
+        body["spacing"] = finite("--spacing", spacing)
     line = line_of(context)
     changed = Client(line).send(
         "PUT", f"{_path(tenant)}/{address}", body, Changed[MailboxRow], dry_run=dry_run

@@ -8,7 +8,7 @@ import typer
 from control.change.password import SAFE
 from control.cli.client import Client
 from control.cli.show import as_json, line_of, said, table
-from control.cli.usage import misused, number_or_none
+from control.cli.usage import finite, misused, number_or_none
 from control.view.changed import Changed
 from control.view.tenant import TenantView
 
@@ -157,7 +157,7 @@ def set_(
         "senders": [] if any_sender else sender or None,
         "max_recipients": max_recipients,
         "mailbox": mailbox,
-        "mailbox_spacing": mailbox_spacing,
+        "mailbox_spacing": finite("--mailbox-spacing", mailbox_spacing),
         "hours": hours,
         "zone": zone,
         "profile": profile,

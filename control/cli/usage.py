@@ -1,5 +1,6 @@
 """Mistakes in the use of a command: exit code 2."""
 
+import math
 from typing import Any
 
 import typer
@@ -21,3 +22,10 @@ def number_or_none(option: str, text: str) -> int | None:
     if not (text.isascii() and text.isdigit()):
         raise misused(f"{option}: {text!r} is neither a number nor none")
     return int(text)
+
+
+def finite(option: str, number: float | None) -> float | None:
+    """The number, unless it is none: JSON has no NaN, and would drop it without a word."""
+    if number is not None and not math.isfinite(number):
+        raise misused(f"{option}: {number} is not a number that can be used")
+    return number

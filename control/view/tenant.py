@@ -78,6 +78,12 @@ def _hours(row: TenantRow) -> str:
     return hours_text(row.window_start, row.window_length)
 
 
+def must_exist(rows: Rows, tenant: str | None) -> None:
+    """Raises RefusedError for a tenant nobody knows; None asks for all."""
+    if tenant is not None and tenant not in {t.name for t in rows.tenants}:
+        raise missing("tenant", tenant)
+
+
 def tenant_view(rows: Rows, name: str) -> TenantView:
     """One tenant. Raises RefusedError."""
     for view in tenant_views(rows):

@@ -316,3 +316,31 @@ async def test_sending_hours_are_renewed_before_they_run_out(api: Api, core: Cor
     await api("POST", "/api/v2/clock", {"advance": "2d"})
     assert await core.publisher.reconcile() is not None
     assert await core.publisher.reconcile() is None
+
+
+async def test_names_are_read_in_every_spelling_and_mistakes_are_said_in_words(api: Api) -> None:
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
+    await api(
+        "POST", "/api/v2/domains", {**DOMAIN, "domain": "bücher.example", "ip": "2001:db8::1"}
+    )
+    _, shown = await api("GET", "/api/v2/domains/Bücher.example")
+    assert shown["domain"] == "xn--bcher-kva.example"
+    _, shown = await api("GET", "/api/v2/ips/2001:0db8:0::1")
+    assert shown["ip"] == "2001:db8::1"
+    for method, path, body, status, says in (
+        ("GET", "/api/v2/ips/abc", None, 400, "'abc' is not an IP address"),
+        ("GET", "/api/v2/ips/192.0.2.99", None, 404, "does not exist"),
+        ("GET", "/api/v2/quota?tenant=nobody", None, 404, "tenant nobody does not exist"),
+        ("GET", "/api/v2/ips?tenant=nobody", None, 404, "tenant nobody does not exist"),
+        ("GET", "/api/v2/domains?tenant=nobody", None, 404, "tenant nobody does not exist"),
+        ("POST", "/api/v2/tenants", {**ACME, "name": "a b"}, 400, "1 to 64 letters, digits"),
+        ("POST", "/api/v2/tenants", {**ACME, "name": "b", "login": "a b"}, 400, "blanks"),
+        ("POST", "/api/v2/tenants", {**ACME, "name": "ACME", "login": "b"}, 409, "tenant ACME"),
+        ("POST", "/api/v2/domains", {**DOMAIN, "vmta": "Acme"}, 400, "--vmta"),
+        ("POST", "/api/v2/domains", {**DOMAIN, "pool": "ACME"}, 400, "--pool"),
+        ("POST", "/api/v2/domains", {**DOMAIN, "vmta": "sendgate-system"}, 400, "--vmta"),
+    ):
+        found, problem = await api(method, path, body)
+        text = str(problem)
+        assert (found, says in text) == (status, True), (path, body, problem)
+        assert "regex" not in text
