@@ -34,6 +34,15 @@ RECONCILE_EVERY = 5.0
 """Seconds between two looks whether the ledger runs what PostgreSQL says."""
 
 
+def no_database(url: str, error: Exception) -> RefusedError:
+    """What to do about a PostgreSQL that does not answer; no password in it."""
+    return RefusedError(
+        f"PostgreSQL at {masked(url)} does not answer ({error}): start it, or give its address in "
+        "database.url (DATABASE_URL)",
+        status=503,
+    )
+
+
 @asynccontextmanager
 async def open_core(
     settings: Settings, *, movable_clock: bool = False, followers: list[Follower] | None = None
@@ -43,11 +52,7 @@ async def open_core(
         try:
             at = await revision(settings.database.url)
         except (OSError, asyncpg.PostgresError) as error:
-            raise RefusedError(
-                f"PostgreSQL at {masked(settings.database.url)} does not answer ({error}): start "
-                "it, or give its address in database.url (DATABASE_URL)",
-                status=503,
-            ) from error
+            raise no_database(settings.database.url, error) from error
         if at != newest():
             raise RefusedError(
                 f"the database is at schema {at or 'none'}, this version needs {newest()}: "

@@ -66,6 +66,7 @@ def migrate(
 ) -> None:
     """Bring the database to this version's schema."""
     # Alembic and SQLAlchemy take longer to import than most commands take to run.
+    from control.app import no_database
     from control.store.migrate import migrate as run_migrations
     from control.store.migrate import newest, revision
 
@@ -82,7 +83,7 @@ def migrate(
         else:
             before, after = asyncio.run(run_migrations(url))
     except (OSError, asyncpg.PostgresError) as error:
-        raise RefusedError(f"PostgreSQL: {error}", status=503) from error
+        raise no_database(url, error) from error
     if line.json:
         as_json({"before": before, "after": after})
     else:

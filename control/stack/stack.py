@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 
-from control.app import open_core, serve
+from control.app import no_database, open_core, serve
 from control.cli.configuration import STACK_FILE
 from control.clock import Follower
 from control.core import Core
@@ -103,7 +103,10 @@ async def stack(options: Options) -> AsyncIterator[Running]:
             reload_url=standin.reload_url if standin else None,
         )
         write_private(file, to_toml(settings))
-        await migrate(settings.database.url)
+        try:
+            await migrate(settings.database.url)
+        except OSError as error:
+            raise no_database(settings.database.url, error) from error
         followers: list[Follower] = [standin.follow] if standin else []
         movable = valkey is not None
         core = await entered.enter_async_context(

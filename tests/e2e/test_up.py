@@ -175,6 +175,12 @@ def test_demo_tenants_stand_beside_ones_own_and_never_enter_a_real_powermta(
                    "--password", "a-long-password") == 0  # fmt: skip
     assert command(data_dir, "domain", "add", "--tenant", "acme", "--domain", "mail1.acme.test",
                    "--ip", "192.0.2.10") == 0  # fmt: skip
+    config, keys = data_dir.parent / "sendgate.conf", data_dir.parent / "keys"
+    assert command(data_dir, "pmta", "config", "--output", str(config), "--keys", str(keys)) == 0
+    (key,) = keys.glob("mail1.acme.test.*.pem")
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert f"mail1.acme.test,{data_dir}/pmta/keys/{key.name}" in config.read_text()
+    assert (data_dir / "pmta" / "keys" / key.name).read_text() == key.read_text()
     assert up.end() == 0
     capfd.readouterr()
     real = ("--smtp-port", "0", "--api-port", "0", "--no-demo", "--pmta", where["pmta"])
