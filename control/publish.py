@@ -223,7 +223,9 @@ class Publisher:
 
 def machine_name() -> str:
     """The machine's full name, or `localhost` where it has none PowerMTA could use."""
-    name = normal_domain(socket.getfqdn())
+    host = socket.gethostname()
+    # A look-up may take seconds where no name server answers: not needed for a full name.
+    name = normal_domain(host if "." in host else socket.getfqdn())
     return name if name is not None and fits(name) else "localhost"
 
 

@@ -4,7 +4,6 @@ Rule: an unknown key in the file is an error (a typo must not silently keep a de
 unknown environment variable never is. Nothing starts with a half-read configuration.
 """
 
-import math
 import os
 import re
 import tomllib
@@ -126,10 +125,6 @@ def _struct(
         except msgspec.ValidationError as error:
             text = friendly(str(error))
             problems.append(f"{shown}: {text[0].lower()}{text[1:]}")
-            continue
-        if _not_finite(values[key]):
-            problems.append(f"{shown}: expected a number, got {raw}")
-            del values[key]
     try:
         return kind(**values)
     except TypeError as error:
@@ -143,15 +138,6 @@ def friendly(text: str) -> str:
     if found is None or found[1] not in PATTERNS:
         return text
     return f"expected {PATTERNS[found[1]]}"
-
-
-def _not_finite(value: Any) -> bool:
-    # msgspec's bounds let NaN through: it is neither above nor below anything.
-    if isinstance(value, dict):
-        return any(map(_not_finite, value.values()))
-    if isinstance(value, list | tuple):
-        return any(map(_not_finite, value))
-    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _row_type(wanted: Any) -> Any:

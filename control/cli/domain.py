@@ -103,8 +103,12 @@ def _dns(view: DomainView) -> None:
         _records(view.also)
 
 
+_MARKS = {"": "", "new": " (NEW)", "changed": " (CHANGED: replace what is published)"}
+
+
 def _records(records: list[Record]) -> None:
+    # Where all is new, saying so at every line says nothing.
+    marks = any(record.change != "new" for record in records)
     for record in records:
-        mark = " (CHANGED: replace what is published)" if record.change == "changed" else ""
-        say(f"; {record.why}{mark}")
+        say(f"; {record.why}{_MARKS[record.change] if marks else ''}")
         say(zone_text(record))

@@ -1,10 +1,12 @@
 """`sendgate up`: the stack until SIGTERM or SIGINT."""
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Coroutine
 from typing import Any
 
+import asyncpg
 import msgspec
 
 from control.stack.child import warn
@@ -53,8 +55,10 @@ async def _mail_can_be_sent(running: Running) -> None:
     """Wait; a closed ledger is said once, for an operator has to open it."""
     said = False
     while not await running.can_send():
-        status = await running.core.opening.status()
-        if status.state is LedgerState.LOST and not said:
-            said = True
-            warn(f"not ready: ledger {status.name} is lost: {status.detail}")
+        # PostgreSQL away is said, and mended, by whoever keeps it running.
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            status = await running.core.opening.status()
+            if status.state is LedgerState.LOST and not said:
+                said = True
+                warn(f"not ready: ledger {status.name} is lost: {status.detail}")
         await asyncio.sleep(0.1)

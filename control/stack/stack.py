@@ -39,6 +39,8 @@ from policy.model import Address
 from policy.plan import Generation
 from settings.model import Settings
 
+NO_DATABASE = (asyncpg.PostgresError, asyncpg.InterfaceError)
+
 REGISTERED = 20.0
 """Seconds for every gateway worker to run the current generation after `ready`."""
 
@@ -65,7 +67,7 @@ class Running:
             url = f"http://{host}:{admin.admin_port}/readyz"
             async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as found:
                 return found.status == 200
-        except (OSError, TimeoutError, aiohttp.ClientError, asyncpg.PostgresError):
+        except (OSError, TimeoutError, aiohttp.ClientError, *NO_DATABASE):
             return False
 
 
