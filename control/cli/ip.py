@@ -70,7 +70,7 @@ def set_(
     }
     body = {key: value for key, value in given.items() if value is not None}
     if not body:
-        raise misused("ip set: nothing to change was given (see `sendgate ip set --help`)")
+        raise misused("ip set: nothing to change was given")
     _change(context, ip, {**body, "reason": reason}, "changed", dry_run)
 
 

@@ -174,7 +174,7 @@ def set_(
     if always:
         body["hours"] = None
     if not body:
-        raise misused("tenant set: nothing to change was given (see `sendgate tenant set --help`)")
+        raise misused("tenant set: nothing to change was given")
     _change(context, f"/api/v2/tenants/{name}", body, f"tenant {name}", dry_run, "PATCH")
 
 
