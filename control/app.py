@@ -10,6 +10,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import asyncpg
 from aiohttp import web
 
 from control.api.server import application
@@ -24,6 +25,7 @@ from control.store.migrate import newest, revision
 from control.token import Tokens
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.ledger import RedisLedger, connect
+from settings.load import masked
 from settings.model import Settings
 
 log = logging.getLogger(__name__)
@@ -32,13 +34,25 @@ RECONCILE_EVERY = 5.0
 """Seconds between two looks whether the ledger runs what PostgreSQL says."""
 
 
+def no_database(url: str, error: Exception) -> RefusedError:
+    """What to do about a PostgreSQL that does not answer; no password in it."""
+    return RefusedError(
+        f"PostgreSQL at {masked(url)} does not answer ({error}): start it, or give its address in "
+        "database.url (DATABASE_URL)",
+        status=503,
+    )
+
+
 @asynccontextmanager
 async def open_core(
     settings: Settings, *, movable_clock: bool = False, followers: list[Follower] | None = None
 ) -> AsyncIterator[Core]:
     """The parts, connected. Raises RefusedError and DatabaseRefusedError."""
     async with AsyncExitStack() as stack:
-        at = await revision(settings.database.url)
+        try:
+            at = await revision(settings.database.url)
+        except (OSError, asyncpg.PostgresError) as error:
+            raise no_database(settings.database.url, error) from error
         if at != newest():
             raise RefusedError(
                 f"the database is at schema {at or 'none'}, this version needs {newest()}: "

@@ -6,6 +6,8 @@ neither as unlimited nor as zero.
 
 import msgspec
 
+from control.hours import window
+from control.problem import RefusedError
 from control.store.rows import Rows, TenantRow, VmtaRow
 from policy.model import (
     UNLIMITED,
@@ -71,7 +73,7 @@ def compile_generation(
             )
             for p in rows.pools
         ),
-        tenants=tuple(_tenant(t, rows, warmup) for t in rows.tenants),
+        tenants=tuple(_tenant(t, rows, warmup, created, found) for t in rows.tenants),
         rate=Rate(minute=warmup.global_minute_limit, hour=warmup.global_hourly_limit),
     )
     found += [f"PowerMTA server {s.name} has no address" for s in rows.servers if not s.addresses]
@@ -127,7 +129,15 @@ def _vmta(row: VmtaRow, daily: int | Unlimited, ceilings: dict[str, int]) -> Vir
     )
 
 
-def _tenant(row: TenantRow, rows: Rows, warmup: Warmup) -> Tenant:
+def _tenant(row: TenantRow, rows: Rows, warmup: Warmup, created: float, found: list[str]) -> Tenant:
+    sending = None
+    if row.window_start is not None:
+        try:
+            sending = window(
+                row.window_start, row.window_length or 0, row.window_zone or "", created
+            )
+        except RefusedError as error:
+            found.append(f"tenant {row.name}: {error.title}")
     hour = warmup.user_hourly_limit if row.rate_hour is None else row.rate_hour
     return Tenant(
         name=row.name,
@@ -145,6 +155,8 @@ def _tenant(row: TenantRow, rows: Rows, warmup: Warmup) -> Tenant:
             for m in rows.mailboxes
             if m.tenant == row.name
         },
+        mailbox_default=MailboxLimits(daily_max=row.mailbox_max, spacing=row.mailbox_spacing),
+        window=sending,
         rate=Rate(minute=row.rate_minute, hour=hour),
         max_recipients=row.max_recipients,
     )

@@ -1,10 +1,12 @@
 """The DNS records a sending domain needs, as text for the operator. Pure.
 
 SPF is one `include:` record per pool that lists all its IPs, since any VirtualMTA of the pool may
-carry the domain: when the pool grows, the domains' own records stay as they are.
+carry the domain. It stands under the pool's first domain and every domain of the pool includes it:
+when the pool grows, that one record changes and the domains' own stay as they are.
 """
 
 import ipaddress
+from typing import Literal
 
 import msgspec
 
@@ -19,20 +21,23 @@ class Record(msgspec.Struct, frozen=True):
     type: str
     value: str
     why: str
+    change: Literal["", "new", "changed"] = ""
+    """What the change that was just made did to it; `changed`: replace what is published."""
 
 
 def records(
     domain: str,
     *,
     pool: str,
+    first_domain: str,
     ips: list[str],
     hosts: list[tuple[str, str]],
     selector: str,
     public: str,
 ) -> list[Record]:
-    """`ips`: every IP that may carry the domain, overflow pools included; `hosts`: (IP, host
-    name) of the same."""
-    include = f"_spf-{pool}.{domain}".lower()
+    """`first_domain`: of the pool; `ips`: every IP that may carry the domain, overflow pools
+    included; `hosts`: (IP, host name) of the same."""
+    include = f"_spf-{pool}.{first_domain}".lower()
     addresses = [ipaddress.ip_address(ip) for ip in sorted(ips)]
     listed = " ".join(f"ip{a.version}:{a}" for a in addresses)
     found = [
@@ -42,7 +47,7 @@ def records(
             f"{selector}._domainkey.{domain}",
             "TXT",
             f"v=DKIM1; k=rsa; p={public}",
-            "DKIM: the key that signs",
+            "DKIM: the public key of this selector",
         ),
         Record(
             f"_dmarc.{domain}",
@@ -57,6 +62,21 @@ def records(
         found.append(
             Record(address.reverse_pointer, "PTR", f"{host}.", "set by whoever gave you the IP")
         )
+    return found
+
+
+def marked(before: list[Record], after: list[Record]) -> list[Record]:
+    """`after`, each with what became of it since `before`."""
+    old = {(r.name, r.type, r.value) for r in before}
+    names = {(r.name, r.type) for r in before}
+    found = []
+    for record in after:
+        change: Literal["", "new", "changed"] = "new"
+        if (record.name, record.type, record.value) in old:
+            change = ""
+        elif (record.name, record.type) in names:
+            change = "changed"
+        found.append(msgspec.structs.replace(record, change=change))
     return found
 
 

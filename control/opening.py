@@ -19,6 +19,39 @@ from policy.ledger.admin import LedgerAdmin, LedgerRefusedError
 _SQL = statements("generation")
 
 
+async def ledger_status(pool: Any, admin: LedgerAdmin) -> LedgerStatus:
+    """What PostgreSQL recorded beside what is in force; never raises for a ledger that is away."""
+    row = await pool.fetchrow(_SQL["ledger"], admin.name)
+    recorded = "" if row is None else row["incarnation"]
+    try:
+        in_force = await admin.incarnation()
+        problems = await admin.server_problems()
+    except (RedisError, OSError) as error:
+        detail = f"the ledger does not answer: {error}"
+        return LedgerStatus(
+            name=admin.name, state=LedgerState.AWAY, detail=detail, recorded=recorded
+        )
+    if in_force and in_force == recorded:
+        state, detail = LedgerState.OPEN, f"open since {row['opened']:%Y-%m-%dT%H:%M:%SZ}"
+    elif not recorded:
+        state, detail = LedgerState.NEVER_OPENED, "it has never been opened"
+    else:
+        state = LedgerState.LOST
+        detail = (
+            "it is not the ledger that was opened: today's counts are lost. Nothing is sent. "
+            "Open it after midnight UTC, or now with `sendgate ledger open --yes` if the "
+            "counts of today do not matter"
+        )
+    return LedgerStatus(
+        name=admin.name,
+        state=state,
+        detail=detail,
+        recorded=recorded,
+        in_force=in_force,
+        problems=problems,
+    )
+
+
 class Opening:
     """The ledger's opening, as control sees it."""
 
@@ -29,34 +62,17 @@ class Opening:
 
     async def status(self) -> LedgerStatus:
         """Read both sides; never raises for a ledger that is away."""
-        name = self._admin.name
-        row = await self._pool.fetchrow(_SQL["ledger"], name)
-        recorded = "" if row is None else row["incarnation"]
-        try:
-            in_force = await self._admin.incarnation()
-            problems = await self._admin.server_problems()
-        except (RedisError, OSError) as error:
-            detail = f"the ledger does not answer: {error}"
-            return LedgerStatus(name=name, state=LedgerState.AWAY, detail=detail, recorded=recorded)
-        if in_force and in_force == recorded:
-            state, detail = LedgerState.OPEN, f"open since {row['opened']:%Y-%m-%dT%H:%M:%SZ}"
-        elif not recorded:
-            state, detail = LedgerState.NEVER_OPENED, "it has never been opened"
-        else:
-            state = LedgerState.LOST
-            detail = (
-                "it is not the ledger that was opened: today's counts are lost. Nothing is sent. "
-                "Open it after midnight UTC, or now with `sendgate ledger open --yes` if the "
-                "counts of today do not matter"
+        return await ledger_status(self._pool, self._admin)
+
+    async def must_be_open(self) -> None:
+        """Raises RefusedError: the counters of a ledger that is closed must not be shown as room,
+        for nothing is sent."""
+        status = await self.status()
+        if status.state is not LedgerState.OPEN:
+            raise RefusedError(
+                f"ledger {status.name} is closed ({status.state.value}): {status.detail}",
+                status=503,
             )
-        return LedgerStatus(
-            name=name,
-            state=state,
-            detail=detail,
-            recorded=recorded,
-            in_force=in_force,
-            problems=problems,
-        )
 
     async def open_first(self) -> LedgerStatus:
         """Open a ledger that never was; leave any other as it is. Raises RefusedError."""

@@ -8,6 +8,7 @@ generation, `reconcile` publishes what the rows say, under a higher number.
 """
 
 import hashlib
+import socket
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -17,18 +18,27 @@ from redis.exceptions import RedisError
 
 from control.act import Act
 from control.compile import compile_generation
-from control.pmta.config import ConfigValueError, pmta_config
+from control.dkim import Seal
+from control.hours import REACH, RENEW
+from control.pmta.config import ConfigValueError, fits, key_file, pmta_config
 from control.pmta.handover import Handover
 from control.problem import FieldProblem, RefusedError
 from control.store.database import Connection
 from control.store.rows import read
 from control.store.statements import statements
+from policy.address import normal_domain
 from policy.ledger.admin import LedgerAdmin
 from policy.plan import Generation, decode, encode
 from settings.model import Settings
 
 PUBLISH_LOCK = 0x5E4D_6A7E_0002
 """PostgreSQL advisory lock of all publishers."""
+
+NEXT_STEP = (
+    "PowerMTA's configuration changed: write it with `sendgate pmta config --output FILE` and load "
+    "it into PowerMTA before mail uses what is new (or set control.pmta_config and "
+    "control.pmta_reload_url)"
+)
 
 T = TypeVar("T")
 _GENERATION = statements("generation")
@@ -42,6 +52,9 @@ class Done(msgspec.Struct, Generic[T], frozen=True):
     late: list[str]
     """Workers that do not run the generation yet."""
     dry: bool = False
+    notes: list[str] = []
+    changed: bool = True
+    """False: everything was as asked for, and nothing was published."""
 
 
 class Publisher:
@@ -51,7 +64,15 @@ class Publisher:
         self._pool = pool
         self._admin = admin
         self._settings = settings
-        self._handover = Handover(settings.control.pmta_config, settings.control.pmta_reload_url)
+        control = settings.control
+        self._handover = Handover(
+            control.pmta_config,
+            control.pmta_reload_url,
+            api_key=control.pmta_api_key,
+            keys=control.pmta_keys,
+        )
+        self._system_host = control.system_host_name or machine_name()
+        self._seal = Seal(control.secret)
 
     async def now(self) -> datetime:
         """Calendar time by the clock seam, which is the ledger's. Raises RefusedError."""
@@ -76,12 +97,21 @@ class Publisher:
             committed = False
             try:
                 await connection.execute(statements("database")["lock_publishing"], PUBLISH_LOCK)
-                result = await act(Act(connection, now, who))
+                acting = Act(connection, now, who)
+                result = await act(acting)
+                if acting.unchanged and not acting.audited:
+                    number = await self._admin.number()
+                    notes = acting.unchanged
+                    return Done(result, number, [], dry=dry, notes=notes, changed=False)
                 # Deferred checks would otherwise fail the commit, when it is too late.
                 await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
                 generation = await self._compile(connection, now)
+                if not self._handover.reloads and await self._alters_powermta(
+                    connection, generation
+                ):
+                    acting.note(NEXT_STEP)
                 if dry:
-                    return Done(result, generation.number, [], dry=True)
+                    return Done(result, generation.number, [], dry=True, notes=acting.notes)
                 await self._publish(connection, generation, now, who)
                 await transaction.commit()
                 committed = True
@@ -89,16 +119,20 @@ class Publisher:
                 if not committed:
                     await transaction.rollback()
         late = await self._admin.wait_for(generation.number, self._settings.control.publish_wait)
-        return Done(result, generation.number, sorted(late))
+        return Done(result, generation.number, sorted(late), notes=acting.notes)
 
     async def reconcile(self, who: str = "control") -> int | None:
-        """Publish what the rows say when the ledger runs something else. Returns the number, or
-        None when there was nothing to do."""
+        """Publish what the rows say when the ledger runs something else, or sending hours would
+        soon be out of date. Returns the number, or None when there was nothing to do."""
         async with self._pool.acquire() as connection:
             last = await connection.fetchrow(_GENERATION["last"])
         current = await self._admin.current()
         if current is not None and last is not None and last["number"] == current.number:
-            return None
+            now = (await self.now()).timestamp()
+            ends = current.created + REACH
+            # Sending hours know their zone for a time only (`control.hours`).
+            if ends - now >= RENEW or not any(t.window for t in current.tenants):
+                return None
         return (await self.change(who, _nothing)).generation
 
     async def current(self) -> Generation | None:
@@ -107,13 +141,35 @@ class Publisher:
             last = await connection.fetchrow(_GENERATION["last"])
         return None if last is None else decode(last["encoded"])
 
-    def config_text(self, generation: Generation) -> str:
+    async def config_text(self, generation: Generation, connection: Connection = None) -> str:
         """PowerMTA's configuration for a generation. Raises ConfigValueError."""
+        keys = await (connection or self._pool).fetch(statements("domain")["keys"])
         return pmta_config(
             generation,
             gateways=self._settings.control.gateway_networks,
             accounting=self._settings.control.pmta_accounting,
+            system_host=self._system_host,
+            keys=self._settings.control.pmta_keys,
+            selectors={(row["tenant"], row["domain"]): row["dkim_selector"] for row in keys},
         )
+
+    async def key_files(self, connection: Connection = None) -> dict[str, bytes]:
+        """Name to PEM of every DKIM key file; empty where PowerMTA is not to sign.
+
+        Raises RefusedError when control.secret does not open a key."""
+        if not self._settings.control.pmta_keys:
+            return {}
+        keys = await (connection or self._pool).fetch(statements("domain")["keys"])
+        return {
+            key_file(row["domain"], row["dkim_selector"]): self._seal.open(row["dkim_private"])
+            for row in keys
+        }
+
+    async def _alters_powermta(self, connection: Connection, generation: Generation) -> bool:
+        last = await connection.fetchrow(_GENERATION["last"])
+        before = Generation(number=0, created=0.0) if last is None else decode(last["encoded"])
+        old = await self.config_text(before, connection)
+        return old != await self.config_text(generation, connection)
 
     async def _compile(self, connection: Connection, now: datetime) -> Generation:
         last = await connection.fetchrow(_GENERATION["last"])
@@ -127,7 +183,7 @@ class Publisher:
         )
         found = list(compiled.problems)
         try:
-            self.config_text(compiled.generation)
+            await self.config_text(compiled.generation, connection)
         except ConfigValueError as error:
             found.append(str(error))
         if found:
@@ -146,7 +202,8 @@ class Publisher:
     async def _publish(
         self, connection: Connection, generation: Generation, now: datetime, who: str
     ) -> None:
-        await self._handover.put(self.config_text(generation))
+        text = await self.config_text(generation, connection)
+        await self._handover.put(text, await self.key_files(connection))
         data = encode(generation)
         digest = hashlib.sha256(data).hexdigest()
         await connection.execute(_GENERATION["add"], generation.number, data, digest, now, who)
@@ -162,6 +219,14 @@ class Publisher:
                 f"the ledger runs generation {in_force} of another control plane; "
                 "give each its own ledger.name",
             )
+
+
+def machine_name() -> str:
+    """The machine's full name, or `localhost` where it has none PowerMTA could use."""
+    host = socket.gethostname()
+    # A look-up may take seconds where no name server answers: not needed for a full name.
+    name = normal_domain(host if "." in host else socket.getfqdn())
+    return name if name is not None and fits(name) else "localhost"
 
 
 async def _nothing(_: Act) -> None:

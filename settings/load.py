@@ -5,6 +5,7 @@ unknown environment variable never is. Nothing starts with a half-read configura
 """
 
 import os
+import re
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -16,7 +17,16 @@ import msgspec
 from settings.environment import WEEK_QUOTAS, from_environment
 from settings.model import Settings
 
-SECRETS = frozenset({"ledger.url", "database.url", "relay.password", "control.secret"})
+SECRETS = frozenset(
+    {"ledger.url", "database.url", "relay.password", "control.secret", "control.pmta_api_key"}
+)
+PATTERNS = {
+    "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$": "1 to 64 letters, digits, dots, dashes or underscores, "
+    "beginning with a letter or digit",
+    "^[a-z0-9-]{1,32}$": "1 to 32 lower-case letters, digits or dashes",
+}
+"""What the regular expressions of names mean."""
+_REGEX = re.compile(r"matching regex '([^']*)'")
 DEFAULT_FILE = Path("/etc/sendgate/sendgate.toml")
 
 
@@ -64,11 +74,16 @@ def describe(settings: Settings) -> dict[str, Any]:
         section, field = path.split(".")
         value = plain[section][field]
         if "@" in value and "//" in value:
-            scheme, rest = value.split("//", 1)
-            plain[section][field] = f"{scheme}//***@{rest.rpartition('@')[2]}"
-        elif value and field in ("password", "secret"):
+            plain[section][field] = masked(value)
+        elif value and field in ("password", "secret", "pmta_api_key"):
             plain[section][field] = "***"
     return plain
+
+
+def masked(url: str) -> str:
+    """A URL without what stands before its host."""
+    scheme, slashes, rest = url.partition("//")
+    return f"{scheme}//***@{rest.rpartition('@')[2]}" if slashes and "@" in rest else url
 
 
 def _read(path: Path, problems: list[str]) -> dict[str, Any]:
@@ -108,12 +123,21 @@ def _struct(
                 _split(raw, wanted, where in origin), wanted, strict=where not in origin
             )
         except msgspec.ValidationError as error:
-            problems.append(f"{shown}: {str(error)[0].lower()}{str(error)[1:]}")
+            text = friendly(str(error))
+            problems.append(f"{shown}: {text[0].lower()}{text[1:]}")
     try:
         return kind(**values)
     except TypeError as error:
         problems.append(f"{at}: {error}")
         return None
+
+
+def friendly(text: str) -> str:
+    """A validation error in words: regular expressions are for programs."""
+    found = _REGEX.search(text)
+    if found is None or found[1] not in PATTERNS:
+        return text
+    return f"expected {PATTERNS[found[1]]}"
 
 
 def _row_type(wanted: Any) -> Any:
@@ -177,6 +201,8 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append("ledger.budget: must be below relay.budget")
     if relay.password and not relay.login:
         found.append("relay.login: missing, while relay.password is set")
+    if not re.fullmatch(r"(?:\w{32,128})?", settings.control.pmta_api_key, re.ASCII):
+        found.append("control.pmta_api_key: expected 32 to 128 letters, digits or underscores")
     return found
 
 

@@ -180,7 +180,17 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     pmta_config: str = ""
     """File to keep the generated configuration in; empty writes none."""
     pmta_reload_url: str = ""
-    """PowerMTA's web monitor, to reload after a change; empty leaves it to the operator."""
+    """PowerMTA's web monitor, to test and reload after a change (`http://HOST:8080/command`); empty
+    leaves it to the operator."""
+    pmta_api_key: str = ""
+    """PowerMTA's `http-api-key`, sent with the reload; better given as
+    SENDGATE_CONTROL_PMTA_API_KEY. Empty sends none."""
+    pmta_keys: str = ""
+    """Folder of the DKIM key files as PowerMTA sees it; empty: PowerMTA signs nothing. Where it
+    exists on control's machine it is filled by the hand-over, else by `sendgate pmta config
+    --keys`."""
+    system_host_name: str = ""
+    """Host name of Sendgate's own mail (probes) at PowerMTA; empty takes the machine's."""
     pmta_accounting: str = "/var/log/pmta"
     """Folder on the PowerMTA server for the accounting files of the generated configuration."""
     secret: str = ""

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from control.problem import FieldProblem, RefusedError
+from settings.load import friendly
 
 
 def decode(data: bytes, kind: Any) -> Any:
@@ -25,7 +26,7 @@ def decode(data: bytes, kind: Any) -> Any:
         try:
             msgspec.convert(raw[key], field.type)
         except msgspec.ValidationError as error:
-            found.append(FieldProblem(key, _lower(str(error))))
+            found.append(FieldProblem(key, _lower(friendly(str(error)))))
     if found:
         title = f"{len(found)} fields are wrong" if len(found) > 1 else "a field is wrong"
         raise RefusedError(title, status=400, errors=found)

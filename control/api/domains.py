@@ -6,25 +6,38 @@ from control.change import domain
 from control.change.domain import NewDomain
 from control.store.rows import read
 from control.view.changed import Changed
-from control.view.domain import DomainView, domain_view, domain_views
+from control.view.domain import DomainView, domain_changed, domain_view, domain_views
+from control.view.tenant import must_exist
+from policy.address import normal_domain
 
+NOTHING_SIGNS = (
+    "nothing signs with this DKIM key yet: control.pmta_keys is not set (the folder of the key "
+    "files as PowerMTA sees it)"
+)
 _TENANT = {"tenant": "only this tenant's"}
 
 
 async def _list(call: Call) -> list[DomainView]:
-    return domain_views(await call.core.rows(), call.query.get("tenant"))
+    rows = await call.core.rows()
+    must_exist(rows, call.query.get("tenant"))
+    return domain_views(rows, call.query.get("tenant"))
 
 
 async def _one(call: Call) -> DomainView:
-    return domain_view(await call.core.rows(), call.query.get("tenant"), call.path["domain"])
+    asked = call.path["domain"]
+    name = normal_domain(asked) or asked
+    return domain_view(await call.core.rows(), call.query.get("tenant"), name)
 
 
 async def _add(call: Call) -> Changed[DomainView]:
     core, new = call.core, call.body
 
     async def act(a: Act) -> DomainView:
+        before = await read(a.connection)
         name = await domain.add(a, new, seal=core.seal, warmup=core.settings.warmup)
-        return domain_view(await read(a.connection), new.tenant, name)
+        if not core.settings.control.pmta_keys and name not in {d.domain for d in before.domains}:
+            a.note(NOTHING_SIGNS)
+        return domain_changed(before, await read(a.connection), new.tenant, name)
 
     return await changed(call, act)
 
@@ -34,7 +47,7 @@ ROUTES = [
     Route(
         "POST",
         "/api/v2/domains",
-        "Add a sending domain with its DKIM key, IP, VirtualMTA and warm-up plan",
+        "Add a sending domain with DKIM key, IP, VirtualMTA and warm-up plan, or one more IP to it",
         _add,
         Changed[DomainView],
         body=NewDomain,

@@ -6,9 +6,11 @@ from control.act import Act
 from control.api.route import DRY, Call, Route, changed
 from control.change import ip
 from control.change.ip import IpChange
+from control.problem import RefusedError
 from control.store.rows import Rows, read
 from control.view.changed import Changed
 from control.view.ip import IpView, ip_view, ip_views
+from control.view.tenant import must_exist
 from control.view.usage import UsageView, usage_views
 from policy.model import Window
 from policy.plan import Generation
@@ -18,26 +20,33 @@ _TENANT = {"tenant": "only this tenant's"}
 
 async def _list(call: Call) -> list[IpView]:
     rows = await call.core.rows()
+    must_exist(rows, call.query.get("tenant"))
     return ip_views(rows, call.core.settings.warmup, call.query.get("tenant"))
 
 
 async def _one(call: Call) -> IpView:
     rows = await call.core.rows()
     view = ip_view(rows, call.core.settings.warmup, call.path["ip"])
-    today = await _usage(call, rows, None)
+    try:
+        today = await _usage(call, rows, None)
+    except RefusedError as error:
+        # What was set must be readable all the same.
+        return msgspec.structs.replace(view, today_missing=error.title)
     return msgspec.structs.replace(view, today=[u for u in today if u.ip == view.ip])
 
 
 async def _change(call: Call) -> Changed[IpView]:
     async def act(a: Act) -> IpView:
-        address = await ip.change(a, call.path["ip"], call.body)
+        address = await ip.change(a, call.path["ip"], call.body, warmup=call.core.settings.warmup)
         return ip_view(await read(a.connection), call.core.settings.warmup, address)
 
     return await changed(call, act)
 
 
 async def _quota(call: Call) -> list[UsageView]:
-    return await _usage(call, await call.core.rows(), call.query.get("tenant"))
+    rows = await call.core.rows()
+    must_exist(rows, call.query.get("tenant"))
+    return await _usage(call, rows, call.query.get("tenant"))
 
 
 async def _usage(call: Call, rows: Rows, tenant: str | None) -> list[UsageView]:
@@ -45,6 +54,7 @@ async def _usage(call: Call, rows: Rows, tenant: str | None) -> list[UsageView]:
     generation = await call.core.publisher.current()
     if generation is None:
         return []
+    await call.core.opening.must_be_open()
     owners = {v.name: v.tenant for v in rows.vmtas if tenant in (None, v.tenant)}
     vmtas = [v for v in generation.vmtas if v.name in owners]
     now, counted = await call.core.admin.usage([v.ip for v in vmtas])

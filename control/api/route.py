@@ -51,4 +51,11 @@ DRY = {"dry_run": "1: show what would happen, change nothing"}
 async def changed(call: Call, act: Callable[[Act], Awaitable[V]]) -> Changed[V]:
     """Run a change for a request and answer with what it left."""
     done = await call.core.publisher.change(call.who, act, dry=call.dry)
-    return Changed(view=done.result, generation=done.generation, late=done.late, dry_run=done.dry)
+    return Changed(
+        view=done.result,
+        generation=done.generation,
+        late=done.late,
+        dry_run=done.dry,
+        changed=done.changed,
+        notes=done.notes,
+    )

@@ -10,6 +10,7 @@ from control.problem import RefusedError
 from control.store.rows import ServerRow
 from control.view.changed import Changed
 from control.view.explain import Explanation, Question, asked, explanation
+from control.view.key import KeyFile
 from control.view.ledger import LedgerState, LedgerStatus
 from control.view.server import ServerAddresses
 from policy.plan import Generation
@@ -65,6 +66,7 @@ async def _explain(call: Call) -> Explanation:
             provider=found.provider,
             generation=generation.number,
         )
+    await call.core.opening.must_be_open()
     try:
         answer = await call.core.ledger.decide([found.reserve])
     except LedgerClosedError as error:
@@ -141,7 +143,17 @@ async def _put_server(call: Call) -> Changed[ServerAddresses]:
 
 
 async def _config(call: Call) -> str:
-    return call.core.publisher.config_text(await _generation(call))
+    return await call.core.publisher.config_text(await _generation(call))
+
+
+async def _keys(call: Call) -> list[KeyFile]:
+    if not call.core.settings.control.pmta_keys:
+        raise RefusedError(
+            "control.pmta_keys is not set: PowerMTA signs nothing; set it to the folder of the "
+            "key files as PowerMTA sees it"
+        )
+    found = await call.core.publisher.key_files()
+    return [KeyFile(name=name, pem=pem.decode("ascii")) for name, pem in found.items()]
 
 
 async def _healthz(_: Call) -> Health:
@@ -200,4 +212,5 @@ ROUTES = [
         query=DRY,
     ),
     Route("GET", "/api/v2/powermta/config", "PowerMTA's configuration", _config, str),
+    Route("GET", "/api/v2/powermta/keys", "Its DKIM key files (private)", _keys, list[KeyFile]),
 ]

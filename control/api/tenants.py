@@ -2,9 +2,10 @@
 
 from control.act import Act
 from control.api.route import DRY, Call, Route, changed
-from control.change import tenant
+from control.change import tenant, terms
 from control.change.tenant import NewPassword, NewTenant
-from control.store.rows import read
+from control.change.terms import MailboxChange, TenantChange
+from control.store.rows import MailboxRow, read
 from control.view.changed import Changed
 from control.view.tenant import TenantView, tenant_view, tenant_views
 
@@ -49,6 +50,27 @@ async def _password(call: Call) -> Changed[TenantView]:
     return await changed(call, act)
 
 
+async def _set(call: Call) -> Changed[TenantView]:
+    async def act(a: Act) -> TenantView:
+        name = await terms.change(a, call.path["tenant"], call.body)
+        return tenant_view(await read(a.connection), name)
+
+    return await changed(call, act)
+
+
+async def _mailboxes(call: Call) -> list[MailboxRow]:
+    rows = await call.core.rows()
+    name = tenant_view(rows, call.path["tenant"]).name
+    return [m for m in rows.mailboxes if m.tenant == name]
+
+
+async def _put_mailbox(call: Call) -> Changed[MailboxRow]:
+    async def act(a: Act) -> MailboxRow:
+        return await terms.set_mailbox(a, call.path["tenant"], call.path["address"], call.body)
+
+    return await changed(call, act)
+
+
 _ONE = "/api/v2/tenants/{tenant}"
 
 ROUTES = [
@@ -64,6 +86,31 @@ ROUTES = [
         status=201,
     ),
     Route("GET", _ONE, "One tenant", _one, TenantView),
+    Route(
+        "PATCH",
+        _ONE,
+        "Change its senders, limits, sending hours, networks",
+        _set,
+        Changed[TenantView],
+        body=TenantChange,
+        query=DRY,
+    ),
+    Route(
+        "GET",
+        f"{_ONE}/mailboxes",
+        "Mailboxes with limits of their own",
+        _mailboxes,
+        list[MailboxRow],
+    ),
+    Route(
+        "PUT",
+        f"{_ONE}/mailboxes/{{address}}",
+        "Limits of one mailbox, in place of the tenant's",
+        _put_mailbox,
+        Changed[MailboxRow],
+        body=MailboxChange,
+        query=DRY,
+    ),
     Route("POST", f"{_ONE}/pause", "Stop its mail", _pause, Changed[TenantView], query=DRY),
     Route("POST", f"{_ONE}/resume", "Go on with its mail", _resume, Changed[TenantView], query=DRY),
     Route(

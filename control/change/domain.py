@@ -10,6 +10,7 @@ import msgspec
 
 from control.act import Act
 from control.change.quota import QuotaText, quota_columns
+from control.change.tenant import holder_of
 from control.compile import DEFAULT_PLAN
 from control.dkim import Seal
 from control.problem import RefusedError, bad, missing
@@ -54,19 +55,29 @@ async def add(act: Act, new: NewDomain, *, seal: Seal, warmup: Warmup) -> str:
     domain = normal_domain(new.domain)
     if domain is None or domain.startswith("[") or "." not in domain:
         raise bad("domain", f"{new.domain!r} is not a domain name")
-    ip = normal_ip(new.ip)
+    ip = sending_ip(new.ip)
     tenant = await act.connection.fetchrow(_TENANT["lock"], new.tenant)
     if tenant is None:
         raise missing("tenant", new.tenant)
-    if await act.connection.fetchrow(_SQL["one"], new.tenant, domain) is not None:
-        raise RefusedError(f"tenant {new.tenant} has domain {domain} already")
-    pool = new.pool or tenant["default_pool"]
-    await _pool(act, new.tenant, pool)
+    there = await act.connection.fetchrow(_SQL["one"], new.tenant, domain)
+    if there is not None:
+        pool = str(there["pool"])
+        if new.pool not in (None, pool):
+            raise bad("pool", f"domain {domain} uses pool {pool}: an IP is added to that one")
+    else:
+        await _not_elsewhere(act, new.tenant, domain)
+        pool = new.pool or tenant["default_pool"]
+        await _pool(act, new.tenant, pool)
     if new.overflow is not None:
-        await _pool(act, new.tenant, new.overflow)
-        await act.connection.execute(_POOL["set_overflow"], new.tenant, pool, new.overflow)
+        await _overflow(act, new.tenant, pool, new.overflow)
     vmta = await _vmta(act, new, domain, ip, warmup)
+    if there is not None and await act.connection.fetchrow(_POOL["member"], new.tenant, pool, vmta):
+        raise RefusedError(f"tenant {new.tenant} has domain {domain} on IP {ip} already")
     await act.connection.execute(_POOL["add_member"], new.tenant, pool, vmta)
+    if there is not None:
+        added = {"tenant": new.tenant, "ip": ip, "vmta": vmta, "pool": pool}
+        await act.audit("domain.add_ip", domain, None, added)
+        return domain
     key = await asyncio.to_thread(seal.new_key)
     selector = f"sg{act.now:%Y%m}"
     await act.connection.execute(
@@ -85,12 +96,46 @@ def normal_ip(text: str) -> str:
         raise bad("ip", f"{text!r} is not an IP address") from error
 
 
+def sending_ip(text: str) -> str:
+    """An IP that mail can be sent from, in its usual spelling. Raises RefusedError.
+
+    Private and documentation addresses pass: behind NAT and in tests they are what there is."""
+    ip = ipaddress.ip_address(normal_ip(text))
+    wrong = {
+        "unspecified": ip.is_unspecified,
+        "multicast": ip.is_multicast,
+        "a loopback address": ip.is_loopback,
+        "link-local": ip.is_link_local,
+        "the broadcast address": str(ip) == "255.255.255.255",
+        "an IPv4 address written as IPv6": ip.version == 6 and ip.ipv4_mapped is not None,
+    }
+    if found := [why for why, holds in wrong.items() if holds]:
+        raise bad("ip", f"{ip} is {found[-1]}: nothing can be sent from it; give a source address")
+    return str(ip)
+
+
+async def _not_elsewhere(act: Act, tenant: str, domain: str) -> None:
+    if await act.connection.fetchval(_SQL["elsewhere"], tenant, domain) is not None:
+        raise bad("domain", f"{domain} belongs to another tenant: a domain is one tenant's")
+
+
+async def _overflow(act: Act, tenant: str, pool: str, overflow: str) -> None:
+    if await act.connection.fetchrow(_POOL["one"], tenant, overflow) is None:
+        raise bad(
+            "overflow",
+            f"tenant {tenant} has no pool {overflow}: add a domain with --pool {overflow} first",
+        )
+    await act.connection.execute(_POOL["set_overflow"], tenant, pool, overflow)
+
+
 async def _pool(act: Act, tenant: str, name: str) -> None:
     if await act.connection.fetchrow(_POOL["one"], tenant, name) is None:
+        if (holder := await holder_of(act, name)) is not None:
+            raise bad("pool", f"the name {name} is taken by {holder}; choose another with --pool")
         try:
             await act.connection.execute(_POOL["add"], name, tenant, None, act.now)
         except asyncpg.UniqueViolationError as error:
-            raise RefusedError(f"the pool name {name} is taken; choose another") from error
+            raise bad("pool", f"{name} is taken; choose another with --pool") from error
 
 
 async def _vmta(act: Act, new: NewDomain, domain: str, ip: str, warmup: Warmup) -> str:
@@ -108,6 +153,8 @@ async def _vmta(act: Act, new: NewDomain, domain: str, ip: str, warmup: Warmup) 
             )
         return row.name
     name = new.vmta or "vmta-" + re.sub(r"[.:]+", "-", ip).strip("-")
+    if (holder := await holder_of(act, name)) is not None:
+        raise bad("vmta", f"the name {name} is taken by {holder}; choose another with --vmta")
     host = await _host_name(act, new, domain)
     source, number = quota_columns("plan" if new.quota is None else new.quota)
     plan, stage = (DEFAULT_PLAN, 1) if source == "plan" else (None, None)
@@ -121,7 +168,7 @@ async def _vmta(act: Act, new: NewDomain, domain: str, ip: str, warmup: Warmup) 
             act.now,
         )
     except asyncpg.UniqueViolationError as error:
-        raise RefusedError(f"the VirtualMTA name {name} is taken; choose another") from error
+        raise bad("vmta", f"the name {name} is taken; choose another with --vmta") from error
     await act.connection.execute(
         _VMTA["add_history"],
         name,
@@ -141,6 +188,8 @@ async def _host_name(act: Act, new: NewDomain, domain: str) -> str:
         host = normal_domain(new.host_name)
         if host is None or host.startswith("[") or "." not in host:
             raise bad("host_name", f"{new.host_name!r} is not a host name")
+        if (other := await act.connection.fetchval(_VMTA["by_host_name"], host)) is not None:
+            raise bad("host_name", f"{host} is the name of IP {other} already: each IP has its own")
         return host
     taken = {row["host_name"] for row in await act.connection.fetch(_VMTA["all"])}
     number = 1

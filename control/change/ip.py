@@ -7,12 +7,14 @@ import msgspec
 from control.act import Act
 from control.change.domain import normal_ip
 from control.change.quota import QuotaText, quota_columns
-from control.compile import DEFAULT_PLAN
+from control.compile import DEFAULT_PLAN, plans_of, stage_limits
 from control.problem import RefusedError, bad, missing
-from control.store.rows import VmtaRow, vmta_by_ip
+from control.store.rows import VmtaRow, read, vmta_by_ip
 from control.store.statements import statements
 from policy.model import Count, Share
 from policy.provider import PROVIDERS
+from policy.warmup import Plan
+from settings.model import Warmup
 
 _VMTA = statements("vmta")
 
@@ -48,19 +50,26 @@ class IpChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     state: Order | None = None
     hourly_share: Share | None = None
     weight: Annotated[float, msgspec.Meta(gt=0, le=1000)] | None = None
-    ceilings: dict[str, Count] | None = None
-    """Provider to recipients a day, replacing the plan's; `{}` has none."""
+    ceilings: dict[str, Count] | Literal["plan"] | None = None
+    """Provider to recipients a day, replacing the plan's; `{}` has none, `plan` goes back to the
+    plan's."""
     reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
     """For the audit log."""
 
 
-async def change(act: Act, ip: str, wanted: IpChange) -> str:
+async def change(act: Act, ip: str, wanted: IpChange, *, warmup: Warmup) -> str:
     """Returns the IP in its usual spelling. Raises RefusedError."""
     ip = normal_ip(ip)
     row = await vmta_by_ip(act.connection, ip)
     if row is None:
         raise missing("IP", ip)
-    after = _applied(row, wanted)
+    plans = plans_of(await read(act.connection), warmup)
+    after = _applied(row, wanted, plans)
+    if after == row:
+        act.no_change(f"IP {ip} is {row.state} and like that already")
+        return ip
+    for text in _lost_ceilings(row, after, plans):
+        act.note(text)
     await act.connection.execute(
         _VMTA["set"],
         *(row.tenant, row.name, after.state, after.quota_source),
@@ -85,16 +94,18 @@ async def change(act: Act, ip: str, wanted: IpChange) -> str:
     return ip
 
 
-def _applied(row: VmtaRow, wanted: IpChange) -> VmtaRow:
+def _applied(row: VmtaRow, wanted: IpChange, plans: dict[str, Plan]) -> VmtaRow:
     """The row with the changes in it; pure. Raises RefusedError."""
     columns = msgspec.structs.asdict(row)
-    for field in ("hourly_share", "weight", "ceilings"):
+    for field in ("hourly_share", "weight"):
         if (value := getattr(wanted, field)) is not None:
             columns[field] = value
-    if unknown := sorted(set(wanted.ceilings or {}) - set(PROVIDERS)):
-        raise bad("ceilings", f"{unknown[0]!r} is no provider; known: {', '.join(PROVIDERS)}")
     if wanted.quota is not None:
         columns["quota_source"], columns["fixed_quota"] = quota_columns(wanted.quota)
+        if wanted.quota == "plan":
+            columns["ceilings"] = None
+    if wanted.ceilings is not None:
+        columns["ceilings"] = _ceilings(wanted.ceilings)
     on_plan = columns["quota_source"] == "plan"
     if wanted.stage is not None:
         if not on_plan:
@@ -103,6 +114,11 @@ def _applied(row: VmtaRow, wanted: IpChange) -> VmtaRow:
     if on_plan:
         columns["plan"] = columns["plan"] or DEFAULT_PLAN
         columns["stage"] = columns["stage"] or 1
+        stages = len(plans[columns["plan"]].stages) if columns["plan"] in plans else 0
+        if wanted.stage is not None and wanted.stage > stages:
+            raise bad("stage", f"{wanted.stage} is too high: the plan has {stages} stages")
+    elif wanted.ceilings == "plan":
+        raise bad("ceilings", f"IP {row.ip} is not on a warm-up plan; set quota to plan with it")
     sending = "warming" if on_plan else "active"
     if columns["state"] in ("warming", "active"):
         columns["state"] = sending
@@ -112,6 +128,28 @@ def _applied(row: VmtaRow, wanted: IpChange) -> VmtaRow:
             raise RefusedError(f"IP {row.ip} is {row.state}: it cannot be {wanted.state}d")
         columns["state"] = sending if goal in ("", "warming", "active") else goal
     return VmtaRow(**columns)
+
+
+def _ceilings(wanted: dict[str, int] | Literal["plan"]) -> dict[str, int] | None:
+    if wanted == "plan":
+        return None
+    if unknown := sorted(set(wanted) - set(PROVIDERS)):
+        raise bad("ceilings", f"{unknown[0]!r} is no provider; known: {', '.join(PROVIDERS)}")
+    return wanted
+
+
+def _lost_ceilings(before: VmtaRow, after: VmtaRow, plans: dict[str, Plan]) -> list[str]:
+    """Says which ceilings a change of quota took away without being asked to."""
+    old, new = stage_limits(before, plans), stage_limits(after, plans)
+    if isinstance(old, str) or isinstance(new, str):
+        return []
+    listed = " ".join(f"{provider}={count}" for provider, count in sorted(old[1].items()))
+    if before.quota_source == "plan" and after.quota_source != "plan" and old[1] and not new[1]:
+        text = f"the ceilings of the plan ({listed}) went with it: one provider may get the whole "
+        return [text + "quota now; set ceilings with --ceiling PROVIDER=N"]
+    if before.ceilings is not None and after.ceilings is None:
+        return [f"the IP's own ceilings ({listed or 'none'}) gave way to the plan's"]
+    return []
 
 
 def _quota_text(row: VmtaRow) -> str:

@@ -11,6 +11,7 @@ from control.change.password import hashed
 from control.problem import RefusedError, bad, missing
 from control.store.statements import statements
 from policy.model import Name
+from policy.plan import SYSTEM_VIRTUAL_MTA
 
 _SQL = statements("tenant")
 _POOL = statements("pool")
@@ -41,14 +42,19 @@ class NewPassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 async def add(act: Act, new: NewTenant) -> str:
     """A tenant with an empty default pool of the same name. Raises RefusedError."""
-    networks = [_network(text) for text in new.networks]
-    if not new.login.isprintable():
-        raise bad("login", "control characters cannot be used")
+    networks = [source_network(text) for text in new.networks]
+    if not new.login.isprintable() or any(c.isspace() for c in new.login):
+        raise bad("login", f"{new.login!r}: blanks and control characters cannot be used")
     digest = await hashed(new.password)
     try:
         await act.connection.execute(_SQL["add"], new.name, new.profile, new.name, act.now)
     except asyncpg.UniqueViolationError as error:
         raise RefusedError(f"tenant {new.name} exists already") from error
+    if (holder := await holder_of(act, new.name)) is not None:
+        raise RefusedError(
+            f"tenant {new.name}: its pool would have the name of {holder} (PowerMTA does not tell "
+            "capitals); choose another name"
+        )
     try:
         await act.connection.execute(_POOL["add"], new.name, new.name, None, act.now)
     except asyncpg.UniqueViolationError as error:
@@ -67,11 +73,23 @@ async def add(act: Act, new: NewTenant) -> str:
     return new.name
 
 
+async def holder_of(act: Act, name: str) -> str | None:
+    """Which pool or VirtualMTA has this name already, in whatever case: PowerMTA has one name
+    space for both."""
+    if name.lower() == SYSTEM_VIRTUAL_MTA:
+        return "Sendgate's own VirtualMTA"
+    found = await act.connection.fetchval(_POOL["holder"], name)
+    return None if found is None else str(found)
+
+
 async def set_paused(act: Act, name: str, paused: bool) -> str:
     """Stop or go on with a tenant's mail; idempotent. Raises RefusedError."""
     row = await act.connection.fetchrow(_SQL["lock"], name)
     if row is None:
         raise missing("tenant", name)
+    if row["paused"] == paused:
+        act.no_change(f"tenant {name} is {'paused' if paused else 'not paused'} already")
+        return name
     await act.connection.execute(_SQL["set_paused"], name, paused)
     action = "tenant.pause" if paused else "tenant.resume"
     await act.audit(action, name, {"paused": row["paused"]}, {"paused": paused})
@@ -87,8 +105,14 @@ async def set_password(act: Act, name: str, new: NewPassword) -> str:
     return name
 
 
-def _network(text: str) -> str:
+def source_network(text: str) -> str:
+    """A network in its usual spelling. Raises RefusedError, with the network an address with
+    host bits belongs to."""
     try:
         return str(ipaddress.ip_network(text))
     except ValueError as error:
-        raise bad("networks", str(error)) from error
+        try:
+            meant = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            raise bad("networks", f"{text!r} is not a network such as 10.0.0.0/8") from error
+        raise bad("networks", f"{text} has host bits set; the network is {meant}") from error

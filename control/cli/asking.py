@@ -8,9 +8,11 @@ import typer
 from control.cli.client import Client
 from control.cli.show import as_json, line_of, say, table
 from control.clock import ClockView
+from control.pmta.handover import write_keys
 from control.problem import RefusedError
 from control.view.explain import Explanation
-from control.view.ledger import LedgerStatus
+from control.view.key import KeyFile
+from control.view.ledger import LedgerState, LedgerStatus
 
 clock = typer.Typer(no_args_is_help=True, help="Calendar time; moves in an embedded stack only.")
 ledger = typer.Typer(no_args_is_help=True, help="Whether the counters can be trusted.")
@@ -68,8 +70,11 @@ def advance_clock(
 
 @ledger.command()
 def status(context: typer.Context) -> None:
-    """Open, lost or away."""
-    _ledger(context, Client(line_of(context)).get("/api/v2/ledger", LedgerStatus))
+    """Open, lost or away; exit 1 unless it is open."""
+    found = Client(line_of(context)).get("/api/v2/ledger", LedgerStatus)
+    _ledger(context, found)
+    if found.state is not LedgerState.OPEN:
+        raise typer.Exit(1)
 
 
 @ledger.command("open")
@@ -92,17 +97,28 @@ def open_(
 def config(
     context: typer.Context,
     output: Annotated[Path | None, typer.Option(help="File instead of the screen.")] = None,
+    keys: Annotated[
+        Path | None, typer.Option(help="Folder to write the private DKIM keys to, mode 0600.")
+    ] = None,
 ) -> None:
     """A correct minimal configuration for what exists."""
     line = line_of(context)
     text = Client(line).text("/api/v2/powermta/config")
+    files = Client(line).get("/api/v2/powermta/keys", list[KeyFile]) if keys else []
+    if keys is not None:
+        try:
+            keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise RefusedError(f"cannot write to {keys}: {error.strerror}") from error
+        write_keys(keys, {file.name: file.pem.encode() for file in files})
     if output is not None:
         try:
             output.write_text(text, encoding="utf-8")
         except OSError as error:
             raise RefusedError(f"cannot write {output}: {error.strerror}") from error
     if line.json:
-        as_json({"config": text, "output": str(output) if output else ""})
+        written = [str(keys / file.name) for file in files] if keys else []
+        as_json({"config": text, "output": str(output) if output else "", "keys": written})
     elif output is None:
         print(text, end="", flush=True)
     else:

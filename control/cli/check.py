@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from typing import Annotated
+import sys
+from typing import Annotated, Any
 
 import asyncpg
 import typer
@@ -10,10 +11,12 @@ from redis.exceptions import RedisError
 
 from control.cli.configuration import Config, configuration
 from control.cli.show import as_json, line_of, say
-from control.problem import FieldProblem, RefusedError
+from control.opening import ledger_status
+from control.problem import FieldProblem, Problem, RefusedError
 from control.store.database import DatabaseRefusedError, open_pool
 from control.store.rows import ServerRow, fetch
 from control.store.statements import statements
+from control.view.ledger import LedgerState
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.ledger import connect
 from settings.environment import without_effect
@@ -43,8 +46,13 @@ def check(context: typer.Context, config: Config = None) -> None:
         for text in warnings:
             say(f"without effect: {text}")
     if problems:
-        title = f"{len(problems)} problems" if len(problems) > 1 else problems[0]
-        raise RefusedError(title, errors=[FieldProblem("", text) for text in problems])
+        for text in problems:
+            print(f"sendgate: {text}", file=sys.stderr)
+        if line.json:
+            title = f"{len(problems)} problems" if len(problems) > 1 else problems[0]
+            errors = [FieldProblem("", text) for text in problems]
+            as_json(Problem(title=title, status=409, errors=errors))
+        raise typer.Exit(1)
     if line.json:
         as_json({"ok": good, "without_effect": warnings})
 
@@ -58,6 +66,7 @@ def migrate(
 ) -> None:
     """Bring the database to this version's schema."""
     # Alembic and SQLAlchemy take longer to import than most commands take to run.
+    from control.app import no_database
     from control.store.migrate import migrate as run_migrations
     from control.store.migrate import newest, revision
 
@@ -74,7 +83,7 @@ def migrate(
         else:
             before, after = asyncio.run(run_migrations(url))
     except (OSError, asyncpg.PostgresError) as error:
-        raise RefusedError(f"PostgreSQL: {error}", status=503) from error
+        raise no_database(url, error) from error
     if line.json:
         as_json({"before": before, "after": after})
     else:
@@ -84,18 +93,20 @@ def migrate(
 async def _parts(settings: Settings, problems: list[str], good: list[str]) -> None:
     from control.store.migrate import newest, revision
 
-    await _ledger(settings, problems, good)
     servers: list[ServerRow] = []
     try:
         pool = await open_pool(settings.database.url, connections=1)
     except DatabaseRefusedError as error:
+        await _ledger(settings, None, problems, good)
         problems.append(f"PostgreSQL: {error}")
         return
     except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+        await _ledger(settings, None, problems, good)
         problems.append(f"PostgreSQL does not answer: {error or 'timed out'}")
         return
     try:
         at = await revision(settings.database.url)
+        await _ledger(settings, pool if at == newest() else None, problems, good)
         if at != newest():
             problems.append(f"PostgreSQL is at schema {at or 'none'}: run `sendgate migrate`")
             return
@@ -108,11 +119,17 @@ async def _parts(settings: Settings, problems: list[str], good: list[str]) -> No
             await _greeting(server.name, address["host"], address["port"], problems, good)
 
 
-async def _ledger(settings: Settings, problems: list[str], good: list[str]) -> None:
+async def _ledger(settings: Settings, pool: Any, problems: list[str], good: list[str]) -> None:
+    """The server, and (with a `pool`) whether it is the ledger that was opened."""
     client = connect(settings.ledger.url, timeout=settings.ledger.timeout)
     try:
-        found = await LedgerAdmin(client, settings.ledger.name).server_problems()
-        problems += [f"ledger: {text}" for text in found]
+        admin = LedgerAdmin(client, settings.ledger.name)
+        found = [f"ledger: {text}" for text in await admin.server_problems()]
+        status = None if pool is None else await ledger_status(pool, admin)
+        # One that was never opened is opened by the first `sendgate control`.
+        if status is not None and status.state is LedgerState.LOST:
+            found.append(f"ledger {status.name} is lost: {status.detail}")
+        problems += found
         if not found:
             good.append("ledger")
     except (RedisError, OSError) as error:

@@ -7,7 +7,8 @@ import typer
 from control.cli.client import Client
 from control.cli.show import as_json, line_of, said, say, table
 from control.cli.tenant import Dry
-from control.dns import zone_text
+from control.cli.usage import finite
+from control.dns import Record, zone_text
 from control.view.changed import Changed
 from control.view.domain import DomainView
 
@@ -35,14 +36,16 @@ def add(
     ] = None,
     dry_run: Dry = False,
 ) -> None:
-    """Add a domain, its DKIM key, IP, VirtualMTA and warm-up plan; print its DNS records."""
+    """Add a domain, its DKIM key, IP, VirtualMTA and warm-up plan; print its DNS records.
+
+    A domain that is there gets one more IP."""
     given = {
         "tenant": tenant,
         "domain": domain,
         "ip": ip,
         "pool": pool,
         "quota": quota,
-        "hourly_share": hourly_share,
+        "hourly_share": finite("--hourly-share", hourly_share),
         "host_name": host_name,
         "vmta": vmta,
         "server": server,
@@ -94,6 +97,18 @@ def show(
 
 def _dns(view: DomainView) -> None:
     say("DNS records to publish:")
-    for record in view.records:
-        say(f"; {record.why}")
+    _records(view.records)
+    if view.also:
+        say("other domains of the tenant, changed with it:")
+        _records(view.also)
+
+
+_MARKS = {"": "", "new": " (NEW)", "changed": " (CHANGED: replace what is published)"}
+
+
+def _records(records: list[Record]) -> None:
+    # Where all is new, saying so at every line says nothing.
+    marks = any(record.change != "new" for record in records)
+    for record in records:
+        say(f"; {record.why}{_MARKS[record.change] if marks else ''}")
         say(zone_text(record))

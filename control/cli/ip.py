@@ -5,9 +5,9 @@ from typing import Annotated, Any
 import typer
 
 from control.cli.client import Client
-from control.cli.show import as_json, line_of, said, table
+from control.cli.show import as_json, line_of, said, say, table
 from control.cli.tenant import Dry
-from control.problem import bad
+from control.cli.usage import finite, misused
 from control.view.changed import Changed
 from control.view.ip import IpView
 from control.view.usage import ALL, UsageView
@@ -36,7 +36,10 @@ def show(context: typer.Context, ip: str) -> None:
         as_json(view)
         return
     _ips([view])
-    usage_table(view.today)
+    if view.today_missing:
+        say(view.today_missing)
+    else:
+        usage_table(view.today)
 
 
 @app.command("set")
@@ -48,23 +51,26 @@ def set_(
     hourly_share: Annotated[float | None, typer.Option(help="1.0 switches pacing off.")] = None,
     weight: Annotated[float | None, typer.Option()] = None,
     ceiling: Annotated[
-        list[str] | None, typer.Option(help="PROVIDER=N a day; replaces all; repeatable.")
+        list[str] | None,
+        typer.Option(help="PROVIDER=N a day; replaces all; repeatable; plan: the plan's."),
     ] = None,
     no_ceilings: Annotated[bool, typer.Option("--no-ceilings")] = False,
     reason: Reason = "",
     dry_run: Dry = False,
 ) -> None:
     """Change an IP."""
+    if ceiling and no_ceilings:
+        raise misused("--ceiling and --no-ceilings contradict each other: give one of them")
     given: dict[str, Any] = {
         "quota": quota,
         "stage": stage,
-        "hourly_share": hourly_share,
-        "weight": weight,
+        "hourly_share": finite("--hourly-share", hourly_share),
+        "weight": finite("--weight", weight),
         "ceilings": {} if no_ceilings else _ceilings(ceiling),
     }
     body = {key: value for key, value in given.items() if value is not None}
     if not body:
-        raise bad("ip set", "nothing to change was given")
+        raise misused("ip set: nothing to change was given")
     _change(context, ip, {**body, "reason": reason}, "changed", dry_run)
 
 
@@ -134,14 +140,18 @@ def _ips(found: list[IpView]) -> None:
     )
 
 
-def _ceilings(given: list[str] | None) -> dict[str, int] | None:
+def _ceilings(given: list[str] | None) -> dict[str, int] | str | None:
     if not given:
         return None
-    found = {}
+    if given == ["plan"]:
+        return "plan"
+    found: dict[str, int] = {}
     for text in given:
         provider, sign, number = text.partition("=")
         if not sign or not number.isascii() or not number.isdigit():
-            raise bad("--ceiling", f"{text!r} is not PROVIDER=N")
+            raise misused(f"--ceiling: {text!r} is not PROVIDER=N, such as gmail=500 (or plan)")
+        if provider in found:
+            raise misused(f"--ceiling: {provider} is named twice")
         found[provider] = int(number)
     return found
 

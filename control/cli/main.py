@@ -1,7 +1,7 @@
 """Entry point: options that stand anywhere, the commands, and the exit codes.
 
 0 done · 1 refused or failed, one clear line on standard error (with --json the problem as JSON
-on standard output too) · 2 usage.
+on standard output too) · 2 usage, said in the same way.
 """
 
 import os
@@ -13,16 +13,15 @@ import msgspec
 import typer
 from redis.exceptions import RedisError
 
-from control.cli import asking, check, domain, ip, process, server, tenant, token
+from control.cli import asking, check, domain, ip, mailbox, pool, process, server, tenant, token
 from control.cli.line import Line, LineError, take
+from control.cli.usage import UsageError
 from control.local.error import LocalPartError
 from control.pmta.config import ConfigValueError
 from control.problem import Problem, RefusedError
 from control.store.database import DatabaseRefusedError
 from settings.load import SettingsError
 
-# typer has carried click inside itself since 0.26: these are the names both layouts share.
-UsageError: Any = typer.BadParameter.__base__
 NoArgs: Any = getattr(sys.modules[UsageError.__module__], "NoArgsIsHelpError", UsageError)
 
 app = typer.Typer(
@@ -35,6 +34,8 @@ for name, group in {
     "tenant": tenant.app,
     "domain": domain.app,
     "ip": ip.app,
+    "pool": pool.app,
+    "mailbox": mailbox.app,
     "server": server.app,
     "clock": asking.clock,
     "ledger": asking.ledger,
@@ -59,7 +60,7 @@ def run(arguments: list[str]) -> int:
     try:
         line, rest = take(arguments)
     except LineError as error:
-        return _usage(str(error))
+        return _usage(str(error), as_json="--json" in arguments)
     try:
         code = typer.main.get_command(app).main(
             args=rest, prog_name="sendgate", standalone_mode=False, obj=line
@@ -69,7 +70,7 @@ def run(arguments: list[str]) -> int:
         return 2
     except UsageError as error:
         hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
-        return _usage(error.format_message() + hint)
+        return _usage(error.format_message() + hint, as_json=line.json)
     except BrokenPipeError:
         # `sendgate … | head`: the reader has what it wanted.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -92,13 +93,19 @@ def run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _usage(text: str) -> int:
+def _usage(text: str, *, as_json: bool) -> int:
     print(f"sendgate: {text}", file=sys.stderr)
+    if as_json:
+        _problem(Problem(title=text, status=400))
     return 2
+
+
+def _problem(problem: Problem) -> None:
+    print(msgspec.json.encode(problem).decode(), flush=True)
 
 
 def _failed(line: Line, text: str, problem: Problem) -> int:
     print(f"sendgate: {text}", file=sys.stderr)
     if line.json:
-        print(msgspec.json.encode(problem).decode(), flush=True)
+        _problem(problem)
     return 1

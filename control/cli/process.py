@@ -33,16 +33,21 @@ def gateway(context: typer.Context, config: Config = None) -> None:
 def up(
     context: typer.Context,
     config: Config = None,
-    smtp_port: Annotated[int, typer.Option(help="0: any free one.")] = 2587,
-    api_port: Annotated[int, typer.Option(help="0: any free one.")] = 8000,
+    smtp_port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any free one.")] = 2587,
+    api_port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any free one.")] = 8000,
     pmta: Annotated[
         str | None, typer.Option(help="HOST:PORT of a PowerMTA instead of the stand-in.")
     ] = None,
     standin_port: Annotated[
-        int, typer.Option(help="Where the PowerMTA stand-in listens; 0: any free one.")
+        int,
+        typer.Option(
+            min=0, max=65_535, help="Where the PowerMTA stand-in listens; 0: any free one."
+        ),
     ] = 2525,
     workers: Annotated[int | None, typer.Option(min=1, max=256, help="Gateway workers.")] = None,
-    no_demo: Annotated[bool, typer.Option("--no-demo", help="No demo tenants.")] = False,
+    no_demo: Annotated[
+        bool, typer.Option("--no-demo", help="No demo tenants (with --pmta there are none anyway).")
+    ] = False,
 ) -> None:
     """Run the whole product on this machine, until SIGTERM."""
     from control.stack.options import Options, pmta_address

@@ -63,9 +63,14 @@ def say(text: str) -> None:
 
 def said(changed: Changed[Any], what: str) -> None:
     """What a change did, and who does not run it yet."""
+    if not changed.changed:
+        say(f"nothing to do: {'; '.join(changed.notes)}")
+        return
     if changed.dry_run:
         say(f"{what}: would be done (dry run, nothing was changed)")
-        return
-    say(f"{what}: done, generation {changed.generation}")
+    else:
+        say(f"{what}: done, generation {changed.generation}")
     if changed.late:
         say(f"not yet run by: {', '.join(changed.late)}")
+    for text in changed.notes:
+        say(f"note: {text}")

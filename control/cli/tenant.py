@@ -1,14 +1,14 @@
 """`sendgate tenant …`."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from control.change.password import SAFE
 from control.cli.client import Client
 from control.cli.show import as_json, line_of, said, table
-from control.problem import RefusedError, bad
+from control.cli.usage import finite, misused, number_or_none
 from control.view.changed import Changed
 from control.view.tenant import TenantView
 
@@ -31,8 +31,7 @@ def add(
     dry_run: Dry = False,
 ) -> None:
     """Add a tenant with its first login."""
-    if profile not in ("mailwizz", "mta"):
-        raise bad("--profile", f"{profile!r} is neither mailwizz nor mta")
+    _one_of("--profile", profile, "mailwizz", "mta")
     body = {
         "name": name,
         "login": login,
@@ -80,9 +79,108 @@ def show(context: typer.Context, name: str) -> None:
         [(t.name, t.profile, t.paused, t.logins, t.networks, t.domains)],
     )
     table(
+        (
+            "hours",
+            "a minute",
+            "an hour",
+            "recipients a message",
+            "mailbox",
+            "mailbox maximum",
+            "spacing",
+            "strict",
+            "senders",
+        ),
+        [
+            (
+                f"{t.hours} {t.zone}" if t.hours else "always",
+                t.per_minute,
+                t.per_hour,
+                t.max_recipients,
+                t.mailbox,
+                t.mailbox_max,
+                t.mailbox_spacing,
+                t.strict,
+                t.senders or "any",
+            )
+        ],
+    )
+    table(
         ("pool", "VirtualMTAs", "overflow", "paused"),
         ((p.name, p.members, p.overflow, p.paused) for p in t.pools),
     )
+
+
+@app.command("set")
+def set_(
+    context: typer.Context,
+    name: str,
+    strict: Annotated[
+        bool | None,
+        typer.Option("--strict/--no-strict", help="Refuse domains that were not added."),
+    ] = None,
+    sender: Annotated[
+        list[str] | None, typer.Option(help="user@domain or domain; replaces all; repeatable.")
+    ] = None,
+    any_sender: Annotated[bool, typer.Option("--any-sender")] = False,
+    max_recipients: Annotated[int | None, typer.Option(help="Of one message.")] = None,
+    mailbox: Annotated[str | None, typer.Option(help="from or envelope: what counts.")] = None,
+    mailbox_max: Annotated[
+        str | None, typer.Option(help="Recipients a day of each mailbox, or none.")
+    ] = None,
+    mailbox_spacing: Annotated[
+        float | None, typer.Option(help="Seconds between two messages of a mailbox.")
+    ] = None,
+    per_minute: Annotated[str | None, typer.Option(help="Recipients, or none.")] = None,
+    per_hour: Annotated[str | None, typer.Option(help="Recipients, or none.")] = None,
+    hours: Annotated[str | None, typer.Option(help="HH:MM-HH:MM, local time.")] = None,
+    zone: Annotated[str | None, typer.Option(help="Such as Europe/Paris.")] = None,
+    always: Annotated[bool, typer.Option("--always", help="No sending hours.")] = False,
+    profile: Annotated[str | None, typer.Option(help="mailwizz or mta.")] = None,
+    network: Annotated[
+        list[str] | None, typer.Option(help="CIDR; replaces all; repeatable.")
+    ] = None,
+    no_networks: Annotated[bool, typer.Option("--no-networks")] = False,
+    dry_run: Dry = False,
+) -> None:
+    """Change what a tenant may do; what is not named stays."""
+    for one, two, both in (
+        ("--sender", "--any-sender", sender and any_sender),
+        ("--network", "--no-networks", network and no_networks),
+        ("--hours or --zone", "--always", (hours or zone) and always),
+    ):
+        if both:
+            raise misused(f"{one} and {two} contradict each other: give one of them")
+    _one_of("--profile", profile, "mailwizz", "mta")
+    _one_of("--mailbox", mailbox, "from", "envelope")
+    given: dict[str, Any] = {
+        "strict": strict,
+        "senders": [] if any_sender else sender or None,
+        "max_recipients": max_recipients,
+        "mailbox": mailbox,
+        "mailbox_spacing": finite("--mailbox-spacing", mailbox_spacing),
+        "hours": hours,
+        "zone": zone,
+        "profile": profile,
+        "networks": [] if no_networks else network or None,
+    }
+    body = {key: value for key, value in given.items() if value is not None}
+    for key, option, text in (
+        ("mailbox_max", "--mailbox-max", mailbox_max),
+        ("per_minute", "--per-minute", per_minute),
+        ("per_hour", "--per-hour", per_hour),
+    ):
+        if text is not None:
+            body[key] = number_or_none(option, text)
+    if always:
+        body["hours"] = None
+    if not body:
+        raise misused("tenant set: nothing to change was given")
+    _change(context, f"/api/v2/tenants/{name}", body, f"tenant {name}", dry_run, "PATCH")
+
+
+def _one_of(option: str, given: str | None, *allowed: str) -> None:
+    if given is not None and given not in allowed:
+        raise misused(f"{option}: {given!r} is neither {' nor '.join(allowed)}")
 
 
 @app.command()
@@ -112,16 +210,23 @@ def change_password(
 
 
 def given_password(password: str | None, from_stdin: bool) -> str:
-    """The one password given. Raises RefusedError."""
+    """The one password given. Raises a usage error."""
     if from_stdin == (password is not None):
-        raise RefusedError("give either --password or --password-stdin", status=400)
+        raise misused("give either --password or --password-stdin")
     given = sys.stdin.readline().rstrip("\r\n") if from_stdin else password or ""
     if 0 < len(given) < SAFE:
         print(f"warning: a password under {SAFE} characters is easy to guess", file=sys.stderr)
     return given
 
 
-def _change(context: typer.Context, path: str, body: object, what: str, dry_run: bool) -> None:
+def _change(
+    context: typer.Context,
+    path: str,
+    body: object,
+    what: str,
+    dry_run: bool,
+    method: str = "POST",
+) -> None:
     line = line_of(context)
-    changed = Client(line).send("POST", path, body, Changed[TenantView], dry_run=dry_run)
+    changed = Client(line).send(method, path, body, Changed[TenantView], dry_run=dry_run)
     as_json(changed) if line.json else said(changed, what)

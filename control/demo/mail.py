@@ -6,7 +6,7 @@ from email.policy import SMTP
 
 import msgspec
 
-CAMPAIGN = {"acme": "xk482ptq10cd5", "globex": "bm771wvz93fe2"}
+CAMPAIGN = {"demo-acme": "xk482ptq10cd5", "demo-globex": "bm771wvz93fe2"}
 """Campaign ids in MailWizz's form: 13 characters."""
 
 SUBJECTS = (
@@ -47,11 +47,11 @@ def first_day() -> list[Mail]:
             rcpt = f"reader{number}@{to}"
             mails.append(Mail(tenant=tenant, domain=domain, to=rcpt, number=number))
 
-    add("acme", "shop.acme.example", "gmail.com", 5)
-    add("acme", "shop.acme.example", "outlook.com", 3)
-    add("acme", "shop.acme.example", "company.example", 5)
-    add("acme", "news.acme.example", "company.example", 5)
-    add("globex", "globex.example", "company.example", 9)
+    add("demo-acme", "shop.demo-acme.example", "gmail.com", 5)
+    add("demo-acme", "shop.demo-acme.example", "outlook.com", 3)
+    add("demo-acme", "shop.demo-acme.example", "company.example", 5)
+    add("demo-acme", "news.demo-acme.example", "company.example", 5)
+    add("demo-globex", "demo-globex.example", "company.example", 9)
     return mails
 
 

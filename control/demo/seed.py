@@ -41,4 +41,6 @@ async def _add(core: Core, act: Act, row: DemoIp) -> None:
     )
     await domain.add(act, new, seal=core.seal, warmup=core.settings.warmup)
     if row.ceilings:
-        await ip.change(act, row.ip, IpChange(ceilings=row.ceilings, reason="demo"))
+        await ip.change(
+            act, row.ip, IpChange(ceilings=row.ceilings, reason="demo"), warmup=core.settings.warmup
+        )

@@ -8,7 +8,7 @@ import msgspec
 from control.demo.mail import Mail, content
 from control.demo.table import PASSWORDS
 
-KEPT_ALIVE = frozenset({"globex"})
+KEPT_ALIVE = frozenset({"demo-globex"})
 """Tenants whose MailWizz keeps its connection; `max_connection_messages` is 1 by default."""
 
 TIMEOUT = 30.0

@@ -1,6 +1,7 @@
 """The demo's tenants, with their quotas: the one table both the set-up and the expectation read.
 
-Addresses are documentation addresses (RFC 5737), domains reserved ones (RFC 2606)."""
+Addresses are documentation addresses (RFC 5737), domains reserved ones (RFC 2606). All carry names
+and addresses of their own, so that a person may use `acme` and 192.0.2.10 beside them."""
 
 import msgspec
 
@@ -24,39 +25,39 @@ class DemoIp(msgspec.Struct, frozen=True, kw_only=True):
         return "vmta-" + self.ip.replace(".", "-")
 
 
-PASSWORDS = {"acme": "acme-demo-password", "globex": "globex-demo-password"}
+PASSWORDS = {"demo-acme": "acme-demo-password", "demo-globex": "globex-demo-password"}
 """For the demo tenants only; the stack's listener is on loopback."""
 
 IPS = (
     DemoIp(
-        tenant="acme",
-        domain="shop.acme.example",
-        ip="192.0.2.10",
-        pool="acme",
+        tenant="demo-acme",
+        domain="shop.demo-acme.example",
+        ip="203.0.113.10",
+        pool="demo-acme",
         quota=8,
         ceilings={"gmail": 3, "microsoft": 2},
     ),
     DemoIp(
-        tenant="acme",
-        domain="news.acme.example",
-        ip="192.0.2.11",
-        pool="acme-news",
+        tenant="demo-acme",
+        domain="news.demo-acme.example",
+        ip="203.0.113.11",
+        pool="demo-acme-news",
         quota=10,
         burst=0.3,
     ),
     DemoIp(
-        tenant="globex",
-        domain="globex.example",
-        ip="198.51.100.20",
-        pool="globex",
-        quota=4,
-        overflow="globex-more",
+        tenant="demo-globex",
+        domain="alerts.demo-globex.example",
+        ip="203.0.113.21",
+        pool="demo-globex-more",
+        quota=3,
     ),
     DemoIp(
-        tenant="globex",
-        domain="alerts.globex.example",
-        ip="198.51.100.21",
-        pool="globex-more",
-        quota=3,
+        tenant="demo-globex",
+        domain="demo-globex.example",
+        ip="203.0.113.20",
+        pool="demo-globex",
+        quota=4,
+        overflow="demo-globex-more",
     ),
 )

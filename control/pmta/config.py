@@ -7,9 +7,9 @@ Failure: `ConfigValueError` names the value; nothing is written.
 """
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from policy.model import VirtualMta
+from policy.model import Pool, VirtualMta
 from policy.plan import PROBE_DOMAIN, SYSTEM_VIRTUAL_MTA, Generation
 
 _BAD = set("#\"'`\\<>")
@@ -35,9 +35,8 @@ _ON = (
     "process-x-job yes",
     "process-x-envid yes",
 )
+# Not `smtp-service no`: bounces and complaints come in from anywhere.
 _OFF = (
-    "smtp-service no",
-    "always-allow-relaying no",
     "process-x-virtual-mta no",
     "process-x-job no",
     "process-x-envid no",
@@ -62,22 +61,28 @@ def pmta_config(
     gateways: Iterable[str],
     accounting: str,
     server: str | None = None,
+    system_host: str = "localhost",
+    keys: str = "",
+    selectors: Mapping[tuple[str, str], str] | None = None,
 ) -> str:
     """The configuration of one PowerMTA server (None: of all VirtualMTAs).
 
-    `gateways`: addresses or networks of the gateways; `accounting`: a folder on that server.
+    `gateways`: addresses or networks of the gateways; `accounting`: a folder on that server;
+    `system_host`: the host name of Sendgate's own mail; `keys`: the folder of the DKIM key files
+    as PowerMTA sees it (empty: nothing is signed); `selectors`: of (tenant, domain).
     Every VirtualMTA of the generation is written, paused and retiring ones too: PowerMTA bounces
     the mail queued for one that vanishes. Raises ConfigValueError."""
     vmtas = [v for v in generation.vmtas if server is None or v.server == server]
     names = {v.name for v in vmtas}
+    signed = _signed(generation, _path(keys), selectors or {}) if keys else {}
     blocks = [
         _HEADER.format(server=_value(server or "all")),
         *(_block("source", _network(g), _ON) for g in gateways),
         # PowerMTA lays the more specific source over this one.
         _block("source", "0/0", _OFF),
         "# Sendgate's own mail (probes), outside warm-up, from the machine's address.",
-        _block("virtual-mta", SYSTEM_VIRTUAL_MTA, (f"host-name {_system_host(vmtas)}",)),
-        *(_block("virtual-mta", v.name, _vmta_lines(v)) for v in vmtas),
+        _block("virtual-mta", SYSTEM_VIRTUAL_MTA, (f"host-name {_value(system_host)}",)),
+        *(_block("virtual-mta", v.name, _vmta_lines(v, signed.get(v.name, []))) for v in vmtas),
     ]
     for pool in generation.pools:
         members = [m for m in pool.members if m in names]
@@ -94,13 +99,46 @@ def pmta_config(
     return "\n\n".join(blocks) + "\n"
 
 
-def _vmta_lines(vmta: VirtualMta) -> tuple[str, ...]:
+def fits(text: str) -> bool:
+    """Whether a value can stand in a PowerMTA configuration."""
+    try:
+        return bool(_value(text))
+    except ConfigValueError:
+        return False
+
+
+def key_file(domain: str, selector: str) -> str:
+    """The name of a DKIM key's file."""
+    return f"{domain}.{selector}.pem"
+
+
+def _signed(
+    generation: Generation, folder: str, selectors: Mapping[tuple[str, str], str]
+) -> dict[str, list[str]]:
+    """VirtualMTA to the `domain-key` lines of the domains it may carry, overflow included."""
+    found: dict[str, list[str]] = {}
+    for tenant in generation.tenants:
+        for domain, name in sorted(tenant.domains.items()):
+            selector = selectors.get((tenant.name, domain))
+            if selector is None:
+                continue
+            file = _value(f"{folder}/{key_file(domain, selector)}")
+            line = f"domain-key {_value(selector)},{_value(domain)},{file}"
+            pool: Pool | None = generation.pool.get(name)
+            while pool is not None:
+                for member in pool.members:
+                    if line not in found.setdefault(member, []):
+                        found[member].append(line)
+                pool = generation.pool.get(pool.overflow) if pool.overflow else None
+    return found
+
+
+def _vmta_lines(vmta: VirtualMta, keys: list[str]) -> tuple[str, ...]:
     ip, host = str(ipaddress.ip_address(vmta.ip)), _value(vmta.host_name)
-    return (f"smtp-source-host {ip} {host}", f"host-name {host}")
-
-
-def _system_host(vmtas: list[VirtualMta]) -> str:
-    return _value(min(v.host_name for v in vmtas)) if vmtas else "localhost"
+    lines = (f"smtp-source-host {ip} {host}", f"host-name {host}")
+    if not keys:
+        return lines
+    return (*lines, *keys, "<domain *>", "    dkim-sign yes", "</domain>")
 
 
 def _block(tag: str, argument: str, lines: Iterable[str]) -> str:

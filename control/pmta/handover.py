@@ -1,38 +1,54 @@
-"""Hands a configuration to PowerMTA: writes the file, asks for a reload, takes it back if refused.
+"""Hands a configuration to PowerMTA: writes key files and the file, has it tested and reloaded,
+takes it back if refused.
 
 Rule: PowerMTA knows a VirtualMTA before any gateway names it, so this comes before publishing.
 A text that did not change is not handed over again: pausing an IP must work while PowerMTA is down.
 """
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 import aiohttp
 
+from control.local.privatefile import write_private
 from control.problem import RefusedError
 
 RELOAD_TIMEOUT = 10.0
 
 
 class Handover:
-    """One file and one web monitor; either may be absent."""
+    """One file, one folder of keys and one web monitor; each may be absent."""
 
-    def __init__(self, file: str, reload_url: str) -> None:
+    def __init__(self, file: str, reload_url: str, *, api_key: str = "", keys: str = "") -> None:
         self._file = Path(file) if file else None
         self._url = reload_url
+        self._headers = {"X-API-Key": api_key} if api_key else {}
+        self._keys = Path(keys) if keys else None
 
-    async def put(self, text: str) -> bool:
-        """Make `text` PowerMTA's configuration; whether it changed.
+    @property
+    def reloads(self) -> bool:
+        """Whether PowerMTA has a change when it is in force; else an operator applies it."""
+        return self._file is not None and bool(self._url)
+
+    async def put(self, text: str, keys: Mapping[str, bytes] | None = None) -> bool:
+        """Make `text` PowerMTA's configuration; whether it changed. `keys`: DKIM key files by
+        name, written where their folder is on this machine; one too many does no harm.
 
         Raises RefusedError, with the former file in place, when PowerMTA did not take it."""
         if self._file is None:
             return False
+        if self._keys is not None and self._keys.is_dir():
+            await asyncio.to_thread(write_keys, self._keys, keys or {})
         before = await asyncio.to_thread(_read, self._file)
         if before == text:
             return False
         try:
             await asyncio.to_thread(_write, self._file, text)
-            await self._reload()
+            if self._url:
+                # A file that is wrong must not wait on disk for PowerMTA's next start.
+                await self._command("test config")
+                await self._command("reload")
         except (RefusedError, OSError) as error:
             if before is not None:
                 await asyncio.to_thread(_write, self._file, before)
@@ -46,14 +62,12 @@ class Handover:
             ) from error
         return True
 
-    async def _reload(self) -> None:
-        if not self._url:
-            return
+    async def _command(self, command: str) -> None:
         timeout = aiohttp.ClientTimeout(total=RELOAD_TIMEOUT)
         try:
             async with (
-                aiohttp.ClientSession(timeout=timeout) as session,
-                session.post(self._url, data={"command": "reload"}) as response,
+                aiohttp.ClientSession(timeout=timeout, headers=self._headers) as session,
+                session.post(self._url, data={"command": command}) as response,
             ):
                 text = (await response.text()).strip()
                 status = response.status
@@ -63,9 +77,28 @@ class Handover:
                 "the new VirtualMTAs first, so nothing was changed",
                 status=503,
             ) from error
+        if status in (401, 403):
+            raise RefusedError(
+                f"PowerMTA at {self._url} answers {status}: set control.pmta_api_key to its "
+                "http-api-key, or admit control's address with http-access",
+                status=503,
+            )
         if status != 200:
             first = text.splitlines()[0][:300] if text else f"HTTP {status}"
             raise RefusedError(f"PowerMTA refused the new configuration: {first}")
+
+
+def write_keys(folder: Path, keys: Mapping[str, bytes]) -> None:
+    """Write the key files that differ, mode 0600. Raises RefusedError."""
+    for name, pem in keys.items():
+        file, text = folder / name, pem.decode("ascii")
+        try:
+            if not file.exists() or file.read_text(encoding="ascii") != text:
+                write_private(file, text)
+        except OSError as error:
+            raise RefusedError(
+                f"cannot write the DKIM key {file}: {error.strerror}", status=503
+            ) from error
 
 
 def _read(file: Path) -> str | None:

@@ -6,6 +6,7 @@ import msgspec
 
 from control.dkim import new_secret
 from control.local.privatefile import write_private
+from control.pmta.config import fits
 from control.stack.options import Options
 from settings.load import load
 from settings.model import Settings
@@ -36,6 +37,11 @@ def secret(root: Path) -> str:
         return file.read_text(encoding="ascii").strip()
 
 
+def _keys(folder: Path | None) -> str:
+    """Nothing is signed where the folder's name cannot stand in PowerMTA's configuration."""
+    return str(folder) if folder is not None and fits(str(folder)) else ""
+
+
 def effective(
     settings: Settings,
     options: Options,
@@ -47,9 +53,10 @@ def effective(
     valkey: str | None,
     postgres: str | None,
     pmta_config: Path,
+    pmta_keys: Path | None,
     reload_url: str | None,
 ) -> Settings:
-    """`valkey`, `postgres`, `reload_url` None: as the user configured them."""
+    """`valkey`, `postgres`, `pmta_keys`, `reload_url` None: as the user configured them."""
     replace = msgspec.structs.replace
     first, *others = settings.gateway.listeners
     gateway = replace(
@@ -63,6 +70,7 @@ def effective(
         port=api_port,
         secret=settings.control.secret or secret(root),
         pmta_config=settings.control.pmta_config or str(pmta_config),
+        pmta_keys=settings.control.pmta_keys or _keys(pmta_keys),
         pmta_reload_url=settings.control.pmta_reload_url if reload_url is None else reload_url,
     )
     ledger, database = settings.ledger, settings.database

@@ -1,14 +1,18 @@
 """`sendgate up`: the stack until SIGTERM or SIGINT."""
 
 import asyncio
+import contextlib
 import signal
 from collections.abc import Coroutine
 from typing import Any
 
+import asyncpg
 import msgspec
 
+from control.stack.child import warn
 from control.stack.options import Options
-from control.stack.stack import stack
+from control.stack.stack import Running, stack
+from control.view.ledger import LedgerState
 
 
 async def until_told(work: Coroutine[Any, Any, int], told: int) -> int:
@@ -37,6 +41,7 @@ async def up(options: Options) -> int:
     """Serve for ever; prints one line beginning `ready` when mail can be sent."""
     async with stack(options) as running:
         where = running.addresses
+        await _mail_can_be_sent(running)
         if options.json:
             public = {"smtp": where.smtp, "api": where.api, "pmta": where.pmta}
             print(msgspec.json.encode({"ready": True, **public}).decode(), flush=True)
@@ -44,3 +49,16 @@ async def up(options: Options) -> int:
             print(f"ready smtp={where.smtp} api={where.api} pmta={where.pmta}", flush=True)
         await asyncio.Event().wait()
     return 0
+
+
+async def _mail_can_be_sent(running: Running) -> None:
+    """Wait; a closed ledger is said once, for an operator has to open it."""
+    said = False
+    while not await running.can_send():
+        # PostgreSQL away is said, and mended, by whoever keeps it running.
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            status = await running.core.opening.status()
+            if status.state is LedgerState.LOST and not said:
+                said = True
+                warn(f"not ready: ledger {status.name} is lost: {status.detail}")
+        await asyncio.sleep(0.1)

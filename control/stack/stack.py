@@ -10,17 +10,22 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from control.app import open_core, serve
+import aiohttp
+import asyncpg
+
+from control.app import no_database, open_core, serve
 from control.cli.configuration import STACK_FILE
 from control.clock import Follower
 from control.core import Core
 from control.demo.seed import seed
+from control.demo.table import PASSWORDS
 from control.local.datadir import Addresses, DataDir
 from control.local.error import LocalPartError
 from control.local.postgres import LocalPostgres
 from control.local.privatefile import private_directory, write_private
 from control.local.server import LocalServer
 from control.local.valkey import LocalValkey
+from control.problem import RefusedError
 from control.stack import effective
 from control.stack.child import BACKOFF, Child, warn
 from control.stack.options import Options
@@ -33,6 +38,8 @@ from control.view.ledger import LedgerState
 from policy.model import Address
 from policy.plan import Generation
 from settings.model import Settings
+
+NO_DATABASE = (asyncpg.PostgresError, asyncpg.InterfaceError)
 
 REGISTERED = 20.0
 """Seconds for every gateway worker to run the current generation after `ready`."""
@@ -48,6 +55,21 @@ class Running:
     gateway: Child
     standin: StandIn | None
 
+    async def can_send(self) -> bool:
+        """Whether the ledger is open and the gateway knows it."""
+        try:
+            status = await self.core.opening.status()
+            if status.state is not LedgerState.OPEN:
+                return False
+            timeout = aiohttp.ClientTimeout(total=2.0)
+            admin = self.core.settings.gateway
+            host = f"[{admin.admin_host}]" if ":" in admin.admin_host else admin.admin_host
+            url = f"http://{host}:{admin.admin_port}/readyz"
+            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as found:
+                return found.status == 200
+        except (OSError, TimeoutError, aiohttp.ClientError, *NO_DATABASE):
+            return False
+
 
 @asynccontextmanager
 async def stack(options: Options) -> AsyncIterator[Running]:
@@ -59,9 +81,9 @@ async def stack(options: Options) -> AsyncIterator[Running]:
         data.lock.acquire()
         entered.callback(data.lock.release)
         log, pmta_dir, ports = data.root / "log", data.root / "pmta", data.root / "ports"
-        for directory in (log, pmta_dir, ports):
+        for directory in (log, pmta_dir, ports, pmta_dir / "keys"):
             private_directory(directory)
-        file, config = data.root / STACK_FILE, pmta_dir / "sendgate.conf"
+        file, config, keys = data.root / STACK_FILE, pmta_dir / "sendgate.conf", pmta_dir / "keys"
         arguments = ["-m", "gateway", "--config", str(file)]
         gateway = Child("gateway", arguments, directory=log, marker=file)
         await gateway.clear()
@@ -79,22 +101,28 @@ async def stack(options: Options) -> AsyncIterator[Running]:
             valkey=valkey,
             postgres=postgres,
             pmta_config=config,
+            pmta_keys=keys if standin else None,
             reload_url=standin.reload_url if standin else None,
         )
         write_private(file, to_toml(settings))
-        await migrate(settings.database.url)
+        try:
+            await migrate(settings.database.url)
+        except OSError as error:
+            raise no_database(settings.database.url, error) from error
         followers: list[Follower] = [standin.follow] if standin else []
         movable = valkey is not None
         core = await entered.enter_async_context(
             open_core(settings, movable_clock=movable, followers=followers)
         )
-        await _open_ledger(core)
+        await core.opening.open_first()
+        if options.pmta is not None:
+            await _no_demo_tenants(core, data.root)
         if standin is not None:
             await _start_standin(entered, core, standin, config)
         address = standin.address if standin else options.pmta
         assert address is not None
         token = await prepare(core, data.token_file, address)
-        if options.demo_tenants:
+        if options.demo_tenants and standin is not None:
             await seed(core)
         url = await entered.enter_async_context(serve(core))
         entered.push_async_callback(gateway.stop)
@@ -150,17 +178,20 @@ async def _keep(server: LocalServer) -> None:
             warn(f"cannot start the embedded {server.name} again: {error}")
 
 
-async def _open_ledger(core: Core) -> None:
-    status = await core.opening.open_first()
-    if status.state is not LedgerState.OPEN:
-        warn(f"ledger {status.name}: {status.detail}")
+async def _no_demo_tenants(core: Core, root: Path) -> None:
+    """Raises RefusedError where an earlier run left the demo's: their logins are public."""
+    if found := sorted({t.name for t in (await core.rows()).tenants} & PASSWORDS.keys()):
+        raise RefusedError(
+            f"{root} holds the demo tenants {', '.join(found)}: they would enter a real PowerMTA; "
+            "use another --data-dir"
+        )
 
 
 async def _start_standin(
     entered: AsyncExitStack, core: Core, standin: StandIn, config: Path
 ) -> None:
     generation = await core.publisher.current() or Generation(number=0, created=0.0)
-    config.write_text(core.publisher.config_text(generation), encoding="utf-8")
+    config.write_text(await core.publisher.config_text(generation), encoding="utf-8")
     entered.push_async_callback(standin.child.stop)
     await standin.child.start()
     await core.clock.tell()

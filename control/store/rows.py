@@ -38,6 +38,11 @@ class TenantRow(msgspec.Struct, frozen=True, kw_only=True):
     max_recipients: int
     logins: list[LoginRow]
     networks: list[str]
+    window_start: int | None = None
+    window_length: int | None = None
+    window_zone: str | None = None
+    mailbox_max: int | None = None
+    mailbox_spacing: float = 0.0
 
 
 class PoolRow(msgspec.Struct, frozen=True):
@@ -76,6 +81,8 @@ class DomainRow(msgspec.Struct, frozen=True):
     pool: str
     dkim_selector: str
     dkim_public: str
+    first_domain: str = ""
+    """The pool's first domain, whose name carries the SPF record of the pool."""
 
 
 class StageRow(msgspec.Struct, frozen=True):
@@ -126,7 +133,7 @@ async def read(connection: Connection) -> Rows:
         vmtas=await fetch(connection, VmtaRow, statements("vmta")["all"]),
         domains=await fetch(connection, DomainRow, statements("domain")["all"]),
         stages=await fetch(connection, StageRow, statements("warmup")["stages"]),
-        mailboxes=await fetch(connection, MailboxRow, statements("warmup")["mailboxes"]),
+        mailboxes=await fetch(connection, MailboxRow, statements("mailbox")["all"]),
     )
 
 

@@ -1,6 +1,7 @@
 -- name: all
 SELECT t.name, t.profile, t.paused, t.strict, t.default_pool, t.senders, t.mailbox,
-    t.rate_minute, t.rate_hour, t.max_recipients,
+    t.rate_minute, t.rate_hour, t.max_recipients, t.window_start, t.window_length, t.window_zone,
+    t.mailbox_max, t.mailbox_spacing,
     coalesce((SELECT jsonb_agg(jsonb_build_object('name', l.name, 'hash', l.hash) ORDER BY l.name)
         FROM login l WHERE l.tenant = t.name), '[]') AS logins,
     ARRAY(SELECT n.network::text FROM tenant_network n WHERE n.tenant = t.name ORDER BY 1) AS networks
@@ -14,6 +15,15 @@ INSERT INTO tenant (name, profile, default_pool, created) VALUES ($1, $2, $3, $4
 
 -- name: set_paused
 UPDATE tenant SET paused = $2 WHERE name = $1;
+
+-- name: set
+UPDATE tenant SET profile = $2, strict = $3, senders = $4, mailbox = $5, rate_minute = $6,
+    rate_hour = $7, max_recipients = $8, window_start = $9, window_length = $10, window_zone = $11,
+    mailbox_max = $12, mailbox_spacing = $13
+WHERE name = $1;
+
+-- name: drop_networks
+DELETE FROM tenant_network WHERE tenant = $1;
 
 -- name: add_login
 INSERT INTO login (name, tenant, hash, created) VALUES ($1, $2, $3, $4);

@@ -8,6 +8,9 @@ SELECT name, tenant, host(ip) AS ip, host_name, server, state, quota_source,
     fixed_quota, hourly_share, weight, plan, stage, ceilings
 FROM virtual_mta WHERE ip = $1::text::inet FOR UPDATE;
 
+-- name: by_host_name
+SELECT host(ip) AS ip FROM virtual_mta WHERE host_name = $1 LIMIT 1;
+
 -- name: add
 INSERT INTO virtual_mta (name, tenant, ip, host_name, server, state, quota_source, fixed_quota,
     hourly_share, plan, stage, created)

@@ -16,3 +16,7 @@ class Changed(msgspec.Struct, Generic[V], frozen=True, kw_only=True):
     late: list[str] = []
     """Gateway workers that do not run the generation yet."""
     dry_run: bool = False
+    changed: bool = True
+    """False: everything was as asked for already, and nothing was published."""
+    notes: list[str] = []
+    """What the change did besides, and what is left to do."""

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from control.dns import Record, records
+from control.dns import Record, marked, records
 from control.problem import missing
 from control.store.rows import DomainRow, Rows, VmtaRow
 
@@ -17,6 +17,8 @@ class DomainView(msgspec.Struct, frozen=True, kw_only=True):
     """VirtualMTAs that may carry it, overflow pools included."""
     dkim_selector: str
     records: list[Record]
+    also: list[Record] = []
+    """Records of the tenant's other domains that the change made new or different."""
 
 
 def domain_views(rows: Rows, tenant: str | None = None) -> list[DomainView]:
@@ -32,6 +34,21 @@ def domain_view(rows: Rows, tenant: str | None, domain: str) -> DomainView:
     raise missing("domain", domain)
 
 
+def domain_changed(before: Rows, after: Rows, tenant: str, domain: str) -> DomainView:
+    """One domain after a change, its records marked, with what changed at its siblings."""
+    old = [r for view in domain_views(before, tenant) for r in view.records]
+    view = domain_view(after, tenant, domain)
+    own = marked(old, view.records)
+    seen = {(r.name, r.type) for r in own}
+    also: list[Record] = []
+    for sibling in domain_views(after, tenant):
+        for record in marked(old, sibling.records):
+            if record.change and (record.name, record.type) not in seen:
+                seen.add((record.name, record.type))
+                also.append(record)
+    return msgspec.structs.replace(view, records=own, also=also)
+
+
 def _view(rows: Rows, row: DomainRow) -> DomainView:
     carriers = _carriers(rows, row.pool)
     return DomainView(
@@ -43,6 +60,7 @@ def _view(rows: Rows, row: DomainRow) -> DomainView:
         records=records(
             row.domain,
             pool=row.pool,
+            first_domain=row.first_domain or row.domain,
             ips=[v.ip for v in carriers],
             hosts=[(v.ip, v.host_name) for v in carriers],
             selector=row.dkim_selector,

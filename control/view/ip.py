@@ -1,9 +1,11 @@
 """IPs as the API shows them: what was set, what follows from it, what is used today."""
 
+import ipaddress
+
 import msgspec
 
 from control.compile import plans_of, stage_limits
-from control.problem import missing
+from control.problem import bad, missing
 from control.store.rows import Rows, VmtaRow
 from control.view.usage import UsageView
 from policy.model import Unlimited
@@ -30,6 +32,8 @@ class IpView(msgspec.Struct, frozen=True, kw_only=True):
     hourly_share: float
     weight: float
     today: list[UsageView] = []
+    today_missing: str = ""
+    """Why today's use is not known."""
 
 
 def ip_views(rows: Rows, warmup: Warmup, tenant: str | None = None) -> list[IpView]:
@@ -39,10 +43,16 @@ def ip_views(rows: Rows, warmup: Warmup, tenant: str | None = None) -> list[IpVi
 
 def ip_view(rows: Rows, warmup: Warmup, ip: str) -> IpView:
     """One IP, by address or VirtualMTA name. Raises RefusedError."""
+    try:
+        wanted = str(ipaddress.ip_address(ip))
+    except ValueError:
+        wanted = ""
     for row in rows.vmtas:
-        if ip in (row.ip, row.name):
+        if wanted == row.ip or ip == row.name:
             return _view(rows, warmup, row)
-    raise missing("IP", ip)
+    if not wanted:
+        raise bad("ip", f"{ip!r} is not an IP address (nor a VirtualMTA)")
+    raise missing("IP", wanted)
 
 
 def _view(rows: Rows, warmup: Warmup, row: VmtaRow) -> IpView:

@@ -2,8 +2,9 @@
 
 import msgspec
 
+from control.hours import hours_text
 from control.problem import missing
-from control.store.rows import Rows
+from control.store.rows import Rows, TenantRow
 
 
 class PoolView(msgspec.Struct, frozen=True):
@@ -26,6 +27,18 @@ class TenantView(msgspec.Struct, frozen=True, kw_only=True):
     default_pool: str
     pools: list[PoolView]
     domains: list[str]
+    strict: bool = False
+    senders: list[str] = []
+    """Empty: every sender."""
+    max_recipients: int = 100
+    mailbox: str = "from"
+    mailbox_max: int | None = None
+    mailbox_spacing: float = 0.0
+    per_minute: int | None = None
+    per_hour: int | None = None
+    hours: str = ""
+    """Sending hours; empty: always."""
+    zone: str = ""
 
 
 def tenant_views(rows: Rows) -> list[TenantView]:
@@ -44,9 +57,31 @@ def tenant_views(rows: Rows) -> list[TenantView]:
                 if p.tenant == t.name
             ],
             domains=[d.domain for d in rows.domains if d.tenant == t.name],
+            strict=t.strict,
+            senders=t.senders,
+            max_recipients=t.max_recipients,
+            mailbox=t.mailbox,
+            mailbox_max=t.mailbox_max,
+            mailbox_spacing=t.mailbox_spacing,
+            per_minute=t.rate_minute,
+            per_hour=t.rate_hour,
+            hours=_hours(t),
+            zone=t.window_zone or "",
         )
         for t in rows.tenants
     ]
+
+
+def _hours(row: TenantRow) -> str:
+    if row.window_start is None or row.window_length is None:
+        return ""
+    return hours_text(row.window_start, row.window_length)
+
+
+def must_exist(rows: Rows, tenant: str | None) -> None:
+    """Raises RefusedError for a tenant nobody knows; None asks for all."""
+    if tenant is not None and tenant not in {t.name for t in rows.tenants}:
+        raise missing("tenant", tenant)
 
 
 def tenant_view(rows: Rows, name: str) -> TenantView:

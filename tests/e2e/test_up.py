@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import select
+import shutil
 import signal
 import smtplib
 import socket
@@ -132,6 +134,61 @@ def test_a_stack_survives_kill_9_of_everything_and_ends_cleanly(
     assert f"pid {up.process.pid}" in capfd.readouterr().err
     assert command(data_dir, "check") == 0
     assert up.end() == 0
+    assert leftovers(data_dir) == []
+
+
+def test_a_lost_ledger_is_loud_and_ready_comes_once_it_is_opened(
+    data_dir: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    up = Up(data_dir)
+    up.ready()
+    assert command(data_dir, "ledger", "status") == 0
+    assert up.end() == 0
+    shutil.rmtree(data_dir / "valkey")
+    up = Up(data_dir)
+    stderr = data_dir.parent / "stderr"
+    deadline = time.monotonic() + 60
+    while "not ready: ledger main is lost" not in stderr.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert stderr.read_text().count("\n") == 1, "one clear line"
+    assert up.process.stdout is not None
+    assert select.select([up.process.stdout], [], [], 1.0)[0] == [], "nothing is ready"
+    capfd.readouterr()
+    assert command(data_dir, "check") == 1
+    assert "sendgate ledger open" in capfd.readouterr().err
+    assert command(data_dir, "ledger", "status") == 1
+    assert "is lost" in capfd.readouterr().out
+    assert command(data_dir, "quota") == 1
+    assert command(data_dir, "ledger", "open", "--yes") == 0
+    up.ready()
+    assert command(data_dir, "check") == 0
+    assert up.end() == 0
+
+
+def test_demo_tenants_stand_beside_ones_own_and_never_enter_a_real_powermta(
+    data_dir: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    up = Up(data_dir, *FREE[:-1])
+    where = up.ready()
+    assert command(data_dir, "tenant", "add", "acme", "--login", "acme",
+                   "--password", "a-long-password") == 0  # fmt: skip
+    assert command(data_dir, "domain", "add", "--tenant", "acme", "--domain", "mail1.acme.test",
+                   "--ip", "192.0.2.10") == 0  # fmt: skip
+    config, keys = data_dir.parent / "sendgate.conf", data_dir.parent / "keys"
+    assert command(data_dir, "pmta", "config", "--output", str(config), "--keys", str(keys)) == 0
+    (key,) = keys.glob("mail1.acme.test.*.pem")
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert f"mail1.acme.test,{data_dir}/pmta/keys/{key.name}" in config.read_text()
+    assert (data_dir / "pmta" / "keys" / key.name).read_text() == key.read_text()
+    assert up.end() == 0
+    capfd.readouterr()
+    real = ("--smtp-port", "0", "--api-port", "0", "--no-demo", "--pmta", where["pmta"])
+    assert run(["up", "--data-dir", str(data_dir), *real]) == 1
+    error = capfd.readouterr().err
+    assert "demo-acme" in error
+    assert "--data-dir" in error
+    assert error.count("\n") == 1
     assert leftovers(data_dir) == []
 
 

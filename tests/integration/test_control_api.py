@@ -1,6 +1,7 @@
 """The API: tokens, strict bodies, problems, and the answers people act on."""
 
 import io
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -32,7 +33,7 @@ async def api(core: Core) -> AsyncIterator[Api]:
 
 async def test_without_a_token_only_health_and_the_description_answer(api: Api) -> None:
     for route in ROUTES:
-        path = route.path.replace("{tenant}", "x").replace("{domain}", "x").replace("{ip}", "x")
+        path = re.sub(r"\{\w+\}", "x", route.path)
         status, _ = await api(route.method, path, token="")
         assert (status == 401) == (not route.public), route
         if not route.public:
@@ -161,11 +162,185 @@ async def test_the_clock_of_a_stack_that_is_not_embedded_stays(
 
 async def test_ready_only_while_the_ledger_is_open(api: Api, core: Core) -> None:
     assert (await api("GET", "/readyz", token=""))[0] == 200
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
     await core.admin.client.flushall()
     status, health = await api("GET", "/readyz", token="")
     assert status == 503
     assert "lost" in health["problems"][0]
+    for method, path, body in (
+        ("GET", "/api/v2/quota", None),
+        ("POST", "/api/v2/explain", {"tenant": "acme", "from": "a@b.example", "to": "x@y.example"}),
+    ):
+        status, refused = await api(method, path, body)
+        assert status == 503, "room in a closed ledger is no room"
+        assert "sendgate ledger open" in refused["title"]
     assert (await api("GET", "/healthz", token=""))[0] == 200
     assert (await api("POST", "/api/v2/ledger", {"confirm": False}))[0] == 400
     assert (await api("POST", "/api/v2/ledger", {"confirm": True}))[0] == 200
     assert (await api("GET", "/readyz", token=""))[0] == 200
+
+
+async def test_spf_stands_once_a_pool_and_what_a_change_altered_is_marked(api: Api) -> None:
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
+    _, first = await api("POST", "/api/v2/domains", DOMAIN)
+    assert {r["change"] for r in first["view"]["records"]} == {"new"}
+    _, second = await api(
+        "POST", "/api/v2/domains", {**DOMAIN, "domain": "a.example", "quota": None}
+    )
+    records = {(r["name"], r["type"]): r for r in second["view"]["records"]}
+    assert records["a.example", "TXT"]["value"] == "v=spf1 include:_spf-acme.example.com ~all"
+    assert records["_spf-acme.example.com", "TXT"]["change"] == "", "nothing to publish again"
+    assert second["view"]["also"] == []
+    more = {"tenant": "acme", "domain": "a.example", "ip": "192.0.2.11", "pool": "acme"}
+    _, third = await api("POST", "/api/v2/domains", more)
+    changed = [r for r in third["view"]["records"] if r["change"] == "changed"]
+    assert [r["name"] for r in changed] == ["_spf-acme.example.com"]
+    assert changed[0]["value"] == "v=spf1 ip4:192.0.2.10 ip4:192.0.2.11 -all"
+    other = {"tenant": "acme", "domain": "b.example", "ip": "192.0.2.12", "pool": "spare"}
+    await api("POST", "/api/v2/domains", other)
+    over = {"tenant": "acme", "domain": "b.example", "ip": "192.0.2.13", "overflow": "acme"}
+    _, fourth = await api("POST", "/api/v2/domains", over)
+    assert [r["change"] for r in fourth["view"]["records"] if "_spf" in r["name"]] == ["changed"]
+    grown = {"tenant": "acme", "domain": "a.example", "ip": "192.0.2.14"}
+    _, fifth = await api("POST", "/api/v2/domains", grown)
+    assert [(r["name"], r["change"]) for r in fifth["view"]["also"]] == [
+        ("_spf-spare.b.example", "changed")
+    ], "the sibling whose mail may overflow to the new IP"
+
+
+async def test_the_terms_of_a_tenant(api: Api, core: Core) -> None:
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
+    terms = {
+        "strict": True,
+        "senders": ["News@Bücher.example", "b.example"],
+        "max_recipients": 7,
+        "mailbox": "envelope",
+        "mailbox_max": 50,
+        "mailbox_spacing": 2.5,
+        "per_minute": 10,
+        "per_hour": 100,
+        "hours": "22:00-06:00",
+        "zone": "Europe/Paris",
+        "profile": "mta",
+        "networks": ["10.1.0.0/16"],
+    }
+    status, changed = await api("PATCH", "/api/v2/tenants/acme", terms)
+    assert status == 200, changed
+    view = changed["view"]
+    assert (view["hours"], view["zone"]) == ("22:00-06:00", "Europe/Paris")
+    generation = await core.admin.current()
+    assert generation is not None
+    tenant = generation.tenants[0]
+    assert tenant.strict
+    assert tenant.senders == ("b.example", "news@xn--bcher-kva.example")
+    assert (tenant.max_recipients, tenant.mailbox, tenant.profile) == (7, "envelope", "mta")
+    assert (tenant.mailbox_default.daily_max, tenant.mailbox_default.spacing) == (50, 2.5)
+    assert (tenant.rate.minute, tenant.rate.hour) == (10, 100)
+    assert tenant.networks == ("10.1.0.0/16",)
+    assert tenant.window is not None
+    assert (tenant.window.start, tenant.window.length) == (22 * 3600, 8 * 3600)
+    assert {offset for _, offset in tenant.window.offsets} == {3600, 7200}
+    number = changed["generation"]
+    _, again = await api("PATCH", "/api/v2/tenants/acme", terms)
+    assert (again["changed"], again["generation"]) == (False, number), "nothing to publish"
+    off = {"hours": None, "senders": [], "per_hour": None, "mailbox_max": None, "networks": []}
+    _, changed = await api("PATCH", "/api/v2/tenants/acme", off)
+    assert changed["view"]["hours"] == ""
+    generation = await core.admin.current()
+    assert generation is not None
+    assert generation.tenants[0].window is None
+    for wrong, field in (
+        ({"hours": "09:00-17:00"}, "zone"),
+        ({"hours": "9-17", "zone": "Europe/Paris"}, "hours"),
+        ({"hours": "09:00-09:00", "zone": "Europe/Paris"}, "hours"),
+        ({"hours": "09:00-17:00", "zone": "Europe/Pariss"}, "zone"),
+        ({"hours": "09:00-17:00", "zone": "../etc"}, "zone"),
+        ({"zone": "Europe/Paris"}, "zone"),
+        ({"senders": ["a b"]}, "senders"),
+        ({"networks": ["10.0.0.1/8"]}, "networks"),
+        ({"mailbox": "to"}, "mailbox"),
+    ):
+        status, problem = await api("PATCH", "/api/v2/tenants/acme", wrong)
+        assert (status, problem["errors"][0]["field"]) == (400, field), wrong
+    assert "10.0.0.0/8" in (await api("PATCH", "/api/v2/tenants/acme", wrong_network()))[1]["title"]
+    assert (await api("PATCH", "/api/v2/tenants/none", {"strict": True}))[0] == 404
+
+
+def wrong_network() -> dict[str, list[str]]:
+    return {"networks": ["10.0.0.1/8"]}
+
+
+async def test_a_mailbox_has_limits_of_its_own(api: Api, core: Core) -> None:
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
+    path = "/api/v2/tenants/acme/mailboxes"
+    status, changed = await api("PUT", f"{path}/News@Example.com", {"daily_max": 3})
+    assert status == 200, changed
+    await api("PUT", f"{path}/news@example.com", {"spacing": 1.5})
+    _, listed = await api("GET", path)
+    assert [(m["address"], m["daily_max"], m["spacing"]) for m in listed] == [
+        ("news@example.com", 3, 1.5)
+    ]
+    generation = await core.admin.current()
+    assert generation is not None
+    assert generation.tenants[0].mailboxes["news@example.com"].daily_max == 3
+    assert (await api("PUT", f"{path}/nobody", {"daily_max": 3}))[0] == 400
+    assert (await api("PUT", path.replace("acme", "none") + "/a@b.example", {}))[0] == 404
+
+
+async def test_what_is_paused_already_is_not_published_again(api: Api) -> None:
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
+    await api("POST", "/api/v2/domains", DOMAIN)
+    for path, method, body in (
+        ("/api/v2/tenants/acme/pause", "POST", None),
+        ("/api/v2/pools/acme/pause", "POST", None),
+        ("/api/v2/ips/192.0.2.10", "PATCH", {"state": "pause"}),
+    ):
+        status, first = await api(method, path, body)
+        assert (status, first["changed"]) == (200, True), first
+        _, again = await api(method, path, body)
+        assert (again["changed"], again["generation"]) == (False, first["generation"])
+        assert "already" in again["notes"][0]
+    _, shown = await api("POST", "/api/v2/pools/acme/resume")
+    assert shown["view"]["paused"] is False
+    assert (await api("POST", "/api/v2/pools/none/pause"))[0] == 404
+
+
+async def test_sending_hours_are_renewed_before_they_run_out(api: Api, core: Core) -> None:
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
+    await api("POST", "/api/v2/clock", {"advance": "331d"})
+    assert await core.publisher.reconcile() is None, "nobody has sending hours"
+    hours = {"hours": "09:00-17:00", "zone": "Europe/Paris"}
+    await api("PATCH", "/api/v2/tenants/acme", hours)
+    await api("POST", "/api/v2/clock", {"advance": "329d"})
+    assert await core.publisher.reconcile() is None
+    await api("POST", "/api/v2/clock", {"advance": "2d"})
+    assert await core.publisher.reconcile() is not None
+    assert await core.publisher.reconcile() is None
+
+
+async def test_names_are_read_in_every_spelling_and_mistakes_are_said_in_words(api: Api) -> None:
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
+    await api(
+        "POST", "/api/v2/domains", {**DOMAIN, "domain": "bücher.example", "ip": "2001:db8::1"}
+    )
+    _, shown = await api("GET", "/api/v2/domains/Bücher.example")
+    assert shown["domain"] == "xn--bcher-kva.example"
+    _, shown = await api("GET", "/api/v2/ips/2001:0db8:0::1")
+    assert shown["ip"] == "2001:db8::1"
+    for method, path, body, status, says in (
+        ("GET", "/api/v2/ips/abc", None, 400, "'abc' is not an IP address"),
+        ("GET", "/api/v2/ips/192.0.2.99", None, 404, "does not exist"),
+        ("GET", "/api/v2/quota?tenant=nobody", None, 404, "tenant nobody does not exist"),
+        ("GET", "/api/v2/ips?tenant=nobody", None, 404, "tenant nobody does not exist"),
+        ("GET", "/api/v2/domains?tenant=nobody", None, 404, "tenant nobody does not exist"),
+        ("POST", "/api/v2/tenants", {**ACME, "name": "a b"}, 400, "1 to 64 letters, digits"),
+        ("POST", "/api/v2/tenants", {**ACME, "name": "b", "login": "a b"}, 400, "blanks"),
+        ("POST", "/api/v2/tenants", {**ACME, "name": "ACME", "login": "b"}, 409, "tenant ACME"),
+        ("POST", "/api/v2/domains", {**DOMAIN, "vmta": "Acme"}, 400, "--vmta"),
+        ("POST", "/api/v2/domains", {**DOMAIN, "pool": "ACME"}, 400, "--pool"),
+        ("POST", "/api/v2/domains", {**DOMAIN, "vmta": "sendgate-system"}, 400, "--vmta"),
+    ):
+        found, problem = await api(method, path, body)
+        text = str(problem)
+        assert (found, says in text) == (status, True), (path, body, problem)
+        assert "regex" not in text

@@ -20,7 +20,7 @@ from control.view.ledger import LedgerState
 from policy.ledger.admin import LedgerAdmin
 from settings.model import Settings
 from tests.conftest import CreateDatabase
-from tests.support.control import build, control_core, settings_for
+from tests.support.control import api_of, build, control_core, settings_for
 
 
 @pytest.fixture
@@ -48,6 +48,9 @@ async def add_domain(core: Core, new: NewDomain, *, dry: bool = False) -> Any:
 
 
 ONE = NewDomain(tenant="acme", domain="Example.com", ip="192.0.2.10", quota=5)
+
+
+API_KEY = "k" * 32
 
 
 async def everything(core: Core) -> Any:
@@ -179,10 +182,14 @@ async def test_powermta_knows_a_vmta_before_the_gateways_or_nothing_happens(
 ) -> None:
     answers: list[tuple[int, str]] = [(200, "Configuration reloaded.")]
     seen: list[int] = []
+    commands: list[str] = []
     cores: list[Core] = []
 
     async def command(request: web.Request) -> web.Response:
-        assert (await request.post())["command"] == "reload"
+        assert request.headers["X-API-Key"] == API_KEY
+        commands.append(str((await request.post())["command"]))
+        if answers[0][0] != 200 and commands[-1] == "reload":
+            raise AssertionError("a file that failed its test must not be loaded")
         seen.append(await cores[0].admin.number() if cores else 0)
         status, text = answers[0]
         return web.Response(status=status, text=text)
@@ -199,6 +206,7 @@ async def test_powermta_knows_a_vmta_before_the_gateways_or_nothing_happens(
         valkey_url,
         pmta_config=str(file),
         pmta_reload_url=url,
+        pmta_api_key=API_KEY,
     )
     async with control_core(settings) as core:
         cores.append(core)
@@ -210,6 +218,7 @@ async def test_powermta_knows_a_vmta_before_the_gateways_or_nothing_happens(
         await core.publisher.change("t", lambda act: tenant.set_paused(act, "acme", True))
         assert len(seen) == reloads, "a pause must work while PowerMTA is down"
         await core.publisher.change("t", lambda act: tenant.set_paused(act, "acme", False))
+        assert commands[-2:] == ["test config", "reload"]
         answers[0] = (400, "Error in line 3: unknown directive")
         with pytest.raises(RefusedError, match="Error in line 3"):
             await add_domain(core, NewDomain(tenant="acme", domain="b.example", ip="192.0.2.11"))
@@ -225,7 +234,9 @@ async def test_quota_stage_state_and_ceilings_of_an_ip(core: Core) -> None:
 
     async def change(**fields: Any) -> Any:
         wanted = msgspec.convert(fields, IpChange)
-        await core.publisher.change("test", lambda act: ip.change(act, "192.0.2.10", wanted))
+        await core.publisher.change(
+            "test", lambda act: ip.change(act, "192.0.2.10", wanted, warmup=core.settings.warmup)
+        )
         generation = await core.admin.current()
         assert generation is not None
         vmta = generation.vmtas[0]
@@ -260,3 +271,143 @@ async def test_a_lost_ledger_stays_closed_until_an_operator_opens_it(core: Core)
         "SELECT * FROM audit_log WHERE action = 'ledger.open' AND who = 'test'"
     )
     assert row["reason"] == "seen"
+
+
+async def test_ceilings_are_never_dropped_without_a_word(core: Core) -> None:
+    await add_tenant(core)
+    await add_domain(core, NewDomain(tenant="acme", domain="a.example", ip="192.0.2.10"))
+
+    async def change(**fields: Any) -> tuple[dict[str, int], list[str]]:
+        wanted = msgspec.convert(fields, IpChange)
+        done = await core.publisher.change(
+            "test", lambda act: ip.change(act, "192.0.2.10", wanted, warmup=core.settings.warmup)
+        )
+        generation = await core.admin.current()
+        assert generation is not None
+        return generation.vmtas[0].ceilings, done.notes
+
+    plan = {"gmail": 30, "microsoft": 20, "yahoo": 20, "apple": 20}
+    ceilings, notes = await change(quota=500)
+    assert ceilings == {}
+    assert "gmail=30" in notes[0]
+    assert await change(quota="plan") == (plan, [])
+    assert await change(ceilings={"gmail": 7}) == ({"gmail": 7}, [])
+    assert await change(quota=10) == ({"gmail": 7}, []), "its own stay"
+    with pytest.raises(RefusedError, match="not on a warm-up plan"):
+        await change(ceilings="plan")
+    ceilings, notes = await change(quota="plan")
+    assert ceilings == plan
+    assert "gmail=7" in notes[0]
+    await change(ceilings={})
+    assert (await change(ceilings="plan"))[0] == plan
+    with pytest.raises(RefusedError, match="known: gmail, microsoft"):
+        await change(ceilings={"gmial": 3})
+
+
+async def test_a_stage_beyond_the_plan_is_refused(core: Core) -> None:
+    await add_tenant(core)
+    await add_domain(core, NewDomain(tenant="acme", domain="a.example", ip="192.0.2.10"))
+    before = await everything(core)
+    wanted, warmup = IpChange(stage=7), core.settings.warmup
+    with pytest.raises(RefusedError, match="the plan has 6 stages"):
+        await core.publisher.change(
+            "test", lambda act: ip.change(act, "192.0.2.10", wanted, warmup=warmup)
+        )
+    assert await everything(core) == before
+
+
+async def test_one_more_ip_for_a_domain_that_is_there(core: Core) -> None:
+    await add_tenant(core)
+    await add_domain(core, ONE)
+    key = await core.pool.fetchval("SELECT dkim_public FROM sending_domain")
+    await add_domain(core, NewDomain(tenant="acme", domain="example.com", ip="192.0.2.11"))
+    generation = await core.admin.current()
+    assert generation is not None
+    assert generation.pool["acme"].members == ("vmta-192-0-2-10", "vmta-192-0-2-11")
+    assert await core.pool.fetchval("SELECT dkim_public FROM sending_domain") == key
+    before = await everything(core)
+    for wrong, says in (
+        (NewDomain(tenant="acme", domain="example.com", ip="192.0.2.11"), "already"),
+        (NewDomain(tenant="acme", domain="example.com", ip="192.0.2.12", pool="x"), "uses pool"),
+        (NewDomain(tenant="acme", domain="b.example", ip="192.0.2.12", overflow="nope"), "no pool"),
+    ):
+        with pytest.raises(RefusedError, match=says):
+            await add_domain(core, wrong)
+    assert await everything(core) == before
+
+
+async def test_a_domain_and_a_host_name_have_one_owner(core: Core) -> None:
+    await add_tenant(core)
+    await add_tenant(core, "globex")
+    await add_domain(core, ONE)
+    before = await everything(core)
+    with pytest.raises(RefusedError, match="belongs to another tenant"):
+        await add_domain(core, NewDomain(tenant="globex", domain="example.com", ip="192.0.2.20"))
+    name = "mta1.example.com"
+    with pytest.raises(RefusedError, match=r"host_name: .* of IP 192\.0\.2\.10"):
+        await add_domain(
+            core, NewDomain(tenant="globex", domain="g.example", ip="192.0.2.20", host_name=name)
+        )
+    assert await everything(core) == before
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "0.0.0.0",
+        "::",
+        "224.0.0.1",
+        "ff02::1",
+        "127.0.0.1",
+        "::1",
+        "169.254.1.1",
+        "fe80::1",
+        "::ffff:192.0.2.1",
+        "255.255.255.255",
+    ],
+)
+def test_an_ip_that_cannot_send_is_refused(address: str) -> None:
+    with pytest.raises(RefusedError, match="ip: "):
+        domain.sending_ip(address)
+    assert domain.sending_ip("2001:0db8:0::1") == "2001:db8::1"
+    assert domain.sending_ip("10.0.0.1") == "10.0.0.1"
+
+
+async def test_keys_are_handed_over_where_powermta_signs(
+    create_database: CreateDatabase, valkey_url: str, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    settings = settings_for(
+        await create_database("control", build),
+        valkey_url,
+        pmta_config=str(tmp_path / "pmta.conf"),
+        pmta_keys=str(keys),
+    )
+    async with control_core(settings) as core, api_of(core) as api:
+        await add_tenant(core)
+        done = await add_domain(core, ONE)
+        assert any("sendgate pmta config" in note for note in done.notes), "no reload URL"
+        (file,) = keys.iterdir()
+        selector = await core.pool.fetchval("SELECT dkim_selector FROM sending_domain")
+        assert file.name == f"example.com.{selector}.pem"
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert file.read_text().startswith("-----BEGIN PRIVATE KEY-----")
+        config = (tmp_path / "pmta.conf").read_text()
+        assert f"domain-key {selector},example.com,{file}" in config
+        assert "dkim-sign yes" in config
+        paused = await core.publisher.change("t", lambda a: tenant.set_paused(a, "acme", True))
+        assert paused.notes == [], "a pause is none of PowerMTA's business"
+        _, files = await api("GET", "/api/v2/powermta/keys")
+        assert files == [{"name": file.name, "pem": file.read_text()}]
+
+
+async def test_without_a_folder_of_keys_nothing_claims_to_sign(core: Core) -> None:
+    async with api_of(core) as api:
+        await add_tenant(core)
+        body = {"tenant": "acme", "domain": "example.com", "ip": "192.0.2.10"}
+        _, added = await api("POST", "/api/v2/domains", body)
+        assert any("control.pmta_keys" in note for note in added["notes"])
+        assert not any("signs" in record["why"] for record in added["view"]["records"])
+        status, refused = await api("GET", "/api/v2/powermta/keys")
+        assert (status, "control.pmta_keys" in refused["title"]) == (409, True)

@@ -35,7 +35,7 @@ def taken() -> list[Taken]:
 
 
 def test_the_policy_of_the_table_by_hand() -> None:
-    assert LEDGER == {"192.0.2.10": 8, "192.0.2.11": 3, "198.51.100.20": 4, "198.51.100.21": 3}
+    assert LEDGER == {"203.0.113.10": 8, "203.0.113.11": 3, "203.0.113.20": 4, "203.0.113.21": 3}
     whys = [POLICY[m.number].why for m in MAILS if not POLICY[m.number].vmta]
     assert whys == [CEILING] * 3 + [QUOTA] * 2 + [PACE] * 2 + [QUOTA] * 2
 
@@ -64,7 +64,7 @@ def test_every_kind_of_difference_is_noticed() -> None:
         answers[number] = Reply(MAILS[number], code, text)
         assert differences(MAILS, POLICY, answers, taken(), LEDGER), (number, code)
     assert differences(MAILS, POLICY, replies()[1:], taken(), LEDGER)
-    assert differences(MAILS, POLICY, replies(), taken(), {**LEDGER, "192.0.2.10": 7})
+    assert differences(MAILS, POLICY, replies(), taken(), {**LEDGER, "203.0.113.10": 7})
 
 
 def test_the_messages_are_mailwizz_messages() -> None:

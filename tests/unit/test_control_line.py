@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from control.cli.line import LineError, take
@@ -38,11 +39,35 @@ def test_options_of_every_command_may_stand_anywhere() -> None:
         (["nothing"], 2),
         (["--url"], 2),
         (["clock", "--help"], 0),
-        (["tenant", "add", "a", "--login", "l", "--password", "p", "--profile", "x"], 1),
-        (["tenant", "add", "a", "--login", "l"], 1),
+        (["tenant", "add", "a", "--login", "l", "--password", "p", "--profile", "x"], 2),
+        (["tenant", "add", "a", "--login", "l"], 2),
+        (["up", "--smtp-port", "65536"], 2),
+        (["up", "--api-port", "-1"], 2),
+        (["ip", "set", "192.0.2.1", "--hourly-share", "nan"], 2),
+        (
+            [
+                "domain",
+                "add",
+                "--tenant",
+                "a",
+                "--domain",
+                "a.example",
+                "--ip",
+                "192.0.2.1",
+                "--hourly-share",
+                "inf",
+            ],
+            2,
+        ),
+        (["tenant", "set", "a"], 2),
+        (["tenant", "set", "a", "--hours", "09:00-17:00", "--always"], 2),
+        (["tenant", "set", "a", "--per-hour", "many"], 2),
+        (["mailbox", "set", "a@b.example", "--tenant", "a"], 2),
         (["ledger", "open"], 1),
-        (["ip", "set", "192.0.2.1"], 1),
-        (["ip", "set", "192.0.2.1", "--ceiling", "gmail"], 1),
+        (["ip", "set", "192.0.2.1"], 2),
+        (["ip", "set", "192.0.2.1", "--ceiling", "gmail"], 2),
+        (["ip", "set", "192.0.2.1", "--ceiling", "gmail=1", "--no-ceilings"], 2),
+        (["ip", "set", "192.0.2.1", "--ceiling", "gmail=1", "--ceiling", "gmail=2"], 2),
         (["tenant", "list", "--url", "ftp://x"], 1),
         (["tenant", "list", "--url", "http://127.0.0.1:1"], 1),
     ],
@@ -62,6 +87,44 @@ def test_with_json_a_refusal_is_json_too(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out.startswith('{"title":')
 
 
+@pytest.mark.parametrize(
+    "words", [["ip", "set", "192.0.2.1"], ["tenant", "add"], ["--url"], ["nothing"]]
+)
+def test_with_json_a_usage_mistake_is_json_too(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["--json", *words]) == 2
+    assert msgspec.json.decode(capsys.readouterr().out)["status"] == 400
+
+
+def test_check_says_each_problem_on_a_line_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(
+        "[gateway]\nworkers = 0\n[ledger]\nname = 'A b'\n[warmup]\nhourly_share = nan\n"
+    )
+    assert run(["check", "--config", str(file)]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith("sendgate: ") for line in lines)
+    assert any("1 to 32 lower-case letters" in line for line in lines)
+    assert any("warmup.hourly_share" in line for line in lines)
+    assert run(["check", "--json", "--config", str(file)]) == 1
+    assert len(msgspec.json.decode(capsys.readouterr().out)["errors"]) == 3
+
+
+def test_control_without_a_database_names_it_and_no_password(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "sendgate.toml"
+    file.write_text("[database]\nurl = 'postgresql://u:hunter2@127.0.0.1:1/db'\n")
+    assert run(["control", "--config", str(file)]) == 1
+    error = capsys.readouterr().err
+    assert "PostgreSQL at postgresql://***@127.0.0.1:1/db" in error
+    assert "hunter2" not in error
+
+
 def test_steps_and_moments_of_the_clock() -> None:
     assert [step_seconds(t) for t in ("1d", "90m", "30s", "1d12h")] == [86400, 5400, 30, 129600]
     assert moment("2026-03-01T09:00:00+02:00") == moment("2026-03-01T07:00:00Z")
@@ -77,15 +140,16 @@ def test_spf_lists_every_ip_of_the_pool_and_long_keys_are_split() -> None:
     found = records(
         "acme.example",
         pool="acme",
+        first_domain="first.example",
         ips=["192.0.2.2", "2001:db8::1"],
         hosts=[("192.0.2.2", "mail1.acme.example"), ("2001:db8::1", "mail2.acme.example")],
         selector="sg",
         public="A" * 392,
     )
     by = {(r.name, r.type): r.value for r in found}
-    include = by["_spf-acme.acme.example", "TXT"]
+    include = by["_spf-acme.first.example", "TXT"]
     assert include == "v=spf1 ip4:192.0.2.2 ip6:2001:db8::1 -all"
-    assert "include:_spf-acme.acme.example" in by["acme.example", "TXT"]
+    assert "include:_spf-acme.first.example" in by["acme.example", "TXT"]
     assert by["2.2.0.192.in-addr.arpa", "PTR"] == "mail1.acme.example."
     assert by["mail2.acme.example", "AAAA"] == "2001:db8::1"
     dkim = next(r for r in found if "_domainkey" in r.name)

@@ -36,13 +36,24 @@ GENERATION = Generation(
         Pool(name="acme", tenant="acme", members=("vmta-192-0-2-1", "vmta-2001-db8-1")),
         Pool(name="empty", tenant="acme"),
     ),
-    tenants=(Tenant(name="acme", default_pool="acme"),),
+    tenants=(
+        Tenant(
+            name="acme",
+            default_pool="acme",
+            domains={"acme.example": "acme", "unsigned.example": "acme"},
+        ),
+    ),
 )
 
 
 def text(generation: Generation = GENERATION) -> str:
     return pmta_config(
-        generation, gateways=["127.0.0.1", "198.51.100.0/28"], accounting="/var/log/pmta"
+        generation,
+        gateways=["127.0.0.1", "198.51.100.0/28"],
+        accounting="/var/log/pmta",
+        system_host="gate.example",
+        keys="/etc/pmta/keys",
+        selectors={("acme", "acme.example"): "sg202603", ("acme", "gone.example"): "x"},
     )
 
 
@@ -66,3 +77,31 @@ def test_values_powermta_would_read_otherwise_are_refused(bad: str) -> None:
         pmta_config(GENERATION, gateways=[bad], accounting="/var/log")
     with pytest.raises(ConfigValueError):
         pmta_config(GENERATION, gateways=[], accounting=f"/var/{bad}" if bad else "")
+
+
+def test_everybody_else_may_still_send_bounces_and_complaints_in() -> None:
+    block = text().split("<source 0/0>")[1].split("</source>")[0]
+    assert {line.split()[0] for line in block.split("\n") if line.strip()} == {
+        "process-x-virtual-mta",
+        "process-x-job",
+        "process-x-envid",
+        "process-x-dkim-options",
+        "process-x-dkim-key",
+        "process-x-schedule",
+    }
+
+
+def test_without_a_folder_nothing_is_signed_and_no_customer_lends_its_name() -> None:
+    plain = pmta_config(GENERATION, gateways=[], accounting="/var/log/pmta")
+    assert "dkim" not in plain.split("<source 0/0>")[1].split("</source>")[1]
+    assert "domain-key" not in plain
+    system = text().split("<virtual-mta sendgate-system>")[1].split("</virtual-mta>")[0]
+    assert system.split() == ["host-name", "gate.example"]
+
+
+def test_a_key_follows_its_domain_into_the_overflow_pool() -> None:
+    more = Pool(name="more", tenant="acme", members=("vmta-192-0-2-2",))
+    first = msgspec.structs.replace(GENERATION.pools[0], overflow="more")
+    blocks = text(msgspec.structs.replace(GENERATION, pools=(first, more)))
+    line = "domain-key sg202603,acme.example,/etc/pmta/keys/acme.example.sg202603.pem"
+    assert blocks.count(line) == 3

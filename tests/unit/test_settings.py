@@ -115,6 +115,7 @@ def test_secrets_are_masked_when_shown(file: Path) -> None:
             "REDIS_URL": "redis://user:hunter2@h:1/0",
             "SENDGATE_RELAY_LOGIN": "gate",
             "SENDGATE_RELAY_PASSWORD": "hunter3",
+            "SENDGATE_CONTROL_PMTA_API_KEY": "hunter4_" * 4,
         },
     )
     shown = str(describe(settings))

@@ -1,0 +1,58 @@
+"""`sendgate mailbox …`: limits of single sender addresses."""
+
+from typing import Annotated, Any
+
+import typer
+
+from control.cli.client import Client
+from control.cli.show import as_json, line_of, said, table
+from control.cli.tenant import Dry
+from control.cli.usage import finite, misused, number_or_none
+from control.store.rows import MailboxRow
+from control.view.changed import Changed
+
+app = typer.Typer(no_args_is_help=True, help="Limits of single sender addresses.")
+
+Tenant = Annotated[str, typer.Option()]
+
+
+@app.command("set")
+def set_(
+    context: typer.Context,
+    address: str,
+    tenant: Tenant,
+    most: Annotated[str | None, typer.Option("--max", help="Recipients a day, or none.")] = None,
+    spacing: Annotated[float | None, typer.Option(help="Seconds between two messages.")] = None,
+    dry_run: Dry = False,
+) -> None:
+    """Give a mailbox limits of its own, in place of the tenant's."""
+    if most is None and spacing is None:
+        raise misused("mailbox set: give --max, --spacing or both")
+    body: dict[str, Any] = {}
+    if most is not None:
+        body["daily_max"] = number_or_none("--max", most)
+    if spacing is not None:
+        body["spacing"] = finite("--spacing", spacing)
+    line = line_of(context)
+    changed = Client(line).send(
+        "PUT", f"{_path(tenant)}/{address}", body, Changed[MailboxRow], dry_run=dry_run
+    )
+    as_json(changed) if line.json else said(changed, f"mailbox {changed.view.address}")
+
+
+@app.command("list")
+def list_(context: typer.Context, tenant: Tenant) -> None:
+    """Mailboxes with limits of their own."""
+    line = line_of(context)
+    found = Client(line).get(_path(tenant), list[MailboxRow])
+    if line.json:
+        as_json(found)
+        return
+    table(
+        ("mailbox", "daily maximum", "spacing"),
+        ((m.address, m.daily_max, m.spacing) for m in found),
+    )
+
+
+def _path(tenant: str) -> str:
+    return f"/api/v2/tenants/{tenant}/mailboxes"

@@ -1,0 +1,31 @@
+"""Mistakes in the use of a command: exit code 2."""
+
+import math
+from typing import Any
+
+import typer
+
+# typer has carried click inside itself since 0.26: this is the name both layouts share.
+UsageError: Any = typer.BadParameter.__base__
+
+
+def misused(text: str) -> Exception:
+    """The line contradicts itself or lacks something; no server was asked."""
+    found: Exception = UsageError(text)
+    return found
+
+
+def number_or_none(option: str, text: str) -> int | None:
+    """The value of an option that takes a number or `none`. Raises a usage error."""
+    if text == "none":
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise misused(f"{option}: {text!r} is neither a number nor none")
+    return int(text)
+
+
+def finite(option: str, number: float | None) -> float | None:
+    """The number, unless it is none: JSON has no NaN, and would drop it without a word."""
+    if number is not None and not math.isfinite(number):
+        raise misused(f"{option}: {number} is not a number that can be used")
+    return number
