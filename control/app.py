@@ -125,6 +125,8 @@ async def run(settings: Settings) -> None:
 async def _reconcile(core: Core) -> None:
     while True:
         try:
+            if await core.opening.withdraw_stranger():
+                log.error("the ledger in force was not opened here: it is closed; see its status")
             number = await core.publisher.reconcile()
             if number is not None:
                 log.warning("the ledger ran another plan: published generation %d", number)

@@ -59,6 +59,20 @@ class Opening:
         self._pool = pool
         self._admin = admin
         self._publisher = publisher
+        self._stranger = ""
+
+    async def withdraw_stranger(self) -> bool:
+        """Close a ledger that is open under an incarnation nobody recorded here: a copy from
+        before, or one that another database opened. True when it was closed.
+
+        Seen twice, so that an opening on its way to its record is left alone."""
+        status = await self.status()
+        lost = status.state is LedgerState.LOST and status.in_force
+        if not lost or status.in_force != self._stranger:
+            self._stranger = status.in_force if lost else ""
+            return False
+        self._stranger = ""
+        return await self._admin.close(status.in_force)
 
     async def status(self) -> LedgerStatus:
         """Read both sides; never raises for a ledger that is away."""

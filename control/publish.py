@@ -118,8 +118,8 @@ class Publisher:
             finally:
                 if not committed:
                     await transaction.rollback()
-        late = await self._admin.wait_for(generation.number, self._settings.control.publish_wait)
-        return Done(result, generation.number, sorted(late), notes=acting.notes)
+        late = await self._late(generation.number)
+        return Done(result, generation.number, late, notes=acting.notes)
 
     async def reconcile(self, who: str = "control") -> int | None:
         """Publish what the rows say when the ledger runs something else, or sending hours would
@@ -210,15 +210,38 @@ class Publisher:
         try:
             in_force = await self._admin.publish(generation)
         except (RedisError, OSError) as error:
-            raise RefusedError(
-                f"the ledger did not take the generation ({error}): nothing was changed",
-                status=503,
-            ) from error
+            in_force = await self._published(generation.number, error)
         if in_force != generation.number:
             raise RefusedError(
                 f"the ledger runs generation {in_force} of another control plane; "
                 "give each its own ledger.name",
             )
+
+    async def _published(self, number: int, lost: Exception) -> int:
+        """Whether a publish without a reply took place. Raises RefusedError when it did not, or
+        when nobody knows: then the rows as they were are published again by `reconcile`."""
+        try:
+            in_force = await self._admin.number()
+        except (RedisError, OSError):
+            raise RefusedError(
+                f"the ledger does not answer ({lost}): nothing was changed here; should it have "
+                f"taken generation {number}, the plan before is put back within seconds",
+                status=503,
+            ) from lost
+        if in_force < number:
+            raise RefusedError(
+                f"the ledger did not take the generation ({lost}): nothing was changed",
+                status=503,
+            ) from lost
+        return in_force
+
+    async def _late(self, number: int) -> list[str]:
+        """Gateway workers that do not run the generation yet. The change is made: trouble here
+        is no refusal."""
+        try:
+            return sorted(await self._admin.wait_for(number, self._settings.control.publish_wait))
+        except (RedisError, OSError) as error:
+            return [f"unknown, the ledger does not answer ({error})"]
 
 
 def machine_name() -> str:

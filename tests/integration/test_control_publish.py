@@ -411,3 +411,35 @@ async def test_without_a_folder_of_keys_nothing_claims_to_sign(core: Core) -> No
         assert not any("signs" in record["why"] for record in added["view"]["records"])
         status, refused = await api("GET", "/api/v2/powermta/keys")
         assert (status, "control.pmta_keys" in refused["title"]) == (409, True)
+
+
+async def test_a_ledger_opened_elsewhere_is_withdrawn_when_seen_twice(core: Core) -> None:
+    """A copy put back carries another mark, and gateways believe any mark that is there."""
+    opened = await core.admin.incarnation()
+    assert not await core.opening.withdraw_stranger()
+    assert await core.admin.incarnation() == opened
+    await core.admin.client.hset(f"{core.admin.root}inc", "id", "a-copy")  # type: ignore[misc]
+    assert not await core.opening.withdraw_stranger()
+    assert await core.opening.withdraw_stranger()
+    assert await core.admin.incarnation() == ""
+    assert (await core.opening.status()).state is LedgerState.LOST
+    await core.opening.open_again("test")
+    assert (await core.opening.status()).state is LedgerState.OPEN
+
+
+async def test_a_publish_whose_reply_was_lost_is_found_out(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger runs it: to say that nothing was changed would be untrue."""
+    await add_tenant(core)
+    publish = LedgerAdmin.publish
+
+    async def lose_the_reply(self: LedgerAdmin, generation: Any) -> int:
+        await publish(self, generation)
+        raise ConnectionError("reset")
+
+    monkeypatch.setattr(LedgerAdmin, "publish", lose_the_reply)
+    done = await add_domain(core, ONE)
+    assert done.generation == await core.admin.number()
+    monkeypatch.undo()
+    assert await core.publisher.reconcile() is None
