@@ -130,6 +130,7 @@ class Worker:
             finally:
                 self._leaving = True
                 await self._drain()
+                self.feed.end()
 
     async def _listen(
         self, loop: asyncio.AbstractEventLoop, index: int, bound: socket.socket
@@ -208,9 +209,13 @@ class Worker:
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    """End side tasks; asked again, for a library below may swallow a cancellation."""
+    deadline = elapsed() + _CLEAN_UP
+    pending = set(tasks)
+    while pending and elapsed() < deadline:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=0.5)
 
 
 def _observe_batch(size: int, seconds: float) -> None:

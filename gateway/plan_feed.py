@@ -49,19 +49,20 @@ class PlanFeed:
         self.first = asyncio.Event()
         self._refused = 0
         self._away = False
+        self._ended = False
 
     def generation(self) -> Generation | None:
         """The generation in force; None before the first."""
         return self.current
 
     async def run(self) -> None:
-        """Side task; runs until cancelled."""
-        while True:
+        """Side task; runs until `end` and a cancellation."""
+        while not self._ended:
             try:
                 async with self._client.pubsub() as news:
                     await cast(Any, news.subscribe(f"{self._root}news"))
                     await self._bury()
-                    while True:
+                    while not self._ended:
                         await self._look()
                         await self._sign()
                         await self._polled()
@@ -123,6 +124,11 @@ class PlanFeed:
         if dead:
             await cast(Any, self._client.zrem(f"{self._root}workers", *dead))
             await cast(Any, self._client.hdel(f"{self._root}running", *dead))
+
+    def end(self) -> None:
+        """Before the cancellation: redis-py swallows one that comes while it gives up on a
+        connection, and a worker once lived on for ever, drained and deaf."""
+        self._ended = True
 
     async def leave(self) -> None:
         """Drain: control need not wait for this worker any more."""
