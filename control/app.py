@@ -64,7 +64,9 @@ async def open_core(
             timeout=settings.database.timeout,
         )
         stack.push_async_callback(pool.close)
-        client = connect(settings.ledger.url, timeout=settings.ledger.timeout)
+        # Once more: a connection that a restarted server closed is found out by using it, and
+        # every script control runs answers the same when it is repeated.
+        client = connect(settings.ledger.url, timeout=settings.ledger.timeout, repeats=1)
         stack.push_async_callback(client.aclose)
         admin = LedgerAdmin(client, settings.ledger.name)
         publisher = Publisher(pool, admin, settings)

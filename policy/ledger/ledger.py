@@ -53,11 +53,13 @@ _granted = msgspec.msgpack.Decoder(Granted).decode
 _denied = msgspec.msgpack.Decoder(Denied).decode
 
 
-def connect(url: str, *, timeout: float = 2.0, connections: int = 16) -> Redis:
-    """A client that never retries by itself. `timeout` in seconds for connecting and each reply."""
+def connect(url: str, *, timeout: float = 2.0, connections: int = 16, repeats: int = 0) -> Redis:
+    """A client that never repeats a command by itself, unless `repeats` says how often: only for
+    commands whose repetition changes nothing. `timeout` in seconds for connecting and each
+    reply."""
     return Redis.from_url(
         url,
-        retry=Retry(NoBackoff(), 0),
+        retry=Retry(NoBackoff(), repeats),
         retry_on_timeout=False,
         retry_on_error=[],
         socket_timeout=timeout,
