@@ -11,7 +11,7 @@ import socket
 import ssl
 import time
 import traceback
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 
 from gateway import metrics
 from gateway.admission import Memory, Sessions
@@ -174,38 +174,38 @@ class Worker:
         """A successor listens now: serve the sessions we have to their own end, for a while."""
         self._stop_listening()
         self.relay.retire()
-        deadline = elapsed() + self.settings.gateway.reload_drain
-        while self.service.live and not stop.is_set() and elapsed() < deadline:
-            await asyncio.sleep(0.1)
+        await _until(
+            lambda: not self.service.live or stop.is_set(), self.settings.gateway.reload_drain
+        )
 
     async def _drain(self) -> None:
         self.log.info("draining", sessions=len(self.service.live))
         self._stop_listening()
         self.service.close_idle()
         gateway = self.settings.gateway
-        await self._sessions_end(gateway.drain)
+        await _until(lambda: not self.service.live, gateway.drain)
         self.service.cut_readers()
         # What was handed to PowerMTA is settled, and its client hears of it: cut off now, it
         # would send the message again.
-        await self._sessions_end(gateway.answer_budget)
+        await _until(lambda: not self.service.live, gateway.answer_budget)
         if self.service.live:
             self.log.warning("sessions_cut", sessions=len(self.service.live))
             self.service.abort()
-        deadline = elapsed() + gateway.answer_budget
-        while self.transactions.under_way and elapsed() < deadline:
-            await asyncio.sleep(0.02)
+        await _until(lambda: not self.transactions.under_way, gateway.answer_budget)
         await self.reserver.drain()
         self.relay.close()
         self.log.info("drained")
 
-    async def _sessions_end(self, patience: float) -> None:
-        deadline = elapsed() + patience
-        while self.service.live and elapsed() < deadline:
-            await asyncio.sleep(0.02)
-
     async def _close_clients(self) -> None:
         await self._client.aclose()
         await self._feed_client.aclose()
+
+
+async def _until(condition: Callable[[], bool], patience: float) -> None:
+    """Wait for a condition of the worker's last minutes, at most `patience` seconds."""
+    deadline = elapsed() + patience
+    while not condition() and elapsed() < deadline:
+        await asyncio.sleep(0.02)
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

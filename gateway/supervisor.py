@@ -41,6 +41,11 @@ class Child:
         self.retired = False
         self.trial = False
 
+    @property
+    def serving(self) -> bool:
+        """In its place for good: neither tried out nor replaced."""
+        return not self.retired and not self.trial
+
 
 class Supervisor:
     """Runs until `stop` is set."""
@@ -67,7 +72,7 @@ class Supervisor:
     def ready(self) -> bool:
         """Every worker in service said so lately."""
         now = asyncio.get_running_loop().time()
-        serving = [child for child in self._children if not child.retired and not child.trial]
+        serving = [child for child in self._children if child.serving]
         return len(serving) >= self.settings.gateway.workers and all(
             child.ready and now - child.heard < _SILENCE for child in serving
         )
@@ -115,27 +120,29 @@ class Supervisor:
 
     def _held(self, index: int) -> bool:
         """A worker in service has this place."""
-        return any(
-            child.index == index and not child.retired and not child.trial
-            for child in self._children
-        )
+        return any(child.index == index and child.serving for child in self._children)
 
     def _start(self, index: int, *, trial: bool = False) -> None:
         read_end, write_end = os.pipe()
         descriptors = [bound.fileno() for bound in self._sockets]
-        process = subprocess.Popen(
-            [
-                sys.executable, "-m", "gateway", *self._arguments,
-                "--worker", str(index),
-                "--listen-fds", ",".join(map(str, descriptors)),
-                "--report-fd", str(write_end),
-            ],
-            stdin=subprocess.DEVNULL,
-            pass_fds=(*descriptors, write_end),
-            env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self.run_dir)},
-            start_new_session=True,
-        )  # fmt: skip
-        os.close(write_end)
+        try:
+            process = subprocess.Popen(
+                [
+                    sys.executable, "-m", "gateway", *self._arguments,
+                    "--worker", str(index),
+                    "--listen-fds", ",".join(map(str, descriptors)),
+                    "--report-fd", str(write_end),
+                ],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(*descriptors, write_end),
+                env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self.run_dir)},
+                start_new_session=True,
+            )  # fmt: skip
+        except OSError:
+            os.close(read_end)
+            raise
+        finally:
+            os.close(write_end)
         child = Child(process, index, self._epoch)
         child.trial = trial
         self._children.append(child)
@@ -159,7 +166,7 @@ class Supervisor:
         code = await asyncio.to_thread(child.process.wait)
         self._children.remove(child)
         Admin.forget(child.process.pid, self.run_dir)
-        if child.retired or child.trial or self.stop.is_set():
+        if not child.serving or self.stop.is_set():
             return
         self._deaths = 0 if loop.time() - child.born > _HEALTHY else self._deaths + 1
         delay = _BACKOFF[min(self._deaths, len(_BACKOFF) - 1)]

@@ -13,7 +13,6 @@ import msgspec
 
 from policy.denial import Denied, Limit
 from policy.limits import (
-    day_length,
     interval,
     next_day,
     open_time,
@@ -147,15 +146,3 @@ def biggest_day(pool: Pool, pools: dict[str, Pool], vmtas: dict[str, VirtualMta]
             largest = max(largest, int(daily))
         step = pools.get(step.overflow) if step.overflow else None
     return largest
-
-
-__all__ = [
-    "Usage",
-    "biggest_day",
-    "charged_tat",
-    "choose",
-    "day_length",
-    "fits",
-    "pace_step",
-    "sooner",
-]

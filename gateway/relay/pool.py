@@ -46,11 +46,8 @@ class ServerPool:
         self.closed = False
 
     def __repr__(self) -> str:
-        busy = len(self._all) - len(self._idle) - len(self._owing)
-        return (
-            f"<Pool {self.server.name}: {busy} busy, {len(self._idle)} idle, "
-            f"{len(self._owing)} owing, {len(self._waiting)} waiting>"
-        )
+        shown = ", ".join(f"{count} {state}" for state, count in self.counts.items())
+        return f"<Pool {self.server.name}: {shown}>"
 
     @property
     def counts(self) -> dict[str, int]:

@@ -111,8 +111,7 @@ class Relay:
         try:
             outcome = await self._try(server, parcel, deadline, fresh, late)
         except BaseException:
-            self.servers[server].abandoned(self._clock())
-            self.vmtas[vmta].abandoned(self._clock())
+            self._abandon(server, vmta)
             raise
         self._count(outcome, server, vmta, message)
         return outcome
@@ -178,8 +177,13 @@ class Relay:
             self.servers[server].failed(message, why, now, immediate=immediate)
             self.vmtas[vmta].abandoned(now)
         else:
-            self.servers[server].abandoned(now)
-            self.vmtas[vmta].abandoned(now)
+            self._abandon(server, vmta)
+
+    def _abandon(self, server: str, vmta: str) -> None:
+        """The attempt told nothing about either."""
+        now = self._clock()
+        self.servers[server].abandoned(now)
+        self.vmtas[vmta].abandoned(now)
 
     async def sweep(self, every: float = 5.0) -> None:
         """Side task: close idle sessions in time. Runs until cancelled."""

@@ -1,12 +1,12 @@
 """The Lua files of this folder, loaded once by name, with the prelude in front."""
 
+from functools import cache
 from importlib import resources
 
 _FOLDER = resources.files(__package__)
 
-NAMES = ("clock", "close", "decide", "open", "opening", "publish", "usage")
 
-
+@cache
 def source(name: str) -> str:
     """The full text of script `name`. Raises FileNotFoundError for a name without a file."""
     return _read("prelude") + _read(name)
