@@ -1,6 +1,4 @@
-"""Message, attempt and envelope ids (policy/README.md: identity)."""
-
-from policy.limits import day_of
+"""Minting message ids (policy/README.md: identity)."""
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 
@@ -25,15 +23,3 @@ class Ids:
         """`now` in seconds; the id has 27 characters safe in headers, xtext and keys."""
         self._count += 1
         return f"{_base32(int(now * 1000), 10)}{self._process}{_base32(self._count, 7)}"
-
-
-def attempt_id(message: str, number: int) -> str:
-    """Attempts are numbered from 1 under their message."""
-    return f"{message}.{number}"
-
-
-def envelope_id(granted_at: int, attempt: str) -> str:
-    """What PowerMTA's records carry as envId: the day of the grant, then the attempt.
-
-    `granted_at` in ledger milliseconds."""
-    return f"{day_of(granted_at)}-{attempt}"

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from gateway import metrics
 from gateway.envelope import Message
 from gateway.headers import Header, scan
-from gateway.ids import attempt_id, envelope_id
 from gateway.log import Log
 from gateway.parcel import parcel, unsupported
 from gateway.relay.relay import Relay
@@ -24,6 +23,7 @@ from gateway.routing import allowed, mailbox, pool_of, providers_of
 from gateway.stamp import stamp
 from policy.campaign import campaign_of
 from policy.denial import Denied, Limit
+from policy.identity import envelope_id
 from policy.model import Tenant
 from policy.outcome import Failed, Outcome, Refused, Relayed, Scope, Unknown
 from policy.plan import Generation
@@ -185,7 +185,7 @@ class _Attempt:
         self._message = message
         self._grant = grant
         self._asked = asked
-        self._envelope = envelope_id(grant.at, attempt_id(message.id, number))
+        self._envelope = envelope_id(grant.at, message.id, number)
         self._job = campaign_of(header.feedback_id)
         self._head = stamp(header.kept, vmta=grant.vmta, job=self._job, envelope=self._envelope)
 

@@ -107,9 +107,11 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class MailboxLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Limits of one sender address. The daily minimum is the releaser's order, not a limit."""
+    """Limits of one sender address."""
 
     daily_max: Count | None = None
+    daily_min: Count | None = None
+    """What it should send a day: the releaser's order (`policy.fairness`), not a limit."""
     spacing: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 0.0
 
 
@@ -125,6 +127,43 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     minute: Count | None = None
     hour: Count | None = None
+
+
+class HoldBounds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much of a tenant's mail may wait, and for how long."""
+
+    messages: Count = 5_000_000
+    octets: Annotated[int, msgspec.Meta(ge=0)] = 100 * 1024**3
+    age: Annotated[float, msgspec.Meta(gt=0)] = 30 * 86_400.0
+    """Seconds of calendar time after which a held message expires."""
+    past: Literal["defer", "accept"] = "defer"
+    """Beyond a bound: tell the client to come back, or hold on."""
+
+
+DEFAULT_FEEDBACK_ID = (
+    r"\s*(?P<campaign>[A-Za-z0-9]{6,40}):(?P<subscriber>[A-Za-z0-9]{6,40})"
+    r":[^:\s]{1,64}:[^:\s]{1,64}\s*"
+)
+"""MailWizz 2.x: `CAMPAIGN:SUBSCRIBER:LIST:CUSTOMER`; a setting of its customer groups."""
+
+DEFAULT_LIST_UNSUBSCRIBE = (
+    r"/lists/[A-Za-z0-9]{6,40}/unsubscribe/"
+    r"(?P<subscriber>[A-Za-z0-9]{6,40})/(?P<campaign>[A-Za-z0-9]{6,40})"
+)
+"""MailWizz: `…/lists/LIST/unsubscribe/SUBSCRIBER/CAMPAIGN…`."""
+
+
+class Duplicates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which messages count as the same one sent again (policy/README.md: identity)."""
+
+    mode: Literal["campaign", "message-id", "content", "off"] = "campaign"
+    """`campaign`: both ids of a campaign mail; mail without them has no key. `message-id`: for
+    clients that queue by themselves. `content`: a digest of body and subject; eats legitimate
+    repeats, so only where asked for."""
+    feedback_id: str = DEFAULT_FEEDBACK_ID
+    """Pattern of the whole `Feedback-ID` value with groups `campaign` and `subscriber`."""
+    list_unsubscribe: str = DEFAULT_LIST_UNSUBSCRIBE
+    """Pattern found anywhere in `List-Unsubscribe`, with the same groups."""
 
 
 class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -151,3 +190,9 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     rate: Rate = Rate()
     window: Window | None = None
     max_recipients: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+    hold: HoldBounds = HoldBounds()
+    duplicates: Duplicates = Duplicates()
+    dsn: bool = False
+    """Also report expiry and late refusals by an RFC 3464 message to MAIL FROM."""
+    paused_campaigns: tuple[str, ...] = ()
+    """Their mail is held until an operator resumes them."""

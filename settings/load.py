@@ -18,7 +18,14 @@ from settings.environment import WEEK_QUOTAS, from_environment
 from settings.model import Settings
 
 SECRETS = frozenset(
-    {"ledger.url", "database.url", "relay.password", "control.secret", "control.pmta_api_key"}
+    {
+        "ledger.url",
+        "database.url",
+        "relay.password",
+        "hold.keys",
+        "control.secret",
+        "control.pmta_api_key",
+    }
 )
 PATTERNS = {
     "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$": "1 to 64 letters, digits, dots, dashes or underscores, "
@@ -73,7 +80,9 @@ def describe(settings: Settings) -> dict[str, Any]:
     for path in SECRETS:
         section, field = path.split(".")
         value = plain[section][field]
-        if "@" in value and "//" in value:
+        if isinstance(value, list | tuple):
+            plain[section][field] = ["***"] * len(value)
+        elif "@" in value and "//" in value:
             plain[section][field] = masked(value)
         elif value and field in ("password", "secret", "pmta_api_key"):
             plain[section][field] = "***"
@@ -199,6 +208,12 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append("relay.budget: must be below gateway.answer_budget, or clients time out first")
     if settings.ledger.budget >= relay.budget:
         found.append("ledger.budget: must be below relay.budget")
+    if settings.hold.enabled and relay.budget + settings.hold.commit_budget > gateway.answer_budget:
+        found.append(
+            "hold.commit_budget: must fit into gateway.answer_budget together with relay.budget"
+        )
+    if settings.hold.lease <= relay.grant_lifetime:
+        found.append("hold.lease: must be above relay.grant_lifetime")
     if relay.password and not relay.login:
         found.append("relay.login: missing, while relay.password is set")
     if not re.fullmatch(r"(?:\w{32,128})?", settings.control.pmta_api_key, re.ASCII):

@@ -12,11 +12,10 @@ import msgspec
 from policy.model import Count, Share
 from policy.outcome import DEFAULT_SUPPRESSION
 from policy.warmup import DEFAULT_PROVIDER_SHARES, DEFAULT_WEEKS
+from settings.hold import Accounting, Hold, Octets, Seconds
 
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-Octets = Annotated[int, msgspec.Meta(ge=1_000, le=1 << 40)]
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,6 +33,9 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Times a batch without a reply is sent, always under the same id."""
     batch: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 64
     """Most reservations in one call."""
+    single: bool = False
+    """One server without replicas and with `appendfsync always`: after a restart of it the ledger
+    opens again at once. Checked; with replicas a restart may have lost counts."""
     denial_cache: Annotated[float, msgspec.Meta(ge=0, le=60)] = 1.0
     """How long a gateway repeats a denial without asking; never past the denial's own end."""
 
@@ -233,6 +235,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database: Database = Database()
     gateway: Gateway = Gateway()
     relay: Relay = Relay()
+    hold: Hold = Hold()
+    accounting: Accounting = Accounting()
     control: Control = Control()
     warmup: Warmup = Warmup()
     log: Log = Log()

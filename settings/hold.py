@@ -1,0 +1,91 @@
+"""The configuration of the hold queue and of the accounting feed that settles its doubts.
+
+As in `settings.model`: the text under a field is its manual, times are seconds, sizes octets.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from policy.model import Count, Share
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Octets = Annotated[int, msgspec.Meta(ge=1_000, le=1 << 40)]
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where messages wait that may not go yet: in PostgreSQL (`database.url`)."""
+
+    enabled: bool = True
+    """false: no hold; what may not go is deferred with 451, and MailWizz loses those recipients."""
+    connections: Annotated[int, msgspec.Meta(ge=2, le=100)] = 4
+    """Most connections to PostgreSQL of one gateway process."""
+    commit_budget: Seconds = 5.0
+    """For one commit with its clearing up; part of `gateway.answer_budget`."""
+    batch: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 256
+    """Most messages in one commit."""
+    batch_bytes: Octets = 8_388_608
+    """Most octets of content in one commit."""
+    releasers: Annotated[int, msgspec.Meta(ge=0, le=64)] = 1
+    """Processes of this node that release held mail; any number of nodes may."""
+    claim: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 64
+    """Messages a releaser claims in one commit."""
+    poll: Seconds = 1.0
+    """Between two looks for mail that may go."""
+    sweep: Seconds = 30.0
+    """Between two looks that trust no remembered denial."""
+    lease: Annotated[float, msgspec.Meta(ge=5, le=3600)] = 60.0
+    """A process not heard of for so long is gone, and what it had claimed is in doubt; above
+    `relay.grant_lifetime`."""
+    retry_first: Seconds = 60.0
+    """How long a message waits after a failure of ours; doubles up to `retry_most`."""
+    retry_most: Seconds = 3600.0
+    """Longest wait between two attempts of one message."""
+    failures: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 20
+    """Failures of one message, while others pass, after which it is given up (soft)."""
+    messages: Count = 5_000_000
+    """Messages a tenant may have waiting, unless it has a bound of its own."""
+    bytes: Annotated[int, msgspec.Meta(ge=0)] = 107_374_182_400
+    """Octets a tenant may have waiting."""
+    age: Annotated[float, msgspec.Meta(gt=0)] = 2_592_000.0
+    """Seconds a message may wait (30 days); then it expires and is reported as soft."""
+    past_bound: Literal["defer", "accept"] = "defer"
+    """Beyond a bound: tell the client when to come back, or hold on."""
+    slow_from: Share = 0.8
+    """Share of a bound from which replies are delayed: synchronous clients slow down by it."""
+    slow_most: Annotated[float, msgspec.Meta(ge=0, le=20)] = 10.0
+    """Longest such delay, reached at the bound."""
+    body_kept: Annotated[float, msgspec.Meta(ge=0)] = 3_600.0
+    """Seconds the content stays after a message ended; at most a day (86400)."""
+    history_kept: Annotated[float, msgspec.Meta(ge=0)] = 2_592_000.0
+    """Seconds a message that ended can be explained."""
+    keys: tuple[str, ...] = ()
+    """Seal contents (AES-256-GCM), each `ID:KEY` with 32 octets in URL-safe base64: the first
+    seals, the others open what they sealed before. Better given as SENDGATE_HOLD_KEYS. Empty:
+    contents are readable in PostgreSQL."""
+    probe_gap: Seconds = 900.0
+    """Between the two probes that prove an absence: above PowerMTA's `smtp-data-timeout`, 10 m."""
+    sent_kept: Annotated[float, msgspec.Meta(ge=60)] = 604_800.0
+    """Seconds a sent message is known as a duplicate: the client's longest retry."""
+
+
+class Stream(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The accounting files of one PowerMTA server."""
+
+    server: str
+    """Its name here (`sendgate server`)."""
+    path: str
+    """The file PowerMTA writes, such as `/var/log/pmta/acct.csv`; finished ones lie beside it."""
+
+
+class Accounting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Reading PowerMTA's accounting: it settles doubt and rebuilds a lost ledger."""
+
+    streams: tuple[Stream, ...] = ()
+    """Without one, doubt waits for an operator."""
+    poll: Seconds = 1.0
+    """Between two looks at a file."""
+    batch: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 2_000
+    """Records in one transaction."""
+    kept: Annotated[float, msgspec.Meta(gt=0)] = 3_456_000.0
+    """Seconds a receipt is known (40 days): above `hold.age`."""
