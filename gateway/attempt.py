@@ -38,9 +38,7 @@ class Attempts:
         self.clock = clock
         self._grant_lifetime = grant_lifetime
 
-    def attempt(
-        self, outgoing: Outgoing, grant: Granted, number: int, asked: float
-    ) -> "Attempt":
+    def attempt(self, outgoing: Outgoing, grant: Granted, number: int, asked: float) -> "Attempt":
         """`asked`: when the reserve left, by `clock`."""
         return Attempt(self, outgoing, grant, number, asked)
 
@@ -65,9 +63,7 @@ class Attempt:
         """Send it. `deadline` is loop time; `late` is told if the dot is answered after Unknown
         was returned. The charge is settled for every outcome but Unknown."""
         owner, grant, outgoing = self._owner, self.grant, self._outgoing
-        head = stamp(
-            outgoing.head, vmta=grant.vmta, job=outgoing.campaign, envelope=self.envelope
-        )
+        head = stamp(outgoing.head, vmta=grant.vmta, job=outgoing.campaign, envelope=self.envelope)
         message = outgoing.message
 
         def pack(session: Session) -> Parcel | Reply:
@@ -114,8 +110,4 @@ class Attempt:
         key = self._outgoing.key
         if key:
             owner = self._outgoing.message.id
-            self._owner.reserver.change(
-                Change(key, owner, self.number, state, self.grant.server)
-            )
-
-
+            self._owner.reserver.change(Change(key, owner, self.number, state, self.grant.server))

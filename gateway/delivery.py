@@ -70,9 +70,7 @@ class Means(msgspec.Struct, frozen=True):
 class Delivery:
     """One message."""
 
-    def __init__(
-        self, means: Means, tenant: Tenant, outgoing: Outgoing, header: Header
-    ) -> None:
+    def __init__(self, means: Means, tenant: Tenant, outgoing: Outgoing, header: Header) -> None:
         loop = asyncio.get_running_loop()
         self._means = means
         self._settings = means.settings
@@ -215,12 +213,10 @@ class Delivery:
         assert hold is not None
         admission = hold.admit(self._tenant.name, self._message.size)
         if not admission.accept:
-            self._tell("deferred", limit="hold", bound=admission.bound, why=admission.sentence)
+            self._tell("deferred", limit="hold", why=admission.sentence)
             metrics.denials.labels("hold").inc()
             return self._deferred(deferral, admission.sentence)
-        keeping = self._keeping(
-            "held", reason, detail, until=until, due=due, failures=failures
-        )
+        keeping = self._keeping("held", reason, detail, until=until, due=due, failures=failures)
         return await self._keep(keeping, delay=admission.delay)
 
     async def _keep(self, keeping: Keeping, *, delay: float = 0.0, entry: bool = True) -> Reply:
@@ -237,7 +233,9 @@ class Delivery:
             )  # fmt: skip
             if delay:
                 loop = asyncio.get_running_loop()
-                await asyncio.sleep(max(min(delay, self._answer_by - loop.time() - _TO_ANSWER), 0.0))
+                await asyncio.sleep(
+                    max(min(delay, self._answer_by - loop.time() - _TO_ANSWER), 0.0)
+                )
             return Reply(250, "2.0.0", f"OK {self._message.id} queued")
         if entry:
             self._change(EntryState.DOUBT if kept is Kept.UNSURE else EntryState.FREE)

@@ -10,7 +10,6 @@ from typing import Literal, Protocol
 import msgspec
 
 from gateway.envelope import Message
-from policy.forecast import Admission
 from policy.outcome import Outcome
 
 
@@ -52,6 +51,16 @@ class Keeping(msgspec.Struct, frozen=True, kw_only=True):
     behind: str = ""
 
 
+class Admission(msgspec.Struct, frozen=True):
+    """Whether one message more may wait."""
+
+    accept: bool = True
+    delay: float = 0.0
+    """Seconds the reply is held back: synchronous clients slow down by it."""
+    sentence: str = ""
+    """With a refusal: why, and when to come back."""
+
+
 class Hold(Protocol):
     """Durable waiting."""
 
@@ -63,6 +72,6 @@ class Hold(Protocol):
         """Commit it; answers within `hold.commit_budget`."""
         ...
 
-    def settle(self, message: str, count: int, attempt: int, outcome: Outcome) -> None:
+    def settle(self, message: Message, attempt: int, outcome: Outcome) -> None:
         """A late reply tells what became of a message kept in doubt."""
         ...

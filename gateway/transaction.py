@@ -42,7 +42,9 @@ class Transactions:
         generation = self._generation()
         tenant = generation.tenant.get(message.tenant) if generation else None
         if generation is None or tenant is None:
-            return self._means.rejected(message, trouble("this gateway does not know the tenant now"))
+            return self._means.rejected(
+                message, trouble("this gateway does not know the tenant now")
+            )
         header = scan(message.head, self._means.settings.gateway.max_header_size)
         if isinstance(header, Reply):
             return self._means.rejected(message, header)

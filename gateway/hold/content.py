@@ -67,7 +67,9 @@ class Contents:
                     content[:_NONCE], content[_NONCE:], message.encode()
                 )
             except InvalidTag as error:
-                raise UnreadableError("the content was altered, or sealed by another key") from error
+                raise UnreadableError(
+                    "the content was altered, or sealed by another key"
+                ) from error
         try:
             whole = self._unpack.decompress(content)
         except zstandard.ZstdError as error:

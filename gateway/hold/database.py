@@ -123,7 +123,9 @@ class Database:
     async def fresh(self, patience: float) -> AsyncIterator[Connection]:
         """A connection of its own, past the pool: the pool's may all hang."""
         try:
-            connection = await asyncpg.connect(self._url, timeout=patience, command_timeout=patience)
+            connection = await asyncpg.connect(
+                self._url, timeout=patience, command_timeout=patience
+            )
         except (asyncpg.PostgresError, *_LOST) as error:
             raise AwayError(f"{type(error).__name__}: {error}") from error
         try:

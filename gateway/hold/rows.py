@@ -14,6 +14,7 @@ class Packed(msgspec.Struct):
     """One message, ready to be committed."""
 
     bucket: int
+    now: int
     message: str
     octets: int
     body: tuple[Any, ...]
@@ -63,7 +64,7 @@ def packed(keeping: Keeping, *, bucket: int, now: int, codec: str, content: byte
         )
     ]
     body = (bucket, message.id, sender.address, flags, sender.ret, codec, content)
-    return Packed(bucket, message.id, len(content), body, rows)
+    return Packed(bucket, now, message.id, len(content), body, rows)
 
 
 def arrays(batch: list[Packed]) -> list[list[Any]]:

@@ -11,14 +11,13 @@ Failure: `NOT_KEPT` or `UNSURE`, and the caller defers.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 
 from gateway import metrics
 from gateway.hold.content import Contents
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
 from gateway.hold.rows import Packed, arrays, packed
 from gateway.hold.statement import statement
-from gateway.keeping import Kept, Keeping
+from gateway.keeping import Keeping, Kept
 from gateway.log import Log
 from policy.limits import day_of
 
@@ -34,6 +33,9 @@ _PAUSE = 0.1
 _SETTLING = 0.4
 """Share of the budget kept back for the tombstone."""
 _NO_PARTITION = "23514"
+_AGAIN = frozenset({"40001", "40P01", "55P03", _NO_PARTITION})
+"""Serialization, deadlock, lock timeout, a day without its partition: nothing was committed, and
+the next try may be."""
 
 
 class _Job:
@@ -64,16 +66,14 @@ class Store:
         batch: int,
         batch_bytes: int,
         budget: float,
-        now: Callable[[], int],
         log: Log,
     ) -> None:
-        """`budget` in seconds for one message; `now` in ledger milliseconds."""
+        """`budget` in seconds for one message."""
         self._database = database
         self._contents = contents
         self._batch = batch
         self._batch_bytes = batch_bytes
         self._budget = budget
-        self._now = now
         self._log = log
         self._queue: deque[_Job] = deque()
         self._flights: set[asyncio.Task[None]] = set()
@@ -82,11 +82,11 @@ class Store:
     def __repr__(self) -> str:
         return f"<Store: {len(self._queue)} waiting, {len(self._flights)} under way>"
 
-    async def keep(self, keeping: Keeping) -> Kept:
-        """Commit one message, within the budget."""
+    async def keep(self, keeping: Keeping, now: int) -> Kept:
+        """Commit one message, within the budget. `now` in ledger milliseconds: its day is the
+        partition, for ever."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._budget
-        now = self._now()
         message = keeping.message
         if message.size > _LARGE:
             # Compressing megabytes here would make every other session wait.
@@ -95,9 +95,8 @@ class Store:
             )
         else:
             codec, content = self._contents.pack(message.id, keeping.head, message.body)
-        job = _Job(
-            packed(keeping, bucket=day_of(now), now=now, codec=codec, content=content), deadline
-        )
+        row = packed(keeping, bucket=day_of(now), now=now, codec=codec, content=content)
+        job = _Job(row, deadline)
         self._queue.append(job)
         self._take_off()
         return await job.done
@@ -109,7 +108,8 @@ class Store:
 
     def _take_off(self) -> None:
         while self._queue and len(self._flights) < _FLIGHTS:
-            batch, octets = [], 0
+            batch: list[_Job] = []
+            octets = 0
             while self._queue and len(batch) < self._batch and octets < self._batch_bytes:
                 job = self._queue.popleft()
                 octets += job.packed.octets
@@ -154,12 +154,15 @@ class Store:
             except RefusedError as error:
                 if error.code == _NO_PARTITION:
                     self._days.clear()
-                if len(batch) > 1:
+                if error.code in _AGAIN:
+                    self._log.warning("hold_again", why=str(error), messages=len(batch))
+                elif len(batch) > 1:
                     for job in batch:
                         await self._commit([job])
                     return None
-                self._log.error("hold_refused", why=str(error), message=batch[0].packed.message)
-                return self._give_up(batch)
+                else:
+                    self._log.error("hold_refused", why=str(error), message=batch[0].packed.message)
+                    return self._give_up(batch)
             else:
                 for job in batch:
                     job.end(Kept.KEPT)
@@ -194,7 +197,7 @@ class Store:
         days = [job.packed.bucket for job in batch]
         try:
             async with asyncio.timeout(patience), self._database.fresh(patience) as link:
-                found = await link.fetch(_TOMBSTONE, days, ids, self._now())
+                found = await link.fetch(_TOMBSTONE, days, ids, batch[0].packed.now)
         except (AwayError, UnknownError, TimeoutError) as error:
             self._log.error("hold_unsure", why=str(error), messages=ids[:20], count=len(ids))
             for job in batch:
