@@ -181,7 +181,7 @@ def _one_day(left: Mapping[Group, int], budgets: Mapping[Group, list[_Budget]]) 
     free = {id(b): b.size for group in left for b in budgets[group]}
     goes = dict.fromkeys(left, 0)
     for even in (True, False):
-        for group in sorted(left, key=lambda group: (-need[group], group)):
+        for group in sorted(left, key=lambda group: (-need[group], -left[group], group)):
             waiting = left[group] - goes[group]
             wanted = int(waiting / need[group]) if even and need[group] > 1 else waiting
             count = min([wanted, *(free[id(b)] for b in budgets[group])])

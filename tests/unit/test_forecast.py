@@ -129,6 +129,16 @@ def test_the_schedule_ends_after_sixty_days_and_says_what_remains() -> None:
     assert len(rows) == MOST_DAYS + 1
 
 
+def test_groups_that_share_a_day_go_side_by_side() -> None:
+    rows = schedule(Backlog({("acme-pool", "aol"): 100, OTHER: 300}), CAPPED)
+    assert [row.count for row in rows] == [25] * 4 + [75] * 4
+
+
+def test_a_group_that_gets_nothing_in_sixty_days_is_in_the_schedule_all_the_same() -> None:
+    rows = schedule(Backlog({GMAIL: 1000, OTHER: 1}), generation(vmta(1, daily=1)))
+    assert rows[-1] == Day(*OTHER, MOST_DAYS - 1, 0, 1)
+
+
 def test_unlimited_mail_goes_on_the_first_day() -> None:
     plan = generation(vmta(1, daily="unlimited"))
     assert schedule(Backlog({OTHER: 10**9}), plan) == [Day(*OTHER, 0, 10**9, 0)]

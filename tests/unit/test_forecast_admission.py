@@ -63,8 +63,9 @@ def test_a_bound_of_zero_holds_nothing(
 
 
 def test_slowing_only_at_the_bound_itself_divides_by_nothing() -> None:
-    backlog = Backlog(messages=999)
-    assert admit(BOUNDS, backlog, 0.0, slow_from=1.0, slow_most=10.0).delay == 0.0
+    for messages, delay in ((999, 0.0), (1000, 10.0)):
+        backlog = Backlog(messages=messages)
+        assert admit(BOUNDS, backlog, 0.0, slow_from=1.0, slow_most=10.0).delay == delay
 
 
 @given(
