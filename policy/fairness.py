@@ -12,9 +12,9 @@ from heapq import heapify, heappop, heapreplace
 
 import msgspec
 
-FIRST_SHARE = 0.05
-"""Of a tenant's share of a round: confirmations and password resets that go before its campaigns,
-at least one. In rounds so small that a tenant has one pick, they all go first."""
+EARLY_ONE_IN = 20
+"""5 % of a tenant's share of a round, at least one pick: confirmations and password resets that go
+before its campaigns. In rounds so small that a tenant has one pick, they all go first."""
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -44,7 +44,7 @@ def order(
     `first`: the tenant after which the turn begins; with the tenant of the last pick, many small
     rounds are as fair as a big one.
 
-    Tenants take turns, by name. Within one: mail that is not bulk for `FIRST_SHARE`, oldest first;
+    Tenants take turns, by name. Within one: mail that is not bulk for one pick in 20, oldest first;
     then the oldest of the mailbox that lacks most, again and again; then the oldest of any kind.
 
     It is exact on a part of what waits that holds `round_size` of the oldest rows of each
@@ -104,7 +104,7 @@ def _line(
         if (lack := behind.get((row.tenant, row.mailbox), 0)) > 0:
             lacks[row.mailbox] = lack
             by_mailbox.setdefault(row.mailbox, []).append(row)
-    early = min(share, max(1, int(share * FIRST_SHARE)))
+    early = min(share, max(1, share // EARLY_ONE_IN))
     for row in queue:
         if len(taken) >= early:
             break
