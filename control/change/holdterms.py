@@ -1,6 +1,5 @@
 """A tenant's terms of the hold queue: how much may wait, what counts as a repeat, who is told."""
 
-import re
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -11,6 +10,7 @@ from control.problem import bad
 from control.store.rows import TenantRow
 from control.store.statements import statements
 from policy.model import Count
+from policy.pattern import pattern_problem
 
 _SQL = statements("tenant")
 
@@ -57,16 +57,6 @@ def given(terms: HoldTerms) -> dict[str, Any]:
         if (text := columns.get(field)) and (problem := pattern_problem(text)):
             raise bad(field, problem)
     return columns
-
-
-def pattern_problem(text: str) -> str:
-    """Why a pattern finds no campaign and subscriber; empty when it can."""
-    try:
-        found = re.compile(text)
-    except re.error as error:
-        return f"{text!r} is not a regular expression: {error}"
-    lacking = [g for g in ("campaign", "subscriber") if g not in found.groupindex]
-    return f"{text!r} has no group (?P<{lacking[0]}>…)" if lacking else ""
 
 
 async def set_hold(act: Act, row: TenantRow) -> None:
