@@ -10,11 +10,13 @@ from control.problem import RefusedError, bad, missing
 from control.store.database import Connection
 from control.store.statements import statements
 from control.view.fate import Fate, evidence, fate
+from control.view.forecast import HoldForecast, hold_forecast, turn
 from control.view.held import (
     OPEN,
     STATES,
     HeldDetail,
     HeldPage,
+    HeldView,
     HoldSummary,
     content,
     held_view,
@@ -134,17 +136,38 @@ async def _fate(call: Call) -> Fate:
         proofs = evidence(await connection.fetch(_SQL["receipts"], ids))
         if record is None or record["state"] not in OPEN:
             return fate(asked, held_view(record) if record else None, proofs)
-        held = held_view(record)
-        before = None
-        if held.state == "held" and not held.paused:
-            before = await connection.fetchval(
-                _SQL["before"],
-                *(held.pool, held.provider, held.bulk, record["arrived"], held.id),
-            )
+    held = held_view(record)
     tenants = {t.name: t for t in (await call.core.rows()).tenants}
     owner = tenants.get(held.tenant)
     paused = owner is not None and held.campaign in owner.paused_campaigns
-    return fate(asked, held, proofs, campaign_paused=paused, before=before)
+    before, forecast = None, ""
+    if held.state == "held" and not held.paused and not paused:
+        before, forecast = await _place(call, held, record["arrived"])
+    return fate(asked, held, proofs, campaign_paused=paused, before=before, forecast=forecast)
+
+
+async def _place(call: Call, held: HeldView, arrived: int) -> tuple[int, str]:
+    """(how many go first, when its turn comes)."""
+    async with call.core.pool.acquire() as connection:
+        before = await connection.fetchval(
+            _SQL["before"], held.pool, held.provider, held.bulk, arrived, held.id
+        )
+        records = await connection.fetch(_SQL["waiting"], held.tenant)
+    generation = await call.core.publisher.current()
+    if generation is None:
+        return before, ""
+    group = held.pool, held.provider
+    return before, turn(records, generation, group, before, await now(call))
+
+
+async def _forecast(call: Call) -> HoldForecast:
+    tenant = call.query.get("tenant")
+    must_exist(await call.core.rows(), tenant)
+    generation = await call.core.publisher.current()
+    if generation is None:
+        raise RefusedError("nothing has been published yet", status=404)
+    records = await call.core.pool.fetch(_SQL["waiting"], tenant)
+    return hold_forecast(records, generation, await now(call))
 
 
 async def _events(call: Call) -> list[HoldEvent]:
@@ -168,6 +191,14 @@ ROUTES = [
         _messages,
         HeldPage,
         query=FILTERS | _STATE | _PAGE,
+    ),
+    Route(
+        "GET",
+        "/api/v2/hold/forecast",
+        "When what waits will be gone, by pool and provider",
+        _forecast,
+        HoldForecast,
+        query=_OF,
     ),
     Route("GET", "/api/v2/hold/messages/{message}", "One message", _one, HeldDetail, query=_OF),
     Route(

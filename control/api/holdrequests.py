@@ -18,7 +18,7 @@ from control.view.tenant import must_exist
 
 _SQL = statements("hold")
 
-LONGEST_WAIT = 20
+LONGEST_WAIT = 10
 """Seconds one question may stay open; commands ask again."""
 LOOK_EVERY = 0.2
 """Seconds between two looks meanwhile."""

@@ -7,6 +7,7 @@ import typer
 from control.cli import holdfilter as of
 from control.cli.client import Client
 from control.cli.show import as_json, line_of, say, table
+from control.view.forecast import HoldForecast
 from control.view.held import HeldDetail, HeldPage, HeldView, HoldSummary, Part
 from control.view.holdevent import HoldEvent
 from control.view.holdrequest import HoldRequest
@@ -71,6 +72,27 @@ def show(context: typer.Context, message: str) -> None:
             ("recipient", "id", "state", "ending"),
             ((r.recipient, r.id, r.state, r.ending) for r in found.recipients),
         )
+
+
+@app.command()
+def forecast(context: typer.Context, tenant: of.Tenant = None) -> None:
+    """When what waits will be gone, at the quotas of today's plan."""
+    line = line_of(context)
+    found = Client(line).get("/api/v2/hold/forecast", HoldForecast, tenant=tenant)
+    if line.json:
+        as_json(found)
+        return
+    table(
+        ("tenant", "pool", "provider", "waiting", "paused", "a day", "days", "gone by"),
+        (
+            (
+                *(r.tenant, r.pool, r.provider, r.waiting, r.paused, r.a_day),
+                *("never" if r.days is None else round(r.days, 1), r.gone or "-"),
+            )
+            for r in found.rows
+        ),
+    )
+    say("mail that comes meanwhile, mailbox limits and rates make it later")
 
 
 @app.command()

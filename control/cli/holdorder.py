@@ -16,7 +16,7 @@ from control.cli.usage import finite, misused
 from control.problem import RefusedError
 from control.view.holdrequest import HoldAnswer, HoldRequest
 
-LOOK = 10
+LOOK = 5
 """Seconds one question for news stays open."""
 
 Force = Annotated[

@@ -152,9 +152,9 @@ def _waiting(held: HeldView, campaign_paused: bool) -> tuple[str, str]:
     why = f"waits: {held.reason}"
     if held.detail:
         why += f": {held.detail}"
-    times = [t for t in (held.until, held.due) if t]
-    if times and times[0] not in why:
-        why += f", until {times[0]}"
+    until = held.due or held.until
+    if until and until not in why:
+        why += f", until {until}"
     try:
         change = CHANGE[Limit(held.reason)]
     except ValueError:

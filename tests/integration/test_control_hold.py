@@ -256,6 +256,12 @@ async def test_a_waiting_message_is_explained(api: Api, core: Core) -> None:
     assert "behind old" in doubt["sentence"]
     assert "may have been sent" in doubt["sentence"]
     assert "--force" in doubt["change"]
+    due = {"waiting": True, "due": MIDNIGHT + 60_000}
+    await hold(
+        core.pool, "tried", reason="failed", detail="421 4.3.2 busy", until=0, campaign="", **due
+    )
+    tried = await explained(api, "tried")
+    assert "failed: 421 4.3.2 busy, until 2026-02-16T00:01:00Z" in tried["sentence"]
     await hold(core.pool, "away", state="claimed", attempt=2)
     assert "is being sent this moment" in (await explained(api, "away"))["sentence"]
 

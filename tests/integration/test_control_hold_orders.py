@@ -204,16 +204,16 @@ async def test_requests_are_listed_newest_first_and_by_tenant(api: Api, core: Co
     assert [r["tenant"] for r in own] == ["globex"]
     assert (await api("GET", f"{REQUESTS}/999"))[0] == 404
     assert (await api("GET", f"{REQUESTS}/x"))[0] == 400
-    assert (await api("GET", f"{REQUESTS}/1?wait=21"))[0] == 400
+    assert (await api("GET", f"{REQUESTS}/1?wait=11"))[0] == 400
 
 
 async def test_a_question_with_wait_is_answered_when_there_is_news(api: Api, core: Core) -> None:
     number = (await asked(api, "release", tenant="acme"))["request"]["id"]
-    question = asyncio.create_task(api("GET", f"{REQUESTS}/{number}?wait=20"))
+    question = asyncio.create_task(api("GET", f"{REQUESTS}/{number}?wait=10"))
     await core.pool.execute("UPDATE hold_request SET state = 'running', changed = 7")
     _, news = await asyncio.wait_for(question, 15)
     assert (news["state"], news["changed"]) == ("running", 7)
-    question = asyncio.create_task(api("GET", f"{REQUESTS}/{number}?wait=20&seen=7"))
+    question = asyncio.create_task(api("GET", f"{REQUESTS}/{number}?wait=10&seen=7"))
     await core.pool.execute("UPDATE hold_request SET state = 'done', finished = at")
     _, news = await asyncio.wait_for(question, 15)
     assert news["state"] == "done"
