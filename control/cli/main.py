@@ -13,7 +13,19 @@ import msgspec
 import typer
 from redis.exceptions import RedisError
 
-from control.cli import asking, check, domain, ip, mailbox, pool, process, server, tenant, token
+from control.cli import (
+    accounting,
+    asking,
+    check,
+    domain,
+    ip,
+    mailbox,
+    pool,
+    process,
+    server,
+    tenant,
+    token,
+)
 from control.cli.line import Line, LineError, take
 from control.cli.usage import UsageError
 from control.local.error import LocalPartError
@@ -40,6 +52,7 @@ for name, group in {
     "clock": asking.clock,
     "ledger": asking.ledger,
     "pmta": asking.pmta,
+    "accounting": accounting.app,
     "token": token.app,
 }.items():
     app.add_typer(group, name=name)
