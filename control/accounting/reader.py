@@ -7,7 +7,6 @@ a snapshot open, and vacuum from cleaning).
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -52,13 +51,23 @@ class Reader:
 
     async def _session(self) -> None:
         connection = await asyncpg.connect(self._url, timeout=10.0, command_timeout=_STATEMENT)
+        work = asyncio.create_task(self._work(connection))
         try:
-            while not await store.lock(connection, self._server):
-                await asyncio.sleep(self._settings.poll)
-            await self._follow(connection)
+            await asyncio.wait({work})
         finally:
-            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await connection.close(timeout=_CLOSE)
+            # Cut, never asked to end: asyncpg takes up to a minute to cancel a statement whose
+            # server is gone, and a commit that is cut is known by its position.
+            connection.terminate()
+            work.cancel()
+            await asyncio.wait({work}, timeout=_CLOSE)
+            ended = work.exception() if work.done() and not work.cancelled() else None
+        if ended is not None:
+            raise ended
+
+    async def _work(self, connection: Connection) -> None:
+        while not await store.lock(connection, self._server):
+            await asyncio.sleep(self._settings.poll)
+        await self._follow(connection)
 
     async def _follow(self, connection: Connection) -> None:
         path = str(self._path)

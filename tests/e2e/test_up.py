@@ -130,11 +130,29 @@ def test_a_stack_survives_kill_9_of_everything_and_ends_cleanly(
     assert command(data_dir, "ip", "show", "192.0.2.10", "--json") == 0
     shown = msgspec.json.decode(capfd.readouterr().out)
     assert (shown["today"][0]["relayed"], shown["today"][0]["left"]) == (1, 1)
+    _accounting_is_read(data_dir, capfd)
     assert run(["up", "--data-dir", str(data_dir), *FREE]) == 1, "one stack a directory"
     assert f"pid {up.process.pid}" in capfd.readouterr().err
     assert command(data_dir, "check") == 0
     assert up.end() == 0
     assert leftovers(data_dir) == []
+
+
+def _accounting_is_read(data_dir: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Three messages, r and d each, through two runs of the stand-in and a move of the clock."""
+    deadline = time.monotonic() + 20
+    while True:
+        capfd.readouterr()
+        assert command(data_dir, "accounting", "status", "--json") == 0
+        (stream,) = msgspec.json.decode(capfd.readouterr().out)
+        if stream["records"] == 6 and stream["behind"] == 0:
+            break
+        assert time.monotonic() < deadline, stream
+        time.sleep(0.05)
+    assert (stream["server"], stream["gap_at"], stream["problem"]) == ("pmta1", 0, "")
+    assert stream["age"] < 60
+    assert command(data_dir, "accounting", "status") == 0
+    assert "acct.csv" in capfd.readouterr().out
 
 
 def test_a_lost_ledger_is_loud_and_ready_comes_once_it_is_opened(
