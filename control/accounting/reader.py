@@ -39,6 +39,7 @@ class Reader:
         self._settings = settings
         self._calendar = calendar
         self._said = ""
+        self._level = logging.WARNING
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -106,13 +107,15 @@ class Reader:
         if found.gap:
             log.error("accounting of %s: gap: %s", self._server, found.gap)
         if found.problem:
-            self._say("problem", found.problem)
+            # A server that has had no mail yet is no trouble; a wrong path is seen in the status.
+            nothing = found.end and not found.at.inode
+            self._say("problem", found.problem, logging.INFO if nothing else logging.WARNING)
         elif self._said:
             self._said = ""
-            log.warning("accounting of %s: reading again", self._server)
+            log.log(self._level, "accounting of %s: reading again", self._server)
 
-    def _say(self, kind: str, text: str) -> None:
+    def _say(self, kind: str, text: str, level: int = logging.WARNING) -> None:
         """Once for each kind of trouble, until reading goes on."""
-        if kind != self._said:
-            self._said = kind
-            log.warning("accounting of %s: %s", self._server, text)
+        if (kind, level) != (self._said, self._level):
+            self._said, self._level = kind, level
+            log.log(level, "accounting of %s: %s", self._server, text)
