@@ -221,9 +221,10 @@ async def test_evidence_and_position_are_stored_together_or_not_at_all(
     with pytest.raises(store.OutrunError):
         await store.advance(database, "pmta1", start, found, evidence, NOW)
     assert await relayed(database) == {("v1", "gmail"): 3}
+    further = Look(Position(file="acct.csv", inode=1, offset=120), [], end=True)
     impossible = Evidence(relayed={(DAY, "v1", "gmail"): 1, (DAY, "\0", "gmail"): 1})
     with pytest.raises(asyncpg.PostgresError):
-        await store.advance(database, "pmta1", found.at, found, impossible, NOW)
+        await store.advance(database, "pmta1", found.at, further, impossible, NOW)
     assert (await stream(database))["position"] == 90
     assert await relayed(database) == {("v1", "gmail"): 3}
 
