@@ -56,8 +56,9 @@ class Reader:
         try:
             await asyncio.wait({work})
         finally:
-            # Cut, never asked to end: asyncpg takes up to a minute to cancel a statement whose
-            # server is gone, and a commit that is cut is known by its position.
+            # Cut, never asked to end: a statement that is cancelled while its backend is killed
+            # keeps asyncpg waiting (seen in the tests: minutes). A commit that is cut here is
+            # known by its position.
             connection.terminate()
             work.cancel()
             await asyncio.wait({work}, timeout=_CLOSE)

@@ -277,10 +277,11 @@ async def test_of_two_readers_one_reads_and_the_other_takes_over(
     mail, path = Mail(tmp_path, 1), tmp_path / "acct.csv"
 
     async def sessions(count: int) -> bool:
-        return count == await database.fetchval(
+        found: int = await database.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
             "AND query LIKE '%pg_try_advisory_lock%'"
         )
+        return found == count
 
     async with reading(url, path) as first:
         mail.write(5)
