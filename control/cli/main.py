@@ -14,6 +14,7 @@ import typer
 from redis.exceptions import RedisError
 
 from control.cli import (
+    accounting,
     asking,
     check,
     domain,
@@ -55,6 +56,7 @@ for name, group in {
     "clock": asking.clock,
     "ledger": asking.ledger,
     "pmta": asking.pmta,
+    "accounting": accounting.app,
     "token": token.app,
 }.items():
     app.add_typer(group, name=name)

@@ -137,6 +137,35 @@ def test_a_stack_survives_kill_9_of_everything_and_ends_cleanly(
     assert leftovers(data_dir) == []
 
 
+def test_what_the_stand_in_took_is_read_from_its_accounting(
+    data_dir: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    up = Up(data_dir)
+    where = up.ready()
+    assert command(data_dir, "tenant", "add", "acme", "--login", "acme",
+                   "--password", "acme-password") == 0  # fmt: skip
+    assert command(data_dir, "domain", "add", "--tenant", "acme", "--domain", "acme.example",
+                   "--ip", "192.0.2.10", "--quota", "9", "--hourly-share", "1.0") == 0  # fmt: skip
+    assert send(where["smtp"], "a@company.example")[0] == 250
+    assert command(data_dir, "clock", "advance", "1d") == 0
+    assert send(where["smtp"], "b@company.example")[0] == 250
+    deadline = time.monotonic() + 20
+    while True:
+        capfd.readouterr()
+        assert command(data_dir, "accounting", "status", "--json") == 0
+        (stream,) = msgspec.json.decode(capfd.readouterr().out)
+        # r and d of each message, over a file that the new day has finished.
+        if stream["records"] == 4 and stream["behind"] == 0 and stream["age"] is not None:
+            break
+        assert time.monotonic() < deadline, stream
+        time.sleep(0.05)
+    assert (stream["server"], stream["gap_at"], stream["problem"]) == ("pmta1", 0, "")
+    assert len(list((data_dir / "pmta" / "accounting").glob("acct-*-0001.csv"))) == 1
+    assert command(data_dir, "accounting", "status") == 0
+    assert "acct.csv" in capfd.readouterr().out
+    assert up.end() == 0
+
+
 def test_a_lost_ledger_is_loud_and_ready_comes_once_it_is_opened(
     data_dir: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
