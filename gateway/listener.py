@@ -262,6 +262,10 @@ class SmtpSession(SmtpLogin):
         if verb == b"QUIT":
             self._out += b"221 2.0.0 Bye\r\n"
             raise OverError
+        if verb in _FOREIGN or b":" in verb:
+            # Content that nobody asked for, or HTTP: what follows was never meant as commands.
+            self._say(_NOT_OFFERED if verb == b"BDAT" else _NO_SMTP)
+            raise OverError
         if self.require_starttls and not self._tls_protocol and verb not in _BEFORE_TLS:
             self._say(reply.TLS_FIRST)
         elif verb in (b"MAIL", b"RCPT", b"DATA"):
@@ -363,6 +367,11 @@ class SmtpSession(SmtpLogin):
 
 
 _VRFY_SYNTAX = reply.syntax("syntax: VRFY address")
+_NOT_OFFERED = Reply(502, "5.5.1", "BDAT is not offered, closing")
+_NO_SMTP = Reply(421, "4.7.0", "this is no SMTP command, closing")
+_FOREIGN = frozenset(
+    {b".", b"BDAT", b"CONNECT", b"DELETE", b"GET", b"HEAD", b"OPTIONS", b"POST", b"PUT", b"TRACE"}
+)
 _BEFORE_TLS = frozenset({b"EHLO", b"HELO", b"STARTTLS", b"NOOP", b"RSET"})
 _COMMANDS: dict[bytes, Callable[[SmtpSession, Any], Awaitable[None]]] = {
     b"EHLO": SmtpSession.smtp_EHLO,
