@@ -229,7 +229,7 @@ class SmtpSession(SmtpLogin):
 
     async def _converse(self) -> None:
         while self.transport is not None:
-            if not self._lines.has_line:
+            if not self._lines.has_line or len(self._out) + self._unread > _BUFFER:
                 self._flush()
                 await self._until_read()
             line = await self._lines.line(LONGEST_AUTH)
