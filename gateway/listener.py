@@ -33,6 +33,7 @@ logging.getLogger("mail.log").disabled = True
 _BUFFER = 65_536
 _LONGEST_COMMAND = 2048
 _LINGER = 5.0
+_LOCAL = 0  # PROXY protocol 2.2: the balancer speaks for itself
 _CONTROL = bytes([*range(0x20), 0x7F])
 
 
@@ -218,12 +219,12 @@ class SmtpSession(SmtpLogin):
         try:
             async with asyncio.timeout(self._service.settings.proxy_timeout):
                 found = await get_proxy(self._lines)
-        except TimeoutError:
-            return False
+        except (TimeoutError, asyncio.IncompleteReadError):
+            return False  # silent, or a balancer's look whether we are there
         if not found.valid:
             self._service.log.warning("proxy_malformed", peer=self._peer)
             return False
-        if found.src_addr:
+        if found.src_addr and found.command != _LOCAL:
             self._peer = str(found.src_addr)
         return True
 
