@@ -258,6 +258,8 @@ class SmtpSession(SmtpLogin):
             except TimeoutError:
                 self.cut()
                 raise OverError from None
+        if self._lines.has_line:
+            await asyncio.sleep(0)  # a flood leaves the other sessions their turn
 
     async def _command(self, verb: bytes, argument: bytes) -> None:
         if verb == b"QUIT":
