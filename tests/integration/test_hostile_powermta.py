@@ -201,6 +201,33 @@ async def test_what_comes_behind_a_verdict_closes_the_session_and_answers_nobody
         assert fake.heard.count(b"EHLO gateway.test") == 11
 
 
+@pytest.mark.parametrize("delay", [0.0, 0.003, 0.02])
+async def test_a_late_extra_reply_makes_no_refusal_an_acceptance(
+    valkey_url: str, delay: float
+) -> None:
+    """It may come while the next message is under way: that one is refused, and hears so or that
+    it shall try again, never 250."""
+    scripts: dict[str, Script] = {
+        "first": {"dot": (b"250 2.6.0 first\r\n", delay, b"250 2.0.0 extra\r\n")},
+        "second": {"dot": (b"554 5.6.0 second refused\r\n",)},
+        "third": {"rcpt": (b"550 5.1.1 third unknown\r\n",), "data": (b"503 5.5.1 no\r\n",)},
+    }
+    async with facing(valkey_url, scripts, sessions=1, budget=10.0) as (gate, _):
+        wire = await SmtpWire.open(gate.port)
+        for _ in range(10):
+            for name, told in (
+                ("first", "250 2.0.0 OK"),
+                ("second", "554 5.6.0 second refused"),
+                ("first", "250 2.0.0 OK"),
+                ("third", "550 5.1.1 third unknown"),
+            ):
+                reply = await wire.send(
+                    f"{name}@dest.test", sender=f"{name}@acme.test", body=MESSAGE
+                )
+                assert reply.startswith((told, OURS)), (name, reply)
+        await wire.close()
+
+
 async def test_odd_but_sound_replies_are_understood(valkey_url: str) -> None:
     """Bare LF, no text, NUL and 8 bits in a text, many lines: what they say is clear."""
     sound: dict[str, Script] = {

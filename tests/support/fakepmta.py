@@ -1,7 +1,8 @@
 """A PowerMTA that answers as its script says, octet by octet, right or wrong.
 
 A script belongs to a sender's local part: what to do instead of the right reply at each stage of
-its transaction. A step is octets to say, `CLOSE`, or `SILENT`; `opening` scripts greet so.
+its transaction. A step is octets to say, seconds to wait, `CLOSE`, or `SILENT`; every connection
+is opened as `opening` says.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ class Act(Enum):
 CLOSE: Final = Act.CLOSE
 SILENT: Final = Act.SILENT
 
-Step = bytes | Act
+Step = bytes | Act | float
 Script = Mapping[str, Sequence[Step]]
 """Stage (greeting, ehlo, starttls, auth, mail, rcpt, data, dot) to steps."""
 
@@ -80,6 +81,9 @@ class FakePowerMta:
                 if step is SILENT:
                     await reader.read(-1)
                     raise ClosedError
+                if isinstance(step, float):
+                    await asyncio.sleep(step)
+                    continue
                 assert isinstance(step, bytes)
                 writer.write(step)
                 await writer.drain()
