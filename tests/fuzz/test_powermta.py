@@ -16,6 +16,7 @@ from tests.fuzz.budget import budget
 
 THREE = b"250 2.1.0 ok\r\n250 2.1.5 ok\r\n354 go\r\n"
 TAKEN = b"250 2.6.0 taken\r\n"
+HAZARD = b"250 2.1.0 ok\r\n550 5.1.1 no\r\n354 go\r\n"
 NO = b"250 2.1.0 ok\r\n550 5.1.1 no\r\n503 5.5.1 no\r\n"
 SAID = [
     b"250 ok\r\n", b"354 go\r\n", b"550 5.1.1 no\r\n", b"451 4.3.0 later\r\n", b"503 5.5.1 no\r\n",
@@ -26,7 +27,7 @@ SAID = [
 ]  # fmt: skip
 chunks = st.one_of(
     st.just(THREE),
-    st.sampled_from([THREE, NO]),
+    st.sampled_from([THREE, NO, HAZARD]),
     st.just(TAKEN),
     st.sampled_from(SAID),
     st.binary(max_size=4),
