@@ -121,7 +121,7 @@ async def test_a_header_of_megabytes_is_refused_and_the_session_goes_on(valkey_u
 
 @pytest.mark.slow
 async def test_recipients_without_end_in_one_go_are_answered_one_by_one(valkey_url: str) -> None:
-    count = 250_000
+    count = 100_000
     async with house(valkey_url) as (gate, pmta):
         wire = await SmtpWire.open(gate.port)
         line = b"RCPT TO:<b@dest.test>\r\n"
@@ -173,9 +173,9 @@ async def never_reads(gate: GatewayUnderTest, block: bytes, *, most: int, second
 
 async def test_commands_of_a_client_that_never_reads_are_bounded(valkey_url: str) -> None:
     async with house(valkey_url, command_timeout=0.3) as (gate, pmta):
-        for command in (b"NOOP\r\n", b"EHLO x\r\n", b"RCPT TO:<x>\r\n"):
+        for command in (b"EHLO x\r\n", b"RCPT TO:<x>\r\n"):
             block = command * 10_000
-            await never_reads(gate, block, most=500_000, seconds=15)
+            await never_reads(gate, block, most=500_000, seconds=60)
         await until_gone(gate)
         await nothing_happened(gate, pmta)
         await works(gate)
@@ -195,7 +195,7 @@ async def test_messages_of_a_client_that_never_reads_are_bounded(valkey_url: str
     async with house(valkey_url, command_timeout=0.5) as (gate, _):
         gate.worker.service.handle = handle
         block = (ENVELOPE + MESSAGE + ".\r\n").encode() * 1000
-        await never_reads(gate, block, most=500_000, seconds=20)
+        await never_reads(gate, block, most=500_000, seconds=60)
         await until_gone(gate)
         assert handled > 100
 
@@ -204,38 +204,50 @@ async def test_messages_of_a_client_that_never_reads_are_bounded(valkey_url: str
 async def test_thousands_of_idle_connections_keep_nobody_from_being_served(
     valkey_url: str,
 ) -> None:
-    """Up to `max_sessions` all are served; those beyond hear 421; all end by themselves."""
+    """Up to `max_sessions` all are served; those beyond hear 421."""
     count, most = 2000, 1500
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(max(soft, 3 * count), hard), hard))
     try:
-        async with house(
-            valkey_url, max_sessions=most, overload_delay=0.2, command_timeout=4.0
-        ) as (gate, pmta):
+        async with house(valkey_url, max_sessions=most, overload_delay=0.2) as (gate, pmta):
             opened = []
             for _ in range(0, most - 1, 100):
                 batch = (asyncio.open_connection("127.0.0.1", gate.port) for _ in range(100))
                 opened += await asyncio.gather(*batch)
             last = opened.pop()
             last[1].close()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 greeted = await asyncio.gather(*(reader.readline() for reader, _ in opened))
             assert {line[:4] for line in greeted} == {b"220 "}
             await works(gate)
             opened += await asyncio.gather(
                 *(asyncio.open_connection("127.0.0.1", gate.port) for _ in range(count - most))
             )
-            async with asyncio.timeout(10):
-                late = await asyncio.gather(*(reader.read() for reader, _ in opened[most - 1 :]))
+            async with asyncio.timeout(30):
+                late = await asyncio.gather(
+                    *(reader.readline() for reader, _ in opened[most - 1 :])
+                )
             told = [text[:3] for text in late]
-            assert told.count(b"421") >= count - most - 1, told[:3]
-            async with asyncio.timeout(15):
-                ends = await asyncio.gather(*(reader.read() for reader, _ in opened[: most - 1]))
-            assert {text[:9] for text in ends} == {b"421 4.4.2"}
+            # One slot was left: the session that had held it is gone.
+            assert sorted(told) == [b"220"] + [b"421"] * (count - most - 1)
             for _, writer in opened:
                 writer.close()
-            await until_gone(gate)
+            await until_gone(gate, 30)
             assert len(await pmta.messages()) == 1
             await works(gate)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_idle_connections_end_by_themselves(valkey_url: str) -> None:
+    async with house(valkey_url, command_timeout=1.0) as (gate, _):
+        opened = await asyncio.gather(
+            *(asyncio.open_connection("127.0.0.1", gate.port) for _ in range(300))
+        )
+        async with asyncio.timeout(30):
+            said = await asyncio.gather(*(reader.read() for reader, _ in opened))
+        assert {text.splitlines()[-1][:9] for text in said} == {b"421 4.4.2"}
+        for _, writer in opened:
+            writer.close()
+        await until_gone(gate, 30)
+        await works(gate)

@@ -21,9 +21,9 @@ LOGIN: dict[str, Any] = {"login": "gate", "password": "s3cret"}
 AUTH_EHLO = EHLO.replace(b"250 SIZE", b"250-AUTH PLAIN\r\n250 SIZE")
 
 WRONG: dict[str, tuple[Step, ...]] = {
-    "flood of lines": (b"220-come in\r\n" * 1_000_000, SILENT),
-    "flood without line ends": (b"2" * 10 * MEGABYTE, SILENT),
-    "one huge line": (b"250 " + b"x" * 10 * MEGABYTE + b"\r\n",),
+    "flood of lines": (*(b"220-come in\r\n" * 5000,) * 200, SILENT),
+    "flood without line ends": (*(b"2" * 65_536,) * 160, SILENT),
+    "one huge line": (b"250 ", *(b"x" * 65_536,) * 160, b"\r\n"),
     "nothing": (SILENT,),
     "end": (CLOSE,),
     "half and end": (b"2", CLOSE),
@@ -58,7 +58,7 @@ async def refused(
         assert caught.value.failure.scope is Scope.SERVER
         assert caught.value.failure.why.isprintable()
         assert len(caught.value.failure.why) < 10_000
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while fake.open:
                 await asyncio.sleep(0.005)
         return fake.heard
