@@ -103,7 +103,7 @@ async def test_a_wrong_reply_before_the_dot_fails_its_own_message_only(
         assert set(fake.dots) & set(scripts) == set()
         good_ones_went(replies, fake)
         assert resident() - before < 64 * MEGABYTE
-        await gate.worker.reserver.drain()
+        await gate.worker.parts.reserver.drain()
         assert await gate.used("192.0.2.1") == {"192.0.2.1": len(fake.taken)}
         assert gate.log_lines("session_crashed") == []
 
@@ -119,7 +119,7 @@ async def test_a_wrong_reply_to_the_dot_is_unknown_and_stays_charged(valkey_url:
             assert replies[name].startswith(UNKNOWN) == (name not in definite)
         good_ones_went(replies, fake)
         assert set(scripts) <= set(fake.dots)
-        await gate.worker.reserver.drain()
+        await gate.worker.parts.reserver.drain()
         charged = len(fake.taken) + len(scripts) - len(definite)
         assert await gate.used("192.0.2.1") == {"192.0.2.1": charged}
 
