@@ -51,6 +51,7 @@ class Worker:
             ledger_settings.name,
             attempts=ledger_settings.attempts,
             budget=ledger_settings.budget,
+            single=ledger_settings.single,
         )
         self.reserver = Reserver(
             self.ledger,

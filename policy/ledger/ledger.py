@@ -4,6 +4,8 @@ Owns: batch ids, the time a batch may take, telling "away" from "closed".
 Rule: a batch whose reply is unknown is repeated under its own id, never as a new one; the
 ledger keeps the first reply. redis-py's silent retries are off, for they repeat without an id
 of ours (policy/README.md: charging).
+Every batch leaves on a connection to the server process that the ledger was opened on, or opened
+again on (policy/README.md: ledger loss); any other one means closed.
 Failure: no reply within the budget raises `LedgerAwayError`, and what was charged stays charged.
 """
 
@@ -21,6 +23,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
 from policy.denial import Denied
+from policy.ledger.connection import ask, introduce, lent
+from policy.ledger.reopening import NOT_SINGLE, reopen
 from policy.ledger.scripts import source
 from policy.ports import Answer, Decision, Granted, Item, LedgerAwayError, LedgerClosedError
 
@@ -56,16 +60,18 @@ _denied = msgspec.msgpack.Decoder(Denied).decode
 def connect(url: str, *, timeout: float = 2.0, connections: int = 16, repeats: int = 0) -> Redis:
     """A client that never repeats a command by itself, unless `repeats` says how often: only for
     commands whose repetition changes nothing. `timeout` in seconds for connecting and each
-    reply."""
-    return Redis.from_url(
-        url,
-        retry=Retry(NoBackoff(), repeats),
-        retry_on_timeout=False,
-        retry_on_error=[],
-        socket_timeout=timeout,
-        socket_connect_timeout=timeout,
-        max_connections=connections,
-        health_check_interval=0,
+    reply. Every connection knows the run id of its server (`policy.ledger.connection`)."""
+    return introduce(
+        Redis.from_url(
+            url,
+            retry=Retry(NoBackoff(), repeats),
+            retry_on_timeout=False,
+            retry_on_error=[],
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            max_connections=connections,
+            health_check_interval=0,
+        )
     )
 
 
@@ -84,11 +90,17 @@ class RedisLedger:
         *,
         attempts: int = 3,
         budget: float = 4.0,
+        single: bool = False,
     ) -> None:
-        """`budget`: seconds for a batch with all its repeats, below the ledger's memory of it."""
+        """`client` from `connect`. `budget`: seconds for a batch with all its repeats, below the
+        ledger's memory of it. `single`: a restart of the server loses nothing, so go on after it
+        (checked, see `policy.ledger.reopening`)."""
         self.client = client
         self.root = root_key(name)
         self.incarnation = ""
+        self._single = single
+        self._run = ""
+        self._why = ""
         self._script = source("decide")
         self._sha = ""
         self._newest, self._newest_of = (0, ""), ""
@@ -106,17 +118,37 @@ class RedisLedger:
 
         Raises LedgerAwayError."""
         try:
-            found = await cast(Any, self.client.hget(f"{self.root}inc", "id"))
+            async with lent(self.client) as connection:
+                return await self._attach(connection)
         except _TROUBLE as error:
             raise LedgerAwayError(str(error)) from error
-        incarnation = found.decode() if found else ""
-        if incarnation and incarnation == self._distrusted:
+
+    async def _attach(self, connection: Any) -> str:
+        # Known before the question leaves: batches answered meanwhile count on.
+        known, known_of = self._newest, self._newest_of
+        found = await ask(connection, "HMGET", f"{self.root}inc", "id", "run", "seq")
+        incarnation, run, sequence = (value.decode() if value else "" for value in found)
+        went_back = incarnation == known_of and int(sequence or 0) < known[0]
+        if incarnation and (incarnation == self._distrusted or went_back):
             # Closing it may not have arrived: others must not go on with it.
             await self._close(incarnation)
+            self._why = "the ledger has gone back in time"
             incarnation = ""
-        elif incarnation and incarnation != self._newest_of:
+        elif not incarnation:
+            self._why = "the ledger has not been opened"
+        elif not connection.run:
+            self._why, incarnation = "the ledger's user may not ask for INFO", ""
+        elif run != connection.run:
+            why = (
+                await reopen(connection, self.root, incarnation, run)
+                if self._single
+                else NOT_SINGLE
+            )
+            if why:
+                self._why, incarnation = f"the ledger is closed: {why}", ""
+        if incarnation and incarnation != self._newest_of:
             self._newest, self._newest_of = (0, ""), incarnation
-        self.incarnation = incarnation
+        self.incarnation, self._run = incarnation, connection.run
         return incarnation
 
     def next_batch(self) -> str:
@@ -126,7 +158,7 @@ class RedisLedger:
 
     async def decide(self, items: Sequence[Item]) -> Answer:
         if not self.incarnation and not await self.attach():
-            raise LedgerClosedError("the ledger has not been opened")
+            raise LedgerClosedError(self._why)
         return await self.decide_batch(self.next_batch(), items)
 
     async def decide_batch(self, batch: str, items: Sequence[Item]) -> Answer:
@@ -176,19 +208,18 @@ class RedisLedger:
             await cast(Any, self.client.eval(source("close"), 1, self.root, incarnation))
 
     async def _call(self, batch: str, asked: str, payload: bytes) -> bytes:
-        arguments = (batch, asked, payload, REPLY_KEPT)
-        if self._sha:
-            try:
-                return await self._evalsha(arguments)
-            except NoScriptError:
-                # Scripts are a cache of the server; a restart empties it.
-                self._sha = ""
-        self._sha = str(await cast(Any, self.client.script_load(self._script)))
-        return await self._evalsha(arguments)
-
-    async def _evalsha(self, arguments: tuple[str | bytes | int, ...]) -> bytes:
-        answer = self.client.evalsha(self._sha, 1, self.root, *cast(tuple[str, ...], arguments))
-        return cast(bytes, await cast(Any, answer))
+        async with lent(self.client) as connection:
+            if connection.run != self._run and await self._attach(connection) != asked:
+                raise LedgerClosedError(self._why or "the ledger is not the one that was opened")
+            arguments = (1, self.root, batch, asked, payload, REPLY_KEPT)
+            if self._sha:
+                try:
+                    return cast(bytes, await ask(connection, "EVALSHA", self._sha, *arguments))
+                except NoScriptError:
+                    # Scripts are a cache of the server; a restart empties it.
+                    self._sha = ""
+            self._sha = (await ask(connection, "SCRIPT", "LOAD", self._script)).decode()
+            return cast(bytes, await ask(connection, "EVALSHA", self._sha, *arguments))
 
 
 def _decision(result: tuple[int, msgspec.Raw]) -> Decision:
