@@ -8,14 +8,15 @@ import asyncio
 import secrets
 import time
 from collections.abc import Iterable
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from policy.ledger.connection import ask, fields, lent
-from policy.ledger.ledger import root_key
+from policy.ledger.known import CHUNK, Counters, Entry, chunks
+from policy.ledger.ledger import ENTRY_KEPT, root_key
 from policy.ledger.reopening import reopen
 from policy.ledger.rows import mailbox_rows, plan_rows
 from policy.ledger.scripts import source
@@ -26,10 +27,6 @@ PREVIOUS_KEPT = 3600
 
 WORKER_ALIVE = 15.0
 """Seconds without a sign after which a gateway worker counts as gone."""
-
-
-CHUNK = 500
-"""Duplicate entries or counters in one call: a ledger is one thread, and others may share it."""
 
 
 class LedgerRefusedError(Exception):
@@ -67,27 +64,6 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     def whole(self) -> bool:
         """It is open, and by the server process it was opened on."""
         return self.incarnation != "" and self.run == self.server != ""
-
-
-class Counters(msgspec.Struct, frozen=True):
-    """What is known of an IP's day, in recipients."""
-
-    ip: str
-    day: int
-    total: int
-    by_provider: dict[str, int]
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """A duplicate entry to be written back."""
-
-    key: str
-    owner: str
-    """Message id."""
-    attempt: int
-    state: Literal["held", "doubt", "sent"]
-    since: int
-    """Calendar milliseconds."""
 
 
 class LedgerAdmin:
@@ -220,7 +196,7 @@ class LedgerAdmin:
 
     async def raise_counters(self, counters: Iterable[Counters]) -> None:
         """Raise counters to what is known; none is lowered."""
-        for chunk in chunks(counters, CHUNK):
+        for chunk in chunks(counters):
             async with self.client.pipeline(transaction=False) as pipe:
                 for one in chunk:
                     pairs = [x for pair in sorted(one.by_provider.items()) for x in pair]
@@ -231,15 +207,17 @@ class LedgerAdmin:
                     )
                 await pipe.execute()
 
-    async def put_entries(self, entries: Iterable[Entry], sent_kept: int) -> int:
-        """Write duplicate entries; sent ones live `sent_kept` seconds from their `since` on.
-        Returns how many were written."""
+    async def put_entries(
+        self, entries: Iterable[Entry], *, sent_kept: float, entry_kept: float = ENTRY_KEPT
+    ) -> int:
+        """Write duplicate entries; sent ones live `sent_kept` calendar seconds from their `since`
+        on, others `entry_kept` real seconds. Returns how many were written."""
         written = 0
-        for chunk in chunks(entries, CHUNK):
+        for chunk in chunks(entries):
             values: list[str | int] = []
-            for entry in chunk:
-                values += [entry.key, entry.owner, entry.attempt, entry.state, entry.since]
-            written += int(await self._run("entries", sent_kept, *values))
+            for one in chunk:
+                values += [one.key, one.owner, one.attempt, one.state, one.since, one.server]
+            written += int(await self._run("entries", int(sent_kept), int(entry_kept), *values))
         return written
 
     async def free_entries(self) -> int:

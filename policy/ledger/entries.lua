@@ -1,22 +1,22 @@
 -- Writes duplicate entries of a ledger that is being rebuilt; what is there is replaced.
 --
 -- KEYS[1]  root
--- ARGV[1]  seconds a sent entry lives, from its `since` on
--- ARGV[2…] key, owner, attempt, state, since (calendar milliseconds), …
--- returns  how many are there now
+-- ARGV[1]  seconds (calendar) a sent entry lives, from its `since` on
+-- ARGV[2]  seconds (real) any other entry lives that nobody changes
+-- ARGV[3…] key, owner, attempt, state ('H', 'D' or 'S'), since (calendar milliseconds), server, …
+-- returns  how many were written: a sent one that has grown old is not
 -- cost     O(entries)
-local now, kept = now_ms(), 0
-for i = 2, #ARGV, 5 do
-  local key, state = root .. 'dup:' .. ARGV[i], ARGV[i + 3]
-  local left = -1
-  if state == 'sent' then
-    left = math.ceil(tonumber(ARGV[1]) - (now - tonumber(ARGV[i + 4])) / 1000)
-  end
-  if state ~= 'sent' or left > 0 then
-    redis.call('HSET', key, 'owner', ARGV[i + 1], 'attempt', ARGV[i + 2], 'state', state,
-      'since', ARGV[i + 4])
-    if left > 0 then redis.call('EXPIRE', key, left) else redis.call('PERSIST', key) end
-    kept = kept + 1
+local now, written = now_ms(), 0
+for i = 3, #ARGV, 6 do
+  local state, since, server = ARGV[i + 3], tonumber(ARGV[i + 4]), ARGV[i + 5]
+  local life = tonumber(ARGV[2])
+  if state == 'S' then life = math.ceil(tonumber(ARGV[1]) - (now - since) / 1000) end
+  if life > 0 then
+    -- One string, as `decide.lua` reads it: state, attempt, since, server, owner.
+    local value = string.format('%s %d %d %s %s',
+      state, tonumber(ARGV[i + 2]), since, server == '' and '-' or server, ARGV[i + 1])
+    redis.call('SET', root .. 'dup:' .. ARGV[i], value, 'EX', life)
+    written = written + 1
   end
 end
-return kept
+return written

@@ -26,10 +26,21 @@ from policy.denial import Denied
 from policy.ledger.connection import ask, introduce, lent
 from policy.ledger.reopening import NOT_SINGLE, reopen
 from policy.ledger.scripts import source
-from policy.ports import Answer, Decision, Granted, Item, LedgerAwayError, LedgerClosedError
+from policy.ports import (
+    Answer,
+    Decision,
+    Duplicate,
+    Granted,
+    Item,
+    LedgerAwayError,
+    LedgerClosedError,
+)
 
 REPLY_KEPT = 60
 """Seconds the ledger remembers a batch's reply; longer than any batch may be repeated."""
+
+ENTRY_KEPT = 3_456_000.0
+"""Seconds an entry lives that nobody changes: longer than a message may be held."""
 
 _TROUBLE = (RedisError, OSError, TimeoutError, msgspec.DecodeError)
 
@@ -55,6 +66,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _wire = msgspec.msgpack.Decoder(_Wire).decode
 _granted = msgspec.msgpack.Decoder(Granted).decode
 _denied = msgspec.msgpack.Decoder(Denied).decode
+_duplicate = msgspec.msgpack.Decoder(Duplicate).decode
 
 
 def connect(url: str, *, timeout: float = 2.0, connections: int = 16, repeats: int = 0) -> Redis:
@@ -90,11 +102,16 @@ class RedisLedger:
         *,
         attempts: int = 3,
         budget: float = 4.0,
+        trying: float = 25.0,
+        sent_kept: float = 604_800.0,
+        entry_kept: float = ENTRY_KEPT,
         single: bool = False,
     ) -> None:
         """`client` from `connect`. `budget`: seconds for a batch with all its repeats, below the
-        ledger's memory of it. `single`: a restart of the server loses nothing, so go on after it
-        (checked, see `policy.ledger.reopening`)."""
+        ledger's memory of it. Duplicate entries: `trying` real seconds until a message under way
+        is in doubt, `sent_kept` calendar seconds a sent one counts, `entry_kept` the life of any
+        other. `single`: a restart of the server loses nothing, so go on after it (checked, see
+        `policy.ledger.reopening`)."""
         self.client = client
         self.root = root_key(name)
         self.incarnation = ""
@@ -107,6 +124,7 @@ class RedisLedger:
         self._distrusted = ""
         self._attempts = attempts
         self._budget = budget
+        self._entries = (round(trying * 1000), round(sent_kept * 1000), round(entry_kept))
         self._prefix = os.urandom(6).hex()
         self._batches = 0
 
@@ -211,7 +229,7 @@ class RedisLedger:
         async with lent(self.client) as connection:
             if connection.run != self._run and await self._attach(connection) != asked:
                 raise LedgerClosedError(self._why or "the ledger is not the one that was opened")
-            arguments = (1, self.root, batch, asked, payload, REPLY_KEPT)
+            arguments = (1, self.root, batch, asked, payload, REPLY_KEPT, *self._entries)
             if self._sha:
                 try:
                     return cast(bytes, await ask(connection, "EVALSHA", self._sha, *arguments))
@@ -226,4 +244,6 @@ def _decision(result: tuple[int, msgspec.Raw]) -> Decision:
     kind, value = result
     if kind == 1:
         return _granted(value)
+    if kind == 3:
+        return _duplicate(value)
     return _denied(value) if kind == 0 else None

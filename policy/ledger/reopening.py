@@ -61,5 +61,7 @@ async def reopen(connection: Any, root: str, incarnation: str, run: str) -> str:
 
 def _config(answer: Any) -> dict[str, str]:
     """A CONFIG GET reply: a map by RESP3, a flat list by RESP2."""
-    pairs = answer.items() if isinstance(answer, dict) else zip(answer[::2], answer[1::2], strict=True)
+    pairs = (
+        answer.items() if isinstance(answer, dict) else zip(answer[::2], answer[1::2], strict=True)
+    )
     return {name.decode(): value.decode() for name, value in pairs}
