@@ -135,36 +135,38 @@ class RedisLedger:
         """Read which incarnation is in force; '' when the ledger is not open.
 
         Raises LedgerAwayError."""
-        try:
-            async with lent(self.client) as connection:
-                return await self._attach(connection)
-        except _TROUBLE as error:
-            raise LedgerAwayError(str(error)) from error
+        trouble: Exception | None = None
+        # Twice: a connection that died with its server is found out by using it.
+        for _ in range(2):
+            try:
+                async with lent(self.client) as connection:
+                    return await self._attach(connection)
+            except _TROUBLE as error:
+                trouble = error
+        raise LedgerAwayError(str(trouble)) from trouble
 
     async def _attach(self, connection: Any) -> str:
         # Known before the question leaves: batches answered meanwhile count on.
-        known, known_of = self._newest, self._newest_of
-        found = await ask(connection, "HMGET", f"{self.root}inc", "id", "run", "seq")
-        incarnation, run, sequence = (value.decode() if value else "" for value in found)
-        went_back = incarnation == known_of and int(sequence or 0) < known[0]
-        if incarnation and (incarnation == self._distrusted or went_back):
+        known, known_of, known_by = self._newest[0], self._newest_of, self._run
+        self.incarnation = ""
+        names = ("id", "run", "seq", f"after:{known_by}")
+        found = await ask(connection, "HMGET", f"{self.root}inc", *names)
+        incarnation, run, sequence, after = (value.decode() if value else "" for value in found)
+        # `after`: where the number stood when the process we knew was followed by another one.
+        # The number itself may have caught up since, by others' batches on a copy.
+        if incarnation == known_of and int(after or sequence or 0) < known:
+            self._distrusted = incarnation
+        if incarnation and incarnation == self._distrusted:
             # Closing it may not have arrived: others must not go on with it.
             await self._close(incarnation)
             self._why = "the ledger has gone back in time"
-            incarnation = ""
-        elif not incarnation:
-            self._why = "the ledger has not been opened"
-        elif not connection.run:
-            self._why, incarnation = "the ledger's user may not ask for INFO", ""
-        elif run != connection.run:
-            why = (
-                await reopen(connection, self.root, incarnation, run)
-                if self._single
-                else NOT_SINGLE
-            )
-            if why:
-                self._why, incarnation = f"the ledger is closed: {why}", ""
-        if incarnation and incarnation != self._newest_of:
+            return ""
+        self._why = _closed(incarnation, run, connection.run)
+        if self._why is NOT_SINGLE and self._single:
+            self._why = await reopen(connection, self.root, incarnation, run)
+        if self._why:
+            return ""
+        if incarnation != self._newest_of:
             self._newest, self._newest_of = (0, ""), incarnation
         self.incarnation, self._run = incarnation, connection.run
         return incarnation
@@ -228,7 +230,7 @@ class RedisLedger:
     async def _call(self, batch: str, asked: str, payload: bytes) -> bytes:
         async with lent(self.client) as connection:
             if connection.run != self._run and await self._attach(connection) != asked:
-                raise LedgerClosedError(self._why or "the ledger is not the one that was opened")
+                raise LedgerClosedError(self._why or "another ledger was opened")
             arguments = (1, self.root, batch, asked, payload, REPLY_KEPT, *self._entries)
             if self._sha:
                 try:
@@ -238,6 +240,15 @@ class RedisLedger:
                     self._sha = ""
             self._sha = (await ask(connection, "SCRIPT", "LOAD", self._script)).decode()
             return cast(bytes, await ask(connection, "EVALSHA", self._sha, *arguments))
+
+
+def _closed(incarnation: str, run: str, server: str) -> str:
+    """Why a ledger opened on process `run` is closed for a connection to `server`; '' if not."""
+    if not incarnation:
+        return "the ledger has not been opened"
+    if not server:
+        return "the ledger's user may not ask for INFO"
+    return "" if run == server else NOT_SINGLE
 
 
 def _decision(result: tuple[int, msgspec.Raw]) -> Decision:

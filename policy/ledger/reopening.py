@@ -14,7 +14,8 @@ from policy.ledger.connection import ask, fields
 from policy.ledger.scripts import source
 
 NOT_SINGLE = (
-    "its server was restarted or replaced, and ledger.single does not say that this loses nothing"
+    "the ledger's server was restarted or replaced, and ledger.single does not say that this "
+    "loses nothing"
 )
 
 
@@ -51,12 +52,12 @@ async def reopen(connection: Any, root: str, incarnation: str, run: str) -> str:
         config = _config(await ask(connection, "CONFIG", "GET", "*append*"))
         config |= _config(await ask(connection, "CONFIG", "GET", "maxmemory-policy"))
     except ResponseError as error:
-        return f"its server was restarted, and its set-up cannot be read ({error})"
+        return f"the ledger's server was restarted, and its set-up cannot be read ({error})"
     if problems := restart_problems(info, config):
-        return f"its server was restarted or replaced: {'; '.join(problems)}"
+        return f"the ledger's server was restarted or replaced: {'; '.join(problems)}"
     script = source("reopen")
     answer = await ask(connection, "EVAL", script, 1, root, incarnation, run, connection.run)
-    return "" if answer == 1 else "its server was restarted, and it was closed meanwhile"
+    return "" if answer == 1 else "the ledger was closed meanwhile"
 
 
 def _config(answer: Any) -> dict[str, str]:
