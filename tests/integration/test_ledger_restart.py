@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
+from redis.exceptions import ConnectionError as BrokenError
 
 from control.local.valkey import LocalValkey
 from policy.ledger.admin import LedgerAdmin
-from policy.ledger.connection import lent
+from policy.ledger.connection import ask, lent
 from policy.ledger.ledger import RedisLedger, connect, root_key
 from policy.ledger.reopening import restart_problems
 from policy.ports import Granted, LedgerClosedError, Reserve
@@ -245,6 +246,8 @@ async def test_a_batch_never_travels_to_another_process_than_it_was_meant_for(
         async with lent(ledger.client) as connection:
             assert len(connection.run) == 40
             await connection.disconnect()
+            with pytest.raises(BrokenError):
+                await ask(connection, "PING")
         await here.kill()
         with pytest.raises(LedgerClosedError):
             await ledger.decide_batch("b1", [ASK])
