@@ -100,7 +100,7 @@ class Opening:
         opened."""
         row = await ledger_row(self._pool, self._admin.name)
         if row is not None and row.state == "rebuilding":
-            self._age(_loss(row))
+            self._age(_loss(row.incarnation, row.lost_at))
             # The plan first: a gateway must not meet an open ledger that knows no pool.
             await self._publisher.reconcile()
         async with self._locked(wait=False) as connection:
@@ -177,6 +177,7 @@ class Opening:
     async def _close(
         self, connection: Connection, standing: Standing, why: str, incarnation: str
     ) -> None:
+        self._age(_loss(incarnation, standing.now))
         await connection.execute(_SQL["lost"], self._admin.name, standing.now, why)
         await Act(connection, _date(standing.now), "control").audit(
             "ledger.lost", self._admin.name, {"incarnation": incarnation}, None, why
@@ -211,7 +212,7 @@ class Opening:
         # hands to PowerMTA after the probe would be missing in the counts.
         wait = ledger.budget + relay.grant_lifetime + relay.budget
         # A probe that was asked for was asked for after that, perhaps by a process before us.
-        left = 0.0 if row.asked else wait - self._age(_loss(row))
+        left = 0.0 if row.asked else wait - self._age(_loss(row.incarnation, row.lost_at))
         streams = {s.server: s for s in await fetch(connection, Stream, _SQL["streams"])}
         ids = [i for probes in row.asked.values() for i in probes]
         probes = {p.id: p for p in await fetch(connection, Probe, _SQL["probes"], ids)}
@@ -291,8 +292,8 @@ class Opening:
             yield connection
 
 
-def _loss(row: LedgerRow) -> str:
-    return f"{row.incarnation} {row.lost_at}"
+def _loss(incarnation: str, lost_at: int) -> str:
+    return f"{incarnation} {lost_at}"
 
 
 def _date(milliseconds: int) -> datetime:

@@ -13,7 +13,19 @@ import msgspec
 import typer
 from redis.exceptions import RedisError
 
-from control.cli import asking, check, domain, ip, mailbox, pool, process, server, tenant, token
+from control.cli import (
+    asking,
+    check,
+    domain,
+    ip,
+    mailbox,
+    pool,
+    process,
+    restore,
+    server,
+    tenant,
+    token,
+)
 from control.cli.line import Line, LineError, take
 from control.cli.usage import UsageError
 from control.local.error import LocalPartError
@@ -45,7 +57,7 @@ for name, group in {
     app.add_typer(group, name=name)
 for command in (
     *(process.up, process.demo, process.gateway, process.control),
-    *(check.check, check.migrate, ip.quota, asking.explain),
+    *(check.check, check.migrate, restore.restore, ip.quota, asking.explain),
 ):
     app.command()(command)
 

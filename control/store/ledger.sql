@@ -74,5 +74,17 @@ SELECT encoded FROM generation ORDER BY number DESC LIMIT $1;
 SELECT state, count(*) AS count FROM held WHERE state IN ('held', 'claimed', 'doubt')
 GROUP BY state ORDER BY state;
 
+-- name: restorable
+SELECT count(*) FROM held
+WHERE state IN ('held', 'claimed') OR (state = 'doubt' AND reason <> 'restored');
+
+-- name: restored
+-- Also for a dump from before the first opening, or from the middle of a rebuilding, whose probes
+-- prove nothing about what went since.
+INSERT INTO ledger (name, incarnation, opened, state, lost_at, detail)
+VALUES ($1, '', $2, 'rebuilding', $3, $4)
+ON CONFLICT (name) DO UPDATE SET state = 'rebuilding', lost_at = excluded.lost_at,
+    detail = excluded.detail, asked = '{}';
+
 -- name: restore
 SELECT hold_restore($1);

@@ -14,7 +14,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
-from policy.ledger.connection import ask, fields, lent
+from policy.ledger.connection import ask, fields, tried
 from policy.ledger.known import CHUNK, Counters, Entry, chunks
 from policy.ledger.ledger import ENTRY_KEPT, root_key
 from policy.ledger.reopening import reopen
@@ -79,7 +79,7 @@ class LedgerAdmin:
 
     async def server_problems(self) -> list[str]:
         """Why this server cannot keep the promise, as sentences; empty when it can."""
-        async with lent(self.client) as connection:
+        async with tried(self.client) as connection:
             try:
                 info = fields(await ask(connection, "INFO"))
             except NoPermissionError as error:
@@ -106,7 +106,7 @@ class LedgerAdmin:
 
     async def standing(self) -> Standing:
         """Raises redis-py's errors."""
-        async with lent(self.client) as connection:
+        async with tried(self.client) as connection:
             inc = await ask(connection, "HMGET", f"{self.root}inc", "id", "run", "seq")
             clock = await ask(connection, "EVAL", source("clock"), 1, self.root, "show")
             incarnation, run, sequence = (value.decode() if value else "" for value in inc)
@@ -121,7 +121,7 @@ class LedgerAdmin:
 
     async def reopen(self, standing: Standing) -> str:
         """Open a `single` ledger again after a restart of its server; '' or why not."""
-        async with lent(self.client) as connection:
+        async with tried(self.client) as connection:
             return await reopen(connection, self.root, standing.incarnation, standing.run)
 
     async def open(self, replaces: str = "") -> str:
@@ -130,7 +130,7 @@ class LedgerAdmin:
         Raises LedgerRefusedError when the server is set up in a way that loses counts."""
         if problems := await self.server_problems():
             raise LedgerRefusedError("; ".join(problems))
-        async with lent(self.client) as connection:
+        async with tried(self.client) as connection:
             # The run id is of the very process that runs the script.
             arguments = (secrets.token_hex(8), replaces, connection.run)
             answer = await ask(connection, "EVAL", source("open"), 1, self.root, *arguments)

@@ -71,6 +71,17 @@ async def lent(client: Redis) -> AsyncIterator[Any]:
         await pool.release(connection)
 
 
+@contextlib.asynccontextmanager
+async def tried(client: Redis) -> AsyncIterator[Any]:
+    """As `lent`, and seen to work: one that died with its server is found out by using it."""
+    async with lent(client) as connection:
+        try:
+            await ask(connection, "PING")
+        except BrokenError:
+            await connection.connect()
+        yield connection
+
+
 async def ask(connection: Any, *command: str | bytes | int) -> Any:
     """The reply to one command, from the process the connection was lent with: never from
     another one that a new connection would lead to. Raises redis-py's errors."""

@@ -23,7 +23,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
 from policy.denial import Denied
-from policy.ledger.connection import ask, introduce, lent
+from policy.ledger.connection import ask, introduce, lent, tried
 from policy.ledger.reopening import NOT_SINGLE, reopen
 from policy.ledger.scripts import source
 from policy.ports import (
@@ -135,15 +135,11 @@ class RedisLedger:
         """Read which incarnation is in force; '' when the ledger is not open.
 
         Raises LedgerAwayError."""
-        trouble: Exception | None = None
-        # Twice: a connection that died with its server is found out by using it.
-        for _ in range(2):
-            try:
-                async with lent(self.client) as connection:
-                    return await self._attach(connection)
-            except _TROUBLE as error:
-                trouble = error
-        raise LedgerAwayError(str(trouble)) from trouble
+        try:
+            async with tried(self.client) as connection:
+                return await self._attach(connection)
+        except _TROUBLE as error:
+            raise LedgerAwayError(str(error)) from error
 
     async def _attach(self, connection: Any) -> str:
         # Known before the question leaves: batches answered meanwhile count on.
