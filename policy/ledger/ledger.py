@@ -173,8 +173,16 @@ class RedisLedger:
         return f"{self._prefix}:{self._batches}"
 
     async def decide(self, items: Sequence[Item]) -> Answer:
-        if not self.incarnation and not await self.attach():
+        attached = not self.incarnation
+        if attached and not await self.attach():
             raise LedgerClosedError(self._why)
+        try:
+            return await self.decide_batch(self.next_batch(), items)
+        except LedgerClosedError:
+            # A closed ledger changes nothing. It may have been opened again since we attached,
+            # and without mail meanwhile nobody here has noticed that it was closed.
+            if attached or not await self.attach():
+                raise
         return await self.decide_batch(self.next_batch(), items)
 
     async def decide_batch(self, batch: str, items: Sequence[Item]) -> Answer:

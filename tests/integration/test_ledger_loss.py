@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from redis.exceptions import ConnectionError as BrokenError
 
 from control import app
 from control.local.valkey import LocalValkey
@@ -306,6 +307,30 @@ async def test_an_operator_opens_it_without_waiting(here: Scene) -> None:
     assert await here.send("initech", key="kheld") == "H message1"
     assert (await here.audits("ledger.open"))[-1] == ("ops", "in a hurry")
     assert (await here.attend()).state is LedgerState.OPEN
+
+
+async def test_it_stays_closed_when_its_rebuilding_breaks_off(
+    here: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await here.feed("pmta1", "pmta2")
+    await here.relayed("vmta-192-0-2-10", 2)
+    await here.held(1, "held", key="kheld")
+    await here.lose()
+    await here.attend(1, WAIT)
+    await here.answer("pmta1", "pmta2")
+    with monkeypatch.context() as broken:
+        broken.setattr(here.core.admin, "put_entries", _breaks)
+        for _ in range(2):
+            with pytest.raises(BrokenError):
+                await here.attend()
+            assert await here.send("acme") == "closed"
+    assert (await here.attend()).state is LedgerState.OPEN
+    assert await here.send("acme", 5) == 3
+    assert await here.send("initech", key="kheld") == "H message1"
+
+
+async def _breaks(*_: object, **__: object) -> int:
+    raise BrokenError("gone")
 
 
 async def test_it_does_not_open_on_a_server_that_evicts(here: Scene) -> None:
