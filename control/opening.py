@@ -244,10 +244,8 @@ class Opening:
             connection, self._admin, plan, standing.now, self._settings.hold
         )
         await free_ips(self._admin, row.closed)
-        closed = Closed()
-        # What was lost on an earlier day binds nobody any more.
-        if lost and day_of(row.lost_at) >= day_of(standing.now):
-            closed = await close_ips(self._admin, plan, lost, day_of(row.lost_at))
+        # What was lost on an earlier day binds nobody any more: its counters are of that day.
+        closed = await close_ips(self._admin, plan, lost, day_of(row.lost_at)) if lost else Closed()
         await self._open(connection, closed, who=who, reason=reason, before=row.incarnation)
         log.warning(
             "ledger %s is open again: %d IP days and %d entries written back, %d IPs closed today",
