@@ -15,6 +15,8 @@ from policy.limits import day_of
 
 _SQL = statements("ledger")
 
+AT_ONCE = "`sendgate ledger open --yes` opens it at once, for who knows what went today"
+
 
 class LedgerRow(msgspec.Struct, frozen=True, kw_only=True):
     """PostgreSQL's record of a ledger."""
@@ -81,6 +83,7 @@ def status_of(
         state, since = LedgerState.REBUILDING, _iso(row.lost_at)
         detail = f"lost at {since}: {row.why}. Nothing is sent; it opens again by itself"
         detail += f". It waits: {'; '.join(waits)}" if waits else " within seconds"
+        detail += f"; {AT_ONCE}"
     elif standing.whole and standing.incarnation == row.incarnation:
         state, since = LedgerState.OPEN, f"{row.opened:%Y-%m-%dT%H:%M:%SZ}"
         detail = f"open since {since}"
@@ -90,8 +93,8 @@ def status_of(
     else:
         state = LedgerState.LOST
         detail = (
-            "it is not the ledger that was opened, or its server was restarted: nothing is sent. "
-            "Control looks after it within seconds"
+            "it is lost: not the ledger that was opened, or its server was restarted. Nothing is "
+            f"sent; control looks after it within seconds; {AT_ONCE}"
         )
     return LedgerStatus(
         name=name,

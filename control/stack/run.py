@@ -62,3 +62,7 @@ async def _mail_can_be_sent(running: Running) -> None:
                 said = True
                 warn(f"not ready: ledger {status.name} is rebuilding: {status.detail}")
         await asyncio.sleep(0.1)
+    with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        status = await running.core.opening.status()
+        if status.closed:
+            warn(f"ledger {status.name} is {status.detail}")
