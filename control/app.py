@@ -76,9 +76,14 @@ async def open_core(
             settings=settings,
             pool=pool,
             admin=admin,
-            ledger=RedisLedger(client, settings.ledger.name, budget=settings.ledger.budget),
+            ledger=RedisLedger(
+                client,
+                settings.ledger.name,
+                budget=settings.ledger.budget,
+                single=settings.ledger.single,
+            ),
             publisher=publisher,
-            opening=Opening(pool, admin, publisher),
+            opening=Opening(pool, admin, publisher, settings),
             clock=Clock(admin, movable=movable_clock, followers=followers or []),
             calendar=Calendar(admin),
             seal=Seal(settings.control.secret),
@@ -134,8 +139,7 @@ async def run(settings: Settings) -> None:
 async def _reconcile(core: Core) -> None:
     while True:
         try:
-            if await core.opening.withdraw_stranger():
-                log.error("the ledger in force was not opened here: it is closed; see its status")
+            await core.opening.attend()
             number = await core.publisher.reconcile()
             if number is not None:
                 log.warning("the ledger ran another plan: published generation %d", number)

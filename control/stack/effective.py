@@ -86,6 +86,7 @@ def effective(
         gateway=gateway,
         control=control,
         accounting=replace(settings.accounting, streams=streams),
-        ledger=ledger if valkey is None else replace(ledger, url=valkey),
+        # It syncs before every answer and has no replica (`control.local.valkey`).
+        ledger=ledger if valkey is None else replace(ledger, url=valkey, single=True),
         database=database if postgres is None else replace(database, url=postgres),
     )

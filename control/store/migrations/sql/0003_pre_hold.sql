@@ -249,7 +249,28 @@ ALTER TABLE ledger
     -- 'open', or 'rebuilding' since `lost_at` (calendar) until every probe was read
     ADD COLUMN state        text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'rebuilding')),
     ADD COLUMN lost_at      bigint NOT NULL DEFAULT 0,
-    ADD COLUMN detail       text NOT NULL DEFAULT '';
+    -- why it was lost, then a line for each thing it waits for
+    ADD COLUMN detail       text NOT NULL DEFAULT '',
+    -- server to the ids of the probes asked for since the loss, the newest last
+    ADD COLUMN asked        jsonb NOT NULL DEFAULT '{}',
+    -- the day, the IPs that stay closed on it, and why: their counts are lost for good
+    ADD COLUMN closed       jsonb NOT NULL DEFAULT '{}';
+
+-- After a backup was put back: any waiting message may have gone since the dump, in any attempt, so
+-- each is in doubt, also one that was in doubt of a single attempt. `at` in calendar milliseconds.
+-- An envelope id of a held row is of an attempt that was given back; it is no charge. Returns how
+-- many rows it changed: none the second time.
+CREATE FUNCTION hold_restore(at bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    UPDATE held SET state = 'doubt', reason = 'restored', since = at, claimant = '',
+        waiting = false, due = 0, until = 0, detail = 'a backup was restored',
+        envelope = CASE state WHEN 'held' THEN '' ELSE envelope END
+    WHERE state IN ('held', 'claimed') OR (state = 'doubt' AND reason <> 'restored');
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END $$;
 
 -- NULL takes the settings' default.
 ALTER TABLE tenant
