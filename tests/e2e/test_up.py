@@ -260,5 +260,11 @@ def test_the_demo_shows_the_main_job_and_says_so(capfd: pytest.CaptureFixture[st
     assert run(["demo", "--json"]) == 0
     said = msgspec.json.decode(capfd.readouterr().out)
     assert said["ok"]
-    assert [sum(row["pmta"] for row in day["relayed"]) for day in said["days"]] == [18, 9]
-    assert {entry["code"] for entry in said["days"][0]["deferred"]} == {451}
+    assert said["answers"] == {"250": 43}
+    assert [sum(row["pmta"] for row in day["relayed"]) for day in said["days"]] == [18, 18, 7]
+    assert [sum(entry["count"] for entry in day["held"]) for day in said["days"]] == [25, 7, 0]
+    assert {entry["reason"] for entry in said["days"][0]["held"]} == {
+        "ip_quota",
+        "ip_provider",
+        "ip_pace",
+    }
