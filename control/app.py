@@ -13,6 +13,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import asyncpg
 from aiohttp import web
 
+from control.accounting.calendar import Calendar
+from control.accounting.feed import Feed
 from control.api.server import application
 from control.clock import Clock, Follower
 from control.core import Core
@@ -83,6 +85,7 @@ async def open_core(
             publisher=publisher,
             opening=Opening(pool, admin, publisher, settings),
             clock=Clock(admin, movable=movable_clock, followers=followers or []),
+            calendar=Calendar(admin),
             seal=Seal(settings.control.secret),
             tokens=Tokens(pool),
         )
@@ -103,15 +106,19 @@ async def serve(core: Core) -> AsyncIterator[str]:
             f"cannot listen on {host}:{port} ({error.strerror}); free the port or choose another "
             "(control.port, or --api-port)"
         ) from error
-    task = asyncio.create_task(_reconcile(core))
+    settings = core.settings
+    feed = Feed(settings.database.url, core.pool, settings.accounting, core.calendar)
+    tasks = [asyncio.create_task(_reconcile(core)), asyncio.create_task(feed.run())]
     try:
         address = runner.addresses[0]
         shown = f"[{address[0]}]" if ":" in address[0] else address[0]
         yield f"http://{shown}:{address[1]}"
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         await runner.cleanup()
 
 

@@ -28,7 +28,6 @@ from control.store.database import Connection
 from control.store.rows import fetch
 from control.store.statements import statements
 from control.view.ledger import LedgerState, LedgerStatus
-from policy.identity import PROBE
 from policy.ledger.admin import LedgerAdmin, LedgerRefusedError, Standing
 from policy.ledger.ledger import elapsed
 from policy.ledger.reopening import NOT_SINGLE
@@ -193,7 +192,7 @@ class Opening:
         evidence = await self._weigh(connection, row, plan)
         asked = {server: list(ids) for server, ids in row.asked.items()}
         for server in evidence.ask:
-            probe = PROBE + secrets.token_hex(10)
+            probe = secrets.token_hex(10)
             await connection.execute(_SQL["ask_probe"], probe, server)
             asked.setdefault(server, []).append(probe)
             self._age(probe)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import pytest
 import uvloop
 
+from tests.support.holds import migrated
 from tests.support.parts import Build, SharedParts
 
 CreateDatabase = Callable[..., Awaitable[str]]
@@ -50,3 +51,9 @@ async def create_database(parts: SharedParts) -> AsyncIterator[CreateDatabase]:
 async def postgres_url(create_database: CreateDatabase) -> str:
     """A fresh, empty database."""
     return await create_database()
+
+
+@pytest.fixture
+async def hold_url(create_database: CreateDatabase) -> str:
+    """A database of the newest schema, with an empty hold."""
+    return await create_database("hold", migrated)

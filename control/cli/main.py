@@ -14,9 +14,13 @@ import typer
 from redis.exceptions import RedisError
 
 from control.cli import (
+    accounting,
     asking,
     check,
     domain,
+    explain,
+    hold,
+    holdorder,
     ip,
     mailbox,
     pool,
@@ -49,15 +53,18 @@ for name, group in {
     "pool": pool.app,
     "mailbox": mailbox.app,
     "server": server.app,
+    "hold": hold.app,
     "clock": asking.clock,
     "ledger": asking.ledger,
     "pmta": asking.pmta,
+    "accounting": accounting.app,
     "token": token.app,
 }.items():
     app.add_typer(group, name=name)
 for command in (
     *(process.up, process.demo, process.gateway, process.control),
-    *(check.check, check.migrate, restore.restore, ip.quota, asking.explain),
+    *(check.check, check.migrate, restore.restore, ip.quota),
+    *(explain.explain, holdorder.forget),
 ):
     app.command()(command)
 

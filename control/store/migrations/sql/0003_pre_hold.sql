@@ -83,10 +83,14 @@ CREATE FUNCTION hold_partition(day integer) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(103686592135171);
     IF to_regclass('held_' || day) IS NULL THEN
-        EXECUTE format('CREATE TABLE %I PARTITION OF held FOR VALUES FROM (%s) TO (%s) '
-            'WITH (fillfactor = 80)', 'held_' || day, day, day + 1);
-        EXECUTE format('CREATE TABLE %I PARTITION OF held_body FOR VALUES FROM (%s) TO (%s)',
+        -- Attached, not created as partitions: that would lock out everybody who commits mail.
+        EXECUTE format('CREATE TABLE %I (LIKE held INCLUDING ALL) WITH (fillfactor = 80)',
+            'held_' || day);
+        EXECUTE format('CREATE TABLE %I (LIKE held_body INCLUDING ALL)', 'held_body_' || day);
+        EXECUTE format('ALTER TABLE held_body ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)',
             'held_body_' || day, day, day + 1);
+        EXECUTE format('ALTER TABLE held ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)',
+            'held_' || day, day, day + 1);
     END IF;
 END $$;
 
@@ -105,8 +109,9 @@ BEGIN
         EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I WHERE state IN (''held'', ''claimed'', '
             '''doubt'') OR since >= $1)', 'held_' || day) INTO live USING before;
         IF NOT live THEN
-            EXECUTE format('DROP TABLE %I', 'held_' || day);
+            -- In the order in which those who commit mail lock them.
             EXECUTE format('DROP TABLE %I', 'held_body_' || day);
+            EXECUTE format('DROP TABLE %I', 'held_' || day);
             RETURN NEXT day;
         END IF;
     END LOOP;
@@ -182,20 +187,33 @@ CREATE TABLE probe (
 );
 CREATE INDEX probe_server ON probe (server, sent);
 
--- How far the accounting files of a PowerMTA server have been read.
+-- How far the accounting files of a PowerMTA server have been read. It changes in the transaction
+-- of the evidence read: that is what makes the evidence exactly once.
 CREATE TABLE accounting_stream (
     server      text PRIMARY KEY,
     path        text NOT NULL,
+    -- the file being read: its name, inode (0: the next one is still to be chosen), offset, a
+    -- digest of the octets before the offset, and the columns its header names
     file        text NOT NULL DEFAULT '',
     inode       bigint NOT NULL DEFAULT 0,
     position    bigint NOT NULL DEFAULT 0,
+    mark        text NOT NULL DEFAULT '',
     header      text NOT NULL DEFAULT '',
+    -- finished files that were read to their end and are still there
+    done        text[] NOT NULL DEFAULT '{}',
+    -- calendar time of the first look, or of the oldest record where that is earlier. What was
+    -- sent before can never be proved absent.
+    since       bigint NOT NULL,
     -- calendar time up to which everything written had been read at the last look
     read_at     bigint NOT NULL DEFAULT 0,
+    -- r, d, b and t records read; records of other types, and broken ones
     records     bigint NOT NULL DEFAULT 0,
-    -- calendar time of the last gap (a file vanished or shrank unread); 0: none. What was sent
-    -- before it can never be proved absent.
+    skipped     bigint NOT NULL DEFAULT 0,
+    -- calendar time of the last gap (a file vanished, shrank or cannot be understood) and what it
+    -- was; 0: none. What was sent before it can never be proved absent.
     gap_at      bigint NOT NULL DEFAULT 0,
+    gap         text NOT NULL DEFAULT '',
+    -- why nothing is read now
     problem     text NOT NULL DEFAULT ''
 );
 
@@ -210,6 +228,7 @@ CREATE TABLE receipt (
     server      text NOT NULL,
     -- record types seen, in order of arrival: 'r', 'rd', 'rtd' …
     kinds       text NOT NULL,
+    -- when PowerMTA wrote the first of them, by its clock
     at          bigint NOT NULL,
     PRIMARY KEY (day, message, attempt)
 );
