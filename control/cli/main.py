@@ -63,8 +63,7 @@ for name, group in {
     app.add_typer(group, name=name)
 for command in (
     *(process.up, process.demo, process.gateway, process.control),
-    *(check.check, check.migrate, restore.restore, ip.quota),
-    *(explain.explain, holdorder.forget),
+    *(check.check, check.migrate, restore.restore, ip.quota, explain.explain, holdorder.forget),
 ):
     app.command()(command)
 

@@ -31,7 +31,7 @@ async def house(
 
 async def nothing_happened(gate: GatewayUnderTest, pmta: StandIn) -> None:
     """No message reached PowerMTA, nothing is charged, no octet is held."""
-    await gate.worker.reserver.drain()
+    await gate.worker.parts.reserver.drain()
     assert await gate.used(IP) == {IP: 0}
     assert await pmta.messages() == []
     assert gate.worker.service.memory.used == 0
