@@ -7,12 +7,14 @@ moment, so a fault begins between two octets of a running conversation.
 import asyncio
 import contextlib
 import enum
+import re
 import socket
 import struct
 from collections.abc import Callable
 from typing import Self
 
 DOT = b"\r\n.\r\n"
+GO_AHEAD = re.compile(rb"(?m)^354 ")
 _RESET = struct.pack("ii", 1, 0)
 _CHUNK = 65_536
 
@@ -20,7 +22,8 @@ _CHUNK = 65_536
 class Cut(enum.Enum):
     """Where an SMTP conversation is torn."""
 
-    BEFORE_DOT = "the final dot does not pass"
+    BEFORE_DOT = "the go-ahead for the content does not come back"
+    DOT_LOST = "the final dot does not pass"
     AFTER_DOT = "the dot passes, its reply does not"
 
 
@@ -164,11 +167,13 @@ class _Connection:
     def _forward(self, data: bytes) -> bool:
         seen, self._tail = self._tail + data, (self._tail + data)[-len(DOT) + 1 :]
         if DOT in seen:
-            if self._proxy.tears(Cut.BEFORE_DOT):
+            if self._proxy.tears(Cut.DOT_LOST):
                 return False
             self._owed = True
         return True
 
     def _back(self, data: bytes) -> bool:
+        if GO_AHEAD.search(data) and self._proxy.tears(Cut.BEFORE_DOT):
+            return False
         owed, self._owed = self._owed, False
         return not (owed and self._proxy.tears(Cut.AFTER_DOT))
