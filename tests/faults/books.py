@@ -93,7 +93,7 @@ def close(
     kept = {row.recipient for row in rows if _kept(row)}
     messages = {receipt.message for receipt in receipts}
     acknowledged = {o.mail.recipient for o in offers if o.acknowledged}
-    denied = {o.mail.recipient for o in offers if o.deferred or o.refused}
+    denied = {o.mail.recipient for o in offers if o.deferred or o.refused} - acknowledged
     return Findings(
         offered=len(offers),
         acknowledged=len(acknowledged),
@@ -138,10 +138,10 @@ def _excess(receipts: Iterable[Receipt], quotas: Mapping[str, Quota]) -> dict[st
 
 def named_recipients(lines: Iterable[Mapping[str, Any]]) -> set[str]:
     """Recipients whose fate the gateway's log calls unknown, or taken and not acknowledged."""
-    events = {"late_reply", "delivered_unacknowledged", "doubt"}
+    events = {"late_reply", "relay_unknown"}
     return {
         recipient
         for line in lines
-        if line.get("event") in events or line.get("outcome") in ("unknown", "doubt")
+        if line.get("event") in events or line.get("outcome") == "unknown"
         for recipient in line.get("recipients", ())
     }

@@ -52,3 +52,8 @@ class Mail(msgspec.Struct, frozen=True):
 def mail(number: int) -> Mail:
     """The message of that number: domains and kinds mixed, the same in every run."""
     return Mail(number, DOMAINS[number % len(DOMAINS)], number % 3 != 0)
+
+
+def twin(number: int) -> Mail:
+    """Two numbers share a message: copies with one duplicate key, on their way together."""
+    return msgspec.structs.replace(mail((number + 1) // 2), keyed=True)

@@ -138,6 +138,15 @@ class Stack:
                 self.quotas[vmta] = quota
                 await self._limit(core, _ip_of(vmta), quota)
 
+    async def pause_tenant(self, *, paused: bool) -> None:
+        """Stop the tenant's mail, or let it go on, and wait for the gateways."""
+        async with open_core(self.settings, movable_clock=True) as core:
+
+            async def act(a: Act) -> str:
+                return await tenant.set_paused(a, "acme", paused)
+
+            await core.publisher.change("test", act)
+
     async def advance(self, days: float) -> None:
         """Move calendar time forward, everywhere it is kept."""
         now, _ = await self.ledger.now()

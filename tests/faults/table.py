@@ -24,6 +24,8 @@ class Line(msgspec.Struct, frozen=True):
     delivered_once: int
     held: int
     doubt: int
+    released: int
+    """Of those held and in doubt, how many went once that was allowed and proved."""
     lost: int
     twice: int
     excess: int

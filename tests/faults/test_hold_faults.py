@@ -6,12 +6,14 @@ import pytest
 
 from tests.faults.books import Quota
 from tests.faults.conftest import Begin
+from tests.faults.mail import twin
 from tests.faults.scenario import Scenario
+from tests.faults.stack import AMPLE
 
 SCARCE = {"vmta-small": Quota(10, {"gmail": 5}), "vmta-large": Quota(40, {"gmail": 10})}
 """Of hundreds of messages fifty may go: the rest is held."""
 
-AMPLE = {"vmta_small": Quota(2_000), "vmta_large": Quota(100_000)}
+PLENTY = {"vmta_small": Quota(AMPLE), "vmta_large": Quota(AMPLE)}
 
 
 async def filled(begin: Begin, scale: int, name: str, **options: object) -> Scenario:
@@ -47,7 +49,7 @@ async def test_a_frozen_releaser_that_thaws_changes_nothing_that_moved_on(
     scenario = await filled(begin, scale, name)
     stack = scenario.stack
     await stack.pmta.fault(reply_delay=0.05)
-    await stack.raise_quotas(**AMPLE)
+    await stack.raise_quotas(**PLENTY)
     await releasing(scenario, 20)
     [victim] = stack.gateway.releasers()
     stack.gateway.freeze(victim)
@@ -65,7 +67,7 @@ async def test_a_killed_releaser_leaves_doubt_and_never_a_second_copy(
     scenario = await filled(begin, scale, "kill -9 the releaser while it releases")
     stack = scenario.stack
     await stack.pmta.fault(reply_delay=0.05)
-    await stack.raise_quotas(**AMPLE)
+    await stack.raise_quotas(**PLENTY)
     for count in (20, 120):
         await releasing(scenario, count)
         [victim] = await scenario.until(stack.gateway.releasers, "a releaser runs")
@@ -96,4 +98,46 @@ async def test_a_full_hold_defers_naming_a_date_and_loses_nothing(begin: Begin, 
     await scenario.load.send(300 * scale)
     deferred = [offer for offer in scenario.load.offers if offer.deferred]
     assert deferred
+    await scenario.close()
+
+
+async def test_hazard_4_a_message_and_its_twin_go_once(begin: Begin, scale: int) -> None:
+    """Both are sent at the same moment; some are denied, held, and released the day after."""
+    scenario = await begin("every message has a twin", quotas=SCARCE, load={"make": twin})
+    await scenario.load.send(300 * scale)
+    scenario.fault_ends()
+    await scenario.next_day()
+    await scenario.close()
+    assert scenario.findings.deferred == 0
+
+
+async def test_hazard_4_the_twin_of_a_message_whose_commit_failed_is_not_lost(
+    begin: Begin, scale: int
+) -> None:
+    scenario = await begin(
+        "twins while PostgreSQL is frozen", quotas=SCARCE, load={"make": twin, "rate": 60.0}
+    )
+    scenario.load.start()
+    await scenario.load.until_offered(150 * scale)
+    scenario.stack.postgres.freeze()
+    await asyncio.sleep(4.0)
+    scenario.stack.postgres.thaw()
+    scenario.fault_ends()
+    await scenario.load.until_offered(300 * scale)
+    await scenario.close()
+
+
+async def test_hazard_17_a_paused_tenant_releases_nothing_and_loses_nothing(
+    begin: Begin, scale: int
+) -> None:
+    scenario = await filled(begin, scale, "tenant paused while its mail waits")
+    stack = scenario.stack
+    await stack.pause_tenant(paused=True)
+    await stack.raise_quotas(**PLENTY)
+    before = len(stack.pmta.receipts.read())
+    await asyncio.sleep(2 * stack.settings_of_gateway.hold.sweep)
+    assert len(stack.pmta.receipts.read()) == before
+    await stack.pause_tenant(paused=False)
+    scenario.fault_ends()
+    await scenario.flows_again()
     await scenario.close()
