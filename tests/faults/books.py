@@ -20,6 +20,9 @@ from tests.faults.load import Offer
 from tests.faults.receipts import Receipt
 
 OPEN = ("held", "claimed")
+REPORTED = ("refused", "expired", "failed")
+"""Endings that the sender's system is told of."""
+
 MESSAGE_ID = 27
 """Characters of a message id (gateway/ids.py)."""
 
@@ -118,7 +121,7 @@ def _kept(row: Row) -> bool:
     if row.state == "doubt":
         return bool(row.reason)
     # Endings `relayed` and `duplicate` claim a delivery that is not there.
-    return row.state in OPEN or row.ending in ("refused", "expired")
+    return row.state in OPEN or row.ending in REPORTED
 
 
 def _excess(receipts: Iterable[Receipt], quotas: Mapping[str, Quota]) -> dict[str, int]:

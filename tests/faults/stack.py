@@ -65,10 +65,11 @@ class Stack:
         through: tuple[str, ...] = (),
         quotas: dict[str, Quota] | None = None,
         breakage: str = "",
+        feed: bool = True,
         **sections: dict[str, Any],
     ) -> None:
         """`through`: which of PROXIED the gateway reaches by way of a proxy; `sections` change
-        settings, as in `hold={"lease": 5.0}`."""
+        settings, as in `hold={"lease": 5.0}`; without `feed` nobody reads PowerMTA's accounting."""
         self.folder = folder
         self.quotas = dict(quotas or DEFAULT_QUOTAS)
         self.postgres = PostgresPart(template, folder / "postgres")
@@ -76,6 +77,7 @@ class Stack:
         self.proxies: dict[str, Proxy] = {}
         self._through = through
         self._breakage = breakage
+        self._feed = feed
         self._sections = sections
         self._secret = new_secret()
         self._ports = {name: choose() for name in ("smtp", "admin", "api", "pmta", "http")}
@@ -200,6 +202,8 @@ class Stack:
         )
 
     def _with_stream(self, settings: Settings) -> Settings:
+        if not self._feed:
+            return settings
         stream = Stream(server="pmta1", path=str(self.pmta.stream))
         accounting = Accounting(streams=(stream,), poll=0.1)
         return msgspec.structs.replace(settings, accounting=accounting)

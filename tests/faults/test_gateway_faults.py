@@ -18,7 +18,7 @@ async def test_a_killed_worker_loses_nothing_and_nothing_goes_twice(
         gateway.kill(gateway.workers()[0])
     scenario.fault_ends()
     await scenario.flows_again()
-    await scenario.load.until_offered(500 * scale)
+    await scenario.load.until_offered(400 * scale)
     await scenario.close()
     assert scenario.findings.unheard, "nothing was under way: the fault came at no time at all"
 
@@ -34,7 +34,7 @@ async def test_a_frozen_worker_that_thaws_sends_nothing_twice(begin: Begin, scal
     gateway.thaw(victim)
     scenario.fault_ends()
     await scenario.flows_again()
-    await scenario.load.until_offered(500 * scale)
+    await scenario.load.until_offered(400 * scale)
     await scenario.close()
 
 
@@ -53,7 +53,7 @@ async def test_a_worker_frozen_for_longer_than_a_lease_gives_its_grants_up(
     gateway.thaw(victim)
     scenario.fault_ends()
     await scenario.flows_again()
-    await scenario.load.until_offered(600 * scale)
+    await scenario.load.until_offered(450 * scale)
     await scenario.close()
 
 

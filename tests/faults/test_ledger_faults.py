@@ -16,7 +16,7 @@ async def test_a_killed_ledger_that_kept_its_data_opens_by_itself(begin: Begin, 
     await valkey.restart()
     scenario.fault_ends()
     await scenario.flows_again()
-    await scenario.load.until_offered(500 * scale)
+    await scenario.load.until_offered(400 * scale)
     await scenario.close()
     assert scenario.findings.deferred == 0
 
@@ -32,7 +32,7 @@ async def test_a_frozen_ledger_delays_and_loses_nothing(begin: Begin, scale: int
     valkey.thaw()
     scenario.fault_ends()
     await scenario.flows_again()
-    await scenario.load.until_offered(500 * scale)
+    await scenario.load.until_offered(400 * scale)
     await scenario.close()
     assert scenario.findings.deferred == 0
 
@@ -51,7 +51,28 @@ async def test_a_ledger_that_lost_its_data_stays_closed_until_the_receipts_rebui
     scenario.fault_ends()
     await scenario.flows_again(60.0)
     assert len(stack.pmta.receipts.read()) > taken
-    await scenario.load.until_offered(700 * scale)
+    await scenario.load.until_offered(450 * scale)
+    await scenario.close()
+    assert scenario.findings.deferred == 0
+
+
+async def test_a_lost_ledger_without_a_feed_opens_the_next_day(begin: Begin, scale: int) -> None:
+    """Nobody can say what was sent today, so nothing more is; what comes in waits."""
+    scenario = await begin("kill -9 Valkey, data lost, no feed", feed=False)
+    stack = scenario.stack
+    scenario.load.start()
+    await scenario.load.until_offered(200 * scale)
+    stack.valkey.kill()
+    stack.valkey.wipe()
+    await stack.valkey.restart()
+    taken = len(stack.pmta.receipts.read())
+    await scenario.load.until_offered(300 * scale)
+    await asyncio.sleep(6.0)
+    assert len(stack.pmta.receipts.read()) == taken, "sent on a guess"
+    await scenario.next_day()
+    scenario.fault_ends()
+    await scenario.flows_again()
+    await scenario.load.until_offered(400 * scale)
     await scenario.close()
     assert scenario.findings.deferred == 0
 
