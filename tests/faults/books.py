@@ -61,6 +61,8 @@ class Findings(msgspec.Struct, kw_only=True):
     """Recipients taken once."""
     held: int
     doubt: int
+    slowest: float
+    """Seconds of the latest answer."""
     lost: list[str]
     twice: list[str]
     due_again: list[str]
@@ -106,6 +108,7 @@ def close(
         delivered=sum(count == 1 for count in taken.values()),
         held=sum(row.state in OPEN for row in rows),
         doubt=sum(row.state == "doubt" for row in rows),
+        slowest=max((a.ended - a.began for o in offers for a in o.answers if a.code), default=0.0),
         lost=sorted(r for r in acknowledged if not taken[r] and r not in kept),
         twice=sorted(r for r, count in taken.items() if count > 1),
         due_again=sorted(
@@ -145,6 +148,9 @@ def named_recipients(lines: Iterable[Mapping[str, Any]]) -> set[str]:
     return {
         recipient
         for line in lines
-        if line.get("event") in events or line.get("outcome") == "unknown"
+        if line.get("event") in events
+        or line.get("outcome") == "unknown"
+        # Nobody knew whether the hold had it: deferred, and perhaps released later.
+        or (line.get("outcome") == "deferred" and "(unsure)" in line.get("why", ""))
         for recipient in line.get("recipients", ())
     }

@@ -108,7 +108,8 @@ class Scenario:
         found = await self.books()
         self._must_be_kept(found)
         if to_the_end and (found.held or found.doubt):
-            await self._release_all()
+            await self.stack.needs_control()
+            await self.release_all()
             after = await self.books()
             self._must_be_kept(after)
             assert not after.held, f"{self.name}: {self._waiting()}"
@@ -117,7 +118,7 @@ class Scenario:
             self.findings = found
             self.released = after.delivered - found.delivered
 
-    async def _release_all(self) -> None:
+    async def release_all(self) -> None:
         """No quota binds any more, and time passes until every doubt can be settled."""
         await self.stack.raise_quotas(vmta_small=Quota(AMPLE), vmta_large=Quota(AMPLE))
         for _ in range(PROBES):
@@ -157,6 +158,7 @@ class Scenario:
             held=found.held,
             doubt=found.doubt,
             released=self.released,
+            slowest=found.slowest,
             lost=len(found.lost),
             twice=len(found.twice) + len(found.due_again),
             excess=max(found.excess.values(), default=0),

@@ -66,10 +66,12 @@ class Stack:
         quotas: dict[str, Quota] | None = None,
         breakage: str = "",
         feed: bool = True,
+        control: bool = False,
         **sections: dict[str, Any],
     ) -> None:
-        """`through`: which of PROXIED the gateway reaches by way of a proxy; `sections` change
-        settings, as in `hold={"lease": 5.0}`; without `feed` nobody reads PowerMTA's accounting."""
+        """`through`: which of PROXIED the gateway reaches by way of a proxy; without `feed` nobody
+        reads PowerMTA's accounting; `control` runs from the beginning, else from when it is
+        needed; `sections` change settings, as in `hold={"lease": 5.0}`."""
         self.folder = folder
         self.quotas = dict(quotas or DEFAULT_QUOTAS)
         self.postgres = PostgresPart(template, folder / "postgres")
@@ -78,6 +80,7 @@ class Stack:
         self._through = through
         self._breakage = breakage
         self._feed = feed
+        self._control = control
         self._sections = sections
         self._secret = new_secret()
         self._ports = {name: choose() for name in ("smtp", "admin", "api", "pmta", "http")}
@@ -114,10 +117,12 @@ class Stack:
             )
             self.settings_of_gateway = self._gateway_settings()
             self.gateway = GatePart(self.folder, self.settings_of_gateway, self._breakage)
+            stack.push_async_callback(_stop, (self.pmta, self.control, self.gateway))
+            starts = [self.pmta.start(), self.gateway.start()]
+            if self._control:
+                starts.append(self.needs_control())
             # Interpreters take a second to come up: together they take one.
-            parts = (self.pmta, self.control, self.gateway)
-            stack.push_async_callback(_stop, parts)
-            await asyncio.gather(*(part.start() for part in parts))
+            await asyncio.gather(*starts)
             client = connect(self.valkey.url, repeats=1)
             stack.push_async_callback(client.aclose)
             self.ledger = LedgerAdmin(client, self.settings.ledger.name)
@@ -131,6 +136,12 @@ class Stack:
 
     async def __aexit__(self, *error: object) -> None:
         await self._stack.aclose()
+
+    async def needs_control(self) -> None:
+        """Start control unless it runs: mail goes without it, but it reads the accounting and
+        publishes what a ledger has lost."""
+        if not self.control.alive:
+            await self.control.start()
 
     async def raise_quotas(self, **quotas: Quota) -> None:
         """Change quotas of VirtualMTAs (underscores for hyphens), and wait for the gateways."""
@@ -219,7 +230,7 @@ class Stack:
             "gateway": Gateway(
                 listeners=(Listener(port=self._ports["smtp"]),),
                 hostname="gateway.test",
-                workers=2,
+                workers=1,
                 admin_port=self._ports["admin"],
                 answer_budget=5.0,
                 drain=3.0,

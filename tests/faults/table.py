@@ -26,6 +26,8 @@ class Line(msgspec.Struct, frozen=True):
     doubt: int
     released: int
     """Of those held and in doubt, how many went once that was allowed and proved."""
+    slowest: float
+    """Seconds of the latest answer."""
     lost: int
     twice: int
     excess: int

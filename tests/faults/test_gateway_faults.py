@@ -4,12 +4,14 @@ import asyncio
 
 from tests.faults.conftest import Begin
 
+TWO = {"workers": 2}
+
 
 async def test_a_killed_worker_loses_nothing_and_nothing_goes_twice(
     begin: Begin, scale: int
 ) -> None:
     """Replies of PowerMTA take a while, so that it dies with dots out and answers owed."""
-    scenario = await begin("kill -9 a worker")
+    scenario = await begin("kill -9 a worker", gateway=TWO)
     gateway = scenario.stack.gateway
     await scenario.stack.pmta.fault(reply_delay=0.05)
     scenario.load.start()
@@ -24,7 +26,7 @@ async def test_a_killed_worker_loses_nothing_and_nothing_goes_twice(
 
 
 async def test_a_frozen_worker_that_thaws_sends_nothing_twice(begin: Begin, scale: int) -> None:
-    scenario = await begin("SIGSTOP a worker, 5 s")
+    scenario = await begin("SIGSTOP a worker, 5 s", gateway=TWO)
     gateway = scenario.stack.gateway
     scenario.load.start()
     await scenario.load.until_offered(150 * scale)
@@ -42,7 +44,9 @@ async def test_a_worker_frozen_for_longer_than_a_lease_gives_its_grants_up(
     begin: Begin, scale: int
 ) -> None:
     """Everybody has given its messages up by then: clients, the ledger's entries, the lease."""
-    scenario = await begin("SIGSTOP a worker beyond lease and day", load={"patience": 6.0})
+    scenario = await begin(
+        "SIGSTOP a worker beyond lease and day", load={"patience": 6.0}, gateway=TWO
+    )
     gateway = scenario.stack.gateway
     scenario.load.start()
     await scenario.load.until_offered(150 * scale)
@@ -59,7 +63,7 @@ async def test_a_worker_frozen_for_longer_than_a_lease_gives_its_grants_up(
 
 async def test_a_killed_gateway_starts_again_and_goes_on(begin: Begin, scale: int) -> None:
     """The parent dies; its workers notice, finish what they have and end."""
-    scenario = await begin("kill -9 the supervisor")
+    scenario = await begin("kill -9 the supervisor", gateway=TWO)
     gateway = scenario.stack.gateway
     scenario.load.start()
     await scenario.load.until_offered(150 * scale)
@@ -72,7 +76,7 @@ async def test_a_killed_gateway_starts_again_and_goes_on(begin: Begin, scale: in
 
 
 async def test_a_gateway_killed_whole_starts_again_and_goes_on(begin: Begin, scale: int) -> None:
-    scenario = await begin("kill -9 every gateway process")
+    scenario = await begin("kill -9 every gateway process", gateway=TWO)
     gateway = scenario.stack.gateway
     await scenario.stack.pmta.fault(reply_delay=0.05)
     scenario.load.start()
