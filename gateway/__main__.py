@@ -1,4 +1,4 @@
-"""`python -m gateway --config FILE`: the gateway's parent process, or one of its workers."""
+"""`python -m gateway --config FILE`: the gateway's parent process, or one of its processes."""
 
 import argparse
 import asyncio
@@ -36,6 +36,10 @@ def main() -> int:
         return worker.run(
             settings, index=options.worker, descriptors=descriptors, report=options.report_fd
         )
+    if options.releaser is not None:
+        from gateway import worker
+
+        return worker.release(settings, index=options.releaser, report=options.report_fd)
     return _supervise(settings, path)
 
 
@@ -44,6 +48,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--config", help="TOML file; defaults and environment without it")
     parser.add_argument("--check", action="store_true", help="print the settings and exit")
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--releaser", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--listen-fds", default="", help=argparse.SUPPRESS)
     parser.add_argument("--report-fd", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()

@@ -12,6 +12,7 @@ import re
 
 import msgspec
 
+from policy.duplicate import KeyFields
 from policy.reply import Reply
 
 STRIPPED = (
@@ -24,7 +25,18 @@ STRIPPED = (
 )
 """Fields PowerMTA obeys (User's Guide, "Special headers"); a tenant may set none of them."""
 
-_READ = (b"from", b"feedback-id", b"list-unsubscribe")
+_READ = (
+    b"from",
+    b"feedback-id",
+    b"list-unsubscribe",
+    b"x-mw-campaign-uid",
+    b"x-mw-subscriber-uid",
+    b"message-id",
+    b"precedence",
+    b"subject",
+)
+_LONGEST_ID = 995
+"""Octets kept of a Message-ID (RFC 5322 2.1.1: a line has 998)."""
 
 _FIELD = re.compile(
     rb"(?:\A|(?<=\r\n))(?P<name>"
@@ -43,8 +55,11 @@ class Header(msgspec.Struct, frozen=True):
     """The block without the stripped fields, its empty line included."""
     stripped: int
     from_values: tuple[bytes, ...]
-    feedback_id: bytes
-    list_unsubscribe: bytes
+    key_fields: KeyFields
+    message_id: str
+    """As it stands in the header; empty: none, or several."""
+    bulk: bool
+    """List-Unsubscribe or Precedence is there."""
 
 
 def split(content: bytes) -> tuple[bytes, bytes]:
@@ -85,6 +100,26 @@ def scan(head: bytes, max_size: int) -> Header | Reply:
         kept=_LINE_DOT.sub(b"..", rest) if stuffed else rest,
         stripped=stripped,
         from_values=tuple(read[b"from"]),
-        feedback_id=read[b"feedback-id"][0] if read[b"feedback-id"] else b"",
-        list_unsubscribe=read[b"list-unsubscribe"][0] if read[b"list-unsubscribe"] else b"",
+        key_fields=_key_fields(read),
+        message_id=_only(read[b"message-id"])[:_LONGEST_ID].decode("utf-8", "replace").strip(),
+        bulk=bool(read[b"list-unsubscribe"] or read[b"precedence"]),
+    )
+
+
+def _first(values: list[bytes]) -> bytes:
+    return values[0] if values else b""
+
+
+def _only(values: list[bytes]) -> bytes:
+    return values[0] if len(values) == 1 else b""
+
+
+def _key_fields(read: dict[bytes, list[bytes]]) -> KeyFields:
+    return KeyFields(
+        feedback_id=_first(read[b"feedback-id"]),
+        list_unsubscribe=_first(read[b"list-unsubscribe"]),
+        mw_campaign=_first(read[b"x-mw-campaign-uid"]),
+        mw_subscriber=_first(read[b"x-mw-subscriber-uid"]),
+        message_id=_only(read[b"message-id"]),
+        subject=_first(read[b"subject"]),
     )

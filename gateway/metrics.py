@@ -29,8 +29,10 @@ logins = Counter(
 )
 messages = Counter(
     "sendgate_messages_total",
-    "Messages by tenant and outcome: relayed, refused (PowerMTA's verdict), denied (a limit), "
-    "failed (ours), unknown (no reply after the dot), rejected (malformed or not allowed).",
+    "Messages by tenant and outcome: relayed, refused (PowerMTA's verdict), held, doubt (held, no "
+    "reply after the dot), duplicate (dropped), denied (a limit), failed (ours), deferred (the "
+    "hold could not take it), unknown (no reply after the dot, not held), rejected (malformed or "
+    "not allowed).",
     ["tenant", "outcome"],
     registry=REGISTRY,
 )
@@ -49,6 +51,22 @@ denials = Counter(
 refunds = Counter(
     "sendgate_refunds_total",
     "Charges given back after a definite failure.",
+    registry=REGISTRY,
+)
+unknown = Counter(
+    "sendgate_unknown_outcomes_total",
+    "Attempts whose dot was sent and not answered in time.",
+    registry=REGISTRY,
+)
+unacknowledged = Counter(
+    "sendgate_unacknowledged_total",
+    "Messages that PowerMTA may have although their client heard no 250; each is in the log.",
+    registry=REGISTRY,
+)
+duplicates = Counter(
+    "sendgate_duplicates_total",
+    "Messages that were a copy of an earlier one, by tenant.",
+    ["tenant"],
     registry=REGISTRY,
 )
 late_replies = Counter(
@@ -117,5 +135,75 @@ log_dropped = Gauge(
     "sendgate_log_lines_dropped",
     "Log lines that did not fit the buffer since the worker started.",
     multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
+hold_batch = Histogram(
+    "sendgate_hold_batch_size",
+    "Messages in one commit of the hold.",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
+    registry=REGISTRY,
+)
+hold_seconds = Histogram(
+    "sendgate_hold_seconds",
+    "From asking the hold to keep a message to its answer.",
+    buckets=_SECONDS,
+    registry=REGISTRY,
+)
+hold_kept = Counter(
+    "sendgate_hold_kept_total",
+    "Messages the hold was asked to keep, by result: kept, not_kept, unsure.",
+    ["result"],
+    registry=REGISTRY,
+)
+hold_rows = Gauge(
+    "sendgate_held_messages",
+    "Held recipients by tenant, state and reason, as last counted.",
+    ["tenant", "state", "reason"],
+    multiprocess_mode="mostrecent",
+    registry=REGISTRY,
+)
+hold_bytes = Gauge(
+    "sendgate_held_bytes",
+    "Octets of held messages by tenant, as last counted.",
+    ["tenant"],
+    multiprocess_mode="mostrecent",
+    registry=REGISTRY,
+)
+hold_oldest = Gauge(
+    "sendgate_held_oldest_seconds",
+    "Age of the oldest held message by tenant, in calendar time.",
+    ["tenant"],
+    multiprocess_mode="mostrecent",
+    registry=REGISTRY,
+)
+hold_wait = Gauge(
+    "sendgate_held_projected_seconds",
+    "Projected wait of the last held message by tenant.",
+    ["tenant"],
+    multiprocess_mode="mostrecent",
+    registry=REGISTRY,
+)
+released = Counter(
+    "sendgate_released_total",
+    "Held recipients by how an attempt ended: relayed, refused, failed, unknown, duplicate.",
+    ["result"],
+    registry=REGISTRY,
+)
+expired = Counter(
+    "sendgate_hold_given_up_total",
+    "Held recipients given up, by why: expired, failed, refused, dropped, forgotten.",
+    ["why"],
+    registry=REGISTRY,
+)
+doubts_settled = Counter(
+    "sendgate_doubts_settled_total",
+    "Doubts settled, by verdict: delivered, absent, duplicate, goes.",
+    ["verdict"],
+    registry=REGISTRY,
+)
+probes = Counter(
+    "sendgate_probes_total",
+    "Probes sent to PowerMTA servers, by result: accepted, failed.",
+    ["result"],
     registry=REGISTRY,
 )

@@ -35,9 +35,11 @@ class PlanFeed:
         swapped: Callable[[Generation], None],
         stepped: Callable[[], None],
         polled: Callable[[], Awaitable[None]],
+        told: Callable[[int], None] = lambda _now: None,
     ) -> None:
         """`swapped` is called with every new generation, `stepped` when the clock was moved or
-        the ledger opened, `polled` about once a second while the ledger's server answers."""
+        the ledger opened, `polled` about once a second while the ledger's server answers,
+        `told` what the ledger's time is then."""
         self._client = client
         self._root = root_key(name)
         self._worker = worker
@@ -45,6 +47,7 @@ class PlanFeed:
         self._swapped = swapped
         self._stepped = stepped
         self._polled = polled
+        self._told = told
         self.current: Generation | None = None
         self.first = asyncio.Event()
         self._refused = 0
@@ -110,6 +113,8 @@ class PlanFeed:
         """Tell control that this worker lives and what it runs."""
         number = self.current.number if self.current is not None else 0
         seconds, micro = await cast(Any, self._client.time())
+        offset = int(await self._client.get(f"{self._root}offset") or 0)
+        self._told(seconds * 1000 + micro // 1000 + offset)
         async with self._client.pipeline(transaction=True) as pipe:
             pipe.zadd(f"{self._root}workers", {self._worker: seconds + micro / 1e6})
             pipe.hset(f"{self._root}running", self._worker, str(number))

@@ -28,12 +28,23 @@ _HEALTHY = 30.0
 _TRIAL = 30.0
 
 
-class Child:
-    """One worker process."""
+Place = tuple[str, int]
+"""("worker" or "releaser", number)"""
 
-    def __init__(self, process: subprocess.Popen[bytes], index: int, epoch: int) -> None:
+
+def _places(settings: Settings) -> list[Place]:
+    """Who has to run, workers first."""
+    releasers = settings.hold.releasers if settings.hold.enabled else 0
+    workers = [("worker", index) for index in range(settings.gateway.workers)]
+    return workers + [("releaser", index) for index in range(releasers)]
+
+
+class Child:
+    """One worker or releaser process."""
+
+    def __init__(self, process: subprocess.Popen[bytes], place: Place, epoch: int) -> None:
         self.process = process
-        self.index = index
+        self.place = place
         self.epoch = epoch
         self.ready = False
         self.heard = asyncio.get_running_loop().time()
@@ -73,7 +84,7 @@ class Supervisor:
         """Every worker in service said so lately."""
         now = asyncio.get_running_loop().time()
         serving = [child for child in self._children if child.serving]
-        return len(serving) >= self.settings.gateway.workers and all(
+        return len(serving) >= len(_places(self.settings)) and all(
             child.ready and now - child.heard < _SILENCE for child in serving
         )
 
@@ -95,8 +106,8 @@ class Supervisor:
         try:
             self._sockets = [_bind(li.host, li.port) for li in self.settings.gateway.listeners]
             async with Admin(self).serving() as admin:
-                for index in range(self.settings.gateway.workers):
-                    self._start(index)
+                for place in _places(self.settings):
+                    self._start(place)
                 while not self.ready and not self.stop.is_set():
                     await asyncio.sleep(0.02)
                 if not self.stop.is_set():
@@ -118,18 +129,19 @@ class Supervisor:
         for stale in self.run_dir.glob("*.db"):
             stale.unlink()
 
-    def _held(self, index: int) -> bool:
-        """A worker in service has this place."""
-        return any(child.index == index and child.serving for child in self._children)
+    def _held(self, place: Place) -> bool:
+        """A process in service has this place."""
+        return any(child.place == place and child.serving for child in self._children)
 
-    def _start(self, index: int, *, trial: bool = False) -> None:
+    def _start(self, place: Place, *, trial: bool = False) -> None:
+        role, index = place
         read_end, write_end = os.pipe()
         descriptors = [bound.fileno() for bound in self._sockets]
         try:
             process = subprocess.Popen(
                 [
                     sys.executable, "-m", "gateway", *self._arguments,
-                    "--worker", str(index),
+                    f"--{role}", str(index),
                     "--listen-fds", ",".join(map(str, descriptors)),
                     "--report-fd", str(write_end),
                 ],
@@ -143,7 +155,7 @@ class Supervisor:
             raise
         finally:
             os.close(write_end)
-        child = Child(process, index, self._epoch)
+        child = Child(process, place, self._epoch)
         child.trial = trial
         self._children.append(child)
         task = asyncio.get_running_loop().create_task(self._attend(child, read_end))
@@ -170,16 +182,16 @@ class Supervisor:
             return
         self._deaths = 0 if loop.time() - child.born > _HEALTHY else self._deaths + 1
         delay = _BACKOFF[min(self._deaths, len(_BACKOFF) - 1)]
-        self.log.error("worker_died", worker=child.index, code=code, again_in=delay)
+        self.log.error("worker_died", worker=_name(child.place), code=code, again_in=delay)
         await asyncio.sleep(delay)
         while not self.stop.is_set() and child.epoch == self._epoch:
-            if self._held(child.index):
+            if self._held(child.place):
                 return
             try:
-                self._start(child.index)
+                self._start(child.place)
             except OSError as error:
                 # Out of processes or memory: the place stays ours to fill.
-                self.log.error("worker_not_started", worker=child.index, why=str(error))
+                self.log.error("worker_not_started", worker=_name(child.place), why=str(error))
                 await asyncio.sleep(_BACKOFF[-1])
             else:
                 return
@@ -214,9 +226,10 @@ class Supervisor:
         old, epoch = self._children[:], self._epoch
         self._epochs += 1
         self._epoch = self._epochs
-        why = await self._try_out(settings.gateway.workers)
+        places = _places(settings)
+        why = await self._try_out(places)
         fresh = [child for child in self._children if child.trial]
-        if not why and len(fresh) < settings.gateway.workers:
+        if not why and len(fresh) < len(places):
             why = "a new worker died"
         if why:
             self.log.error("reload_failed", why=f"{why}; the old ones go on")
@@ -235,17 +248,17 @@ class Supervisor:
                 child.process.send_signal(signal.SIGHUP)
         self.log.info("reloaded", workers=settings.gateway.workers)
 
-    async def _try_out(self, workers: int) -> str:
-        """Start `workers` on trial and wait until all are ready; why they are not, or ''."""
+    async def _try_out(self, places: list[Place]) -> str:
+        """Start all on trial and wait until they are ready; why they are not, or ''."""
         try:
-            for index in range(workers):
-                self._start(index, trial=True)
+            for place in places:
+                self._start(place, trial=True)
         except OSError as error:
             return f"a new worker could not be started: {error}"
         deadline = asyncio.get_running_loop().time() + _TRIAL
         while not self.stop.is_set():
             fresh = [child for child in self._children if child.trial]
-            if len(fresh) < workers:
+            if len(fresh) < len(places):
                 return "a new worker died"
             if all(child.ready for child in fresh):
                 return ""
@@ -256,13 +269,13 @@ class Supervisor:
 
     def _fill_places(self) -> None:
         """Replace old workers that died while their successors were tried."""
-        for index in range(self.settings.gateway.workers):
-            if self._held(index) or self.stop.is_set():
+        for place in _places(self.settings):
+            if self._held(place) or self.stop.is_set():
                 continue
             try:
-                self._start(index)
+                self._start(place)
             except OSError as error:
-                self.log.error("worker_not_started", worker=index, why=str(error))
+                self.log.error("worker_not_started", worker=_name(place), why=str(error))
 
     async def _end(self) -> None:
         """Drain all workers, then make sure."""
@@ -276,8 +289,12 @@ class Supervisor:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=patience)
         for child in self._children:
-            self.log.error("worker_killed", worker=child.index)
+            self.log.error("worker_killed", worker=_name(child.place))
             child.process.kill()
+
+
+def _name(place: Place) -> str:
+    return f"{place[0]}-{place[1]}"
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -1,14 +1,16 @@
-"""Entry of one worker process: its inherited sockets, its signals, its word to the supervisor."""
+"""Entry of one worker or releaser process: its sockets, its signals, its word to the supervisor."""
 
 import asyncio
 import os
 import signal
 import socket
+from typing import Protocol
 
 import uvloop
 
 from gateway.app import Worker
 from gateway.log import Log
+from gateway.releasing import Releasing
 from settings.model import Settings
 
 _TELL = 0.5
@@ -55,7 +57,42 @@ async def _serve(
             wait.cancel()
 
 
-async def _tell(report: int, worker: Worker, stop: asyncio.Event) -> None:
+def release(settings: Settings, *, index: int, report: int) -> int:
+    """Release held mail until SIGTERM or SIGHUP (a successor is there). `report` as for `run`."""
+    log = Log(
+        level=settings.log.level,
+        addresses=settings.log.addresses,
+        buffer=settings.log.buffer,
+        process=f"releaser-{index}",
+    )
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_release(settings, index, report, log))
+    log.flush()
+    return 0
+
+
+async def _release(settings: Settings, index: int, report: int, log: Log) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    start = os.urandom(4).hex()
+    name = f"{socket.gethostname()}:{os.getpid()}:r{index}:{start}"
+    releasing = Releasing(settings, name, log)
+    async with releasing.serving():
+        teller = loop.create_task(_tell(report, releasing, stop))
+        await stop.wait()
+        teller.cancel()
+
+
+class Ready(Protocol):
+    """What tells whether it can work."""
+
+    @property
+    def ready(self) -> bool: ...
+
+
+async def _tell(report: int, worker: Ready, stop: asyncio.Event) -> None:
     """Without a supervisor there is nobody to restart or to stop us: then end too."""
     while True:
         try:

@@ -21,6 +21,8 @@ class Limit(StrEnum):
     GLOBAL_HOUR = "global_hour"
     TENANT_PAUSED = "tenant_paused"
     POOL_PAUSED = "pool_paused"
+    CAMPAIGN_PAUSED = "campaign_paused"
+    HELD_FIRST = "held_first"
     NO_IP = "no_ip"
     SERVER_AWAY = "server_away"
     UNKNOWN_POOL = "unknown_pool"
@@ -45,6 +47,8 @@ _SENTENCES = {
     Limit.GLOBAL_HOUR: "the gateway has sent its {limit} for this hour",
     Limit.TENANT_PAUSED: "tenant {subject} is paused",
     Limit.POOL_PAUSED: "pool {subject} is paused",
+    Limit.CAMPAIGN_PAUSED: "campaign {subject} is paused",
+    Limit.HELD_FIRST: "{used} held messages of pool {subject} go first",
     Limit.NO_IP: "pool {subject} has no IP that may send",
     Limit.SERVER_AWAY: "the PowerMTA server of pool {subject} is away",
     Limit.UNKNOWN_POOL: "pool {subject} is not known to the ledger yet",

@@ -5,6 +5,7 @@ contract tests. All times are ledger milliseconds, all counts recipients.
 """
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Protocol
 
 import msgspec
@@ -27,6 +28,14 @@ class Reserve(msgspec.Struct, frozen=True, array_like=True, tag=1):
     """VirtualMTAs this gateway must not use now."""
     dry: bool = False
     """Decide, but charge nothing."""
+    key: str = ""
+    """Digest of the duplicate key; empty: the message has none."""
+    owner: str = ""
+    """Message id, for the duplicate entry."""
+    attempt: int = 0
+    """Number of this attempt under its message."""
+    held: bool = False
+    """It comes from the hold: marks of held mail do not keep it back."""
 
 
 class Granted(msgspec.Struct, frozen=True, array_like=True):
@@ -57,9 +66,54 @@ class Refund(msgspec.Struct, frozen=True, array_like=True, tag=2):
     charge: Granted
 
 
-Item = Reserve | Refund
-Decision = Granted | Denied | None
-"""None answers a refund."""
+class EntryState(StrEnum):
+    """What a duplicate entry says about its owner (policy/README.md: duplicates)."""
+
+    TRYING = "T"
+    HELD = "H"
+    SENT = "S"
+    DOUBT = "D"
+    FREE = "F"
+    """Remembered for a while, so that a change of an earlier attempt does not bring it back."""
+
+
+class Change(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """Change the entry of `key`, if it is the owner's and not of a later attempt."""
+
+    key: str
+    owner: str
+    attempt: int
+    state: EntryState
+    server: str = ""
+
+
+class Mark(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """How many held recipients of a pool × provider could go now; lives a few seconds."""
+
+    pool: str
+    provider: str
+    count: int
+
+
+class Look(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """Read the entry of a key, as another message would meet it."""
+
+    key: str
+
+
+class Duplicate(msgspec.Struct, frozen=True, array_like=True):
+    """The message was seen before: what became of the first one. Nothing was charged."""
+
+    state: EntryState
+    owner: str
+    attempt: int
+    server: str
+    """Where the owner's attempt went; empty: nothing was granted to it."""
+
+
+Item = Reserve | Refund | Change | Mark | Look
+Decision = Granted | Denied | Duplicate | None
+"""None answers a refund, a change, a mark, and a look at a key without an entry."""
 
 
 class Answer(msgspec.Struct, frozen=True):

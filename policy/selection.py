@@ -7,12 +7,15 @@ respected, then the lowest IP as text; else the pool's overflow pool; else the d
 first.
 """
 
+import math
 from collections.abc import Callable, Iterable
 
 import msgspec
 
 from policy.denial import Denied, Limit
 from policy.limits import (
+    PACE_SLACK,
+    day_length,
     interval,
     next_day,
     open_time,
@@ -146,3 +149,44 @@ def biggest_day(pool: Pool, pools: dict[str, Pool], vmtas: dict[str, VirtualMta]
             largest = max(largest, int(daily))
         step = pools.get(step.overflow) if step.overflow else None
     return largest
+
+
+def room(
+    pool: Pool,
+    pools: dict[str, Pool],
+    vmtas: dict[str, VirtualMta],
+    usage_of: Callable[[str], Usage],
+    provider: str,
+    now: int,
+    window: Window | None,
+    away: Iterable[str] = (),
+    broken: Iterable[str] = (),
+) -> float:
+    """Recipients of one provider that the pool's IPs, and its overflow's, may take now."""
+    unusable_servers, unusable_vmtas = frozenset(away), frozenset(broken)
+    total = 0.0
+    step: Pool | None = pool
+    while step is not None:
+        for name in () if step.paused else step.members:
+            vmta = vmtas[name]
+            if (
+                vmta.state.sends
+                and vmta.server not in unusable_servers
+                and name not in unusable_vmtas
+            ):
+                total += _room(vmta, usage_of(vmta.ip), provider, now, window)
+        step = pools.get(step.overflow) if step.overflow else None
+    return total
+
+
+def _room(vmta: VirtualMta, usage: Usage, provider: str, now: int, window: Window | None) -> float:
+    left = math.inf if vmta.daily == UNLIMITED else vmta.daily - usage.used
+    ceiling = vmta.ceilings.get(provider)
+    if ceiling is not None:
+        opening = max(usage.opening_by_provider.get(provider, 0), 0)
+        left = min(left, ceiling - usage.by_provider.get(provider, 0) - opening)
+    if step := pace_step(vmta, usage, window):
+        opened = open_time(window, now)
+        tolerance = max(step, vmta.hourly_share * day_length(window))
+        left = min(left, (opened + tolerance + PACE_SLACK - max(usage.tat, opened)) // step)
+    return max(left, 0)

@@ -7,6 +7,7 @@ import pytest
 import uvloop
 
 from tests.faults.table import pytest_addoption, pytest_terminal_summary
+from tests.support.holds import migrated
 from tests.support.parts import Build, SharedParts
 
 # pytest takes hooks from here only: the controller of several workers loads no deeper file.
@@ -54,3 +55,9 @@ async def create_database(parts: SharedParts) -> AsyncIterator[CreateDatabase]:
 async def postgres_url(create_database: CreateDatabase) -> str:
     """A fresh, empty database."""
     return await create_database()
+
+
+@pytest.fixture
+async def hold_url(create_database: CreateDatabase) -> str:
+    """A database of the newest schema, with an empty hold."""
+    return await create_database("hold", migrated)

@@ -13,8 +13,9 @@ from control.view.explain import Explanation, Question, asked, explanation
 from control.view.key import KeyFile
 from control.view.ledger import LedgerState, LedgerStatus
 from control.view.server import ServerAddresses
+from policy.denial import Denied
 from policy.plan import Generation
-from policy.ports import LedgerAwayError, LedgerClosedError
+from policy.ports import Granted, LedgerAwayError, LedgerClosedError
 
 
 class GenerationView(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +75,7 @@ async def _explain(call: Call) -> Explanation:
     except LedgerAwayError as error:
         raise RefusedError(f"the ledger does not answer: {error}", status=503) from error
     decision = answer.decisions[0]
-    assert decision is not None
+    assert isinstance(decision, Granted | Denied)  # a dry question has no key
     ips = [v.ip for v in generation.vmtas]
     now, usage = await call.core.admin.usage(ips)
     return explanation(generation, found, decision, usage, now)

@@ -87,6 +87,8 @@ _CHANGE = {
     Limit.GLOBAL_HOUR: "wait for the next hour, or raise warmup.global_hourly_limit",
     Limit.TENANT_PAUSED: "`sendgate tenant resume TENANT`",
     Limit.POOL_PAUSED: "`sendgate pool resume POOL`",
+    Limit.CAMPAIGN_PAUSED: "`sendgate hold resume --tenant TENANT --campaign CAMPAIGN`",
+    Limit.HELD_FIRST: "wait: held mail goes first where allowance is scarce; `sendgate hold list`",
     Limit.NO_IP: "add an IP (`sendgate domain add`) or resume one (`sendgate ip resume IP`)",
     Limit.SERVER_AWAY: "bring PowerMTA back",
     Limit.UNKNOWN_POOL: "publish again: POST /api/v2/generation",

@@ -1,18 +1,24 @@
--- One batch of reservations and refunds, decided in one step.
+-- One batch of reservations, refunds and changes of entries, decided in one step.
 --
 -- KEYS[1]  root
 -- ARGV[1]  batch id; the reply is kept for ARGV[4] seconds, so that a repeated batch changes nothing
 -- ARGV[2]  incarnation the caller believes in
--- ARGV[3]  msgpack array of items: [1, tenant, pool, mailbox, [[provider, count]…], away, broken, dry]
---          or [2, charge] with charge as it was granted
+-- ARGV[3]  msgpack array of items: [1, tenant, pool, mailbox, [[provider, count]…], away, broken, dry,
+--          key, owner, attempt, held], [2, charge] with charge as it was granted, [3, key, owner,
+--          attempt, state, server], [4, pool, provider, count] or [5, key]
 -- ARGV[4]  seconds to keep the reply (real time)
+-- ARGV[5]  milliseconds (real time) after which a message still tried is in doubt
+-- ARGV[6]  milliseconds (calendar) a sent entry counts
+-- ARGV[7]  seconds (real time) an entry lives that nobody changes
 -- returns  msgpack [state, sequence, generation, now, results]; state 'open' or 'closed';
---          a result is [1, charge…] granted, [0, limit, subject, until, bound, used] denied, [2, false] for a refund
+--          a result is [1, charge…] granted, [0, limit, subject, until, bound, used] denied,
+--          [3, [state, owner, attempt, server]] a duplicate, [2, false] for anything else
 -- cost     O(1) a reservation in the common case: the index of a pool × provider keeps its IPs by
 --          share used; full ones wait in a second set under the time they are free again. An index
 --          is built once a generation and day. Worst case, all IPs fill up in one batch: O(IPs).
 local DEEPEST = 8                -- overflow chains; the plan refuses cycles
 local SIMPLE = 1
+local MARK_LIFE = 5              -- seconds; the releaser refreshes it
 
 local kept = redis.call('GET', root .. 'batch:' .. ARGV[1])
 if kept then return kept end
@@ -219,7 +225,56 @@ local function charge_rates(tenant, name, total)
   end
 end
 
-local function reserve(item)
+-- What all IPs of a pool may still take for a provider now. O(IPs), but only while held mail is
+-- marked, and once a script run: grants lower the figure that was worked out.
+local rooms = {}
+
+local function room_of(vmta, provider, window)
+  local counts = usage(vmta.ip, {{provider, 1}})
+  local room = math.huge
+  if vmta.daily >= 0 then room = vmta.daily - counts[1] - counts[2] end
+  local ceiling = vmta.ceilings[provider]
+  if ceiling then room = math.min(room, ceiling - counts[3] - counts[4]) end
+  local step = pace(vmta, counts[2], window)
+  if step > 0 then
+    local opened = open_time(window, now)
+    local tat = tonumber(redis.call('HGET', root .. 'pace', vmta.ip) or '0')
+    local tolerance = math.max(step, vmta.share * day_length(window))
+    room = math.min(room, math.floor((opened + tolerance + PACE_SLACK - math.max(tat, opened)) / step))
+  end
+  return math.max(room, 0)
+end
+
+local function room(name, provider, window, away, broken)
+  local slot = name .. ' ' .. provider
+  if not rooms[slot] then
+    local sum, pool = 0, row('p:' .. name)
+    for _ = 1, DEEPEST do
+      if not pool then break end
+      for _, member in ipairs(pool.paused and {} or pool.members) do
+        local vmta = row('v:' .. member)
+        if not has(away, vmta.server) and not has(broken, vmta.name) then
+          sum = sum + room_of(vmta, provider, window)
+        end
+      end
+      pool = pool.overflow and row('p:' .. pool.overflow)
+    end
+    rooms[slot] = sum
+  end
+  return rooms[slot]
+end
+
+-- Held mail goes first where allowance is scarce; where it is not, both go.
+local function behind_held(item, window, total)
+  for _, pair in ipairs(item[5]) do
+    local marked = tonumber(redis.call('GET', root .. 'mark:' .. item[3] .. ':' .. pair[1]) or '0')
+    if marked > 0 and room(item[3], pair[1], window, item[6], item[7]) - marked < total then
+      return denied('held_first', item[3], 0, 0, marked)
+    end
+  end
+end
+
+local function decide(item)
   local name, pool_name, mailbox, providers = item[2], item[3], item[4], item[5]
   local tenant, pool = row('t:' .. name), row('p:' .. pool_name)
   if not tenant or not pool or pool.tenant ~= name then
@@ -235,6 +290,10 @@ local function reserve(item)
 
   local refusal = rate_denial(tenant, name, total)
   if refusal then return nil, refusal end
+  if not item[12] then
+    refusal = behind_held(item, window, total)
+    if refusal then return nil, refusal end
+  end
 
   local gap, mailbox_key, last = 0, nil, 0
   if mailbox ~= '' then
@@ -288,7 +347,70 @@ local function reserve(item)
     end
   end
   charge_rates(tenant, name, total)
+  for _, pair in ipairs(providers) do
+    local slot = item[3] .. ' ' .. pair[1]
+    if rooms[slot] then rooms[slot] = rooms[slot] - pair[2] end
+  end
   return charge
+end
+
+-- An entry is one string: state, attempt, since, server, owner. `since` is real time for a message
+-- that is being tried (its answer budget is real), calendar time for one that was sent.
+local LIFE, SENT_LIFE, FREE_LIFE = tonumber(ARGV[7]), tonumber(ARGV[6]), 86400
+
+local function entry_of(key)
+  local found = redis.call('GET', root .. 'dup:' .. key)
+  if not found then return nil end
+  local state, attempt, since, server, owner = string.match(found, '^(%u) (%d+) (%d+) (%S+) (%S+)$')
+  local entry = {
+    state = state, attempt = tonumber(attempt), since = tonumber(since),
+    server = server == '-' and '' or server, owner = owner,
+  }
+  if state == 'S' and now - entry.since > SENT_LIFE then return nil end
+  return entry
+end
+
+local function put_entry(key, state, attempt, server, owner)
+  local since, life = now, LIFE
+  if state == 'T' then since = real_ms() end
+  if state == 'S' then life = math.ceil(SENT_LIFE / 1000) elseif state == 'F' then life = FREE_LIFE end
+  local value = string.format('%s %d %d %s %s', state, attempt, since, server == '' and '-' or server, owner)
+  redis.call('SET', root .. 'dup:' .. key, value, 'EX', life)
+end
+
+-- As another message meets it: one that is tried for longer than an answer may take is in doubt.
+local function met(entry)
+  if entry.state == 'T' and real_ms() - entry.since > tonumber(ARGV[5]) then return 'D' end
+  return entry.state
+end
+
+local function change(key, owner, attempt, state, server)
+  local entry = entry_of(key)
+  if entry then
+    if entry.owner ~= owner then
+      if entry.state ~= 'F' or state == 'F' then return end
+    elseif attempt < entry.attempt or entry.state == 'S'
+        or (entry.state == 'F' and attempt == entry.attempt) then
+      return
+    elseif server == '' then
+      server = entry.server
+    end
+  end
+  put_entry(key, state, attempt, server, owner)
+end
+
+local function reserve(item)
+  local key, owner, attempt = item[9], item[10], item[11]
+  if not key or key == '' or item[8] then return decide(item) end
+  local entry = entry_of(key)
+  if entry and entry.state ~= 'F' and entry.owner ~= owner then
+    return nil, nil, {met(entry), entry.owner, entry.attempt, entry.server}
+  end
+  local charge, reason = decide(item)
+  local state = 'T'
+  if entry and entry.owner == owner and entry.state ~= 'F' then state = entry.state end
+  put_entry(key, state, attempt, charge and charge[3] or '', owner)
+  return charge, reason
 end
 
 -- Never below zero: a counter that is too low would let an IP send too much.
@@ -332,16 +454,27 @@ end
 
 local results = {}
 for i, item in ipairs(cmsgpack.unpack(ARGV[3])) do
-  if item[1] == 1 then
-    local charge, reason = reserve(item)
+  local kind = item[1]
+  results[i] = {2, false}
+  if kind == 1 then
+    local charge, reason, duplicate = reserve(item)
     if charge then
       results[i] = {1, charge}
+    elseif duplicate then
+      results[i] = {3, duplicate}
     else
       results[i] = {0, {reason.limit, reason.subject, reason.till, reason.bound, reason.used}}
     end
-  else
+  elseif kind == 2 then
     refund(item[2])
-    results[i] = {2, false}
+  elseif kind == 3 then
+    change(item[2], item[3], item[4], item[5], item[6])
+  elseif kind == 4 then
+    local mark = root .. 'mark:' .. item[2] .. ':' .. item[3]
+    if item[4] > 0 then redis.call('SET', mark, item[4], 'EX', MARK_LIFE) else redis.call('DEL', mark) end
+  else
+    local entry = entry_of(item[2])
+    if entry then results[i] = {3, {met(entry), entry.owner, entry.attempt, entry.server}} end
   end
 end
 

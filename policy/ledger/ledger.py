@@ -22,7 +22,15 @@ from redis.exceptions import NoScriptError, RedisError
 
 from policy.denial import Denied
 from policy.ledger.scripts import source
-from policy.ports import Answer, Decision, Granted, Item, LedgerAwayError, LedgerClosedError
+from policy.ports import (
+    Answer,
+    Decision,
+    Duplicate,
+    Granted,
+    Item,
+    LedgerAwayError,
+    LedgerClosedError,
+)
 
 REPLY_KEPT = 60
 """Seconds the ledger remembers a batch's reply; longer than any batch may be repeated."""
@@ -51,6 +59,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _wire = msgspec.msgpack.Decoder(_Wire).decode
 _granted = msgspec.msgpack.Decoder(Granted).decode
 _denied = msgspec.msgpack.Decoder(Denied).decode
+_duplicate = msgspec.msgpack.Decoder(Duplicate).decode
 
 
 def connect(url: str, *, timeout: float = 2.0, connections: int = 16, repeats: int = 0) -> Redis:
@@ -84,8 +93,13 @@ class RedisLedger:
         *,
         attempts: int = 3,
         budget: float = 4.0,
+        trying: float = 25.0,
+        sent_kept: float = 604_800.0,
+        entry_kept: float = 3_456_000.0,
     ) -> None:
-        """`budget`: seconds for a batch with all its repeats, below the ledger's memory of it."""
+        """`budget`: seconds for a batch with all its repeats, below the ledger's memory of it.
+        Duplicate entries: `trying` real seconds until a message under way is in doubt,
+        `sent_kept` calendar seconds a sent one counts, `entry_kept` the life of any other."""
         self.client = client
         self.root = root_key(name)
         self.incarnation = ""
@@ -95,6 +109,7 @@ class RedisLedger:
         self._distrusted = ""
         self._attempts = attempts
         self._budget = budget
+        self._entries = (round(trying * 1000), round(sent_kept * 1000), round(entry_kept))
         self._prefix = os.urandom(6).hex()
         self._batches = 0
 
@@ -176,7 +191,7 @@ class RedisLedger:
             await cast(Any, self.client.eval(source("close"), 1, self.root, incarnation))
 
     async def _call(self, batch: str, asked: str, payload: bytes) -> bytes:
-        arguments = (batch, asked, payload, REPLY_KEPT)
+        arguments = (batch, asked, payload, REPLY_KEPT, *self._entries)
         if self._sha:
             try:
                 return await self._evalsha(arguments)
@@ -195,4 +210,6 @@ def _decision(result: tuple[int, msgspec.Raw]) -> Decision:
     kind, value = result
     if kind == 1:
         return _granted(value)
+    if kind == 3:
+        return _duplicate(value)
     return _denied(value) if kind == 0 else None

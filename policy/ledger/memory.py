@@ -8,21 +8,26 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from policy.denial import Denied, Limit
+from policy.ledger.entries import Entries
 from policy.limits import DAY, HOUR, MINUTE, day_of, next_day, opens_at
 from policy.model import MailboxLimits, Rate, Tenant, VirtualMta
 from policy.plan import Generation
 from policy.ports import (
     Answer,
+    Change,
     Decision,
     Granted,
     Item,
     LedgerClosedError,
+    Look,
+    Mark,
     Refund,
     Reserve,
 )
-from policy.selection import Usage, charged_tat, choose, pace_step
+from policy.selection import Usage, charged_tat, choose, pace_step, room
 
 _KEPT_BATCHES = 1000
+MARK_LIFE = 5_000
 
 
 class MemoryLedger:
@@ -39,6 +44,8 @@ class MemoryLedger:
         self._last: dict[tuple[str, str], int] = {}
         self._rates: dict[tuple[int, int, str], int] = {}
         self._batches: OrderedDict[str, Answer] = OrderedDict()
+        self.entries = Entries()
+        self._marks: dict[tuple[str, str], tuple[int, int]] = {}
 
     def publish(self, generation: Generation) -> None:
         """Swap the plan; counters stay."""
@@ -58,13 +65,7 @@ class MemoryLedger:
             return self._batches[batch]
         if incarnation != self.incarnation:
             raise LedgerClosedError("another incarnation is in force")
-        decisions: list[Decision] = []
-        for item in items:
-            if isinstance(item, Refund):
-                self._refund(item.charge)
-                decisions.append(None)
-            else:
-                decisions.append(self._reserve(item))
+        decisions = [self._one(item) for item in items]
         self.sequence += 1
         answer = Answer(tuple(decisions), self.generation.number, self.now, self.sequence)
         if batch is not None:
@@ -72,6 +73,51 @@ class MemoryLedger:
             while len(self._batches) > _KEPT_BATCHES:
                 self._batches.popitem(last=False)
         return answer
+
+    def _one(self, item: Item) -> Decision:
+        if isinstance(item, Reserve):
+            return self._reserve_keyed(item)
+        if isinstance(item, Look):
+            return self.entries.look(item.key, self.now)
+        if isinstance(item, Refund):
+            self._refund(item.charge)
+        elif isinstance(item, Change):
+            self.entries.change(
+                item.key, item.owner, item.attempt, item.state, item.server, self.now
+            )
+        elif isinstance(item, Mark):
+            self._marks[item.pool, item.provider] = (item.count, self.entries.real + MARK_LIFE)
+        return None
+
+    def _reserve_keyed(self, item: Reserve) -> Decision:
+        if not item.key or item.dry:
+            return self._reserve(item)
+        if met := self.entries.met(item.key, item.owner, self.now):
+            return met
+        decision = self._reserve(item)
+        server = decision.server if isinstance(decision, Granted) else ""
+        self.entries.tried(item.key, item.owner, item.attempt, server, self.now)
+        return decision
+
+    def _behind_held(self, item: Reserve, tenant: Tenant, total: int) -> Denied | None:
+        for provider, _ in item.providers:
+            marked, until = self._marks.get((item.pool, provider), (0, 0))
+            if marked <= 0 or until < self.entries.real:
+                continue
+            left = room(
+                self.generation.pool[item.pool],
+                self.generation.pool,
+                self.generation.vmta,
+                self._usage,
+                provider,
+                self.now,
+                tenant.window,
+                item.away,
+                item.broken,
+            )
+            if left - marked < total:
+                return Denied(Limit.HELD_FIRST, item.pool, 0, 0, marked)
+        return None
 
     def _usage(self, ip: str, day: int | None = None) -> Usage:
         key = (day_of(self.now) if day is None else day, ip)
@@ -92,6 +138,8 @@ class MemoryLedger:
         if opens := opens_at(tenant.window, self.now):
             return Denied(Limit.WINDOW, item.tenant, opens, 0, 0)
         if denial := self._rate_denial(tenant, total):
+            return denial
+        if not item.held and (denial := self._behind_held(item, tenant, total)):
             return denial
         mailbox, limits = self._mailbox(tenant, item.mailbox)
         if mailbox and (denial := self._mailbox_denial(tenant, mailbox, limits, total)):

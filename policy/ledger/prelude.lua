@@ -10,10 +10,13 @@ local PACE_SLACK = 0.5
 local NOMINAL_QUOTA = 100000
 local KEEP_DAYS = 8 * 86400      -- seconds a day's counters stay readable
 
-local function now_ms()
+local function real_ms()
   local time = redis.call('TIME')
-  local offset = tonumber(redis.call('GET', root .. 'offset') or '0')
-  return time[1] * 1000 + math.floor(time[2] / 1000) + offset
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function now_ms()
+  return real_ms() + tonumber(redis.call('GET', root .. 'offset') or '0')
 end
 
 local function exact(number)     -- doubles survive the way through a string

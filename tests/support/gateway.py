@@ -11,9 +11,11 @@ import msgspec
 
 from gateway.app import Worker
 from gateway.log import Log
+from gateway.releasing import Releasing
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.ledger import connect
 from policy.plan import Generation
+from settings.hold import Hold
 from settings.model import Gateway, Ledger, Listener, Relay, Settings
 from tests.support.smtpwire import SmtpWire
 
@@ -62,13 +64,15 @@ def _base64(data: bytes) -> str:
 
 
 def settings_for(valkey_url: str, **changes: dict[str, Any]) -> Settings:
-    """Quick settings; `gateway={…}`, `relay={…}`, `ledger={…}` change fields."""
+    """Quick settings without a hold; `gateway={…}`, `relay={…}`, `ledger={…}`, `hold={…}` change
+    fields."""
     base = Settings(
         ledger=Ledger(url=valkey_url),
         gateway=Gateway(
             listeners=(Listener(port=0),), hostname="gateway.test", auth_delay=0.0, drain=2.0
         ),
         relay=Relay(hello="gateway.test"),
+        hold=Hold(enabled=False),
     )
     sections = {
         name: msgspec.structs.replace(getattr(base, name), **fields)
@@ -104,3 +108,22 @@ def _bound() -> socket.socket:
     bound.bind(("127.0.0.1", 0))
     bound.setblocking(False)
     return bound
+
+
+def holding(valkey_url: str, postgres_url: str, **changes: dict[str, Any]) -> Settings:
+    """As `settings_for`, with a hold in a database of its own and a quick releaser."""
+    hold = {"enabled": True, "poll": 0.05, "sweep": 2.0, **changes.pop("hold", {})}
+    return settings_for(valkey_url, database={"url": postgres_url}, hold=hold, **changes)
+
+
+@contextlib.asynccontextmanager
+async def releaser(settings: Settings, name: str = "") -> AsyncIterator[Releasing]:
+    """A releaser in the test's own loop; its log goes nowhere."""
+    log = os.memfd_create("log")
+    name = name or f"releaser-{os.urandom(3).hex()}"
+    releasing = Releasing(settings, name, Log(level="debug", descriptor=log))
+    try:
+        async with releasing.serving():
+            yield releasing
+    finally:
+        os.close(log)

@@ -32,6 +32,10 @@ class MemoryUnderTest:
     async def set_opening(self, ip: str, total: int, by_provider: dict[str, int]) -> None:
         self._twin.set_opening(ip, total, by_provider)
 
+    async def age(self, milliseconds: int) -> None:
+        """Let real time pass for what is tried and marked."""
+        self._twin.entries.real += milliseconds
+
     async def used(self, ip: str) -> int:
         return self._twin._usage(ip).relayed
 
@@ -72,6 +76,17 @@ class RedisUnderTest:
     async def set_opening(self, ip: str, total: int, by_provider: dict[str, int]) -> None:
         now, _ = await self.admin.now()
         await self.admin.set_opening(ip, day_of(now), total, by_provider)
+
+    async def age(self, milliseconds: int) -> None:
+        """Let real time pass for what is tried and marked: nobody waits for it."""
+        async for key in self._client.scan_iter(f"{self.admin.root}dup:*"):
+            state, attempt, since, *rest = (await self._client.get(key)).split()
+            if state == b"T":
+                aged = b" ".join([state, attempt, b"%d" % (int(since) - milliseconds), *rest])
+                await self._client.set(key, aged, keepttl=True)
+        async for key in self._client.scan_iter(f"{self.admin.root}mark:*"):
+            left = await self._client.pttl(key) - milliseconds
+            await (self._client.pexpire(key, left) if left > 0 else self._client.delete(key))
 
     async def used(self, ip: str) -> int:
         _, usage = await self.admin.usage([ip])

@@ -83,10 +83,14 @@ CREATE FUNCTION hold_partition(day integer) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(103686592135171);
     IF to_regclass('held_' || day) IS NULL THEN
-        EXECUTE format('CREATE TABLE %I PARTITION OF held FOR VALUES FROM (%s) TO (%s) '
-            'WITH (fillfactor = 80)', 'held_' || day, day, day + 1);
-        EXECUTE format('CREATE TABLE %I PARTITION OF held_body FOR VALUES FROM (%s) TO (%s)',
+        -- Attached, not created as partitions: that would lock out everybody who commits mail.
+        EXECUTE format('CREATE TABLE %I (LIKE held INCLUDING ALL) WITH (fillfactor = 80)',
+            'held_' || day);
+        EXECUTE format('CREATE TABLE %I (LIKE held_body INCLUDING ALL)', 'held_body_' || day);
+        EXECUTE format('ALTER TABLE held_body ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)',
             'held_body_' || day, day, day + 1);
+        EXECUTE format('ALTER TABLE held ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)',
+            'held_' || day, day, day + 1);
     END IF;
 END $$;
 
@@ -105,8 +109,9 @@ BEGIN
         EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I WHERE state IN (''held'', ''claimed'', '
             '''doubt'') OR since >= $1)', 'held_' || day) INTO live USING before;
         IF NOT live THEN
-            EXECUTE format('DROP TABLE %I', 'held_' || day);
+            -- In the order in which those who commit mail lock them.
             EXECUTE format('DROP TABLE %I', 'held_body_' || day);
+            EXECUTE format('DROP TABLE %I', 'held_' || day);
             RETURN NEXT day;
         END IF;
     END LOOP;

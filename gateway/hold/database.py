@@ -1,0 +1,146 @@
+"""Connections of one gateway process to PostgreSQL.
+
+Owns: opening them, refusing a server that may forget a commit, telling a definite failure from
+an unknown one. Rule: a gateway starts and relays without PostgreSQL; only holding needs it.
+Failure: `AwayError` when nothing was sent, `UnknownError` when a commit may have happened.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from gateway.hold.statement import statement
+from gateway.log import Log
+
+Connection = Any
+"""asyncpg's connection; asyncpg ships no types."""
+
+_DURABILITY = statement("durability")
+_CONNECT = 2.0
+_LOST = (asyncpg.InterfaceError, OSError, EOFError, asyncio.TimeoutError)
+# 08: connection exceptions; 57P: the server shuts down, crashed, or starts.
+_LOST_CLASSES = ("08", "57P")
+
+
+class AwayError(Exception):
+    """PostgreSQL cannot be used now; nothing was sent to it."""
+
+
+class UnknownError(Exception):
+    """The connection was lost, or silent, while a statement was under way."""
+
+
+class RefusedError(Exception):
+    """PostgreSQL answered with an error: the statement changed nothing."""
+
+    def __init__(self, error: asyncpg.PostgresError) -> None:
+        super().__init__(f"{type(error).__name__}: {error}")
+        self.code = str(error.sqlstate or "")
+
+
+class Database:
+    """A bounded pool that connects when it is needed."""
+
+    def __init__(self, url: str, *, connections: int, timeout: float, log: Log) -> None:
+        """`timeout` in seconds for one statement, unless a caller has less time."""
+        self._url = url
+        self._connections = connections
+        self._timeout = timeout
+        self._log = log
+        self._pool: Any = None
+        self.refused = ""
+        """Why this server must not be used; empty: no reason is known."""
+
+    async def open(self) -> None:
+        """Make the pool; connects to nobody yet."""
+        self._pool = await asyncpg.create_pool(
+            self._url,
+            min_size=0,
+            max_size=self._connections,
+            command_timeout=self._timeout,
+            timeout=_CONNECT,
+            max_inactive_connection_lifetime=60.0,
+            init=self._prepare,
+            server_settings={"application_name": "sendgate gateway"},
+        )
+
+    async def _prepare(self, connection: Connection) -> None:
+        row = await connection.fetchrow(_DURABILITY)
+        found = []
+        if row["fsync"] != "on":
+            found.append("fsync is off")
+        if row["synchronous_commit"] == "off":
+            found.append("synchronous_commit is off")
+        why = " and ".join(found)
+        if why and why != self.refused:
+            self._log.error("database_refused", why=f"PostgreSQL must not hold mail: {why}")
+        self.refused = why
+        if why:
+            raise asyncpg.InterfaceError(f"PostgreSQL must not hold mail: {why}")
+        await connection.set_type_codec(
+            "jsonb",
+            schema="pg_catalog",
+            encoder=lambda value: msgspec.json.encode(value).decode(),
+            decoder=msgspec.json.decode,
+        )
+
+    @asynccontextmanager
+    async def connection(self, patience: float = _CONNECT) -> AsyncIterator[Connection]:
+        """One connection, waited for at most `patience` seconds. Raises AwayError before, and
+        UnknownError or RefusedError for what happens inside."""
+        assert self._pool is not None
+        try:
+            connection = await self._pool.acquire(timeout=patience)
+        except (asyncpg.PostgresError, *_LOST) as error:
+            raise AwayError(f"{type(error).__name__}: {error}") from error
+        try:
+            yield connection
+        except asyncpg.PostgresError as error:
+            if str(error.sqlstate or "").startswith(_LOST_CLASSES):
+                connection.terminate()
+                raise UnknownError(str(error)) from error
+            if connection.is_in_transaction():
+                connection.terminate()
+            raise RefusedError(error) from error
+        except _LOST as error:
+            # What it is doing nobody knows: never hand it to the next.
+            connection.terminate()
+            raise UnknownError(f"{type(error).__name__}: {error}") from error
+        finally:
+            await self._release(connection)
+
+    async def _release(self, connection: Connection) -> None:
+        try:
+            await self._pool.release(connection, timeout=1.0)
+        except (asyncpg.PostgresError, *_LOST):
+            connection.terminate()
+
+    @asynccontextmanager
+    async def fresh(self, patience: float) -> AsyncIterator[Connection]:
+        """A connection of its own, past the pool: the pool's may all hang."""
+        try:
+            connection = await asyncpg.connect(
+                self._url, timeout=patience, command_timeout=patience
+            )
+        except (asyncpg.PostgresError, *_LOST) as error:
+            raise AwayError(f"{type(error).__name__}: {error}") from error
+        try:
+            yield connection
+        except (asyncpg.PostgresError, *_LOST) as error:
+            raise UnknownError(f"{type(error).__name__}: {error}") from error
+        finally:
+            connection.terminate()
+
+    async def close(self) -> None:
+        """Give up what hangs after a second."""
+        if self._pool is None:
+            return
+        try:
+            async with asyncio.timeout(1.0):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()

@@ -1,0 +1,223 @@
+"""Settles doubt by evidence, as PROMISES 6 has it.
+
+Owns: which evidence counts. Delivery: any accounting record with the attempt's envelope id.
+Absence: two probes of that server far enough apart, both accepted after the dot, the second
+one's receipt read, no gap in the stream since. A copy behind another message: that message's row
+or entry. Nothing else, however long it takes; where no stream is read an operator decides.
+Failure: a doubt that cannot be settled stays.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from gateway import metrics
+from gateway.hold.database import Database
+from gateway.hold.held import Settlement
+from gateway.hold.settling import Settler
+from gateway.hold.statement import statement
+from gateway.log import Log
+from gateway.reserve import Reserver
+from policy.denial import Denied
+from policy.identity import parse_envelope
+from policy.ports import Change, EntryState
+
+_DOUBTS = statement("doubts")
+_RECEIPTS = statement("receipts")
+_PROVEN = statement("proven")
+_FIRST = statement("first_rows")
+
+_PAGE = 500
+_TIMEOUT = 30.0
+RESTORED = "restored"
+"""Reason of rows that a restored backup had as held: any attempt of them may have been sent."""
+
+
+class Doubt(msgspec.Struct, frozen=True, kw_only=True):
+    """A row in doubt."""
+
+    bucket: int
+    id: str
+    body: str
+    tenant: str
+    key: str
+    attempt: int
+    server: str
+    envelope: str
+    since: int
+    reason: str
+    behind: str
+    failures: int
+
+    @property
+    def evidence(self) -> tuple[str, int]:
+        """(message, attempt) that a record must name; attempt 0 is any."""
+        if self.behind:
+            return self.behind, 0
+        known = parse_envelope(self.envelope)
+        if self.reason == RESTORED or known is None:
+            return self.id, 0
+        return known.message, known.attempt
+
+
+class Proof(NamedTuple):
+    """Up to when a server's stream proves absences, milliseconds; 0: not at all."""
+
+    proven: int
+    gap_at: int
+
+    def covers(self, since: int) -> bool:
+        return self.gap_at < since <= self.proven
+
+
+class Doubts:
+    """Looks at all open doubts."""
+
+    def __init__(
+        self,
+        database: Database,
+        settler: Settler,
+        reserver: Reserver,
+        *,
+        probe_gap: float,
+        servers: Callable[[], Sequence[str]],
+        log: Log,
+    ) -> None:
+        """`probe_gap` in calendar seconds; `servers`: names of the generation's."""
+        self._database = database
+        self._settler = settler
+        self._reserver = reserver
+        self._gap = round(probe_gap * 1000)
+        self._servers = servers
+        self._log = log
+
+    async def settle(self) -> dict[str, int]:
+        """One look at every doubt. Returns, by server, since when the newest one there waits.
+
+        Raises AwayError, UnknownError, RefusedError."""
+        newest: dict[str, int] = {}
+        after: tuple[int, str] = (-1, "")
+        while True:
+            async with self._database.connection() as link:
+                rows = await link.fetch(_DOUBTS, *after, _PAGE, timeout=_TIMEOUT)
+                doubts = [msgspec.convert(dict(row), Doubt) for row in rows]
+                if not doubts:
+                    return newest
+                proofs = {
+                    row["server"]: Proof(row["proven"] or 0, row["gap_at"])
+                    for row in await link.fetch(_PROVEN, self._gap, timeout=_TIMEOUT)
+                }
+                asked = [doubt.evidence for doubt in doubts]
+                found = await link.fetch(
+                    _RECEIPTS, [m for m, _ in asked], [a for _, a in asked], timeout=_TIMEOUT
+                )
+                delivered = {(row["message"], row["attempt"]) for row in found}
+                behind = [doubt.behind for doubt in doubts if doubt.behind]
+                firsts = {
+                    row["id"]: (row["state"], row["ending"])
+                    for row in (
+                        await link.fetch(_FIRST, behind, timeout=_TIMEOUT) if behind else ()
+                    )
+                }
+            for doubt in doubts:
+                if not await self._one(doubt, delivered, proofs, firsts):
+                    for server in self._of(doubt):
+                        newest[server] = max(newest.get(server, 0), doubt.since)
+            after = (doubts[-1].since, doubts[-1].id)
+
+    def _of(self, doubt: Doubt) -> Sequence[str]:
+        """The servers it may have gone to."""
+        return (doubt.server,) if doubt.server else self._servers()
+
+    async def _one(
+        self,
+        doubt: Doubt,
+        delivered: set[tuple[str, int]],
+        proofs: dict[str, Proof],
+        firsts: dict[str, tuple[str, str]],
+    ) -> bool:
+        """Settle one; False: it waits on."""
+        if doubt.behind and (known := await self._behind(doubt, firsts.get(doubt.behind))):
+            return known != "waits"
+        if doubt.evidence in delivered:
+            if doubt.behind:
+                self._change(doubt, doubt.behind, EntryState.SENT)
+            self._done(doubt, "an accounting record names it")
+            return True
+        servers = self._of(doubt)
+        if doubt.behind and not doubt.server:
+            servers = ()  # nothing was granted to the first one: it went nowhere
+        elif not servers:
+            return False
+        if all(proofs.get(server, Proof(0, 0)).covers(doubt.since) for server in servers):
+            if doubt.behind:
+                self._change(doubt, doubt.behind, EntryState.FREE)
+            self._goes(doubt, "absent")
+            return True
+        return False
+
+    async def _behind(self, doubt: Doubt, first: tuple[str, str] | None) -> str:
+        """What the first one's row or entry says: 'settled', 'waits', or '' when neither knows."""
+        if first is not None:
+            state, ending = first
+            if state in ("doubt", "claimed"):
+                return "waits"
+            if state in ("done", "held"):
+                self._done(doubt, f"copy of {doubt.behind}")
+            else:
+                self._change(doubt, doubt.behind, EntryState.FREE)
+                self._goes(doubt, f"goes: the first one was {ending or state}")
+            return "settled"
+        entry = await self._reserver.look(doubt.key)
+        if isinstance(entry, Denied):
+            return "waits"
+        if entry is None or entry.owner != doubt.behind:
+            # Gone, or somebody else's by now: whose, the reserve will say.
+            if entry is None:
+                return ""
+            self._goes(doubt, "goes: the first one gave its place up")
+            return "settled"
+        if entry.state in (EntryState.SENT, EntryState.HELD):
+            self._done(doubt, f"copy of {doubt.behind}")
+            return "settled"
+        if entry.state is EntryState.FREE:
+            self._goes(doubt, "goes: the first one was freed")
+            return "settled"
+        return "waits" if entry.state is EntryState.TRYING else ""
+
+    def _done(self, doubt: Doubt, verdict: str) -> None:
+        ending = "duplicate" if doubt.behind else "relayed"
+        metrics.doubts_settled.labels("duplicate" if doubt.behind else "delivered").inc()
+        self._tell(doubt, verdict)
+        self._settler.settle(
+            [
+                Settlement(
+                    bucket=doubt.bucket, id=doubt.id, attempt=doubt.attempt, state="done",
+                    ending=ending, verdict=verdict,
+                )
+            ]
+        )  # fmt: skip
+
+    def _goes(self, doubt: Doubt, verdict: str) -> None:
+        metrics.doubts_settled.labels("goes" if doubt.behind else "absent").inc()
+        self._tell(doubt, verdict)
+        self._settler.settle(
+            [
+                Settlement(
+                    bucket=doubt.bucket, id=doubt.id, attempt=doubt.attempt, state="held",
+                    reason="absent", detail="it was proved not to have been sent",
+                )
+            ]
+        )  # fmt: skip
+
+    def _change(self, doubt: Doubt, owner: str, state: EntryState) -> None:
+        if doubt.key:
+            # The evidence outranks every attempt of an owner that is gone.
+            self._reserver.change(Change(doubt.key, owner, 1 << 30, state))
+
+    def _tell(self, doubt: Doubt, verdict: str) -> None:
+        self._log.info(
+            "doubt_settled", message=doubt.id, tenant=doubt.tenant, server=doubt.server,
+            envelope=doubt.envelope, why=verdict,
+        )  # fmt: skip

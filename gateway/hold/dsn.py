@@ -1,0 +1,120 @@
+"""Delivery status notifications (RFC 3464) for expiry and late refusals, where a tenant wants them.
+
+Rules: they leave by the system VirtualMTA, outside warm-up, with a null sender (RFC 3464 2), never
+to a null sender, never for doubt; marked before they are sent, so that none goes twice.
+Failure: a definite one is tried again; an unknown one is not.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from email.utils import formatdate
+from typing import Any
+
+from gateway.hold.database import Database
+from gateway.hold.statement import statement
+from gateway.log import Log
+from gateway.relay.relay import Relay
+from gateway.relay.wire import Parcel, Session
+from gateway.stamp import stamp
+from policy.outcome import Failed, Outcome
+from policy.plan import SYSTEM_VIRTUAL_MTA
+
+_TAKE = statement("dsn_take")
+_SENT = statement("dsn_sent")
+_AGAIN = statement("dsn_again")
+
+_BUDGET = 20.0
+_STATUS = {"expired": "4.4.7", "failed": "4.3.0", "refused": "5.0.0"}
+
+
+class Notices:
+    """Sends what events ask for."""
+
+    def __init__(
+        self,
+        database: Database,
+        relay: Relay,
+        *,
+        hostname: str,
+        servers: Callable[[], Sequence[str]],
+        log: Log,
+    ) -> None:
+        """`servers`: names of the generation's; the first that is up takes them."""
+        self._database = database
+        self._relay = relay
+        self._hostname = hostname
+        self._servers = servers
+        self._log = log
+
+    async def step(self) -> None:
+        """Send a few. Raises AwayError, UnknownError, RefusedError."""
+        away, broken = self._relay.blocked("dsn")
+        usable = [name for name in self._servers() if name not in away]
+        if not usable or SYSTEM_VIRTUAL_MTA in broken:
+            return
+        async with self._database.connection() as link:
+            rows = await link.fetch(_TAKE)
+        for row in rows:
+            outcome = await self._send(usable[0], row)
+            failed = isinstance(outcome, Failed)
+            async with self._database.connection() as link:
+                await link.execute(_AGAIN if failed else _SENT, row["id"])
+            self._log.info("dsn", message=row["message"], outcome=type(outcome).__name__.lower())
+
+    async def _send(self, server: str, row: Any) -> Outcome:
+        name = f"dsn-{row['id']}"
+        head, body = notice(row, self._hostname)
+        head = stamp(head, vmta=SYSTEM_VIRTUAL_MTA, job="", envelope=name)
+
+        def pack(session: Session) -> Parcel:
+            utf8 = b" SMTPUTF8" if "SMTPUTF8" in session.extensions else b""
+            mail = b"MAIL FROM:<>" + (utf8 if not row["sender"].isascii() else b"") + b"\r\n"
+            return Parcel(name, mail, (b"RCPT TO:<" + row["sender"] + b">\r\n",), head, body)
+
+        return await self._relay.send(
+            server,
+            SYSTEM_VIRTUAL_MTA,
+            pack,
+            message=name,
+            deadline=asyncio.get_running_loop().time() + _BUDGET,
+            fresh=lambda: True,
+            late=_unheard,
+        )
+
+
+def _unheard(outcome: Outcome) -> None:
+    """Whatever it was, the report is not repeated."""
+    del outcome
+
+
+def notice(row: Any, hostname: str) -> tuple[bytes, bytes]:
+    """(header block, body) of the report about one recipient (RFC 3464 2, RFC 6533 3)."""
+    boundary = f"=_{row['message']}"
+    recipient = row["recipient"].decode("utf-8", "replace")
+    sender = row["sender"].decode("utf-8", "replace")
+    plain = all(text.isascii() for text in (recipient, sender))
+    kind, report = ("rfc822", "delivery-status") if plain else ("utf-8", "global-delivery-status")
+    status = _STATUS[row["kind"]]
+    detail = " ".join(row["detail"].split())[:500]
+    said = f"In-Reply-To: {_field(row['message_id'])}\r\n" if row["message_id"] else ""
+    head = (
+        f"From: Mail Delivery System <MAILER-DAEMON@{hostname}>\r\nTo: <{sender}>\r\n"
+        f"Subject: Undelivered mail returned to sender\r\nDate: {formatdate(row['at'] / 1000)}\r\n"
+        f"Message-ID: <dsn.{row['message']}@{hostname}>\r\n{said}Auto-Submitted: auto-replied\r\n"
+        f'MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type="delivery-status";\r\n'
+        f'\tboundary="{boundary}"\r\n\r\n'
+    )
+    body = (
+        f"--{boundary}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        f"Content-Transfer-Encoding: 8bit\r\n\r\n"
+        f"Your message to {recipient} was not delivered:\r\n\r\n  {detail}\r\n\r\n"
+        f"--{boundary}\r\nContent-Type: message/{report}\r\n\r\n"
+        f"Reporting-MTA: dns; {hostname}\r\nArrival-Date: {formatdate(row['at'] / 1000)}\r\n\r\n"
+        f"Final-Recipient: {kind}; {recipient}\r\nAction: failed\r\nStatus: {status}\r\n"
+        f"Diagnostic-Code: x-sendgate; {detail}\r\n\r\n--{boundary}--\r\n"
+    )
+    return head.encode(), body.encode()
+
+
+def _field(text: str) -> str:
+    return " ".join(text.split())

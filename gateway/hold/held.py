@@ -1,0 +1,115 @@
+"""A row of the hold as the releaser sees it, and what an attempt of it ends in.
+
+Plain decisions: from an outcome to the state the row moves to (policy/README.md: hold).
+"""
+
+from typing import Any
+
+import msgspec
+
+from policy.outcome import Failed, Outcome, Refused, Relayed
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """One recipient that waits. Times in ledger milliseconds."""
+
+    bucket: int
+    id: str
+    body: str
+    tenant: str
+    pool: str
+    provider: str
+    mailbox: str
+    bulk: bool
+    recipient: bytes
+    notify: bytes
+    orcpt: bytes
+    campaign: str
+    key: str
+    size: int
+    arrived: int
+    attempt: int
+    failures: int
+    reason: str
+
+
+def held(row: Any) -> Held:
+    """A record of `heads.sql` or `lock.sql`."""
+    return msgspec.convert(dict(row), Held)
+
+
+class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of one row, from the attempt it names."""
+
+    bucket: int
+    id: str
+    attempt: int
+    state: str
+    reason: str = ""
+    detail: str = ""
+    due: int = 0
+    """Above 0: it waits by itself until then."""
+    failed: int = 0
+    """Failures to add."""
+    ending: str = ""
+    verdict: str = ""
+    event: str = ""
+    """Kind of event for the control plane; empty: none."""
+    dsn: str = ""
+
+
+class Backoff(msgspec.Struct, frozen=True):
+    """How long a failed message waits by itself."""
+
+    first: float
+    """Seconds after the first failure; doubles."""
+    most: float
+    failures: int
+    """Failures, while others pass, after which it is given up."""
+
+    def due(self, now: int, failures: int) -> int:
+        """`failures` so far, this one included."""
+        wait = min(self.first * 2.0 ** min(failures - 1, 30), self.most)
+        return now + round(wait * 1000)
+
+
+def settlement(
+    bucket: int,
+    row: str,
+    attempt: int,
+    outcome: Outcome,
+    *,
+    now: int,
+    failures: int,
+    backoff: Backoff,
+    others_pass: bool,
+    dsn: bool,
+) -> Settlement:
+    """What a row becomes. `failures` before this one; `others_pass`: the server takes other mail,
+    so that the failure is the message's own."""
+    said = str(outcome.reply) if isinstance(outcome, Relayed | Refused) else outcome.why
+    if isinstance(outcome, Relayed):
+        return Settlement(
+            bucket=bucket, id=row, attempt=attempt, state="done", ending="relayed", verdict=said
+        )
+    wanted = "wanted" if dsn else ""
+    if isinstance(outcome, Refused):
+        # MailWizz was told 250 long ago: it hears of it as soft, for hard would blacklist.
+        return Settlement(
+            bucket=bucket, id=row, attempt=attempt, state="refused", ending="refused",
+            verdict=said, event="refused", dsn=wanted,
+        )  # fmt: skip
+    if not isinstance(outcome, Failed):
+        return Settlement(
+            bucket=bucket, id=row, attempt=attempt, state="doubt", reason="unknown", detail=said
+        )
+    failures += 1
+    if failures >= backoff.failures and others_pass:
+        return Settlement(
+            bucket=bucket, id=row, attempt=attempt, state="refused", ending="failed",
+            verdict=f"{failures} failures, the last: {said}", failed=1, event="failed", dsn=wanted,
+        )  # fmt: skip
+    return Settlement(
+        bucket=bucket, id=row, attempt=attempt, state="held", reason="failed", detail=said,
+        due=backoff.due(now, failures), failed=1,
+    )  # fmt: skip

@@ -1,0 +1,111 @@
+"""The hold as the message path sees it: one object, put together here.
+
+Owns: the parts every gateway process needs (database, contents, store, backlog, settler), their
+lifetimes, and which bucket a message in doubt went to until its late reply may come.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+
+from gateway import metrics
+from gateway.envelope import Message
+from gateway.hold.backlog import Backlog
+from gateway.hold.content import Contents
+from gateway.hold.database import Database
+from gateway.hold.held import Backoff, settlement
+from gateway.hold.settling import Settler
+from gateway.hold.store import Store
+from gateway.keeping import Admission, Keeping, Kept
+from gateway.log import Log
+from policy.identity import row_id
+from policy.limits import day_of
+from policy.outcome import Outcome
+from policy.plan import Generation
+from policy.ports import Change
+from settings.model import Settings
+
+_MOST_DOUBTS = 100_000
+
+
+class Holding:
+    """Implements `gateway.keeping.Hold`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        generation: Callable[[], Generation | None],
+        change: Callable[[Change], None],
+        now: Callable[[], int],
+        log: Log,
+    ) -> None:
+        """`change` takes changes of duplicate entries; `now` in ledger milliseconds.
+
+        Raises BadKeyError."""
+        hold = settings.hold
+        self._now = now
+        self._generation = generation
+        self._doubts: OrderedDict[str, int] = OrderedDict()
+        self.backoff = Backoff(hold.retry_first, hold.retry_most, hold.failures)
+        self.contents = Contents(hold.keys)
+        self.database = Database(
+            settings.database.url,
+            connections=hold.connections,
+            timeout=settings.database.timeout,
+            log=log,
+        )
+        self.store = Store(
+            self.database,
+            self.contents,
+            batch=hold.batch,
+            batch_bytes=hold.batch_bytes,
+            budget=hold.commit_budget,
+            log=log,
+        )
+        self.backlog = Backlog(self.database, hold, generation, now=now, log=log)
+        self.settler = Settler(self.database, change=change, now=now, log=log)
+
+    def admit(self, tenant: str, octets: int) -> Admission:
+        return self.backlog.admit(tenant, octets)
+
+    async def keep(self, keeping: Keeping) -> Kept:
+        started = asyncio.get_running_loop().time()
+        now = self._now()
+        kept = await self.store.keep(keeping, now)
+        metrics.hold_seconds.observe(asyncio.get_running_loop().time() - started)
+        metrics.hold_kept.labels(kept.value).inc()
+        if keeping.state == "doubt" and kept is Kept.KEPT:
+            self._doubts[keeping.message.id] = day_of(now)
+            if len(self._doubts) > _MOST_DOUBTS:
+                self._doubts.popitem(last=False)
+        return kept
+
+    def settle(self, message: Message, attempt: int, outcome: Outcome) -> None:
+        bucket = self._doubts.pop(message.id, None)
+        if bucket is None:
+            return
+        generation = self._generation()
+        tenant = generation.tenant.get(message.tenant) if generation else None
+        count = len(message.recipients)
+        self.settler.settle(
+            [
+                settlement(
+                    bucket,
+                    row_id(message.id, number, count),
+                    attempt,
+                    outcome,
+                    now=self._now(),
+                    failures=0,
+                    backoff=self.backoff,
+                    others_pass=False,
+                    dsn=tenant is not None and tenant.dsn,
+                )
+                for number in range(count)
+            ]
+        )
+
+    async def drain(self, patience: float) -> None:
+        """Commits and settlements under way end, within `patience` seconds each."""
+        await self.store.drain()
+        await self.settler.drain(patience)

@@ -1,0 +1,150 @@
+"""Sends what was claimed: body, attempt, settlement. The attempt is the live path's own.
+
+Rule: a claim ends in a settlement that names its attempt, whatever happens; if this process dies
+before, the row is in doubt (policy/README.md: hold).
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from gateway import metrics
+from gateway.attempt import Attempts
+from gateway.envelope import Sender
+from gateway.hold.claim import Claimed, envelope
+from gateway.hold.content import Contents, UnreadableError
+from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
+from gateway.hold.held import Backoff, Settlement, settlement
+from gateway.hold.rows import BODY_8BIT, BODY_UTF8
+from gateway.hold.settling import Settler
+from gateway.hold.statement import statement
+from gateway.log import Log
+from gateway.outgoing import Outgoing
+from gateway.relay.circuit import State
+from policy.outcome import Outcome
+from policy.plan import Generation
+
+_BODIES = statement("bodies")
+_PATIENCE = 10.0
+_LARGE = 262_144
+
+
+class Release:
+    """Sends claims for one process."""
+
+    def __init__(
+        self,
+        database: Database,
+        contents: Contents,
+        attempts: Attempts,
+        settler: Settler,
+        *,
+        backoff: Backoff,
+        budget: float,
+        generation: Callable[[], Generation | None],
+        now: Callable[[], int],
+        log: Log,
+    ) -> None:
+        """`budget`: seconds for one relay; `now` in ledger milliseconds."""
+        self._database = database
+        self._contents = contents
+        self._attempts = attempts
+        self._settler = settler
+        self._backoff = backoff
+        self._budget = budget
+        self._generation = generation
+        self._now = now
+        self._log = log
+
+    async def send(self, claims: Sequence[Claimed]) -> None:
+        """Relay them side by side; returns when each has its settlement on the way."""
+        try:
+            bodies = await self._bodies(claims)
+        except (AwayError, UnknownError, RefusedError) as error:
+            for claimed in claims:
+                self._give_back(claimed, f"its content could not be read: {error}")
+            return
+        await asyncio.gather(*(self._one(claimed, bodies) for claimed in claims))
+
+    async def _bodies(self, claims: Sequence[Claimed]) -> dict[str, Any]:
+        wanted = {(c.row.bucket, c.row.body) for c in claims}
+        async with self._database.connection() as link:
+            found = await link.fetch(
+                _BODIES, [b for b, _ in wanted], [i for _, i in wanted], timeout=_PATIENCE
+            )
+        return {row["id"]: row for row in found}
+
+    async def _one(self, claimed: Claimed, bodies: dict[str, Any]) -> None:
+        row = claimed.row
+        try:
+            outgoing = await self._filled(claimed, bodies.get(row.body))
+        except UnreadableError as error:
+            self._log.error("held_unreadable", message=row.id, why=str(error))
+            self._give_back(claimed, f"its content cannot be opened: {error}")
+            return
+        attempt = self._attempts.attempt(outgoing, claimed.grant, claimed.number, claimed.asked)
+        deadline = asyncio.get_running_loop().time() + self._budget
+        outcome = await attempt.relay(deadline, lambda late: self._settle(claimed, late, late=True))
+        self._settle(claimed, outcome)
+
+    async def _filled(self, claimed: Claimed, body: Any) -> Outgoing:
+        if body is None:
+            raise UnreadableError("it is not there")
+        message = claimed.outgoing.message
+        arguments = (claimed.row.body, body["codec"], body["content"])
+        if len(body["content"]) > _LARGE:
+            head, content = await asyncio.to_thread(self._contents.open, *arguments)
+        else:
+            head, content = self._contents.open(*arguments)
+        flags = body["flags"]
+        sender = Sender(
+            body["sender"],
+            body8=bool(flags & BODY_8BIT),
+            utf8=bool(flags & BODY_UTF8),
+            ret=body["ret"],
+        )
+        message = msgspec.structs.replace(message, sender=sender, head=head, body=content)
+        return msgspec.structs.replace(claimed.outgoing, message=message, head=head)
+
+    def _give_back(self, claimed: Claimed, why: str) -> None:
+        """Not begun: the charge goes back, and the row waits by itself."""
+        self._attempts.reserver.refund(claimed.grant)
+        row = claimed.row
+        due = self._backoff.due(self._now(), row.failures + 1)
+        self._settler.settle(
+            [
+                Settlement(
+                    bucket=row.bucket, id=row.id, attempt=claimed.number, state="held",
+                    reason="failed", detail=why, due=due, failed=1,
+                )
+            ]
+        )  # fmt: skip
+
+    def _settle(self, claimed: Claimed, outcome: Outcome, *, late: bool = False) -> None:
+        row, grant = claimed.row, claimed.grant
+        verdict = type(outcome).__name__.lower()
+        metrics.released.labels(verdict).inc()
+        generation = self._generation()
+        tenant = generation.tenant.get(row.tenant) if generation else None
+        circuit = self._attempts.relay.servers[grant.server]
+        settled = settlement(
+            row.bucket,
+            row.id,
+            claimed.number,
+            outcome,
+            now=self._now(),
+            failures=row.failures,
+            backoff=self._backoff,
+            others_pass=circuit.state is State.CLOSED,
+            dsn=tenant is not None and tenant.dsn,
+        )
+        self._settler.settle([settled])
+        tell = self._log.info if verdict in ("relayed", "refused") else self._log.warning
+        tell(
+            "late_reply" if late else "released",
+            message=row.id, tenant=row.tenant, envelope=envelope(claimed), vmta=grant.vmta,
+            server=grant.server, recipients=[self._log.address(row.recipient)], outcome=verdict,
+            why=settled.verdict or settled.detail,
+        )  # fmt: skip

@@ -1,0 +1,201 @@
+"""The releaser: lets held mail go as soon as an IP may send it.
+
+Owns: the loop of rounds, what keeps it from one (`groups`), waking up. Any number of them may
+run, on any node: rows are locked, claims are committed, limits are the ledger's.
+Rules: woken when allowance appears, and a sweep every `hold.sweep` seconds for wake-ups that were
+lost; mail under way is bounded.
+Failure: without PostgreSQL or the ledger it waits.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from gateway.hold.backlog import Backlog
+from gateway.hold.claim import Claims, Left
+from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
+from gateway.hold.groups import Groups
+from gateway.hold.held import Held
+from gateway.hold.queue import Queue
+from gateway.hold.release import Release
+from gateway.hold.statement import statement
+from gateway.log import Log
+from gateway.reserve import Reserver
+from policy.denial import Denied, Limit
+from policy.ports import Mark
+from settings.hold import Hold
+
+_REST_MAILBOX = statement("rest_mailbox")
+_REST_CAMPAIGN = statement("rest_campaign")
+_STIR = statement("stir")
+
+_CHUNK = 500
+_ROUNDS = 4
+"""Rounds under way: while some wait for PowerMTA, others are claimed."""
+_TIMEOUT = 10.0
+_MARK_EVERY = 1.5
+_MAILBOX = frozenset({Limit.MAILBOX_MAX, Limit.MAILBOX_SPACING})
+
+
+class Minimums(Protocol):
+    """What mailboxes lack to their daily minimum."""
+
+    async def behind(self) -> Mapping[tuple[str, str], int]: ...
+
+
+class Releaser:
+    """One process's loop."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Hold,
+        *,
+        backlog: Backlog,
+        queue: Queue,
+        claims: Claims,
+        release: Release,
+        reserver: Reserver,
+        minimums: Minimums,
+        now: Callable[[], int],
+        log: Log,
+    ) -> None:
+        """`now` in ledger milliseconds."""
+        self._database = database
+        self._settings = settings
+        self._backlog = backlog
+        self._queue = queue
+        self._claims = claims
+        self._release = release
+        self._reserver = reserver
+        self._minimums = minimums
+        self._now = now
+        self._log = log
+        self._groups = Groups()
+        self._wake = asyncio.Event()
+        self._sending: set[asyncio.Task[None]] = set()
+        self._marked: set[tuple[str, str]] = set()
+        self._swept = self._marked_at = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Releaser: {len(self._sending)} rounds under way>"
+
+    def wake(self) -> None:
+        """Something changed that may let mail go: a generation, the clock, an opening."""
+        self._groups.forget()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Side task; runs until cancelled."""
+        while True:
+            self._wake.clear()
+            busy = False
+            try:
+                busy = await self._round()
+            except (AwayError, UnknownError, RefusedError) as error:
+                self._log.warning("releaser_waits", why=str(error))
+            if busy:
+                await self._room()
+            else:
+                await self._sleep()
+
+    async def drain(self, patience: float) -> None:
+        """Let rounds under way end."""
+        if self._sending:
+            await asyncio.wait(self._sending, timeout=patience)
+        await self._claims.drain(patience)
+
+    async def _room(self) -> None:
+        while len(self._sending) >= _ROUNDS:
+            await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _sleep(self) -> None:
+        patience = self._settings.poll
+        until = self._groups.wakes(self._now())
+        if until is not None:
+            patience = min(patience, max((until - self._now()) / 1000, 0.01))
+        try:
+            async with asyncio.timeout(patience):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _round(self) -> bool:
+        """One round; False when there was nothing to do."""
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._swept >= self._settings.sweep:
+            self._swept = loop.time()
+            self._groups.forget()
+        now = self._now()
+        await self._stir(now)
+        self._publish_marks(now)
+        groups = self._groups.open(self._backlog.counts, now)
+        if not groups:
+            return False
+        picks = await self._queue.next(groups, await self._minimums.behind())
+        if not picks:
+            # Counted, and gone since.
+            await self._backlog.refresh()
+            return False
+        granted, left = await self._claims.claim(picks)
+        await self._blocked(left)
+        if granted:
+            task = loop.create_task(self._release.send(granted))
+            self._sending.add(task)
+            task.add_done_callback(self._sent)
+        moved = any(entry.state != "held" or entry.pool for entry in left)
+        return bool(granted or left or moved)
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        self._sending.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "a release failed", "exception": error, "task": task}
+            )
+
+    async def _stir(self, now: int) -> None:
+        """Rows whose own waiting is over join their groups."""
+        async with self._database.connection() as link:
+            await link.execute(_STIR, now, _CHUNK, timeout=_TIMEOUT)
+
+    async def _blocked(self, left: list[Left]) -> None:
+        now = self._now()
+        rested: set[tuple[str, str, str]] = set()
+        for entry in left:
+            if entry.denied is None:
+                continue
+            row = entry.row
+            self._groups.block(row.tenant, (row.pool, row.provider), entry.denied, now)
+            subject = (row.tenant, row.pool, row.mailbox)
+            if entry.denied.limit in _MAILBOX and subject not in rested:
+                rested.add(subject)
+                await self._rest_mailbox(row, entry.denied)
+            elif entry.denied.limit is Limit.CAMPAIGN_PAUSED and subject not in rested:
+                rested.add(subject)
+                await self._rest_campaign(row)
+
+    async def _rest_mailbox(self, row: Held, denied: Denied) -> None:
+        async with self._database.connection() as link:
+            await link.execute(
+                _REST_MAILBOX, row.pool, row.mailbox, denied.until, denied.limit.value,
+                denied.sentence(), _CHUNK, timeout=_TIMEOUT,
+            )  # fmt: skip
+
+    async def _rest_campaign(self, row: Held) -> None:
+        async with self._database.connection() as link:
+            await link.execute(
+                _REST_CAMPAIGN, row.tenant, row.pool, row.campaign, _CHUNK, timeout=_TIMEOUT
+            )
+
+    def _publish_marks(self, now: int) -> None:
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._marked_at < _MARK_EVERY:
+            return
+        self._marked_at = loop.time()
+        marks = self._groups.marks(self._backlog.counts, now)
+        marked = {(mark.pool, mark.provider) for mark in marks}
+        for pool, provider in self._marked - marked:
+            self._reserver.mark(Mark(pool, provider, 0))
+        for mark in marks:
+            self._reserver.mark(mark)
+        self._marked = marked

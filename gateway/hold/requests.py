@@ -1,0 +1,92 @@
+"""Does what operators ask for by rows of `hold_request`: pause, resume, release, drop, forget.
+
+Rules: small transactions, counted in the request; claimed rows are never touched, doubt only with
+force; a dropped message frees its duplicate entry, so that the campaign may be sent again.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from gateway import metrics
+from gateway.hold.database import Database
+from gateway.hold.statement import statement
+from gateway.log import Log
+from policy.ports import Change, EntryState
+
+_TAKE = statement("request_take")
+_ROWS = statement("request_rows")
+_PAUSE = statement("request_pause")
+_RELEASE = statement("request_release")
+_END = statement("request_end")
+_DONE = statement("request_done")
+_FORGET = statement("forget")
+
+_CHUNK = 500
+_TIMEOUT = 60.0
+_ENDINGS = {"drop": ("dropped", "dropped by an operator"), "forget": ("forgotten", "forgotten")}
+
+
+class Requests:
+    """Takes requests one at a time, a chunk a transaction."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        change: Callable[[Change], None],
+        now: Callable[[], int],
+        log: Log,
+    ) -> None:
+        """`change` takes changes of duplicate entries; `now` in ledger milliseconds."""
+        self._database = database
+        self._change = change
+        self._now = now
+        self._log = log
+
+    async def step(self) -> bool:
+        """One chunk; False when nothing is asked for. Raises AwayError, UnknownError,
+        RefusedError."""
+        async with self._database.connection() as link, link.transaction():
+            request = await link.fetchrow(_TAKE)
+            if request is None:
+                return False
+            action = request["action"]
+            # Who is to be forgotten is forgotten whatever state the mail is in.
+            force = request["force"] or action == "forget"
+            recipient = request["recipient"]
+            rows = await link.fetch(
+                _ROWS, request["tenant"], request["campaign"], recipient, request["reason"],
+                request["message"], force, action, _CHUNK, timeout=_TIMEOUT,
+            )  # fmt: skip
+            keys = [row["bucket"] for row in rows], [row["id"] for row in rows]
+            if action in ("pause", "resume"):
+                await link.execute(_PAUSE, *keys, action == "pause")
+            elif action == "release":
+                await link.execute(_RELEASE, *keys)
+            else:
+                await link.execute(_END, *keys, self._now(), *_ENDINGS[action])
+            if action == "forget" and not rows:
+                await link.execute(_FORGET, recipient, request["tenant"], timeout=_TIMEOUT)
+            state = "running" if len(rows) == _CHUNK else "done"
+            if action == "forget" and rows:
+                state = "running"
+            await link.execute(_DONE, request["id"], len(rows), state, "", self._now())
+        if action in _ENDINGS:
+            metrics.expired.labels(_ENDINGS[action][0]).inc(len(rows))
+        for row in rows:
+            self._follow(action, row)
+        self._log.info("hold_request", request=request["id"], action=action, changed=len(rows))
+        return True
+
+    def _follow(self, action: str, row: Any) -> None:
+        """The duplicate entry goes with the row."""
+        key = row["key"]
+        if not key or action in ("pause", "resume"):
+            return
+        if action in _ENDINGS:
+            self._change(Change(key, row["body"], row["attempt"], EntryState.FREE))
+        elif row["behind"]:
+            # Released by force: what became of the first one is not waited for any more.
+            self._change(Change(key, row["behind"], 1 << 30, EntryState.FREE))
+        elif row["state"] == "doubt":
+            self._change(Change(key, row["body"], row["attempt"], EntryState.HELD))

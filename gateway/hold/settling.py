@@ -1,0 +1,118 @@
+"""Group commit of what became of claimed and doubtful rows.
+
+Owns: getting every settlement into PostgreSQL, however long it is away, and the duplicate entry
+after it. Rule: applying one twice changes nothing (it names the attempt it leaves), so a commit
+nobody answered is simply sent again.
+Failure: what a killed process could not write becomes doubt, and accounting settles that.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from gateway import metrics
+from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
+from gateway.hold.held import Settlement
+from gateway.hold.statement import statement
+from gateway.log import Log
+from policy.ports import Change, EntryState
+
+_SETTLE = statement("settle")
+_BATCH = 500
+_PAUSE = 0.5
+_PATIENCE = 10.0
+_ENTRY = {
+    "held": EntryState.HELD,
+    "done": EntryState.SENT,
+    "doubt": EntryState.DOUBT,
+    "refused": EntryState.FREE,
+}
+
+
+class Settler:
+    """Writes settlements. One instance a process."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        change: Callable[[Change], None],
+        now: Callable[[], int],
+        log: Log,
+    ) -> None:
+        """`change` takes changes of duplicate entries; `now` in ledger milliseconds."""
+        self._database = database
+        self._change = change
+        self._now = now
+        self._log = log
+        self._queue: list[Settlement] = []
+        self._flight: asyncio.Task[None] | None = None
+        self._patience = float("inf")
+
+    def __repr__(self) -> str:
+        return f"<Settler: {len(self._queue)} waiting>"
+
+    def settle(self, settlements: Sequence[Settlement]) -> None:
+        """Write them soon."""
+        self._queue += settlements
+        if self._flight is None and self._queue:
+            self._flight = asyncio.get_running_loop().create_task(self._fly())
+
+    async def drain(self, patience: float) -> None:
+        """Write what waits, for at most `patience` seconds of an absent PostgreSQL."""
+        self._patience = asyncio.get_running_loop().time() + patience
+        if self._flight is not None:
+            await asyncio.wait([self._flight])
+
+    async def _fly(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._queue:
+                batch, self._queue = self._queue[:_BATCH], self._queue[_BATCH:]
+                while not await self._write(batch):
+                    if loop.time() > self._patience:
+                        self._log.error("settlements_lost", count=len(batch) + len(self._queue))
+                        return
+                    await asyncio.sleep(_PAUSE)
+        finally:
+            self._flight = None
+
+    async def _write(self, batch: list[Settlement]) -> bool:
+        columns = zip(
+            *(
+                (
+                    s.bucket,
+                    s.id,
+                    s.attempt,
+                    s.state,
+                    s.reason,
+                    s.detail,
+                    s.due,
+                    s.failed,
+                    s.ending,
+                    s.verdict,
+                    s.event,
+                    s.dsn,
+                )
+                for s in batch
+            ),
+            strict=True,
+        )
+        try:
+            async with self._database.connection() as link:
+                rows = await link.fetch(
+                    _SETTLE, *map(list, columns), self._now(), timeout=_PATIENCE
+                )
+        except (AwayError, UnknownError) as error:
+            self._log.warning("settling_waits", why=str(error), count=len(batch))
+            return False
+        except RefusedError as error:
+            self._log.error("settling_refused", why=str(error), count=len(batch))
+            return True
+        for row in rows:
+            if row["key"]:
+                state = _ENTRY[row["state"]]
+                self._change(Change(row["key"], row["body"], row["attempt"], state))
+        for settled in batch:
+            if settled.event:
+                metrics.expired.labels(settled.event).inc()
+        return True

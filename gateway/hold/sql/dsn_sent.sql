@@ -1,0 +1,1 @@
+UPDATE hold_event SET dsn = 'sent' WHERE id = $1

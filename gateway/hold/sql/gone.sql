@@ -1,0 +1,10 @@
+-- Claims of processes that are gone: what they sent nobody knows. Never back to held.
+UPDATE held SET state = 'doubt', since = $1, reason = 'unknown', until = 0,
+    detail = 'the process that was sending it is gone'
+WHERE (bucket, id) IN (
+    SELECT bucket, id FROM held
+    WHERE state = 'claimed' AND claimant NOT IN (
+        SELECT name FROM hold_claimant
+        WHERE seen > clock_timestamp() - make_interval(secs => $2))
+    LIMIT 500 FOR UPDATE SKIP LOCKED)
+RETURNING id, body, key, attempt

@@ -1,0 +1,1 @@
+DELETE FROM hold_claimant WHERE name = $1

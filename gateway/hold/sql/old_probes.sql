@@ -1,0 +1,1 @@
+DELETE FROM probe WHERE sent > 0 AND sent < $1

@@ -1,0 +1,1 @@
+UPDATE probe SET accepted = true WHERE id = $1

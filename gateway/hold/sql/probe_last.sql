@@ -1,0 +1,1 @@
+SELECT server, max(sent) AS sent FROM probe WHERE accepted GROUP BY server

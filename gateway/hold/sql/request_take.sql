@@ -1,0 +1,3 @@
+SELECT id, action, tenant, campaign, recipient, reason, message, force, changed
+FROM hold_request WHERE state IN ('waiting', 'running')
+ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED

@@ -1,0 +1,27 @@
+-- Changes of rows that left 'claimed' or 'doubt', each naming the attempt it leaves, so that a
+-- process that was frozen changes nothing. Events are written with the change they report.
+WITH wanted AS (
+    SELECT * FROM unnest($1::int[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[],
+                         $7::bigint[], $8::int[], $9::text[], $10::text[], $11::text[], $12::text[])
+        AS w (bucket, id, attempt, state, reason, detail, due, failed, ending, verdict, event, dsn)
+), changed AS (
+    UPDATE held h
+    SET state = w.state, since = $13, reason = w.reason, detail = w.detail, until = w.due,
+        waiting = w.due > 0, due = w.due, failures = h.failures + w.failed, ending = w.ending,
+        verdict = w.verdict, claimant = ''
+    FROM wanted w
+    WHERE h.bucket = w.bucket AND h.id = w.id AND h.attempt = w.attempt
+        AND h.state IN ('claimed', 'doubt')
+    RETURNING h.bucket, h.id, h.body, h.tenant, h.message_id, h.mailbox, h.recipient, h.campaign,
+        h.key, h.attempt, h.state, w.event, w.dsn, w.verdict
+), told AS (
+    INSERT INTO hold_event (at, tenant, message, kind, class, message_id, mailbox, sender,
+                            recipient, campaign, detail, dsn)
+    SELECT $13, c.tenant, c.id, c.event, 'soft', c.message_id, c.mailbox,
+           coalesce(b.sender, ''), c.recipient, c.campaign, c.verdict,
+           CASE WHEN coalesce(b.sender, '') = '' THEN '' ELSE c.dsn END
+    FROM changed c LEFT JOIN held_body b ON b.bucket = c.bucket AND b.id = c.body
+    WHERE c.event <> ''
+    ON CONFLICT (message) DO NOTHING
+)
+SELECT id, body, key, attempt, state FROM changed

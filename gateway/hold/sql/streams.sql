@@ -1,0 +1,1 @@
+SELECT server FROM accounting_stream

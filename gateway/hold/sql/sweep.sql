@@ -1,0 +1,1 @@
+SELECT hold_sweep($1, $2)

@@ -1,0 +1,219 @@
+"""The durable accept: group commit of messages into the hold.
+
+Owns: batches, the budget of a commit, settling a commit nobody answered. Not here: what happens
+to held rows afterwards (`releaser`, `settling`).
+Rules (PROMISES 5): 250 only after a commit; a failed batch is tried message by message; after an
+unknown commit a tombstone under the same id, on a connection of its own, either finds the row
+or makes a late commit impossible. What is proved not to be committed is tried again while the
+budget lasts: PostgreSQL restarts in less.
+Failure: `NOT_KEPT` or `UNSURE`, and the caller defers.
+"""
+
+import asyncio
+from collections import deque
+
+from gateway import metrics
+from gateway.hold.content import Contents
+from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
+from gateway.hold.rows import Packed, arrays, packed
+from gateway.hold.statement import statement
+from gateway.keeping import Keeping, Kept
+from gateway.log import Log
+from policy.limits import day_of
+
+_KEEP = statement("keep")
+_KEEP_AGAIN = statement("keep_again")
+_TOMBSTONE = statement("tombstone")
+_PARTITION = statement("partition")
+
+_FLIGHTS = 2
+"""Commits at a time: one is encoded while the other is synced; more only make batches smaller."""
+_LARGE = 262_144
+_PAUSE = 0.1
+_SETTLING = 0.4
+"""Share of the budget kept back for the tombstone."""
+_NO_PARTITION = "23514"
+_AGAIN = frozenset({"40001", "40P01", "55P03", _NO_PARTITION})
+"""Serialization, deadlock, lock timeout, a day without its partition: nothing was committed, and
+the next try may be."""
+
+
+class _Job:
+    """One message on its way into the hold."""
+
+    __slots__ = ("deadline", "done", "guard", "packed")
+
+    def __init__(self, packed: Packed, deadline: float) -> None:
+        self.packed = packed
+        self.deadline = deadline
+        self.done: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
+        self.guard = 0
+        """Times it was settled as not committed."""
+
+    def end(self, kept: Kept) -> None:
+        if not self.done.done():
+            self.done.set_result(kept)
+
+
+class Store:
+    """Commits messages. One instance a process."""
+
+    def __init__(
+        self,
+        database: Database,
+        contents: Contents,
+        *,
+        batch: int,
+        batch_bytes: int,
+        budget: float,
+        log: Log,
+    ) -> None:
+        """`budget` in seconds for one message."""
+        self._database = database
+        self._contents = contents
+        self._batch = batch
+        self._batch_bytes = batch_bytes
+        self._budget = budget
+        self._log = log
+        self._queue: deque[_Job] = deque()
+        self._flights: set[asyncio.Task[None]] = set()
+        self._days: set[int] = set()
+
+    def __repr__(self) -> str:
+        return f"<Store: {len(self._queue)} waiting, {len(self._flights)} under way>"
+
+    async def keep(self, keeping: Keeping, now: int) -> Kept:
+        """Commit one message, within the budget. `now` in ledger milliseconds: its day is the
+        partition, for ever."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._budget
+        message = keeping.message
+        if message.size > _LARGE:
+            # Compressing megabytes here would make every other session wait.
+            codec, content = await asyncio.to_thread(
+                self._contents.pack, message.id, keeping.head, message.body
+            )
+        else:
+            codec, content = self._contents.pack(message.id, keeping.head, message.body)
+        row = packed(keeping, bucket=day_of(now), now=now, codec=codec, content=content)
+        job = _Job(row, deadline)
+        self._queue.append(job)
+        self._take_off()
+        return await job.done
+
+    async def drain(self) -> None:
+        """Wait for what is under way."""
+        while self._flights:
+            await asyncio.wait(self._flights)
+
+    def _take_off(self) -> None:
+        while self._queue and len(self._flights) < _FLIGHTS:
+            batch: list[_Job] = []
+            octets = 0
+            while self._queue and len(batch) < self._batch and octets < self._batch_bytes:
+                job = self._queue.popleft()
+                octets += job.packed.octets
+                batch.append(job)
+            flight = asyncio.get_running_loop().create_task(self._fly(batch))
+            self._flights.add(flight)
+            flight.add_done_callback(self._landed)
+
+    def _landed(self, flight: asyncio.Task[None]) -> None:
+        self._flights.discard(flight)
+        if not flight.cancelled() and (error := flight.exception()) is not None:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "a hold commit failed", "exception": error, "task": flight}
+            )
+        self._take_off()
+
+    async def _fly(self, batch: list[_Job]) -> None:
+        try:
+            await self._commit(batch)
+        finally:
+            for job in batch:
+                # Reached without an answer by a bug or a cancellation only.
+                job.end(Kept.UNSURE)
+
+    async def _commit(self, batch: list[_Job]) -> None:
+        loop = asyncio.get_running_loop()
+        metrics.hold_batch.observe(len(batch))
+        # Those that came later in the batch have more time; the first one's is everybody's.
+        deadline = min(job.deadline for job in batch)
+        last = deadline - self._budget * _SETTLING
+        while True:
+            patience = last - loop.time()
+            if patience <= 0:
+                return self._give_up(batch)
+            try:
+                await self._insert(batch, patience)
+            except AwayError as error:
+                self._log.warning("hold_away", why=str(error), messages=len(batch))
+            except UnknownError as error:
+                self._log.warning("hold_commit_unknown", why=str(error), messages=len(batch))
+                batch = await self._settle(batch, deadline)
+            except RefusedError as error:
+                if error.code == _NO_PARTITION:
+                    self._days.clear()
+                if error.code in _AGAIN:
+                    self._log.warning("hold_again", why=str(error), messages=len(batch))
+                elif len(batch) > 1:
+                    for job in batch:
+                        await self._commit([job])
+                    return None
+                else:
+                    self._log.error("hold_refused", why=str(error), message=batch[0].packed.message)
+                    return self._give_up(batch)
+            else:
+                for job in batch:
+                    job.end(Kept.KEPT)
+                return None
+            if not batch:
+                return None
+            await asyncio.sleep(_PAUSE)
+
+    async def _insert(self, batch: list[_Job], patience: float) -> None:
+        async with self._database.connection(patience) as link:
+            for day in {job.packed.bucket for job in batch} - self._days:
+                await link.execute(_PARTITION, day, timeout=patience)
+                self._days.add(day)
+            again = [job for job in batch if job.guard]
+            first = [job for job in batch if not job.guard]
+            if not again:
+                await link.execute(_KEEP, *arrays([job.packed for job in first]), timeout=patience)
+                return
+            await link.execute("BEGIN", timeout=patience)
+            if first:
+                await link.execute(_KEEP, *arrays([job.packed for job in first]), timeout=patience)
+            for job in again:
+                values = arrays([job.packed])
+                rows = await link.fetch(_KEEP_AGAIN, *values, job.guard, timeout=patience)
+                assert len(rows) == len(job.packed.rows), "only we settle our messages"
+            await link.execute("COMMIT", timeout=patience)
+
+    async def _settle(self, batch: list[_Job], deadline: float) -> list[_Job]:
+        """After a commit nobody answered. Returns those proved not to be committed."""
+        patience = deadline - asyncio.get_running_loop().time()
+        ids = [job.packed.rows[0][1] for job in batch]
+        days = [job.packed.bucket for job in batch]
+        try:
+            async with asyncio.timeout(patience), self._database.fresh(patience) as link:
+                found = await link.fetch(_TOMBSTONE, days, ids, batch[0].packed.now)
+        except (AwayError, UnknownError, TimeoutError) as error:
+            self._log.error("hold_unsure", why=str(error), messages=ids[:20], count=len(ids))
+            for job in batch:
+                job.end(Kept.UNSURE)
+            return []
+        guards = {row["id"]: row["failures"] for row in found}
+        left = []
+        for job, row in zip(batch, ids, strict=True):
+            if row in guards:
+                job.guard = guards[row]
+                left.append(job)
+            else:
+                job.end(Kept.KEPT)
+        self._log.info("hold_settled", kept=len(batch) - len(left), not_kept=len(left))
+        return left
+
+    def _give_up(self, batch: list[_Job]) -> None:
+        for job in batch:
+            job.end(Kept.NOT_KEPT)

@@ -1,0 +1,77 @@
+"""What the message path asks of a hold, and the values that travel (policy/README.md: hold).
+
+`gateway.hold` is the real one; without it (`hold.enabled = false`) `NoHold` keeps nothing.
+Calendar times are ledger milliseconds.
+"""
+
+from enum import StrEnum
+from typing import Literal, Protocol
+
+import msgspec
+
+from gateway.envelope import Message
+from policy.outcome import Outcome
+
+
+class Kept(StrEnum):
+    """What became of a commit."""
+
+    KEPT = "kept"
+    NOT_KEPT = "not_kept"
+    """It did not happen and never will."""
+    UNSURE = "unsure"
+    """Nobody knows; the client must not be told 250."""
+
+
+class Keeping(msgspec.Struct, frozen=True, kw_only=True):
+    """A message to be held, one row for each of its recipients."""
+
+    message: Message
+    head: bytes
+    """Header block without the fields we strip, dot-stuffed."""
+    pool: str
+    providers: tuple[str, ...]
+    """Provider of each recipient, in order."""
+    mailbox: str
+    bulk: bool
+    campaign: str
+    key: str
+    message_id: str
+    state: Literal["held", "doubt"]
+    reason: str
+    detail: str
+    until: int = 0
+    due: int = 0
+    """Above 0: it waits by itself until then."""
+    attempt: int = 0
+    failures: int = 0
+    server: str = ""
+    vmta: str = ""
+    envelope: str = ""
+    behind: str = ""
+
+
+class Admission(msgspec.Struct, frozen=True):
+    """Whether one message more may wait."""
+
+    accept: bool = True
+    delay: float = 0.0
+    """Seconds the reply is held back: synchronous clients slow down by it."""
+    sentence: str = ""
+    """With a refusal: why, and when to come back."""
+
+
+class Hold(Protocol):
+    """Durable waiting."""
+
+    def admit(self, tenant: str, octets: int) -> Admission:
+        """Whether a tenant may have one message more waiting; no I/O."""
+        ...
+
+    async def keep(self, keeping: Keeping) -> Kept:
+        """Commit it; answers within `hold.commit_budget`."""
+        ...
+
+    def settle(self, message: Message, attempt: int, outcome: Outcome) -> None:
+        """A late reply tells what became of a message kept in doubt."""
+        ...

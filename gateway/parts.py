@@ -1,0 +1,165 @@
+"""What every gateway process has: the ledger, the plan, the way to PowerMTA, the hold.
+
+Owns: putting them together, for a worker (`gateway.app`) and for a releaser (`gateway.releasing`).
+"""
+
+import asyncio
+import socket
+import time
+import traceback
+from collections.abc import Callable, Coroutine
+from os import _exit
+
+from gateway import metrics
+from gateway.attempt import Attempts
+from gateway.calendar import Calendar
+from gateway.hold.holding import Holding
+from gateway.log import Log
+from gateway.plan_feed import PlanFeed
+from gateway.relay.endpoint import Endpoint
+from gateway.relay.relay import Relay
+from gateway.reserve import Reserver
+from policy.ledger.ledger import RedisLedger, connect, elapsed
+from policy.plan import Generation
+from settings.model import Settings
+
+CLEAN_UP = 5.0
+_ENTRIES_OUTLIVE_ROWS = 10 * 86_400.0
+
+
+class Parts:
+    """The parts of one process."""
+
+    def __init__(self, settings: Settings, name: str, log: Log) -> None:
+        """Raises BadKeyError for keys of the hold that cannot be used."""
+        self.settings = settings
+        self.name = name
+        self.log = log
+        self.hostname = settings.gateway.hostname or socket.getfqdn()
+        self.calendar = Calendar(time.time)
+        ledger = settings.ledger
+        self.client = connect(ledger.url, timeout=ledger.timeout)
+        self._feed_client = connect(ledger.url, timeout=ledger.timeout)
+        self.ledger = RedisLedger(
+            self.client,
+            ledger.name,
+            attempts=ledger.attempts,
+            budget=ledger.budget,
+            trying=settings.gateway.answer_budget,
+            sent_kept=settings.hold.sent_kept,
+            entry_kept=settings.hold.age + _ENTRIES_OUTLIVE_ROWS,
+        )
+        self.reserver = Reserver(
+            self.ledger,
+            batch=ledger.batch,
+            denial_cache=ledger.denial_cache,
+            clock=elapsed,
+            observe=_observe_batch,
+            told=self.calendar.observe,
+        )
+        self.relay = Relay(
+            settings.relay,
+            Endpoint(settings.relay, self.hostname),
+            workers=settings.gateway.workers + settings.hold.releasers,
+            clock=elapsed,
+        )
+        self.stirred: list[Callable[[], None]] = [self.reserver.forget_denials]
+        """Called for a new generation, a moved clock, an opened ledger."""
+        self.feed = PlanFeed(
+            self._feed_client,
+            ledger.name,
+            name,
+            log,
+            swapped=self._swapped,
+            stepped=self._stir,
+            polled=self.reserver.probe,
+            told=self.calendar.observe,
+        )
+        self.attempts = Attempts(
+            reserver=self.reserver,
+            relay=self.relay,
+            clock=elapsed,
+            grant_lifetime=settings.relay.grant_lifetime,
+        )
+        self.holding: Holding | None = None
+        if settings.hold.enabled:
+            self.holding = Holding(
+                settings,
+                generation=self.feed.generation,
+                change=self.reserver.change,
+                now=self.calendar.now,
+                log=log,
+            )
+        self.leaving = False
+
+    def _swapped(self, generation: Generation) -> None:
+        self.relay.update(generation.servers, {vmta.name for vmta in generation.vmtas})
+        self._stir()
+
+    def _stir(self) -> None:
+        for stirred in self.stirred:
+            stirred()
+
+    @property
+    def ready(self) -> bool:
+        """A generation is in force and the ledger answered last time."""
+        return self.feed.current is not None and self.reserver.state == "open"
+
+    async def watched(self, task: Coroutine[None, None, None]) -> None:
+        """A side task that dies takes the process with it: half a gateway is worse than none."""
+        try:
+            await task
+        finally:
+            if not self.leaving:
+                self.log.error("side_task_died", task=repr(task))
+                self.log.flush()
+                traceback.print_exc()
+                _exit(70)
+
+    async def gauge(self) -> None:
+        """Side task: what is counted by looking."""
+        while True:
+            for pool in self.relay.pools:
+                for state, count in pool.counts.items():
+                    metrics.relay_sessions.labels(pool.server.name, state).set(count)
+            metrics.circuits.labels("server").set(len(self.relay.servers.not_closed()))
+            metrics.circuits.labels("vmta").set(len(self.relay.vmtas.not_closed()))
+            metrics.ledger_usable.set(1 if self.ready else 0)
+            metrics.log_dropped.set(self.log.dropped)
+            await asyncio.sleep(1.0)
+
+    def side_tasks(self) -> list[Coroutine[None, None, None]]:
+        """What runs beside the work, until cancelled."""
+        tasks = [self.feed.run(), self.relay.sweep(), self.gauge()]
+        if self.holding is not None:
+            tasks.append(self.holding.backlog.run())
+        return tasks
+
+    async def close(self) -> None:
+        """Leave the servers; the last thing a process does."""
+        if self.holding is not None:
+            await self.holding.database.close()
+        await self.client.aclose()
+        await self._feed_client.aclose()
+
+
+async def until(condition: Callable[[], bool], patience: float) -> None:
+    """Wait for a condition of the process's last minutes, at most `patience` seconds."""
+    deadline = elapsed() + patience
+    while not condition() and elapsed() < deadline:
+        await asyncio.sleep(0.02)
+
+
+async def cancel(tasks: list[asyncio.Task[None]]) -> None:
+    """End side tasks; asked again, for a library below may swallow a cancellation."""
+    deadline = elapsed() + CLEAN_UP
+    pending = set(tasks)
+    while pending and elapsed() < deadline:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=0.5)
+
+
+def _observe_batch(size: int, seconds: float) -> None:
+    metrics.ledger_batch.observe(size)
+    metrics.ledger_seconds.observe(seconds)
