@@ -94,6 +94,11 @@ class Load:
         return sum(bool(offer.answers) for offer in self.offers)
 
     def start(self) -> None:
+        """Until `finish`, however much was sent before."""
+        self._last = None
+        self._run()
+
+    def _run(self) -> None:
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._client(i)) for i in range(self._connections)]
 
@@ -115,7 +120,7 @@ class Load:
     async def send(self, count: int, patience: float = 60.0) -> None:
         """Offer `count` messages and no more, as fast as the rate allows."""
         self._last = self._next + count - 1
-        self.start()
+        self._run()
         done, late = await asyncio.wait(self._tasks, timeout=patience)
         assert not late, f"{self!r} after {patience:g} s"
         for task in done:

@@ -112,11 +112,11 @@ class Served:
         self._popen.wait()
         self._popen = None
 
-    def tail(self, lines: int = 20) -> str:
+    def tail(self, lines: int = 8) -> str:
         """The end of its log, without what went well."""
         said = self.log.read_text(errors="replace").splitlines()
-        bad = [line[:500] for line in said if '"level":"info"' not in line]
-        return "\n".join([*bad[-lines:], *(line[:500] for line in said[-3:])])
+        bad = [line[:300] for line in said if '"level":"info"' not in line]
+        return "\n".join([*bad[-lines:], *(line[:300] for line in said[-3:])])
 
 
 def _runs(pid: int) -> bool:

@@ -112,8 +112,8 @@ class Scenario:
             await self.release_all()
             after = await self.books()
             self._must_be_kept(after)
-            assert not after.held, f"{self.name}: {self._waiting()}"
-            assert not after.doubt, f"{self.name}: {self._waiting()}"
+            assert not after.held, f"{self.name}: {self.waiting()}"
+            assert not after.doubt, f"{self.name}: {self.waiting()}"
             # The table shows what the fault left, and that all of it went.
             self.findings = found
             self.released = after.delivered - found.delivered
@@ -122,21 +122,22 @@ class Scenario:
         """No quota binds any more, and time passes until every doubt can be settled."""
         await self.stack.raise_quotas(vmta_small=Quota(AMPLE), vmta_large=Quota(AMPLE))
         for _ in range(PROBES):
-            if await self._until_none_waits(5.0):
+            if await self.none_waits(*OPEN, "doubt", patience=5.0):
                 return
             await self.stack.advance((self.stack.settings_of_gateway.hold.probe_gap + 60) / 86_400)
-        assert await self._until_none_waits(5.0), f"{self.name}: {self._waiting()}"
+        assert await self.none_waits(*OPEN, "doubt", patience=5.0), f"{self.name}: {self.waiting()}"
 
-    async def _until_none_waits(self, patience: float) -> bool:
+    async def none_waits(self, *states: str, patience: float) -> bool:
+        """Whether no row is in any of these states, within so many seconds."""
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             self.rows = await self.stack.postgres.rows()
-            if not any(row.state in (*OPEN, "doubt") for row in self.rows):
+            if not any(row.state in states for row in self.rows):
                 return True
             await asyncio.sleep(0.05)
         return False
 
-    def _waiting(self) -> str:
+    def waiting(self) -> str:
         states = Counter((r.state, r.reason) for r in self.rows if r.state in (*OPEN, "doubt"))
         said = self.stack.gateway.served.tail()
         return f"still waiting: {dict(states)}; the gateway said:\n{said}"

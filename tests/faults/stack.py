@@ -210,7 +210,15 @@ class Stack:
             database=Database(url=self.postgres.url, connections=4),
             ledger=Ledger(url=self.valkey.url, timeout=1.0, budget=1.0, single=True),
             control=Control(port=self._ports["api"], secret=self._secret, publish_wait=5.0),
+            # Bounds of the hold reach the gateways with the plan.
+            hold=self._hold(),
         )
+
+    def _hold(self) -> Hold:
+        base = Hold(
+            commit_budget=2.0, poll=0.1, sweep=1.0, lease=5.0, retry_first=0.5, retry_most=2.0
+        )
+        return msgspec.structs.replace(base, **self._sections.get("hold", {}))
 
     def _with_stream(self, settings: Settings) -> Settings:
         if not self._feed:
@@ -223,7 +231,7 @@ class Stack:
         """Budgets a tenth of production's, so that a fault outlives them in seconds."""
         base = self._with_stream(self.settings)
         sections = {
-            "database": base.database,
+            "database": Database(url=self._by("postgres", self.postgres.url), connections=4),
             "ledger": Ledger(
                 url=self._by("valkey", self.valkey.url), timeout=0.5, budget=1.0, single=True
             ),
@@ -243,11 +251,8 @@ class Stack:
                 circuit_wait=0.3,
                 circuit_wait_max=1.0,
             ),
-            "hold": Hold(
-                commit_budget=2.0, poll=0.1, sweep=1.0, lease=5.0, retry_first=0.5, retry_most=2.0
-            ),
+            "hold": base.hold,
         }
-        sections["database"] = Database(url=self._by("postgres", self.postgres.url), connections=4)
         for name, fields in self._sections.items():
             sections[name] = msgspec.structs.replace(sections[name], **fields)
         return msgspec.structs.replace(base, **sections)
