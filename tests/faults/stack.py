@@ -206,19 +206,33 @@ class Stack:
         await core.publisher.change("test", act)
 
     def _control_settings(self) -> Settings:
-        return Settings(
+        """One file's worth, as an operator would write it. Budgets are a tenth of production's, so
+        that a fault outlives them in seconds."""
+        base = Settings(
             database=Database(url=self.postgres.url, connections=4),
-            ledger=Ledger(url=self.valkey.url, timeout=1.0, budget=1.0, single=True),
+            ledger=Ledger(url=self.valkey.url, timeout=0.5, budget=1.0, single=True),
             control=Control(port=self._ports["api"], secret=self._secret, publish_wait=5.0),
-            # Bounds of the hold reach the gateways with the plan.
-            hold=self._hold(),
+            gateway=Gateway(
+                listeners=(Listener(port=self._ports["smtp"]),),
+                hostname="gateway.test",
+                workers=1,
+                admin_port=self._ports["admin"],
+                answer_budget=5.0,
+                drain=3.0,
+            ),
+            relay=Relay(
+                hello="gateway.test",
+                budget=2.5,
+                connect_timeout=1.0,
+                grant_lifetime=4.0,
+                circuit_wait=0.3,
+                circuit_wait_max=1.0,
+            ),
+            hold=Hold(
+                commit_budget=2.0, poll=0.1, sweep=1.0, lease=5.0, retry_first=0.5, retry_most=2.0
+            ),
         )
-
-    def _hold(self) -> Hold:
-        base = Hold(
-            commit_budget=2.0, poll=0.1, sweep=1.0, lease=5.0, retry_first=0.5, retry_most=2.0
-        )
-        return msgspec.structs.replace(base, **self._sections.get("hold", {}))
+        return _changed(base, self._sections)
 
     def _with_stream(self, settings: Settings) -> Settings:
         if not self._feed:
@@ -228,34 +242,12 @@ class Stack:
         return msgspec.structs.replace(settings, accounting=accounting)
 
     def _gateway_settings(self) -> Settings:
-        """Budgets a tenth of production's, so that a fault outlives them in seconds."""
-        base = self._with_stream(self.settings)
-        sections = {
-            "database": Database(url=self._by("postgres", self.postgres.url), connections=4),
-            "ledger": Ledger(
-                url=self._by("valkey", self.valkey.url), timeout=0.5, budget=1.0, single=True
-            ),
-            "gateway": Gateway(
-                listeners=(Listener(port=self._ports["smtp"]),),
-                hostname="gateway.test",
-                workers=1,
-                admin_port=self._ports["admin"],
-                answer_budget=5.0,
-                drain=3.0,
-            ),
-            "relay": Relay(
-                hello="gateway.test",
-                budget=2.5,
-                connect_timeout=1.0,
-                grant_lifetime=4.0,
-                circuit_wait=0.3,
-                circuit_wait_max=1.0,
-            ),
-            "hold": base.hold,
+        """The same, by way of the proxies."""
+        urls = {
+            "database": {"url": self._by("postgres", self.postgres.url)},
+            "ledger": {"url": self._by("valkey", self.valkey.url)},
         }
-        for name, fields in self._sections.items():
-            sections[name] = msgspec.structs.replace(sections[name], **fields)
-        return msgspec.structs.replace(base, **sections)
+        return _changed(self._with_stream(self.settings), urls)
 
     def _by(self, name: str, url: str) -> str:
         """The URL by way of the proxy, where there is one."""
@@ -263,6 +255,14 @@ class Stack:
             return url
         head, _, tail = url.rpartition(":")
         return f"{head}:{self.proxies[name].port}/{tail.partition('/')[2]}"
+
+
+def _changed(settings: Settings, sections: dict[str, dict[str, Any]]) -> Settings:
+    changed = {
+        name: msgspec.structs.replace(getattr(settings, name), **fields)
+        for name, fields in sections.items()
+    }
+    return msgspec.structs.replace(settings, **changed)
 
 
 async def _stop(parts: Iterable[Stoppable]) -> None:
