@@ -10,8 +10,12 @@ from control.hours import window
 from control.problem import RefusedError
 from control.store.rows import Rows, TenantRow, VmtaRow
 from policy.model import (
+    DEFAULT_FEEDBACK_ID,
+    DEFAULT_LIST_UNSUBSCRIBE,
     UNLIMITED,
     Address,
+    Duplicates,
+    HoldBounds,
     IpState,
     Login,
     MailboxLimits,
@@ -25,6 +29,7 @@ from policy.model import (
 )
 from policy.plan import Generation, problems
 from policy.warmup import Plan, Stage, default_plan, limits
+from settings.hold import Hold
 from settings.model import Warmup
 
 DEFAULT_PLAN = "default"
@@ -38,7 +43,13 @@ class Compiled(msgspec.Struct, frozen=True):
 
 
 def compile_generation(
-    rows: Rows, warmup: Warmup, *, number: int, created: float, ledger: str = "main"
+    rows: Rows,
+    warmup: Warmup,
+    hold: Hold,
+    *,
+    number: int,
+    created: float,
+    ledger: str = "main",
 ) -> Compiled:
     """`created` in UTC seconds."""
     plans = plans_of(rows, warmup)
@@ -73,7 +84,7 @@ def compile_generation(
             )
             for p in rows.pools
         ),
-        tenants=tuple(_tenant(t, rows, warmup, created, found) for t in rows.tenants),
+        tenants=tuple(_tenant(t, rows, warmup, hold, created, found) for t in rows.tenants),
         rate=Rate(minute=warmup.global_minute_limit, hour=warmup.global_hourly_limit),
     )
     found += [f"PowerMTA server {s.name} has no address" for s in rows.servers if not s.addresses]
@@ -129,7 +140,9 @@ def _vmta(row: VmtaRow, daily: int | Unlimited, ceilings: dict[str, int]) -> Vir
     )
 
 
-def _tenant(row: TenantRow, rows: Rows, warmup: Warmup, created: float, found: list[str]) -> Tenant:
+def _tenant(
+    row: TenantRow, rows: Rows, warmup: Warmup, hold: Hold, created: float, found: list[str]
+) -> Tenant:
     sending = None
     if row.window_start is not None:
         try:
@@ -151,7 +164,9 @@ def _tenant(row: TenantRow, rows: Rows, warmup: Warmup, created: float, found: l
         senders=tuple(row.senders),
         mailbox="envelope" if row.mailbox == "envelope" else "from",
         mailboxes={
-            m.address: MailboxLimits(daily_max=m.daily_max, spacing=m.spacing)
+            m.address: MailboxLimits(
+                daily_max=m.daily_max, daily_min=m.daily_min, spacing=m.spacing
+            )
             for m in rows.mailboxes
             if m.tenant == row.name
         },
@@ -159,6 +174,31 @@ def _tenant(row: TenantRow, rows: Rows, warmup: Warmup, created: float, found: l
         window=sending,
         rate=Rate(minute=row.rate_minute, hour=hour),
         max_recipients=row.max_recipients,
+        hold=_bounds(row, hold),
+        duplicates=_duplicates(row),
+        dsn=row.dsn,
+        paused_campaigns=tuple(row.paused_campaigns),
+    )
+
+
+def _bounds(row: TenantRow, hold: Hold) -> HoldBounds:
+    past = row.hold_past or hold.past_bound
+    return HoldBounds(
+        messages=hold.messages if row.hold_messages is None else row.hold_messages,
+        octets=hold.bytes if row.hold_bytes is None else row.hold_bytes,
+        age=row.hold_age or hold.age,
+        past="accept" if past == "accept" else "defer",
+    )
+
+
+def _duplicates(row: TenantRow) -> Duplicates:
+    # A client that queues by itself repeats under the same Message-ID; MailWizz makes a new one.
+    mode = row.duplicates or ("message-id" if row.profile == "mta" else "campaign")
+    # Its type is checked with the whole tenant (`_shape_problems`).
+    return Duplicates(
+        mode=mode,  # type: ignore[arg-type]
+        feedback_id=row.feedback_id or DEFAULT_FEEDBACK_ID,
+        list_unsubscribe=row.list_unsubscribe or DEFAULT_LIST_UNSUBSCRIBE,
     )
 
 

@@ -177,6 +177,7 @@ class Publisher:
         compiled = compile_generation(
             await read(connection),
             self._settings.warmup,
+            self._settings.hold,
             number=number,
             created=now.timestamp(),
             ledger=self._settings.ledger.name,

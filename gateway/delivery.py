@@ -211,7 +211,8 @@ class Delivery:
     ) -> Reply:
         hold = self._means.hold
         assert hold is not None
-        admission = hold.admit(self._tenant.name, self._message.size)
+        providers = [provider for provider, _ in self._outgoing.providers]
+        admission = hold.admit(self._message, self._outgoing.pool, providers)
         if not admission.accept:
             self._tell("deferred", limit="hold", why=admission.sentence)
             metrics.denials.labels("hold").inc()

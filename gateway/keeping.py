@@ -4,6 +4,7 @@
 Calendar times are ledger milliseconds.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Literal, Protocol
 
@@ -64,8 +65,8 @@ class Admission(msgspec.Struct, frozen=True):
 class Hold(Protocol):
     """Durable waiting."""
 
-    def admit(self, tenant: str, octets: int) -> Admission:
-        """Whether a tenant may have one message more waiting; no I/O."""
+    def admit(self, message: Message, pool: str, providers: Sequence[str]) -> Admission:
+        """Whether its tenant may have this message waiting, too; no I/O."""
         ...
 
     async def keep(self, keeping: Keeping) -> Kept:

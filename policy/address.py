@@ -62,6 +62,26 @@ def mailbox_of(address: str) -> str | None:
     return None if parts is None else f"{parts[0].lower()}@{parts[1]}"
 
 
+def recipient_spellings(address: str) -> tuple[bytes, tuple[bytes, ...]] | None:
+    """(local part with its `@`, the domain in A-labels and in U-labels): the octets by which a
+    recipient is looked for. The local part is compared as it is, case included (RFC 5321 section
+    2.4), the domain without case. None for what is no address."""
+    parts = split_address(address)
+    if parts is None:
+        return None
+    try:
+        local = f"{parts[0]}@".encode()
+    except UnicodeEncodeError:
+        return None
+    spelt = [parts[1]]
+    if "xn--" in parts[1]:
+        try:
+            spelt.append(idna.decode(parts[1]))
+        except (idna.IDNAError, UnicodeError):
+            return local, (parts[1].encode(),)
+    return local, tuple(domain.encode() for domain in spelt)
+
+
 def from_mailbox(value: str) -> str | FromProblem:
     """The mailbox of one unfolded or folded `From:` value (RFC 5322 section 3.4).
 

@@ -12,14 +12,17 @@ import msgspec
 from aiohttp import web
 from redis.exceptions import RedisError
 
-from control.api import body, domains, ips, openapi, pools, system, tenants
+from control.api import body, domains, hold, holdrequests, ips, openapi, pools, system, tenants
 from control.api.route import Call, Route
 from control.core import Core
 from control.problem import Problem, RefusedError
 
 log = logging.getLogger(__name__)
 
-ROUTES: list[Route] = [*tenants.ROUTES, *domains.ROUTES, *ips.ROUTES, *pools.ROUTES, *system.ROUTES]
+ROUTES: list[Route] = [
+    *(*tenants.ROUTES, *domains.ROUTES, *ips.ROUTES, *pools.ROUTES),
+    *(*hold.ROUTES, *holdrequests.ROUTES, *system.ROUTES),
+]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _AWAY = (RedisError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)

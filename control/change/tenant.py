@@ -7,8 +7,10 @@ import asyncpg
 import msgspec
 
 from control.act import Act
+from control.change.holdterms import HoldTerms, given, set_hold
 from control.change.password import hashed
 from control.problem import RefusedError, bad, missing
+from control.store.rows import read
 from control.store.statements import statements
 from policy.model import Name
 from policy.plan import SYSTEM_VIRTUAL_MTA
@@ -19,7 +21,7 @@ _POOL = statements("pool")
 LoginName = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 
 
-class NewTenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class NewTenant(HoldTerms, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A customer and its first login."""
 
     name: Name
@@ -45,6 +47,7 @@ async def add(act: Act, new: NewTenant) -> str:
     networks = [source_network(text) for text in new.networks]
     if not new.login.isprintable() or any(c.isspace() for c in new.login):
         raise bad("login", f"{new.login!r}: blanks and control characters cannot be used")
+    hold = given(new)
     digest = await hashed(new.password)
     try:
         await act.connection.execute(_SQL["add"], new.name, new.profile, new.name, act.now)
@@ -68,7 +71,10 @@ async def add(act: Act, new: NewTenant) -> str:
             await act.connection.execute(_SQL["add_network"], network, new.name)
         except asyncpg.UniqueViolationError as error:
             raise RefusedError(f"network {network} names another tenant already") from error
-    after = {"login": new.login, "networks": networks, "profile": new.profile}
+    if hold:
+        row = next(t for t in (await read(act.connection)).tenants if t.name == new.name)
+        await set_hold(act, msgspec.structs.replace(row, **hold))
+    after = {"login": new.login, "networks": networks, "profile": new.profile, **hold}
     await act.audit("tenant.add", new.name, None, after)
     return new.name
 

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from control.act import Act
+from control.change.holdterms import HoldTerms, given, set_hold
 from control.change.tenant import source_network
 from control.hours import hours, zone
 from control.problem import bad, missing
@@ -21,7 +22,7 @@ _MAILBOX = statements("mailbox")
 Spacing = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 
 
-class TenantChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TenantChange(HoldTerms, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to change; a field left out stays as it is."""
 
     strict: bool | None = None
@@ -54,6 +55,8 @@ class MailboxChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     daily_max: Count | UnsetType | None = UNSET
     """Recipients a day; null is off; left out it stays."""
+    daily_min: Count | UnsetType | None = UNSET
+    """What it should send a day: waiting mail of a mailbox behind it goes first; null is off."""
     spacing: Spacing | None = None
     """Seconds between two messages; left out it stays."""
 
@@ -71,6 +74,7 @@ async def change(act: Act, name: str, wanted: TenantChange) -> str:
         *(after.rate_hour, after.max_recipients, after.window_start, after.window_length),
         *(after.window_zone, after.mailbox_max, after.mailbox_spacing),
     )
+    await set_hold(act, after)
     if after.networks != row.networks:
         await act.connection.execute(_SQL["drop_networks"], name)
         for network in after.networks:
@@ -94,12 +98,15 @@ async def set_mailbox(act: Act, name: str, address: str, wanted: MailboxChange) 
     before = next((m for m in rows if (m.tenant, m.address) == (name, mailbox)), None)
     start = before or MailboxRow(name, mailbox, None, 0.0)
     most = start.daily_max if wanted.daily_max is UNSET else wanted.daily_max
+    least = start.daily_min if wanted.daily_min is UNSET else wanted.daily_min
+    if most is not None and least is not None and least > most:
+        raise bad("daily_min", f"{least} is more than daily_max ({most})")
     spacing = start.spacing if wanted.spacing is None else wanted.spacing
-    after = MailboxRow(name, mailbox, most, spacing)
+    after = MailboxRow(name, mailbox, most, spacing, least)
     if before == after:
         act.no_change(f"mailbox {mailbox} is like that already")
         return after
-    await act.connection.execute(_MAILBOX["put"], name, mailbox, most, spacing)
+    await act.connection.execute(_MAILBOX["put"], name, mailbox, most, spacing, least)
     await act.audit("mailbox.set", mailbox, before, after)
     return after
 
@@ -113,7 +120,7 @@ async def _tenant(act: Act, name: str) -> TenantRow:
 
 def _applied(row: TenantRow, wanted: TenantChange) -> TenantRow:
     """The row with the changes in it. Raises RefusedError."""
-    columns = msgspec.structs.asdict(row)
+    columns = msgspec.structs.asdict(row) | given(wanted)
     for field in ("strict", "max_recipients", "mailbox", "mailbox_spacing", "profile"):
         if (value := getattr(wanted, field)) is not None:
             columns[field] = value

@@ -1,4 +1,4 @@
-"""`sendgate explain`, `sendgate clock …`, `sendgate ledger …`, `sendgate pmta …`."""
+"""`sendgate clock …`, `sendgate ledger …`, `sendgate pmta …`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,44 +6,16 @@ from typing import Annotated
 import typer
 
 from control.cli.client import Client
-from control.cli.show import as_json, line_of, say, table
+from control.cli.show import as_json, line_of, say
 from control.clock import ClockView
 from control.pmta.handover import write_keys
 from control.problem import RefusedError
-from control.view.explain import Explanation
 from control.view.key import KeyFile
 from control.view.ledger import LedgerState, LedgerStatus
 
 clock = typer.Typer(no_args_is_help=True, help="Calendar time; moves in an embedded stack only.")
 ledger = typer.Typer(no_args_is_help=True, help="Whether the counters can be trusted.")
 pmta = typer.Typer(no_args_is_help=True, help="PowerMTA.")
-
-
-def explain(
-    context: typer.Context,
-    tenant: Annotated[str, typer.Option()],
-    sender: Annotated[str, typer.Option("--from", help="Address in From:.")],
-    to: Annotated[str, typer.Option(help="Recipient.")],
-    size: Annotated[int | None, typer.Option(help="Octets.")] = None,
-) -> None:
-    """Why would a message go where it goes? Charges nothing."""
-    line = line_of(context)
-    body = {"tenant": tenant, "from": sender, "to": to, "size": size}
-    found = Client(line).send("POST", "/api/v2/explain", body, Explanation)
-    if line.json:
-        as_json(found)
-        return
-    say(f"{found.decision}: {found.sentence}")
-    say(f"pool {found.pool}: {found.pool_why}; provider {found.provider}")
-    if found.change:
-        say(f"to change that: {found.change}")
-    table(
-        ("VirtualMTA", "pool", "quota", "used", f"{found.provider}", "ceiling", "skipped because"),
-        (
-            (c.vmta, c.pool, c.quota, c.used, c.used_by_provider, c.ceiling, c.skipped or "-")
-            for c in found.candidates
-        ),
-    )
 
 
 @clock.command("show")

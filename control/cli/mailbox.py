@@ -22,15 +22,21 @@ def set_(
     address: str,
     tenant: Tenant,
     most: Annotated[str | None, typer.Option("--max", help="Recipients a day, or none.")] = None,
+    least: Annotated[
+        str | None,
+        typer.Option("--daily-min", help="Should send a day: goes first when behind; or none."),
+    ] = None,
     spacing: Annotated[float | None, typer.Option(help="Seconds between two messages.")] = None,
     dry_run: Dry = False,
 ) -> None:
     """Give a mailbox limits of its own, in place of the tenant's."""
-    if most is None and spacing is None:
-        raise misused("mailbox set: give --max, --spacing or both")
+    if most is None and least is None and spacing is None:
+        raise misused("mailbox set: give --max, --daily-min or --spacing")
     body: dict[str, Any] = {}
     if most is not None:
         body["daily_max"] = number_or_none("--max", most)
+    if least is not None:
+        body["daily_min"] = number_or_none("--daily-min", least)
     if spacing is not None:
         body["spacing"] = finite("--spacing", spacing)
     line = line_of(context)
@@ -49,8 +55,8 @@ def list_(context: typer.Context, tenant: Tenant) -> None:
         as_json(found)
         return
     table(
-        ("mailbox", "daily maximum", "spacing"),
-        ((m.address, m.daily_max, m.spacing) for m in found),
+        ("mailbox", "daily maximum", "daily minimum", "spacing"),
+        ((m.address, m.daily_max, m.daily_min, m.spacing) for m in found),
     )
 
 

@@ -13,7 +13,21 @@ import msgspec
 import typer
 from redis.exceptions import RedisError
 
-from control.cli import asking, check, domain, ip, mailbox, pool, process, server, tenant, token
+from control.cli import (
+    asking,
+    check,
+    domain,
+    explain,
+    hold,
+    holdorder,
+    ip,
+    mailbox,
+    pool,
+    process,
+    server,
+    tenant,
+    token,
+)
 from control.cli.line import Line, LineError, take
 from control.cli.usage import UsageError
 from control.local.error import LocalPartError
@@ -37,6 +51,7 @@ for name, group in {
     "pool": pool.app,
     "mailbox": mailbox.app,
     "server": server.app,
+    "hold": hold.app,
     "clock": asking.clock,
     "ledger": asking.ledger,
     "pmta": asking.pmta,
@@ -45,7 +60,7 @@ for name, group in {
     app.add_typer(group, name=name)
 for command in (
     *(process.up, process.demo, process.gateway, process.control),
-    *(check.check, check.migrate, ip.quota, asking.explain),
+    *(check.check, check.migrate, ip.quota, explain.explain, holdorder.forget),
 ):
     app.command()(command)
 

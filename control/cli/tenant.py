@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from control.change.password import SAFE
+from control.cli import holdterms as hold
 from control.cli.client import Client
 from control.cli.show import as_json, line_of, said, table
-from control.cli.usage import finite, misused, number_or_none
+from control.cli.usage import finite, misused, number_or_none, one_of
 from control.view.changed import Changed
 from control.view.tenant import TenantView
 
@@ -28,17 +29,29 @@ def add(
     password_stdin: Stdin = False,
     network: Annotated[list[str] | None, typer.Option(help="CIDR; repeatable.")] = None,
     profile: Annotated[str, typer.Option(help="mailwizz or mta.")] = "mailwizz",
+    hold_messages: hold.Messages = None,
+    hold_bytes: hold.Octets = None,
+    hold_age: hold.Age = None,
+    hold_past: hold.Past = None,
+    duplicates: hold.Repeats = None,
+    feedback_id: hold.FeedbackId = None,
+    list_unsubscribe: hold.ListUnsubscribe = None,
+    dsn: hold.Dsn = None,
     dry_run: Dry = False,
 ) -> None:
     """Add a tenant with its first login."""
-    _one_of("--profile", profile, "mailwizz", "mta")
-    body = {
+    one_of("--profile", profile, "mailwizz", "mta")
+    body: dict[str, Any] = {
         "name": name,
         "login": login,
         "password": given_password(password, password_stdin),
         "networks": network or [],
         "profile": profile,
     }
+    body |= hold.hold_terms(
+        *(hold_messages, hold_bytes, hold_age, hold_past),
+        *(duplicates, feedback_id, list_unsubscribe, dsn),
+    )
     _change(context, "/api/v2/tenants", body, f"tenant {name}", dry_run)
 
 
@@ -105,9 +118,34 @@ def show(context: typer.Context, name: str) -> None:
         ],
     )
     table(
+        (
+            "may wait",
+            "octets",
+            "seconds",
+            "beyond",
+            "duplicates",
+            "Feedback-ID",
+            "List-Unsubscribe",
+            "DSN",
+            "paused campaigns",
+        ),
+        [
+            (
+                *("default" if v is None else v for v in _hold(t)),
+                t.dsn,
+                t.paused_campaigns,
+            )
+        ],
+    )
+    table(
         ("pool", "VirtualMTAs", "overflow", "paused"),
         ((p.name, p.members, p.overflow, p.paused) for p in t.pools),
     )
+
+
+def _hold(t: TenantView) -> tuple[int | float | str | None, ...]:
+    bounds = (t.hold_messages, t.hold_bytes, t.hold_age, t.hold_past)
+    return (*bounds, t.duplicates, t.feedback_id, t.list_unsubscribe)
 
 
 @app.command("set")
@@ -140,6 +178,14 @@ def set_(
         list[str] | None, typer.Option(help="CIDR; replaces all; repeatable.")
     ] = None,
     no_networks: Annotated[bool, typer.Option("--no-networks")] = False,
+    hold_messages: hold.Messages = None,
+    hold_bytes: hold.Octets = None,
+    hold_age: hold.Age = None,
+    hold_past: hold.Past = None,
+    duplicates: hold.Repeats = None,
+    feedback_id: hold.FeedbackId = None,
+    list_unsubscribe: hold.ListUnsubscribe = None,
+    dsn: hold.Dsn = None,
     dry_run: Dry = False,
 ) -> None:
     """Change what a tenant may do; what is not named stays."""
@@ -150,8 +196,8 @@ def set_(
     ):
         if both:
             raise misused(f"{one} and {two} contradict each other: give one of them")
-    _one_of("--profile", profile, "mailwizz", "mta")
-    _one_of("--mailbox", mailbox, "from", "envelope")
+    one_of("--profile", profile, "mailwizz", "mta")
+    one_of("--mailbox", mailbox, "from", "envelope")
     given: dict[str, Any] = {
         "strict": strict,
         "senders": [] if any_sender else sender or None,
@@ -173,14 +219,13 @@ def set_(
             body[key] = number_or_none(option, text)
     if always:
         body["hours"] = None
+    body |= hold.hold_terms(
+        *(hold_messages, hold_bytes, hold_age, hold_past),
+        *(duplicates, feedback_id, list_unsubscribe, dsn),
+    )
     if not body:
         raise misused("tenant set: nothing to change was given")
     _change(context, f"/api/v2/tenants/{name}", body, f"tenant {name}", dry_run, "PATCH")
-
-
-def _one_of(option: str, given: str | None, *allowed: str) -> None:
-    if given is not None and given not in allowed:
-        raise misused(f"{option}: {given!r} is neither {' nor '.join(allowed)}")
 
 
 @app.command()

@@ -29,3 +29,9 @@ def finite(option: str, number: float | None) -> float | None:
     if number is not None and not math.isfinite(number):
         raise misused(f"{option}: {number} is not a number that can be used")
     return number
+
+
+def one_of(option: str, given: str | None, *allowed: str) -> None:
+    """Raises a usage error for a word that is not among those allowed; None was not given."""
+    if given is not None and given not in allowed:
+        raise misused(f"{option}: {given!r} is neither {' nor '.join(allowed)}")

@@ -43,6 +43,15 @@ class TenantRow(msgspec.Struct, frozen=True, kw_only=True):
     window_zone: str | None = None
     mailbox_max: int | None = None
     mailbox_spacing: float = 0.0
+    hold_messages: int | None = None
+    hold_bytes: int | None = None
+    hold_age: float | None = None
+    hold_past: str | None = None
+    duplicates: str | None = None
+    feedback_id: str | None = None
+    list_unsubscribe: str | None = None
+    dsn: bool = False
+    paused_campaigns: list[str] = []
 
 
 class PoolRow(msgspec.Struct, frozen=True):
@@ -101,6 +110,7 @@ class MailboxRow(msgspec.Struct, frozen=True):
     address: str
     daily_max: int | None
     spacing: float
+    daily_min: int | None = None
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True):

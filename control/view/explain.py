@@ -73,7 +73,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     candidates: list[Candidate] = []
 
 
-_CHANGE = {
+CHANGE = {
     Limit.IP_QUOTA: "raise the quota (`sendgate ip set IP --quota N`) or add an IP to the pool",
     Limit.IP_PROVIDER: "raise the ceiling (`sendgate ip set IP --ceiling PROVIDER=N`), "
     "move the IP to its next stage, or add an IP to the pool",
@@ -96,6 +96,7 @@ _CHANGE = {
     Limit.LEDGER_CLOSED: "`sendgate ledger status` says why",
     Limit.LEDGER_AWAY: "bring Valkey back",
 }
+"""What an operator can do about each limit."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -176,7 +177,7 @@ def explanation(
         sentence=decision.sentence(),
         limit=decision.limit.value,
         until=iso_time(decision.until) if decision.until else "",
-        change=_CHANGE[decision.limit],
+        change=CHANGE[decision.limit],
     )
 
 

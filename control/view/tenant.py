@@ -39,6 +39,20 @@ class TenantView(msgspec.Struct, frozen=True, kw_only=True):
     hours: str = ""
     """Sending hours; empty: always."""
     zone: str = ""
+    hold_messages: int | None = None
+    """Most messages that may wait; null: the setting hold.messages."""
+    hold_bytes: int | None = None
+    """Most octets that may wait; null: hold.bytes."""
+    hold_age: float | None = None
+    """Seconds after which waiting mail expires; null: hold.age."""
+    hold_past: str | None = None
+    """Beyond a bound: `defer` or `accept`; null: hold.past_bound."""
+    duplicates: str | None = None
+    """What counts as the same message again; null: by the profile."""
+    feedback_id: str | None = None
+    list_unsubscribe: str | None = None
+    dsn: bool = False
+    paused_campaigns: list[str] = []
 
 
 def tenant_views(rows: Rows) -> list[TenantView]:
@@ -67,6 +81,15 @@ def tenant_views(rows: Rows) -> list[TenantView]:
             per_hour=t.rate_hour,
             hours=_hours(t),
             zone=t.window_zone or "",
+            hold_messages=t.hold_messages,
+            hold_bytes=t.hold_bytes,
+            hold_age=t.hold_age,
+            hold_past=t.hold_past,
+            duplicates=t.duplicates,
+            feedback_id=t.feedback_id,
+            list_unsubscribe=t.list_unsubscribe,
+            dsn=t.dsn,
+            paused_campaigns=t.paused_campaigns,
         )
         for t in rows.tenants
     ]

@@ -6,7 +6,8 @@ counts a process adds what it held itself. Bounds are therefore soft by a few se
 """
 
 import asyncio
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -25,6 +26,10 @@ _TAKE = statement("summary_take")
 _REST = 20
 _TIMEOUT = 60.0
 _DAY = 86_400.0
+_NOTHING = forecast.Backlog({}, 0, 0)
+
+Group = tuple[str, str]
+"""(pool, provider)"""
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -70,7 +75,7 @@ class Backlog:
         self._at = 0
         self._rest = 0.0
         self._added: dict[str, tuple[int, int]] = {}
-        self._tenants: dict[str, tuple[forecast.Backlog, float]] = {}
+        self._tenants: dict[str, tuple[forecast.Backlog, dict[Group, float]]] = {}
         self._labels: set[tuple[str, str, str]] = set()
 
     async def run(self) -> None:
@@ -112,11 +117,11 @@ class Backlog:
         self._tenants = {}
         for name, (number, octets, oldest) in totals.items():
             backlog = forecast.Backlog(groups.get(name, {}), number, octets)
-            days = forecast.wait_days(backlog, generation)[0] if generation else 0.0
-            self._tenants[name] = (backlog, days)
+            waits = forecast.waits(backlog, generation) if generation else {}
+            self._tenants[name] = (backlog, waits)
             metrics.hold_bytes.labels(name).set(octets)
             metrics.hold_oldest.labels(name).set(max(at - oldest, 0) / 1000)
-            metrics.hold_wait.labels(name).set(days * _DAY)
+            metrics.hold_wait.labels(name).set(max(waits.values(), default=0.0) * _DAY)
         self._gauge(counts, set(totals))
 
     def _gauge(self, counts: tuple[Count, ...], tenants: set[str]) -> None:
@@ -133,22 +138,30 @@ class Backlog:
             metrics.hold_rows.labels(*label).set(number)
         self._labels |= sums.keys()
 
-    def admit(self, name: str, octets: int) -> Admission:
-        """Whether `name` may have one message of `octets` more."""
+    def admit(self, name: str, octets: int, pool: str, providers: Sequence[str]) -> Admission:
+        """Whether `name` may have one message of `octets` more, waiting in these groups.
+
+        Its own groups count: one whose provider has a ceiling of 0 must not turn away the rest.
+        Where nothing is coming at all nobody can name a date, and an operator can mend it within
+        the maximum age: it is held, and the gauge of the projected wait says +Inf."""
         generation = self._generation()
         tenant: Tenant | None = generation.tenant.get(name) if generation else None
         if tenant is None:
             return Admission()
-        known, days = self._tenants.get(name, (forecast.Backlog({}, 0, 0), 0.0))
+        known, waits = self._tenants.get(name, (_NOTHING, {}))
+        own = [waits.get((pool, provider), 0.0) for provider in providers]
         messages, added = self._added.get(name, (0, 0))
         self._added[name] = (messages + 1, added + octets)
         backlog = forecast.Backlog(
             known.groups, known.messages + messages + 1, known.octets + added + octets
         )
         found = forecast.admit(
-            tenant.hold, backlog, days,
-            slow_from=self._settings.slow_from, slow_most=self._settings.slow_most,
-        )  # fmt: skip
+            tenant.hold,
+            backlog,
+            max((days for days in own if math.isfinite(days)), default=0.0),
+            slow_from=self._settings.slow_from,
+            slow_most=self._settings.slow_most,
+        )
         if found.accept:
             return Admission(delay=found.delay)
         return Admission(accept=False, sentence=forecast.defer_sentence(found, self._now()))

@@ -7,12 +7,9 @@ Rule: a block never outlives a sweep, so that a lost wake-up costs half a minute
 
 from collections.abc import Iterable
 
-from gateway.hold.backlog import Count
+from gateway.hold.backlog import Count, Group
 from policy.denial import IP_LIMITS, Denied, Limit
 from policy.ports import Mark
-
-Group = tuple[str, str]
-"""(pool, provider)"""
 
 _TENANT = frozenset({Limit.TENANT_MINUTE, Limit.TENANT_HOUR, Limit.WINDOW, Limit.TENANT_PAUSED})
 _EVERYBODY = frozenset(

@@ -6,7 +6,7 @@ lifetimes, and which bucket a message in doubt went to until its late reply may 
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gateway import metrics
 from gateway.envelope import Message
@@ -66,8 +66,8 @@ class Holding:
         self.backlog = Backlog(self.database, hold, generation, now=now, log=log)
         self.settler = Settler(self.database, change=change, now=now, log=log)
 
-    def admit(self, tenant: str, octets: int) -> Admission:
-        return self.backlog.admit(tenant, octets)
+    def admit(self, message: Message, pool: str, providers: Sequence[str]) -> Admission:
+        return self.backlog.admit(message.tenant, message.size, pool, providers)
 
     async def keep(self, keeping: Keeping) -> Kept:
         started = asyncio.get_running_loop().time()

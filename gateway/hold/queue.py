@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from gateway.hold.backlog import Group
 from gateway.hold.database import Database
-from gateway.hold.groups import Group
 from gateway.hold.held import Held, held
 from gateway.hold.statement import statement
 from policy.fairness import Waiting, order

@@ -1,5 +1,6 @@
 """A control plane on real servers, for tests that go through its doors."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,11 +8,13 @@ from contextlib import asynccontextmanager
 import aiohttp
 import aiohttp.web
 import msgspec
+import pytest
 
 from control.act import Act
 from control.api.server import application
 from control.app import open_core
 from control.change import server
+from control.cli.main import run
 from control.core import Core
 from control.dkim import new_secret
 from control.store.migrate import migrate
@@ -79,6 +82,21 @@ class Api:
             if "json" in response.headers.get("Content-Type", ""):
                 return response.status, msgspec.json.decode(payload)
             return response.status, payload.decode()
+
+
+class Command:
+    """The `sendgate` command at one API; SENDGATE_TOKEN is set by the test."""
+
+    def __init__(self, api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+        self.api = api
+        self.capsys = capsys
+
+    async def __call__(self, *words: str, code: int = 0) -> str:
+        """What it prints; of a failure what it says on standard error."""
+        found = await asyncio.to_thread(run, ["--url", self.api.url, *words])
+        out, error = self.capsys.readouterr()
+        assert found == code, error or out
+        return error if code else out
 
 
 @asynccontextmanager

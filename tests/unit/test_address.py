@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.address import FromProblem, from_mailbox, mailbox_of, normal_domain, split_address
+from policy.address import (
+    FromProblem,
+    from_mailbox,
+    mailbox_of,
+    normal_domain,
+    recipient_spellings,
+    split_address,
+)
 
 
 @pytest.mark.parametrize(
@@ -72,3 +79,13 @@ def test_a_mailbox_needs_both_halves() -> None:
     assert mailbox_of("Anna@X.test") == "anna@x.test"
     assert mailbox_of("anna") is None
     assert mailbox_of("@x.test") is None
+
+
+def test_a_recipient_is_looked_for_in_both_spellings_of_its_domain() -> None:
+    assert recipient_spellings("Anna@X.Test") == (b"Anna@", (b"x.test",))
+    both = (b"xn--bcher-kva.test", "bücher.test".encode())
+    for spelt in ("jürgen@Bücher.test", "jürgen@xn--bcher-kva.test"):
+        assert recipient_spellings(spelt) == ("jürgen@".encode(), both)
+    assert recipient_spellings("a@xn--a.test") == (b"a@", (b"xn--a.test",)), "no U-label has that"
+    for wrong in ("anna", "@x.test", "a@", "\udcff@x.test"):
+        assert recipient_spellings(wrong) is None

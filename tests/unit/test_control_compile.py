@@ -15,7 +15,9 @@ from control.store.rows import (
     TenantRow,
     VmtaRow,
 )
+from policy.model import Duplicates, HoldBounds
 from policy.plan import decode, encode
+from settings.hold import Hold
 from settings.model import Warmup
 
 VMTA = VmtaRow(
@@ -60,8 +62,10 @@ def with_vmta(**changes: object) -> Rows:
     return msgspec.structs.replace(ROWS, vmtas=[msgspec.structs.replace(VMTA, **changes)])
 
 
-def compiled(rows: Rows, warmup: Warmup | None = None):  # type: ignore[no-untyped-def]
-    return compile_generation(rows, warmup or Warmup(), number=7, created=1.0)
+def compiled(rows: Rows, warmup: Warmup | None = None, hold: Hold | None = None):  # type: ignore[no-untyped-def]
+    return compile_generation(
+        rows, warmup or Warmup(), Hold() if hold is None else hold, number=7, created=1.0
+    )
 
 
 def test_rows_become_a_generation_gateways_read() -> None:
@@ -128,3 +132,39 @@ def test_limits_of_settings_tenants_and_mailboxes() -> None:
     own = msgspec.structs.replace(TENANT, rate_hour=0)
     rows = msgspec.structs.replace(ROWS, tenants=[own])
     assert compiled(rows, warmup).generation.tenants[0].rate.hour == 0
+
+
+def test_a_tenant_without_terms_of_its_own_has_those_of_the_settings() -> None:
+    hold = Hold(messages=7, bytes=70, age=700.0, past_bound="accept")
+    tenant = compiled(ROWS, hold=hold).generation.tenants[0]
+    assert tenant.hold == HoldBounds(messages=7, octets=70, age=700.0, past="accept")
+    assert tenant.duplicates == Duplicates()
+    mta = msgspec.structs.replace(TENANT, profile="mta")
+    rows = msgspec.structs.replace(ROWS, tenants=[mta])
+    assert compiled(rows).generation.tenants[0].duplicates.mode == "message-id"
+
+
+def test_a_tenants_own_terms_win_and_zero_is_a_bound() -> None:
+    pattern = "(?P<campaign>x)(?P<subscriber>y)"
+    own = msgspec.structs.replace(
+        TENANT,
+        profile="mta",
+        hold_messages=0,
+        hold_bytes=0,
+        hold_age=60.0,
+        hold_past="defer",
+        duplicates="campaign",
+        feedback_id=pattern,
+        dsn=True,
+        paused_campaigns=["c1"],
+    )
+    rows = msgspec.structs.replace(
+        ROWS, tenants=[own], mailboxes=[MailboxRow("acme", "a@acme.example", 9, 0.0, 3)]
+    )
+    hold = Hold(past_bound="accept")
+    tenant = compiled(rows, hold=hold).generation.tenants[0]
+    assert tenant.hold == HoldBounds(messages=0, octets=0, age=60.0, past="defer")
+    assert (tenant.duplicates.mode, tenant.duplicates.feedback_id) == ("campaign", pattern)
+    assert tenant.duplicates.list_unsubscribe == Duplicates().list_unsubscribe
+    assert (tenant.dsn, tenant.paused_campaigns) == (True, ("c1",))
+    assert tenant.mailboxes["a@acme.example"].daily_min == 3

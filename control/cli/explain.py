@@ -1,0 +1,75 @@
+"""`sendgate explain`: why a message would go where it goes, or what became of one."""
+
+from typing import Annotated
+
+import typer
+
+from control.cli import holdfilter as of
+from control.cli.client import Client
+from control.cli.line import Line
+from control.cli.show import as_json, line_of, say, table
+from control.cli.usage import misused
+from control.view.explain import Explanation
+from control.view.fate import Fate
+
+
+def explain(
+    context: typer.Context,
+    tenant: Annotated[str | None, typer.Option()] = None,
+    sender: Annotated[str | None, typer.Option("--from", help="Address in From:.")] = None,
+    to: Annotated[str | None, typer.Option(help="Recipient.")] = None,
+    size: Annotated[int | None, typer.Option(help="Octets.")] = None,
+    message: Annotated[
+        str | None, typer.Option(help="Message id or envelope id: what became of it.")
+    ] = None,
+) -> None:
+    """Why would a message go where it goes, or why did it? Charges nothing."""
+    line = line_of(context)
+    if message is not None:
+        if sender is not None or to is not None or size is not None:
+            raise misused("explain: --message stands alone, or with --tenant")
+        _fate(line, of.readable("--message", message), tenant)
+        return
+    if tenant is None or sender is None or to is None:
+        raise misused("explain: give --tenant, --from and --to, or --message")
+    _would(line, {"tenant": tenant, "from": sender, "to": to, "size": size})
+
+
+def _would(line: Line, body: dict[str, str | int | None]) -> None:
+    found = Client(line).send("POST", "/api/v2/explain", body, Explanation)
+    if line.json:
+        as_json(found)
+        return
+    say(f"{found.decision}: {found.sentence}")
+    say(f"pool {found.pool}: {found.pool_why}; provider {found.provider}")
+    if found.change:
+        say(f"to change that: {found.change}")
+    table(
+        ("VirtualMTA", "pool", "quota", "used", f"{found.provider}", "ceiling", "skipped because"),
+        (
+            (c.vmta, c.pool, c.quota, c.used, c.used_by_provider, c.ceiling, c.skipped or "-")
+            for c in found.candidates
+        ),
+    )
+
+
+def _fate(line: Line, message: str, tenant: str | None) -> None:
+    found = Client(line).get(f"/api/v2/explain/{message}", Fate, tenant=tenant)
+    if line.json:
+        as_json(found)
+        return
+    say(found.sentence)
+    if found.held is not None:
+        held = found.held
+        say(f"{held.id}: to {held.recipient} by pool {held.pool}, provider {held.provider}")
+    if found.change:
+        say(f"to change that: {found.change}")
+    if found.before is not None:
+        say(f"{found.before} of its pool and provider go first")
+    if found.forecast:
+        say(f"forecast: {found.forecast}")
+    for proof in found.evidence:
+        say(
+            f"PowerMTA {proof.server}, attempt {proof.attempt} of {proof.day}: {proof.kinds} "
+            f"({proof.means}), {proof.at}"
+        )

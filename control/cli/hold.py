@@ -1,0 +1,211 @@
+"""`sendgate hold list|show|requests|events`: what waits and what was done about it."""
+
+from typing import Annotated
+
+import typer
+
+from control.cli import holdfilter as of
+from control.cli.client import Client
+from control.cli.show import as_json, line_of, say, table
+from control.view.forecast import HoldForecast
+from control.view.held import HeldDetail, HeldPage, HeldView, HoldSummary, Part
+from control.view.holdevent import HoldEvent
+from control.view.holdrequest import HoldRequest
+
+app = typer.Typer(no_args_is_help=True, help="Mail that waits: look, pause, release, drop.")
+
+State = Annotated[
+    str | None, typer.Option(help="held, claimed, doubt (these by default), done, refused.")
+]
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    tenant: of.Tenant = None,
+    campaign: of.Campaign = None,
+    recipient: of.Recipient = None,
+    reason: of.Reason = None,
+    message: of.Message = None,
+    state: State = None,
+    messages: Annotated[bool, typer.Option("--messages", help="Each one, not the sums.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Messages of one page.")] = 100,
+    after: Annotated[str | None, typer.Option(help="Where the page before ended.")] = None,
+) -> None:
+    """What waits: how much, whose, why, and when the next may go."""
+    line = line_of(context)
+    query = of.filters(tenant, campaign, recipient, reason, message)
+    if state is not None:
+        query["state"] = of.readable("--state", state)
+    if not messages:
+        found = Client(line).get("/api/v2/hold", HoldSummary, **query)
+        as_json(found) if line.json else _summary(found)
+        return
+    if after is not None:
+        query["after"] = after
+    page = Client(line).get("/api/v2/hold/messages", HeldPage, limit=str(limit), **query)
+    if line.json:
+        as_json(page)
+        return
+    _messages(page.messages)
+    if page.after:
+        say(f"more: --after {page.after}")
+
+
+@app.command()
+def show(context: typer.Context, message: str) -> None:
+    """Everything about one message, but its content."""
+    line = line_of(context)
+    path = f"/api/v2/hold/messages/{of.readable('MESSAGE', message)}"
+    found = Client(line).get(path, HeldDetail)
+    if line.json:
+        as_json(found)
+        return
+    held = found.held
+    rows = [(name, getattr(held, name)) for name in HeldView.__struct_fields__]
+    rows += [("key", found.key), ("notify", found.notify), ("orcpt", found.orcpt)]
+    if found.content is not None:
+        rows += [("sender", found.content.sender), ("kept as", found.content.codec)]
+    table(("field", "value"), ((name, value) for name, value in rows if value not in ("", None)))
+    if len(found.recipients) > 1:
+        table(
+            ("recipient", "id", "state", "ending"),
+            ((r.recipient, r.id, r.state, r.ending) for r in found.recipients),
+        )
+
+
+@app.command()
+def forecast(context: typer.Context, tenant: of.Tenant = None) -> None:
+    """When what waits will be gone, at the quotas of today's plan."""
+    line = line_of(context)
+    found = Client(line).get("/api/v2/hold/forecast", HoldForecast, tenant=tenant)
+    if line.json:
+        as_json(found)
+        return
+    table(
+        ("tenant", "pool", "provider", "waiting", "paused", "a day", "days", "gone by"),
+        (
+            (
+                *(r.tenant, r.pool, r.provider, r.waiting, r.paused, r.a_day),
+                *("never" if r.days is None else round(r.days, 1), r.gone or "-"),
+            )
+            for r in found.rows
+        ),
+    )
+    say("mail that comes meanwhile, mailbox limits and rates make it later")
+
+
+@app.command()
+def requests(
+    context: typer.Context,
+    tenant: of.Tenant = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+) -> None:
+    """What was asked for, newest first, and how far it is."""
+    line = line_of(context)
+    found = Client(line).get(
+        "/api/v2/hold/requests", list[HoldRequest], tenant=tenant, limit=str(limit)
+    )
+    if line.json:
+        as_json(found)
+        return
+    table(
+        ("id", "at", "who", "action", "filters", "force", "state", "changed", "error", "finished"),
+        (
+            (
+                *(r.id, r.at, r.who, r.action, _filters(r)),
+                *(r.force, r.state, r.changed, r.error, r.finished),
+            )
+            for r in found
+        ),
+    )
+
+
+@app.command()
+def events(
+    context: typer.Context,
+    tenant: of.Tenant = None,
+    after: Annotated[int, typer.Option(min=0, help="Id of the last one seen.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+) -> None:
+    """Recipients given up, as the sender's system is to be told: soft or internal."""
+    line = line_of(context)
+    found = Client(line).get(
+        "/api/v2/hold/events",
+        list[HoldEvent],
+        tenant=tenant,
+        after=str(after) if after else None,
+        limit=str(limit),
+    )
+    if line.json:
+        as_json(found)
+        return
+    table(
+        ("id", "at", "tenant", "message", "kind", "class", "recipient", "campaign", "detail"),
+        (
+            (e.id, e.at, e.tenant, e.message, e.kind, e.class_, e.recipient, e.campaign, e.detail)
+            for e in found
+        ),
+    )
+
+
+def _summary(found: HoldSummary) -> None:
+    part = found.all
+    if not part.messages:
+        say("nothing waits")
+        return
+    say(
+        f"{part.messages} messages, {part.octets} octets; the oldest waits {_age(part.age)}; "
+        f"next release {part.next or 'not known'}" + _paused(part)
+    )
+    table(
+        ("by", "name", "messages", "octets", "oldest", "next", "paused"),
+        (
+            (p.by, p.name or "-", p.messages, p.octets, p.oldest, p.next or "-", p.paused)
+            for p in found.parts
+        ),
+    )
+
+
+def _paused(part: Part) -> str:
+    return f"; {part.paused} paused by operators" if part.paused else ""
+
+
+def _age(seconds: float) -> str:
+    for size, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+def _messages(found: list[HeldView]) -> None:
+    table(
+        ("id", "arrived", "tenant", "pool", "provider", "recipient", "campaign", "state", "why"),
+        (
+            (
+                *(m.id, m.arrived, m.tenant, m.pool, m.provider),
+                *(m.recipient, m.campaign, m.state, _why(m)),
+            )
+            for m in found
+        ),
+    )
+
+
+def _why(m: HeldView) -> str:
+    if m.ending:
+        return m.ending
+    if m.paused:
+        return "paused"
+    until = m.due or m.until
+    return f"{m.reason} until {until}" if until else m.reason
+
+
+def _filters(r: HoldRequest) -> str:
+    given = {
+        "tenant": r.tenant,
+        "campaign": r.campaign,
+        "recipient": r.recipient,
+        "reason": r.reason,
+        "message": r.message,
+    }
+    return " ".join(f"{name}={value}" for name, value in given.items() if value is not None)

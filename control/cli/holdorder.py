@@ -1,0 +1,212 @@
+"""`sendgate hold pause|resume|release|drop` and `sendgate forget`: ask, then watch it done."""
+
+import math
+import time
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from control.cli import holdfilter as of
+from control.cli.client import Client
+from control.cli.hold import app
+from control.cli.show import as_json, line_of, say
+from control.cli.tenant import Dry
+from control.cli.usage import finite, misused
+from control.problem import RefusedError
+from control.view.holdrequest import HoldAnswer, HoldRequest
+
+LOOK = 5
+"""Seconds one question for news stays open."""
+
+Force = Annotated[
+    bool, typer.Option("--force", help="Also messages in doubt: they may have been sent.")
+]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Ask, and return at once.")]
+Timeout = Annotated[float, typer.Option(min=0, help="Longest wait, in seconds.")]
+WAIT = 600.0
+
+_DONE = {
+    "pause": "paused",
+    "resume": "resumed",
+    "release": "released",
+    "drop": "dropped",
+    "forget": "forgotten",
+}
+
+
+@app.command()
+def pause(
+    context: typer.Context,
+    tenant: of.Tenant = None,
+    campaign: of.Campaign = None,
+    recipient: of.Recipient = None,
+    reason: of.Reason = None,
+    message: of.Message = None,
+    dry_run: Dry = False,
+    no_wait: NoWait = False,
+    timeout: Timeout = WAIT,
+) -> None:
+    """Stop waiting mail; of a campaign (with --tenant) new mail is held, too."""
+    body = _body("pause", tenant, campaign, recipient, reason, message)
+    _order(context, body, dry_run, no_wait, timeout)
+
+
+@app.command()
+def resume(
+    context: typer.Context,
+    tenant: of.Tenant = None,
+    campaign: of.Campaign = None,
+    recipient: of.Recipient = None,
+    reason: of.Reason = None,
+    message: of.Message = None,
+    dry_run: Dry = False,
+    no_wait: NoWait = False,
+    timeout: Timeout = WAIT,
+) -> None:
+    """Let paused mail go on, as its limits allow."""
+    body = _body("resume", tenant, campaign, recipient, reason, message)
+    _order(context, body, dry_run, no_wait, timeout)
+
+
+@app.command()
+def release(
+    context: typer.Context,
+    tenant: of.Tenant = None,
+    campaign: of.Campaign = None,
+    recipient: of.Recipient = None,
+    reason: of.Reason = None,
+    message: of.Message = None,
+    force: Force = False,
+    dry_run: Dry = False,
+    no_wait: NoWait = False,
+    timeout: Timeout = WAIT,
+) -> None:
+    """Try again now what waits by itself; no quota is passed by it."""
+    body = _body("release", tenant, campaign, recipient, reason, message)
+    _order(context, body | {"force": force}, dry_run, no_wait, timeout)
+
+
+@app.command()
+def drop(
+    context: typer.Context,
+    tenant: of.Tenant = None,
+    campaign: of.Campaign = None,
+    recipient: of.Recipient = None,
+    reason: of.Reason = None,
+    message: of.Message = None,
+    yes: Annotated[bool, typer.Option("--yes", help="They are gone for good.")] = False,
+    force: Force = False,
+    dry_run: Dry = False,
+    no_wait: NoWait = False,
+    timeout: Timeout = WAIT,
+) -> None:
+    """Remove waiting mail: it is not sent, and its sender is not told."""
+    body = _body("drop", tenant, campaign, recipient, reason, message) | {"force": force}
+    if not yes and not dry_run:
+        found = _send(context, "/api/v2/hold/requests", body, True)
+        raise RefusedError(f"{found.matching} messages would be gone for good: say --yes")
+    _order(context, body | {"confirm": yes}, dry_run, no_wait, timeout)
+
+
+def forget(
+    context: typer.Context,
+    address: Annotated[str, typer.Argument(help="Of a recipient, in any language.")],
+    tenant: Annotated[str | None, typer.Option(help="Of this tenant only; else of all.")] = None,
+    dry_run: Dry = False,
+    no_wait: NoWait = False,
+    timeout: Timeout = WAIT,
+) -> None:
+    """Forget a recipient: its waiting mail is removed, also mail in doubt, and the address is
+    taken out of the history of the hold. What PowerMTA has, logs and MailWizz are not touched."""
+    body = of.filters(tenant, None, of.readable("ADDRESS", address), None, None)
+    _follow(context, "/api/v2/hold/forget", body, dry_run, no_wait, timeout)
+
+
+def _body(
+    action: str,
+    tenant: str | None,
+    campaign: str | None,
+    recipient: str | None,
+    reason: str | None,
+    message: str | None,
+) -> dict[str, Any]:
+    given = of.filters(tenant, campaign, recipient, reason, message)
+    if not given:
+        raise misused(
+            f"hold {action}: name what is meant with --tenant, --campaign, --recipient, --reason "
+            "or --message"
+        )
+    return {"action": action, **given}
+
+
+def _order(
+    context: typer.Context, body: dict[str, Any], dry_run: bool, no_wait: bool, timeout: float
+) -> None:
+    _follow(context, "/api/v2/hold/requests", body, dry_run, no_wait, timeout)
+
+
+def _send(context: typer.Context, path: str, body: dict[str, Any], dry: bool) -> HoldAnswer:
+    return Client(line_of(context)).send("POST", path, body, HoldAnswer, dry_run=dry)
+
+
+def _follow(
+    context: typer.Context,
+    path: str,
+    body: dict[str, Any],
+    dry_run: bool,
+    no_wait: bool,
+    timeout: float,
+) -> None:
+    finite("--timeout", timeout)
+    line = line_of(context)
+    answer = _send(context, path, body, dry_run)
+    request = answer.request
+    if not line.json:
+        _said(answer)
+    if not dry_run and not no_wait:
+        request = _watched(Client(line), request, timeout, quiet=line.json)
+        answer = msgspec.structs.replace(answer, request=request)
+    if line.json:
+        as_json(answer)
+    elif request.state == "done":
+        say(f"{request.changed} messages {_DONE[request.action]}")
+
+
+def _said(answer: HoldAnswer) -> None:
+    request = answer.request
+    if answer.dry_run:
+        say(f"{request.action}: {answer.matching} messages (dry run, nothing was changed)")
+    else:
+        say(f"{request.action}: request {request.id}, {answer.matching} messages match now")
+    if answer.late:
+        say(f"not yet run by: {', '.join(answer.late)}")
+    for text in answer.notes:
+        say(f"note: {text}")
+
+
+def _watched(client: Client, request: HoldRequest, timeout: float, *, quiet: bool) -> HoldRequest:
+    """The request when it is over. Raises RefusedError when it failed, or takes longer."""
+    ends = time.monotonic() + timeout
+    while request.state not in ("done", "failed"):
+        left = ends - time.monotonic()
+        if left <= 0:
+            raise RefusedError(
+                f"request {request.id} is {request.state} after {timeout:g} s, {request.changed} "
+                "messages changed so far; it goes on by itself while a releaser runs "
+                "(`sendgate hold requests`)"
+            )
+        seen = request.changed
+        request = client.get(
+            f"/api/v2/hold/requests/{request.id}",
+            HoldRequest,
+            wait=str(min(LOOK, math.ceil(left))),
+            seen=str(seen),
+        )
+        if not quiet and request.changed != seen:
+            say(f"{request.changed} so far")
+    if request.state == "failed":
+        raise RefusedError(
+            f"request {request.id} failed after {request.changed} messages: {request.error}"
+        )
+    return request

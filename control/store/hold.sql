@@ -1,0 +1,121 @@
+-- The hold queue is read here, and asked to do something by rows of hold_request; only a releaser
+-- changes held rows. Filters, NULL for one not given: $1 tenant, $2 campaign, $3 reason, $4 id of a
+-- message or of one recipient's row, $5 and $6 a recipient (policy.address.recipient_spellings).
+
+-- name: summary
+-- Counted once, then summed up in each direction: grouping sets over all rows take twice as
+-- long, and no parallel workers.
+SELECT grouping(tenant, pool, provider, reason, state) AS mask,
+    coalesce(tenant, pool, provider, reason, state, '') AS name,
+    coalesce(sum(messages), 0)::bigint AS messages, coalesce(sum(octets), 0)::bigint AS octets,
+    min(oldest) AS oldest, coalesce(sum(paused), 0)::bigint AS paused, min(next) AS next
+FROM (
+    SELECT tenant, pool, provider, reason, state,
+        count(*) AS messages, sum(size) AS octets, min(arrived) AS oldest,
+        count(*) FILTER (WHERE paused) AS paused,
+        min(CASE WHEN paused OR state <> 'held' THEN NULL WHEN waiting THEN due
+            ELSE nullif(until, 0) END) AS next
+    FROM held
+    WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR campaign = $2)
+        AND ($3::text IS NULL OR reason = $3) AND ($4::text IS NULL OR id = $4 OR body = $4)
+        AND ($5::bytea IS NULL OR (substring(recipient FROM 1 FOR length($5)) = $5
+            AND lower(encode(substring(recipient FROM length($5) + 1), 'escape'))
+                IN (SELECT lower(encode(d, 'escape')) FROM unnest($6::bytea[]) d)))
+        AND state = ANY($7::text[])
+    GROUP BY tenant, pool, provider, reason, state
+) counted
+GROUP BY GROUPING SETS ((), (tenant), (pool), (provider), (reason), (state))
+ORDER BY mask DESC, messages DESC, name;
+
+-- name: messages
+SELECT id, body, tenant, pool, provider, mailbox, bulk, recipient, campaign, message_id, size,
+    arrived, state, since, reason, detail, until, waiting, due, paused, attempt, server, vmta,
+    envelope, failures, behind, ending, verdict, bucket, key, notify, orcpt
+FROM held
+WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR campaign = $2)
+    AND ($3::text IS NULL OR reason = $3) AND ($4::text IS NULL OR id = $4 OR body = $4)
+    AND ($5::bytea IS NULL OR (substring(recipient FROM 1 FOR length($5)) = $5
+        AND lower(encode(substring(recipient FROM length($5) + 1), 'escape'))
+            IN (SELECT lower(encode(d, 'escape')) FROM unnest($6::bytea[]) d)))
+    AND state = ANY($7::text[])
+    AND (arrived, id) > ($8::bigint, $9::text)
+ORDER BY arrived, id LIMIT $10;
+
+-- name: matching
+SELECT state, paused, count(*) AS messages FROM held
+WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR campaign = $2)
+    AND ($3::text IS NULL OR reason = $3) AND ($4::text IS NULL OR id = $4 OR body = $4)
+    AND ($5::bytea IS NULL OR (substring(recipient FROM 1 FOR length($5)) = $5
+        AND lower(encode(substring(recipient FROM length($5) + 1), 'escape'))
+            IN (SELECT lower(encode(d, 'escape')) FROM unnest($6::bytea[]) d)))
+    AND state IN ('held', 'claimed', 'doubt')
+GROUP BY state, paused;
+
+-- name: by_id
+-- With every bucket named the primary key finds it; ids alone have no index. $1: the id, and that
+-- of the first row where the message has several recipients.
+SELECT id, body, tenant, pool, provider, mailbox, bulk, recipient, campaign, message_id, size,
+    arrived, state, since, reason, detail, until, waiting, due, paused, attempt, server, vmta,
+    envelope, failures, behind, ending, verdict, bucket, key, notify, orcpt
+FROM held
+WHERE id = ANY($1::text[]) AND ($2::text IS NULL OR tenant = $2) AND state <> 'tombstone'
+    AND bucket = ANY(ARRAY(SELECT substr(c.relname, 6)::integer
+        FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = 'held'::regclass))
+ORDER BY id LIMIT 1;
+
+-- name: siblings
+SELECT id, recipient, state, ending FROM held
+WHERE bucket = $1 AND tenant = $2 AND body = $3 AND state <> 'tombstone'
+ORDER BY length(id), id LIMIT 10000;
+
+-- name: body
+SELECT sender, flags, ret, codec, octet_length(content) AS octets FROM held_body
+WHERE bucket = $1 AND id = $2;
+
+-- name: before
+-- In the order of the release within a pool and provider: not bulk first, then the oldest.
+SELECT count(*) FROM held
+WHERE pool = $1 AND provider = $2 AND state = 'held' AND NOT waiting AND NOT paused
+    AND (bulk, arrived, id) < ($3::boolean, $4::bigint, $5::text);
+
+-- name: waiting
+SELECT tenant, pool, provider, count(*) AS messages, min(arrived) AS oldest,
+    count(*) FILTER (WHERE paused) AS paused
+FROM held
+WHERE state IN ('held', 'claimed') AND ($1::text IS NULL OR tenant = $1)
+GROUP BY tenant, pool, provider ORDER BY tenant, pool, messages DESC, provider;
+
+-- name: receipts
+SELECT day, message, attempt, server, kinds, at FROM receipt
+WHERE message = ANY($1::text[]) ORDER BY at, day, attempt;
+
+-- name: add_request
+INSERT INTO hold_request (at, who, action, tenant, campaign, recipient, reason, message, force)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+RETURNING id, at, who, action, tenant, campaign, recipient, reason, message, force, state, changed,
+    error, finished;
+
+-- name: request
+SELECT id, at, who, action, tenant, campaign, recipient, reason, message, force, state, changed,
+    error, finished
+FROM hold_request WHERE id = $1;
+
+-- name: requests
+SELECT id, at, who, action, tenant, campaign, recipient, reason, message, force, state, changed,
+    error, finished
+FROM hold_request
+WHERE ($1::text IS NULL OR tenant = $1) AND ($2::bigint IS NULL OR id < $2)
+ORDER BY id DESC LIMIT $3;
+
+-- name: forget_requests
+-- What was asked about this recipient before, and is over.
+UPDATE hold_request SET recipient = ''
+WHERE recipient = $1 AND state IN ('done', 'failed') AND ($2::text IS NULL OR tenant = $2);
+
+-- name: events
+SELECT id, at, tenant, message, kind, class, message_id, mailbox, sender, recipient, campaign,
+    detail, dsn, taken
+FROM hold_event
+WHERE id > $1 AND ($2::text IS NULL OR tenant = $2)
+ORDER BY id LIMIT $3;

@@ -1,0 +1,186 @@
+"""Held messages as the API shows them."""
+
+from typing import Any
+
+import msgspec
+
+from policy.denial import iso_time
+
+OPEN = ("held", "claimed", "doubt")
+"""States of messages that have not ended."""
+
+STATES = (*OPEN, "done", "refused")
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A share of what waits."""
+
+    by: str
+    """`all`, `tenant`, `pool`, `provider`, `reason` or `state`."""
+    name: str
+    messages: int
+    octets: int
+    oldest: str
+    """When its oldest message came; empty without one."""
+    age: float
+    """Seconds since then."""
+    next: str
+    """Earliest time for which a message waits; empty when nobody knows one."""
+    paused: int
+    """Of the messages, those an operator stopped."""
+
+
+class HoldSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What the filters match."""
+
+    now: str
+    all: Part
+    parts: list[Part]
+
+
+class HeldView(msgspec.Struct, frozen=True, kw_only=True):
+    """One recipient of a held message."""
+
+    id: str
+    message: str
+    """Id of the message; the same for each of its recipients."""
+    tenant: str
+    pool: str
+    provider: str
+    mailbox: str
+    bulk: bool
+    recipient: str
+    campaign: str
+    message_id: str
+    """Its Message-ID header."""
+    size: int
+    arrived: str
+    state: str
+    since: str
+    """When it entered the state."""
+    reason: str
+    detail: str
+    until: str
+    """Until when the limit binds; empty when nobody knows."""
+    due: str
+    """It waits by itself until then; empty: it does not."""
+    paused: bool
+    attempt: int
+    server: str
+    vmta: str
+    envelope: str
+    failures: int
+    behind: str
+    """In doubt behind that message, whose fate decides."""
+    ending: str
+    """How it ended: relayed, duplicate, refused, expired, failed, dropped, forgotten."""
+    verdict: str
+
+
+class Recipient(msgspec.Struct, frozen=True):
+    """Another recipient of the message."""
+
+    id: str
+    recipient: str
+    state: str
+    ending: str
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of the message itself; never the message."""
+
+    sender: str
+    body_8bit: bool
+    smtputf8: bool
+    ret: str
+    codec: str
+    octets: int
+    """As kept, compressed."""
+
+
+class HeldDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about one message."""
+
+    held: HeldView
+    key: str
+    """Digest of its duplicate key; empty: it has none."""
+    notify: str
+    orcpt: str
+    content: Content | None
+    """null: gone, which it is soon after a message ended."""
+    recipients: list[Recipient]
+
+
+class HeldPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages by arrival."""
+
+    messages: list[HeldView]
+    after: str
+    """To be given as `after` for the next page; empty: this is the last."""
+
+
+def text_of(octets: bytes) -> str:
+    """Octets of an address for people; what is no UTF-8 stays visible."""
+    return octets.decode("utf-8", "backslashreplace")
+
+
+def moment(milliseconds: int | None) -> str:
+    """ISO time, empty for none."""
+    return iso_time(milliseconds) if milliseconds else ""
+
+
+_MASKS = {31: "all", 15: "tenant", 23: "pool", 27: "provider", 29: "reason", 30: "state"}
+"""PostgreSQL's grouping(): a bit is 1 where the column is not what was grouped by."""
+
+
+def summary(records: list[Any], now: int) -> HoldSummary:
+    """From the rows of statement `summary`; `now` in milliseconds."""
+    parts = [
+        Part(
+            by=_MASKS[r["mask"]],
+            name=r["name"],
+            messages=r["messages"],
+            octets=r["octets"],
+            oldest=moment(r["oldest"]),
+            age=max(0, now - r["oldest"]) / 1000 if r["oldest"] is not None else 0.0,
+            next=moment(r["next"]),
+            paused=r["paused"],
+        )
+        for r in records
+    ]
+    return HoldSummary(now=moment(now), all=parts[0], parts=parts[1:])
+
+
+def held_view(record: Any) -> HeldView:
+    """From a row of `held`."""
+    times = {name: moment(record[name]) for name in ("arrived", "since", "until")}
+    plain: dict[str, Any] = {
+        name: record[name]
+        for name in HeldView.__struct_fields__
+        if name not in ("message", "recipient", "due", *times)
+    }
+    return HeldView(
+        message=record["body"],
+        recipient=text_of(record["recipient"]),
+        due=moment(record["due"]) if record["waiting"] else "",
+        **(plain | times),
+    )
+
+
+def content(record: Any) -> Content | None:
+    """From a row of `held_body`."""
+    if record is None:
+        return None
+    return Content(
+        sender=text_of(record["sender"]),
+        body_8bit=bool(record["flags"] & 1),
+        smtputf8=bool(record["flags"] & 2),
+        ret=text_of(record["ret"]),
+        codec=record["codec"],
+        octets=record["octets"],
+    )
+
+
+def recipients(records: list[Any]) -> list[Recipient]:
+    """From the rows of statement `siblings`."""
+    return [Recipient(r["id"], text_of(r["recipient"]), r["state"], r["ending"]) for r in records]

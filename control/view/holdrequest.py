@@ -1,0 +1,54 @@
+"""What operators asked the releasers for, and how far it is."""
+
+from typing import Any
+
+import msgspec
+
+FORGOTTEN = "(forgotten)"
+"""Stands where an address was: a list that kept it would not have forgotten it."""
+
+
+class HoldRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One request."""
+
+    id: int
+    """0: not made, a dry run."""
+    at: str
+    who: str
+    action: str
+    tenant: str | None
+    campaign: str | None
+    recipient: str | None
+    reason: str | None
+    message: str | None
+    force: bool
+    state: str
+    """waiting, running, done or failed."""
+    changed: int
+    """Messages changed so far."""
+    error: str
+    finished: str
+
+
+class HoldAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a request."""
+
+    request: HoldRequest
+    matching: int
+    """Messages it would change now."""
+    dry_run: bool
+    notes: list[str] = []
+    generation: int | None = None
+    """The plan by which new mail of the campaign is held or goes on; null: it did not change."""
+    late: list[str] = []
+    """Gateway workers that do not run it yet."""
+
+
+def request_view(record: Any) -> HoldRequest:
+    """From a row of `hold_request`."""
+    values = dict(record)
+    if values["action"] == "forget" or values["recipient"] == "":
+        values["recipient"] = FORGOTTEN
+    values["at"] = record["at"].isoformat()
+    values["finished"] = record["finished"].isoformat() if record["finished"] else ""
+    return HoldRequest(**values)
