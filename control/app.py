@@ -13,6 +13,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import asyncpg
 from aiohttp import web
 
+from control.accounting.calendar import Calendar
+from control.accounting.feed import Feed
 from control.api.server import application
 from control.clock import Clock, Follower
 from control.core import Core
@@ -74,10 +76,16 @@ async def open_core(
             settings=settings,
             pool=pool,
             admin=admin,
-            ledger=RedisLedger(client, settings.ledger.name, budget=settings.ledger.budget),
+            ledger=RedisLedger(
+                client,
+                settings.ledger.name,
+                budget=settings.ledger.budget,
+                single=settings.ledger.single,
+            ),
             publisher=publisher,
-            opening=Opening(pool, admin, publisher),
+            opening=Opening(pool, admin, publisher, settings),
             clock=Clock(admin, movable=movable_clock, followers=followers or []),
+            calendar=Calendar(admin),
             seal=Seal(settings.control.secret),
             tokens=Tokens(pool),
         )
@@ -98,15 +106,19 @@ async def serve(core: Core) -> AsyncIterator[str]:
             f"cannot listen on {host}:{port} ({error.strerror}); free the port or choose another "
             "(control.port, or --api-port)"
         ) from error
-    task = asyncio.create_task(_reconcile(core))
+    settings = core.settings
+    feed = Feed(settings.database.url, core.pool, settings.accounting, core.calendar)
+    tasks = [asyncio.create_task(_reconcile(core)), asyncio.create_task(feed.run())]
     try:
         address = runner.addresses[0]
         shown = f"[{address[0]}]" if ":" in address[0] else address[0]
         yield f"http://{shown}:{address[1]}"
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         await runner.cleanup()
 
 
@@ -127,8 +139,7 @@ async def run(settings: Settings) -> None:
 async def _reconcile(core: Core) -> None:
     while True:
         try:
-            if await core.opening.withdraw_stranger():
-                log.error("the ledger in force was not opened here: it is closed; see its status")
+            await core.opening.attend()
             number = await core.publisher.reconcile()
             if number is not None:
                 log.warning("the ledger ran another plan: published generation %d", number)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from control.accounting.calendar import Calendar
 from control.clock import Clock
 from control.dkim import Seal
 from control.opening import Opening
@@ -25,6 +26,7 @@ class Core:
     publisher: Publisher
     opening: Opening
     clock: Clock
+    calendar: Calendar
     seal: Seal
     tokens: Tokens
 

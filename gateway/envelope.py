@@ -22,6 +22,10 @@ _PATH = re.compile(
 )
 _PARAMETER = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e\x80-\xff]+))?\Z")
 _XTEXT = re.compile(rb"(?:[\x21-\x2a\x2c-\x3c\x3e-\x7e]|\+[0-9A-F]{2})+\Z")
+_PRINTABLE = rb"[\x21-\x2a\x2c-\x3c\x3e-\x7e]|\+(?:[2-6][0-9A-F]|7[0-9A-E])"
+# xtext can spell CR, LF and NUL, and PowerMTA writes it, decoded, into a field of its reports.
+_ORCPT = re.compile(rb"[A-Za-z0-9][A-Za-z0-9-]*;(?:" + _PRINTABLE + rb")+\Z")
+_ORCPT_UTF8 = re.compile(rb"utf-8;(?:" + _PRINTABLE + rb"|[\x80-\xff])+\Z", re.I)  # RFC 6533
 _NOTIFY = re.compile(rb"(?:NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY))*)\Z", re.I)
 
 MAX_PATH = 254  # RFC 5321 4.5.3.1.3: 256 octets with the angle brackets
@@ -117,7 +121,7 @@ def parse_rcpt(argument: bytes, *, esmtp: bool, utf8: bool) -> Recipient | Reply
     for name, value in given.items():
         if name == b"NOTIFY" and _NOTIFY.match(value):
             notify = value.upper()
-        elif name == b"ORCPT" and b";" in value and len(value) <= 500:
+        elif name == b"ORCPT" and _is_original(value, utf8=utf8):
             orcpt = value
         elif name in (b"NOTIFY", b"ORCPT"):
             return syntax(f"bad value of RCPT parameter {name.decode()}")
@@ -128,6 +132,19 @@ def parse_rcpt(argument: bytes, *, esmtp: bool, utf8: bool) -> Recipient | Reply
     domain = normal_domain(match["domain"].decode())
     assert domain is not None
     return Recipient(address, domain, notify, orcpt)
+
+
+def _is_original(value: bytes, *, utf8: bool) -> bool:
+    """Whether this is a value of ORCPT that is safe to pass on (RFC 3461 section 4.2)."""
+    if len(value) > 500:
+        return False
+    if _ORCPT.match(value):
+        return True
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return utf8 and _ORCPT_UTF8.match(value) is not None
 
 
 def _path_problem(address: bytes, domain: bytes | None, status: str) -> Reply | None:

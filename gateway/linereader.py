@@ -7,6 +7,8 @@ asyncio's own `_buffer`, a contract that a test pins.
 import asyncio
 from enum import StrEnum
 
+_BLOCK = 65_536
+
 
 class LineFault(StrEnum):
     """Why a line is no command; the session stays in step."""
@@ -55,11 +57,15 @@ class LineReader(asyncio.StreamReader):
         return raw[:-2]
 
     async def block(self) -> bytes:
-        """Whatever has come, at least one octet; empty at the end of the stream."""
+        """What has come, one to `_BLOCK` octets; empty at the end of the stream.
+
+        Bounded, for what follows a message's end comes back with `put_back`: whoever takes all
+        there is lets as much in again with every message that a client pipelines."""
         if not self._buffer and not self._eof and not await self._more():
             return b""
-        taken = bytes(self._buffer)
-        self._buffer.clear()
+        with memoryview(self._buffer) as buffer:
+            taken = bytes(buffer[:_BLOCK])
+        del self._buffer[:_BLOCK]
         self._resume()
         return taken
 

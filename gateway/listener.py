@@ -33,6 +33,7 @@ logging.getLogger("mail.log").disabled = True
 _BUFFER = 65_536
 _LONGEST_COMMAND = 2048
 _LINGER = 5.0
+_LOCAL = 0  # PROXY protocol 2.2: the balancer speaks for itself
 _CONTROL = bytes([*range(0x20), 0x7F])
 
 
@@ -218,18 +219,18 @@ class SmtpSession(SmtpLogin):
         try:
             async with asyncio.timeout(self._service.settings.proxy_timeout):
                 found = await get_proxy(self._lines)
-        except TimeoutError:
-            return False
+        except (TimeoutError, asyncio.IncompleteReadError):
+            return False  # silent, or a balancer's look whether we are there
         if not found.valid:
             self._service.log.warning("proxy_malformed", peer=self._peer)
             return False
-        if found.src_addr:
+        if found.src_addr and found.command != _LOCAL:
             self._peer = str(found.src_addr)
         return True
 
     async def _converse(self) -> None:
         while self.transport is not None:
-            if not self._lines.has_line:
+            if not self._lines.has_line or len(self._out) + self._unread > _BUFFER:
                 self._flush()
                 await self._until_read()
             line = await self._lines.line(LONGEST_AUTH)
@@ -257,10 +258,16 @@ class SmtpSession(SmtpLogin):
             except TimeoutError:
                 self.cut()
                 raise OverError from None
+        if self._lines.has_line:
+            await asyncio.sleep(0)  # a flood leaves the other sessions their turn
 
     async def _command(self, verb: bytes, argument: bytes) -> None:
         if verb == b"QUIT":
             self._out += b"221 2.0.0 Bye\r\n"
+            raise OverError
+        if verb in _FOREIGN or b":" in verb:
+            # Content that nobody asked for, or HTTP: what follows was never meant as commands.
+            self._say(_NOT_OFFERED if verb == b"BDAT" else _NO_SMTP)
             raise OverError
         if self.require_starttls and not self._tls_protocol and verb not in _BEFORE_TLS:
             self._say(reply.TLS_FIRST)
@@ -363,6 +370,11 @@ class SmtpSession(SmtpLogin):
 
 
 _VRFY_SYNTAX = reply.syntax("syntax: VRFY address")
+_NOT_OFFERED = Reply(502, "5.5.1", "BDAT is not offered, closing")
+_NO_SMTP = Reply(421, "4.7.0", "this is no SMTP command, closing")
+_FOREIGN = frozenset(
+    {b".", b"BDAT", b"CONNECT", b"DELETE", b"GET", b"HEAD", b"OPTIONS", b"POST", b"PUT", b"TRACE"}
+)
 _BEFORE_TLS = frozenset({b"EHLO", b"HELO", b"STARTTLS", b"NOOP", b"RSET"})
 _COMMANDS: dict[bytes, Callable[[SmtpSession, Any], Awaitable[None]]] = {
     b"EHLO": SmtpSession.smtp_EHLO,

@@ -45,6 +45,7 @@ class Parts:
             ledger.name,
             attempts=ledger.attempts,
             budget=ledger.budget,
+            single=ledger.single,
             trying=settings.gateway.answer_budget,
             sent_kept=settings.hold.sent_kept,
             entry_kept=settings.hold.age + _ENTRIES_OUTLIVE_ROWS,

@@ -53,7 +53,7 @@ _SENTENCES = {
     Limit.SERVER_AWAY: "the PowerMTA server of pool {subject} is away",
     Limit.UNKNOWN_POOL: "pool {subject} is not known to the ledger yet",
     Limit.TOO_MANY: "{used} recipients are more than pool {subject} ever sends in a day ({limit})",
-    Limit.LEDGER_CLOSED: "the ledger is closed until an operator opens it",
+    Limit.LEDGER_CLOSED: "the ledger is closed: its counts are being rebuilt",
     Limit.LEDGER_AWAY: "the ledger does not answer",
 }
 

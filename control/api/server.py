@@ -12,7 +12,18 @@ import msgspec
 from aiohttp import web
 from redis.exceptions import RedisError
 
-from control.api import body, domains, hold, holdrequests, ips, openapi, pools, system, tenants
+from control.api import (
+    accounting,
+    body,
+    domains,
+    hold,
+    holdrequests,
+    ips,
+    openapi,
+    pools,
+    system,
+    tenants,
+)
 from control.api.route import Call, Route
 from control.core import Core
 from control.problem import Problem, RefusedError
@@ -21,7 +32,7 @@ log = logging.getLogger(__name__)
 
 ROUTES: list[Route] = [
     *(*tenants.ROUTES, *domains.ROUTES, *ips.ROUTES, *pools.ROUTES),
-    *(*hold.ROUTES, *holdrequests.ROUTES, *system.ROUTES),
+    *(*hold.ROUTES, *holdrequests.ROUTES, *system.ROUTES, *accounting.ROUTES),
 ]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

@@ -42,7 +42,7 @@ def advance_clock(
 
 @ledger.command()
 def status(context: typer.Context) -> None:
-    """Open, lost or away; exit 1 unless it is open."""
+    """Open, rebuilding, lost or away, since when, and what it waits for; exit 1 unless open."""
     found = Client(line_of(context)).get("/api/v2/ledger", LedgerStatus)
     _ledger(context, found)
     if found.state is not LedgerState.OPEN:
@@ -52,13 +52,14 @@ def status(context: typer.Context) -> None:
 @ledger.command("open")
 def open_(
     context: typer.Context,
-    yes: Annotated[bool, typer.Option("--yes", help="Today's counts are gone.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Some of today's counts are gone.")] = False,
     reason: Annotated[str, typer.Option(help="For the audit log.")] = "",
 ) -> None:
-    """Open a ledger that lost its counts."""
+    """Open a ledger that lost its counts without waiting, or the IPs it left closed."""
     if not yes:
         raise RefusedError(
-            "opening gives every IP its whole quota again today; say --yes if that is wanted"
+            "opening gives every IP its quota again today, less what accounting knows of; say "
+            "--yes if that is wanted"
         )
     body = {"confirm": True, "reason": reason}
     client = Client(line_of(context))

@@ -11,8 +11,8 @@ from redis.exceptions import RedisError
 
 from control.cli.configuration import Config, configuration
 from control.cli.show import as_json, line_of, say
-from control.opening import ledger_status
 from control.problem import FieldProblem, Problem, RefusedError
+from control.standing import ledger_status
 from control.store.database import DatabaseRefusedError, open_pool
 from control.store.rows import ServerRow, fetch
 from control.store.statements import statements
@@ -127,8 +127,8 @@ async def _ledger(settings: Settings, pool: Any, problems: list[str], good: list
         found = [f"ledger: {text}" for text in await admin.server_problems()]
         status = None if pool is None else await ledger_status(pool, admin)
         # One that was never opened is opened by the first `sendgate control`.
-        if status is not None and status.state is LedgerState.LOST:
-            found.append(f"ledger {status.name} is lost: {status.detail}")
+        if status is not None and status.state in (LedgerState.LOST, LedgerState.REBUILDING):
+            found.append(f"ledger {status.name} is {status.state.value}: {status.detail}")
         problems += found
         if not found:
             good.append("ledger")

@@ -14,6 +14,7 @@ import typer
 from redis.exceptions import RedisError
 
 from control.cli import (
+    accounting,
     asking,
     check,
     domain,
@@ -24,6 +25,7 @@ from control.cli import (
     mailbox,
     pool,
     process,
+    restore,
     server,
     tenant,
     token,
@@ -55,12 +57,13 @@ for name, group in {
     "clock": asking.clock,
     "ledger": asking.ledger,
     "pmta": asking.pmta,
+    "accounting": accounting.app,
     "token": token.app,
 }.items():
     app.add_typer(group, name=name)
 for command in (
     *(process.up, process.demo, process.gateway, process.control),
-    *(check.check, check.migrate, ip.quota, explain.explain, holdorder.forget),
+    *(check.check, check.migrate, restore.restore, ip.quota, explain.explain, holdorder.forget),
 ):
     app.command()(command)
 

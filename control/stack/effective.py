@@ -8,6 +8,8 @@ from control.dkim import new_secret
 from control.local.privatefile import write_private
 from control.pmta.config import fits
 from control.stack.options import Options
+from control.stack.setup import SERVER
+from settings.hold import Stream
 from settings.load import load
 from settings.model import Settings
 
@@ -55,8 +57,10 @@ def effective(
     pmta_config: Path,
     pmta_keys: Path | None,
     reload_url: str | None,
+    accounting: Path | None,
 ) -> Settings:
-    """`valkey`, `postgres`, `pmta_keys`, `reload_url` None: as the user configured them."""
+    """`accounting`: the file a stand-in writes. `valkey`, `postgres`, `pmta_keys`, `reload_url`,
+    `accounting` None: as the user configured them."""
     replace = msgspec.structs.replace
     first, *others = settings.gateway.listeners
     gateway = replace(
@@ -73,11 +77,16 @@ def effective(
         pmta_keys=settings.control.pmta_keys or _keys(pmta_keys),
         pmta_reload_url=settings.control.pmta_reload_url if reload_url is None else reload_url,
     )
+    streams = settings.accounting.streams
+    if accounting is not None and SERVER not in {stream.server for stream in streams}:
+        streams = (*streams, Stream(server=SERVER, path=str(accounting)))
     ledger, database = settings.ledger, settings.database
     return replace(
         settings,
         gateway=gateway,
         control=control,
-        ledger=ledger if valkey is None else replace(ledger, url=valkey),
+        accounting=replace(settings.accounting, streams=streams),
+        # It syncs before every answer and has no replica (`control.local.valkey`).
+        ledger=ledger if valkey is None else replace(ledger, url=valkey, single=True),
         database=database if postgres is None else replace(database, url=postgres),
     )

@@ -52,13 +52,17 @@ async def up(options: Options) -> int:
 
 
 async def _mail_can_be_sent(running: Running) -> None:
-    """Wait; a closed ledger is said once, for an operator has to open it."""
+    """Wait; a closed ledger is said once, for an operator may open it sooner."""
     said = False
     while not await running.can_send():
         # PostgreSQL away is said, and mended, by whoever keeps it running.
         with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             status = await running.core.opening.status()
-            if status.state is LedgerState.LOST and not said:
+            if status.state is LedgerState.REBUILDING and not said:
                 said = True
-                warn(f"not ready: ledger {status.name} is lost: {status.detail}")
+                warn(f"not ready: ledger {status.name} is rebuilding: {status.detail}")
         await asyncio.sleep(0.1)
+    with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        status = await running.core.opening.status()
+        if status.closed:
+            warn(f"ledger {status.name} is {status.detail}")

@@ -103,6 +103,7 @@ async def stack(options: Options) -> AsyncIterator[Running]:
             pmta_config=config,
             pmta_keys=keys if standin else None,
             reload_url=standin.reload_url if standin else None,
+            accounting=standin.accounting_file if standin else None,
         )
         write_private(file, to_toml(settings))
         try:

@@ -13,8 +13,10 @@ class StandIn:
 
     def __init__(self, directory: Path, log: Path, config: Path, smtp: int, http: int) -> None:
         self.address = Address(host="127.0.0.1", port=smtp)
+        self.accounting_file = directory / "accounting" / "acct.csv"
+        """Where it writes its records."""
         self.url = f"http://127.0.0.1:{http}"
-        accounting = directory / "accounting"
+        accounting = self.accounting_file.parent
         accounting.mkdir(mode=0o700, exist_ok=True)
         self.child = Child(
             "pmta-standin",

@@ -11,6 +11,9 @@ class LedgerState(StrEnum):
     OPEN = "open"
     NEVER_OPENED = "never opened"
     LOST = "lost"
+    """Its counts are not those that were opened; seen by control within seconds."""
+    REBUILDING = "rebuilding"
+    """It opens again by itself; `waits` says after what."""
     AWAY = "away"
 
 
@@ -20,6 +23,12 @@ class LedgerStatus(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     state: LedgerState
     detail: str
+    since: str = ""
+    """ISO time by the calendar: of the opening, or of the loss; '' when nobody knows."""
+    waits: list[str] = []
+    """What a rebuilding ledger waits for."""
+    closed: list[str] = []
+    """IPs that send nothing until the day's turn, because their counts of today are lost."""
     recorded: str = ""
     in_force: str = ""
     problems: list[str] = []

@@ -46,6 +46,12 @@ class Progress(StrEnum):
     CLOSED = "closed"
 
 
+def _fits(stage: Stage, reply: Reply) -> bool:
+    """Whether this reply can answer that command at all (RFC 5321 section 4.3.2)."""
+    wanted = reply.code == 354 if stage is Stage.DATA else reply.code < 300
+    return wanted or not reply.positive
+
+
 class LostError(Exception):
     """The session ended before the replies came."""
 
@@ -149,19 +155,16 @@ class Session(asyncio.Protocol):
         if self._reset_first:
             self._reset_first = False
             reset = await self._command(b"RSET\r\n")
-            if not reset.positive:
+            if not 200 <= reset.code < 300:
                 return self._out_of_step(f"RSET answered {reset}")
         replies = await (self._together(commands) if pipelined else self._in_turn(commands))
+        if all(reply.code < 300 for _, reply in replies) and replies[-1][0] is not Stage.DATA:
+            replies.append((Stage.DATA, await self._command(b"DATA\r\n")))
+        if odd := next((f"{s} answered {r}" for s, r in replies if not _fits(s, r)), ""):
+            # It may be another command's reply: then none of them can be trusted.
+            return self._out_of_step(odd)
         refusal = next(((s, r) for s, r in replies if not r.positive), None)
-        stage, last = replies[-1]
-        if refusal is None and not (stage is Stage.DATA and last.code == 354):
-            if stage is Stage.DATA:
-                return self._out_of_step(f"DATA answered {last}")
-            last = await self._command(b"DATA\r\n")
-            if not last.positive:
-                refusal = (Stage.DATA, last)
-            elif last.code != 354:
-                return self._out_of_step(f"DATA answered {last}")
+        last = replies[-1][1]
         if refusal is None:
             return None
         if last.code == 354:
@@ -210,7 +213,7 @@ class Session(asyncio.Protocol):
         if reply.code == 421:
             # RFC 5321 3.8: the server closes; nothing more can be asked here.
             self.close(f"{stage}: {reply}")
-        elif stage is Stage.DOT and not 200 <= reply.code < 300 and reply.positive:
+        elif not _fits(stage, reply):
             self.close(f"malformed: the dot answered {reply}")
             return Unknown(self.why_lost)
         return classify(stage, reply, self._suppression)

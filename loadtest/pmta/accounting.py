@@ -2,8 +2,10 @@
 
 Owns: ``acct.csv`` in one directory, and its becoming ``acct-YYYY-MM-DD-NNNN.csv`` when the day
 turns, the file has grown to its maximum, or an operator asks. Each file opens with a header line.
-Rule: the records of one loop iteration reach the operating system in one write at its end, so a
-reader sees whole records, in order. No fsync: what a power cut takes is not under test.
+Rule: records reach the operating system in one write, so a reader sees whole records, in order;
+those of a message before its 250 is written, for PowerMTA spools before it answers: kill -9 then
+leaves no message taken without its receipt. All others at the end of the loop iteration. No fsync:
+what a power cut takes is not under test.
 """
 
 import asyncio
@@ -45,6 +47,11 @@ class Accounting:
         if not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self.flush)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether records have not been written yet."""
+        return bool(self._rows)
 
     def flush(self) -> None:
         """Write the batch now."""

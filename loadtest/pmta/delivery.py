@@ -76,6 +76,11 @@ class Delivery:
                     retry = loop.call_later(self._retry_after, self._finish, key)
                     self._retries[key] = retry
 
+    def record(self) -> None:
+        """Have the records so far reach the operating system."""
+        if self._accounting is not None and self._accounting.waiting:
+            self._accounting.flush()
+
     def release(self) -> int:
         """Attempt everything that waits, now; how many recipients that were.
 

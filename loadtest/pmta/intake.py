@@ -105,6 +105,12 @@ class Intake:
         self._delivery.taken(message)
         return TAKEN
 
+    def settle(self) -> None:
+        """To be called before a reply that takes a message leaves: its records go first.
+
+        One write for all messages of one read, however many were pipelined."""
+        self._delivery.record()
+
     def _switched_off(self, vmta: str, name: str) -> bool:
         unknown = self.faults.unknown_vmta
         return bool(unknown) and not {vmta.lower(), name.lower()}.isdisjoint(

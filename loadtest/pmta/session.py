@@ -153,7 +153,7 @@ class Session(asyncio.Protocol):
         self._scanned = 0
         if answer.delay:
             if out:
-                self._transport.write(b"".join(out))
+                self._write(b"".join(out))
             self._suspended = True
             self._timer = self._loop.call_later(answer.delay, self._late, answer)
             return
@@ -176,7 +176,7 @@ class Session(asyncio.Protocol):
             self._suspended = True
             self._timer = self._loop.call_later(delay, self._late, Answer(said, then))
         elif then is Then.GO_ON:
-            self._transport.write(said)
+            self._write(said)
         else:
             self._suspended = True
             self._finish(said, then)
@@ -186,7 +186,7 @@ class Session(asyncio.Protocol):
         if self._transport.is_closing():
             return
         if said:
-            self._transport.write(said)
+            self._write(said)
         if then is Then.CLOSE:
             self._transport.close()
         elif then is Then.TLS:
@@ -195,6 +195,10 @@ class Session(asyncio.Protocol):
             self._suspended = False
             self._transport.resume_reading()
             self._process()
+
+    def _write(self, said: bytes) -> None:
+        self._intake.settle()
+        self._transport.write(said)
 
     async def _start_tls(self) -> None:
         assert self._tls is not None

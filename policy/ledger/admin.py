@@ -7,12 +7,17 @@ sees all of it or nothing.
 import asyncio
 import secrets
 import time
+from collections.abc import Iterable
 from typing import Any, cast
 
 import msgspec
 from redis.asyncio import Redis
+from redis.exceptions import NoPermissionError
 
-from policy.ledger.ledger import root_key
+from policy.ledger.connection import ask, fields, tried
+from policy.ledger.known import CHUNK, Counters, Entry, chunks
+from policy.ledger.ledger import ENTRY_KEPT, root_key
+from policy.ledger.reopening import reopen
 from policy.ledger.rows import mailbox_rows, plan_rows
 from policy.ledger.scripts import source
 from policy.plan import Generation, decode, encode
@@ -39,8 +44,30 @@ class IpUsage(msgspec.Struct, frozen=True):
     opening_by_provider: dict[str, int]
 
 
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What a ledger says of itself, read on one connection: of one server process."""
+
+    incarnation: str
+    """'' when it is closed or was never opened."""
+    run: str
+    """Run id of the server it was opened on, or opened again on."""
+    server: str
+    """Run id of the server that answers; '' where our user may not ask INFO."""
+    sequence: int
+    """Batches it has decided."""
+    now: int
+    """Calendar milliseconds."""
+    offset: int
+    """Of the clock seam, milliseconds."""
+
+    @property
+    def whole(self) -> bool:
+        """It is open, and by the server process it was opened on."""
+        return self.incarnation != "" and self.run == self.server != ""
+
+
 class LedgerAdmin:
-    """Control's side of one ledger."""
+    """Control's side of one ledger. `client` from `policy.ledger.ledger.connect`."""
 
     def __init__(self, client: Redis, name: str = "main") -> None:
         self.client = client
@@ -52,18 +79,22 @@ class LedgerAdmin:
 
     async def server_problems(self) -> list[str]:
         """Why this server cannot keep the promise, as sentences; empty when it can."""
-        info = await cast(Any, self.client.info())
+        async with tried(self.client) as connection:
+            try:
+                info = fields(await ask(connection, "INFO"))
+            except NoPermissionError as error:
+                return [f"the ledger's user may not ask INFO ({error})"]
         found = []
-        major = int(str(info["redis_version"]).split(".")[0])
+        major = int(info["redis_version"].split(".")[0])
         if major < 7:
             found.append(
                 f"the server is version {info['redis_version']}; Redis 7 or Valkey 7.2 is needed"
             )
-        if not int(info.get("aof_enabled", 0)):
+        if info.get("aof_enabled") != "1":
             found.append(
                 "the append-only file is off: set `appendonly yes` (and `appendfsync always`)"
             )
-        policy = str(info.get("maxmemory_policy", "noeviction"))
+        policy = info.get("maxmemory_policy", "noeviction")
         if policy != "noeviction":
             found.append(f"`maxmemory-policy {policy}` may evict counters: set noeviction")
         return found
@@ -73,14 +104,36 @@ class LedgerAdmin:
         found = await cast(Any, self.client.hget(f"{self.root}inc", "id"))
         return found.decode() if found else ""
 
+    async def standing(self) -> Standing:
+        """Raises redis-py's errors."""
+        async with tried(self.client) as connection:
+            inc = await ask(connection, "HMGET", f"{self.root}inc", "id", "run", "seq")
+            clock = await ask(connection, "EVAL", source("clock"), 1, self.root, "show")
+            incarnation, run, sequence = (value.decode() if value else "" for value in inc)
+            return Standing(
+                incarnation=incarnation,
+                run=run,
+                server=connection.run,
+                sequence=int(sequence or 0),
+                now=int(clock[0]),
+                offset=int(clock[1]),
+            )
+
+    async def reopen(self, standing: Standing) -> str:
+        """Open a `single` ledger again after a restart of its server; '' or why not."""
+        async with tried(self.client) as connection:
+            return await reopen(connection, self.root, standing.incarnation, standing.run)
+
     async def open(self, replaces: str = "") -> str:
         """Open under a new incarnation, replacing `replaces` only. Returns the one in force.
 
         Raises LedgerRefusedError when the server is set up in a way that loses counts."""
         if problems := await self.server_problems():
             raise LedgerRefusedError("; ".join(problems))
-        run = (await cast(Any, self.client.info("server")))["run_id"]
-        answer = await self._run("open", secrets.token_hex(8), replaces, run)
+        async with tried(self.client) as connection:
+            # The run id is of the very process that runs the script.
+            arguments = (secrets.token_hex(8), replaces, connection.run)
+            answer = await ask(connection, "EVAL", source("open"), 1, self.root, *arguments)
         return cast(bytes, answer).decode()
 
     async def publish(self, generation: Generation) -> int:
@@ -140,6 +193,44 @@ class LedgerAdmin:
         for provider, count in by_provider.items():
             pairs += [provider, count]
         await self._run("opening", ip, day, total, *pairs)
+
+    async def raise_counters(self, counters: Iterable[Counters]) -> None:
+        """Raise counters to what is known; none is lowered."""
+        for chunk in chunks(counters):
+            async with self.client.pipeline(transaction=False) as pipe:
+                for one in chunk:
+                    pairs = [x for pair in sorted(one.by_provider.items()) for x in pair]
+                    pipe.eval(
+                        source("raise"),
+                        1,
+                        *cast(list[str], [self.root, one.ip, one.day, one.total, *pairs]),
+                    )
+                await pipe.execute()
+
+    async def put_entries(
+        self, entries: Iterable[Entry], *, sent_kept: float, entry_kept: float = ENTRY_KEPT
+    ) -> int:
+        """Write duplicate entries; sent ones live `sent_kept` calendar seconds from their `since`
+        on, others `entry_kept` real seconds. Returns how many were written."""
+        written = 0
+        for chunk in chunks(entries):
+            values: list[str | int] = []
+            for one in chunk:
+                values += [one.key, one.owner, one.attempt, one.state, one.since, one.server]
+            written += int(await self._run("entries", int(sent_kept), int(entry_kept), *values))
+        return written
+
+    async def free_entries(self) -> int:
+        """Free the duplicate entries that are not sent; those of held messages are written back
+        after it. Returns how many were freed."""
+        freed = 0
+        names: list[str] = []
+        async for key in self.client.scan_iter(match=f"{self.root}dup:*", count=CHUNK):
+            names.append(cast(bytes, key).decode().removeprefix(self.root))
+            if len(names) == CHUNK:
+                freed += int(await self._run("entries_free", *names))
+                names.clear()
+        return freed + (int(await self._run("entries_free", *names)) if names else 0)
 
     async def usage(self, ips: list[str]) -> tuple[int, dict[str, IpUsage]]:
         """(calendar time, today's counters by IP)."""

@@ -4,6 +4,8 @@ Owns: batch ids, the time a batch may take, telling "away" from "closed".
 Rule: a batch whose reply is unknown is repeated under its own id, never as a new one; the
 ledger keeps the first reply. redis-py's silent retries are off, for they repeat without an id
 of ours (policy/README.md: charging).
+Every batch leaves on a connection to the server process that the ledger was opened on, or opened
+again on (policy/README.md: ledger loss); any other one means closed.
 Failure: no reply within the budget raises `LedgerAwayError`, and what was charged stays charged.
 """
 
@@ -21,6 +23,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
 from policy.denial import Denied
+from policy.ledger.connection import ask, introduce, lent, tried
+from policy.ledger.reopening import NOT_SINGLE, reopen
 from policy.ledger.scripts import source
 from policy.ports import (
     Answer,
@@ -34,6 +38,9 @@ from policy.ports import (
 
 REPLY_KEPT = 60
 """Seconds the ledger remembers a batch's reply; longer than any batch may be repeated."""
+
+ENTRY_KEPT = 3_456_000.0
+"""Seconds an entry lives that nobody changes: longer than a message may be held."""
 
 _TROUBLE = (RedisError, OSError, TimeoutError, msgspec.DecodeError)
 
@@ -65,16 +72,18 @@ _duplicate = msgspec.msgpack.Decoder(Duplicate).decode
 def connect(url: str, *, timeout: float = 2.0, connections: int = 16, repeats: int = 0) -> Redis:
     """A client that never repeats a command by itself, unless `repeats` says how often: only for
     commands whose repetition changes nothing. `timeout` in seconds for connecting and each
-    reply."""
-    return Redis.from_url(
-        url,
-        retry=Retry(NoBackoff(), repeats),
-        retry_on_timeout=False,
-        retry_on_error=[],
-        socket_timeout=timeout,
-        socket_connect_timeout=timeout,
-        max_connections=connections,
-        health_check_interval=0,
+    reply. Every connection knows the run id of its server (`policy.ledger.connection`)."""
+    return introduce(
+        Redis.from_url(
+            url,
+            retry=Retry(NoBackoff(), repeats),
+            retry_on_timeout=False,
+            retry_on_error=[],
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            max_connections=connections,
+            health_check_interval=0,
+        )
     )
 
 
@@ -95,14 +104,20 @@ class RedisLedger:
         budget: float = 4.0,
         trying: float = 25.0,
         sent_kept: float = 604_800.0,
-        entry_kept: float = 3_456_000.0,
+        entry_kept: float = ENTRY_KEPT,
+        single: bool = False,
     ) -> None:
-        """`budget`: seconds for a batch with all its repeats, below the ledger's memory of it.
-        Duplicate entries: `trying` real seconds until a message under way is in doubt,
-        `sent_kept` calendar seconds a sent one counts, `entry_kept` the life of any other."""
+        """`client` from `connect`. `budget`: seconds for a batch with all its repeats, below the
+        ledger's memory of it. Duplicate entries: `trying` real seconds until a message under way
+        is in doubt, `sent_kept` calendar seconds a sent one counts, `entry_kept` the life of any
+        other. `single`: a restart of the server loses nothing, so go on after it (checked, see
+        `policy.ledger.reopening`)."""
         self.client = client
         self.root = root_key(name)
         self.incarnation = ""
+        self._single = single
+        self._run = ""
+        self._why = ""
         self._script = source("decide")
         self._sha = ""
         self._newest, self._newest_of = (0, ""), ""
@@ -121,17 +136,35 @@ class RedisLedger:
 
         Raises LedgerAwayError."""
         try:
-            found = await cast(Any, self.client.hget(f"{self.root}inc", "id"))
+            async with tried(self.client) as connection:
+                return await self._attach(connection)
         except _TROUBLE as error:
             raise LedgerAwayError(str(error)) from error
-        incarnation = found.decode() if found else ""
+
+    async def _attach(self, connection: Any) -> str:
+        # Known before the question leaves: batches answered meanwhile count on.
+        known, known_of, known_by = self._newest[0], self._newest_of, self._run
+        self.incarnation = ""
+        names = ("id", "run", "seq", f"after:{known_by}")
+        found = await ask(connection, "HMGET", f"{self.root}inc", *names)
+        incarnation, run, sequence, after = (value.decode() if value else "" for value in found)
+        # `after`: where the number stood when the process we knew was followed by another one.
+        # The number itself may have caught up since, by others' batches on a copy.
+        if incarnation == known_of and int(after or sequence or 0) < known:
+            self._distrusted = incarnation
         if incarnation and incarnation == self._distrusted:
             # Closing it may not have arrived: others must not go on with it.
             await self._close(incarnation)
-            incarnation = ""
-        elif incarnation and incarnation != self._newest_of:
+            self._why = "the ledger has gone back in time"
+            return ""
+        self._why = _closed(incarnation, run, connection.run)
+        if self._why is NOT_SINGLE and self._single:
+            self._why = await reopen(connection, self.root, incarnation, run)
+        if self._why:
+            return ""
+        if incarnation != self._newest_of:
             self._newest, self._newest_of = (0, ""), incarnation
-        self.incarnation = incarnation
+        self.incarnation, self._run = incarnation, connection.run
         return incarnation
 
     def next_batch(self) -> str:
@@ -140,8 +173,16 @@ class RedisLedger:
         return f"{self._prefix}:{self._batches}"
 
     async def decide(self, items: Sequence[Item]) -> Answer:
-        if not self.incarnation and not await self.attach():
-            raise LedgerClosedError("the ledger has not been opened")
+        attached = not self.incarnation
+        if attached and not await self.attach():
+            raise LedgerClosedError(self._why)
+        try:
+            return await self.decide_batch(self.next_batch(), items)
+        except LedgerClosedError:
+            # A closed ledger changes nothing. It may have been opened again since we attached,
+            # and without mail meanwhile nobody here has noticed that it was closed.
+            if attached or not await self.attach():
+                raise
         return await self.decide_batch(self.next_batch(), items)
 
     async def decide_batch(self, batch: str, items: Sequence[Item]) -> Answer:
@@ -191,19 +232,27 @@ class RedisLedger:
             await cast(Any, self.client.eval(source("close"), 1, self.root, incarnation))
 
     async def _call(self, batch: str, asked: str, payload: bytes) -> bytes:
-        arguments = (batch, asked, payload, REPLY_KEPT, *self._entries)
-        if self._sha:
-            try:
-                return await self._evalsha(arguments)
-            except NoScriptError:
-                # Scripts are a cache of the server; a restart empties it.
-                self._sha = ""
-        self._sha = str(await cast(Any, self.client.script_load(self._script)))
-        return await self._evalsha(arguments)
+        async with lent(self.client) as connection:
+            if connection.run != self._run and await self._attach(connection) != asked:
+                raise LedgerClosedError(self._why or "another ledger was opened")
+            arguments = (1, self.root, batch, asked, payload, REPLY_KEPT, *self._entries)
+            if self._sha:
+                try:
+                    return cast(bytes, await ask(connection, "EVALSHA", self._sha, *arguments))
+                except NoScriptError:
+                    # Scripts are a cache of the server; a restart empties it.
+                    self._sha = ""
+            self._sha = (await ask(connection, "SCRIPT", "LOAD", self._script)).decode()
+            return cast(bytes, await ask(connection, "EVALSHA", self._sha, *arguments))
 
-    async def _evalsha(self, arguments: tuple[str | bytes | int, ...]) -> bytes:
-        answer = self.client.evalsha(self._sha, 1, self.root, *cast(tuple[str, ...], arguments))
-        return cast(bytes, await cast(Any, answer))
+
+def _closed(incarnation: str, run: str, server: str) -> str:
+    """Why a ledger opened on process `run` is closed for a connection to `server`; '' if not."""
+    if not incarnation:
+        return "the ledger has not been opened"
+    if not server:
+        return "the ledger's user may not ask for INFO"
+    return "" if run == server else NOT_SINGLE
 
 
 def _decision(result: tuple[int, msgspec.Raw]) -> Decision:

@@ -19,6 +19,8 @@ MACHINE_PATH = re.compile(r"(?<![\w./~$}*-])/(?:" + "|".join(("work", "root", "h
 UNFINISHED = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
 
 BROAD_FOR_A_REASON = {
+    "control/accounting/feed.py:_forget": "a loop that outlives any trouble, and logs it each time",
+    "control/accounting/reader.py:run": "a reader that ended would leave doubt open for ever",
     "control/app.py:_reconcile": "a loop that outlives any trouble, and logs it each time",
     "control/api/server.py:_problems": "the edge of HTTP: logged in full, answered with 500",
     "control/api/system.py:_readyz": "whatever the database says becomes the answer: not ready",

@@ -121,7 +121,7 @@ class Player:
             elif kind == "PMTA":
                 assert len(await self._stage.pmta.messages()) == int(rest), where
             elif kind == "USED":
-                await self._stage.gate.worker.reserver.drain()
+                await self._stage.gate.worker.parts.reserver.drain()
                 used = await self._stage.gate.used("192.0.2.1")
                 assert used["192.0.2.1"] == int(rest), where
             else:

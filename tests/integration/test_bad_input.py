@@ -37,7 +37,7 @@ async def house(
 
 
 async def nothing_happened(gate: GatewayUnderTest, pmta: StandIn) -> None:
-    await gate.worker.reserver.drain()
+    await gate.worker.parts.reserver.drain()
     assert await gate.used(IP) == {IP: 0}
     assert await pmta.messages() == []
     assert gate.worker.service.memory.used == 0
@@ -364,6 +364,6 @@ async def _fuzz(parts: SharedParts, conversations: list[list[bytes]]) -> None:
             writer.close()
         await until_gone(gate)
         assert len(await pmta.messages()) == accepted
-        await gate.worker.reserver.drain()
+        await gate.worker.parts.reserver.drain()
         charged = await gate.used(IP)
         assert charged[IP] == sum(len(m.rcpts) for m in await pmta.messages())

@@ -259,147 +259,19 @@ async def test_quota_stage_state_and_ceilings_of_an_ip(core: Core) -> None:
     assert [tuple(row) for row in history] == [("5", None), ("unlimited", None), ("plan", 2)]
 
 
-async def test_a_lost_ledger_stays_closed_until_an_operator_opens_it(core: Core) -> None:
+async def test_a_lost_ledger_is_opened_by_an_operator_at_once(core: Core) -> None:
     assert (await core.opening.status()).state is LedgerState.OPEN
     with pytest.raises(RefusedError, match="nothing to do"):
         await core.opening.open_again("test")
     await core.admin.client.flushall()
-    assert (await core.opening.open_first()).state is LedgerState.LOST
+    assert (await core.opening.status()).state is LedgerState.LOST
+    assert (await core.opening.open_first()).state is LedgerState.REBUILDING
     assert await core.admin.incarnation() == ""
     assert (await core.opening.open_again("test", "seen")).state is LedgerState.OPEN
     row = await core.pool.fetchrow(
         "SELECT * FROM audit_log WHERE action = 'ledger.open' AND who = 'test'"
     )
     assert row["reason"] == "seen"
-
-
-async def test_ceilings_are_never_dropped_without_a_word(core: Core) -> None:
-    await add_tenant(core)
-    await add_domain(core, NewDomain(tenant="acme", domain="a.example", ip="192.0.2.10"))
-
-    async def change(**fields: Any) -> tuple[dict[str, int], list[str]]:
-        wanted = msgspec.convert(fields, IpChange)
-        done = await core.publisher.change(
-            "test", lambda act: ip.change(act, "192.0.2.10", wanted, warmup=core.settings.warmup)
-        )
-        generation = await core.admin.current()
-        assert generation is not None
-        return generation.vmtas[0].ceilings, done.notes
-
-    plan = {"gmail": 30, "microsoft": 20, "yahoo": 20, "apple": 20}
-    ceilings, notes = await change(quota=500)
-    assert ceilings == {}
-    assert "gmail=30" in notes[0]
-    assert await change(quota="plan") == (plan, [])
-    assert await change(ceilings={"gmail": 7}) == ({"gmail": 7}, [])
-    assert await change(quota=10) == ({"gmail": 7}, []), "its own stay"
-    with pytest.raises(RefusedError, match="not on a warm-up plan"):
-        await change(ceilings="plan")
-    ceilings, notes = await change(quota="plan")
-    assert ceilings == plan
-    assert "gmail=7" in notes[0]
-    await change(ceilings={})
-    assert (await change(ceilings="plan"))[0] == plan
-    with pytest.raises(RefusedError, match="known: gmail, microsoft"):
-        await change(ceilings={"gmial": 3})
-
-
-async def test_a_stage_beyond_the_plan_is_refused(core: Core) -> None:
-    await add_tenant(core)
-    await add_domain(core, NewDomain(tenant="acme", domain="a.example", ip="192.0.2.10"))
-    before = await everything(core)
-    wanted, warmup = IpChange(stage=7), core.settings.warmup
-    with pytest.raises(RefusedError, match="the plan has 6 stages"):
-        await core.publisher.change(
-            "test", lambda act: ip.change(act, "192.0.2.10", wanted, warmup=warmup)
-        )
-    assert await everything(core) == before
-
-
-async def test_one_more_ip_for_a_domain_that_is_there(core: Core) -> None:
-    await add_tenant(core)
-    await add_domain(core, ONE)
-    key = await core.pool.fetchval("SELECT dkim_public FROM sending_domain")
-    await add_domain(core, NewDomain(tenant="acme", domain="example.com", ip="192.0.2.11"))
-    generation = await core.admin.current()
-    assert generation is not None
-    assert generation.pool["acme"].members == ("vmta-192-0-2-10", "vmta-192-0-2-11")
-    assert await core.pool.fetchval("SELECT dkim_public FROM sending_domain") == key
-    before = await everything(core)
-    for wrong, says in (
-        (NewDomain(tenant="acme", domain="example.com", ip="192.0.2.11"), "already"),
-        (NewDomain(tenant="acme", domain="example.com", ip="192.0.2.12", pool="x"), "uses pool"),
-        (NewDomain(tenant="acme", domain="b.example", ip="192.0.2.12", overflow="nope"), "no pool"),
-    ):
-        with pytest.raises(RefusedError, match=says):
-            await add_domain(core, wrong)
-    assert await everything(core) == before
-
-
-async def test_a_domain_and_a_host_name_have_one_owner(core: Core) -> None:
-    await add_tenant(core)
-    await add_tenant(core, "globex")
-    await add_domain(core, ONE)
-    before = await everything(core)
-    with pytest.raises(RefusedError, match="belongs to another tenant"):
-        await add_domain(core, NewDomain(tenant="globex", domain="example.com", ip="192.0.2.20"))
-    name = "mta1.example.com"
-    with pytest.raises(RefusedError, match=r"host_name: .* of IP 192\.0\.2\.10"):
-        await add_domain(
-            core, NewDomain(tenant="globex", domain="g.example", ip="192.0.2.20", host_name=name)
-        )
-    assert await everything(core) == before
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "0.0.0.0",
-        "::",
-        "224.0.0.1",
-        "ff02::1",
-        "127.0.0.1",
-        "::1",
-        "169.254.1.1",
-        "fe80::1",
-        "::ffff:192.0.2.1",
-        "255.255.255.255",
-    ],
-)
-def test_an_ip_that_cannot_send_is_refused(address: str) -> None:
-    with pytest.raises(RefusedError, match="ip: "):
-        domain.sending_ip(address)
-    assert domain.sending_ip("2001:0db8:0::1") == "2001:db8::1"
-    assert domain.sending_ip("10.0.0.1") == "10.0.0.1"
-
-
-async def test_keys_are_handed_over_where_powermta_signs(
-    create_database: CreateDatabase, valkey_url: str, tmp_path: Path
-) -> None:
-    keys = tmp_path / "keys"
-    keys.mkdir()
-    settings = settings_for(
-        await create_database("control", build),
-        valkey_url,
-        pmta_config=str(tmp_path / "pmta.conf"),
-        pmta_keys=str(keys),
-    )
-    async with control_core(settings) as core, api_of(core) as api:
-        await add_tenant(core)
-        done = await add_domain(core, ONE)
-        assert any("sendgate pmta config" in note for note in done.notes), "no reload URL"
-        (file,) = keys.iterdir()
-        selector = await core.pool.fetchval("SELECT dkim_selector FROM sending_domain")
-        assert file.name == f"example.com.{selector}.pem"
-        assert file.stat().st_mode & 0o777 == 0o600
-        assert file.read_text().startswith("-----BEGIN PRIVATE KEY-----")
-        config = (tmp_path / "pmta.conf").read_text()
-        assert f"domain-key {selector},example.com,{file}" in config
-        assert "dkim-sign yes" in config
-        paused = await core.publisher.change("t", lambda a: tenant.set_paused(a, "acme", True))
-        assert paused.notes == [], "a pause is none of PowerMTA's business"
-        _, files = await api("GET", "/api/v2/powermta/keys")
-        assert files == [{"name": file.name, "pem": file.read_text()}]
 
 
 async def test_without_a_folder_of_keys_nothing_claims_to_sign(core: Core) -> None:
@@ -411,20 +283,6 @@ async def test_without_a_folder_of_keys_nothing_claims_to_sign(core: Core) -> No
         assert not any("signs" in record["why"] for record in added["view"]["records"])
         status, refused = await api("GET", "/api/v2/powermta/keys")
         assert (status, "control.pmta_keys" in refused["title"]) == (409, True)
-
-
-async def test_a_ledger_opened_elsewhere_is_withdrawn_when_seen_twice(core: Core) -> None:
-    """A copy put back carries another mark, and gateways believe any mark that is there."""
-    opened = await core.admin.incarnation()
-    assert not await core.opening.withdraw_stranger()
-    assert await core.admin.incarnation() == opened
-    await core.admin.client.hset(f"{core.admin.root}inc", "id", "a-copy")  # type: ignore[misc]
-    assert not await core.opening.withdraw_stranger()
-    assert await core.opening.withdraw_stranger()
-    assert await core.admin.incarnation() == ""
-    assert (await core.opening.status()).state is LedgerState.LOST
-    await core.opening.open_again("test")
-    assert (await core.opening.status()).state is LedgerState.OPEN
 
 
 async def test_a_publish_whose_reply_was_lost_is_found_out(

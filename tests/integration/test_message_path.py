@@ -103,7 +103,7 @@ async def test_what_powermta_answers_is_settled_by_the_table(
         assert (await wire.send(rcpt, body=MESSAGE)).startswith(code)
         # The session after any trouble is in step, for the client and towards PowerMTA.
         assert (await wire.send("next@dest.test", body=MESSAGE)).startswith("250")
-        await gate.worker.reserver.drain()
+        await gate.worker.parts.reserver.drain()
         assert await gate.used("192.0.2.1") == {"192.0.2.1": charged + 1}
         assert (await pmta.report())["illegal_dots"] == []
         await wire.close()
@@ -118,7 +118,7 @@ async def test_a_connection_lost_in_the_middle_of_the_content_is_refunded(valkey
         wire = await gate.wire()
         answer = await wire.send("drop-before-dot@dest.test", body=MESSAGE + long * 50_000)
         assert answer.startswith("451 4.3.0")
-        await gate.worker.reserver.drain()
+        await gate.worker.parts.reserver.drain()
         assert await gate.used("192.0.2.1") == {"192.0.2.1": 0}
         assert gate.log_lines("relay_failed")[0]["why"].endswith("before the dot")
         await wire.close()
@@ -172,7 +172,7 @@ async def test_several_recipients_are_one_charge_and_one_refusal(valkey_url: str
         assert (await wire.send(*three, body=MESSAGE)).startswith("451")
         refused = await wire.send("d@dest.test", "refuse@dest.test", body=MESSAGE)
         assert refused.startswith("550 5.1.1")
-        await gate.worker.reserver.drain()
+        await gate.worker.parts.reserver.drain()
         assert await gate.used("192.0.2.1") == {"192.0.2.1": 3}
         six = [f"r{n}@dest.test" for n in range(6)]
         assert (await wire.send(*six, body=MESSAGE)).startswith("554 5.5.3")

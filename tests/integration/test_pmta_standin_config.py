@@ -1,9 +1,12 @@
 """The stand-in under a PowerMTA configuration: VirtualMTAs, pools, sources, reload."""
 
+import csv
 from pathlib import Path
 
 import pytest
 
+from control.pmta.config import pmta_config
+from policy.plan import PROBE_DOMAIN, SYSTEM_VIRTUAL_MTA, Generation
 from tests.support.smtpwire import SmtpWire
 from tests.support.standin import StandIn
 
@@ -75,6 +78,23 @@ async def test_discarded_mail_is_nobodys_real_mail(config: Path) -> None:
         assert report["discarded"]["recipients"] == 1
         assert report["by_vmta"] == {}
         assert report["totals"]["messages"] == 0
+
+
+async def test_a_probe_is_taken_and_recorded_under_the_generated_configuration(
+    tmp_path: Path,
+) -> None:
+    config, acct = tmp_path / "config", tmp_path / "acct"
+    generation = Generation(number=1, created=0.0)
+    config.write_text(pmta_config(generation, gateways=["127.0.0.1"], accounting=str(acct)))
+    async with StandIn.start(config, acct) as pmta:
+        wire = await SmtpWire.open(pmta.smtp_port)
+        body = f"x-virtual-mta: {SYSTEM_VIRTUAL_MTA}\r\nx-envid: probe-one\r\n\r\n"
+        assert (await wire.send(f"probe@{PROBE_DOMAIN}", body=body)).startswith("250")
+        await wire.close()
+        assert (await pmta.report())["totals"]["messages"] == 0
+    with (acct / "acct.csv").open(newline="") as file:
+        records = [(r["type"], r["envId"], r["dlvType"]) for r in csv.DictReader(file)]
+    assert records == [("r", "probe-one", ""), ("d", "probe-one", "discard")]
 
 
 async def test_a_bad_reload_keeps_the_old_configuration(config: Path) -> None:

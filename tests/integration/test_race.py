@@ -41,8 +41,8 @@ class SplitLedger(RedisLedger):
 
 
 def break_the_step(worker: Worker) -> None:
-    ledger = worker.ledger
-    worker.reserver._ledger = SplitLedger(ledger.client, "main")
+    ledger = worker.parts.ledger
+    worker.parts.reserver._ledger = SplitLedger(ledger.client, "main")
 
 
 async def offer(port: int) -> list[str]:

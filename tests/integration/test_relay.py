@@ -83,7 +83,7 @@ async def test_a_server_that_hangs_up_after_ehlo_is_away_and_costs_no_charge(
     async with gateway(settings_for(valkey_url), generation(port=port, tenants=HOUSE)) as gate:
         replies = await offer(gate, 3)
         assert {reply[:9] for reply in replies} == {"451 4.3.0"}
-        await gate.worker.reserver.drain()
+        await gate.worker.parts.reserver.drain()
         assert await gate.used("192.0.2.1") == {"192.0.2.1": 0}
         assert gate.log_lines("session_crashed") == []
     listening.close()
@@ -98,7 +98,7 @@ async def test_ips_of_a_server_that_is_away_are_skipped(valkey_url: str) -> None
         ) as gate:
             assert all(reply.startswith("250") for reply in await offer(gate, 8))
             assert {m.vmta for m in await pmta.messages()} == {"vmta-2"}
-            await gate.worker.reserver.drain()
+            await gate.worker.parts.reserver.drain()
             # What was charged for the server that is away was given back.
             assert await gate.used("192.0.2.1", "192.0.2.2") == {"192.0.2.1": 0, "192.0.2.2": 8}
 
@@ -118,7 +118,7 @@ async def test_a_server_that_is_away_defers_and_comes_back(valkey_url: str) -> N
                 while not (await offer(gate))[0].startswith("250"):
                     await asyncio.sleep(0.05)
             assert all(reply.startswith("250") for reply in await offer(gate, 20))
-            await gate.worker.reserver.drain()
+            await gate.worker.parts.reserver.drain()
             assert await gate.used("192.0.2.1") == {"192.0.2.1": 21}
 
 
@@ -151,7 +151,7 @@ async def test_hazard_14_transient_refusals_at_mail_never_reach_the_client_as_5x
             async with asyncio.timeout(10):
                 while not (await offer(gate))[0].startswith("250"):
                     await asyncio.sleep(0.05)
-            await gate.worker.reserver.drain()
+            await gate.worker.parts.reserver.drain()
             assert await gate.used("192.0.2.1") == {"192.0.2.1": 1}
 
 
@@ -195,7 +195,7 @@ async def test_sessions_never_exceed_the_servers_budget(valkey_url: str) -> None
         async with gateway(settings_for(valkey_url), plan) as gate:
             replies = await asyncio.gather(*(offer(gate, 3) for _ in range(24)))
             assert {reply[:3] for one in replies for reply in one} == {"250"}
-            [pool] = gate.worker.relay.pools
+            [pool] = gate.worker.parts.relay.pools
             assert sum(pool.counts.values()) <= 4
             assert repr(pool).startswith("<Pool pmta1: 0 busy")
 
@@ -205,7 +205,7 @@ async def test_a_kept_session_that_died_unnoticed_costs_nobody_a_message(valkey_
         plan = generation(port=pmta.smtp_port, tenants=HOUSE)
         async with gateway(settings_for(valkey_url), plan) as gate:
             assert (await offer(gate))[0].startswith("250")
-            [pool] = gate.worker.relay.pools
+            [pool] = gate.worker.parts.relay.pools
             # Frozen, the peer neither reads nor closes; then it is gone with what was said to it.
             session = pool._idle[0]
             assert session._transport is not None
@@ -239,7 +239,7 @@ async def test_idle_sessions_are_closed_in_time(valkey_url: str) -> None:
         plan = generation(port=pmta.smtp_port, tenants=HOUSE)
         async with gateway(settings, plan) as gate:
             await offer(gate)
-            [pool] = gate.worker.relay.pools
+            [pool] = gate.worker.parts.relay.pools
             assert pool.counts["idle"] == 1
             pool.sweep(asyncio.get_running_loop().time() + 1.0)
             assert pool.counts == {"busy": 0, "idle": 0, "owing": 0, "waiting": 0}
@@ -256,7 +256,7 @@ async def test_hazard_8_an_old_grant_is_given_back_before_mail_and_before_the_do
             assert (await offer(gate))[0].startswith("451 4.3.0")
             await pmta.fault(reply_delay=0)
             assert (await offer(gate))[0].startswith("250")
-            await gate.worker.reserver.drain()
+            await gate.worker.parts.reserver.drain()
             assert await gate.used("192.0.2.1") == {"192.0.2.1": 1}
             assert len(await pmta.messages()) == 1
             assert "grew old" in gate.log_lines("relay_failed")[0]["why"]
@@ -287,12 +287,12 @@ async def test_profile_and_limits_survive_a_ledger_that_goes_away(valkey_url: st
             from policy.ledger.ledger import RedisLedger, connect
 
             away = RedisLedger(connect(broken.url, timeout=0.2), attempts=1, budget=0.5)
-            away.incarnation = gate.worker.ledger.incarnation
-            kept, gate.worker.reserver._ledger = gate.worker.reserver._ledger, away
+            away.incarnation = gate.worker.parts.ledger.incarnation
+            kept, gate.worker.parts.reserver._ledger = gate.worker.parts.reserver._ledger, away
             [reply] = await offer(gate)
             assert reply.startswith("451 4.3.0 the ledger does not answer")
             assert not gate.worker.ready
-            gate.worker.reserver._ledger = kept
+            gate.worker.parts.reserver._ledger = kept
             # No message is needed to find out: a balancer that sees 503 sends none.
             async with asyncio.timeout(5):
                 while not gate.worker.ready:

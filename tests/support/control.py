@@ -32,11 +32,13 @@ async def build(url: str) -> None:
     await migrate(url)
 
 
-def settings_for(postgres_url: str, valkey_url: str, **control: object) -> Settings:
+def settings_for(
+    postgres_url: str, valkey_url: str, *, single: bool = False, **control: object
+) -> Settings:
     """Settings for one test; workers do not exist, so nothing waits for them."""
     return Settings(
         database=Database(url=postgres_url, connections=4),
-        ledger=Ledger(url=valkey_url, timeout=1.0, budget=1.0),
+        ledger=Ledger(url=valkey_url, timeout=1.0, budget=1.0, single=single),
         control=Control(port=0, secret=SECRET, publish_wait=0.2, **control),  # type: ignore[arg-type]
     )
 

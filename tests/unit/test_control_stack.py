@@ -8,9 +8,11 @@ import pytest
 
 from control.local.error import LocalPartError
 from control.problem import RefusedError
-from control.stack.options import pmta_address
+from control.stack.effective import effective
+from control.stack.options import Options, pmta_address
 from control.stack.ports import port
 from control.stack.toml import to_toml
+from settings.hold import Accounting, Stream
 from settings.load import load
 from settings.model import Listener, Settings
 
@@ -26,6 +28,7 @@ def test_settings_survive_their_file(tmp_path: Path) -> None:
             hostname=NASTY,
             listeners=(Listener(port=1), Listener(host="::1", port=2, proxy_protocol=True)),
         ),
+        accounting=Accounting(streams=(Stream(server="pmta1", path=NASTY),)),
         warmup=msgspec.structs.replace(
             plain.warmup, weeks=(1, 2), provider_shares={"gmail": 0.5}, user_hourly_limit=7
         ),
@@ -33,6 +36,30 @@ def test_settings_survive_their_file(tmp_path: Path) -> None:
     file = tmp_path / "sendgate.toml"
     file.write_text(to_toml(settings), encoding="utf-8")
     assert load(file, {"SENDGATE_DOTENV": "/nonexistent"}) == settings
+
+
+def test_the_stand_ins_accounting_is_read_beside_other_servers(tmp_path: Path) -> None:
+    def streams(*configured: Stream, file: Path | None) -> tuple[Stream, ...]:
+        return effective(
+            msgspec.structs.replace(Settings(), accounting=Accounting(streams=configured)),
+            Options(data_dir=tmp_path),
+            root=tmp_path,
+            smtp_port=1,
+            api_port=2,
+            admin_port=3,
+            valkey=None,
+            postgres=None,
+            pmta_config=tmp_path / "conf",
+            pmta_keys=None,
+            reload_url=None,
+            accounting=file,
+        ).accounting.streams
+
+    file, mine = tmp_path / "acct.csv", Stream(server="pmta1", path="/mine.csv")
+    other = Stream(server="pmta2", path="/other.csv")
+    assert streams(other, file=file) == (other, Stream(server="pmta1", path=str(file)))
+    assert streams(mine, file=file) == (mine,), "the user's word goes first"
+    assert streams(other, file=None) == (other,)
 
 
 def test_pmta_addresses() -> None:

@@ -92,6 +92,18 @@ def test_dsn_parameters_of_a_recipient_are_kept() -> None:
     assert found == Recipient(b"A@Gmail.com", "gmail.com", b"FAILURE,DELAY", b"rfc822;a@gmail.com")
 
 
+def test_an_original_recipient_decodes_to_printable_text() -> None:
+    original = b"TO:<a@x.test> ORCPT="
+    for value in (b"rfc822;a+2Bb@x.test", b"rfc822;+7E", b"unknown;a"):
+        assert isinstance(rcpt(original + value), Recipient), value
+    for value in (b"rfc822;a+0D+0ABcc:x", b"rfc822;+7F", b"rfc822;+00", b"rfc822;", b"a+b"):
+        assert isinstance(rcpt(original + value), Reply), value
+    international = original + "utf-8;é@x.test".encode()
+    assert isinstance(rcpt(international, utf8=True), Recipient)
+    assert isinstance(rcpt(international), Reply)
+    assert isinstance(rcpt(original + b"utf-8;\xff", utf8=True), Reply)
+
+
 @given(st.binary(max_size=80))
 def test_any_bytes_give_a_safe_address_or_a_reply(tail: bytes) -> None:
     for found in (mail(b"FROM:<" + tail), rcpt(b"TO:<" + tail, utf8=True)):

@@ -1,10 +1,12 @@
 """The session's buffer: the same conversation whatever the slices it comes in."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from loadtest.pmta.accounting import Accounting
 from loadtest.pmta.clock import Clock
 from loadtest.pmta.config import Config
 from loadtest.pmta.counts import Counts
@@ -47,9 +49,9 @@ class Wire(asyncio.Transport):
         return self.closing
 
 
-def session(frozen: bool = False) -> tuple[Any, Wire, Spool]:
+def session(frozen: bool = False, accounting: Accounting | None = None) -> tuple[Any, Wire, Spool]:
     routing, clock, counts, spool = Routing(Config()), Clock(), Counts(), Spool(Store.ALL)
-    delivery = Delivery(routing, None, clock, counts, 1.0)
+    delivery = Delivery(routing, accounting, clock, counts, 1.0)
     intake = Intake(routing, clock, counts, spool, delivery)
     intake.faults.freeze = frozen
     server = Server(intake, Offer())
@@ -74,6 +76,20 @@ async def test_a_pipelined_read_is_answered_by_one_write() -> None:
     made, wire, _ = session()
     made.data_received(DIALOGUE)
     assert len(wire.writes) == 2
+
+
+async def test_a_receipt_reaches_the_file_before_the_250_leaves(tmp_path: Path) -> None:
+    accounting = Accounting(tmp_path, Clock())
+    made, wire, _ = session(accounting=accounting)
+    there: list[int] = []
+
+    def write(data: Any) -> None:
+        there.append(accounting.path.read_bytes().count(b"\nr,") if b"2.6.0" in data else 0)
+
+    wire.write = write  # type: ignore[method-assign]
+    made.data_received(DIALOGUE)
+    assert there == [2], "kill -9 now leaves no message taken without its receipt"
+    accounting.close()
 
 
 async def test_an_endless_command_closes_the_session() -> None:

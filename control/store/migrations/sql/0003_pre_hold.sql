@@ -187,20 +187,33 @@ CREATE TABLE probe (
 );
 CREATE INDEX probe_server ON probe (server, sent);
 
--- How far the accounting files of a PowerMTA server have been read.
+-- How far the accounting files of a PowerMTA server have been read. It changes in the transaction
+-- of the evidence read: that is what makes the evidence exactly once.
 CREATE TABLE accounting_stream (
     server      text PRIMARY KEY,
     path        text NOT NULL,
+    -- the file being read: its name, inode (0: the next one is still to be chosen), offset, a
+    -- digest of the octets before the offset, and the columns its header names
     file        text NOT NULL DEFAULT '',
     inode       bigint NOT NULL DEFAULT 0,
     position    bigint NOT NULL DEFAULT 0,
+    mark        text NOT NULL DEFAULT '',
     header      text NOT NULL DEFAULT '',
+    -- finished files that were read to their end and are still there
+    done        text[] NOT NULL DEFAULT '{}',
+    -- calendar time of the first look, or of the oldest record where that is earlier. What was
+    -- sent before can never be proved absent.
+    since       bigint NOT NULL,
     -- calendar time up to which everything written had been read at the last look
     read_at     bigint NOT NULL DEFAULT 0,
+    -- r, d, b and t records read; records of other types, and broken ones
     records     bigint NOT NULL DEFAULT 0,
-    -- calendar time of the last gap (a file vanished or shrank unread); 0: none. What was sent
-    -- before it can never be proved absent.
+    skipped     bigint NOT NULL DEFAULT 0,
+    -- calendar time of the last gap (a file vanished, shrank or cannot be understood) and what it
+    -- was; 0: none. What was sent before it can never be proved absent.
     gap_at      bigint NOT NULL DEFAULT 0,
+    gap         text NOT NULL DEFAULT '',
+    -- why nothing is read now
     problem     text NOT NULL DEFAULT ''
 );
 
@@ -215,6 +228,7 @@ CREATE TABLE receipt (
     server      text NOT NULL,
     -- record types seen, in order of arrival: 'r', 'rd', 'rtd' …
     kinds       text NOT NULL,
+    -- when PowerMTA wrote the first of them, by its clock
     at          bigint NOT NULL,
     PRIMARY KEY (day, message, attempt)
 );
@@ -235,7 +249,28 @@ ALTER TABLE ledger
     -- 'open', or 'rebuilding' since `lost_at` (calendar) until every probe was read
     ADD COLUMN state        text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'rebuilding')),
     ADD COLUMN lost_at      bigint NOT NULL DEFAULT 0,
-    ADD COLUMN detail       text NOT NULL DEFAULT '';
+    -- why it was lost, then a line for each thing it waits for
+    ADD COLUMN detail       text NOT NULL DEFAULT '',
+    -- server to the ids of the probes asked for since the loss, the newest last
+    ADD COLUMN asked        jsonb NOT NULL DEFAULT '{}',
+    -- the day, the IPs that stay closed on it, and why: their counts are lost for good
+    ADD COLUMN closed       jsonb NOT NULL DEFAULT '{}';
+
+-- After a backup was put back: any waiting message may have gone since the dump, in any attempt, so
+-- each is in doubt, also one that was in doubt of a single attempt. `at` in calendar milliseconds.
+-- An envelope id of a held row is of an attempt that was given back; it is no charge. Returns how
+-- many rows it changed: none the second time.
+CREATE FUNCTION hold_restore(at bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    changed bigint;
+BEGIN
+    UPDATE held SET state = 'doubt', reason = 'restored', since = at, claimant = '',
+        waiting = false, due = 0, until = 0, detail = 'a backup was restored',
+        envelope = CASE state WHEN 'held' THEN '' ELSE envelope END
+    WHERE state IN ('held', 'claimed') OR (state = 'doubt' AND reason <> 'restored');
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    RETURN changed;
+END $$;
 
 -- NULL takes the settings' default.
 ALTER TABLE tenant

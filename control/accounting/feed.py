@@ -1,0 +1,41 @@
+"""All readers of this node and the forgetting of old evidence: one task of the control process."""
+
+import asyncio
+import logging
+from typing import Any
+
+from control.accounting import store
+from control.accounting.reader import Calendar, Reader
+from policy.limits import day_of
+from settings.hold import Accounting
+
+log = logging.getLogger(__name__)
+
+FORGET_EVERY = 600.0
+"""Seconds between two deletions of what is older than `accounting.kept`."""
+
+
+class Feed:
+    """Reads every configured stream. `pool`: the control process's."""
+
+    def __init__(self, url: str, pool: Any, settings: Accounting, calendar: Calendar) -> None:
+        self._readers = [Reader(url, stream, settings, calendar) for stream in settings.streams]
+        self._pool = pool
+        self._kept = settings.kept
+        self._calendar = calendar
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for reader in self._readers:
+                tasks.create_task(reader.run())
+            tasks.create_task(self._forget())
+
+    async def _forget(self) -> None:
+        while True:
+            try:
+                before = day_of(await self._calendar() - round(self._kept * 1000))
+                await store.forget(self._pool, before)
+            except Exception as error:  # noqa: BLE001 - tried again, and said each time
+                log.warning("cannot delete old accounting evidence: %s", error)
+            await asyncio.sleep(FORGET_EVERY)

@@ -1,0 +1,62 @@
+"""`sendgate restore`: straight at PostgreSQL and the ledger, for the rest is stopped then."""
+
+import asyncio
+from typing import Annotated
+
+import asyncpg
+import typer
+
+from control.cli.configuration import Config, configuration
+from control.cli.show import as_json, line_of, say
+from control.problem import RefusedError
+from control.restore import Restored
+from control.restore import restore as put_in_doubt
+from control.store.database import open_pool
+from policy.ledger.admin import LedgerAdmin
+from policy.ledger.ledger import connect
+from settings.model import Settings
+
+
+def restore(
+    context: typer.Context,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="A backup was put back; gateways are stopped.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and change nothing.")] = False,
+    reason: Annotated[str, typer.Option(help="For the audit log.")] = "",
+    config: Config = None,
+) -> None:
+    """After a backup of PostgreSQL was put back, before gateways start: doubt what waited."""
+    if not yes and not dry_run:
+        raise RefusedError(
+            "this closes the ledger and puts every waiting message in doubt until PowerMTA's "
+            "accounting was read; --dry-run counts them, --yes does it"
+        )
+    line = line_of(context)
+    done = asyncio.run(_restore(configuration(line, config), reason, dry_run))
+    if line.json:
+        as_json(done)
+        return
+    waiting = ", ".join(f"{count} {state}" for state, count in done.waiting.items()) or "nothing"
+    say(f"waiting: {waiting}")
+    if done.dry_run:
+        say(f"would put {done.in_doubt} messages in doubt and close ledger {done.ledger}")
+    else:
+        say(f"{done.in_doubt} messages are in doubt, ledger {done.ledger} is closed")
+        say("start control and the gateways: both are settled by PowerMTA's accounting")
+
+
+async def _restore(settings: Settings, reason: str, dry: bool) -> Restored:
+    try:
+        pool = await open_pool(settings.database.url, connections=1)
+    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+        raise RefusedError(f"PostgreSQL does not answer: {error or 'timed out'}") from error
+    client = connect(settings.ledger.url, timeout=settings.ledger.timeout)
+    try:
+        admin = LedgerAdmin(client, settings.ledger.name)
+        return await put_in_doubt(pool, admin, who="command line", reason=reason, dry=dry)
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError) as error:
+        raise RefusedError("the schema is not this version's: run `sendgate migrate`") from error
+    finally:
+        await client.aclose()
+        await pool.close()

@@ -1,0 +1,90 @@
+-- name: get
+SELECT incarnation, opened, run, state, lost_at, detail, asked, closed FROM ledger WHERE name = $1;
+
+-- name: lock
+-- One control node at a time opens, closes or rebuilds; until the transaction ends.
+SELECT pg_advisory_xact_lock($1);
+
+-- name: try_lock
+SELECT pg_try_advisory_xact_lock($1);
+
+-- name: opened
+INSERT INTO ledger (name, incarnation, opened, run, closed) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (name) DO UPDATE SET incarnation = excluded.incarnation, opened = excluded.opened,
+    run = excluded.run, state = 'open', lost_at = 0, detail = '', asked = '{}',
+    closed = excluded.closed;
+
+-- name: run
+UPDATE ledger SET run = $2 WHERE name = $1;
+
+-- name: lost
+-- `closed` stays: what an earlier rebuilding closed is undone by the next.
+UPDATE ledger SET state = 'rebuilding', lost_at = $2, detail = $3, asked = '{}'
+WHERE name = $1 AND state = 'open';
+
+-- name: waiting
+UPDATE ledger SET detail = $2, asked = $3 WHERE name = $1;
+
+-- name: cleared
+UPDATE ledger SET closed = '{}' WHERE name = $1;
+
+-- name: streams
+SELECT server, read_at, gap_at, problem FROM accounting_stream;
+
+-- name: probes
+SELECT id, server, sent, accepted, read FROM probe WHERE id = ANY($1::text[]);
+
+-- name: ask_probe
+-- A releaser takes probes that were never sent, sends them and writes when.
+INSERT INTO probe (id, server, sent) VALUES ($1, $2, 0);
+
+-- name: relayed
+SELECT day, vmta, provider, count FROM relayed WHERE day BETWEEN $1 AND $2;
+
+-- name: charged
+-- Charged, and nobody knows whether PowerMTA took it; what it took is in `relayed`.
+SELECT h.day, h.vmta, h.provider, count(*) AS count
+FROM (
+    SELECT substring(envelope FROM '^([0-9]{1,7})-')::integer AS day,
+        substring(envelope FROM '^[0-9]+-([0-9a-z]+)\.') AS message,
+        substring(envelope FROM '\.([0-9]{1,9})')::integer AS attempt,
+        vmta, provider
+    FROM held WHERE state IN ('claimed', 'doubt') AND envelope <> ''
+) h
+WHERE h.day BETWEEN $1 AND $2 AND NOT EXISTS (
+    SELECT 1 FROM receipt r
+    WHERE r.day = h.day AND r.message = h.message AND r.attempt = h.attempt
+)
+GROUP BY h.day, h.vmta, h.provider;
+
+-- name: held_entries
+-- One that is in doubt behind another is not the owner of its entry.
+SELECT key, id AS owner, attempt, CASE state WHEN 'doubt' THEN 'D' ELSE 'H' END AS state, since,
+    CASE state WHEN 'held' THEN '' ELSE server END AS server
+FROM held WHERE state IN ('held', 'claimed', 'doubt') AND key <> '' AND behind = '';
+
+-- name: sent_entries
+SELECT key, message AS owner, attempt, 'S' AS state, at AS since, server
+FROM receipt WHERE key <> '' AND at >= $1;
+
+-- name: plans
+SELECT encoded FROM generation ORDER BY number DESC LIMIT $1;
+
+-- name: waiting_mail
+SELECT state, count(*) AS count FROM held WHERE state IN ('held', 'claimed', 'doubt')
+GROUP BY state ORDER BY state;
+
+-- name: restorable
+SELECT count(*) FROM held
+WHERE state IN ('held', 'claimed') OR (state = 'doubt' AND reason <> 'restored');
+
+-- name: restored
+-- Also for a dump from before the first opening, or from the middle of a rebuilding, whose probes
+-- prove nothing about what went since.
+INSERT INTO ledger (name, incarnation, opened, state, lost_at, detail)
+VALUES ($1, '', $2, 'rebuilding', $3, $4)
+ON CONFLICT (name) DO UPDATE SET state = 'rebuilding', lost_at = excluded.lost_at,
+    detail = excluded.detail, asked = '{}';
+
+-- name: restore
+SELECT hold_restore($1);

@@ -1,0 +1,99 @@
+"""Connections that know which server process they lead to.
+
+Rule: every new connection asks the server's run id before its first use, and a command can name
+the process that may answer it. A process cannot change under a connection, so one look a
+connection is enough (policy/README.md: ledger loss).
+"""
+
+import contextlib
+import re
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.exceptions import ConnectionError as BrokenError
+from redis.exceptions import ResponseError
+
+_RUN_ID = re.compile(rb"^run_id:([0-9a-f]+)\r?$", re.MULTILINE)
+
+
+class _Introduced:
+    """Mixed into redis-py's connections. `run` is '' where the user may not ask INFO."""
+
+    run = ""
+
+    async def on_connect_check_health(self, check_health: bool = True) -> None:
+        this = cast(Any, self)
+        self.run = ""
+        await cast(Any, super()).on_connect_check_health(check_health=check_health)
+        await this.send_command("INFO", "server", check_health=False)
+        # A user without INFO can still be told so, by whoever needs the run id.
+        with contextlib.suppress(ResponseError):
+            found = _RUN_ID.search(await this.read_response(disable_decoding=True))
+            self.run = found[1].decode() if found else ""
+
+
+class _Tcp(_Introduced, Connection):
+    pass
+
+
+class _Tls(_Introduced, SSLConnection):
+    pass
+
+
+class _Unix(_Introduced, UnixDomainSocketConnection):
+    pass
+
+
+_KINDS: dict[Any, Any] = {
+    Connection: _Tcp,
+    SSLConnection: _Tls,
+    UnixDomainSocketConnection: _Unix,
+}
+
+
+def introduce(client: Redis) -> Redis:
+    """Make the client's connections ask for the run id; before its first command."""
+    pool = cast(Any, client.connection_pool)
+    pool.connection_class = _KINDS[pool.connection_class]
+    return client
+
+
+@contextlib.asynccontextmanager
+async def lent(client: Redis) -> AsyncIterator[Any]:
+    """A connection of the client's pool, connected; `run` names the process behind it."""
+    pool = cast(Any, client.connection_pool)
+    connection = await pool.get_connection()
+    try:
+        yield connection
+    finally:
+        await pool.release(connection)
+
+
+@contextlib.asynccontextmanager
+async def tried(client: Redis) -> AsyncIterator[Any]:
+    """As `lent`, and seen to work: one that died with its server is found out by using it."""
+    async with lent(client) as connection:
+        try:
+            await ask(connection, "PING")
+        except BrokenError:
+            await connection.connect()
+        yield connection
+
+
+async def ask(connection: Any, *command: str | bytes | int) -> Any:
+    """The reply to one command, from the process the connection was lent with: never from
+    another one that a new connection would lead to. Raises redis-py's errors."""
+    # redis-py connects again inside `send_command`. Nothing is awaited between this look and its
+    # own, so that cannot happen to a connection that is whole here.
+    if not connection.is_connected:
+        raise BrokenError("the connection to the ledger broke")
+    await connection.send_command(*command)
+    return await connection.read_response()
+
+
+def fields(info: bytes) -> dict[str, str]:
+    """The fields of an INFO reply."""
+    lines = info.decode("utf-8", "replace").splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)

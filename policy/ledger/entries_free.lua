@@ -1,0 +1,12 @@
+-- Frees duplicate entries that are not sent: those of a ledger that went back may have no row in
+-- the hold any more, and a repeat would be answered 250 for a message that nobody has.
+--
+-- KEYS[1]  root
+-- ARGV[1…] names of entries, without the root
+-- returns  how many were freed
+local freed = 0
+for _, name in ipairs(ARGV) do
+  local found = redis.call('GET', root .. name)
+  if found and string.sub(found, 1, 1) ~= 'S' then freed = freed + redis.call('DEL', root .. name) end
+end
+return freed

@@ -1,0 +1,154 @@
+"""A backup of PostgreSQL was put back: nothing that waited then may go before it is known that it
+did not go since."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from control.cli.main import run
+from control.problem import RefusedError
+from control.restore import Restored, restore
+from control.stack.toml import to_toml
+from control.view.ledger import LedgerState
+from policy.ledger.admin import LedgerAdmin
+from policy.ledger.ledger import connect
+from policy.limits import day_of
+from settings.model import Settings
+from tests.conftest import CreateDatabase
+from tests.support.control import build, settings_for
+from tests.support.ledgerloss import WAIT, Scene, scene
+
+SINCE = 1_000_000
+
+
+@pytest.fixture
+async def settings(create_database: CreateDatabase, valkey_url: str) -> Settings:
+    return settings_for(await create_database("control", build), valkey_url)
+
+
+@pytest.fixture
+async def here(settings: Settings) -> AsyncIterator[Scene]:
+    async with scene(settings) as made:
+        day = day_of(await made.now())
+        await made.held(1, "held", reason="ip_quota", waiting=True, due=SINCE, key="kheld")
+        await made.held(2, "held", reason="failed", envelope=f"{day}-message2.1", attempt=1)
+        await made.held(3, "claimed", claimant="r1", envelope=f"{day}-message3.1")
+        await made.held(4, "doubt", reason="unknown", envelope=f"{day}-message4.2", attempt=2)
+        await made.held(5, "doubt", reason="unknown", behind="message4")
+        for number, state in ((6, "done"), (7, "refused"), (8, "tombstone")):
+            await made.held(number, state, reason="was")
+        yield made
+
+
+async def rows(here: Scene) -> dict[str, Any]:
+    found = await here.core.pool.fetch("SELECT * FROM held ORDER BY id")
+    return {row["id"].removeprefix("message"): row for row in found}
+
+
+async def doubt(here: Scene, **how: Any) -> Restored:
+    return await restore(here.core.pool, here.core.admin, who="ops", **how)
+
+
+async def test_a_dry_run_counts_and_changes_nothing(here: Scene) -> None:
+    before = await rows(here)
+    done = await doubt(here, dry=True)
+    assert (done.waiting, done.in_doubt) == ({"claimed": 1, "doubt": 2, "held": 2}, 5)
+    assert await rows(here) == before
+    assert (await here.opening.status()).state is LedgerState.OPEN
+    assert await here.audits("restore") == []
+
+
+async def test_what_waited_is_in_doubt_and_the_ledger_is_closed(here: Scene) -> None:
+    assert await here.send("initech") == 1
+    done = await doubt(here, reason="disk died")
+    assert done.in_doubt == 5
+    found = await rows(here)
+    for number in "12345":
+        row = found[number]
+        assert (row["state"], row["reason"], row["claimant"], row["waiting"], row["due"]) == (
+            *("doubt", "restored", "", False, 0),
+        )
+        assert abs(row["since"] - await here.now()) < 60_000
+    assert [found[n]["envelope"] != "" for n in "1234"] == [False, False, True, True]
+    assert (found["4"]["attempt"], found["5"]["behind"]) == (2, "message4")
+    assert {found[n]["reason"] for n in "678"} == {"was"}
+    assert await here.send("initech") == "closed"
+    status = await here.opening.status()
+    assert (status.state, status.in_force) == (LedgerState.REBUILDING, "")
+    assert "a backup of PostgreSQL was restored" in status.detail
+    assert await here.audits("restore") == [("ops", "disk died")]
+
+
+async def test_twice_is_as_good_as_once(here: Scene) -> None:
+    await doubt(here)
+    once = await rows(here)
+    await asyncio.sleep(0.01)
+    assert (await doubt(here)).in_doubt == 0
+    assert await rows(here) == once
+    assert (await here.opening.status()).state is LedgerState.REBUILDING
+
+
+async def test_control_rebuilds_the_ledger_after_it(here: Scene) -> None:
+    await here.feed("pmta1", "pmta2")
+    assert await here.send("acme", 1) == 1
+    await doubt(here)
+    await here.attend()
+    await here.attend(1, WAIT)
+    await here.answer("pmta1", "pmta2")
+    assert (await here.attend()).state is LedgerState.OPEN
+    # One was counted before, of two nobody knows; what was given back is not among them.
+    assert await here.send("acme", 5) == 3
+    assert await here.send("initech", key="kheld") == "D message1"
+
+
+async def test_probes_of_before_the_dump_prove_nothing(here: Scene) -> None:
+    """The dump was made in the middle of a rebuilding."""
+    await here.feed("pmta1", "pmta2")
+    await here.lose()
+    await here.attend(1, WAIT)
+    await here.answer("pmta1", "pmta2")
+    await doubt(here)
+    assert (await here.attend(2)).state is LedgerState.REBUILDING
+    await here.attend(1, WAIT)
+    assert (await here.opening.status()).state is LedgerState.REBUILDING
+
+
+async def test_a_dump_from_before_the_first_opening_opens_by_evidence_only(here: Scene) -> None:
+    await here.feed("pmta1", "pmta2")
+    await here.core.pool.execute("DELETE FROM ledger")
+    await doubt(here)
+    status = await here.attend()
+    assert (status.state, len(status.waits)) == (LedgerState.REBUILDING, 3)
+
+
+async def test_without_the_ledger_nothing_is_changed(here: Scene) -> None:
+    before = await rows(here)
+    async with connect("redis://127.0.0.1:1/0", timeout=0.5) as nobody:
+        with pytest.raises(RefusedError, match="does not answer"):
+            await restore(here.core.pool, LedgerAdmin(nobody), who="ops")
+    assert await rows(here) == before
+
+
+async def test_the_command_asks_for_a_yes(
+    here: Scene, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "sendgate.toml"
+    file.write_text(to_toml(settings))
+
+    async def command(*words: str) -> tuple[int, str]:
+        code = await asyncio.to_thread(run, ["restore", "--config", str(file), *words])
+        return code, capsys.readouterr().out
+
+    assert (await command())[0] == 1
+    assert (await command("--dry-run"))[1].splitlines() == [
+        "waiting: 1 claimed, 2 doubt, 2 held",
+        "would put 5 messages in doubt and close ledger main",
+    ]
+    code, out = await command("--yes", "--json", "--reason", "disk died")
+    assert (code, msgspec.json.decode(out, type=Restored).in_doubt) == (0, 5)
+    assert await here.audits("restore") == [("command line", "disk died")]
+    assert await here.send("initech") == "closed"
