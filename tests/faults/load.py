@@ -61,7 +61,7 @@ class Load:
         port: int,
         *,
         connections: int = 12,
-        rate: float = 150.0,
+        rate: float = 120.0,
         patience: float = 10.0,
         repeats: int = 1,
         first: int = 1,

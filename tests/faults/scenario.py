@@ -14,7 +14,7 @@ from tests.faults.table import Line
 
 T = TypeVar("T")
 
-PROBES = 4
+PROBES = 6
 """Times the calendar moves on by more than the gap between two probes."""
 
 QUIET = 0.6
@@ -86,7 +86,7 @@ class Scenario:
             if count != last or claimed:
                 last, since = count, time.monotonic()
             assert time.monotonic() < deadline, f"{self.name}: {claimed} rows stay claimed"
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.15)
 
     async def books(self) -> Findings:
         """Settle and close the books."""
@@ -121,11 +121,14 @@ class Scenario:
     async def release_all(self) -> None:
         """No quota binds any more, and time passes until every doubt can be settled."""
         await self.stack.raise_quotas(vmta_small=Quota(AMPLE), vmta_large=Quota(AMPLE))
+        await self.none_waits(*OPEN, patience=20.0)
         for _ in range(PROBES):
-            if await self.none_waits(*OPEN, "doubt", patience=5.0):
+            if await self.none_waits(*OPEN, "doubt", patience=1.5):
                 return
             await self.stack.advance((self.stack.settings_of_gateway.hold.probe_gap + 60) / 86_400)
-        assert await self.none_waits(*OPEN, "doubt", patience=5.0), f"{self.name}: {self.waiting()}"
+        assert await self.none_waits(*OPEN, "doubt", patience=10.0), (
+            f"{self.name}: {self.waiting()}"
+        )
 
     async def none_waits(self, *states: str, patience: float) -> bool:
         """Whether no row is in any of these states, within so many seconds."""
@@ -134,7 +137,7 @@ class Scenario:
             self.rows = await self.stack.postgres.rows()
             if not any(row.state in states for row in self.rows):
                 return True
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.2)
         return False
 
     def waiting(self) -> str:

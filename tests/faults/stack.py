@@ -229,7 +229,7 @@ class Stack:
                 circuit_wait_max=1.0,
             ),
             hold=Hold(
-                commit_budget=2.0, poll=0.1, sweep=1.0, lease=5.0, retry_first=0.5, retry_most=2.0
+                commit_budget=2.0, poll=0.2, sweep=1.0, lease=5.0, retry_first=0.5, retry_most=2.0
             ),
         )
         return _changed(base, self._sections)
@@ -238,7 +238,7 @@ class Stack:
         if not self._feed:
             return settings
         stream = Stream(server="pmta1", path=str(self.pmta.stream))
-        accounting = Accounting(streams=(stream,), poll=0.1)
+        accounting = Accounting(streams=(stream,), poll=0.2)
         return msgspec.structs.replace(settings, accounting=accounting)
 
     def _gateway_settings(self) -> Settings:

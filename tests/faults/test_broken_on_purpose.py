@@ -3,11 +3,12 @@ gateway once, and the books must show what it prevents."""
 
 import asyncio
 
-from tests.faults.books import Quota
+from tests.faults.books import OPEN, Quota
 from tests.faults.conftest import Begin
 from tests.faults.mail import twin
 from tests.faults.midnight import over_midnight
 from tests.faults.proxy import Cut
+from tests.faults.stack import AMPLE
 
 SCARCE = {"vmta-small": Quota(20), "vmta-large": Quota(60, {"gmail": 5})}
 
@@ -80,6 +81,24 @@ async def test_without_duplicate_keys_a_twin_goes_twice(begin: Begin, scale: int
         "broken: no duplicate keys", load={"make": twin}, breakage="forget_duplicate_keys"
     )
     await scenario.load.send(60 * scale)
+    assert (await scenario.books()).twice
+
+
+async def test_with_claims_of_the_dead_held_again_what_they_sent_goes_twice(
+    begin: Begin, scale: int
+) -> None:
+    scenario = await begin(
+        "broken: claims of the dead are held",
+        quotas=SCARCE,
+        breakage="release_what_the_gone_had_claimed",
+    )
+    stack = scenario.stack
+    await scenario.load.send(200 * scale)
+    await stack.pmta.fault(reply_delay=0.3)
+    await stack.raise_quotas(vmta_small=Quota(AMPLE), vmta_large=Quota(AMPLE))
+    await scenario.until(lambda: len(stack.pmta.receipts.read()) > 100, "some are released")
+    stack.gateway.kill(*stack.gateway.releasers())
+    assert await scenario.none_waits(*OPEN, patience=40.0), scenario.waiting()
     assert (await scenario.books()).twice
 
 

@@ -64,7 +64,7 @@ async def test_cut_connections_to_the_database_lose_no_acknowledged_message(
     scenario = await begin("cut connections to PostgreSQL", through=("postgres",))
     proxy = scenario.stack.proxies["postgres"]
     scenario.load.start()
-    for count in range(150, 350, 10):
+    for count in range(150, 350, 25):
         await scenario.load.until_offered(count * scale)
         proxy.cut()
     scenario.fault_ends()

@@ -40,7 +40,7 @@ async def test_a_frozen_ledger_delays_and_loses_nothing(begin: Begin, scale: int
 async def test_a_ledger_that_lost_its_data_stays_closed_until_the_receipts_rebuilt_it(
     begin: Begin, scale: int
 ) -> None:
-    scenario = await begin("kill -9 Valkey, data lost", control=True)
+    scenario = await begin("kill -9 Valkey, data lost", load={"rate": 60.0}, control=True)
     stack = scenario.stack
     scenario.load.start()
     await scenario.load.until_offered(300 * scale)
@@ -58,7 +58,9 @@ async def test_a_ledger_that_lost_its_data_stays_closed_until_the_receipts_rebui
 
 async def test_a_lost_ledger_without_a_feed_opens_the_next_day(begin: Begin, scale: int) -> None:
     """Nobody can say what was sent today, so nothing more is; what comes in waits."""
-    scenario = await begin("kill -9 Valkey, data lost, no feed", control=True, feed=False)
+    scenario = await begin(
+        "kill -9 Valkey, data lost, no feed", load={"rate": 60.0}, control=True, feed=False
+    )
     stack = scenario.stack
     scenario.load.start()
     await scenario.load.until_offered(200 * scale)
