@@ -19,7 +19,7 @@ async def test_a_killed_database_comes_back_with_every_held_message(
     await postgres.restart()
     scenario.fault_ends()
     await scenario.flows_again()
-    await scenario.load.until_offered(400 * scale)
+    await scenario.load.until_offered(320 * scale)
     await scenario.close()
 
 
@@ -36,7 +36,7 @@ async def test_a_commit_of_unknown_end_is_never_acknowledged_and_never_released(
     postgres.thaw()
     scenario.fault_ends()
     await scenario.flows_again()
-    await scenario.load.until_offered(400 * scale)
+    await scenario.load.until_offered(320 * scale)
     await scenario.next_day()
     await scenario.close()
 
@@ -54,7 +54,7 @@ async def test_database_and_ledger_away_together_defer_and_lose_nothing(
     await asyncio.gather(stack.postgres.restart(), stack.valkey.restart())
     scenario.fault_ends()
     await scenario.flows_again()
-    await scenario.load.until_offered(400 * scale)
+    await scenario.load.until_offered(320 * scale)
     await scenario.close()
 
 
@@ -69,6 +69,6 @@ async def test_cut_connections_to_the_database_lose_no_acknowledged_message(
         proxy.cut()
     scenario.fault_ends()
     await scenario.flows_again()
-    await scenario.load.until_offered(400 * scale)
+    await scenario.load.until_offered(320 * scale)
     await scenario.next_day()
     await scenario.close()

@@ -21,7 +21,7 @@ async def test_a_killed_worker_loses_nothing_and_nothing_goes_twice(
         gateway.kill(gateway.workers()[0])
     scenario.fault_ends()
     await scenario.flows_again()
-    await scenario.load.until_offered(400 * scale)
+    await scenario.load.until_offered(320 * scale)
     await scenario.close()
     assert scenario.findings.unheard, "nothing was under way: the fault came at no time at all"
 
@@ -37,7 +37,7 @@ async def test_a_frozen_worker_that_thaws_sends_nothing_twice(begin: Begin, scal
     gateway.thaw(victim)
     scenario.fault_ends()
     await scenario.flows_again()
-    await scenario.load.until_offered(400 * scale)
+    await scenario.load.until_offered(320 * scale)
     await scenario.close()
 
 
@@ -67,7 +67,7 @@ async def test_a_killed_gateway_starts_again_and_goes_on(begin: Begin, scale: in
     await gateway.restart()
     scenario.fault_ends()
     await scenario.flows_again()
-    await scenario.load.until_offered(400 * scale)
+    await scenario.load.until_offered(320 * scale)
     await scenario.close()
 
 
@@ -81,6 +81,6 @@ async def test_a_gateway_killed_whole_starts_again_and_goes_on(begin: Begin, sca
     await gateway.restart()
     scenario.fault_ends()
     await scenario.flows_again()
-    await scenario.load.until_offered(400 * scale)
+    await scenario.load.until_offered(320 * scale)
     await scenario.close()
     assert scenario.findings.unheard, "nothing was under way: the fault came at no time at all"

@@ -16,7 +16,7 @@ async def test_a_killed_ledger_that_kept_its_data_opens_by_itself(begin: Begin, 
     await valkey.restart()
     scenario.fault_ends()
     await scenario.flows_again()
-    await scenario.load.until_offered(400 * scale)
+    await scenario.load.until_offered(320 * scale)
     await scenario.close()
     assert scenario.findings.deferred == 0
 
@@ -32,7 +32,7 @@ async def test_a_frozen_ledger_delays_and_loses_nothing(begin: Begin, scale: int
     valkey.thaw()
     scenario.fault_ends()
     await scenario.flows_again()
-    await scenario.load.until_offered(400 * scale)
+    await scenario.load.until_offered(320 * scale)
     await scenario.close()
     assert scenario.findings.deferred == 0
 
@@ -51,7 +51,7 @@ async def test_a_ledger_that_lost_its_data_stays_closed_until_the_receipts_rebui
     scenario.fault_ends()
     await scenario.flows_again(60.0)
     assert len(stack.pmta.receipts.read()) > taken
-    await scenario.load.until_offered(450 * scale)
+    await scenario.load.until_offered(350 * scale)
     await scenario.close()
     assert scenario.findings.deferred == 0
 
@@ -74,7 +74,7 @@ async def test_a_lost_ledger_without_a_feed_opens_the_next_day(begin: Begin, sca
     await scenario.next_day()
     scenario.fault_ends()
     await scenario.flows_again()
-    await scenario.load.until_offered(400 * scale)
+    await scenario.load.until_offered(320 * scale)
     await scenario.close()
     assert scenario.findings.deferred == 0
 
@@ -89,6 +89,6 @@ async def test_cut_connections_to_the_ledger_charge_once(begin: Begin, scale: in
         proxy.cut()
     scenario.fault_ends()
     await scenario.flows_again()
-    await scenario.load.until_offered(400 * scale)
+    await scenario.load.until_offered(320 * scale)
     await scenario.close()
     assert scenario.findings.deferred == 0

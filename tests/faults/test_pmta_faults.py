@@ -18,7 +18,7 @@ async def test_a_killed_powermta_gets_every_message_once(begin: Begin, scale: in
     await pmta.restart()
     scenario.fault_ends()
     await scenario.flows_again()
-    await scenario.load.until_offered(400 * scale)
+    await scenario.load.until_offered(320 * scale)
     await scenario.close()
 
 
@@ -35,7 +35,7 @@ async def test_a_frozen_powermta_with_dots_in_its_socket_buffer_takes_them_once(
     pmta.thaw()
     scenario.fault_ends()
     await scenario.flows_again()
-    await scenario.load.until_offered(400 * scale)
+    await scenario.load.until_offered(320 * scale)
     await scenario.close()
 
 
@@ -68,5 +68,5 @@ async def test_a_stalled_network_before_powermta_loses_nothing(begin: Begin, sca
     proxy.go_on()
     scenario.fault_ends()
     await scenario.flows_again()
-    await scenario.load.until_offered(400 * scale)
+    await scenario.load.until_offered(320 * scale)
     await scenario.close()
