@@ -11,6 +11,7 @@ from gateway import metrics
 from gateway.hold.database import Database
 from gateway.hold.statement import statement
 from gateway.log import Log
+from policy.address import recipient_spellings
 from policy.ports import Change, EntryState
 
 _TAKE = statement("request_take")
@@ -20,6 +21,7 @@ _RELEASE = statement("request_release")
 _END = statement("request_end")
 _DONE = statement("request_done")
 _FORGET = statement("forget")
+_BUSY = statement("request_busy")
 
 _CHUNK = 500
 _TIMEOUT = 60.0
@@ -44,7 +46,7 @@ class Requests:
         self._log = log
 
     async def step(self) -> bool:
-        """One chunk; False when nothing is asked for. Raises AwayError, UnknownError,
+        """One chunk; False when nothing is asked for, or has to wait for mail being sent. Raises AwayError, UnknownError,
         RefusedError."""
         async with self._database.connection() as link, link.transaction():
             request = await link.fetchrow(_TAKE)
@@ -53,10 +55,10 @@ class Requests:
             action = request["action"]
             # Who is to be forgotten is forgotten whatever state the mail is in.
             force = request["force"] or action == "forget"
-            recipient = request["recipient"]
+            local, domains = _spellings(request["recipient"])
             rows = await link.fetch(
-                _ROWS, request["tenant"], request["campaign"], recipient, request["reason"],
-                request["message"], force, action, _CHUNK, timeout=_TIMEOUT,
+                _ROWS, request["tenant"], request["campaign"], local, request["reason"],
+                request["message"], force, action, _CHUNK, domains, timeout=_TIMEOUT,
             )  # fmt: skip
             keys = [row["bucket"] for row in rows], [row["id"] for row in rows]
             if action in ("pause", "resume"):
@@ -65,18 +67,19 @@ class Requests:
                 await link.execute(_RELEASE, *keys)
             else:
                 await link.execute(_END, *keys, self._now(), *_ENDINGS[action])
-            if action == "forget" and not rows:
-                await link.execute(_FORGET, recipient, request["tenant"], timeout=_TIMEOUT)
             state = "running" if len(rows) == _CHUNK else "done"
-            if action == "forget" and rows:
-                state = "running"
+            if action == "forget":
+                who = (local, request["tenant"], domains)
+                await link.execute(_FORGET, *who, timeout=_TIMEOUT)
+                if rows or await link.fetchval(_BUSY, *who, timeout=_TIMEOUT):
+                    state = "running"
             await link.execute(_DONE, request["id"], len(rows), state, "", self._now())
         if action in _ENDINGS:
             metrics.expired.labels(_ENDINGS[action][0]).inc(len(rows))
         for row in rows:
             self._follow(action, row)
         self._log.info("hold_request", request=request["id"], action=action, changed=len(rows))
-        return True
+        return bool(rows) or state == "done"
 
     def _follow(self, action: str, row: Any) -> None:
         """The duplicate entry goes with the row."""
@@ -90,3 +93,11 @@ class Requests:
             self._change(Change(key, row["behind"], 1 << 30, EntryState.FREE))
         elif row["state"] == "doubt":
             self._change(Change(key, row["body"], row["attempt"], EntryState.HELD))
+
+
+def _spellings(address: str | None) -> tuple[bytes | None, list[bytes]]:
+    """How a recipient may be written in rows; what is no address matches nothing."""
+    if address is None:
+        return None, []
+    found = recipient_spellings(address)
+    return (found[0], list(found[1])) if found else (address.encode(), [])
