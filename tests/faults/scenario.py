@@ -147,6 +147,12 @@ class Scenario:
 
     def _must_be_kept(self, found: Findings) -> None:
         assert not found.problems, "\n".join([f"{self.name}:", *found.problems])
+        died = [x for x in self.stack.gateway.log_lines() if x["event"] == "side_task_died"]
+        said = self.stack.gateway.served.log.read_text(errors="replace")
+        # Whatever is away, only we end processes.
+        assert not died, f"{self.name}: a gateway process ended by itself:\n" + "\n".join(
+            line for line in said.splitlines() if not line.startswith("{")
+        )
 
     def line(self) -> Line:
         """Its row of the table."""
