@@ -21,7 +21,15 @@ Connection = Any
 
 _DURABILITY = statement("durability")
 _CONNECT = 2.0
-_LOST = (asyncpg.InterfaceError, OSError, EOFError, asyncio.TimeoutError)
+# The internal one is asyncpg's word for a protocol out of step, as a connection that dies while a
+# statement is cancelled leaves it: met when the database was cut off or killed under load.
+_LOST = (
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    EOFError,
+    asyncio.TimeoutError,
+)
 # 08: connection exceptions; 57P: the server shuts down, crashed, or starts.
 _LOST_CLASSES = ("08", "57P")
 
@@ -116,8 +124,10 @@ class Database:
     async def _release(self, connection: Connection) -> None:
         try:
             await self._pool.release(connection, timeout=1.0)
-        except (asyncpg.PostgresError, *_LOST):
-            connection.terminate()
+        except (asyncpg.PostgresError, *_LOST) as error:
+            # The pool has cut it off already, and its wrapper takes no more orders: to say it
+            # again raised, and ended a process whose database had only paused.
+            self._log.warning("database_lost", why=f"{type(error).__name__}: {error}")
 
     @asynccontextmanager
     async def fresh(self, patience: float) -> AsyncIterator[Connection]:
