@@ -50,6 +50,32 @@ class RefusedError(Exception):
         self.code = str(error.sqlstate or "")
 
 
+async def durability_problem(connection: Connection) -> str:
+    """Why this server may forget a commit; empty when it does not."""
+    row = await connection.fetchrow(_DURABILITY)
+    found = []
+    if row["fsync"] != "on":
+        found.append("fsync is off")
+    if row["synchronous_commit"] == "off":
+        found.append("synchronous_commit is off")
+    return f"PostgreSQL must not hold mail: {' and '.join(found)}" if found else ""
+
+
+async def refusal(url: str) -> str:
+    """Why a gateway must not start on this database; empty when it may, or when nobody answers:
+    without PostgreSQL a gateway relays."""
+    try:
+        connection = await asyncpg.connect(url, timeout=_CONNECT, command_timeout=_CONNECT)
+    except (asyncpg.PostgresError, *_LOST):
+        return ""
+    try:
+        return await durability_problem(connection)
+    except (asyncpg.PostgresError, *_LOST):
+        return ""
+    finally:
+        connection.terminate()
+
+
 class Database:
     """A bounded pool that connects when it is needed."""
 
@@ -77,18 +103,12 @@ class Database:
         )
 
     async def _prepare(self, connection: Connection) -> None:
-        row = await connection.fetchrow(_DURABILITY)
-        found = []
-        if row["fsync"] != "on":
-            found.append("fsync is off")
-        if row["synchronous_commit"] == "off":
-            found.append("synchronous_commit is off")
-        why = " and ".join(found)
+        why = await durability_problem(connection)
         if why and why != self.refused:
-            self._log.error("database_refused", why=f"PostgreSQL must not hold mail: {why}")
+            self._log.error("database_refused", why=why)
         self.refused = why
         if why:
-            raise asyncpg.InterfaceError(f"PostgreSQL must not hold mail: {why}")
+            raise asyncpg.InterfaceError(why)
         await connection.set_type_codec(
             "jsonb",
             schema="pg_catalog",
