@@ -7,7 +7,7 @@ Failure: `AwayError` when nothing was sent, `UnknownError` when a commit may hav
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -136,14 +136,14 @@ class Database:
             yield connection
         except asyncpg.PostgresError as error:
             if str(error.sqlstate or "").startswith(_LOST_CLASSES):
-                connection.terminate()
+                _cut(connection)
                 raise UnknownError(str(error)) from error
             if connection.is_in_transaction():
-                connection.terminate()
+                _cut(connection)
             raise RefusedError(error) from error
         except _LOST as error:
             # What it is doing nobody knows: never hand it to the next.
-            connection.terminate()
+            _cut(connection)
             raise UnknownError(f"{type(error).__name__}: {error}") from error
         finally:
             await self._release(connection)
@@ -181,3 +181,10 @@ class Database:
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
+
+
+def _cut(connection: Connection) -> None:
+    """End a pooled connection at once. One that was lost has left the pool by itself, and its
+    wrapper takes no orders any more."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
