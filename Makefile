@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo up test check bench fmt lock clean
+.PHONY: setup demo up test soak check bench fmt lock clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -30,6 +30,10 @@ test: $(STAMP)
 	$(BIN)/coverage run -m pytest -n 2 --dist worksteal
 	@$(BIN)/coverage combine -q
 	$(BIN)/coverage report
+
+# The fault suite alone, ten times as much mail, three times over; about an hour.
+soak: $(STAMP)
+	$(BIN)/pytest -q tests/faults --fault-scale 10 --fault-rounds 3 --fault-table fault-table.json
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

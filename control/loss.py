@@ -23,7 +23,8 @@ class Stream(msgspec.Struct, frozen=True):
     """How far a server's accounting was read; calendar milliseconds."""
 
     server: str
-    read_at: int
+    since: int
+    """What was sent before is not in it."""
     gap_at: int
     problem: str
 
@@ -56,21 +57,23 @@ def weigh(
     asked: Mapping[str, Sequence[str]],
     probes: Mapping[str, Probe],
     *,
-    day_began: int,
+    began: Mapping[str, int],
     grants_left: float,
     age: Callable[[str], float],
 ) -> Evidence:
-    """`asked`: server to probe ids since the loss, the newest last. `day_began`: calendar
-    milliseconds, of the day of the loss. `grants_left`: real seconds until no grant of the old
-    ledger can still be sent. `age`: real seconds since a probe was asked for."""
+    """`asked`: server to probe ids since the loss, the newest last. `began`: server to the calendar
+    milliseconds from which on its counts matter. `grants_left`: real seconds until no grant of the
+    old ledger can still be sent. `age`: real seconds since a probe was asked for."""
     evidence = Evidence([], {}, [], [])
     for server in servers:
         ids = asked.get(server, ())
         stream = streams.get(server)
         if stream is None:
             evidence.lost[server] = "there is no accounting feed"
-        elif stream.gap_at >= day_began:
+        elif stream.gap_at >= began[server]:
             evidence.lost[server] = "records of today are missing in its accounting"
+        elif stream.since > began[server]:
+            evidence.lost[server] = "its accounting has not been read since the day began"
         elif any(probes[i].accepted and probes[i].read for i in ids if i in probes):
             evidence.known.append(server)
         elif ids and age(ids[0]) > PATIENCE:

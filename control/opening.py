@@ -19,20 +19,19 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from control.act import Act
-from control.loss import Evidence, Probe, Stream, weigh
+from control.evidence import evidence
+from control.loss import Evidence
 from control.problem import RefusedError
 from control.publish import Publisher
 from control.rebuild import Closed, close_ips, free_ips, write_back
 from control.standing import LedgerRow, ledger_row, ledger_status
 from control.store.database import Connection
-from control.store.rows import fetch
 from control.store.statements import statements
 from control.view.ledger import LedgerState, LedgerStatus
-from policy.identity import PROBE
 from policy.ledger.admin import LedgerAdmin, LedgerRefusedError, Standing
 from policy.ledger.ledger import elapsed
 from policy.ledger.reopening import NOT_SINGLE
-from policy.limits import DAY, day_of
+from policy.limits import day_of
 from policy.plan import Generation, decode
 from settings.model import Settings
 
@@ -190,19 +189,19 @@ class Opening:
             # A copy, or what a gateway opened again meanwhile: it stays lost.
             await self._admin.close(standing.incarnation)
         plan = await self._plan(connection)
-        evidence = await self._weigh(connection, row, plan)
+        found = await self._weigh(connection, row, plan)
         asked = {server: list(ids) for server, ids in row.asked.items()}
-        for server in evidence.ask:
-            probe = PROBE + secrets.token_hex(10)
+        for server in found.ask:
+            probe = secrets.token_hex(10)
             await connection.execute(_SQL["ask_probe"], probe, server)
             asked.setdefault(server, []).append(probe)
             self._age(probe)
-        if evidence.waits:
-            detail = "\n".join([row.why, *evidence.waits])
+        if found.waits:
+            detail = "\n".join([row.why, *found.waits])
             await connection.execute(_SQL["waiting"], self._admin.name, detail, asked)
             return
         await self._reopen(
-            connection, row, standing, evidence.lost, who="control", reason=f"rebuilt: {row.why}"
+            connection, row, standing, found.lost, who="control", reason=f"rebuilt: {row.why}"
         )
 
     async def _weigh(self, connection: Connection, row: LedgerRow, plan: Generation) -> Evidence:
@@ -213,18 +212,7 @@ class Opening:
         wait = ledger.budget + relay.grant_lifetime + relay.budget
         # A probe that was asked for was asked for after that, perhaps by a process before us.
         left = 0.0 if row.asked else wait - self._age(_loss(row.incarnation, row.lost_at))
-        streams = {s.server: s for s in await fetch(connection, Stream, _SQL["streams"])}
-        ids = [i for probes in row.asked.values() for i in probes]
-        probes = {p.id: p for p in await fetch(connection, Probe, _SQL["probes"], ids)}
-        return weigh(
-            sorted({v.server for v in plan.vmtas}),
-            streams,
-            row.asked,
-            probes,
-            day_began=day_of(row.lost_at) * DAY,
-            grants_left=left,
-            age=self._age,
-        )
+        return await evidence(connection, row, plan, grants_left=left, age=self._age)
 
     async def _reopen(
         self,

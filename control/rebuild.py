@@ -31,6 +31,9 @@ _SQL = statements("ledger")
 PLANS = 200
 """Generations looked through for the IP of a VirtualMTA that the present one has no more."""
 
+ENTRIES_OUTLIVE_ROWS = 10 * 86_400.0
+"""Seconds; as gateways give them (`gateway.parts`)."""
+
 _READ_AT_ONCE = 5_000
 
 
@@ -68,6 +71,7 @@ async def write_back(
     await admin.raise_counters(counters)
     await admin.free_entries()
     entries = 0
+    kept = {"sent_kept": hold.sent_kept, "entry_kept": hold.age + ENTRIES_OUTLIVE_ROWS}
     # Sent ones last: a message that PowerMTA has is sent, whatever else waits under its key.
     since = now - int(hold.sent_kept * 1000)
     for statement, arguments in (("held_entries", ()), ("sent_entries", (since,))):
@@ -75,9 +79,9 @@ async def write_back(
         async for row in connection.cursor(_SQL[statement], *arguments, prefetch=_READ_AT_ONCE):
             chunk.append(msgspec.convert(dict(row), Entry))
             if len(chunk) == _READ_AT_ONCE:
-                entries += await admin.put_entries(chunk, sent_kept=hold.sent_kept)
+                entries += await admin.put_entries(chunk, **kept)
                 chunk.clear()
-        entries += await admin.put_entries(chunk, sent_kept=hold.sent_kept)
+        entries += await admin.put_entries(chunk, **kept)
     return len(counters), entries
 
 

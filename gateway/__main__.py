@@ -57,11 +57,16 @@ def _options() -> argparse.Namespace:
 def _supervise(settings: Settings, path: Path | None) -> int:
     # Where the parent's own copies of the metrics go; workers get a directory of their own.
     os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.gettempdir())
+    from gateway.hold.database import refusal
     from gateway.supervisor import Supervisor
 
     log = Log(level=settings.log.level, process="gateway")
     log.info("settings", host=socket.gethostname(), values=json.dumps(describe(settings)))
     arguments = ["--config", str(path)] if path else []
+
+    if settings.hold.enabled and (why := asyncio.run(refusal(settings.database.url))):
+        print(f"gateway: {why}: set both on, or a crash loses held mail", file=sys.stderr)
+        return 1
 
     async def run() -> None:
         supervisor = Supervisor(settings, arguments, lambda: load(path), log)

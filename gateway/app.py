@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator, Sequence
 
 from gateway.admission import Memory, Sessions
 from gateway.auth import Authenticator
-from gateway.delivery import Means
 from gateway.ids import Ids
 from gateway.listener import SmtpSession
 from gateway.log import Log
+from gateway.means import Means
 from gateway.parts import CLEAN_UP, Parts, cancel, until
 from gateway.service import Service
 from gateway.transaction import Transactions

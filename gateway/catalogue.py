@@ -26,7 +26,12 @@ Made by `python -m gateway.catalogue`.
 |---|---|---|---|
 """
 
-_GAUGES = {"livesum": "sum", "livemin": "lowest", "livemax": "highest"}
+_GAUGES = {
+    "livesum": "sum",
+    "livemin": "lowest",
+    "livemax": "highest",
+    "mostrecent": "latest",
+}
 
 
 class Entry(msgspec.Struct, frozen=True):

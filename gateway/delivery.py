@@ -14,11 +14,10 @@ from typing import Literal
 import msgspec
 
 from gateway import metrics
-from gateway.attempt import Attempt, Attempts
-from gateway.envelope import Message
+from gateway.attempt import Attempt
 from gateway.headers import Header
-from gateway.keeping import Hold, Keeping, Kept
-from gateway.log import Log
+from gateway.keeping import Keeping, Kept
+from gateway.means import Means
 from gateway.outgoing import Outgoing
 from policy.denial import Denied, Limit
 from policy.model import Profile, Tenant
@@ -26,7 +25,6 @@ from policy.outcome import Failed, Outcome, Refused, Relayed, Scope, Unknown
 from policy.ports import Change, Duplicate, EntryState
 from policy.provider import provider_of
 from policy.reply import Reply, deferral, trouble
-from settings.model import Settings
 
 _ATTEMPTS = 3
 _LOOK_AGAIN = 0.25
@@ -36,35 +34,6 @@ _TO_ANSWER = 1.0
 
 _OURS = frozenset({Limit.LEDGER_AWAY, Limit.LEDGER_CLOSED, Limit.SERVER_AWAY})
 _MAILBOX = frozenset({Limit.MAILBOX_MAX, Limit.MAILBOX_SPACING})
-
-
-class Means(msgspec.Struct, frozen=True):
-    """What all deliveries of a worker share."""
-
-    settings: Settings
-    attempts: Attempts
-    hold: Hold | None
-    """None: what may not go is deferred."""
-    now: Callable[[], int]
-    """Ledger milliseconds."""
-    log: Log
-
-    def about(self, message: Message) -> dict[str, str | int | list[str]]:
-        """What every log line of a message says."""
-        return {
-            "message": message.id,
-            "tenant": message.tenant,
-            "peer": message.peer,
-            "sender": self.log.address(message.sender.address),
-            "recipients": [self.log.address(r.address) for r in message.recipients],
-            "size": message.size,
-        }
-
-    def rejected(self, message: Message, reply: Reply) -> Reply:
-        """Never to be sent: said in the log, and to the client."""
-        metrics.messages.labels(message.tenant, "rejected").inc()
-        self.log.info("message", **self.about(message), outcome="rejected", reply=str(reply))
-        return reply
 
 
 class Delivery:

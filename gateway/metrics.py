@@ -191,8 +191,8 @@ released = Counter(
 )
 expired = Counter(
     "sendgate_hold_given_up_total",
-    "Held recipients given up, by why: expired, failed, refused, dropped, forgotten.",
-    ["why"],
+    "Held recipients given up, by ending: expired, failed, refused, dropped, forgotten.",
+    ["ending"],
     registry=REGISTRY,
 )
 doubts_settled = Counter(

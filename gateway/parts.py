@@ -45,10 +45,10 @@ class Parts:
             ledger.name,
             attempts=ledger.attempts,
             budget=ledger.budget,
-            single=ledger.single,
             trying=settings.gateway.answer_budget,
             sent_kept=settings.hold.sent_kept,
             entry_kept=settings.hold.age + _ENTRIES_OUTLIVE_ROWS,
+            single=ledger.single,
         )
         self.reserver = Reserver(
             self.ledger,

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gateway.admin import Admin
+from gateway.child import Child, Place, name, places
 from gateway.log import Log
 from settings.load import SettingsError
 from settings.model import Settings
@@ -26,36 +27,6 @@ _BACKOFF = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 _SILENCE = 10.0
 _HEALTHY = 30.0
 _TRIAL = 30.0
-
-
-Place = tuple[str, int]
-"""("worker" or "releaser", number)"""
-
-
-def _places(settings: Settings) -> list[Place]:
-    """Who has to run, workers first."""
-    releasers = settings.hold.releasers if settings.hold.enabled else 0
-    workers = [("worker", index) for index in range(settings.gateway.workers)]
-    return workers + [("releaser", index) for index in range(releasers)]
-
-
-class Child:
-    """One worker or releaser process."""
-
-    def __init__(self, process: subprocess.Popen[bytes], place: Place, epoch: int) -> None:
-        self.process = process
-        self.place = place
-        self.epoch = epoch
-        self.ready = False
-        self.heard = asyncio.get_running_loop().time()
-        self.born = self.heard
-        self.retired = False
-        self.trial = False
-
-    @property
-    def serving(self) -> bool:
-        """In its place for good: neither tried out nor replaced."""
-        return not self.retired and not self.trial
 
 
 class Supervisor:
@@ -84,7 +55,7 @@ class Supervisor:
         """Every worker in service said so lately."""
         now = asyncio.get_running_loop().time()
         serving = [child for child in self._children if child.serving]
-        return len(serving) >= len(_places(self.settings)) and all(
+        return len(serving) >= len(places(self.settings)) and all(
             child.ready and now - child.heard < _SILENCE for child in serving
         )
 
@@ -106,7 +77,7 @@ class Supervisor:
         try:
             self._sockets = [_bind(li.host, li.port) for li in self.settings.gateway.listeners]
             async with Admin(self).serving() as admin:
-                for place in _places(self.settings):
+                for place in places(self.settings):
                     self._start(place)
                 while not self.ready and not self.stop.is_set():
                     await asyncio.sleep(0.02)
@@ -182,7 +153,7 @@ class Supervisor:
             return
         self._deaths = 0 if loop.time() - child.born > _HEALTHY else self._deaths + 1
         delay = _BACKOFF[min(self._deaths, len(_BACKOFF) - 1)]
-        self.log.error("worker_died", worker=_name(child.place), code=code, again_in=delay)
+        self.log.error("worker_died", worker=name(child.place), code=code, again_in=delay)
         await asyncio.sleep(delay)
         while not self.stop.is_set() and child.epoch == self._epoch:
             if self._held(child.place):
@@ -191,7 +162,7 @@ class Supervisor:
                 self._start(child.place)
             except OSError as error:
                 # Out of processes or memory: the place stays ours to fill.
-                self.log.error("worker_not_started", worker=_name(child.place), why=str(error))
+                self.log.error("worker_not_started", worker=name(child.place), why=str(error))
                 await asyncio.sleep(_BACKOFF[-1])
             else:
                 return
@@ -226,10 +197,10 @@ class Supervisor:
         old, epoch = self._children[:], self._epoch
         self._epochs += 1
         self._epoch = self._epochs
-        places = _places(settings)
-        why = await self._try_out(places)
+        wanted = places(settings)
+        why = await self._try_out(wanted)
         fresh = [child for child in self._children if child.trial]
-        if not why and len(fresh) < len(places):
+        if not why and len(fresh) < len(wanted):
             why = "a new worker died"
         if why:
             self.log.error("reload_failed", why=f"{why}; the old ones go on")
@@ -237,7 +208,7 @@ class Supervisor:
             for child in fresh:
                 child.retired = True
                 child.process.terminate()
-            self._fill_places()
+            self._fillplaces()
             return
         self.settings = settings
         for child in fresh:
@@ -248,17 +219,17 @@ class Supervisor:
                 child.process.send_signal(signal.SIGHUP)
         self.log.info("reloaded", workers=settings.gateway.workers)
 
-    async def _try_out(self, places: list[Place]) -> str:
+    async def _try_out(self, wanted: list[Place]) -> str:
         """Start all on trial and wait until they are ready; why they are not, or ''."""
         try:
-            for place in places:
+            for place in wanted:
                 self._start(place, trial=True)
         except OSError as error:
             return f"a new worker could not be started: {error}"
         deadline = asyncio.get_running_loop().time() + _TRIAL
         while not self.stop.is_set():
             fresh = [child for child in self._children if child.trial]
-            if len(fresh) < len(places):
+            if len(fresh) < len(wanted):
                 return "a new worker died"
             if all(child.ready for child in fresh):
                 return ""
@@ -267,15 +238,15 @@ class Supervisor:
             await asyncio.sleep(0.02)
         return "the gateway is ending"
 
-    def _fill_places(self) -> None:
+    def _fillplaces(self) -> None:
         """Replace old workers that died while their successors were tried."""
-        for place in _places(self.settings):
+        for place in places(self.settings):
             if self._held(place) or self.stop.is_set():
                 continue
             try:
                 self._start(place)
             except OSError as error:
-                self.log.error("worker_not_started", worker=_name(place), why=str(error))
+                self.log.error("worker_not_started", worker=name(place), why=str(error))
 
     async def _end(self) -> None:
         """Drain all workers, then make sure."""
@@ -289,12 +260,8 @@ class Supervisor:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=patience)
         for child in self._children:
-            self.log.error("worker_killed", worker=_name(child.place))
+            self.log.error("worker_killed", worker=name(child.place))
             child.process.kill()
-
-
-def _name(place: Place) -> str:
-    return f"{place[0]}-{place[1]}"
 
 
 def _bind(host: str, port: int) -> socket.socket:

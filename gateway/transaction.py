@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 
 from gateway import metrics
-from gateway.delivery import Delivery, Means
+from gateway.delivery import Delivery
 from gateway.envelope import Message
 from gateway.headers import scan
+from gateway.means import Means
 from gateway.outgoing import Outgoing
 from gateway.routing import allowed, mailbox, pool_of, providers_of
 from policy.denial import Denied, Limit

@@ -98,8 +98,8 @@ def sink() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def stack(workers: int) -> Iterator[None]:
-    """The whole product in a throw-away folder, in front of the sink."""
+def stack(workers: int) -> Iterator[str]:
+    """The whole product in a throw-away folder, in front of the sink; yields the folder."""
     with tempfile.TemporaryDirectory(prefix="sendgate-bench-") as folder:
         where = ("--data-dir", folder)
         process = subprocess.Popen(
@@ -124,7 +124,7 @@ def stack(workers: int) -> Iterator[None]:
                 sendgate(
                     "domain", "add", "--tenant", "bench", "--domain", domain, *ip, *quota, *where
                 )
-            yield
+            yield folder
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=60)

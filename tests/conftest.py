@@ -6,8 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import pytest
 import uvloop
 
+from tests.faults.table import pytest_addoption, pytest_terminal_summary
 from tests.support.holds import migrated
 from tests.support.parts import Build, SharedParts
+
+# pytest takes hooks from here only: the controller of several workers loads no deeper file.
+__all__ = ["pytest_addoption", "pytest_terminal_summary"]
 
 CreateDatabase = Callable[..., Awaitable[str]]
 

@@ -29,7 +29,11 @@ UPDATE ledger SET detail = $2, asked = $3 WHERE name = $1;
 UPDATE ledger SET closed = '{}' WHERE name = $1;
 
 -- name: streams
-SELECT server, read_at, gap_at, problem FROM accounting_stream;
+SELECT server, since, gap_at, problem FROM accounting_stream;
+
+-- name: first_vmtas
+-- Before its first VirtualMTA no recipient went to a server.
+SELECT server, min(created) AS created FROM virtual_mta GROUP BY server;
 
 -- name: probes
 SELECT id, server, sent, accepted, read FROM probe WHERE id = ANY($1::text[]);

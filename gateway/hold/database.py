@@ -7,7 +7,7 @@ Failure: `AwayError` when nothing was sent, `UnknownError` when a commit may hav
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -21,7 +21,15 @@ Connection = Any
 
 _DURABILITY = statement("durability")
 _CONNECT = 2.0
-_LOST = (asyncpg.InterfaceError, OSError, EOFError, asyncio.TimeoutError)
+# The internal one is asyncpg's word for a protocol out of step, as a connection that dies while a
+# statement is cancelled leaves it: met when the database was cut off or killed under load.
+_LOST = (
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    EOFError,
+    asyncio.TimeoutError,
+)
 # 08: connection exceptions; 57P: the server shuts down, crashed, or starts.
 _LOST_CLASSES = ("08", "57P")
 
@@ -40,6 +48,38 @@ class RefusedError(Exception):
     def __init__(self, error: asyncpg.PostgresError) -> None:
         super().__init__(f"{type(error).__name__}: {error}")
         self.code = str(error.sqlstate or "")
+
+
+async def durability_problem(connection: Connection) -> str:
+    """Why this server may forget a commit; empty when it does not."""
+    row = await connection.fetchrow(_DURABILITY)
+    found = []
+    if row["fsync"] != "on":
+        found.append("fsync is off")
+    if row["synchronous_commit"] == "off":
+        found.append("synchronous_commit is off")
+    return f"PostgreSQL must not hold mail: {' and '.join(found)}" if found else ""
+
+
+async def refusal(url: str) -> str:
+    """Why a gateway must not start on this database; empty when it may, or when nobody answers:
+    without PostgreSQL a gateway relays."""
+    try:
+        connection = await asyncpg.connect(url, timeout=_CONNECT, command_timeout=_CONNECT)
+    except (asyncpg.PostgresError, *_LOST):
+        return ""
+    try:
+        return await durability_problem(connection)
+    except (asyncpg.PostgresError, *_LOST):
+        return ""
+    finally:
+        connection.terminate()
+
+
+async def _as_it_is(connection: Connection) -> None:
+    """Our statements leave nothing behind in a session; asyncpg's reset would cost a round trip
+    for every commit."""
+    del connection
 
 
 class Database:
@@ -65,22 +105,17 @@ class Database:
             timeout=_CONNECT,
             max_inactive_connection_lifetime=60.0,
             init=self._prepare,
+            reset=_as_it_is,
             server_settings={"application_name": "sendgate gateway"},
         )
 
     async def _prepare(self, connection: Connection) -> None:
-        row = await connection.fetchrow(_DURABILITY)
-        found = []
-        if row["fsync"] != "on":
-            found.append("fsync is off")
-        if row["synchronous_commit"] == "off":
-            found.append("synchronous_commit is off")
-        why = " and ".join(found)
+        why = await durability_problem(connection)
         if why and why != self.refused:
-            self._log.error("database_refused", why=f"PostgreSQL must not hold mail: {why}")
+            self._log.error("database_refused", why=why)
         self.refused = why
         if why:
-            raise asyncpg.InterfaceError(f"PostgreSQL must not hold mail: {why}")
+            raise asyncpg.InterfaceError(why)
         await connection.set_type_codec(
             "jsonb",
             schema="pg_catalog",
@@ -101,14 +136,14 @@ class Database:
             yield connection
         except asyncpg.PostgresError as error:
             if str(error.sqlstate or "").startswith(_LOST_CLASSES):
-                connection.terminate()
+                _cut(connection)
                 raise UnknownError(str(error)) from error
             if connection.is_in_transaction():
-                connection.terminate()
+                _cut(connection)
             raise RefusedError(error) from error
         except _LOST as error:
             # What it is doing nobody knows: never hand it to the next.
-            connection.terminate()
+            _cut(connection)
             raise UnknownError(f"{type(error).__name__}: {error}") from error
         finally:
             await self._release(connection)
@@ -116,8 +151,10 @@ class Database:
     async def _release(self, connection: Connection) -> None:
         try:
             await self._pool.release(connection, timeout=1.0)
-        except (asyncpg.PostgresError, *_LOST):
-            connection.terminate()
+        except (asyncpg.PostgresError, *_LOST) as error:
+            # The pool has cut it off already, and its wrapper takes no more orders: to say it
+            # again raised, and ended a process whose database had only paused.
+            self._log.warning("database_lost", why=f"{type(error).__name__}: {error}")
 
     @asynccontextmanager
     async def fresh(self, patience: float) -> AsyncIterator[Connection]:
@@ -144,3 +181,10 @@ class Database:
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
+
+
+def _cut(connection: Connection) -> None:
+    """End a pooled connection at once. One that was lost has left the pool by itself, and its
+    wrapper takes no orders any more."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()

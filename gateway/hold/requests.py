@@ -46,8 +46,9 @@ class Requests:
         self._log = log
 
     async def step(self) -> bool:
-        """One chunk; False when nothing is asked for, or has to wait for mail being sent. Raises AwayError, UnknownError,
-        RefusedError."""
+        """One chunk; False when nothing is asked for, or it has to wait for mail being sent.
+
+        Raises AwayError, UnknownError, RefusedError."""
         async with self._database.connection() as link, link.transaction():
             request = await link.fetchrow(_TAKE)
             if request is None:

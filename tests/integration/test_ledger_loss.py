@@ -135,18 +135,24 @@ async def test_an_old_probe_proves_nothing(here: Scene) -> None:
     assert (await here.attend()).state is LedgerState.REBUILDING
 
 
-@pytest.mark.parametrize("gap", ["none", "yesterday", "today"])
+@pytest.mark.parametrize("gap", ["none", "yesterday", "today", "since today", "new server"])
 async def test_a_server_whose_records_are_not_all_read_stays_closed(here: Scene, gap: str) -> None:
     midnight = day_of(await here.now()) * 86_400_000
     await here.feed("pmta1")
-    if gap != "none":
+    if gap != "new server":
+        await here.older()
+    if gap in ("yesterday", "today"):
         await here.feed("pmta2", gap_at=midnight + (1 if gap == "today" else -1))
+    elif gap == "since today":
+        await here.feed("pmta2", since=midnight + 1)
+    elif gap == "new server":
+        await here.feed("pmta2", gap_at=midnight + 1, since=midnight + 1)
     await here.lose()
     await here.attend(1, WAIT)
     await here.answer("pmta1", "pmta2")
     status = await here.attend()
     assert status.state is LedgerState.OPEN
-    assert status.closed == ([] if gap == "yesterday" else ["192.0.2.20"])
+    assert status.closed == ([] if gap in ("yesterday", "new server") else ["192.0.2.20"])
     assert [await here.send(t, 6) for t in ("acme", "initech")] == [5, 6]
 
 

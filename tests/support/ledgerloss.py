@@ -99,14 +99,18 @@ class Scene:
         now = await self.now()
         assert await self.core.admin.set_clock((day_of(now) + 1) * 86_400_000 + 60_000)
 
-    async def feed(self, *servers: str, gap_at: int = 0) -> None:
+    async def feed(self, *servers: str, gap_at: int = 0, since: int = 0) -> None:
         """Let accounting of these servers be read."""
         for name in servers:
             await self.core.pool.execute(
-                "INSERT INTO accounting_stream (server, path, read_at, gap_at) "
-                "VALUES ($1, '/acct.csv', $2, $3)",
-                *(name, await self.now(), gap_at),
+                "INSERT INTO accounting_stream (server, path, read_at, gap_at, since) "
+                "VALUES ($1, '/acct.csv', $2, $3, $4)",
+                *(name, await self.now(), gap_at, since),
             )
+
+    async def older(self) -> None:
+        """Let the VirtualMTAs be a week old."""
+        await self.core.pool.execute("UPDATE virtual_mta SET created = created - interval '7 days'")
 
     async def relayed(self, vmta: str, count: int, days_ago: int = 0) -> None:
         day = day_of(await self.now()) - days_ago

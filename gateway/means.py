@@ -1,0 +1,42 @@
+"""What all deliveries of a worker share, and what its log says of every message."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from gateway import metrics
+from gateway.attempt import Attempts
+from gateway.envelope import Message
+from gateway.keeping import Hold
+from gateway.log import Log
+from policy.reply import Reply
+from settings.model import Settings
+
+
+class Means(msgspec.Struct, frozen=True):
+    """One a worker."""
+
+    settings: Settings
+    attempts: Attempts
+    hold: Hold | None
+    """None: what may not go is deferred."""
+    now: Callable[[], int]
+    """Ledger milliseconds."""
+    log: Log
+
+    def about(self, message: Message) -> dict[str, str | int | list[str]]:
+        """What every log line of a message says."""
+        return {
+            "message": message.id,
+            "tenant": message.tenant,
+            "peer": message.peer,
+            "sender": self.log.address(message.sender.address),
+            "recipients": [self.log.address(r.address) for r in message.recipients],
+            "size": message.size,
+        }
+
+    def rejected(self, message: Message, reply: Reply) -> Reply:
+        """Never to be sent: said in the log, and to the client."""
+        metrics.messages.labels(message.tenant, "rejected").inc()
+        self.log.info("message", **self.about(message), outcome="rejected", reply=str(reply))
+        return reply

@@ -1,0 +1,107 @@
+"""One function for each mechanism that can be taken out: called in the gateway's children before
+anything runs. Each makes the books show what the mechanism prevents.
+
+Imports are inside: each breakage touches what it breaks and nothing else.
+"""
+
+from typing import Any
+
+
+def refund_what_was_relayed() -> None:
+    """A charge is given back although PowerMTA took the message: the quota is exceeded."""
+    from gateway.attempt import Attempt
+    from policy.outcome import Outcome, Relayed
+
+    settle = Attempt._settle
+
+    def broken(self: Attempt, outcome: Outcome) -> None:
+        settle(self, outcome)
+        if isinstance(outcome, Relayed):
+            self.refund()
+
+    Attempt._settle = broken  # type: ignore[method-assign]
+
+
+def acknowledge_the_unknown() -> None:
+    """A lost reply is taken for a delivery: a message is acknowledged and lost."""
+    from gateway.delivery import Delivery
+    from policy.reply import Reply
+
+    async def broken(self: Delivery, attempt: Any, outcome: Any) -> Reply:
+        return Reply(250, "2.0.0", "OK")
+
+    Delivery._unknown = broken  # type: ignore[method-assign]
+
+
+def acknowledge_before_the_commit() -> None:
+    """The client hears 250 while the row is on its way: a dying database takes it along."""
+    from asyncio import get_running_loop
+
+    from gateway.hold.store import Store
+    from gateway.keeping import Keeping, Kept
+
+    keep = Store.keep
+    early = set()
+
+    async def broken(self: Store, keeping: Keeping, now: int) -> Kept:
+        task = get_running_loop().create_task(keep(self, keeping, now))
+        early.add(task)
+        task.add_done_callback(early.discard)
+        return Kept.KEPT
+
+    Store.keep = broken  # type: ignore[method-assign]
+
+
+def skip_the_tombstone() -> None:
+    """A commit nobody answered is taken for one that never happened: it happens later."""
+    from gateway.hold.store import Store
+
+    async def broken(self: Store, batch: list[Any], deadline: float) -> list[Any]:
+        self._give_up(batch)
+        return []
+
+    Store._settle = broken  # type: ignore[method-assign]
+
+
+def trust_every_grant() -> None:
+    """A grant is used however old it is, and a relay may take for ever: yesterday's is spent
+    today."""
+    from gateway.attempt import Attempt, Attempts
+
+    relay = Attempt.relay
+
+    async def broken(self: Attempt, deadline: float, late: Any) -> Any:
+        return await relay(self, deadline + 3600.0, late)
+
+    Attempt.relay = broken  # type: ignore[method-assign]
+    Attempts.fresh = lambda self, asked: True  # type: ignore[method-assign]
+
+
+def forget_duplicate_keys() -> None:
+    """Nothing is known to be a copy: what a client repeats goes twice."""
+    import msgspec
+
+    from gateway import transaction
+
+    door: Any = transaction
+    identify = door.identify
+
+    def broken(*arguments: Any) -> Any:
+        return msgspec.structs.replace(identify(*arguments), key="")
+
+    door.identify = broken
+
+
+def release_what_the_gone_had_claimed() -> None:
+    """A claim of a dead releaser is simply held again: what it had sent goes twice."""
+    from gateway.hold import presence
+
+    door: Any = presence
+    door._GONE = door._GONE.replace("SET state = 'doubt'", "SET state = 'held'")
+
+
+def forget_refunds() -> None:
+    """Nothing is ever given back: no promise is broken, and the books must stay clean."""
+    from gateway.reserve import Reserver
+
+    Reserver.refund = lambda self, charge: None  # type: ignore[method-assign]

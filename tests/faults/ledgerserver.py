@@ -1,0 +1,47 @@
+"""Valkey for one scenario, with handles to hurt it."""
+
+import shutil
+import signal
+from pathlib import Path
+
+from control.local.valkey import LocalValkey
+from tests.faults.process import send
+
+
+class ValkeyPart:
+    """The server under the ledger."""
+
+    name = "Valkey"
+
+    def __init__(self, folder: Path) -> None:
+        self.server = LocalValkey(folder)
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    async def start(self) -> None:
+        await self.server.start()
+
+    def kill(self) -> None:
+        send([self.server.pid], signal.SIGKILL)
+
+    def freeze(self) -> None:
+        send([self.server.pid], signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        send([self.server.pid], signal.SIGCONT)
+
+    def wipe(self) -> None:
+        """Lose the disk of a killed server."""
+        for path in self.server.data_dir.glob("appendonlydir*"):
+            shutil.rmtree(path)
+
+    async def restart(self) -> None:
+        """With the data that is there."""
+        await self.server.restart()
+
+    async def stop(self) -> None:
+        if "stopped" not in repr(self.server):
+            self.thaw()
+        await self.server.stop()

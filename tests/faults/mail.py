@@ -1,0 +1,59 @@
+"""The messages of the load: each with a number of its own in recipient and headers.
+
+Two of three carry MailWizz's campaign and subscriber ids (a duplicate key), one has neither, as a
+confirmation or a password reset has.
+"""
+
+import msgspec
+
+SENDER = "bounce@acme.test"
+FROM = "news@acme.test"
+CAMPAIGN = "cp482ptq10cd5"
+
+DOMAINS = (
+    "company.example", "gmail.com", "outlook.com", "orange.fr", "yahoo.com",
+    "company.example", "gmx.de", "company.example",
+)  # fmt: skip
+_BODY = "Bonjour,\r\n\r\nmerci de votre fidélité.\r\n..und ein Punkt am Anfang.\r\n" * 4
+
+
+class Mail(msgspec.Struct, frozen=True):
+    """One message to one recipient."""
+
+    number: int
+    domain: str
+    keyed: bool
+
+    @property
+    def recipient(self) -> str:
+        return f"u{self.number}@{self.domain}"
+
+    def content(self) -> bytes:
+        """Header block and body, dot-stuffed, with the final dot."""
+        head = [
+            f"Message-ID: <m{self.number}@acme.test>",
+            f"X-Test-Id: {self.number}",
+            f"From: Acme <{FROM}>",
+            f"To: <{self.recipient}>",
+            "Subject: Soldes",
+        ]
+        if self.keyed:
+            subscriber = f"su{self.number:011d}"
+            link = f"https://mw.acme.test/lists/li/unsubscribe/{subscriber}/{CAMPAIGN}"
+            head += [
+                f"Feedback-ID: {CAMPAIGN}:{subscriber}:li00000000001:cu00000000001",
+                f"List-Unsubscribe: <{link}>",
+                "Precedence: bulk",
+            ]
+        text = "\r\n".join(head) + "\r\n\r\n" + _BODY
+        return text.encode() + b".\r\n"
+
+
+def mail(number: int) -> Mail:
+    """The message of that number: domains and kinds mixed, the same in every run."""
+    return Mail(number, DOMAINS[number % len(DOMAINS)], number % 3 != 0)
+
+
+def twin(number: int) -> Mail:
+    """Two numbers share a message: copies with one duplicate key, on their way together."""
+    return msgspec.structs.replace(mail((number + 1) // 2), keyed=True)

@@ -1,0 +1,72 @@
+"""The PowerMTA stand-in as a process of its own: the same ports and accounting after each start."""
+
+import signal
+from pathlib import Path
+
+import aiohttp
+
+from tests.faults.process import Served, send
+from tests.faults.receipts import Receipts
+
+
+class MtaPart:
+    """A PowerMTA server to hurt."""
+
+    name = "PowerMTA"
+
+    def __init__(self, folder: Path, config: str, smtp: int, http: int) -> None:
+        self.accounting = folder / "accounting"
+        self.accounting.mkdir()
+        file = folder / "pmta.conf"
+        file.write_text(config, encoding="utf-8")
+        self._url = f"http://127.0.0.1:{http}"
+        self._offset = 0.0
+        self.receipts = Receipts(self.accounting)
+        self.served = Served(
+            *("-m", "loadtest.pmta", "--listen", f"127.0.0.1:{smtp}"),
+            *("--http", f"127.0.0.1:{http}", "--config", str(file)),
+            *("--accounting", str(self.accounting), "--store", "counts"),
+            folder=folder,
+            name="pmta",
+        )
+
+    @property
+    def stream(self) -> Path:
+        """The file that accounting readers follow."""
+        return self.accounting / "acct.csv"
+
+    async def start(self) -> None:
+        await self.served.start()
+        if self._offset:
+            await self.set_clock(self._offset)
+
+    def kill(self) -> None:
+        self.served.kill()
+
+    def freeze(self) -> None:
+        send([self.served.pid], signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        send([self.served.pid], signal.SIGCONT)
+
+    async def restart(self) -> None:
+        await self.start()
+
+    async def stop(self) -> None:
+        await self.served.stop()
+
+    async def set_clock(self, offset: float) -> None:
+        """Its calendar is the machine's time plus so many seconds, after restarts too."""
+        self._offset = offset
+        await self._post("/clock", {"offset_seconds": offset})
+
+    async def fault(self, **switches: object) -> None:
+        """Change switches of loadtest/pmta/faults.py."""
+        await self._post("/fault", switches)
+
+    async def _post(self, path: str, body: object) -> None:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(self._url + path, json=body) as response,
+        ):
+            assert response.status == 200, await response.text()

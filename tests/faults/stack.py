@@ -1,0 +1,273 @@
+"""Everything at once, as real processes: Valkey, PostgreSQL, control, gateway, PowerMTA stand-in.
+
+Each stack has servers, ports and files of its own, so that a scenario may kill what it likes.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import msgspec
+
+from control.act import Act
+from control.app import open_core
+from control.change import domain, ip, server, tenant
+from control.change.domain import NewDomain
+from control.change.ip import IpChange
+from control.change.tenant import NewTenant
+from control.core import Core
+from control.dkim import new_secret
+from control.local.ports import choose
+from control.stack.toml import to_toml
+from control.view.server import ServerAddresses
+from policy.ledger.admin import LedgerAdmin
+from policy.ledger.ledger import connect
+from policy.model import Address
+from settings.hold import Accounting, Hold, Stream
+from settings.model import Control, Database, Gateway, Ledger, Listener, Relay, Settings
+from tests.faults.books import Quota
+from tests.faults.database import PostgresPart
+from tests.faults.gate import GatePart
+from tests.faults.ledgerserver import ValkeyPart
+from tests.faults.mta import MtaPart
+from tests.faults.process import Served
+from tests.faults.proxy import Proxy
+
+_SENDGATE = "from control.cli.main import main; raise SystemExit(main())"
+
+PROXIED = ("pmta", "valkey", "postgres")
+
+IPS = {"192.0.2.1": "vmta-small", "192.0.2.2": "vmta-large"}
+AMPLE = 100_000
+DEFAULT_QUOTAS = {
+    "vmta-small": Quota(40, {"gmail": 5}),
+    "vmta-large": Quota(AMPLE, {"gmail": 20}),
+}
+"""What binds: a small IP that is full soon, and a ceiling for one provider on a large one."""
+
+
+class Stoppable(Protocol):
+    """A part that may have been started."""
+
+    async def stop(self) -> None: ...
+
+
+class Stack:
+    """`async with Stack(...)`: everything runs and mail can be sent."""
+
+    def __init__(
+        self,
+        folder: Path,
+        template: Path,
+        *,
+        through: tuple[str, ...] = (),
+        quotas: dict[str, Quota] | None = None,
+        breakage: str = "",
+        feed: bool = True,
+        control: bool = False,
+        **sections: dict[str, Any],
+    ) -> None:
+        """`through`: which of PROXIED the gateway reaches by way of a proxy; without `feed` nobody
+        reads PowerMTA's accounting; `control` runs from the beginning, else from when it is
+        needed; `sections` change settings, as in `hold={"lease": 5.0}`."""
+        self.folder = folder
+        self.quotas = dict(quotas or DEFAULT_QUOTAS)
+        self.postgres = PostgresPart(template, folder / "postgres")
+        self.valkey = ValkeyPart(folder / "valkey")
+        self.proxies: dict[str, Proxy] = {}
+        self._through = through
+        self._breakage = breakage
+        self._feed = feed
+        self._control = control
+        self._sections = sections
+        self._secret = new_secret()
+        self._ports = {name: choose() for name in ("smtp", "admin", "api", "pmta", "http")}
+        self._stack = AsyncExitStack()
+        self.settings: Settings
+        self.settings_of_gateway: Settings
+        self.gateway: GatePart
+        self.control: Served
+        self.pmta: MtaPart
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            servers = (self.valkey, self.postgres)
+            stack.push_async_callback(_stop, servers)
+            await asyncio.gather(*(part.start() for part in servers))
+            targets = {
+                "pmta": self._ports["pmta"],
+                "valkey": self.valkey.server.port,
+                "postgres": self.postgres.server.port,
+            }
+            for name in self._through:
+                proxy = Proxy("127.0.0.1", targets[name])
+                self.proxies[name] = await stack.enter_async_context(proxy)
+            self.settings = self._control_settings()
+            async with open_core(self.settings, movable_clock=True) as core:
+                config = await self._seed(core)
+            self.pmta = MtaPart(self.folder, config, self._ports["pmta"], self._ports["http"])
+            file = self.folder / "control.toml"
+            file.write_text(to_toml(self._with_stream(self.settings)), encoding="utf-8")
+            self.control = Served(
+                *("-c", _SENDGATE, "control", "--config", str(file)),
+                folder=self.folder,
+                name="control",
+            )
+            self.settings_of_gateway = self._gateway_settings()
+            self.gateway = GatePart(self.folder, self.settings_of_gateway, self._breakage)
+            stack.push_async_callback(_stop, (self.pmta, self.control, self.gateway))
+            starts = [self.pmta.start(), self.gateway.start()]
+            if self._control:
+                starts.append(self.needs_control())
+            # Interpreters take a second to come up: together they take one.
+            await asyncio.gather(*starts)
+            client = connect(self.valkey.url, repeats=1)
+            stack.push_async_callback(client.aclose)
+            self.ledger = LedgerAdmin(client, self.settings.ledger.name)
+            self._stack = stack.pop_all()
+        return self
+
+    @property
+    def lease(self) -> float:
+        """Seconds after which a silent releaser counts as gone."""
+        return self.settings_of_gateway.hold.lease
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._stack.aclose()
+
+    async def needs_control(self) -> None:
+        """Start control unless it runs: mail goes without it, but it reads the accounting and
+        publishes what a ledger has lost."""
+        if not self.control.alive:
+            await self.control.start()
+
+    async def raise_quotas(self, **quotas: Quota) -> None:
+        """Change quotas of VirtualMTAs (underscores for hyphens), and wait for the gateways."""
+        async with open_core(self.settings, movable_clock=True) as core:
+            for name, quota in quotas.items():
+                vmta = name.replace("_", "-")
+                self.quotas[vmta] = quota
+                await self._limit(core, _ip_of(vmta), quota)
+
+    async def pause_tenant(self, *, paused: bool) -> None:
+        """Stop the tenant's mail, or let it go on, and wait for the gateways."""
+        async with open_core(self.settings, movable_clock=True) as core:
+
+            async def act(a: Act) -> str:
+                return await tenant.set_paused(a, "acme", paused)
+
+            await core.publisher.change("test", act)
+
+    async def advance(self, days: float) -> None:
+        """Move calendar time forward, everywhere it is kept."""
+        now, _ = await self.ledger.now()
+        assert await self.ledger.set_clock(now + round(days * 86_400_000)) is not None
+        _, offset = await self.ledger.now()
+        await self.pmta.set_clock(offset / 1000)
+
+    async def _seed(self, core: Core) -> str:
+        """Tenant, domain and IPs; PowerMTA's configuration for them."""
+        await core.opening.open_first()
+        pmta = self.proxies["pmta"].port if "pmta" in self.proxies else self._ports["pmta"]
+
+        async def act(a: Act) -> None:
+            address = Address(host="127.0.0.1", port=pmta)
+            await server.put(a, ServerAddresses(name="pmta1", addresses=(address,)))
+            new = NewTenant(
+                name="acme", login="acme", password="a-long-password", networks=("127.0.0.0/8",)
+            )
+            await tenant.add(a, new)
+            for address_, vmta in IPS.items():
+                one = NewDomain(
+                    tenant="acme",
+                    domain="acme.test",
+                    ip=address_,
+                    vmta=vmta,
+                    quota=str(self.quotas[vmta].daily),
+                    hourly_share=1.0,
+                )
+                await domain.add(a, one, seal=core.seal, warmup=core.settings.warmup)
+
+        await core.publisher.change("test", act)
+        for vmta, quota in self.quotas.items():
+            await self._limit(core, _ip_of(vmta), quota)
+        generation = await core.publisher.current()
+        assert generation is not None
+        return await core.publisher.config_text(generation)
+
+    async def _limit(self, core: Core, address: str, quota: Quota) -> None:
+        wanted = IpChange(quota=str(quota.daily), ceilings=dict(quota.ceilings), reason="test")
+
+        async def act(a: Act) -> str:
+            return await ip.change(a, address, wanted, warmup=core.settings.warmup)
+
+        await core.publisher.change("test", act)
+
+    def _control_settings(self) -> Settings:
+        """One file's worth, as an operator would write it. Budgets are a tenth of production's, so
+        that a fault outlives them in seconds."""
+        base = Settings(
+            database=Database(url=self.postgres.url, connections=4),
+            ledger=Ledger(url=self.valkey.url, timeout=0.5, budget=1.0, single=True),
+            control=Control(port=self._ports["api"], secret=self._secret, publish_wait=5.0),
+            gateway=Gateway(
+                listeners=(Listener(port=self._ports["smtp"]),),
+                hostname="gateway.test",
+                workers=1,
+                admin_port=self._ports["admin"],
+                answer_budget=5.0,
+                drain=3.0,
+            ),
+            relay=Relay(
+                hello="gateway.test",
+                budget=2.5,
+                connect_timeout=1.0,
+                grant_lifetime=4.0,
+                circuit_wait=0.3,
+                circuit_wait_max=1.0,
+            ),
+            hold=Hold(
+                commit_budget=2.0, poll=0.2, sweep=1.0, lease=5.0, retry_first=0.5, retry_most=2.0
+            ),
+        )
+        return _changed(base, self._sections)
+
+    def _with_stream(self, settings: Settings) -> Settings:
+        if not self._feed:
+            return settings
+        stream = Stream(server="pmta1", path=str(self.pmta.stream))
+        accounting = Accounting(streams=(stream,), poll=0.2)
+        return msgspec.structs.replace(settings, accounting=accounting)
+
+    def _gateway_settings(self) -> Settings:
+        """The same, by way of the proxies."""
+        urls = {
+            "database": {"url": self._by("postgres", self.postgres.url)},
+            "ledger": {"url": self._by("valkey", self.valkey.url)},
+        }
+        return _changed(self._with_stream(self.settings), urls)
+
+    def _by(self, name: str, url: str) -> str:
+        """The URL by way of the proxy, where there is one."""
+        if name not in self.proxies:
+            return url
+        head, _, tail = url.rpartition(":")
+        return f"{head}:{self.proxies[name].port}/{tail.partition('/')[2]}"
+
+
+def _changed(settings: Settings, sections: dict[str, dict[str, Any]]) -> Settings:
+    changed = {
+        name: msgspec.structs.replace(getattr(settings, name), **fields)
+        for name, fields in sections.items()
+    }
+    return msgspec.structs.replace(settings, **changed)
+
+
+async def _stop(parts: Iterable[Stoppable]) -> None:
+    await asyncio.gather(*(part.stop() for part in parts))
+
+
+def _ip_of(vmta: str) -> str:
+    return next(address for address, name in IPS.items() if name == vmta)

@@ -1,0 +1,113 @@
+"""A fault suite that cannot fail proves nothing: each mechanism is taken out of the running
+gateway once, and the books must show what it prevents."""
+
+import asyncio
+
+from tests.faults.books import OPEN, Quota
+from tests.faults.conftest import Begin
+from tests.faults.mail import twin
+from tests.faults.midnight import over_midnight
+from tests.faults.proxy import Cut
+from tests.faults.stack import AMPLE
+
+SCARCE = {"vmta-small": Quota(20), "vmta-large": Quota(60, {"gmail": 5})}
+
+
+async def test_without_charges_that_stand_the_quota_is_exceeded(begin: Begin, scale: int) -> None:
+    scenario = await begin(
+        "broken: relayed charges are refunded", quotas=SCARCE, breakage="refund_what_was_relayed"
+    )
+    await scenario.load.send(200 * scale)
+    assert (await scenario.books()).excess
+
+
+async def test_with_a_guess_in_place_of_doubt_a_message_is_lost(begin: Begin, scale: int) -> None:
+    scenario = await begin(
+        "broken: the unknown is acknowledged", through=("pmta",), breakage="acknowledge_the_unknown"
+    )
+    scenario.stack.proxies["pmta"].tear(Cut.DOT_LOST, 5)
+    await scenario.load.send(100 * scale)
+    assert (await scenario.books()).lost
+
+
+async def test_with_the_answer_before_the_commit_a_dying_database_takes_mail_along(
+    begin: Begin, scale: int
+) -> None:
+    scenario = await begin(
+        "broken: 250 before the commit", quotas=SCARCE, breakage="acknowledge_before_the_commit"
+    )
+    postgres = scenario.stack.postgres
+    await scenario.load.send(150 * scale)
+    postgres.freeze()
+    await scenario.load.send(50 * scale)
+    await asyncio.sleep(scenario.stack.settings_of_gateway.hold.commit_budget + 0.5)
+    postgres.kill()
+    await postgres.restart()
+    assert (await scenario.books()).lost
+
+
+async def test_without_the_tombstone_what_was_deferred_goes_all_the_same(
+    begin: Begin, scale: int
+) -> None:
+    scenario = await begin("broken: no tombstone", quotas=SCARCE, breakage="skip_the_tombstone")
+    postgres = scenario.stack.postgres
+    scenario.load.start()
+    await scenario.load.until_offered(150 * scale)
+    postgres.freeze()
+    await asyncio.sleep(4.0)
+    postgres.thaw()
+    await scenario.load.until_offered(250 * scale)
+    await scenario.settle()
+    await scenario.release_all()
+    assert (await scenario.books()).denied_and_taken
+
+
+async def test_without_the_age_of_a_grant_yesterdays_is_spent_today(
+    begin: Begin, scale: int
+) -> None:
+    scenario = await begin(
+        "broken: old grants are used",
+        through=("pmta",),
+        breakage="trust_every_grant",
+        gateway={"workers": 2},
+    )
+    scenario.load.start()
+    assert await over_midnight(scenario)
+    await scenario.load.finish()
+
+
+async def test_without_duplicate_keys_a_twin_goes_twice(begin: Begin, scale: int) -> None:
+    scenario = await begin(
+        "broken: no duplicate keys", load={"make": twin}, breakage="forget_duplicate_keys"
+    )
+    await scenario.load.send(60 * scale)
+    assert (await scenario.books()).twice
+
+
+async def test_with_claims_of_the_dead_held_again_what_they_sent_goes_twice(
+    begin: Begin, scale: int
+) -> None:
+    scenario = await begin(
+        "broken: claims of the dead are held",
+        quotas=SCARCE,
+        breakage="release_what_the_gone_had_claimed",
+    )
+    stack = scenario.stack
+    await scenario.load.send(200 * scale)
+    await stack.pmta.fault(reply_delay=0.3)
+    await stack.raise_quotas(vmta_small=Quota(AMPLE), vmta_large=Quota(AMPLE))
+    await scenario.until(lambda: len(stack.pmta.receipts.read()) > 100, "some are released")
+    stack.gateway.kill(*stack.gateway.releasers())
+    assert await scenario.none_waits(*OPEN, patience=40.0), scenario.waiting()
+    assert (await scenario.books()).twice
+
+
+async def test_a_breakage_that_breaks_no_promise_leaves_the_books_clean(
+    begin: Begin, scale: int
+) -> None:
+    """So that the findings above come from what was broken, not from breaking as such."""
+    scenario = await begin(
+        "broken: refunds are forgotten", quotas=SCARCE, breakage="forget_refunds"
+    )
+    await scenario.load.send(100 * scale)
+    await scenario.close()
