@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo up test soak check bench fmt lock clean
+.PHONY: setup demo up test soak check bench bench-hold fmt lock clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -44,6 +44,9 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m loadtest.bench
+
+bench-hold: $(STAMP)
+	$(BIN)/python -m loadtest.benchhold
 
 fmt: $(STAMP)
 	$(BIN)/ruff format .

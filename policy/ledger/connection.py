@@ -23,6 +23,14 @@ class _Introduced:
 
     run = ""
 
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        """uvloop raises RuntimeError for a transport that was reset a moment ago; redis-py takes
+        that for a bug, and a cut connection once ended the whole process."""
+        try:
+            await cast(Any, super()).send_packed_command(command, check_health=check_health)
+        except RuntimeError as error:
+            raise BrokenError(str(error)) from error
+
     async def on_connect_check_health(self, check_health: bool = True) -> None:
         this = cast(Any, self)
         self.run = ""

@@ -60,6 +60,7 @@ CREATE TABLE held (
 CREATE INDEX held_release ON held (pool, provider, bulk, arrived, id)
     WHERE state = 'held' AND NOT waiting AND NOT paused;
 CREATE INDEX held_due ON held (due) WHERE state = 'held' AND waiting;
+CREATE INDEX held_ended ON held (since, id) WHERE state IN ('done', 'refused');
 CREATE INDEX held_open ON held (state, claimant, since) WHERE state IN ('claimed', 'doubt');
 
 CREATE TABLE held_body (
