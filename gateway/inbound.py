@@ -7,6 +7,7 @@ leaves nothing behind.
 """
 
 import asyncio
+from collections.abc import Callable
 
 from gateway import metrics
 from gateway.admission import Share
@@ -85,15 +86,19 @@ class Inbound:
             return reply.BAD_SEQUENCE_RCPT
         return reply.syntax("syntax: DATA") if argument.strip() else reply.GO_AHEAD
 
-    async def receive(self, lines: LineReader, tenant: str, peer: str) -> Reply:
-        """Read the content, hand the message on, answer. Raises ContentLostError."""
+    async def receive(
+        self, lines: LineReader, tenant: str, peer: str, acknowledge: Callable[[], None]
+    ) -> Reply:
+        """Read the content, hand the message on, answer. Raises ContentLostError.
+
+        `acknowledge` is called when more has to come (see `gateway.quickack`)."""
         reader = DataReader(self._service.max_message_size, self._settings.max_line_length)
         memory = self._service.memory
         share = memory.share()
         try:
             try:
                 async with asyncio.timeout(self._settings.message_timeout):
-                    await self._read(lines, reader, share)
+                    await self._read(lines, reader, share, acknowledge)
             except TimeoutError:
                 raise ContentLostError(reply.IDLE) from None
             metrics.memory.set(memory.used)
@@ -109,7 +114,13 @@ class Inbound:
             self.count += 1
             self.reset()
 
-    async def _read(self, lines: LineReader, reader: DataReader, share: Share) -> None:
+    async def _read(
+        self,
+        lines: LineReader,
+        reader: DataReader,
+        share: Share,
+        acknowledge: Callable[[], None],
+    ) -> None:
         """To the final dot; `share` grows with what is kept."""
         while not reader.done:
             if lines.buffered:
@@ -128,6 +139,8 @@ class Inbound:
                 lines.put_back(rest)
             elif reader.size > self._settings.max_message_size * _ENDLESS:
                 raise ContentLostError(reply.too_big(self._settings.max_message_size))
+            elif not lines.buffered:
+                acknowledge()
 
     def _rejected(self, refusal: Reply, reader: DataReader, tenant: str, peer: str) -> Reply:
         metrics.messages.labels(tenant, "rejected").inc()

@@ -12,6 +12,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from aiosmtpd.proxy_protocol import get_proxy
@@ -22,6 +23,7 @@ from gateway import metrics
 from gateway.inbound import ContentLostError
 from gateway.linereader import LineFault, LineReader
 from gateway.login import LONGEST_AUTH, OverError, SmtpLogin
+from gateway.quickack import acknowledge
 from gateway.service import Service, within
 from policy import reply
 from policy.reply import Reply
@@ -316,7 +318,8 @@ class SmtpSession(SmtpLogin):
     async def _content(self, tenant: str) -> None:
         self._busy = True
         try:
-            self._say(await self._inbound.receive(self._lines, tenant, self._peer))
+            wait_for_more = partial(acknowledge, self.transport)
+            self._say(await self._inbound.receive(self._lines, tenant, self._peer, wait_for_more))
         except ContentLostError as lost:
             if lost.reply is not None:
                 self._say(lost.reply)

@@ -38,7 +38,7 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def first_day() -> list[Mail]:
-    """Enough to use every quota of `control.demo.table` up, each limit by its own mail."""
+    """Enough to use every quota of `control.demo.table` up for days, each limit by its own mail."""
     mails: list[Mail] = []
 
     def add(tenant: str, domain: str, to: str, count: int) -> None:
@@ -47,11 +47,11 @@ def first_day() -> list[Mail]:
             rcpt = f"reader{number}@{to}"
             mails.append(Mail(tenant=tenant, domain=domain, to=rcpt, number=number))
 
-    add("demo-acme", "shop.demo-acme.example", "gmail.com", 5)
+    add("demo-acme", "shop.demo-acme.example", "gmail.com", 8)
     add("demo-acme", "shop.demo-acme.example", "outlook.com", 3)
-    add("demo-acme", "shop.demo-acme.example", "company.example", 5)
-    add("demo-acme", "news.demo-acme.example", "company.example", 5)
-    add("demo-globex", "demo-globex.example", "company.example", 9)
+    add("demo-acme", "shop.demo-acme.example", "company.example", 9)
+    add("demo-acme", "news.demo-acme.example", "company.example", 7)
+    add("demo-globex", "demo-globex.example", "company.example", 16)
     return mails
 
 

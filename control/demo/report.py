@@ -4,8 +4,8 @@ from collections import Counter
 from typing import Any
 
 from control.cli.show import as_json, say, table
-from control.demo.expect import Expected
-from control.demo.mail import Mail
+from control.demo.expect import provider_of
+from control.demo.judge import Day, Taken
 from control.demo.send import Reply
 from control.demo.table import IPS
 
@@ -15,6 +15,7 @@ class Report:
 
     def __init__(self, *, as_json: bool) -> None:
         self._json = as_json
+        self._answers: Counter[int] = Counter()
         self._days: list[dict[str, Any]] = []
 
     def step(self, text: str) -> None:
@@ -22,17 +23,22 @@ class Report:
         if not self._json:
             say(f"… {text}")
 
-    def day(
-        self,
-        title: str,
-        mails: list[Mail],
-        policy: dict[int, Expected],
-        replies: list[Reply],
-        taken: Counter[str],
-        ledger: dict[str, int],
-    ) -> None:
-        """One day: per IP what the policy, the ledger and PowerMTA say; then what waits."""
-        counts = Counter(e.vmta for e in policy.values() if e.vmta)
+    def answers(self, replies: list[Reply]) -> None:
+        """What the client was told."""
+        self._answers.update(reply.code for reply in replies)
+        if self._json:
+            return
+        for code, number in sorted(self._answers.items()):
+            say(f"{number} answers {code}")
+        for reply in replies:
+            if reply.code != 250:
+                say(f"{reply.mail.to}: {reply.code} {reply.text}")
+
+    def day(self, day: Day, taken: list[Taken]) -> None:
+        """One day: per IP what the policy, the ledger and PowerMTA say; then what waits, and
+        why. `taken`: the day's messages."""
+        counts = Counter(e.vmta for e in day.policy.values() if e.vmta)
+        received = Counter(message.vmta for message in taken for _ in message.rcpts)
         rows = [
             (
                 r.tenant,
@@ -40,42 +46,62 @@ class Report:
                 r.vmta,
                 _limits(r.quota, r.ceilings, r.burst),
                 counts[r.vmta],
-                ledger.get(r.ip, 0),
-                taken[r.vmta],
+                day.ledger.get(r.ip, 0),
+                received[r.vmta],
             )
             for r in IPS
         ]
-        waiting = [r for r in replies if r.code != 250]
+        mails = {mail.to: mail for mail in day.mails}
+        waiting: dict[tuple[str, str, str], list[str]] = {}
+        for held in day.held:
+            if (mail := mails.get(held.recipient)) is not None:
+                key = (mail.tenant, provider_of(mail), held.reason)
+                # A reason is written once: on later days its "until" is over.
+                words, _, _ = held.detail.partition(", until ")
+                waiting.setdefault(key, []).append(words)
+        held_rows = [(*key, len(texts), texts[0]) for key, texts in sorted(waiting.items())]
         self._days.append(
             {
-                "day": title,
-                "sent": len(mails),
+                "day": day.title,
+                "date": day.date.isoformat(),
+                "waited_or_came": len(day.mails),
                 "relayed": [
                     {"vmta": row[2], "policy": row[4], "ledger": row[5], "pmta": row[6]}
                     for row in rows
                 ],
-                "deferred": [{"to": r.mail.to, "code": r.code, "text": r.text} for r in waiting],
+                "held": [
+                    {"tenant": t, "provider": p, "reason": why, "count": n, "detail": text}
+                    for t, p, why, n, text in held_rows
+                ],
             }
         )
         if self._json:
             return
         columns = ("tenant", "sending domain", "VirtualMTA", "limits a day")
-        table((*columns, "policy", "ledger", "PowerMTA"), rows, title=f"{title}: relayed")
-        if waiting:
+        table((*columns, "policy", "ledger", "PowerMTA"), rows, title=f"{day.title}: relayed")
+        if held_rows:
             table(
-                ("tenant", "recipient", "answer"),
-                ((r.mail.tenant, r.mail.to, f"{r.code} {r.text}") for r in waiting),
-                title=f"{title}: deferred",
+                ("tenant", "provider", "reason", "waiting", "in words"),
+                held_rows,
+                title=f"{day.title}: held",
             )
         else:
-            say(f"{title}: nothing was deferred")
+            say(f"{day.title}: nothing waits")
 
     def verdict(self, differences: list[str]) -> None:
         """The last word."""
         if self._json:
-            as_json({"ok": not differences, "differences": differences, "days": self._days})
+            answers = {str(code): number for code, number in sorted(self._answers.items())}
+            as_json(
+                {
+                    "ok": not differences,
+                    "differences": differences,
+                    "answers": answers,
+                    "days": self._days,
+                }
+            )
         elif not differences:
-            say("What PowerMTA received is exactly what the policy says.")
+            say("What PowerMTA received is exactly what the policy says, each message once.")
 
 
 def _limits(quota: int, ceilings: dict[str, int], burst: float) -> str:

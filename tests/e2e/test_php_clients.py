@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.gateway import gateway, settings_for
+from tests.support.gateway import gateway, holding, settings_for
 from tests.support.generations import generation, vmta
+from tests.support.holds import rows
 from tests.support.recorder import recorder
 from tests.support.standin import StandIn
 
@@ -67,7 +68,30 @@ async def test_a_mailers_message_arrives_byte_for_byte(valkey_url: str, client: 
 
 
 @pytest.mark.parametrize("client", LIBRARIES)
-async def test_a_mailer_over_quota_is_told_the_limit(valkey_url: str, client: str) -> None:
+async def test_a_mailer_over_quota_is_told_that_its_message_waits(
+    valkey_url: str, hold_url: str, client: str
+) -> None:
+    needs(client)
+    async with (
+        StandIn.start() as pmta,
+        gateway(
+            holding(valkey_url, hold_url), generation(vmta(1, daily=2), port=pmta.smtp_port)
+        ) as gate,
+    ):
+        assert await send(client, gate.port, 3, sender="news@acme.test") == [{"ok": True}] * 3
+        assert len(await pmta.messages()) == 2
+        [held] = await rows(hold_url)
+        assert (held["recipient"], held["state"], held["reason"]) == (
+            b"you@dest.test",
+            "held",
+            "ip_quota",
+        )
+
+
+@pytest.mark.parametrize("client", LIBRARIES)
+async def test_without_a_hold_a_mailer_over_quota_is_told_the_limit(
+    valkey_url: str, client: str
+) -> None:
     needs(client)
     async with (
         StandIn.start() as pmta,

@@ -1,70 +1,142 @@
 """The demo's judge: it must notice every way in which what happened is not the policy."""
 
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
 import msgspec
 
-from control.demo.expect import CEILING, PACE, QUOTA
-from control.demo.judge import Taken, differences, expected
-from control.demo.mail import CAMPAIGN, content, first_day
+from control.demo.expect import CEILING, PACE, QUOTA, expected
+from control.demo.judge import Day, Taken, Waits, differences
+from control.demo.mail import CAMPAIGN, Mail, content, first_day
 from control.demo.send import Reply
 from control.demo.table import IPS
 
 MAILS = first_day()
-POLICY = expected(MAILS)
-LEDGER = {row.ip: sum(e.vmta == row.vmta for e in POLICY.values()) for row in IPS}
+REPLIES = [Reply(mail, 250, "ok") for mail in MAILS]
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def replies() -> list[Reply]:
-    return [
-        Reply(m, 250, "ok") if POLICY[m.number].vmta else Reply(m, 451, POLICY[m.number].why)
-        for m in MAILS
-    ]
+def days() -> list[Day]:
+    """Every day as the policy wants it."""
+    found: list[Day] = []
+    mails = MAILS
+    while mails:
+        policy = expected(mails)
+        relayed = Counter(e.vmta for e in policy.values() if e.vmta)
+        day = Day(
+            title=f"day {len(found) + 1}",
+            date=(NOON + timedelta(days=len(found))).date(),
+            mails=mails,
+            policy=policy,
+            ledger={row.ip: relayed[row.vmta] for row in IPS},
+            held=[
+                Waits(m.to, "held", min(policy[m.number].whys), "")
+                for m in mails
+                if not policy[m.number].vmta
+            ],
+        )
+        found.append(day)
+        mails = day.left
+    return found
+
+
+DAYS = days()
 
 
 def taken() -> list[Taken]:
     return [
         Taken(
-            vmta=POLICY[m.number].vmta,
+            time=(NOON + timedelta(days=number)).timestamp(),
+            vmta=day.policy[m.number].vmta,
             rcpts=[m.to],
             envid=str(m.number),
             jobid=CAMPAIGN[m.tenant],
             header_names=["Subject"],
         )
-        for m in MAILS
-        if POLICY[m.number].vmta
+        for number, day in enumerate(DAYS)
+        for m in day.mails
+        if day.policy[m.number].vmta
     ]
 
 
 def test_the_policy_of_the_table_by_hand() -> None:
-    assert LEDGER == {"203.0.113.10": 8, "203.0.113.11": 3, "203.0.113.20": 4, "203.0.113.21": 3}
-    whys = [POLICY[m.number].why for m in MAILS if not POLICY[m.number].vmta]
-    assert whys == [CEILING] * 3 + [QUOTA] * 2 + [PACE] * 2 + [QUOTA] * 2
+    ips = ("203.0.113.10", "203.0.113.11", "203.0.113.20", "203.0.113.21")
+    assert [[day.ledger[ip] for ip in ips] for day in DAYS] == [
+        [8, 3, 4, 3],
+        [8, 3, 4, 3],
+        [4, 1, 2, 0],
+    ]
+    waits = Counter(DAYS[0].policy[m.number].whys for m in DAYS[0].left)
+    # At the end of the day the IP's quota keeps what a ceiling kept first, too.
+    assert waits == {
+        frozenset({CEILING, QUOTA}): 6,
+        frozenset({QUOTA}): 6 + 9,
+        frozenset({PACE}): 4,
+    }
 
 
 def test_what_the_policy_says_has_no_difference() -> None:
-    assert differences(MAILS, POLICY, replies(), taken(), LEDGER) == []
+    assert differences(REPLIES, DAYS, taken()) == []
 
 
-def test_every_kind_of_difference_is_noticed() -> None:
+def test_every_kind_of_wrong_message_is_noticed() -> None:
     first, *rest = taken()
+    last = taken()[-1]
     change = msgspec.structs.replace
     wrong = {
         "lost": rest,
         "other VirtualMTA": [change(first, vmta="x"), *rest],
         "twice": [first, change(first, envid="y"), *rest],
+        "twice, on another day": [first, *rest, change(first, envid="y", time=last.time)],
         "same envelope id": [change(first, envid=rest[0].envid), *rest],
         "nobody sent it": [*taken(), change(first, rcpts=["who@x.example"], envid="z")],
-        "over quota": [*taken(), change(first, rcpts=["reader4@gmail.com"], envid="z")],
+        "a day early": [*taken()[:-1], change(last, time=first.time)],
+        "on a day nobody looked at": [*taken()[:-1], change(last, time=last.time + 86_400)],
         "job": [change(first, jobid=""), *rest],
         "leaked header": [change(first, header_names=["X-Virtual-MTA"]), *rest],
     }
     for name, messages in wrong.items():
-        assert differences(MAILS, POLICY, replies(), messages, LEDGER), name
-    for number, code, text in ((0, 451, ""), (3, 250, "ok"), (3, 451, "later"), (3, 550, CEILING)):
-        answers = replies()
-        answers[number] = Reply(MAILS[number], code, text)
-        assert differences(MAILS, POLICY, answers, taken(), LEDGER), (number, code)
-    assert differences(MAILS, POLICY, replies()[1:], taken(), LEDGER)
-    assert differences(MAILS, POLICY, replies(), taken(), {**LEDGER, "203.0.113.10": 7})
+        assert differences(REPLIES, DAYS, messages), name
+
+
+def test_every_kind_of_wrong_answer_hold_or_count_is_noticed() -> None:
+    def day(number: int, **fields: object) -> list[Day]:
+        changed = msgspec.structs.replace(DAYS[number], **fields)
+        return [*DAYS[:number], changed, *DAYS[number + 1 :]]
+
+    answers = [Reply(MAILS[0], 451, "later"), *REPLIES[1:]]
+    assert differences(answers, DAYS, taken())
+    assert differences(REPLIES[1:], DAYS, taken()), "never answered"
+    first, *rest = DAYS[0].held
+    gone = next(mail for mail in MAILS if DAYS[0].policy[mail.number].vmta)
+    change = msgspec.structs.replace
+    for held in (
+        rest,
+        [first, *DAYS[0].held],
+        [change(first, reason="server_away"), *rest],
+        [change(first, state="doubt"), *rest],
+        [*DAYS[0].held, Waits(gone.to, "held", QUOTA, "")],
+    ):
+        assert differences(REPLIES, day(0, held=held), taken()), held
+    assert differences(REPLIES, day(1, ledger={**DAYS[1].ledger, "203.0.113.10": 7}), taken())
+    stranger = [Waits("x@y.example", "held", QUOTA, "")]
+    assert differences(REPLIES, day(2, held=stranger), taken()), "the hold is not empty"
+    assert differences(REPLIES, DAYS[:2], taken()), "it ended too early"
+
+
+def test_mail_waits_in_the_order_it_came() -> None:
+    shop = [mail for mail in DAYS[1].mails if mail.domain == "shop.demo-acme.example"]
+    goes = [m.to for m in shop if DAYS[1].policy[m.number].vmta]
+
+    def numbers(mails: list[Mail]) -> list[int]:
+        return [mail.number for mail in mails]
+
+    assert numbers(shop) == sorted(numbers(shop))
+    assert Counter(to.partition("@")[2] for to in goes) == {
+        "gmail.com": 3,
+        "outlook.com": 1,
+        "company.example": 4,
+    }
 
 
 def test_the_messages_are_mailwizz_messages() -> None:
