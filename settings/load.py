@@ -34,6 +34,7 @@ PATTERNS = {
 }
 """What the regular expressions of names mean."""
 _REGEX = re.compile(r"matching regex '([^']*)'")
+_KEY = re.compile(r"[A-Za-z0-9]+:[A-Za-z0-9_-]{43}=")
 DEFAULT_FILE = Path("/etc/sendgate/sendgate.toml")
 
 
@@ -214,6 +215,11 @@ def _contradictions(settings: Settings) -> list[str]:
         )
     if settings.hold.lease <= relay.grant_lifetime:
         found.append("hold.lease: must be above relay.grant_lifetime")
+    if not all(_KEY.fullmatch(key) for key in settings.hold.keys):
+        found.append("hold.keys: each is ID:KEY, KEY being 32 octets in URL-safe base64")
+    servers = [stream.server for stream in settings.accounting.streams]
+    if len(set(servers)) < len(servers):
+        found.append("accounting.streams: each server has one stream; its files lie side by side")
     if relay.password and not relay.login:
         found.append("relay.login: missing, while relay.password is set")
     if not re.fullmatch(r"(?:\w{32,128})?", settings.control.pmta_api_key, re.ASCII):

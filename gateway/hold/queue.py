@@ -28,13 +28,17 @@ class Queue:
         self._last = ""
 
     async def next(
-        self, groups: Sequence[tuple[str, Group]], behind: Mapping[tuple[str, str], int]
+        self,
+        groups: Sequence[tuple[str, Group]],
+        behind: Mapping[tuple[str, str], int],
+        most: int,
     ) -> list[Held]:
-        """The rows to ask for now, first one first. `behind`: what mailboxes lack to their daily
-        minimum. Raises AwayError, UnknownError, RefusedError."""
-        if not groups:
+        """The rows to ask for now, first one first, at most `most`. `behind`: what mailboxes lack
+        to their daily minimum. Raises AwayError, UnknownError, RefusedError."""
+        most = min(most, self._round)
+        if not groups or not most:
             return []
-        each = max(min(self._round, _MOST_ROWS // (2 * len(groups))), 2)
+        each = max(min(most, _MOST_ROWS // (2 * len(groups))), 2)
         pairs = [(group, bulk) for _, group in groups for bulk in (False, True)]
         async with self._database.connection() as link:
             rows = await link.fetch(
@@ -54,16 +58,18 @@ class Queue:
             if lacking:
                 columns = map(list, zip(*lacking, strict=True))
                 rows += await link.fetch(_OF_MAILBOXES, *columns, each, timeout=_TIMEOUT)
-        return self._ordered([held(row) for row in rows], behind)
+        return self._ordered([held(row) for row in rows], behind, most)
 
-    def _ordered(self, rows: list[Held], behind: Mapping[tuple[str, str], int]) -> list[Held]:
+    def _ordered(
+        self, rows: list[Held], behind: Mapping[tuple[str, str], int], most: int
+    ) -> list[Held]:
         known = {row.id: row for row in rows}
         picks = order(
             [
                 Waiting(r.id, r.tenant, r.pool, r.provider, r.mailbox, r.bulk, r.arrived)
                 for r in known.values()
             ],
-            round_size=self._round,
+            round_size=most,
             behind=behind,
             first=self._last,
         )

@@ -57,12 +57,22 @@ class Release:
         self._generation = generation
         self._now = now
         self._log = log
+        self.under_way = 0
+        """Claims that have no settlement yet."""
+
+    @property
+    def room(self) -> int:
+        """How many more may be claimed: twice what the sessions take, so that none of them waits
+        for a claim, and little is in doubt if this process dies."""
+        return max(2 * self._attempts.relay.capacity - self.under_way, 0)
 
     async def send(self, claims: Sequence[Claimed]) -> None:
         """Relay them side by side; returns when each has its settlement on the way."""
+        self.under_way += len(claims)
         try:
             bodies = await self._bodies(claims)
         except (AwayError, UnknownError, RefusedError) as error:
+            self.under_way -= len(claims)
             for claimed in claims:
                 self._give_back(claimed, f"its content could not be read: {error}")
             return
@@ -77,6 +87,12 @@ class Release:
         return {row["id"]: row for row in found}
 
     async def _one(self, claimed: Claimed, bodies: dict[str, Any]) -> None:
+        try:
+            await self._relay(claimed, bodies)
+        finally:
+            self.under_way -= 1
+
+    async def _relay(self, claimed: Claimed, bodies: dict[str, Any]) -> None:
         row = claimed.row
         try:
             outgoing = await self._filled(claimed, bodies.get(row.body))

@@ -30,8 +30,11 @@ _REST_CAMPAIGN = statement("rest_campaign")
 _STIR = statement("stir")
 
 _CHUNK = 500
-_ROUNDS = 4
+_ROUNDS = 16
 """Rounds under way: while some wait for PowerMTA, others are claimed."""
+_SMALLEST = 8
+"""Claims worth a commit while others are under way."""
+_LOOK = 0.02
 _TIMEOUT = 10.0
 _MARK_EVERY = 1.5
 _MAILBOX = frozenset({Limit.MAILBOX_MAX, Limit.MAILBOX_SPACING})
@@ -106,8 +109,9 @@ class Releaser:
         await self._claims.drain(patience)
 
     async def _room(self) -> None:
-        while len(self._sending) >= _ROUNDS:
-            await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
+        """Wait until something more may be claimed."""
+        while self._sending and (len(self._sending) >= _ROUNDS or self._release.room < _SMALLEST):
+            await asyncio.wait(self._sending, timeout=_LOOK, return_when=asyncio.FIRST_COMPLETED)
 
     async def _sleep(self) -> None:
         patience = self._settings.poll
@@ -132,7 +136,8 @@ class Releaser:
         groups = self._groups.open(self._backlog.counts, now)
         if not groups:
             return False
-        picks = await self._queue.next(groups, await self._minimums.behind())
+        behind = await self._minimums.behind()
+        picks = await self._queue.next(groups, behind, max(self._release.room, 1))
         if not picks:
             # Counted, and gone since.
             await self._backlog.refresh()

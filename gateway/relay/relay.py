@@ -79,6 +79,11 @@ class Relay:
     def pools(self) -> tuple[ServerPool, ...]:
         return tuple(self._pools.values())
 
+    @property
+    def capacity(self) -> int:
+        """Sessions this process may have to all servers together."""
+        return sum(self._limit(pool.server) for pool in self._pools.values())
+
     def blocked(self, message: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """(servers, VirtualMTAs) that this message must not use now."""
         now = self._clock()

@@ -130,3 +130,23 @@ def test_every_field_has_a_variable_and_old_names_are_explained() -> None:
     said = without_effect({"CELERY_BROKER_URL": "x", "CELERY_FOO": "y", "WARMUP_WORKER_ID": "1"})
     assert len(said) == 3
     assert without_effect({"PATH": "/bin"}) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ('[hold]\nkeys = ["k1:short"]\n', "hold.keys: each is ID:KEY"),
+        ("[hold]\ncommit_budget = 9.0\n", "hold.commit_budget: must fit into"),
+        ("[hold]\nlease = 20.0\n", "hold.lease: must be above relay.grant_lifetime"),
+        (
+            "[[accounting.streams]]\nserver = 'a'\npath = '/x'\n" * 2,
+            "accounting.streams: each server has one stream",
+        ),
+    ],
+)
+def test_a_hold_that_cannot_work_is_refused(tmp_path: Path, text: str, wanted: str) -> None:
+    file = tmp_path / "sendgate.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError) as refused:
+        load(file, {})
+    assert any(problem.startswith(wanted) for problem in refused.value.problems)

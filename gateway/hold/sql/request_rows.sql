@@ -4,8 +4,8 @@ SELECT bucket, id, body, key, attempt, state, behind FROM held
 WHERE (state = 'held' OR (state = 'doubt' AND $6))
     AND ($1::text IS NULL OR tenant = $1)
     AND ($2::text IS NULL OR campaign = $2)
-    AND ($3::bytea IS NULL OR (substring(recipient FROM 1 FOR length($3)) = $3
-            AND lower(encode(substring(recipient FROM length($3) + 1), 'escape'))
+    AND ($3::bytea IS NULL OR (substring(recipient FROM 1 FOR length($3::bytea)) = $3::bytea
+            AND lower(encode(substring(recipient FROM length($3::bytea) + 1), 'escape'))
                 IN (SELECT lower(encode(d, 'escape')) FROM unnest($9::bytea[]) AS d)))
     AND ($4::text IS NULL OR reason = $4)
     AND ($5::text IS NULL OR id = $5 OR body = $5)

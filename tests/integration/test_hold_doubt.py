@@ -1,0 +1,229 @@
+"""Doubt ends by evidence and by nothing else (PROMISES 6)."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from gateway.releasing import Releasing
+from policy.identity import parse_envelope
+from policy.limits import DAY
+from tests.integration.test_hold import MESSAGE, campaign_mail, until
+from tests.support.gateway import GatewayUnderTest, gateway, holding, releaser
+from tests.support.generations import generation
+from tests.support.holds import execute, rows, states
+from tests.support.standin import StandIn
+
+STREAM = "INSERT INTO accounting_stream (server, path, since) VALUES ('pmta1', '/x', 0)"
+RECEIPT = (
+    "INSERT INTO receipt (day, message, attempt, key, server, kinds, at) "
+    "VALUES ($1, $2, $3, '', 'pmta1', 'r', 0)"
+)
+GAP = 900_000
+
+
+class Doubtful:
+    """A gateway with one message in doubt: PowerMTA took the dot, or lost it, and said nothing."""
+
+    def __init__(
+        self, url: str, gate: GatewayUnderTest, pmta: StandIn, releasing: Releasing
+    ) -> None:
+        self.url = url
+        self.gate = gate
+        self.pmta = pmta
+        self.releasing = releasing
+
+    async def row(self) -> dict[str, Any]:
+        [found] = await rows(self.url)
+        return found
+
+    async def is_state(self, state: str) -> bool:
+        return (await self.row())["state"] == state
+
+    async def advance(self, milliseconds: int) -> None:
+        now, _ = await self.gate.admin.now()
+        assert await self.gate.admin.set_clock(now + milliseconds)
+
+    async def probes(self, least: int = 1) -> list[dict[str, Any]]:
+        """Accepted probes, once there are so many."""
+
+        async def look() -> list[dict[str, Any]]:
+            found = await probes(self.url)
+            return found if len(found) >= least else []
+
+        found: list[dict[str, Any]] = await until(look)
+        return found
+
+    async def looks(self) -> None:
+        """One whole look at every doubt, and what it settled written."""
+        await self.releasing.doubts.settle()
+        await self.releasing._holding.settler.drain(5.0)
+
+
+async def probes(url: str) -> list[dict[str, Any]]:
+    link = await asyncpg.connect(url)
+    try:
+        return [
+            dict(r) for r in await link.fetch("SELECT * FROM probe WHERE accepted ORDER BY sent")
+        ]
+    finally:
+        await link.close()
+
+
+@contextlib.asynccontextmanager
+async def doubtful(
+    valkey_url: str, hold_url: str, rcpt: str = "lose-after-dot@dest.test", body: str = ""
+) -> AsyncIterator[Doubtful]:
+    settings = holding(valkey_url, hold_url, relay={"budget": 3.0})
+    async with (
+        StandIn.start() as pmta,
+        gateway(settings, generation(port=pmta.smtp_port)) as gate,
+        releaser(settings) as releasing,
+    ):
+        wire = await gate.wire()
+        answer = await wire.send(rcpt, body=body or MESSAGE.format(1))
+        assert answer.endswith("(to be confirmed)")
+        await wire.close()
+        yield Doubtful(hold_url, gate, pmta, releasing)
+
+
+async def test_a_lost_answer_is_held_in_doubt_charged_and_acknowledged(
+    valkey_url: str, hold_url: str
+) -> None:
+    async with doubtful(valkey_url, hold_url) as case:
+        row = await case.row()
+        assert (row["state"], row["reason"], row["server"]) == ("doubt", "unknown", "pmta1")
+        assert await case.gate.used("192.0.2.1") == {"192.0.2.1": 1}
+
+
+async def test_a_record_of_the_attempt_is_delivery(valkey_url: str, hold_url: str) -> None:
+    async with doubtful(valkey_url, hold_url, "drop-after-dot@dest.test") as case:
+        [sent] = await case.pmta.messages()
+        known = parse_envelope(sent.envid)
+        assert known is not None
+        await execute(hold_url, RECEIPT, known.day, known.message, known.attempt)
+        await until(lambda: case.is_state("done"))
+        assert (await case.row())["ending"] == "relayed"
+
+
+async def test_a_record_of_another_attempt_says_nothing(valkey_url: str, hold_url: str) -> None:
+    async with doubtful(valkey_url, hold_url) as case:
+        row = await case.row()
+        await execute(hold_url, RECEIPT, 20_000, row["id"], row["attempt"] + 1)
+        await case.looks()
+        assert await case.is_state("doubt")
+
+
+async def test_without_a_receipt_stream_no_probe_is_sent_and_doubt_waits(
+    valkey_url: str, hold_url: str
+) -> None:
+    async with doubtful(valkey_url, hold_url) as case:
+        await case.advance(2 * DAY)
+        await case.looks()
+        assert await case.is_state("doubt")
+        assert await probes(hold_url) == []
+        assert await case.pmta.messages() == []
+
+
+async def test_two_read_probes_a_quarter_of_an_hour_apart_prove_the_absence(
+    valkey_url: str, hold_url: str
+) -> None:
+    async with doubtful(valkey_url, hold_url) as case:
+        await execute(hold_url, STREAM)
+        [first] = await case.probes()
+        await execute(hold_url, "UPDATE probe SET read = true")
+        await case.looks()
+        assert await case.is_state("doubt"), "one probe proves nothing"
+        await case.advance(GAP)
+        await case.probes(2)
+        await case.looks()
+        assert await case.is_state("doubt"), "the second one was not read"
+        await execute(hold_url, "UPDATE probe SET read = true")
+        await until(lambda: _left_doubt(case))
+        assert (await case.row())["attempt"] >= 1
+        taken = [m.envid for m in await case.pmta.messages()]
+        assert f"probe-{first['id']}" in taken
+
+
+async def _left_doubt(case: Doubtful) -> bool:
+    row = await case.row()
+    return row["state"] != "doubt" or row["attempt"] > 1
+
+
+async def test_probes_of_before_the_dot_prove_nothing(valkey_url: str, hold_url: str) -> None:
+    for name, sent in (("a", 1), ("b", 1 + GAP)):
+        await execute(
+            hold_url, "INSERT INTO probe VALUES ($1, 'pmta1', $2, true, true)", name, sent
+        )
+    async with doubtful(valkey_url, hold_url) as case:
+        await execute(hold_url, STREAM)
+        await case.looks()
+        assert await case.is_state("doubt")
+
+
+async def test_a_gap_in_the_stream_proves_nothing(valkey_url: str, hold_url: str) -> None:
+    async with doubtful(valkey_url, hold_url) as case:
+        await execute(hold_url, STREAM)
+        await case.probes()
+        await case.advance(GAP)
+        now, _ = await case.gate.admin.now()
+        await execute(hold_url, "UPDATE accounting_stream SET gap_at = $1", now)
+        await case.probes(2)
+        await execute(hold_url, "UPDATE probe SET read = true")
+        await case.looks()
+        assert await case.is_state("doubt")
+
+
+async def test_a_claim_whose_process_is_gone_is_doubt_and_never_held(
+    valkey_url: str, hold_url: str
+) -> None:
+    async with doubtful(valkey_url, hold_url) as case:
+        await execute(hold_url, "UPDATE held SET state = 'claimed', claimant = 'nobody'")
+        settings = holding(valkey_url, hold_url, hold={"lease": 5.0, "sweep": 0.2})
+        async with releaser(settings):
+            await until(lambda: case.is_state("doubt"))
+        assert (await case.row())["detail"] == "the process that was sending it is gone"
+
+
+@pytest.mark.parametrize(("first", "then"), [("done", "done"), ("refused", "goes")])
+async def test_a_copy_in_doubt_follows_the_first_one(
+    valkey_url: str, hold_url: str, first: str, then: str
+) -> None:
+    body = campaign_mail("s123456789", 1)
+    async with doubtful(valkey_url, hold_url, body=body) as case:
+        wire = await case.gate.wire()
+        again = await wire.send("lose-after-dot@dest.test", body=campaign_mail("s123456789", 2))
+        assert again.endswith("queued")
+        await wire.close()
+        [one, copy] = await rows(hold_url)
+        assert (copy["state"], copy["behind"]) == ("doubt", one["id"])
+        await execute(
+            hold_url,
+            "UPDATE held SET state = $1, ending = 'dropped' WHERE id = $2",
+            first,
+            one["id"],
+        )
+
+        async def settled() -> bool:
+            found = next(r for r in await rows(hold_url) if r["id"] == copy["id"])
+            if then == "done":
+                return (found["state"], found["ending"]) == ("done", "duplicate")
+            return found["attempt"] > copy["attempt"]
+
+        await until(settled)
+
+
+async def test_an_operator_releases_doubt_by_force_only(valkey_url: str, hold_url: str) -> None:
+    ask = (
+        "INSERT INTO hold_request (at, who, action, tenant, force) "
+        "VALUES (now(), 'me', $1, 'acme', $2)"
+    )
+    async with doubtful(valkey_url, hold_url) as case:
+        await execute(hold_url, ask, "drop", False)
+        await case.looks()
+        assert await states(hold_url) == {"doubt": 1}
+        await execute(hold_url, ask, "drop", True)
+        await until(lambda: case.is_state("refused"))
+        assert (await case.row())["ending"] == "dropped"

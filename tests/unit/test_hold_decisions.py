@@ -1,0 +1,110 @@
+"""The hold's plain decisions: what an outcome makes of a row, which groups may be looked at."""
+
+import pytest
+
+from gateway.hold.backlog import Count
+from gateway.hold.content import BadKeyError, Contents, UnreadableError
+from gateway.hold.groups import SOON, Groups
+from gateway.hold.held import Backoff, settlement
+from policy.denial import Denied, Limit
+from policy.outcome import Failed, Outcome, Refused, Relayed, Scope, Stage, Unknown
+from policy.ports import Mark
+from policy.reply import Reply
+
+BACKOFF = Backoff(60.0, 3600.0, 20)
+NOW = 1_000_000
+OK = Relayed(Reply(250, "2.0.0", "OK"))
+NO = Refused(Reply(550, "5.1.1", "no such user"), Stage.RCPT)
+BAD = Failed("lost", Scope.SERVER)
+
+
+def settled(outcome: Outcome, failures: int = 0, *, others_pass: bool = True) -> tuple[str, ...]:
+    found = settlement(
+        1, "m", 3, outcome, now=NOW, failures=failures, backoff=BACKOFF,
+        others_pass=others_pass, dsn=True,
+    )  # fmt: skip
+    assert found.attempt == 3
+    return found.state, found.ending, found.event, found.dsn, str(found.due)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "failures", "wanted"),
+    [
+        (OK, 0, ("done", "relayed", "", "", "0")),
+        (NO, 0, ("refused", "refused", "refused", "wanted", "0")),
+        (Unknown("silent"), 0, ("doubt", "", "", "", "0")),
+        (BAD, 0, ("held", "", "", "", str(NOW + 60_000))),
+        (BAD, 1, ("held", "", "", "", str(NOW + 120_000))),
+        (BAD, 10, ("held", "", "", "", str(NOW + 3_600_000))),
+        (BAD, 19, ("refused", "failed", "failed", "wanted", "0")),
+    ],
+)
+def test_an_outcome_moves_a_row(outcome: Outcome, failures: int, wanted: tuple[str, ...]) -> None:
+    assert settled(outcome, failures) == wanted
+
+
+def test_a_message_is_not_given_up_while_nothing_passes() -> None:
+    assert settled(BAD, 500, others_pass=False)[0] == "held"
+
+
+def count(provider: str = "gmail", tenant: str = "acme", number: int = 5, **changes: bool) -> Count:
+    return Count(
+        tenant, "pool", provider, "held", "ip_quota", changes.get("waiting", False),
+        changes.get("paused", False), number, 100, 0,
+    )  # fmt: skip
+
+
+def denied(limit: Limit, until: int = NOW + 60_000) -> Denied:
+    return Denied(limit, "x", until, 0, 0)
+
+
+def test_a_full_provider_blocks_nobody_else() -> None:
+    groups, counts = Groups(), [count("gmail"), count("yahoo")]
+    groups.block("acme", ("pool", "gmail"), denied(Limit.IP_PROVIDER), NOW)
+    assert groups.open(counts, NOW) == [("acme", ("pool", "yahoo"))]
+    assert groups.wakes(NOW) == NOW + 60_000
+    assert len(groups.open(counts, NOW + 60_000)) == 2
+
+
+def test_a_mailbox_blocks_only_itself() -> None:
+    groups = Groups()
+    groups.block("acme", ("pool", "gmail"), denied(Limit.MAILBOX_MAX), NOW)
+    assert groups.open([count()], NOW)
+
+
+def test_a_tenants_rate_blocks_its_groups_and_the_ledger_everybody() -> None:
+    groups, counts = Groups(), [count(), count(tenant="globex")]
+    groups.block("acme", ("pool", "gmail"), denied(Limit.TENANT_HOUR), NOW)
+    assert [tenant for tenant, _ in groups.open(counts, NOW)] == ["globex"]
+    groups.block("globex", ("pool", "gmail"), denied(Limit.LEDGER_AWAY, 0), NOW)
+    assert groups.open(counts, NOW) == []
+    assert groups.wakes(NOW) == NOW + SOON
+
+
+def test_what_waits_by_itself_or_was_paused_is_not_looked_at() -> None:
+    assert Groups().open([count(waiting=True), count(paused=True)], NOW) == []
+
+
+def test_marks_tell_what_only_an_ips_limit_keeps() -> None:
+    groups = Groups()
+    counts = [count("gmail"), count("yahoo"), count("other"), count("gmail", waiting=True)]
+    groups.block("acme", ("pool", "gmail"), denied(Limit.IP_QUOTA), NOW)
+    groups.block("acme", ("pool", "yahoo"), denied(Limit.POOL_PAUSED, 0), NOW)
+    assert groups.marks(counts, NOW) == [Mark("pool", "gmail", 5), Mark("pool", "other", 5)]
+
+
+def test_a_sealed_content_opens_only_as_what_it_was() -> None:
+    key = "k1:" + "A" * 43 + "="
+    codec, content = Contents((key,)).pack("m", b"head", b"body")
+    assert b"body" not in content
+    assert Contents(("k2:" + "B" * 43 + "=", key)).open("m", codec, content) == (b"head", b"body")
+    with pytest.raises(UnreadableError, match="altered"):
+        Contents((key,)).open("other", codec, content)
+    with pytest.raises(UnreadableError, match="lacks key k1"):
+        Contents().open("m", codec, content)
+
+
+@pytest.mark.parametrize("key", ["k1", "k1:abc", ":" + "A" * 43 + "=", "k 1:" + "A" * 43 + "="])
+def test_a_key_that_cannot_be_used_is_refused(key: str) -> None:
+    with pytest.raises(BadKeyError, match=r"hold\.keys"):
+        Contents((key,))
