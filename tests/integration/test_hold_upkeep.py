@@ -11,6 +11,7 @@ import asyncpg
 from gateway.releasing import Releasing
 from policy.limits import DAY
 from policy.model import HoldBounds
+from policy.ports import Duplicate, EntryState
 from tests.integration.test_hold import MESSAGE, campaign_mail, until
 from tests.support.gateway import GatewayUnderTest, gateway, holding, releaser
 from tests.support.generations import generation, tenant, vmta
@@ -62,8 +63,13 @@ class Held:
             action,
             *where.values(),
         )
-        while await self.releasing.requests.step():
-            pass
+
+        async def done() -> bool:
+            await self.releasing.requests.step()
+            found = await fetch(self.url, "SELECT 1 FROM hold_request WHERE state <> 'done'")
+            return not found
+
+        await until(done)
 
     async def events(self) -> list[dict[str, Any]]:
         return await fetch(self.url, "SELECT * FROM hold_event ORDER BY id")
@@ -168,8 +174,14 @@ async def _ended(url: str, count: int) -> bool:
 async def test_a_dropped_message_leaves_no_entry_behind(valkey_url: str, hold_url: str) -> None:
     async with held(valkey_url, hold_url) as case:
         await case.send("a@dest.test", campaign_mail("s123456789", 1))
+        [row] = await rows(hold_url)
         await case.order("drop", campaign=CAMPAIGN)
-        await case.releasing.parts.reserver.drain()
+
+        async def freed() -> bool:
+            entry = await case.releasing.parts.reserver.look(row["key"])
+            return isinstance(entry, Duplicate) and entry.state is EntryState.FREE
+
+        await until(freed)
         await case.send("a@dest.test", campaign_mail("s123456789", 2))
         found = [(row["state"], row["ending"]) for row in await rows(hold_url)]
         assert found == [("refused", "dropped"), ("held", "")]

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from gateway.headers import STRIPPED, Header, scan, split
 from gateway.stamp import stamp
-from policy.campaign import campaign_of
 from policy.reply import Reply
 
 
@@ -58,15 +57,21 @@ def test_the_fields_that_decide_are_read() -> None:
     )
     found = scanned(head)
     assert found.from_values == (b" Anna\r\n <a@x.test>",)
-    assert campaign_of(found.feedback_id) == "camp12"
-    assert found.list_unsubscribe.strip() == b"<https://u.test>"
+    assert found.key_fields.feedback_id == b" camp12:sub123:list:cust"
+    assert found.key_fields.list_unsubscribe.strip() == b"<https://u.test>"
+    assert found.bulk
 
 
-@pytest.mark.parametrize(
-    "value", [b"", b"one:two", b"a b:c:d:e", b"camp\r\n12:sub123:l:c", b"x:sub123:l:c", b"::::"]
-)
-def test_another_feedback_id_names_no_campaign(value: bytes) -> None:
-    assert campaign_of(value) == ""
+def test_a_message_id_that_occurs_twice_names_nothing() -> None:
+    once, twice = b"Message-ID: <1@x.test>\r\n", b"message-id: <2@x.test>\r\n"
+    assert scanned(once + b"\r\n").message_id == "<1@x.test>"
+    assert scanned(once + twice + b"\r\n").message_id == ""
+    assert scanned(once + twice + b"\r\n").key_fields.message_id == b""
+
+
+def test_mail_without_list_fields_is_not_bulk() -> None:
+    assert not scanned(b"Subject: your password\r\n\r\n").bulk
+    assert scanned(b"PRECEDENCE: bulk\r\n\r\n").bulk
 
 
 def test_header_and_body_are_split_at_the_first_empty_line() -> None:
