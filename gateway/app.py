@@ -69,7 +69,7 @@ class Worker:
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(parts.close)
             if parts.holding is not None:
-                await parts.holding.database.open()
+                await parts.holding.open()
             tasks = [loop.create_task(parts.watched(task)) for task in parts.side_tasks()]
             stack.push_async_callback(cancel, tasks)
             stack.push_async_callback(parts.feed.leave)

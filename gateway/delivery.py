@@ -64,7 +64,8 @@ class Delivery:
             away, broken = attempts.relay.blocked(self._message.id)
             asked = attempts.clock()
             decision = await attempts.reserver.reserve(
-                self._outgoing.reserve(self._number + 1, (*away, *servers), (*broken, *vmtas))
+                self._outgoing.reserve(self._number + 1, (*away, *servers), (*broken, *vmtas)),
+                self._deadline,
             )
             if isinstance(decision, Duplicate):
                 if decision.state is EntryState.TRYING and loop.time() < self._deadline:
@@ -139,7 +140,7 @@ class Delivery:
         if means.hold is None:
             return self._unacknowledged(attempt.envelope, unsaid)
         keeping = self._keeping("doubt", "unknown", outcome.why, attempt=attempt)
-        kept = await means.hold.keep(keeping)
+        kept = await means.hold.keep(keeping, self._left)
         if kept is not Kept.KEPT:
             self._acknowledged = False
             self._settle_late()
@@ -172,6 +173,11 @@ class Delivery:
     # Holding
 
     @property
+    def _left(self) -> float:
+        """Seconds of the answer budget that a commit may use."""
+        return max(self._answer_by - asyncio.get_running_loop().time() - _TO_ANSWER, 0.0)
+
+    @property
     def _holds(self) -> bool:
         return self._means.hold is not None and self._tenant.profile is Profile.MAILWIZZ
 
@@ -193,7 +199,7 @@ class Delivery:
         means = self._means
         hold = means.hold
         assert hold is not None
-        kept = await hold.keep(keeping)
+        kept = await hold.keep(keeping, self._left)
         if kept is Kept.KEPT:
             if entry:
                 self._change(EntryState.HELD)

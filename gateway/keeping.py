@@ -69,8 +69,8 @@ class Hold(Protocol):
         """Whether its tenant may have this message waiting, too; no I/O."""
         ...
 
-    async def keep(self, keeping: Keeping) -> Kept:
-        """Commit it; answers within `hold.commit_budget`."""
+    async def keep(self, keeping: Keeping, within: float) -> Kept:
+        """Commit it; answers within `hold.commit_budget`, and `within` seconds."""
         ...
 
     def settle(self, message: Message, attempt: int, outcome: Outcome) -> None:

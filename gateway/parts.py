@@ -24,7 +24,8 @@ from policy.plan import Generation
 from settings.model import Settings
 
 CLEAN_UP = 5.0
-_ENTRIES_OUTLIVE_ROWS = 10 * 86_400.0
+_ENTRY_LIFE = 400 * 86_400.0
+"""Seconds: above the longest any row may wait. It only bounds what processes that died left."""
 
 
 class Parts:
@@ -47,7 +48,7 @@ class Parts:
             budget=ledger.budget,
             trying=settings.gateway.answer_budget,
             sent_kept=settings.hold.sent_kept,
-            entry_kept=settings.hold.age + _ENTRIES_OUTLIVE_ROWS,
+            entry_kept=_ENTRY_LIFE,
             single=ledger.single,
         )
         self.reserver = Reserver(
@@ -139,7 +140,7 @@ class Parts:
     async def close(self) -> None:
         """Leave the servers; the last thing a process does."""
         if self.holding is not None:
-            await self.holding.database.close()
+            await self.holding.close()
         await self.client.aclose()
         await self._feed_client.aclose()
 

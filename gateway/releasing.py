@@ -41,7 +41,7 @@ class Releasing:
         database, now, generation = holding.database, parts.calendar.now, parts.feed.generation
         change = parts.reserver.change
         self.presence = Presence(
-            database, name, lease=settings.hold.lease, change=change, now=now, log=log
+            holding.vital, name, lease=settings.hold.lease, change=change, now=now, log=log
         )
         self._claims = Claims(
             database,
@@ -52,7 +52,7 @@ class Releasing:
             now=now,
             log=log,
         )
-        release = Release(
+        self._sender = Release(
             database,
             holding.contents,
             parts.attempts,
@@ -69,7 +69,7 @@ class Releasing:
             backlog=holding.backlog,
             queue=Queue(database, round_size=settings.hold.claim),
             claims=self._claims,
-            release=release,
+            release=self._sender,
             reserver=parts.reserver,
             minimums=LedgerMinimums(parts.client, settings.ledger.name, generation, now),
             now=now,
@@ -95,7 +95,13 @@ class Releasing:
         )
         self.requests = Requests(database, change=change, now=now, log=log)
         self.housekeeping = Housekeeping(
-            database, settings.hold, generation, change=change, now=now, log=log
+            database,
+            settings.hold,
+            generation,
+            waiting=lambda: {count.tenant for count in holding.backlog.counts},
+            change=change,
+            now=now,
+            log=log,
         )
         self.notices = Notices(
             database, parts.relay, hostname=parts.hostname, servers=self._servers, log=log
@@ -117,16 +123,19 @@ class Releasing:
         parts = self.parts
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(parts.close)
-            await self._holding.database.open()
+            await self._holding.open()
             feed = [loop.create_task(parts.watched(task)) for task in parts.side_tasks()]
             stack.push_async_callback(cancel, feed)
             stack.push_async_callback(parts.feed.leave)
             await asyncio.wait([loop.create_task(parts.feed.first.wait())], timeout=CLEAN_UP)
+            # Until the very end: what is not heard of for a lease is taken for dead.
+            beating = loop.create_task(parts.watched(self.presence.run()))
+            stack.push_async_callback(cancel, [beating])
+            release = loop.create_task(parts.watched(self._release()))
             work = [
                 loop.create_task(parts.watched(task))
                 for task in (
-                    self.presence.run(),
-                    self._release(),
+                    self.releaser.mark(),
                     self._every(self.settings.hold.poll, self._settle_doubt),
                     self._every(self.settings.hold.poll, self._do_requests),
                     self._every(self.settings.hold.sweep, self._tidy),
@@ -137,9 +146,16 @@ class Releasing:
             finally:
                 parts.leaving = True
                 self.log.info("draining", rounds=repr(self.releaser))
-                await cancel(work)
+                self.releaser.stop()
+                await asyncio.wait([release], timeout=self.settings.gateway.answer_budget)
+                await cancel([release, *work])
                 await self._drain()
                 parts.feed.end()
+
+    @property
+    def _release_under_way(self) -> bool:
+        """Claims of ours are open still: who finds them shall take us for gone."""
+        return bool(self._sender.under_way)
 
     async def _release(self) -> None:
         """Claims need an owner that others know to be alive."""
@@ -173,5 +189,6 @@ class Releasing:
         await self._holding.drain(self.settings.gateway.drain)
         await self.parts.reserver.drain()
         self.parts.relay.close()
-        await self.presence.leave()
+        if not self._release_under_way:
+            await self.presence.leave()
         self.log.info("drained")

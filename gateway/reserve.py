@@ -71,16 +71,33 @@ class Reserver:
     def __repr__(self) -> str:
         return f"<Reserver {self.state}: {len(self._queue)} waiting, {len(self._denials)} denials>"
 
-    async def reserve(self, item: Reserve) -> Granted | Denied | Duplicate:
-        """The ledger's decision; LEDGER_AWAY or LEDGER_CLOSED when there is none.
+    async def reserve(
+        self, item: Reserve, deadline: float | None = None
+    ) -> Granted | Denied | Duplicate:
+        """The ledger's decision; LEDGER_AWAY or LEDGER_CLOSED when there is none. `deadline` is
+        loop time: a charge that comes later is given back.
 
         Mail from the hold asks every time: a remembered denial would keep a releaser from what
         was freed since."""
         if not item.held and (remembered := self._remembered(item)):
             return remembered
-        decision = await self._ask(item)
+        answer = self._ask(item)
+        try:
+            async with asyncio.timeout_at(deadline):
+                decision = await asyncio.shield(answer)
+        except TimeoutError:
+            answer.add_done_callback(self._too_late)
+            return _denial(Limit.LEDGER_AWAY)
+        except asyncio.CancelledError:
+            answer.add_done_callback(self._too_late)
+            raise
         assert decision is not None
         return decision
+
+    def _too_late(self, answer: asyncio.Future[Decision]) -> None:
+        decision = None if answer.cancelled() else answer.result()
+        if isinstance(decision, Granted):
+            self.refund(decision)
 
     async def look(self, key: str) -> Duplicate | Denied | None:
         """The entry of a key as another message meets it; a denial when the ledger cannot say."""
@@ -136,7 +153,10 @@ class Reserver:
             self._take_off()
 
     async def drain(self) -> None:
-        """Send what waits, refunds included."""
+        """Send what waits, refunds included; entry changes get a last chance at a ledger that was
+        away."""
+        if self._waiting_changes:
+            await self.probe()
         self._take_off()
         while self._flight is not None:
             await asyncio.wait([self._flight])
@@ -177,6 +197,7 @@ class Reserver:
                 self._turn_away(Limit.LEDGER_CLOSED)
                 self._keep_changes(batch)
             except BaseException:
+                self._keep_changes(batch)
                 for _, future in batch:
                     if future is not None and not future.done():
                         future.set_result(_denial(Limit.LEDGER_AWAY))

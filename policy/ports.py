@@ -77,6 +77,10 @@ class EntryState(StrEnum):
     """Remembered for a while, so that a change of an earlier attempt does not bring it back."""
 
 
+ENDED = 1 << 30
+"""Attempt of a change by who ended a message for good: above every attempt it had."""
+
+
 class Change(msgspec.Struct, frozen=True, array_like=True, tag=3):
     """Change the entry of `key`, if it is the owner's and not of a later attempt."""
 

@@ -23,6 +23,7 @@ from settings.hold import Hold
 
 _READ = statement("summary_read")
 _TAKE = statement("summary_take")
+_TOOK = statement("summary_took")
 _REST = 20
 _TIMEOUT = 60.0
 _DAY = 86_400.0
@@ -73,7 +74,6 @@ class Backlog:
         self._log = log
         self.counts: tuple[Count, ...] = ()
         self._at = 0
-        self._rest = 0.0
         self._added: dict[str, tuple[int, int]] = {}
         self._tenants: dict[str, tuple[forecast.Backlog, dict[Group, float]]] = {}
         self._labels: set[tuple[str, str, str]] = set()
@@ -92,10 +92,11 @@ class Backlog:
         loop = asyncio.get_running_loop()
         async with self._database.connection() as link:
             row = await link.fetchrow(_READ)
-            if row is None or row["age"] >= max(self._settings.poll, self._rest):
+            if row is None or row["age"] >= max(self._settings.poll, _REST * row["took"]):
                 started = loop.time()
                 taken = await link.fetchrow(_TAKE, self._now(), timeout=_TIMEOUT)
-                self._rest = _REST * (loop.time() - started)
+                if taken is not None:
+                    await link.execute(_TOOK, loop.time() - started)
                 row = taken or row
         if row is not None and row["at"] != self._at:
             self._take_over(row["at"], msgspec.convert(row["data"], tuple[Count, ...]))

@@ -25,13 +25,14 @@ from policy.address import split_address
 from policy.denial import Denied, Limit
 from policy.identity import envelope_id
 from policy.plan import Generation
-from policy.ports import Change, Duplicate, EntryState, Granted
+from policy.ports import ENDED, Change, Duplicate, EntryState, Granted
 from policy.reply import Reply
 
 _LOCK = statement("lock")
 _CLAIM = statement("claim")
 _LEAVE = statement("leave")
 _UNCLAIM = statement("unclaim")
+_AWAIT = statement("await_rows")
 
 _PATIENCE = 10.0
 _PAUSE = 0.5
@@ -105,11 +106,15 @@ class Claims:
         self._now = now
         self._log = log
         self._undoing: set[asyncio.Task[None]] = set()
+        self._count = 0
 
     async def claim(self, picks: Sequence[Held]) -> tuple[list[Claimed], list[Left]]:
         """Claim what may go. Raises AwayError, UnknownError, RefusedError: nothing was claimed
         then, or it is being undone."""
         granted: list[Claimed] = []
+        # Each claim has an owner of its own: undoing one must not undo the next, of the same rows.
+        self._count += 1
+        token = f"{self._claimant}/{self._count}"
         try:
             async with self._database.connection() as link:
                 await link.execute("BEGIN", timeout=_PATIENCE)
@@ -119,18 +124,19 @@ class Claims:
                 places = {pick.id: place for place, pick in enumerate(picks)}
                 # Locking has an order of its own; allowance goes in the order asked for.
                 rows = sorted((held(r) for r in records), key=lambda row: places[row.id])
-                decided = await asyncio.gather(*(self._decide(row) for row in rows))
-                granted += [d for d in decided if isinstance(d, Claimed)]
+                decided = await asyncio.gather(*(self._decide(row, granted) for row in rows))
                 left = [d for d in decided if isinstance(d, Left)]
-                await self._write(link, granted, left)
+                await self._write(link, token, granted, left)
                 await link.execute("COMMIT", timeout=_PATIENCE)
         except (AwayError, UnknownError, RefusedError, asyncio.CancelledError):
-            self._undo(granted)
+            self._undo(token, granted)
             raise
         self._free(left)
         return granted, left
 
-    async def _decide(self, row: Held) -> Claimed | Left:
+    async def _decide(self, row: Held, granted: list[Claimed]) -> Claimed | Left:
+        """What may go is in `granted` as soon as it is charged: should another row's decision
+        break off the whole, it is given back."""
         generation = self._generation()
         tenant = generation.tenant.get(row.tenant) if generation else None
         if generation is None or tenant is None:
@@ -149,7 +155,10 @@ class Claims:
             return _refused(row, "the recipient is suppressed")
         if pool[0] != row.pool:
             return Left(row=row, reason=row.reason, detail="its pool changed", pool=pool[0])
-        return await self._reserve(row)
+        decision = await self._reserve(row)
+        if isinstance(decision, Claimed):
+            granted.append(decision)
+        return decision
 
     async def _reserve(self, row: Held) -> Claimed | Left:
         outgoing = _outgoing(row)
@@ -178,7 +187,7 @@ class Claims:
         due = self._now() + _LOOK_AGAIN
         return Left(row=row, reason="duplicate", detail="a copy is being sent", due=due)
 
-    async def _write(self, link: Any, granted: list[Claimed], left: list[Left]) -> None:
+    async def _write(self, link: Any, token: str, granted: list[Claimed], left: list[Left]) -> None:
         now = self._now()
         if granted:
             columns = zip(
@@ -188,7 +197,7 @@ class Claims:
                 ),
                 strict=True,
             )
-            await link.execute(_CLAIM, now, self._claimant, *map(list, columns), timeout=_PATIENCE)
+            await link.execute(_CLAIM, now, token, *map(list, columns), timeout=_PATIENCE)
         changed = [entry for entry in left if _changes(entry)]
         if changed:
             columns = zip(
@@ -218,22 +227,25 @@ class Claims:
         for entry in left:
             if entry.row.key and entry.state == "refused":
                 self._attempts.reserver.change(
-                    Change(entry.row.key, entry.row.id, entry.row.attempt, EntryState.FREE)
+                    Change(entry.row.key, entry.row.id, ENDED, EntryState.FREE)
                 )
 
-    def _undo(self, granted: list[Claimed]) -> None:
+    def _undo(self, token: str, granted: list[Claimed]) -> None:
         if granted:
-            task = asyncio.get_running_loop().create_task(self._unclaim(granted))
+            task = asyncio.get_running_loop().create_task(self._unclaim(token, granted))
             self._undoing.add(task)
             task.add_done_callback(self._undoing.discard)
 
-    async def _unclaim(self, granted: list[Claimed]) -> None:
+    async def _unclaim(self, token: str, granted: list[Claimed]) -> None:
         """First the rows, then the charges: nothing was sent, and nobody else may send before."""
         ids = [claimed.row.id for claimed in granted]
+        days = [claimed.row.bucket for claimed in granted]
         while True:
             try:
-                async with self._database.connection() as link:
-                    await link.fetch(_UNCLAIM, self._claimant, ids, self._now(), timeout=_PATIENCE)
+                async with self._database.connection() as link, link.transaction():
+                    # Waits for the commit that nobody answered, and sees what it did.
+                    await link.execute(_AWAIT, days, ids, timeout=_PATIENCE)
+                    await link.execute(_UNCLAIM, token, days, ids, self._now(), timeout=_PATIENCE)
                 break
             except (AwayError, UnknownError, RefusedError) as error:
                 self._log.warning("unclaim_waits", why=str(error), count=len(ids))

@@ -45,9 +45,14 @@ class UnknownError(Exception):
 class RefusedError(Exception):
     """PostgreSQL answered with an error: the statement changed nothing."""
 
-    def __init__(self, error: asyncpg.PostgresError) -> None:
+    def __init__(self, error: Exception) -> None:
         super().__init__(f"{type(error).__name__}: {error}")
-        self.code = str(error.sqlstate or "")
+        self.code = str(getattr(error, "sqlstate", "") or "")
+
+    @property
+    def passes(self) -> bool:
+        """It may be taken later: conflicts, no resources, locks, an operator, a standby."""
+        return self.code[:2] in ("25", "40", "53", "55", "57", "58")
 
 
 async def durability_problem(connection: Connection) -> str:
@@ -142,6 +147,9 @@ class Database:
                 _cut(connection)
             raise RefusedError(error) from error
         except _LOST as error:
+            if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
+                # A value that cannot be encoded: found out before anything was sent.
+                raise RefusedError(error) from error
             # What it is doing nobody knows: never hand it to the next.
             _cut(connection)
             raise UnknownError(f"{type(error).__name__}: {error}") from error

@@ -21,7 +21,7 @@ from gateway.log import Log
 from gateway.reserve import Reserver
 from policy.denial import Denied
 from policy.identity import parse_envelope
-from policy.ports import Change, EntryState
+from policy.ports import ENDED, Change, EntryState
 
 _DOUBTS = statement("doubts")
 _RECEIPTS = statement("receipts")
@@ -138,6 +138,8 @@ class Doubts:
         firsts: dict[str, tuple[str, str]],
     ) -> bool:
         """Settle one; False: it waits on."""
+        if self._settler.waits(doubt.bucket, doubt.id):
+            return True
         if doubt.behind and (known := await self._behind(doubt, firsts.get(doubt.behind))):
             return known != "waits"
         if doubt.evidence in delivered:
@@ -214,7 +216,7 @@ class Doubts:
     def _change(self, doubt: Doubt, owner: str, state: EntryState) -> None:
         if doubt.key:
             # The evidence outranks every attempt of an owner that is gone.
-            self._reserver.change(Change(doubt.key, owner, 1 << 30, state))
+            self._reserver.change(Change(doubt.key, owner, ENDED, state))
 
     def _tell(self, doubt: Doubt, verdict: str) -> None:
         self._log.info(

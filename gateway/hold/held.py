@@ -88,6 +88,7 @@ def settlement(
     """What a row becomes. `failures` before this one; `others_pass`: the server takes other mail,
     so that the failure is the message's own."""
     said = str(outcome.reply) if isinstance(outcome, Relayed | Refused) else outcome.why
+    said = said.replace("\0", " ")  # PostgreSQL's text has none, PowerMTA's replies may
     if isinstance(outcome, Relayed):
         return Settlement(
             bucket=bucket, id=row, attempt=attempt, state="done", ending="relayed", verdict=said

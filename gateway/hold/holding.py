@@ -55,6 +55,10 @@ class Holding:
             timeout=settings.database.timeout,
             log=log,
         )
+        self.vital = Database(
+            settings.database.url, connections=2, timeout=settings.database.timeout, log=log
+        )
+        """For what must not wait behind long work: signs of life, and what became of claims."""
         self.store = Store(
             self.database,
             self.contents,
@@ -64,15 +68,24 @@ class Holding:
             log=log,
         )
         self.backlog = Backlog(self.database, hold, generation, now=now, log=log)
-        self.settler = Settler(self.database, change=change, now=now, log=log)
+        self.settler = Settler(self.vital, change=change, now=now, log=log)
+
+    async def open(self) -> None:
+        """Make the pools; connects to nobody yet."""
+        await self.database.open()
+        await self.vital.open()
+
+    async def close(self) -> None:
+        await self.database.close()
+        await self.vital.close()
 
     def admit(self, message: Message, pool: str, providers: Sequence[str]) -> Admission:
         return self.backlog.admit(message.tenant, message.size, pool, providers)
 
-    async def keep(self, keeping: Keeping) -> Kept:
+    async def keep(self, keeping: Keeping, within: float) -> Kept:
         started = asyncio.get_running_loop().time()
         now = self._now()
-        kept = await self.store.keep(keeping, now)
+        kept = await self.store.keep(keeping, now, within)
         metrics.hold_seconds.observe(asyncio.get_running_loop().time() - started)
         metrics.hold_kept.labels(kept.value).inc()
         if keeping.state == "doubt" and kept is Kept.KEPT:

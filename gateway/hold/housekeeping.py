@@ -8,12 +8,12 @@ All in small transactions, so that it runs beside full load.
 from collections.abc import Callable
 
 from gateway import metrics
-from gateway.hold.database import Database
+from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
 from gateway.hold.statement import statement
 from gateway.log import Log
 from policy.limits import DAY, day_of
 from policy.plan import Generation
-from policy.ports import Change, EntryState
+from policy.ports import ENDED, Change, EntryState
 from settings.hold import Hold
 
 _EXPIRE = statement("expire")
@@ -22,10 +22,13 @@ _SWEEP = statement("sweep")
 _CLAIMANTS = statement("old_claimants")
 _PROBES = statement("old_probes")
 _PARTITION = statement("partition")
+_ENDED_KEYS = statement("ended_keys")
 
 _TIMEOUT = 60.0
 _MOST_CHUNKS = 20
 _CHUNK = 500
+_RECENT = 600_000
+_MOST_KEYS = 10_000
 _PROBES_KEPT = 40 * DAY
 
 
@@ -38,31 +41,61 @@ class Housekeeping:
         settings: Hold,
         generation: Callable[[], Generation | None],
         *,
+        waiting: Callable[[], set[str]],
         change: Callable[[Change], None],
         now: Callable[[], int],
         log: Log,
     ) -> None:
-        """`change` takes changes of duplicate entries; `now` in ledger milliseconds."""
+        """`waiting`: tenants that have mail here; `change` takes changes of duplicate entries;
+        `now` in ledger milliseconds."""
         self._database = database
         self._settings = settings
         self._generation = generation
         self._change = change
         self._now = now
         self._log = log
+        self._waiting = waiting
         self._seen = (-1, "")
+        self._freed = False
 
     async def run(self) -> None:
-        """Once. Raises AwayError, UnknownError, RefusedError."""
+        """Every chore once; one that fails does not keep the others from their turn."""
+        for chore in (self._days, self._free_again, self._all_expire, self._contents, self._drop):
+            try:
+                await chore()
+            except (AwayError, UnknownError, RefusedError) as error:
+                self._log.warning("housekeeping_waits", chore=chore.__name__, why=str(error))
+
+    async def _all_expire(self) -> None:
         generation = self._generation()
         if generation is None:
             return
         now = self._now()
-        for tenant in generation.tenants:
-            await self._expire(tenant.name, now - round(tenant.hold.age * 1000), tenant.dsn)
-        await self._bodies(now - round(self._settings.body_kept * 1000))
+        known = {tenant.name: (tenant.hold.age, tenant.dsn) for tenant in generation.tenants}
+        # A tenant that was removed has mail here still.
+        known |= dict.fromkeys(self._waiting() - known.keys(), (self._settings.age, False))
+        for name, (age, dsn) in known.items():
+            await self._expire(name, now - round(age * 1000), dsn)
+
+    async def _days(self) -> None:
+        """Partitions before their first message."""
         async with self._database.connection() as link:
             for day in range(3):
-                await link.execute(_PARTITION, day_of(now) + day)
+                await link.execute(_PARTITION, day_of(self._now()) + day)
+
+    async def _free_again(self) -> None:
+        """Entries of messages that ended lately are freed once more: a process that died, or a
+        commit whose answer was lost, may have left one, and the next copy would go nowhere."""
+        since = self._now() - (_RECENT if self._freed else DAY)
+        async with self._database.connection() as link:
+            rows = await link.fetch(_ENDED_KEYS, since, _MOST_KEYS, timeout=_TIMEOUT)
+        for row in rows:
+            self._change(Change(row["key"], row["body"], ENDED, EntryState.FREE))
+        self._freed = True
+
+    async def _drop(self) -> None:
+        now = self._now()
+        async with self._database.connection() as link:
             history = now - round(self._settings.history_kept * 1000)
             async with link.transaction():
                 # Dropping a day waits for whoever reads the hold, and everybody else for that.
@@ -73,8 +106,9 @@ class Housekeeping:
         if gone:
             self._log.info("hold_days_dropped", days=[str(day) for day in gone])
 
-    async def _bodies(self, before: int) -> None:
+    async def _contents(self) -> None:
         """Goes on where it ended last: looking at every row again took longer than a sweep."""
+        before = self._now() - round(self._settings.body_kept * 1000)
         for _ in range(_MOST_CHUNKS):
             async with self._database.connection() as link:
                 last = await link.fetchrow(_BODIES, before, *self._seen, _CHUNK, timeout=_TIMEOUT)
@@ -96,4 +130,4 @@ class Housekeeping:
             self._log.warning("hold_expired", tenant=tenant, count=len(rows), first=rows[0]["id"])
             for row in rows:
                 if row["key"]:
-                    self._change(Change(row["key"], row["body"], row["attempt"], EntryState.FREE))
+                    self._change(Change(row["key"], row["body"], ENDED, EntryState.FREE))

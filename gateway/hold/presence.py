@@ -46,8 +46,8 @@ class Presence:
     async def run(self) -> None:
         """Side task; runs until cancelled."""
         while True:
-            await self.beat()
-            await asyncio.sleep(self._lease / _BEATS)
+            heard = await self.beat()
+            await asyncio.sleep(self._lease / _BEATS if heard else 1.0)
 
     async def beat(self) -> bool:
         """Say that we live; False when PostgreSQL did not take it."""

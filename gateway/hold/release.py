@@ -23,7 +23,7 @@ from gateway.hold.statement import statement
 from gateway.log import Log
 from gateway.outgoing import Outgoing
 from gateway.relay.circuit import State
-from policy.outcome import Outcome
+from policy.outcome import Outcome, Unknown
 from policy.plan import Generation
 
 _BODIES = statement("bodies")
@@ -74,7 +74,7 @@ class Release:
         except (AwayError, UnknownError, RefusedError) as error:
             self.under_way -= len(claims)
             for claimed in claims:
-                self._give_back(claimed, f"its content could not be read: {error}")
+                self._give_back(claimed, f"its content could not be read: {error}", failed=0)
             return
         await asyncio.gather(*(self._one(claimed, bodies) for claimed in claims))
 
@@ -89,6 +89,9 @@ class Release:
     async def _one(self, claimed: Claimed, bodies: dict[str, Any]) -> None:
         try:
             await self._relay(claimed, bodies)
+        except Exception as error:  # noqa: BLE001 - a bug costs one message's certainty, no more
+            self._log.error("release_crashed", message=claimed.row.id, why=repr(error))
+            self._settle(claimed, Unknown(f"internal error: {error!r}"))
         finally:
             self.under_way -= 1
 
@@ -124,16 +127,17 @@ class Release:
         message = msgspec.structs.replace(message, sender=sender, head=head, body=content)
         return msgspec.structs.replace(claimed.outgoing, message=message, head=head)
 
-    def _give_back(self, claimed: Claimed, why: str) -> None:
-        """Not begun: the charge goes back, and the row waits by itself."""
+    def _give_back(self, claimed: Claimed, why: str, *, failed: int = 1) -> None:
+        """Not begun: the charge goes back, and the row waits by itself; `failed` 0: it is not the
+        message's own fault."""
         self._attempts.reserver.refund(claimed.grant)
         row = claimed.row
-        due = self._backoff.due(self._now(), row.failures + 1)
+        due = self._backoff.due(self._now(), row.failures + 1 if failed else 1)
         self._settler.settle(
             [
                 Settlement(
                     bucket=row.bucket, id=row.id, attempt=claimed.number, state="held",
-                    reason="failed", detail=why, due=due, failed=1,
+                    reason="failed", detail=why, due=due, failed=failed,
                 )
             ]
         )  # fmt: skip

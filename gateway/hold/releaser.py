@@ -22,7 +22,6 @@ from gateway.hold.statement import statement
 from gateway.log import Log
 from gateway.reserve import Reserver
 from policy.denial import Denied, Limit
-from policy.ports import Mark
 from settings.hold import Hold
 
 _REST_MAILBOX = statement("rest_mailbox")
@@ -77,8 +76,8 @@ class Releaser:
         self._groups = Groups()
         self._wake = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
-        self._marked: set[tuple[str, str]] = set()
-        self._swept = self._marked_at = 0.0
+        self._swept = 0.0
+        self._stopping = False
 
     def __repr__(self) -> str:
         return f"<Releaser: {len(self._sending)} rounds under way>"
@@ -89,8 +88,8 @@ class Releaser:
         self._wake.set()
 
     async def run(self) -> None:
-        """Side task; runs until cancelled."""
-        while True:
+        """Side task; runs until `stop`, or cancelled."""
+        while not self._stopping:
             self._wake.clear()
             busy = False
             try:
@@ -101,6 +100,11 @@ class Releaser:
                 await self._room()
             else:
                 await self._sleep()
+
+    def stop(self) -> None:
+        """Claim nothing more; a claim under way is finished, for its charges are made."""
+        self._stopping = True
+        self._wake.set()
 
     async def drain(self, patience: float) -> None:
         """Let rounds under way end."""
@@ -132,7 +136,6 @@ class Releaser:
             self._groups.forget()
         now = self._now()
         await self._stir(now)
-        self._publish_marks(now)
         groups = self._groups.open(self._backlog.counts, now)
         if not groups:
             return False
@@ -143,11 +146,12 @@ class Releaser:
             await self._backlog.refresh()
             return False
         granted, left = await self._claims.claim(picks)
-        await self._blocked(left)
         if granted:
+            # Before anything else that may fail: they are ours, and nobody else will send them.
             task = loop.create_task(self._release.send(granted))
             self._sending.add(task)
             task.add_done_callback(self._sent)
+        await self._blocked(left)
         moved = any(entry.state != "held" or entry.pool for entry in left)
         return bool(granted or left or moved)
 
@@ -192,15 +196,10 @@ class Releaser:
                 _REST_CAMPAIGN, row.tenant, row.pool, row.campaign, _CHUNK, timeout=_TIMEOUT
             )
 
-    def _publish_marks(self, now: int) -> None:
-        loop = asyncio.get_running_loop()
-        if loop.time() - self._marked_at < _MARK_EVERY:
-            return
-        self._marked_at = loop.time()
-        marks = self._groups.marks(self._backlog.counts, now)
-        marked = {(mark.pool, mark.provider) for mark in marks}
-        for pool, provider in self._marked - marked:
-            self._reserver.mark(Mark(pool, provider, 0))
-        for mark in marks:
-            self._reserver.mark(mark)
-        self._marked = marked
+    async def mark(self) -> None:
+        """Side task; runs until cancelled. Marks end by themselves, five seconds after the last
+        releaser that knew of such mail; another one's are never taken away."""
+        while True:
+            for mark in self._groups.marks(self._backlog.counts, self._now()):
+                self._reserver.mark(mark)
+            await asyncio.sleep(_MARK_EVERY)

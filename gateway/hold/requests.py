@@ -12,7 +12,7 @@ from gateway.hold.database import Database
 from gateway.hold.statement import statement
 from gateway.log import Log
 from policy.address import recipient_spellings
-from policy.ports import Change, EntryState
+from policy.ports import ENDED, Change, EntryState
 
 _TAKE = statement("request_take")
 _ROWS = statement("request_rows")
@@ -88,10 +88,10 @@ class Requests:
         if not key or action in ("pause", "resume"):
             return
         if action in _ENDINGS:
-            self._change(Change(key, row["body"], row["attempt"], EntryState.FREE))
+            self._change(Change(key, row["body"], ENDED, EntryState.FREE))
         elif row["behind"]:
             # Released by force: what became of the first one is not waited for any more.
-            self._change(Change(key, row["behind"], 1 << 30, EntryState.FREE))
+            self._change(Change(key, row["behind"], ENDED, EntryState.FREE))
         elif row["state"] == "doubt":
             self._change(Change(key, row["body"], row["attempt"], EntryState.HELD))
 

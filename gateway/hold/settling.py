@@ -7,6 +7,7 @@ Failure: what a killed process could not write becomes doubt, and accounting set
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from gateway import metrics
@@ -14,7 +15,7 @@ from gateway.hold.database import AwayError, Database, RefusedError, UnknownErro
 from gateway.hold.held import Settlement
 from gateway.hold.statement import statement
 from gateway.log import Log
-from policy.ports import Change, EntryState
+from policy.ports import ENDED, Change, EntryState
 
 _SETTLE = statement("settle")
 _BATCH = 500
@@ -45,6 +46,7 @@ class Settler:
         self._now = now
         self._log = log
         self._queue: list[Settlement] = []
+        self._pending: Counter[tuple[int, str]] = Counter()
         self._flight: asyncio.Task[None] | None = None
         self._patience = float("inf")
 
@@ -54,8 +56,13 @@ class Settler:
     def settle(self, settlements: Sequence[Settlement]) -> None:
         """Write them soon."""
         self._queue += settlements
+        self._pending.update((s.bucket, s.id) for s in settlements)
         if self._flight is None and self._queue:
             self._flight = asyncio.get_running_loop().create_task(self._fly())
+
+    def waits(self, bucket: int, row: str) -> bool:
+        """Whether a settlement of this row is still on its way."""
+        return (bucket, row) in self._pending
 
     async def drain(self, patience: float) -> None:
         """Write what waits, for at most `patience` seconds of an absent PostgreSQL."""
@@ -67,14 +74,29 @@ class Settler:
         loop = asyncio.get_running_loop()
         try:
             while self._queue:
-                batch, self._queue = self._queue[:_BATCH], self._queue[_BATCH:]
+                batch = self._batch()
                 while not await self._write(batch):
                     if loop.time() > self._patience:
                         self._log.error("settlements_lost", count=len(batch) + len(self._queue))
                         return
                     await asyncio.sleep(_PAUSE)
+                for settled in batch:
+                    key = (settled.bucket, settled.id)
+                    self._pending[key] -= 1
+                    if not self._pending[key]:
+                        del self._pending[key]
         finally:
             self._flight = None
+
+    def _batch(self) -> list[Settlement]:
+        """The next ones, no row twice: PostgreSQL would apply one of them, and not say which."""
+        seen: set[tuple[int, str]] = set()
+        for settled in self._queue[:_BATCH]:
+            if (settled.bucket, settled.id) in seen:
+                break
+            seen.add((settled.bucket, settled.id))
+        batch, self._queue = self._queue[: len(seen)], self._queue[len(seen) :]
+        return batch
 
     async def _write(self, batch: list[Settlement]) -> bool:
         columns = zip(
@@ -107,11 +129,18 @@ class Settler:
             return False
         except RefusedError as error:
             self._log.error("settling_refused", why=str(error), count=len(batch))
+            if error.passes:
+                return False
+            for settled in batch if len(batch) > 1 else ():
+                while not await self._write([settled]):
+                    await asyncio.sleep(_PAUSE)
+            # A single one that can never be written stays claimed, and is doubt after we end.
             return True
         for row in rows:
             if row["key"]:
                 state = _ENTRY[row["state"]]
-                self._change(Change(row["key"], row["body"], row["attempt"], state))
+                attempt = ENDED if state is EntryState.FREE else row["attempt"]
+                self._change(Change(row["key"], row["body"], attempt, state))
         for settled in batch:
             if settled.event:
                 metrics.expired.labels(settled.event).inc()

@@ -82,11 +82,11 @@ class Store:
     def __repr__(self) -> str:
         return f"<Store: {len(self._queue)} waiting, {len(self._flights)} under way>"
 
-    async def keep(self, keeping: Keeping, now: int) -> Kept:
-        """Commit one message, within the budget. `now` in ledger milliseconds: its day is the
-        partition, for ever."""
+    async def keep(self, keeping: Keeping, now: int, within: float) -> Kept:
+        """Commit one message, within the budget and `within` seconds. `now` in ledger
+        milliseconds: its day is the partition, for ever."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._budget
+        deadline = loop.time() + min(self._budget, within)
         message = keeping.message
         if message.size > _LARGE:
             # Compressing megabytes here would make every other session wait.
@@ -145,7 +145,7 @@ class Store:
             if patience <= 0:
                 return self._give_up(batch)
             try:
-                await self._insert(batch, patience)
+                await self._insert(batch, last)
             except AwayError as error:
                 self._log.warning("hold_away", why=str(error), messages=len(batch))
             except UnknownError as error:
@@ -171,28 +171,34 @@ class Store:
                 return None
             await asyncio.sleep(_PAUSE)
 
-    async def _insert(self, batch: list[_Job], patience: float) -> None:
-        async with self._database.connection(patience) as link:
+    async def _insert(self, batch: list[_Job], last: float) -> None:
+        """One commit, all of it before `last` (loop time)."""
+        loop = asyncio.get_running_loop()
+
+        def left() -> float:
+            return max(last - loop.time(), 0.01)
+
+        async with self._database.connection(left()) as link:
             for day in {job.packed.bucket for job in batch} - self._days:
-                await link.execute(_PARTITION, day, timeout=patience)
+                await link.execute(_PARTITION, day, timeout=left())
                 self._days.add(day)
             again = [job for job in batch if job.guard]
-            first = [job for job in batch if not job.guard]
+            first = arrays([job.packed for job in batch if not job.guard])
             if not again:
-                await link.execute(_KEEP, *arrays([job.packed for job in first]), timeout=patience)
+                await link.execute(_KEEP, *first, timeout=left())
                 return
-            await link.execute("BEGIN", timeout=patience)
+            await link.execute("BEGIN", timeout=left())
             if first:
-                await link.execute(_KEEP, *arrays([job.packed for job in first]), timeout=patience)
+                await link.execute(_KEEP, *first, timeout=left())
             for job in again:
                 values = arrays([job.packed])
-                rows = await link.fetch(_KEEP_AGAIN, *values, job.guard, timeout=patience)
+                rows = await link.fetch(_KEEP_AGAIN, *values, job.guard, timeout=left())
                 assert len(rows) == len(job.packed.rows), "only we settle our messages"
-            await link.execute("COMMIT", timeout=patience)
+            await link.execute("COMMIT", timeout=left())
 
     async def _settle(self, batch: list[_Job], deadline: float) -> list[_Job]:
         """After a commit nobody answered. Returns those proved not to be committed."""
-        patience = deadline - asyncio.get_running_loop().time()
+        patience = max(deadline - asyncio.get_running_loop().time(), 0.01)
         ids = [job.packed.rows[0][1] for job in batch]
         days = [job.packed.bucket for job in batch]
         try:

@@ -407,9 +407,13 @@ local function reserve(item)
     return nil, nil, {met(entry), entry.owner, entry.attempt, entry.server}
   end
   local charge, reason = decide(item)
-  local state = 'T'
-  if entry and entry.owner == owner and entry.state ~= 'F' then state = entry.state end
-  put_entry(key, state, attempt, charge and charge[3] or '', owner)
+  local state, server = 'T', charge and charge[3] or ''
+  if entry and entry.owner == owner and entry.state ~= 'F' then
+    state = entry.state
+    -- Nothing was granted: the row still stands at the attempt before, and so will who ends it.
+    if not charge and state ~= 'T' then return charge, reason end
+  end
+  put_entry(key, state, attempt, server, owner)
   return charge, reason
 end
 

@@ -60,6 +60,9 @@ class Entries:
         state = EntryState.TRYING
         if entry and entry.owner == owner and entry.state is not EntryState.FREE:
             state = entry.state
+            if not server and state is not EntryState.TRYING:
+                # Nothing was granted: the row still stands at the attempt before.
+                return
         self._put(key, state, owner, attempt, server, now)
 
     def change(

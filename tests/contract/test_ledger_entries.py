@@ -9,7 +9,17 @@ import pytest
 from policy.denial import Denied, Limit
 from policy.limits import DAY
 from policy.plan import Generation
-from policy.ports import Change, Decision, Duplicate, EntryState, Granted, Look, Mark, Reserve
+from policy.ports import (
+    ENDED,
+    Change,
+    Decision,
+    Duplicate,
+    EntryState,
+    Granted,
+    Look,
+    Mark,
+    Reserve,
+)  # fmt: skip
 from tests.support.generations import generation, vmta
 from tests.support.ledgers import MIDNIGHT, LedgerUnderTest, MemoryUnderTest, RedisUnderTest
 
@@ -200,3 +210,17 @@ async def test_a_mark_of_none_lets_live_mail_go(start: Start) -> None:
     await one(ledger, Mark("acme-pool", "gmail", 10))
     await one(ledger, Mark("acme-pool", "gmail", 0))
     assert isinstance(await one(ledger, ask(key="")), Granted)
+
+
+async def test_hazard_17_denied_releases_do_not_outrun_who_ends_the_message(start: Start) -> None:
+    """A held row is denied again and again, then expires: its key must be free, or the campaign
+    sent again would get a 250 and go nowhere."""
+    ledger = await start(generation(vmta(1, daily=0)))
+    await one(ledger, ask())
+    await one(ledger, Change(KEY, "one", 1, H))
+    for _ in range(3):
+        assert isinstance(await one(ledger, ask(attempt=2, held=True)), Denied)
+    assert await one(ledger, Look(KEY)) == Duplicate(H, "one", 1, "")
+    await one(ledger, Change(KEY, "one", ENDED, F))
+    assert isinstance(await one(ledger, ask("two")), Denied)
+    assert (await one(ledger, Look(KEY))).owner == "two"  # type: ignore[union-attr]

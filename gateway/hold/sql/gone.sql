@@ -3,7 +3,7 @@ UPDATE held SET state = 'doubt', since = $1, reason = 'unknown', until = 0,
     detail = 'the process that was sending it is gone'
 WHERE (bucket, id) IN (
     SELECT bucket, id FROM held
-    WHERE state = 'claimed' AND claimant NOT IN (
+    WHERE state = 'claimed' AND split_part(claimant, '/', 1) NOT IN (
         SELECT name FROM hold_claimant
         WHERE seen > clock_timestamp() - make_interval(secs => $2))
     LIMIT 500 FOR UPDATE SKIP LOCKED)

@@ -25,3 +25,8 @@ WITH wanted AS (
     ON CONFLICT (message) DO NOTHING
 )
 SELECT id, body, key, attempt, state FROM changed
+UNION ALL
+-- Written before, by a commit whose answer was lost: its entry may still have to follow.
+SELECT h.id, h.body, h.key, h.attempt, h.state
+FROM held h JOIN wanted w ON h.bucket = w.bucket AND h.id = w.id
+    AND h.attempt = w.attempt AND h.state = w.state

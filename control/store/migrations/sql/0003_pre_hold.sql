@@ -82,8 +82,12 @@ ALTER TABLE held_body ALTER COLUMN content SET STORAGE EXTERNAL;
 -- Gateways need a partition before the first message of a day.
 CREATE FUNCTION hold_partition(day integer) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    -- Asked of the table, not of to_regclass: that remembers a "no" from before the lock.
+    IF EXISTS (SELECT 1 FROM pg_class WHERE relname = 'held_' || day) THEN
+        RETURN;
+    END IF;
     PERFORM pg_advisory_xact_lock(103686592135171);
-    IF to_regclass('held_' || day) IS NULL THEN
+    IF NOT EXISTS (SELECT 1 FROM pg_class WHERE relname = 'held_' || day) THEN
         -- Attached, not created as partitions: that would lock out everybody who commits mail.
         EXECUTE format('CREATE TABLE %I (LIKE held INCLUDING ALL) WITH (fillfactor = 80)',
             'held_' || day);
@@ -129,6 +133,8 @@ CREATE TABLE hold_summary (
     one         boolean PRIMARY KEY DEFAULT true CHECK (one),
     taken       timestamptz NOT NULL,
     at          bigint NOT NULL,
+    -- seconds the counting took
+    took        double precision NOT NULL DEFAULT 0,
     data        jsonb NOT NULL
 );
 

@@ -1,0 +1,1 @@
+UPDATE hold_summary SET took = $1
