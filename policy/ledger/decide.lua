@@ -18,6 +18,7 @@
 --          is built once a generation and day. Worst case, all IPs fill up in one batch: O(IPs).
 local DEEPEST = 8                -- overflow chains; the plan refuses cycles
 local SIMPLE = 1
+local SEVERAL = 15
 local MARK_LIFE = 5              -- seconds; the releaser refreshes it
 
 local kept = redis.call('GET', root .. 'batch:' .. ARGV[1])
@@ -151,12 +152,14 @@ local function pick(name, pool, providers, total, window, away, broken)
       end
     end
   end
-  -- IPs that filled up in earlier calls: the first one free again tells why and until when.
-  local waiting = redis.call('ZRANGE', full, 0, 0)
-  if #waiting > 0 and waiting[1] ~= '' then
-    local vmta = row('i:' .. waiting[1])
-    local refusal = fits(vmta, usage(waiting[1], providers), providers, total, window)
-    if refusal then reason = sooner(reason, refusal) end
+  -- IPs that filled up in earlier calls: the first one free again tells why and until when. They
+  -- are in the order of a single recipient; for several the first few are compared.
+  for _, ip in ipairs(redis.call('ZRANGE', full, 0, simple and 0 or SEVERAL)) do
+    if ip ~= '' then
+      local vmta = row('i:' .. ip)
+      local refusal = fits(vmta, usage(ip, providers), providers, total, window)
+      if refusal then reason = sooner(reason, refusal) end
+    end
   end
   return nil, reason
 end
