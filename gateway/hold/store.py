@@ -193,7 +193,7 @@ class Store:
     async def _settle(self, batch: list[_Job], deadline: float) -> list[_Job]:
         """After a commit nobody answered. Returns those proved not to be committed."""
         patience = deadline - asyncio.get_running_loop().time()
-        ids = [job.packed.rows[0][1] for job in batch]
+        ids = [job.packed.rows[0][0] for job in batch]
         days = [job.packed.bucket for job in batch]
         try:
             async with asyncio.timeout(patience), self._database.fresh(patience) as link:
