@@ -1,4 +1,9 @@
-"""A message to be held as the arrays that `keep.sql` takes."""
+"""Messages to be held as the arrays that `keep.sql` takes.
+
+Measured: asyncpg spends 1.5 microseconds on every element of an array, and messages that wait for
+the same limit agree in all but a few columns. What they share travels once a commit, as a *kind*;
+contents and rows name it by its number.
+"""
 
 from typing import Any
 
@@ -17,8 +22,10 @@ class Packed(msgspec.Struct):
     now: int
     message: str
     octets: int
-    body: tuple[Any, ...]
+    body: tuple[str, bytes, bytes]
     rows: list[tuple[Any, ...]]
+    kinds: list[tuple[Any, ...]]
+    """Of each row, in order; the content has the first one's."""
 
 
 def packed(keeping: Keeping, *, bucket: int, now: int, codec: str, content: bytes) -> Packed:
@@ -26,49 +33,62 @@ def packed(keeping: Keeping, *, bucket: int, now: int, codec: str, content: byte
     message, sender = keeping.message, keeping.message.sender
     flags = BODY_8BIT * sender.body8 + BODY_UTF8 * sender.utf8
     count = len(message.recipients)
-    rows = [
-        (
-            bucket,
-            row_id(message.id, number, count),
-            message.id,
-            message.tenant,
-            keeping.pool,
-            provider,
-            keeping.mailbox,
-            keeping.bulk,
-            recipient.address,
-            recipient.notify,
-            recipient.orcpt,
-            keeping.campaign,
-            # Several recipients go one by one from here: no single one of them answers for the key.
-            keeping.key if count == 1 else "",
-            keeping.message_id,
-            message.size,
-            now,
-            keeping.state,
-            now,
-            keeping.reason,
-            keeping.detail,
-            keeping.until,
-            keeping.due > 0,
-            keeping.due,
-            keeping.attempt,
-            keeping.server,
-            keeping.vmta,
-            keeping.envelope,
-            keeping.failures,
-            keeping.behind,
+    # Several recipients go one by one from here: no single one of them answers for the key.
+    key = keeping.key if count == 1 else ""
+    rows: list[tuple[Any, ...]] = []
+    kinds: list[tuple[Any, ...]] = []
+    for number, recipient in enumerate(message.recipients):
+        rows.append(
+            (
+                row_id(message.id, number, count),
+                message.id,
+                recipient.address,
+                recipient.orcpt,
+                key,
+                keeping.message_id,
+                message.size,
+                now,
+            )
         )
-        for number, (recipient, provider) in enumerate(
-            zip(message.recipients, keeping.providers, strict=True)
+        kinds.append(
+            (
+                bucket,
+                flags,
+                sender.ret,
+                codec,
+                message.tenant,
+                keeping.pool,
+                keeping.providers[number],
+                keeping.mailbox,
+                keeping.bulk,
+                recipient.notify,
+                keeping.campaign,
+                keeping.state,
+                keeping.reason,
+                keeping.detail,
+                keeping.until,
+                keeping.due > 0,
+                keeping.due,
+                keeping.attempt,
+                keeping.server,
+                keeping.vmta,
+                keeping.envelope,
+                keeping.failures,
+                keeping.behind,
+            )
         )
-    ]
-    body = (bucket, message.id, sender.address, flags, sender.ret, codec, content)
-    return Packed(bucket, now, message.id, len(content), body, rows)
+    body = (message.id, sender.address, content)
+    return Packed(bucket, now, message.id, len(content), body, rows, kinds)
 
 
 def arrays(batch: list[Packed]) -> list[list[Any]]:
     """The arguments of `keep.sql`."""
-    bodies = zip(*(packed.body for packed in batch), strict=True)
-    rows = zip(*(row for packed in batch for row in packed.rows), strict=True)
-    return [list(column) for column in (*bodies, *rows)]
+    numbers: dict[tuple[Any, ...], int] = {}
+    bodies: list[tuple[Any, ...]] = []
+    rows: list[tuple[Any, ...]] = []
+    for one in batch:
+        of_rows = [numbers.setdefault(kind, len(numbers) + 1) for kind in one.kinds]
+        bodies.append((*one.body, of_rows[0]))
+        rows += [(*row, number) for row, number in zip(one.rows, of_rows, strict=True)]
+    columns = (*zip(*bodies, strict=True), *zip(*rows, strict=True), *zip(*numbers, strict=True))
+    return [list(column) for column in columns]

@@ -183,13 +183,13 @@ class Store:
                 await link.execute(_PARTITION, day, timeout=left())
                 self._days.add(day)
             again = [job for job in batch if job.guard]
-            first = arrays([job.packed for job in batch if not job.guard])
+            first = [job.packed for job in batch if not job.guard]
             if not again:
-                await link.execute(_KEEP, *first, timeout=left())
+                await link.execute(_KEEP, *arrays(first), timeout=left())
                 return
             await link.execute("BEGIN", timeout=left())
             if first:
-                await link.execute(_KEEP, *first, timeout=left())
+                await link.execute(_KEEP, *arrays(first), timeout=left())
             for job in again:
                 values = arrays([job.packed])
                 rows = await link.fetch(_KEEP_AGAIN, *values, job.guard, timeout=left())
@@ -199,7 +199,7 @@ class Store:
     async def _settle(self, batch: list[_Job], deadline: float) -> list[_Job]:
         """After a commit nobody answered. Returns those proved not to be committed."""
         patience = max(deadline - asyncio.get_running_loop().time(), 0.01)
-        ids = [job.packed.rows[0][1] for job in batch]
+        ids = [job.packed.rows[0][0] for job in batch]
         days = [job.packed.bucket for job in batch]
         try:
             async with asyncio.timeout(patience), self._database.fresh(patience) as link:

@@ -1,19 +1,38 @@
 -- One message again, after its first commit was settled as not done: its tombstone becomes the
 -- row, if no later settling has touched it since ($37).
-WITH bodies AS (
+WITH kinds AS MATERIALIZED (
+    SELECT * FROM unnest(
+        $14::int[], $15::smallint[], $16::bytea[], $17::text[], $18::text[], $19::text[],
+        $20::text[], $21::text[], $22::bool[], $23::bytea[], $24::text[], $25::text[],
+        $26::text[], $27::text[], $28::bigint[], $29::bool[], $30::bigint[], $31::int[],
+        $32::text[], $33::text[], $34::text[], $35::int[], $36::text[]
+    ) WITH ORDINALITY AS kind (
+        bucket, flags, ret, codec, tenant, pool,
+        provider, mailbox, bulk, notify, campaign, state,
+        reason, detail, until, waiting, due, attempt,
+        server, vmta, envelope, failures, behind, number
+    )
+), bodies AS (
     INSERT INTO held_body (bucket, id, sender, flags, ret, codec, content)
-    SELECT * FROM unnest($1::int[], $2::text[], $3::bytea[], $4::smallint[], $5::bytea[],
-                         $6::text[], $7::bytea[])
+    SELECT kind.bucket, message.id, message.sender, kind.flags, kind.ret, kind.codec,
+           message.content
+    FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::int[])
+             AS message (id, sender, content, kind)
+    JOIN kinds AS kind ON kind.number = message.kind
 )
 INSERT INTO held (bucket, id, body, tenant, pool, provider, mailbox, bulk, recipient, notify,
                   orcpt, campaign, key, message_id, size, arrived, state, since, reason, detail,
                   until, waiting, due, attempt, server, vmta, envelope, failures, behind)
-SELECT * FROM unnest($8::int[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
-                     $14::text[], $15::bool[], $16::bytea[], $17::bytea[], $18::bytea[],
-                     $19::text[], $20::text[], $21::text[], $22::int[], $23::bigint[],
-                     $24::text[], $25::bigint[], $26::text[], $27::text[], $28::bigint[],
-                     $29::bool[], $30::bigint[], $31::int[], $32::text[], $33::text[],
-                     $34::text[], $35::int[], $36::text[])
+SELECT kind.bucket, line.id, line.body, kind.tenant, kind.pool, kind.provider, kind.mailbox,
+       kind.bulk, line.recipient, kind.notify, line.orcpt, kind.campaign, line.key,
+       line.message_id, line.size, line.arrived, kind.state, line.arrived, kind.reason,
+       kind.detail, kind.until, kind.waiting, kind.due, kind.attempt, kind.server, kind.vmta,
+       kind.envelope, kind.failures, kind.behind
+FROM unnest($5::text[], $6::text[], $7::bytea[], $8::bytea[], $9::text[], $10::text[],
+            $11::int[], $12::bigint[], $13::int[])
+         AS line (id, body, recipient, orcpt, key, message_id, size, arrived, kind)
+JOIN kinds AS kind ON kind.number = line.kind
+ORDER BY line.id
 ON CONFLICT (bucket, id) DO UPDATE SET
     body = excluded.body, tenant = excluded.tenant, pool = excluded.pool,
     provider = excluded.provider, mailbox = excluded.mailbox, bulk = excluded.bulk,
