@@ -10,7 +10,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from gateway.hold.claim import Claims, Nobody
+from gateway.hold.claim import Claims
 from gateway.hold.database import AwayError, RefusedError, UnknownError
 from gateway.hold.doubt import Doubts
 from gateway.hold.dsn import Notices
@@ -22,6 +22,7 @@ from gateway.hold.queue import Queue
 from gateway.hold.release import Release
 from gateway.hold.releaser import Releaser
 from gateway.hold.requests import Requests
+from gateway.hold.suppression import Nobody
 from gateway.ids import Ids
 from gateway.log import Log
 from gateway.parts import CLEAN_UP, Parts, cancel

@@ -9,7 +9,7 @@ open while relaying; a commit that failed or is unknown sends nothing, is undone
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -18,6 +18,7 @@ from gateway.envelope import Message, Recipient, Sender
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
 from gateway.hold.held import Held, held
 from gateway.hold.statement import statement
+from gateway.hold.suppression import Suppressions
 from gateway.log import Log
 from gateway.outgoing import Outgoing
 from gateway.routing import allowed, pool_of
@@ -39,20 +40,6 @@ _PAUSE = 0.5
 _LOOK_AGAIN = 30_000
 """Milliseconds until a row is looked at again whose copy is being sent by somebody else."""
 _MAILBOX = frozenset({Limit.MAILBOX_MAX, Limit.MAILBOX_SPACING})
-
-
-class Suppressions(Protocol):
-    """Recipients that must not get mail any more."""
-
-    async def suppressed(self, tenant: str, recipient: bytes) -> bool: ...
-
-
-class Nobody:
-    """No suppression list is kept yet."""
-
-    async def suppressed(self, tenant: str, recipient: bytes) -> bool:
-        del tenant, recipient
-        return False
 
 
 class Claimed(msgspec.Struct, frozen=True):
