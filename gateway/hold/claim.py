@@ -185,7 +185,7 @@ class Claims:
                 strict=True,
             )
             await link.execute(_CLAIM, now, token, *map(list, columns), timeout=_PATIENCE)
-        changed = [entry for entry in left if _changes(entry)]
+        changed = [entry for entry in left if _changes(entry, now)]
         if changed:
             columns = zip(
                 *(
@@ -252,8 +252,9 @@ def envelope(claimed: Claimed) -> str:
     return envelope_id(claimed.grant.at, row.id, claimed.number, row.key)
 
 
-def _changes(left: Left) -> bool:
-    """Whether there is something to write: a row that just waits on is left alone."""
+def _changes(left: Left, now: int) -> bool:
+    """Whether there is something to write: a row that just waits on is left alone. What people are
+    told it waits for is renewed when it is over; not a pace's, which is over every few seconds."""
     row = left.row
     return bool(
         left.state != "held"
@@ -261,6 +262,7 @@ def _changes(left: Left) -> bool:
         or left.paused
         or (left.pool and left.pool != row.pool)
         or left.reason != row.reason
+        or (row.until <= now < left.until and left.reason != Limit.IP_PACE.value)
     )
 
 

@@ -31,6 +31,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     failures: int
     reason: str
+    until: int
 
 
 def held(row: Any) -> Held:
