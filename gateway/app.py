@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
 
+from gateway import metrics
 from gateway.admission import Memory, Sessions
 from gateway.auth import Authenticator
 from gateway.ids import Ids
@@ -55,6 +56,9 @@ class Worker:
             tls=server_context(settings),
             max_size=parts.relay.max_size,
         )
+
+        memory = self.service.memory
+        parts.looks.append(lambda: metrics.memory.set(memory.used))
 
     @property
     def ready(self) -> bool:

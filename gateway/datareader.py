@@ -10,7 +10,7 @@ Failure: `problem` after the end; an endless message is cut off by the caller's 
 
 from policy.reply import Reply, too_big
 
-_END = b"\r\n.\r\n"
+END = b"\r\n.\r\n"
 
 
 class DataReader:
@@ -21,7 +21,7 @@ class DataReader:
         self._max_size = max_size
         self._max_line = max_line
         self._blocks: list[bytes] = []
-        self._tail = b"\r\n"  # DATA's own line end: a dot may follow at once
+        self.tail = b"\r\n"  # DATA's own line end: a dot may follow at once
         self.size = 0
         self.refusal: Reply | None = None
         self.dropping = False
@@ -29,14 +29,14 @@ class DataReader:
 
     def feed(self, block: bytes) -> bytes | None:
         """None while the end is not here, else what came after it (often empty)."""
-        window = self._tail + block
-        found = window.find(_END)
+        window = self.tail + block
+        found = window.find(END)
         if found < 0:
             self._keep(block)
-            self._tail = window[-4:]
+            self.tail = window[-4:]
             return None
-        end = found + len(_END)
-        self._keep(window[len(self._tail) : end])
+        end = found + len(END)
+        self._keep(window[len(self.tail) : end])
         self.done = True
         return window[end:]
 
@@ -48,7 +48,7 @@ class DataReader:
 
     def _keep(self, block: bytes) -> None:
         self.size += len(block)
-        if self.size > self._max_size + len(_END) and not self.dropping:
+        if self.size > self._max_size + len(END) and not self.dropping:
             self.drop(too_big(self._max_size))
         if not self.dropping:
             self._blocks.append(block)

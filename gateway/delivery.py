@@ -100,17 +100,17 @@ class Delivery:
             return await self._unknown(attempt, outcome)
         reply = outcome.reply
         if isinstance(outcome, Relayed):
-            metrics.messages.labels(message.tenant, "relayed").inc()
+            metrics.messages_of(message.tenant, "relayed").inc()
             means.log.info("message", **self._fields(attempt), outcome="relayed", reply=str(reply))
             return Reply(250, "2.0.0", f"OK {attempt.envelope}")
         self._change(EntryState.FREE)
-        metrics.messages.labels(message.tenant, "refused").inc()
+        metrics.messages_of(message.tenant, "refused").inc()
         means.log.info("message", **self._fields(attempt), outcome="refused", reply=str(reply))
         return reply
 
     async def denied(self, denied: Denied) -> Reply:
         """A limit binds: hold it, or say until when."""
-        metrics.denials.labels(denied.limit.value).inc()
+        metrics.denials_by(denied.limit.value).inc()
         sentence = denied.sentence()
         if self._holds:
             due = denied.until if denied.limit in _MAILBOX else 0
@@ -190,7 +190,7 @@ class Delivery:
         admission = hold.admit(self._message, self._outgoing.pool, providers)
         if not admission.accept:
             self._tell("deferred", limit="hold", why=admission.sentence)
-            metrics.denials.labels("hold").inc()
+            metrics.denials_by("hold").inc()
             return self._deferred(deferral, admission.sentence)
         keeping = self._keeping("held", reason, detail, until=until, due=due, failures=failures)
         return await self._keep(keeping, delay=admission.delay)
@@ -291,6 +291,6 @@ class Delivery:
         }
 
     def _tell(self, outcome: str, **fields: str | int | bool) -> None:
-        metrics.messages.labels(self._message.tenant, outcome).inc()
+        metrics.messages_of(self._message.tenant, outcome).inc()
         about = self._means.about(self._message)
         self._means.log.info("message", **about, **fields, outcome=outcome)

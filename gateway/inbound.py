@@ -93,15 +93,12 @@ class Inbound:
 
         `acknowledge` is called when more has to come (see `gateway.quickack`)."""
         reader = DataReader(self._service.max_message_size, self._settings.max_line_length)
-        memory = self._service.memory
-        share = memory.share()
+        share = self._service.memory.share()
         try:
             try:
-                async with asyncio.timeout(self._settings.message_timeout):
-                    await self._read(lines, reader, share, acknowledge)
+                await self._read(lines, reader, share, acknowledge)
             except TimeoutError:
                 raise ContentLostError(reply.IDLE) from None
-            metrics.memory.set(memory.used)
             refusal = reader.refusal or reader.problem()
             if refusal is not None:
                 return self._rejected(refusal, reader, tenant, peer)
@@ -110,7 +107,6 @@ class Inbound:
         finally:
             self.handling = False
             share.release()
-            metrics.memory.set(memory.used)
             self.count += 1
             self.reset()
 
@@ -121,16 +117,17 @@ class Inbound:
         share: Share,
         acknowledge: Callable[[], None],
     ) -> None:
-        """To the final dot; `share` grows with what is kept."""
+        """To the final dot; `share` grows with what is kept. Raises TimeoutError."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._settings.message_timeout
         while not reader.done:
-            if lines.buffered:
-                block = await lines.block()
-            else:
-                async with asyncio.timeout(self._settings.data_timeout):
-                    block = await lines.block()
+            block = await lines.block(
+                self._settings.data_timeout, deadline, tail=reader.tail, more=acknowledge
+            )
             if not block:
                 raise ContentLostError(None)
-            if not reader.dropping and not await share.take(len(block), _MEMORY_PATIENCE):
+            patience = min(_MEMORY_PATIENCE, deadline - clock())
+            if not reader.dropping and not await share.take(len(block), patience):
                 reader.drop(Reply(452, "4.3.1", "no memory for the message now, try again"))
             if reader.dropping:
                 share.release()
@@ -143,7 +140,7 @@ class Inbound:
                 acknowledge()
 
     def _rejected(self, refusal: Reply, reader: DataReader, tenant: str, peer: str) -> Reply:
-        metrics.messages.labels(tenant, "rejected").inc()
+        metrics.messages_of(tenant, "rejected").inc()
         self._service.log.info(
             "message", tenant=tenant, peer=peer, size=reader.size, outcome="rejected",
             reply=str(refusal),

@@ -1,13 +1,19 @@
 """Command lines and data blocks of one client, in bounded memory.
 
-Owns: strict line ends. A subclass of asyncio's reader because aiosmtpd feeds one; its buffer is
-asyncio's own `_buffer`, a contract that a test pins.
+Owns: strict line ends, and how long a block may take. A subclass of asyncio's reader because
+aiosmtpd feeds one; its buffer is asyncio's own `_buffer`, a contract that a test pins.
 """
 
 import asyncio
+import math
+from collections.abc import Callable
 from enum import StrEnum
 
+from gateway.datareader import END
+
 _BLOCK = 65_536
+_GATHER = 16_384
+"""Octets of content that may gather before their reader is woken."""
 
 
 class LineFault(StrEnum):
@@ -22,6 +28,17 @@ class LineReader(asyncio.StreamReader):
 
     _buffer: bytearray  # asyncio's
     _eof: bool
+    _waiter: asyncio.Future[None] | None
+    _loop: asyncio.AbstractEventLoop
+
+    def __init__(self, limit: int, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(limit=limit, loop=loop)
+        self._until = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed = math.inf
+        self._gathering: Callable[[], None] | None = None
+        self._tail = b""
+        self._patience = self._deadline = math.inf
 
     @property
     def has_line(self) -> bool:
@@ -31,6 +48,27 @@ class LineReader(asyncio.StreamReader):
     @property
     def buffered(self) -> int:
         return len(self._buffer)
+
+    def feed_data(self, data: bytes) -> None:  # type: ignore[override]
+        """asyncio's, but for content: a client that writes it in many pieces wakes its session
+        at its end, not ten times before (measured with 40 KB in pieces of 4 KB)."""
+        more = self._gathering
+        if more is None or self._waiter is None or len(self._buffer) + len(data) >= _GATHER:
+            super().feed_data(data)
+            return
+        before = len(self._buffer)
+        self._buffer += data
+        if self._ends(before):
+            self._wakeup_waiter()  # type: ignore[attr-defined]
+        else:
+            self._until = min(self._loop.time() + self._patience, self._deadline)
+            more()
+
+    def _ends(self, before: int) -> bool:
+        """Whether the end of data may lie in what came after `before` octets of the buffer."""
+        if self._buffer.find(END, max(before - len(END) + 1, 0)) >= 0:
+            return True
+        return before < len(END) and END in self._tail + self._buffer[: len(END)]
 
     async def line(self, longest: int) -> bytes | LineFault | None:
         """The next line without CRLF, a fault, or None at the end of the stream.
@@ -56,13 +94,33 @@ class LineReader(asyncio.StreamReader):
             return LineFault.BARE_LF
         return raw[:-2]
 
-    async def block(self) -> bytes:
+    async def block(
+        self,
+        patience: float = math.inf,
+        deadline: float = math.inf,
+        *,
+        tail: bytes = b"",
+        more: Callable[[], None] | None = None,
+    ) -> bytes:
         """What has come, one to `_BLOCK` octets; empty at the end of the stream.
+
+        `patience` is seconds for each piece, `deadline` loop time for the whole. With `more` small
+        pieces gather until the end of data, whose first octets may be `tail`; it is called for
+        each of them. Raises TimeoutError.
 
         Bounded, for what follows a message's end comes back with `put_back`: whoever takes all
         there is lets as much in again with every message that a client pipelines."""
-        if not self._buffer and not self._eof and not await self._more():
-            return b""
+        if not self._buffer and not self._eof:
+            self._gathering, self._tail = more, tail
+            self._patience, self._deadline = patience, deadline
+            self._until = min(self._loop.time() + patience, deadline)
+            self._arm()
+            try:
+                if not await self._more():
+                    return b""
+            finally:
+                self._gathering = None
+                self._until = math.inf
         with memoryview(self._buffer) as buffer:
             taken = bytes(buffer[:_BLOCK])
         del self._buffer[:_BLOCK]
@@ -74,6 +132,33 @@ class LineReader(asyncio.StreamReader):
         if data:
             self._buffer[:0] = data
 
+    def end(self) -> None:
+        """Nobody reads any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _arm(self) -> None:
+        """One timer a session that re-arms itself: cheaper than one a block."""
+        if self._timer is not None:
+            if self._armed <= self._until:
+                return
+            self._timer.cancel()
+        self._armed = self._until
+        self._timer = (
+            self._loop.call_at(self._until, self._expire) if self._until < math.inf else None
+        )
+
+    def _expire(self) -> None:
+        self._timer = None
+        waiter = self._waiter
+        if waiter is None or waiter.done() or self._until == math.inf:
+            return
+        if self._loop.time() < self._until - 0.001:
+            self._arm()
+        else:
+            waiter.set_exception(TimeoutError())
+
     async def _more(self) -> bool:
         """Wait for input; False when the connection broke."""
         if self.exception() is not None:
@@ -82,6 +167,8 @@ class LineReader(asyncio.StreamReader):
         self._resume()
         try:
             await self._wait_for_data("line")  # type: ignore[attr-defined]
+        except TimeoutError:
+            raise
         except (ConnectionError, OSError):
             self._eof = True
             return False

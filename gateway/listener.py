@@ -192,6 +192,7 @@ class SmtpSession(SmtpLogin):
             metrics.sessions.dec()
             if self._timer is not None:
                 self._timer.cancel()
+            self._lines.end()
             self._hang_up()
 
     async def _welcome(self) -> bool:
@@ -234,7 +235,8 @@ class SmtpSession(SmtpLogin):
         while self.transport is not None:
             if not self._lines.has_line or len(self._out) + self._unread > _BUFFER:
                 self._flush()
-                await self._until_read()
+                if self._unread or self._lines.has_line:
+                    await self._until_read()
             line = await self._lines.line(LONGEST_AUTH)
             if line is None:
                 return

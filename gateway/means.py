@@ -37,6 +37,6 @@ class Means(msgspec.Struct, frozen=True):
 
     def rejected(self, message: Message, reply: Reply) -> Reply:
         """Never to be sent: said in the log, and to the client."""
-        metrics.messages.labels(message.tenant, "rejected").inc()
+        metrics.messages_of(message.tenant, "rejected").inc()
         self.log.info("message", **self.about(message), outcome="rejected", reply=str(reply))
         return reply

@@ -4,6 +4,8 @@ With several workers the values add up across processes (prometheus-client's mul
 PROMETHEUS_MULTIPROC_DIR); `deploy/METRICS.md` lists them all and a test keeps it true.
 """
 
+from functools import lru_cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REGISTRY = CollectorRegistry(auto_describe=True)
@@ -207,3 +209,19 @@ probes = Counter(
     ["result"],
     registry=REGISTRY,
 )
+
+
+# What every message counts: finding a child by its labels costs more than counting it.
+@lru_cache(maxsize=4096)
+def messages_of(tenant: str, outcome: str) -> Counter:
+    return messages.labels(tenant, outcome)
+
+
+@lru_cache(maxsize=64)
+def denials_by(limit: str) -> Counter:
+    return denials.labels(limit)
+
+
+@lru_cache(maxsize=8)
+def hold_kept_as(result: str) -> Counter:
+    return hold_kept.labels(result)

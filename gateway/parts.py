@@ -93,6 +93,8 @@ class Parts:
                 log=log,
             )
         self.leaving = False
+        self.looks: list[Callable[[], None]] = []
+        """What the side task of the gauges calls once a second."""
 
     def _swapped(self, generation: Generation) -> None:
         self.relay.update(generation.servers, {vmta.name for vmta in generation.vmtas})
@@ -128,6 +130,8 @@ class Parts:
             metrics.circuits.labels("vmta").set(len(self.relay.vmtas.not_closed()))
             metrics.ledger_usable.set(1 if self.ready else 0)
             metrics.log_dropped.set(self.log.dropped)
+            for look in self.looks:
+                look()
             await asyncio.sleep(1.0)
 
     def side_tasks(self) -> list[Coroutine[None, None, None]]:

@@ -8,6 +8,7 @@ Failure: what cannot be read is None or a `FromProblem`, never a guess.
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 import idna
 
@@ -29,6 +30,8 @@ _ANGLE = re.compile(r"<([^<>]*)>")
 _BARE = re.compile(r'[^\s@<>()",;:\\]+@[^\s@<>()",;:\\]+')
 
 
+# Three times a message, and of few domains; an address has at most 254 octets where it is kept.
+@lru_cache(maxsize=4096)
 def normal_domain(domain: str) -> str | None:
     """Lower case with A-labels (IDNA 2008, UTS 46 mapping), or None when it is no domain name.
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -71,8 +72,16 @@ class Denied(msgspec.Struct, frozen=True, array_like=True):
 
     def sentence(self) -> str:
         """For people; names no other tenant."""
-        text = _SENTENCES[self.limit].format(subject=self.subject, limit=self.bound, used=self.used)
-        return f"{text}, until {iso_time(self.until)}" if self.until else text
+        return _sentence(self)
+
+
+# A denial is remembered and binds thousands of messages.
+@lru_cache(maxsize=1024)
+def _sentence(denied: Denied) -> str:
+    text = _SENTENCES[denied.limit].format(
+        subject=denied.subject, limit=denied.bound, used=denied.used
+    )
+    return f"{text}, until {iso_time(denied.until)}" if denied.until else text
 
 
 def iso_time(milliseconds: int) -> str:

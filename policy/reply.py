@@ -18,7 +18,10 @@ class Reply(msgspec.Struct, frozen=True):
     @property
     def line(self) -> bytes:
         """One reply line with CRLF; whatever a peer put in the text cannot end it early."""
-        text = _UNSAFE.sub(" ", self.text)[:_MAX_TEXT]
+        text = self.text
+        if not (text.isascii() and text.isprintable()):
+            text = _UNSAFE.sub(" ", text)
+        text = text[:_MAX_TEXT]
         middle = f"{self.status} " if self.status else ""
         return f"{self.code} {middle}{text}\r\n".encode("ascii")
 

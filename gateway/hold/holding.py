@@ -87,7 +87,7 @@ class Holding:
         now = self._now()
         kept = await self.store.keep(keeping, now, within)
         metrics.hold_seconds.observe(asyncio.get_running_loop().time() - started)
-        metrics.hold_kept.labels(kept.value).inc()
+        metrics.hold_kept_as(kept.value).inc()
         if keeping.state == "doubt" and kept is Kept.KEPT:
             self._doubts[keeping.message.id] = day_of(now)
             if len(self._doubts) > _MOST_DOUBTS:

@@ -28,6 +28,9 @@ _PARTITION = statement("partition")
 
 _FLIGHTS = 2
 """Commits at a time: one is encoded while the other is synced; more only make batches smaller."""
+_WORTH = 16
+"""Messages for which a second commit leaves before the first has landed: a commit costs the gateway
+and PostgreSQL the same for one message as for many."""
 _LARGE = 262_144
 _PAUSE = 0.1
 _SETTLING = 0.4
@@ -108,6 +111,8 @@ class Store:
 
     def _take_off(self) -> None:
         while self._queue and len(self._flights) < _FLIGHTS:
+            if self._flights and len(self._queue) < _WORTH:
+                return  # it leaves when the one under way has landed
             batch: list[_Job] = []
             octets = 0
             while self._queue and len(batch) < self._batch and octets < self._batch_bytes:
