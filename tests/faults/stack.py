@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Protocol, Self
 
+import asyncpg
 import msgspec
 
 from control.act import Act
@@ -142,6 +143,17 @@ class Stack:
         publishes what a ledger has lost."""
         if not self.control.alive:
             await self.control.start()
+
+    async def accounting_is_whole(self) -> None:
+        """Say what is true of this PowerMTA: nothing was sent through it before its accounting was
+        first looked at. The rows are older than that look here, for the parts start together."""
+        link = await asyncpg.connect(self.postgres.url)
+        try:
+            async with asyncio.timeout(30):
+                while await link.execute("UPDATE accounting_stream SET since = 0") == "UPDATE 0":
+                    await asyncio.sleep(0.05)
+        finally:
+            await link.close()
 
     async def raise_quotas(self, **quotas: Quota) -> None:
         """Change quotas of VirtualMTAs (underscores for hyphens), and wait for the gateways."""

@@ -42,6 +42,7 @@ async def test_a_ledger_that_lost_its_data_stays_closed_until_the_receipts_rebui
 ) -> None:
     scenario = await begin("kill -9 Valkey, data lost", load={"rate": 60.0}, control=True)
     stack = scenario.stack
+    await stack.accounting_is_whole()
     scenario.load.start()
     await scenario.load.until_offered(300 * scale)
     stack.valkey.kill()

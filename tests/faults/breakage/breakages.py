@@ -43,8 +43,8 @@ def acknowledge_before_the_commit() -> None:
     keep = Store.keep
     early = set()
 
-    async def broken(self: Store, keeping: Keeping, now: int) -> Kept:
-        task = get_running_loop().create_task(keep(self, keeping, now))
+    async def broken(self: Store, keeping: Keeping, now: int, within: float) -> Kept:
+        task = get_running_loop().create_task(keep(self, keeping, now, within))
         early.add(task)
         task.add_done_callback(early.discard)
         return Kept.KEPT
