@@ -37,7 +37,7 @@ _AWAIT = statement("await_rows")
 
 _PATIENCE = 10.0
 _PAUSE = 0.5
-_LOOK_AGAIN = 30_000
+_LOOK_AGAIN = 5_000
 """Milliseconds until a row is looked at again whose copy is being sent by somebody else."""
 _MAILBOX = frozenset({Limit.MAILBOX_MAX, Limit.MAILBOX_SPACING})
 

@@ -114,7 +114,13 @@ async def test_what_waits_too_long_expires_softly_and_may_be_sent_again(
         await case.tidy()
         assert [row["state"] for row in await rows(hold_url)] == ["held"]
         await case.advance(120_000)
-        await case.tidy()
+
+        async def expired() -> bool:
+            # A row that a releaser is looking at just then is left for the next time.
+            await case.tidy()
+            return [row["state"] for row in await rows(hold_url)] == ["refused"]
+
+        await until(expired)
         [row] = await rows(hold_url)
         assert (row["state"], row["ending"]) == ("refused", "expired")
         [event] = await case.events()
