@@ -22,7 +22,7 @@ from gateway.log import Log
 from policy.limits import day_of
 
 _KEEP = statement("keep")
-_KEEP_AGAIN = statement("keep_again")
+_KEEP_AGAIN = _KEEP + statement("keep_again")
 _TOMBSTONE = statement("tombstone")
 _PARTITION = statement("partition")
 

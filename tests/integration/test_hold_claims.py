@@ -9,10 +9,14 @@ from typing import Any
 import asyncpg
 import pytest
 
+from gateway.envelope import Message, Recipient, Sender
+from gateway.hold.content import Contents
 from gateway.hold.database import Database, UnknownError
 from gateway.hold.held import Settlement
 from gateway.hold.settling import Settler
 from gateway.hold.statement import statement
+from gateway.hold.store import Store
+from gateway.keeping import Keeping, Kept
 from gateway.log import Log
 from policy.ports import ENDED, Change, EntryState
 from tests.support.held import DAY, hold
@@ -127,3 +131,41 @@ async def test_the_entry_follows_a_settlement_whose_answer_was_lost(
         )
         await settler.drain(3.0)
     assert [(c.key, c.attempt, c.state) for c in changes] == [("k", ENDED, EntryState.FREE)]
+
+
+async def test_what_was_proved_not_to_be_committed_is_kept_past_its_tombstone(
+    link: Any, hold_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = os.memfd_create("log")
+    database = Database(hold_url, connections=2, timeout=5.0, log=Log(descriptor=log))
+    await database.open()
+    store = Store(
+        database, Contents(), batch=10, batch_bytes=1 << 20, budget=5.0, log=Log(descriptor=log)
+    )
+    real, calls = database.connection, []
+
+    @contextlib.asynccontextmanager
+    async def silent(patience: float = 2.0) -> AsyncIterator[Any]:
+        calls.append(1)
+        if len(calls) == 1:
+            raise UnknownError("nothing came back, and nothing had arrived")
+        async with real(patience) as connection:
+            yield connection
+
+    await link.execute("SELECT hold_partition($1)", DAY)
+    monkeypatch.setattr(database, "connection", silent)
+    recipients = tuple(Recipient(f"{n}@x.test".encode(), "x.test") for n in "ab")
+    message = Message("m1", "acme", Sender(b"s@x.test"), recipients, b"", b"body", "peer")
+    keeping = Keeping(
+        message=message, head=b"H: 1\r\n\r\n", pool="p", providers=("other", "other"),
+        mailbox="s@x.test", bulk=False, campaign="", key="", message_id="", state="held",
+        reason="ip_quota", detail="",
+    )  # fmt: skip
+    try:
+        assert await store.keep(keeping, DAY * 86_400_000, 5.0) is Kept.KEPT
+    finally:
+        await database.close()
+        os.close(log)
+    assert len(calls) == 2
+    found = [tuple(row) for row in await link.fetch("SELECT id, state FROM held ORDER BY id")]
+    assert found == [("m1x0", "held"), ("m1x1", "held")]
