@@ -19,7 +19,7 @@ from gateway.headers import Header
 from gateway.keeping import Keeping, Kept
 from gateway.means import Means
 from gateway.outgoing import Outgoing
-from policy.denial import Denied, Limit
+from policy.denial import MAILBOX_LIMITS, Denied, Limit
 from policy.model import Profile, Tenant
 from policy.outcome import Failed, Outcome, Refused, Relayed, Scope, Unknown
 from policy.ports import Change, Duplicate, EntryState
@@ -33,7 +33,6 @@ _TO_ANSWER = 1.0
 """Seconds of the answer budget that no delay may use."""
 
 _OURS = frozenset({Limit.LEDGER_AWAY, Limit.LEDGER_CLOSED, Limit.SERVER_AWAY})
-_MAILBOX = frozenset({Limit.MAILBOX_MAX, Limit.MAILBOX_SPACING})
 
 
 class Delivery:
@@ -113,7 +112,7 @@ class Delivery:
         metrics.denials_by(denied.limit.value).inc()
         sentence = denied.sentence()
         if self._holds:
-            due = denied.until if denied.limit in _MAILBOX else 0
+            due = denied.until if denied.limit in MAILBOX_LIMITS else 0
             return await self._hold(denied.limit.value, sentence, until=denied.until, due=due)
         self._tell("denied", limit=denied.limit.value, until=denied.until, why=sentence)
         return self._deferred(trouble if denied.limit in _OURS else deferral, sentence)

@@ -12,7 +12,7 @@ Failure: a ledger that is away or closed denies; nothing is sent on a guess.
 import asyncio
 from collections.abc import Callable
 
-from policy.denial import IP_LIMITS, Denied, Limit
+from policy.denial import IP_LIMITS, MAILBOX_LIMITS, Denied, Limit
 from policy.ports import (
     Change,
     Decision,
@@ -34,7 +34,6 @@ _MOST_CHANGES = 100_000
 
 _TENANT_LIMITS = frozenset({Limit.TENANT_MINUTE, Limit.TENANT_HOUR, Limit.WINDOW})
 _GLOBAL_LIMITS = frozenset({Limit.GLOBAL_MINUTE, Limit.GLOBAL_HOUR})
-_MAILBOX_LIMITS = frozenset({Limit.MAILBOX_MAX, Limit.MAILBOX_SPACING})
 
 Scope = tuple[str, ...]
 
@@ -273,7 +272,7 @@ def _scope(item: Reserve, limit: Limit) -> Scope | None:
         return None
     if limit in IP_LIMITS:
         return (item.tenant, item.pool, item.providers[0][0])
-    if limit in _MAILBOX_LIMITS:
+    if limit in MAILBOX_LIMITS:
         return (item.tenant, item.mailbox)
     if limit in _TENANT_LIMITS:
         return (item.tenant,)

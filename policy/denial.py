@@ -35,6 +35,9 @@ class Limit(StrEnum):
 IP_LIMITS = frozenset({Limit.IP_QUOTA, Limit.IP_PROVIDER, Limit.IP_PACE})
 """Limits of a pool's IPs: a denial under one of these holds for the whole pool × provider."""
 
+MAILBOX_LIMITS = frozenset({Limit.MAILBOX_MAX, Limit.MAILBOX_SPACING})
+"""Limits of one sender address: they hold for its mail and nobody else's."""
+
 _SENTENCES = {
     Limit.IP_QUOTA: "the daily quota of {subject} is used up ({used} of {limit})",
     Limit.IP_PROVIDER: "the daily ceiling of {subject} is used up ({used} of {limit})",

@@ -23,7 +23,7 @@ from gateway.log import Log
 from gateway.outgoing import Outgoing
 from gateway.routing import allowed, pool_of
 from policy.address import split_address
-from policy.denial import Denied, Limit
+from policy.denial import MAILBOX_LIMITS, Denied, Limit
 from policy.identity import envelope_id
 from policy.plan import Generation
 from policy.ports import ENDED, Change, Duplicate, EntryState, Granted
@@ -39,7 +39,6 @@ _PATIENCE = 10.0
 _PAUSE = 0.5
 _LOOK_AGAIN = 5_000
 """Milliseconds until a row is looked at again whose copy is being sent by somebody else."""
-_MAILBOX = frozenset({Limit.MAILBOX_MAX, Limit.MAILBOX_SPACING})
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -158,7 +157,7 @@ class Claims:
         if isinstance(decision, Denied):
             return Left(
                 row=row, denied=decision, reason=decision.limit.value, detail=decision.sentence(),
-                until=decision.until, due=decision.until if decision.limit in _MAILBOX else 0,
+                until=decision.until, due=decision.until if decision.limit in MAILBOX_LIMITS else 0,
             )  # fmt: skip
         return self._copy(row, decision)
 

@@ -21,7 +21,7 @@ from gateway.hold.release import Release
 from gateway.hold.statement import statement
 from gateway.log import Log
 from gateway.reserve import Reserver
-from policy.denial import Denied, Limit
+from policy.denial import MAILBOX_LIMITS, Denied, Limit
 from settings.hold import Hold
 
 _REST_MAILBOX = statement("rest_mailbox")
@@ -36,7 +36,6 @@ _SMALLEST = 8
 _LOOK = 0.02
 _TIMEOUT = 10.0
 _MARK_EVERY = 1.5
-_MAILBOX = frozenset({Limit.MAILBOX_MAX, Limit.MAILBOX_SPACING})
 
 
 class Minimums(Protocol):
@@ -152,8 +151,7 @@ class Releaser:
             self._sending.add(task)
             task.add_done_callback(self._sent)
         await self._blocked(left)
-        moved = any(entry.state != "held" or entry.pool for entry in left)
-        return bool(granted or left or moved)
+        return bool(granted or left)
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sending.discard(task)
@@ -176,7 +174,7 @@ class Releaser:
             row = entry.row
             self._groups.block(row.tenant, (row.pool, row.provider), entry.denied, now)
             subject = (row.tenant, row.pool, row.mailbox)
-            if entry.denied.limit in _MAILBOX and subject not in rested:
+            if entry.denied.limit in MAILBOX_LIMITS and subject not in rested:
                 rested.add(subject)
                 await self._rest_mailbox(row, entry.denied)
             elif entry.denied.limit is Limit.CAMPAIGN_PAUSED and subject not in rested:

@@ -1,7 +1,6 @@
 """What every ledger promises: the memory twin and the real one pass the same cases."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -13,30 +12,10 @@ from policy.model import MailboxLimits, Pool, Rate, Window
 from policy.plan import Generation
 from policy.ports import Decision, Granted, LedgerClosedError, Refund, Reserve
 from tests.support.generations import generation, tenant, vmta
-from tests.support.ledgers import MIDNIGHT, LedgerUnderTest, MemoryUnderTest, RedisUnderTest
+from tests.support.ledgers import MIDNIGHT, LedgerUnderTest, RedisUnderTest, Start
 
-Start = Callable[[Generation], Awaitable[LedgerUnderTest]]
 GMAIL = (("gmail", 1),)
 OTHER = (("other", 1),)
-
-
-@pytest.fixture(params=["memory", "valkey"])
-async def start(request: pytest.FixtureRequest) -> AsyncIterator[Start]:
-    started: list[LedgerUnderTest] = []
-
-    async def make(plan: Generation) -> LedgerUnderTest:
-        under_test: LedgerUnderTest
-        if request.param == "memory":
-            under_test = MemoryUnderTest(plan)
-        else:
-            url = await request.getfixturevalue("parts").empty_valkey()
-            under_test = await RedisUnderTest.start(url, plan)
-        started.append(under_test)
-        return under_test
-
-    yield make
-    for under_test in started:
-        await under_test.close()
 
 
 def ask(providers: Any = GMAIL, **changes: Any) -> Reserve:

@@ -1,6 +1,5 @@
 """Duplicate entries and marks of held mail: both ledgers, the same cases (PROMISES 2 and 5)."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -8,7 +7,6 @@ import pytest
 
 from policy.denial import Denied, Limit
 from policy.limits import DAY
-from policy.plan import Generation
 from policy.ports import (
     ENDED,
     Change,
@@ -21,33 +19,13 @@ from policy.ports import (
     Reserve,
 )  # fmt: skip
 from tests.support.generations import generation, vmta
-from tests.support.ledgers import MIDNIGHT, LedgerUnderTest, MemoryUnderTest, RedisUnderTest
+from tests.support.ledgers import MIDNIGHT, LedgerUnderTest, Start
 
-Start = Callable[[Generation], Awaitable[LedgerUnderTest]]
 GMAIL = (("gmail", 1),)
 KEY = "k1"
 T, H, S, D, F = (
     EntryState.TRYING, EntryState.HELD, EntryState.SENT, EntryState.DOUBT, EntryState.FREE,
 )  # fmt: skip
-
-
-@pytest.fixture(params=["memory", "valkey"])
-async def start(request: pytest.FixtureRequest) -> AsyncIterator[Start]:
-    started: list[LedgerUnderTest] = []
-
-    async def make(plan: Generation) -> LedgerUnderTest:
-        under_test: LedgerUnderTest
-        if request.param == "memory":
-            under_test = MemoryUnderTest(plan)
-        else:
-            url = await request.getfixturevalue("parts").empty_valkey()
-            under_test = await RedisUnderTest.start(url, plan)
-        started.append(under_test)
-        return under_test
-
-    yield make
-    for under_test in started:
-        await under_test.close()
 
 
 def ask(owner: str = "one", attempt: int = 1, **changes: Any) -> Reserve:

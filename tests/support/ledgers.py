@@ -1,6 +1,6 @@
 """Both ledgers behind one face, with a clock that tests move."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.ledger import RedisLedger, connect
@@ -97,3 +97,6 @@ class RedisUnderTest:
 
 
 LedgerUnderTest = MemoryUnderTest | RedisUnderTest
+
+Start = Callable[[Generation], Awaitable[LedgerUnderTest]]
+"""Starts a ledger, empty but for its plan."""

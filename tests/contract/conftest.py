@@ -1,0 +1,27 @@
+"""Every case of the contract runs on both ledgers."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from policy.plan import Generation
+from tests.support.ledgers import LedgerUnderTest, MemoryUnderTest, RedisUnderTest, Start
+
+
+@pytest.fixture(params=["memory", "valkey"])
+async def start(request: pytest.FixtureRequest) -> AsyncIterator[Start]:
+    started: list[LedgerUnderTest] = []
+
+    async def make(plan: Generation) -> LedgerUnderTest:
+        under_test: LedgerUnderTest
+        if request.param == "memory":
+            under_test = MemoryUnderTest(plan)
+        else:
+            url = await request.getfixturevalue("parts").empty_valkey()
+            under_test = await RedisUnderTest.start(url, plan)
+        started.append(under_test)
+        return under_test
+
+    yield make
+    for under_test in started:
+        await under_test.close()
