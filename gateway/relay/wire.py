@@ -1,11 +1,12 @@
 """One session to PowerMTA: our pipelined transaction on a connection that is already open.
 
-Owns: the order of commands, the pairing of replies, the moment of the dot. Not here: opening
-(`relay.endpoint`), which session (`relay.pool`), what an outcome means (`policy.outcome`).
-Rules: replies are paired with commands by an explicit queue; bytes nobody asked for close the
-session. With one recipient MAIL, RCPT and DATA leave in one write (RFC 2920); a 354 after a
+Owns: the order of commands, the moment of the dot. Not here: pairing replies (`relay.line`),
+opening (`relay.endpoint`), which session (`relay.pool`), what an outcome means (`policy.outcome`).
+Rules: with one recipient MAIL, RCPT and DATA leave in one write (RFC 2920); a 354 after a
 refused RCPT closes the session without a dot, for the dot would deliver. Once the dot was
 written an outcome is Relayed, Refused, Failed by a definite reply, or Unknown; never a guess.
+Replies are acted on where they arrive, without a task in between: one future a transaction,
+one timer a session (measured: a future and an `asyncio.timeout` a reply cost three times as much).
 """
 
 import asyncio
@@ -13,11 +14,10 @@ import re
 from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
-from typing import cast
 
 import msgspec
 
-from gateway.relay.replies import MalformedReplyError, ReplyParser
+from gateway.relay.line import Line
 from policy.outcome import Failed, Outcome, Scope, Stage, Unknown, classify
 from policy.reply import Reply
 
@@ -52,11 +52,7 @@ def _fits(stage: Stage, reply: Reply) -> bool:
     return wanted or not reply.positive
 
 
-class LostError(Exception):
-    """The session ended before the replies came."""
-
-
-class Session(asyncio.Protocol):
+class Session(Line):
     """A logged-in session; one transaction at a time."""
 
     def __init__(
@@ -70,6 +66,7 @@ class Session(asyncio.Protocol):
     ) -> None:
         """`extensions`: upper-case EHLO keywords; `max_size`: octets, as in its SIZE, 0 for no
         limit; `lost` is called once when it ends."""
+        super().__init__()
         self.name = name
         self.extensions = extensions
         self.max_size = max_size
@@ -77,18 +74,20 @@ class Session(asyncio.Protocol):
         self.messages = 0
         self.idle_since = 0.0
         self.stale = False
-        self.why_lost = ""
+        self._pipelined = "PIPELINING" in extensions
         self._suppression = suppression
         self._lost = lost
-        self._parser = ReplyParser()
-        self._expected: deque[asyncio.Future[Reply]] = deque()
-        self._transport: asyncio.Transport | None = None
-        self._writable = asyncio.Event()
-        self._writable.set()
         self._reset_first = False
+        # The transaction under way.
+        self._outcome: asyncio.Future[Outcome] | None = None
+        self._parcel = _NOTHING
+        self._fresh: Callable[[], bool] = bool
+        self._late: Callable[[Outcome], None] | None = None
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._unsent: deque[tuple[Stage, bytes]] = deque()
+        self._rest = memoryview(b"")
         self._dot_written = False
-        self._replies = 0
-        self._dot_reply: Reply | None = None
 
     def __repr__(self) -> str:
         return f"<Session {self.name}: {self.progress}, {self.messages} messages>"
@@ -96,13 +95,7 @@ class Session(asyncio.Protocol):
     @property
     def usable(self) -> bool:
         """Open, in step, and owing nothing."""
-        transport = self._transport
-        return (
-            self.progress is Progress.IDLE
-            and transport is not None
-            and not transport.is_closing()
-            and not self._expected
-        )
+        return self.progress is Progress.IDLE and self._silent
 
     async def transact(
         self,
@@ -119,167 +112,177 @@ class Session(asyncio.Protocol):
         assert self.usable
         self.messages += 1
         self.stale = self._dot_written = False
-        self._replies = 0
-        self._dot_reply = None
+        self._heard = 0
         if not fresh():
             return Failed("the grant grew old before MAIL", Scope.MESSAGE)
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[Outcome] = loop.create_future()
+        self._outcome = outcome
+        self._parcel, self._fresh, self._late = parcel, fresh, late
+        self._deadline = deadline
+        if self._timer is None:
+            self._timer = loop.call_at(deadline, self._expire)
+        self._begin()
         try:
-            async with asyncio.timeout_at(deadline):
-                ended = await self._envelope(parcel)
-                if ended is not None:
-                    return ended
-                reply = await self._content(parcel, fresh)
-                if reply is None:
-                    return Failed(self.why_lost, Scope.MESSAGE)
-                self._enter(Progress.IDLE)
-                return self._verdict(Stage.DOT, reply)
-        except TimeoutError:
-            return self._timed_out(late)
+            return await outcome
         except asyncio.CancelledError:
             self.close("cancelled")
             raise
-        except LostError as error:
-            if self._dot_written:
-                return Unknown(f"{error} after the dot")
-            self.stale = self._replies == 0
-            return Failed(f"{error} before the dot", Scope.SERVER)
 
-    async def _envelope(self, parcel: Parcel) -> Outcome | None:
-        """None when PowerMTA waits for the content."""
+    # The envelope
+
+    def _begin(self) -> None:
         self._enter(Progress.ENVELOPE)
-        pipelined = "PIPELINING" in self.extensions
-        at_once = pipelined and len(parcel.rcpts) == 1
-        commands = [(Stage.MAIL, parcel.mail), *((Stage.RCPT, rcpt) for rcpt in parcel.rcpts)]
-        if at_once:
-            commands.append((Stage.DATA, b"DATA\r\n"))
+        self._replies = []
         if self._reset_first:
+            self._expected.append(None)
+            self._say(b"RSET\r\n")
+        else:
+            self._open()
+
+    def _open(self) -> None:
+        parcel = self._parcel
+        if self._pipelined and len(parcel.rcpts) == 1:
+            self._expected += _AT_ONCE
+            self._say(parcel.mail + parcel.rcpts[0] + b"DATA\r\n")
+            return
+        self._unsent.append((Stage.MAIL, parcel.mail))
+        self._unsent.extend((Stage.RCPT, line) for line in parcel.rcpts)
+        self._speak()
+
+    def _speak(self) -> None:
+        """The next command, or all that wait where the server takes them together."""
+        lines: list[bytes] = []
+        while self._unsent and (self._pipelined or not lines):
+            stage, line = self._unsent.popleft()
+            self._expected.append(stage)
+            lines.append(line)
+        self._say(b"".join(lines))
+
+    def _envelope_answered(self, stage: Stage | None, reply: Reply) -> None:
+        """Every command so far has its reply; the last one is `reply` to `stage`."""
+        replies = self._replies
+        if stage is None:
             self._reset_first = False
-            reset = await self._command(b"RSET\r\n")
-            if not 200 <= reset.code < 300:
-                return self._out_of_step(f"RSET answered {reset}")
-        replies = await (self._together(commands) if pipelined else self._in_turn(commands))
-        if all(reply.code < 300 for _, reply in replies) and replies[-1][0] is not Stage.DATA:
-            replies.append((Stage.DATA, await self._command(b"DATA\r\n")))
-        if odd := next((f"{s} answered {r}" for s, r in replies if not _fits(s, r)), ""):
-            # It may be another command's reply: then none of them can be trusted.
-            return self._out_of_step(odd)
-        refusal = next(((s, r) for s, r in replies if not r.positive), None)
-        last = replies[-1][1]
+            replies.clear()
+            if 200 <= reply.code < 300:
+                self._open()
+            else:
+                self._out_of_step(f"RSET answered {reply}")
+            return
+        if self._unsent and reply.positive:
+            self._speak()
+            return
+        self._unsent.clear()
+        if stage is not Stage.DATA and all(reply.code < 300 for _, reply in replies):
+            self._expected.append(Stage.DATA)
+            self._say(b"DATA\r\n")
+            return
+        refusal: tuple[Stage, Reply] | None = None
+        for stage, answer in replies:
+            assert stage is not None
+            if not _fits(stage, answer):
+                # It may be another command's reply: then none of them can be trusted.
+                self._out_of_step(f"{stage} answered {answer}")
+                return
+            if refusal is None and not answer.positive:
+                refusal = stage, answer
         if refusal is None:
-            return None
-        if last.code == 354:
+            self._send_content()
+            return
+        if reply.code == 354:
             # RFC 2920 3.1: the server waits for content although the recipient is refused.
-            self.close("354 after a refusal")
+            self._conclude(*refusal, ending="354 after a refusal")
         else:
             self._reset_first = True
-            self._enter(Progress.IDLE)
-        return self._verdict(*refusal)
+            self._conclude(*refusal)
 
-    async def _together(self, commands: list[tuple[Stage, bytes]]) -> list[tuple[Stage, Reply]]:
-        waiting = [(stage, self._expect()) for stage, _ in commands]
-        self._write(b"".join(line for _, line in commands))
-        return [(stage, await future) for stage, future in waiting]
+    # The content
 
-    async def _in_turn(self, commands: list[tuple[Stage, bytes]]) -> list[tuple[Stage, Reply]]:
-        replies = []
-        for stage, line in commands:
-            replies.append((stage, await self._command(line)))
-            if not replies[-1][1].positive:
-                break
-        return replies
-
-    async def _content(self, parcel: Parcel, fresh: Callable[[], bool]) -> Reply | None:
-        """Write head, body and dot; the last slice carries the dot. None: it was withheld,
-        for it would spend yesterday's grant, and without it nothing is delivered."""
+    def _send_content(self) -> None:
         self._enter(Progress.CONTENT)
-        rest = parcel.head + parcel.body + b".\r\n" if len(parcel.body) <= _SLICE else b""
-        if not rest:
-            self._write(parcel.head)
-            whole = memoryview(parcel.body)
-            for start in range(0, len(whole), _SLICE):
-                await self._writable.wait()
-                self._write(whole[start : start + _SLICE])
-            await self._writable.wait()
-            rest = b".\r\n"
-        if not fresh():
-            self.close("the grant grew old before the dot")
-            return None
-        answer = self._expect()
-        self._enter(Progress.DOT)
-        self._write(rest)
-        return await answer
+        parcel = self._parcel
+        if len(parcel.body) <= _SLICE:
+            self._send_dot(parcel.head + parcel.body + b".\r\n")
+            return
+        self._say(parcel.head)
+        self._rest = memoryview(parcel.body)
+        self._pour()
 
-    def _verdict(self, stage: Stage, reply: Reply) -> Outcome:
-        if reply.code == 421:
-            # RFC 5321 3.8: the server closes; nothing more can be asked here.
-            self.close(f"{stage}: {reply}")
-        elif not _fits(stage, reply):
-            self.close(f"malformed: the dot answered {reply}")
-            return Unknown(self.why_lost)
-        return classify(stage, reply, self._suppression)
-
-    def _out_of_step(self, why: str) -> Outcome:
-        self.close(why)
-        return Failed(why, Scope.SERVER)
-
-    def _timed_out(self, late: Callable[[Outcome], None]) -> Outcome:
-        if not self._dot_written:
-            self.close(f"no reply in time ({self.progress})")
-            return Failed(self.why_lost, Scope.SERVER)
-        if self._dot_reply is not None:
-            # It came in the very moment the time ran out. It is the truth all the same.
-            self._enter(Progress.IDLE)
-            return self._verdict(Stage.DOT, self._dot_reply)
-        self._enter(Progress.OWES)
-        try:
-            answer = self._expect_again()
-        except LostError as error:
-            return Unknown(f"{error} after the dot")
-
-        def settle(future: asyncio.Future[Reply]) -> None:
-            if future.cancelled() or future.exception() is not None:
+    def _pour(self) -> None:
+        """As much of a large body as the transport takes; the dot goes with nothing before it."""
+        while self._writable and self.progress is Progress.CONTENT:
+            if not self._rest:
+                self._send_dot(b".\r\n")
                 return
-            late(self._verdict(Stage.DOT, future.result()))
-            self.close("answered late")
+            piece, self._rest = self._rest[:_SLICE], self._rest[_SLICE:]
+            self._say(piece)
 
-        answer.add_done_callback(settle)
-        return Unknown("no reply to the dot in time")
-
-    def _expect_again(self) -> asyncio.Future[Reply]:
-        """The time-out cancelled the waiter; its place in the queue stays."""
-        self._expected.clear()
-        return self._expect()
-
-    async def _command(self, line: bytes) -> Reply:
-        answer = self._expect()
-        self._write(line)
-        return await answer
-
-    def _expect(self) -> asyncio.Future[Reply]:
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        if self._transport is None or self._transport.is_closing():
-            raise LostError(self.why_lost or "the session was closed")
-        self._expected.append(future)
-        return future
-
-    def _write(self, data: bytes | memoryview) -> None:
-        transport = self._transport
-        if transport is None or transport.is_closing():
-            raise LostError(self.why_lost or "the session was closed")
+    def _send_dot(self, last: bytes) -> None:
+        """The end of the content, unless the grant grew old meanwhile: the dot would spend
+        yesterday's quota, and without it nothing is delivered."""
+        if not self._fresh():
+            self._finish(Failed("the grant grew old before the dot", Scope.MESSAGE))
+            self.close("the grant grew old before the dot")
+            return
+        self._enter(Progress.DOT)
+        self._expected.append(Stage.DOT)
+        self._say(last)
         self._dot_written = self.progress is Progress.DOT
-        transport.write(data)
+
+    # How it ends
+
+    def _conclude(self, stage: Stage, reply: Reply, ending: str = "") -> None:
+        """The outcome is what `reply` says; `ending`: why the session cannot go on, if so."""
+        if not _fits(stage, reply):
+            ending = f"malformed: the dot answered {reply}"
+            verdict: Outcome = Unknown(ending)
+        else:
+            verdict = classify(stage, reply, self._suppression)
+            if reply.code == 421:
+                # RFC 5321 3.8: the server closes; nothing more can be asked here.
+                ending = ending or f"{stage}: {reply}"
+        if self.progress is Progress.OWES:
+            assert self._late is not None
+            self._late(verdict)
+            ending = ending or "answered late"
+        self._enter(Progress.IDLE)
+        self._finish(verdict)
+        if ending:
+            self.close(ending)
+
+    def _finish(self, outcome: Outcome) -> None:
+        """The transaction has its outcome; it is told once."""
+        waiter, self._outcome = self._outcome, None
+        self._parcel = _NOTHING
+        self._rest = memoryview(b"")
+        if waiter is not None and not waiter.done():
+            waiter.set_result(outcome)
+
+    def _out_of_step(self, why: str) -> None:
+        self._finish(Failed(why, Scope.SERVER))
+        self.close(why)
+
+    def _expire(self) -> None:
+        """One timer a session that re-arms itself: cheaper than one a transaction."""
+        self._timer = None
+        if self._outcome is None:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._deadline - 0.001:
+            self._timer = loop.call_at(self._deadline, self._expire)
+        elif self._dot_written:
+            self._enter(Progress.OWES)
+            self._finish(Unknown("no reply to the dot in time"))
+        else:
+            why = f"no reply in time ({self.progress})"
+            self._finish(Failed(why, Scope.SERVER))
+            self.close(why)
 
     def _enter(self, progress: Progress) -> None:
         """The one door between states; a closed session stays closed."""
         if self.progress is not Progress.CLOSED:
             self.progress = progress
-
-    def close(self, why: str) -> None:
-        """End the session at once; whatever it owes is lost."""
-        self.why_lost = self.why_lost or why
-        if self._transport is not None:
-            self._transport.abort()
-        self._ended()
 
     def quit(self) -> None:
         """End an idle session politely."""
@@ -293,45 +296,32 @@ class Session(asyncio.Protocol):
         if self.progress is Progress.CLOSED:
             return
         self.progress = Progress.CLOSED
-        self._writable.set()
-        error = LostError(self.why_lost or "the session ended")
-        while self._expected:
-            future = self._expected.popleft()
-            if not future.done():
-                future.set_exception(error)
-                future.exception()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._expected.clear()
+        self._unsent.clear()
+        why = self.why_lost or "the session ended"
+        if self._dot_written:
+            self._finish(Unknown(f"{why} after the dot"))
+        else:
+            self.stale = self._heard == 0
+            self._finish(Failed(f"{why} before the dot", Scope.SERVER))
         self._lost(self)
 
-    # asyncio.Protocol
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            replies = self._parser.feed(data)
-        except MalformedReplyError as error:
-            self.close(f"malformed: {error}")
+    def _answered(self, stage: Stage | None, reply: Reply) -> None:
+        if self.progress is Progress.CLOSED:
             return
-        for reply in replies:
-            if not self._expected:
-                self.close(f"unsolicited: {reply}")
-                return
-            future = self._expected.popleft()
-            self._replies += 1
-            if self.progress is Progress.DOT:
-                self._dot_reply = reply
-            if not future.done():
-                future.set_result(reply)
-        if not self._expected and not self._parser.empty:
-            self.close("unsolicited: part of a reply nobody asked for")
-
-    def pause_writing(self) -> None:
-        self._writable.clear()
+        if stage is Stage.DOT:
+            self._conclude(stage, reply)
+        else:
+            self._envelope_answered(stage, reply)
 
     def resume_writing(self) -> None:
-        self._writable.set()
+        super().resume_writing()
+        if self.progress is Progress.CONTENT:
+            self._pour()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.why_lost = self.why_lost or f"connection lost{f': {exc}' if exc else ''}"
-        self._ended()
+
+_NOTHING = Parcel("", b"", (), b"", b"")
+_AT_ONCE = (Stage.MAIL, Stage.RCPT, Stage.DATA)

@@ -192,10 +192,13 @@ async def test_a_reply_right_after_the_time_out_is_never_a_failure() -> None:
     async with asyncio.timeout(5):
         while not peer.dots:
             await asyncio.sleep(0)
-    # The time-out cancels this waiter; the reply comes in the very same turn.
-    made._expected[0].add_done_callback(lambda _: made.data_received(b"250 2.6.0 taken\r\n"))
+    async with asyncio.timeout(5):
+        while made.progress is Progress.DOT:
+            await asyncio.sleep(0)
+    # Its waiter has not been told of the time-out yet.
+    assert not task.done()
+    made.data_received(b"250 2.6.0 taken\r\n")
     outcome = await task
-    await asyncio.sleep(0)
     assert isinstance(outcome, Unknown)
     assert [type(one) for one in heard] == [Relayed]
 

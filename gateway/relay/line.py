@@ -1,0 +1,97 @@
+"""A connection to PowerMTA that pairs replies with the commands they answer.
+
+Owns: the transport, the queue of commands whose reply is due. Not here: what is said and what the
+replies mean (`relay.wire`).
+Rules: replies come in the order of the commands; octets nobody asked for close the connection; the
+next command leaves only when all replies asked for are here, so that nothing behind a reply can be
+taken for the next one's.
+"""
+
+import asyncio
+from collections import deque
+from typing import cast
+
+from gateway.relay.replies import MalformedReplyError, ReplyParser
+from policy.outcome import Stage
+from policy.reply import Reply
+
+
+class Line(asyncio.Protocol):
+    """What a session speaks through. `None` stands for RSET, which is no stage of a message."""
+
+    def __init__(self) -> None:
+        self.why_lost = ""
+        self._transport: asyncio.Transport | None = None
+        self._parser = ReplyParser()
+        self._expected: deque[Stage | None] = deque()
+        self._replies: list[tuple[Stage | None, Reply]] = []
+        self._heard = 0
+        self._writable = True
+
+    @property
+    def _silent(self) -> bool:
+        """Open, and owing no reply."""
+        transport = self._transport
+        return transport is not None and not transport.is_closing() and not self._expected
+
+    def _say(self, data: bytes | memoryview) -> None:
+        """Raises nothing: a line that is gone ends the session, which says what that means."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            self.close(self.why_lost or "the session was closed")
+        else:
+            transport.write(data)
+
+    def close(self, why: str) -> None:
+        """End the connection at once; whatever it owes is lost."""
+        self.why_lost = self.why_lost or why
+        if self._transport is not None:
+            self._transport.abort()
+        self._ended()
+
+    def _answered(self, stage: Stage | None, reply: Reply) -> None:
+        """All replies asked for are here; this is the last of `_replies`."""
+        raise NotImplementedError
+
+    def _ended(self) -> None:
+        """The connection is gone; may be called again."""
+        raise NotImplementedError
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            replies = self._parser.feed(data)
+        except MalformedReplyError as error:
+            self.close(f"malformed: {error}")
+            return
+        expected, paired, odd = self._expected, False, ""
+        for reply in replies:
+            if not expected:
+                odd = f"unsolicited: {reply}"
+                break
+            self._heard += 1
+            self._replies.append((expected.popleft(), reply))
+            paired = True
+        if expected:
+            return
+        if not odd and not self._parser.empty:
+            odd = "unsolicited: part of a reply nobody asked for"
+        # What answers the dot is the truth, whatever comes behind it.
+        if paired and (not odd or self._replies[-1][0] is Stage.DOT):
+            self._answered(*self._replies[-1])
+        if odd:
+            self.close(odd)
+
+    def pause_writing(self) -> None:
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        self._writable = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.why_lost = self.why_lost or f"connection lost{f': {exc}' if exc else ''}"
+        self._ended()
