@@ -1,18 +1,21 @@
 """Group commit of reservations: what comes while a call is under way travels in the next.
 
-Owns: batching, denial memory, the short life of refunds and entry changes. Not here: the
-decision (the ledger).
+Owns: batching, the short life of refunds and entry changes. Not here: the decision (the ledger),
+the memory of denials (`gateway.denials`).
 Rules: one batch in flight a process; a refund leaves with the next batch or after 100 ms and
 never travels twice (policy/README.md: charging); a change of an entry travels until it arrived,
-for applying it twice changes nothing; a remembered denial lives under the limit that bound,
-never longer than the denial itself, and dies with a new generation or a moved clock.
+for applying it twice changes nothing.
 Failure: a ledger that is away or closed denies; nothing is sent on a guess.
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 
-from policy.denial import IP_LIMITS, MAILBOX_LIMITS, Denied, Limit
+import msgspec
+
+from gateway.denials import Denials
+from policy.denial import Denied, Limit
 from policy.ports import (
     Change,
     Decision,
@@ -29,13 +32,16 @@ from policy.ports import (
 )
 
 REFUND_DELAY = 0.1
-_MOST_DENIALS = 10_000
 _MOST_CHANGES = 100_000
 
-_TENANT_LIMITS = frozenset({Limit.TENANT_MINUTE, Limit.TENANT_HOUR, Limit.WINDOW})
-_GLOBAL_LIMITS = frozenset({Limit.GLOBAL_MINUTE, Limit.GLOBAL_HOUR})
 
-Scope = tuple[str, ...]
+class _Asked(msgspec.Struct, gc=False):
+    """One item on its way. Nobody waits for a refund or a change."""
+
+    item: Item
+    answer: asyncio.Future[Decision] | None = None
+    deadline: float = math.inf
+    """Loop time at which who waits is turned away."""
 
 
 class Reserver:
@@ -56,15 +62,17 @@ class Reserver:
         answer."""
         self._ledger = ledger
         self._batch = batch
-        self._denial_cache = denial_cache
         self._clock = clock
         self._observe = observe
         self._told = told
-        self._queue: list[tuple[Item, asyncio.Future[Decision] | None]] = []
+        self._queue: list[_Asked] = []
+        self._flying: list[_Asked] = []
         self._flight: asyncio.Task[None] | None = None
         self._refund_timer: asyncio.TimerHandle | None = None
-        self._denials: dict[Scope, tuple[float, Denied]] = {}
-        self._waiting_changes: list[tuple[Item, asyncio.Future[Decision] | None]] = []
+        self._denials = Denials(denial_cache, clock)
+        self._waiting_changes: list[_Asked] = []
+        self._impatience: asyncio.TimerHandle | None = None
+        self._until = math.inf
         self.state = "open"
 
     def __repr__(self) -> str:
@@ -78,37 +86,55 @@ class Reserver:
 
         Mail from the hold asks every time: a remembered denial would keep a releaser from what
         was freed since."""
-        if not item.held and (remembered := self._remembered(item)):
+        if not item.held and (remembered := self._denials.recall(item)):
             return remembered
-        answer = self._ask(item)
+        answer = self._ask(item, math.inf if deadline is None else deadline)
         try:
-            async with asyncio.timeout_at(deadline):
-                decision = await asyncio.shield(answer)
-        except TimeoutError:
-            answer.add_done_callback(self._too_late)
-            return _denial(Limit.LEDGER_AWAY)
+            decision = await answer
         except asyncio.CancelledError:
-            answer.add_done_callback(self._too_late)
+            if not answer.cancelled() and isinstance(charge := answer.result(), Granted):
+                self.refund(charge)  # answered in the very moment
             raise
         assert decision is not None
         return decision
 
-    def _too_late(self, answer: asyncio.Future[Decision]) -> None:
-        decision = None if answer.cancelled() else answer.result()
-        if isinstance(decision, Granted):
-            self.refund(decision)
-
     async def look(self, key: str) -> Duplicate | Denied | None:
         """The entry of a key as another message meets it; a denial when the ledger cannot say."""
-        decision = await self._ask(Look(key))
+        decision = await self._ask(Look(key), math.inf)
         assert not isinstance(decision, Granted)
         return decision
 
-    def _ask(self, item: Item) -> asyncio.Future[Decision]:
-        answer: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
-        self._queue.append((item, answer))
+    def _ask(self, item: Item, deadline: float) -> asyncio.Future[Decision]:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Decision] = loop.create_future()
+        self._queue.append(_Asked(item, answer, deadline))
+        if deadline < self._until:
+            self._be_patient(deadline)
         self._take_off()
         return answer
+
+    def _be_patient(self, deadline: float) -> None:
+        """One timer for all who wait: one each costs more than the rest of a reserve."""
+        if self._impatience is not None:
+            self._impatience.cancel()
+        loop = asyncio.get_running_loop()
+        self._until = deadline
+        self._impatience = loop.call_at(deadline, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        now = asyncio.get_running_loop().time() + 0.001
+        self._until, self._impatience = math.inf, None
+        soonest = math.inf
+        for asked in (*self._flying, *self._queue):
+            if asked.answer is None or asked.answer.done():
+                continue
+            if asked.deadline <= now:
+                # It may be charged all the same: `_tell` gives that back.
+                asked.answer.set_result(_denial(Limit.LEDGER_AWAY))
+            else:
+                soonest = min(soonest, asked.deadline)
+        if soonest < math.inf:
+            self._be_patient(soonest)
 
     def refund(self, charge: Granted) -> None:
         """Give a charge back with the next batch."""
@@ -123,14 +149,14 @@ class Reserver:
         self._send_soon(mark)
 
     def _send_soon(self, item: Refund | Change | Mark) -> None:
-        self._queue.append((item, None))
+        self._queue.append(_Asked(item))
         if self._refund_timer is None and self._flight is None:
             loop = asyncio.get_running_loop()
             self._refund_timer = loop.call_later(REFUND_DELAY, self._take_off)
 
     def forget_denials(self) -> None:
         """A new generation, a moved clock or a reopened ledger: ask again."""
-        self._denials.clear()
+        self._denials.forget()
 
     async def probe(self) -> None:
         """Ask a ledger that was away or closed whether it is back; costs nothing while it is open.
@@ -182,10 +208,12 @@ class Reserver:
                 self._queue = self._waiting_changes + self._queue
                 self._waiting_changes = []
             batch, self._queue = self._queue[: self._batch], self._queue[self._batch :]
+            self._flying = batch
+            items = [asked.item for asked in batch]
             decisions: tuple[Decision, ...]
             started = self._clock()
             try:
-                answer = await self._ledger.decide([item for item, _ in batch])
+                answer = await self._ledger.decide(items)
             except LedgerAwayError:
                 # The charges stand, and so do the refunds' charges: too high, never too low.
                 self.state, decisions = "away", (_denial(Limit.LEDGER_AWAY),) * len(batch)
@@ -197,90 +225,44 @@ class Reserver:
                 self._keep_changes(batch)
             except BaseException:
                 self._keep_changes(batch)
-                for _, future in batch:
-                    if future is not None and not future.done():
-                        future.set_result(_denial(Limit.LEDGER_AWAY))
+                self._tell(batch, (_denial(Limit.LEDGER_AWAY),) * len(batch))
                 raise
             else:
                 self.state, decisions = "open", answer.decisions
                 self._told(answer.now)
-                self._remember(batch, decisions, answer.now)
+                self._denials.learn(
+                    ((asked.item, d) for asked, d in zip(batch, decisions, strict=True)), answer.now
+                )
             self._observe(len(batch), self._clock() - started)
-            for (_, future), decision in zip(batch, decisions, strict=True):
-                if future is not None and not future.done():
-                    future.set_result(decision)
+            self._tell(batch, decisions)
+
+    def _tell(self, batch: list[_Asked], decisions: tuple[Decision, ...]) -> None:
+        """A charge that nobody waits for any more, by time or by cancellation, is given back."""
+        self._flying = []
+        for asked, decision in zip(batch, decisions, strict=True):
+            if asked.answer is None:
+                continue
+            if not asked.answer.done():
+                asked.answer.set_result(decision)
+            elif isinstance(decision, Granted):
+                self.refund(decision)
 
     def _turn_away(self, limit: Limit = Limit.LEDGER_AWAY) -> None:
         """Who waited behind a batch without an answer has waited long enough: batches one after
         the other, each with its whole budget, would outlast the clients. Refunds stay."""
         waiting, self._queue = self._queue, []
-        for item, future in waiting:
-            if future is None:
-                self._queue.append((item, None))
-            elif not future.done():
-                future.set_result(_denial(limit))
+        for asked in waiting:
+            if asked.answer is None:
+                self._queue.append(asked)
+            elif not asked.answer.done():
+                asked.answer.set_result(_denial(limit))
 
-    def _keep_changes(self, batch: list[tuple[Item, asyncio.Future[Decision] | None]]) -> None:
+    def _keep_changes(self, batch: list[_Asked]) -> None:
         """Entries must not stay behind the truth: their changes travel again when the ledger is
         back (`probe`), the oldest first. Refunds and marks do not."""
-        changes: list[tuple[Item, asyncio.Future[Decision] | None]]
-        changes = [entry for entry in batch if isinstance(entry[0], Change)]
+        changes = [asked for asked in batch if isinstance(asked.item, Change)]
         self._waiting_changes = (self._waiting_changes + changes)[-_MOST_CHANGES:]
-
-    def _remember(
-        self,
-        batch: list[tuple[Item, asyncio.Future[Decision] | None]],
-        decisions: tuple[Decision, ...],
-        now: int,
-    ) -> None:
-        for (item, _), decision in zip(batch, decisions, strict=True):
-            if isinstance(item, Refund):
-                # What came back may be sent: the ledger knows of it from this batch on.
-                self._denials.clear()
-            elif isinstance(item, Reserve) and isinstance(decision, Denied) and decision.until:
-                scope = _scope(item, decision.limit)
-                if scope is not None:
-                    if len(self._denials) >= _MOST_DENIALS:
-                        self._denials.clear()
-                    life = min(self._denial_cache, (decision.until - now) / 1000)
-                    self._denials[scope] = (self._clock() + life, decision)
-
-    def _remembered(self, item: Reserve) -> Denied | None:
-        if not self._denials:
-            return None
-        for scope in _scopes(item):
-            known = self._denials.get(scope)
-            if known is not None:
-                if known[0] > self._clock():
-                    return known[1]
-                del self._denials[scope]
-        return None
 
 
 def _denial(limit: Limit) -> Denied:
     return Denied(limit, "", 0, 0, 0)
-
-
-def _simple(item: Reserve) -> bool:
-    """Only a denial of one recipient, with every server up, holds for others too."""
-    providers = item.providers
-    return len(providers) == 1 and providers[0][1] == 1 and not item.away and not item.broken
-
-
-def _scope(item: Reserve, limit: Limit) -> Scope | None:
-    if not _simple(item):
-        return None
-    if limit in IP_LIMITS:
-        return (item.tenant, item.pool, item.providers[0][0])
-    if limit in MAILBOX_LIMITS:
-        return (item.tenant, item.mailbox)
-    if limit in _TENANT_LIMITS:
-        return (item.tenant,)
-    return () if limit in _GLOBAL_LIMITS else None
-
-
-def _scopes(item: Reserve) -> tuple[Scope, ...]:
-    common: tuple[Scope, ...] = ((), (item.tenant,), (item.tenant, item.mailbox))
-    if len(item.providers) == 1 and not item.away and not item.broken:
-        return (*common, (item.tenant, item.pool, item.providers[0][0]))
-    return common

@@ -169,3 +169,36 @@ async def test_drain_sends_the_last_refunds() -> None:
     waiting.refund(charge)
     await waiting.drain()
     assert isinstance(gate.batches[-1][0], Refund)
+
+
+async def test_who_waits_too_long_is_turned_away_and_its_charge_comes_back() -> None:
+    gate = Gate(daily=1)
+    gate.open.clear()
+    waiting = reserver(gate)
+    soon = asyncio.get_running_loop().time() + 0.05
+    # The second one's time is over first: its timer must not wait for the first one's.
+    patient = asyncio.create_task(waiting.reserve(ASK, soon + 60))
+    hasty = asyncio.create_task(waiting.reserve(ASK, soon))
+    denied = await asyncio.wait_for(hasty, 5)
+    assert isinstance(denied, Denied)
+    assert denied.limit is Limit.LEDGER_AWAY
+    assert not patient.done()
+    patient.cancel()
+    await asyncio.wait([patient])
+    gate.open.set()
+    await waiting.drain()
+    refunds = [item for batch in gate.batches for item in batch if isinstance(item, Refund)]
+    assert len(refunds) == 1  # the day has one place: who was denied has nothing to give back
+    assert isinstance(await waiting.reserve(ASK), Granted)
+
+
+async def test_a_charge_answered_in_the_moment_of_a_cancellation_comes_back() -> None:
+    gate = Gate(daily=1)
+    waiting = reserver(gate)
+    task = asyncio.create_task(waiting.reserve(ASK))
+    while waiting._flying or not gate.batches:
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    await waiting.drain()
+    assert isinstance(gate.batches[-1][-1], Refund)
