@@ -22,10 +22,15 @@ class Sessions:
     def __repr__(self) -> str:
         return f"<Sessions: {self.open} of {self._limit}, {len(self._waiting)} waiting>"
 
+    def enter_now(self) -> bool:
+        """Take a slot, if one is free."""
+        free = self.open < self._limit
+        self.open += free
+        return free
+
     async def enter(self) -> bool:
         """Take a slot; False when none became free within the delay."""
-        if self.open < self._limit:
-            self.open += 1
+        if self.enter_now():
             return True
         if len(self._waiting) >= self._limit:
             return False
@@ -80,6 +85,15 @@ class Share:
         self._memory = memory
         self.held = 0
 
+    def take_now(self, octets: int) -> bool:
+        """Hold `octets` more, if there is room."""
+        memory = self._memory
+        if memory.used + octets > memory._limit:
+            return False
+        memory.used += octets
+        self.held += octets
+        return True
+
     async def take(self, octets: int, patience: float) -> bool:
         """Hold `octets` more, waiting up to `patience` seconds for others to finish.
 
@@ -112,4 +126,5 @@ class Share:
         self.held = 0
         if memory._first is self:
             memory._first = None
-        memory._wake()
+        if memory._waiting:
+            memory._wake()

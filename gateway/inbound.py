@@ -7,14 +7,12 @@ leaves nothing behind.
 """
 
 import asyncio
-from collections.abc import Callable
 
 from gateway import metrics
 from gateway.admission import Share
 from gateway.datareader import DataReader
 from gateway.envelope import Message, Recipient, Sender, parse_mail, parse_rcpt
 from gateway.headers import split
-from gateway.linereader import LineReader
 from gateway.routing import allowed
 from gateway.service import Service
 from policy import reply
@@ -46,6 +44,11 @@ class Inbound:
         self.count = 0
         self.handling = False
         """A whole message is on its way: its client must hear what becomes of it."""
+        self.patience = 0.0
+        """Loop time by which the next piece of content must be here."""
+        self._reader: DataReader | None = None
+        self._share: Share | None = None
+        self._deadline = 0.0
 
     def reset(self) -> None:
         """RSET, EHLO, or the end of a transaction."""
@@ -86,68 +89,83 @@ class Inbound:
             return reply.BAD_SEQUENCE_RCPT
         return reply.syntax("syntax: DATA") if argument.strip() else reply.GO_AHEAD
 
-    async def receive(
-        self, lines: LineReader, tenant: str, peer: str, acknowledge: Callable[[], None]
-    ) -> Reply:
-        """Read the content, hand the message on, answer. Raises ContentLostError.
+    # Content
 
-        `acknowledge` is called when more has to come (see `gateway.quickack`)."""
-        reader = DataReader(self._service.max_message_size, self._settings.max_line_length)
-        share = self._service.memory.share()
-        try:
-            try:
-                await self._read(lines, reader, share, acknowledge)
-            except TimeoutError:
-                raise ContentLostError(reply.IDLE) from None
-            refusal = reader.refusal or reader.problem()
-            if refusal is not None:
-                return self._rejected(refusal, reader, tenant, peer)
-            self.handling = True
-            return await self._service.handle(self._complete(reader, tenant, peer))
-        finally:
-            self.handling = False
+    @property
+    def receiving(self) -> bool:
+        """The client was told to send content, and its end is not here."""
+        return self._reader is not None
+
+    def begin(self, now: float) -> None:
+        """Content comes. `now` is loop time."""
+        self._reader = DataReader(self._service.max_message_size, self._settings.max_line_length)
+        self._share = self._service.memory.share()
+        self._deadline = now + self._settings.message_timeout
+        self.patience = min(now + self._settings.data_timeout, self._deadline)
+
+    def has_room(self, octets: int) -> bool:
+        """Takes the room, if there is any; a message that is thrown away needs none."""
+        assert self._reader is not None
+        assert self._share is not None
+        return self._reader.dropping or self._share.take_now(octets)
+
+    async def wait_for_room(self, octets: int) -> None:
+        """As `has_room`, but waits; without room in time the rest of the message is dropped."""
+        assert self._reader is not None
+        assert self._share is not None
+        patience = min(_MEMORY_PATIENCE, self._deadline - asyncio.get_running_loop().time())
+        if not await self._share.take(octets, patience):
+            self._reader.drop(Reply(452, "4.3.1", "no memory for the message now, try again"))
+
+    def fill(self, block: bytes) -> bytes | None:
+        """None while the end is not here, else what came after it. Raises ContentLostError."""
+        reader, share = self._reader, self._share
+        assert reader is not None
+        assert share is not None
+        rest = reader.feed(block)
+        if reader.dropping:
             share.release()
-            self.count += 1
-            self.reset()
-
-    async def _read(
-        self,
-        lines: LineReader,
-        reader: DataReader,
-        share: Share,
-        acknowledge: Callable[[], None],
-    ) -> None:
-        """To the final dot; `share` grows with what is kept. Raises TimeoutError."""
-        clock = asyncio.get_running_loop().time
-        deadline = clock() + self._settings.message_timeout
-        while not reader.done:
-            block = await lines.block(
-                self._settings.data_timeout, deadline, tail=reader.tail, more=acknowledge
-            )
-            if not block:
-                raise ContentLostError(None)
-            patience = min(_MEMORY_PATIENCE, deadline - clock())
-            if not reader.dropping and not await share.take(len(block), patience):
-                reader.drop(Reply(452, "4.3.1", "no memory for the message now, try again"))
-            if reader.dropping:
-                share.release()
-            rest = reader.feed(block)
-            if rest is not None:
-                lines.put_back(rest)
-            elif reader.size > self._settings.max_message_size * _ENDLESS:
+        if rest is None:
+            if reader.size > self._settings.max_message_size * _ENDLESS:
                 raise ContentLostError(reply.too_big(self._settings.max_message_size))
-            elif not lines.buffered:
-                acknowledge()
+            now = asyncio.get_running_loop().time()
+            self.patience = min(now + self._settings.data_timeout, self._deadline)
+        return rest
 
-    def _rejected(self, refusal: Reply, reader: DataReader, tenant: str, peer: str) -> Reply:
+    def refusal(self, tenant: str, peer: str) -> Reply | None:
+        """Why the whole content is refused, if it is."""
+        assert self._reader is not None
+        refusal = self._reader.refusal or self._reader.problem()
+        if refusal is not None:
+            self._rejected(refusal, self._reader, tenant, peer)
+        return refusal
+
+    def complete(self, tenant: str, peer: str) -> Message:
+        """The message, which is on its way from here until `done`."""
+        assert self._reader is not None
+        message = self._message(self._reader, tenant, peer)
+        self._reader = None
+        self.handling = True
+        return message
+
+    def done(self) -> None:
+        """The transaction is over, however it ended."""
+        self.handling = False
+        self._reader = None
+        if self._share is not None:
+            self._share.release()
+            self._share = None
+            self.count += 1
+        self.reset()
+
+    def _rejected(self, refusal: Reply, reader: DataReader, tenant: str, peer: str) -> None:
         metrics.messages_of(tenant, "rejected").inc()
         self._service.log.info(
             "message", tenant=tenant, peer=peer, size=reader.size, outcome="rejected",
             reply=str(refusal),
         )  # fmt: skip
-        return refusal
 
-    def _complete(self, reader: DataReader, tenant: str, peer: str) -> Message:
+    def _message(self, reader: DataReader, tenant: str, peer: str) -> Message:
         assert self.sender is not None
         head, body = split(reader.take())
         return Message(

@@ -1,29 +1,27 @@
-"""One client session, on aiosmtpd's STARTTLS, AUTH and command table, with our own dialogue.
+"""One client session, on aiosmtpd's STARTTLS, AUTH and PROXY, with our own dialogue.
 
-Beside `gateway.login` the only file that names aiosmtpd. Owns: commands, replies, who the
-client is, when it is cut off. Not here: MAIL, RCPT and DATA (`gateway.inbound`).
-Rules: replies to pipelined commands leave together; a message under way is finished and
-settled even if the client hangs up, so nothing here cancels it.
+Beside `gateway.conversation` and `gateway.login` the only file that names aiosmtpd. Owns: the
+commands and their replies, who the client is. Not here: turns and the end of a session
+(`gateway.conversation`), MAIL, RCPT and content (`gateway.inbound`).
 Measured: aiosmtpd inspects its handler for every connection and awaits once for every line of
 DATA; leaving both out is 4 to 6 times faster (README, chosen parts).
 """
 
 import asyncio
 import logging
-import ssl
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Callable, Coroutine
+from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 from aiosmtpd.proxy_protocol import get_proxy
-from aiosmtpd.smtp import Envelope, TLSSetupException
+from aiosmtpd.smtp import Envelope
 from aiosmtpd.smtp import Session as ClientSession
 
 from gateway import metrics
-from gateway.inbound import ContentLostError
-from gateway.linereader import LineFault, LineReader
-from gateway.login import LONGEST_AUTH, OverError, SmtpLogin
-from gateway.quickack import acknowledge
+from gateway.conversation import Conversation
+from gateway.linereader import LineFault
+from gateway.login import OverError
 from gateway.service import Service, within
 from policy import reply
 from policy.reply import Reply
@@ -32,30 +30,18 @@ from settings.model import Listener
 # aiosmtpd logs every command with its arguments; our own log has what matters, masked.
 logging.getLogger("mail.log").disabled = True
 
-_BUFFER = 65_536
 _LONGEST_COMMAND = 2048
-_LINGER = 5.0
 _LOCAL = 0  # PROXY protocol 2.2: the balancer speaks for itself
 _CONTROL = bytes([*range(0x20), 0x7F])
 
 
-class SmtpSession(SmtpLogin):
+class SmtpSession(Conversation):
     """One connection."""
 
     def __init__(self, service: Service, listener: Listener) -> None:
-        loop = asyncio.get_running_loop()
-        lines = LineReader(limit=_BUFFER, loop=loop)
-        asyncio.StreamReaderProtocol.__init__(self, lines, self._cb_client_connected, loop)
-        self._begin(service, lines)
+        super().__init__(service)
         self._listener = listener
-        self._adopt(service, listener, loop)
-        self._busy = False
-        self._deadline = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-
-    def _adopt(self, service: Service, listener: Listener, loop: asyncio.AbstractEventLoop) -> None:
-        """What aiosmtpd's constructor sets, without its introspection per connection."""
-        self.loop = loop
+        # What aiosmtpd's constructor sets, without its introspection per connection.
         self.hostname = service.hostname
         self.tls_context = service.tls if listener.tls == "starttls" else None
         self.require_starttls = listener.tls == "starttls" and listener.require_tls
@@ -68,97 +54,93 @@ class SmtpSession(SmtpLogin):
         self._handler_coroutine = None
         self.session = None
         self.envelope = None
-        self.transport = None
 
     # Connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        upgraded = self._original_transport is not None
-        super().connection_made(transport)
-        if upgraded:
+        if self._original_transport is not None:
+            super().connection_made(transport)
             # RFC 3207 4.2: nothing learned before TLS survives it, a login least of all.
+            self._lines.clear()
             self._log_out()
             return
+        asyncio.StreamReaderProtocol.connection_made(self, transport)
+        self.transport = transport  # type: ignore[assignment]
+        self.session = ClientSession(self.loop)
         self._service.live.add(self)
         metrics.sessions.inc()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """The dialogue goes on to its end: a message under way is settled whatever happens."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._original_transport is not None:
-            self._original_transport.close()
-        asyncio.StreamReaderProtocol.connection_lost(self, error)
-        self.transport = None
-
-    def eof_received(self) -> bool | None:
-        asyncio.StreamReaderProtocol.eof_received(self)
-        # Half-closed connections stay writable, for the reply to a message under way.
-        return self._tls_protocol is None and self._listener.tls != "implicit"
+        self._renew(self._service.settings.command_timeout)
+        self._arm()
+        peer = transport.get_extra_info("peername")
+        self._peer = str(peer[0]) if peer else ""
+        if self._listener.proxy_protocol:
+            self._occupy(self._balanced(), self._welcome)
+        else:
+            self._turn(self._welcome, True)
 
     def _create_session(self) -> ClientSession:
         return ClientSession(self.loop)
 
     def _create_envelope(self) -> Envelope:
-        """aiosmtpd asks for a new one at RSET, EHLO and STARTTLS."""
+        """aiosmtpd asks for a new one when TLS begins."""
         self._inbound.reset()
         return Envelope()
 
     def _reset_timeout(self, duration: float | None = None) -> None:
-        """One timer a session that re-arms itself: cheaper than one a command."""
-        patience = duration or self._service.settings.command_timeout
-        self._deadline = self.loop.time() + patience
-        if self._timer is None:
-            self._timer = self.loop.call_at(self._deadline, self._tick)
-
-    def _tick(self) -> None:
-        self._timer = None
-        if self.transport is None:
-            return
-        now = self.loop.time()
-        if self._busy or now < self._deadline - 0.001:
-            self._timer = self.loop.call_at(max(self._deadline, now + 1.0), self._tick)
-            return
-        self._say(reply.IDLE)
-        self._hang_up()
-
-    def close_if_idle(self) -> None:
-        """Drain: between two messages a session ends here."""
-        if not self._busy and self._inbound.sender is None and self.transport is not None:
-            self._say(reply.SHUTTING_DOWN)
-            self._hang_up()
+        """aiosmtpd's way to renew its timer."""
+        self._renew(duration or self._service.settings.command_timeout)
 
     @property
-    def handling(self) -> bool:
-        """A whole message is on its way to PowerMTA."""
-        return self._inbound.handling
+    def _secured(self) -> bool:
+        return self._tls_protocol is not None or self._listener.tls == "implicit"
 
-    def cut(self) -> None:
-        """End now, whatever is still to be said."""
-        for transport in (self._original_transport, self.transport):
-            if transport is not None:
-                transport.abort()  # type: ignore[attr-defined]
-        # Under a TLS handshake nobody else tells the dialogue that it is over.
-        self._lines.feed_eof()
+    async def _balanced(self) -> bool:
+        """Who the client is, in the words of its balancer; False when there is none."""
+        service = self._service
+        if not within(self._peer, service.balancers):
+            service.log.warning("proxy_refused", peer=self._peer)
+            return False
+        try:
+            async with asyncio.timeout(service.settings.proxy_timeout):
+                found = await get_proxy(self._lines)
+        except (TimeoutError, asyncio.IncompleteReadError):
+            return False  # silent, or a balancer's look whether we are there
+        if not found.valid:
+            service.log.warning("proxy_malformed", peer=self._peer)
+            return False
+        if found.src_addr and found.command != _LOCAL:
+            self._peer = str(found.src_addr)
+        return True
 
-    def _hang_up(self) -> None:
-        """Say what is left and close; a client that does not read is cut off soon after."""
-        self._flush()
-        # TLS has octets of its own to flush, and a handshake may never end.
-        linger = self._unread or self._original_transport is not None
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.close()
-        if linger:
-            self.loop.call_later(_LINGER, self.cut)
+    def _welcome(self, known: bool) -> None:
+        sessions = self._service.sessions
+        if not known:
+            raise OverError
+        if self._service.closing:
+            self._greet(False)
+        elif sessions.enter_now():
+            self._greet(True)
+        else:
+            self._busy = True
+            self._occupy(sessions.enter(), self._greet)
 
-    @property
-    def _unread(self) -> int:
-        """Octets of ours that the client has not taken yet."""
-        if self._gone:
-            return 0
-        return int(self.transport.get_write_buffer_size())  # type: ignore[union-attr]
+    def _greet(self, entered: bool) -> None:
+        service = self._service
+        self._busy = False
+        self._entered = entered
+        if not entered:
+            metrics.connections.labels("busy").inc()
+            self._say(reply.SHUTTING_DOWN if service.closing else reply.BUSY)
+            raise OverError
+        metrics.connections.labels("served").inc()
+        origin = service.origin(self._peer)
+        self._tenant = origin.tenant
+        if origin.plain_auth:
+            self._auth_require_tls = False
+        self._out += service.greeting
+        self._renew(service.settings.command_timeout)
 
-    # Output
+    # Commands
 
     async def push(self, status: str | bytes) -> None:
         """aiosmtpd's way to reply; what it may repeat of the client's words is made safe."""
@@ -167,124 +149,38 @@ class SmtpSession(SmtpLogin):
         if text.startswith(b"220"):
             self._flush()  # TLS begins right after it
 
-    # The dialogue
-
-    async def _handle_client(self) -> None:
-        service = self._service
-        entered = False
-        try:
-            entered = await self._welcome()
-            if entered:
-                await self._converse()
-        except OverError:
-            pass
-        except (ConnectionError, ssl.SSLError, TLSSetupException) as error:
-            service.log.debug("session_lost", peer=self._peer, why=repr(error))
-        except Exception as error:
-            # A bug costs one session, is told in full, and reaches the task's owner.
-            service.log.error("session_crashed", peer=self._peer, why=repr(error))
-            self._say(reply.trouble("internal error"))
-            raise
-        finally:
-            if entered:
-                service.sessions.leave()
-            service.live.discard(self)
-            metrics.sessions.dec()
-            if self._timer is not None:
-                self._timer.cancel()
-            self._lines.end()
-            self._hang_up()
-
-    async def _welcome(self) -> bool:
-        """False when the session is turned away."""
-        service = self._service
-        if not await self._find_peer():
-            return False
-        if service.closing or not await service.sessions.enter():
-            metrics.connections.labels("busy").inc()
-            self._say(reply.SHUTTING_DOWN if service.closing else reply.BUSY)
-            return False
-        metrics.connections.labels("served").inc()
-        self._tenant = service.tenant_by_network(self._peer)
-        if within(self._peer, service.plain_auth):
-            self._auth_require_tls = False
-        self._out += f"220 {self.hostname} ESMTP Sendgate\r\n".encode()
-        return True
-
-    async def _find_peer(self) -> bool:
-        peer = self.transport.get_extra_info("peername") if self.transport is not None else None
-        self._peer = str(peer[0]) if peer else ""
-        if not self._listener.proxy_protocol:
-            return True
-        if not within(self._peer, self._service.balancers):
-            self._service.log.warning("proxy_refused", peer=self._peer)
-            return False
-        try:
-            async with asyncio.timeout(self._service.settings.proxy_timeout):
-                found = await get_proxy(self._lines)
-        except (TimeoutError, asyncio.IncompleteReadError):
-            return False  # silent, or a balancer's look whether we are there
-        if not found.valid:
-            self._service.log.warning("proxy_malformed", peer=self._peer)
-            return False
-        if found.src_addr and found.command != _LOCAL:
-            self._peer = str(found.src_addr)
-        return True
-
-    async def _converse(self) -> None:
-        while self.transport is not None:
-            if not self._lines.has_line or len(self._out) + self._unread > _BUFFER:
-                self._flush()
-                if self._unread or self._lines.has_line:
-                    await self._until_read()
-            line = await self._lines.line(LONGEST_AUTH)
-            if line is None:
-                return
-            self._reset_timeout()
-            if isinstance(line, LineFault):
-                self._fault(Reply(500, "5.5.2", line.value))
-                continue
-            verb, _, argument = line.partition(b" ")
-            verb = verb.upper()
-            if verb != b"AUTH" and len(line) > _LONGEST_COMMAND:
-                self._fault(Reply(500, "5.5.2", LineFault.TOO_LONG.value))
-            elif len(line.translate(None, _CONTROL)) != len(line):
-                self._fault(reply.syntax("control characters in a command", "5.5.2"))
-            else:
-                await self._command(verb, argument)
-
-    async def _until_read(self) -> None:
-        """A client that sends and never reads gets no more answers into our memory."""
-        if self._unread:
-            try:
-                async with asyncio.timeout(self._service.settings.command_timeout):
-                    await self._writer.drain()
-            except TimeoutError:
-                self.cut()
-                raise OverError from None
-        if self._lines.has_line:
-            await asyncio.sleep(0)  # a flood leaves the other sessions their turn
-
-    async def _command(self, verb: bytes, argument: bytes) -> None:
-        if verb == b"QUIT":
+    def _command_line(self, line: bytes | LineFault) -> None:
+        if isinstance(line, LineFault):
+            self._fault(Reply(500, "5.5.2", line.value))
+            return
+        verb, _, argument = line.partition(b" ")
+        verb = verb.upper()
+        if verb != b"AUTH" and len(line) > _LONGEST_COMMAND:
+            self._fault(Reply(500, "5.5.2", LineFault.TOO_LONG.value))
+        elif len(line.translate(None, _CONTROL)) != len(line):
+            self._fault(reply.syntax("control characters in a command", "5.5.2"))
+        elif self.require_starttls and not self._tls_protocol and verb not in _BEFORE_TLS:
+            self._say(reply.TLS_FIRST)
+        elif (step := _TRANSACTION.get(verb)) is not None:
+            self._transaction(step, argument)
+        elif verb == b"QUIT":
             self._out += b"221 2.0.0 Bye\r\n"
             raise OverError
-        if verb in _FOREIGN or b":" in verb:
+        elif verb in _FOREIGN or b":" in verb:
             # Content that nobody asked for, or HTTP: what follows was never meant as commands.
             self._say(_NOT_OFFERED if verb == b"BDAT" else _NO_SMTP)
             raise OverError
-        if self.require_starttls and not self._tls_protocol and verb not in _BEFORE_TLS:
-            self._say(reply.TLS_FIRST)
-        elif verb in (b"MAIL", b"RCPT", b"DATA"):
-            await self._transaction(verb, argument)
-        elif (method := _COMMANDS.get(verb)) is not None:
-            await method(self, argument.strip().decode("utf-8", "replace") or None)
+        elif (command := _COMMANDS.get(verb)) is not None:
+            command(self, argument.strip().decode("utf-8", "replace"))
+        elif (work := _WAITING.get(verb)) is not None:
+            text = argument.strip().decode("utf-8", "replace")
+            self._occupy(work(self, text or None), lambda _: None)
         else:
             self._fault(Reply(500, "5.5.1", "command not recognized"))
 
     def _log_out(self) -> None:
         self._login, self._login_entry = "", None
-        self._tenant = self._service.tenant_by_network(self._peer)
+        self._tenant = self._service.origin(self._peer).tenant
 
     def _still_logged_in(self) -> None:
         """A password that was changed, or a login that was removed, ends the sessions it began."""
@@ -293,63 +189,81 @@ class SmtpSession(SmtpLogin):
             self.session.authenticated = None
             self._log_out()
 
-    async def _transaction(self, verb: bytes, argument: bytes) -> None:
+    def _transaction(
+        self, step: Callable[["SmtpSession", bytes, str], None], argument: bytes
+    ) -> None:
         assert self.session is not None
-        if verb == b"MAIL":
+        if step is SmtpSession._mail:
             self._still_logged_in()
-        esmtp, tenant = self.session.extended_smtp, self._tenant
         if not self.session.host_name:
             self._say(reply.BAD_SEQUENCE_EHLO)
-        elif tenant is None:
+        elif self._tenant is None:
             self._say(reply.AUTH_FIRST)
-        elif verb == b"MAIL":
-            most = self._service.settings.max_session_transactions
-            if self._service.closing or self._inbound.count >= most:
-                self._say(reply.SHUTTING_DOWN)
-                raise OverError
-            self._say(self._inbound.mail(argument, tenant, esmtp=esmtp))
-        elif verb == b"RCPT":
-            self._say(self._inbound.rcpt(argument, tenant, esmtp=esmtp))
         else:
-            answer = self._inbound.data(argument)
-            self._say(answer)
-            if answer is reply.GO_AHEAD:
-                self._flush()
-                await self._content(tenant)
+            step(self, argument, self._tenant)
 
-    async def _content(self, tenant: str) -> None:
-        self._busy = True
-        try:
-            wait_for_more = partial(acknowledge, self.transport)
-            self._say(await self._inbound.receive(self._lines, tenant, self._peer, wait_for_more))
-        except ContentLostError as lost:
-            if lost.reply is not None:
-                self._say(lost.reply)
-            raise OverError from None
-        finally:
-            self._busy = False
-            self._reset_timeout()
-        if self._service.closing:
+    def _mail(self, argument: bytes, tenant: str) -> None:
+        most = self._service.settings.max_session_transactions
+        if self._service.closing or self._inbound.count >= most:
             self._say(reply.SHUTTING_DOWN)
             raise OverError
+        assert self.session is not None
+        self._say(self._inbound.mail(argument, tenant, esmtp=self.session.extended_smtp))
 
-    async def smtp_EHLO(self, hostname: str | None) -> None:
+    def _rcpt(self, argument: bytes, tenant: str) -> None:
+        assert self.session is not None
+        self._say(self._inbound.rcpt(argument, tenant, esmtp=self.session.extended_smtp))
+
+    def _data(self, argument: bytes, tenant: str) -> None:
+        del tenant
+        answer = self._inbound.data(argument)
+        self._say(answer)
+        if answer is reply.GO_AHEAD:
+            self._inbound.begin(self.loop.time())
+            self._deadline = self._inbound.patience
+
+    def _hello(self, hostname: str, *, extended: bool) -> None:
         if not hostname:
-            self._say(reply.syntax("syntax: EHLO hostname"))
+            self._say(reply.syntax(f"syntax: {'EHLO' if extended else 'HELO'} hostname"))
             return
         assert self.session is not None
         self._inbound.reset()
-        self.session.extended_smtp = True
+        self.session.extended_smtp = extended
         self.session.host_name = hostname[:255]
-        offers = [self.hostname, "PIPELINING", f"SIZE {self._service.max_message_size}"]
-        offers += ["8BITMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"]
-        if self.tls_context is not None and not self._tls_protocol:
-            offers.append("STARTTLS")
-        if not self._auth_require_tls or self._tls_protocol:
-            offers.append("AUTH LOGIN PLAIN")
-        for offer in offers[:-1]:
-            self._out += f"250-{offer}\r\n".encode()
-        self._out += f"250 {offers[-1]}\r\n".encode()
+        if extended:
+            self._out += _offers(
+                self.hostname,
+                self._service.max_message_size,
+                starttls=self.tls_context is not None and not self._tls_protocol,
+                auth=not self._auth_require_tls or bool(self._tls_protocol),
+            )
+        else:
+            self._out += f"250 {self.hostname}\r\n".encode()
+
+    def _ehlo(self, hostname: str) -> None:
+        self._hello(hostname, extended=True)
+
+    def _helo(self, hostname: str) -> None:
+        self._hello(hostname, extended=False)
+
+    def _rset(self, argument: str) -> None:
+        if argument:
+            self._say(reply.syntax("syntax: RSET"))
+            return
+        self._inbound.reset()
+        self._say(reply.OK)
+
+    def _noop(self, argument: str) -> None:
+        del argument
+        self._say(reply.OK)
+
+    def _vrfy(self, argument: str) -> None:
+        """RFC 5321 7.3: no address is confirmed or denied."""
+        self._say(_CANNOT_VRFY if argument else _VRFY_SYNTAX)
+
+    def _help(self, argument: str) -> None:
+        del argument
+        self._say(_SEE_RFC)
 
     def _tls_begun(self) -> bool:
         return self._tls_protocol is not None
@@ -359,35 +273,53 @@ class SmtpSession(SmtpLogin):
             self._say(Reply(503, "5.5.1", "TLS is on already"))
             return
         self._flush()
+        # aiosmtpd points both at the new transport; a real StreamWriter would close it when dropped.
+        self._reader = self._lines
+        self._writer: Any = SimpleNamespace(_transport=None)
         await super().smtp_STARTTLS(arg or "")
         if self._tls_begun() and (self.session is None or self.session.ssl is None):
             # The handshake ended without an error and without TLS: the client went away.
             self.cut()
             raise OverError
 
-    async def smtp_VRFY(self, arg: str | None) -> None:
-        """RFC 5321 7.3: no address is confirmed or denied."""
-        self._say(Reply(252, "2.5.0", "cannot verify, send it and see") if arg else _VRFY_SYNTAX)
 
-    async def smtp_HELP(self, arg: str) -> None:
-        del arg
-        self._say(Reply(214, "2.0.0", "see RFC 5321"))
+@lru_cache(maxsize=64)
+def _offers(hostname: str, size: int, *, starttls: bool, auth: bool) -> bytes:
+    """The reply to EHLO."""
+    offers = [hostname, "PIPELINING", f"SIZE {size}", "8BITMIME", "SMTPUTF8", "DSN"]
+    offers += ["ENHANCEDSTATUSCODES"]
+    if starttls:
+        offers.append("STARTTLS")
+    if auth:
+        offers.append("AUTH LOGIN PLAIN")
+    lines = [f"250-{offer}\r\n" for offer in offers[:-1]]
+    return "".join([*lines, f"250 {offers[-1]}\r\n"]).encode()
 
 
+_CANNOT_VRFY = Reply(252, "2.5.0", "cannot verify, send it and see")
 _VRFY_SYNTAX = reply.syntax("syntax: VRFY address")
+_SEE_RFC = Reply(214, "2.0.0", "see RFC 5321")
 _NOT_OFFERED = Reply(502, "5.5.1", "BDAT is not offered, closing")
 _NO_SMTP = Reply(421, "4.7.0", "this is no SMTP command, closing")
 _FOREIGN = frozenset(
     {b".", b"BDAT", b"CONNECT", b"DELETE", b"GET", b"HEAD", b"OPTIONS", b"POST", b"PUT", b"TRACE"}
 )
-_BEFORE_TLS = frozenset({b"EHLO", b"HELO", b"STARTTLS", b"NOOP", b"RSET"})
-_COMMANDS: dict[bytes, Callable[[SmtpSession, Any], Awaitable[None]]] = {
-    b"EHLO": SmtpSession.smtp_EHLO,
-    b"HELO": SmtpSession.smtp_HELO,
+_BEFORE_TLS = frozenset({b"EHLO", b"HELO", b"STARTTLS", b"NOOP", b"RSET", b"QUIT"}) | _FOREIGN
+_TRANSACTION: dict[bytes, Callable[[SmtpSession, bytes, str], None]] = {
+    b"MAIL": SmtpSession._mail,
+    b"RCPT": SmtpSession._rcpt,
+    b"DATA": SmtpSession._data,
+}
+_COMMANDS: dict[bytes, Callable[[SmtpSession, str], None]] = {
+    b"EHLO": SmtpSession._ehlo,
+    b"HELO": SmtpSession._helo,
+    b"RSET": SmtpSession._rset,
+    b"NOOP": SmtpSession._noop,
+    b"VRFY": SmtpSession._vrfy,
+    b"HELP": SmtpSession._help,
+}
+_WAITING: dict[bytes, Callable[[SmtpSession, Any], Coroutine[Any, Any, None]]] = {
     b"STARTTLS": SmtpSession.smtp_STARTTLS,
     b"AUTH": SmtpSession.smtp_AUTH,
-    b"RSET": SmtpSession.smtp_RSET,
-    b"NOOP": SmtpSession.smtp_NOOP,
-    b"VRFY": SmtpSession.smtp_VRFY,
-    b"HELP": SmtpSession.smtp_HELP,
 }
+"""Commands with a dialogue of their own."""

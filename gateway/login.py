@@ -32,16 +32,15 @@ class OverError(Exception):
 class SmtpLogin(SMTP):
     """The part of a session that answers and knows who the client is."""
 
-    def _begin(self, service: Service, lines: LineReader) -> None:
+    def _begin(self, service: Service, lines: LineReader, inbound: Inbound) -> None:
         self._service = service
         self._lines = lines
-        self._inbound = Inbound(service)
+        self._inbound = inbound
         self._tenant: str | None = None
         self._login = ""
         self._login_entry: tuple[str, str] | None = None
         self._peer = ""
         self._out = bytearray()
-        self._busy = False
         self._faults = 0
         self._auth_failures = 0
         self._auth_methods = _METHODS
@@ -59,7 +58,7 @@ class SmtpLogin(SMTP):
 
     def _flush(self) -> None:
         if self._out and not self._gone:
-            self._writer.write(bytes(self._out))
+            self.transport.write(bytes(self._out))  # type: ignore[union-attr]
         self._out.clear()
 
     def _fault(self, answer: Reply) -> None:

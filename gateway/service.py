@@ -2,8 +2,10 @@
 
 import ipaddress
 import ssl
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+import msgspec
 
 from gateway.admission import Memory, Sessions
 from gateway.auth import Authenticator
@@ -14,6 +16,8 @@ from policy.model import Tenant
 from policy.plan import Generation
 from policy.reply import Reply
 from settings.model import Gateway
+
+_MOST_ORIGINS = 4096
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -29,6 +33,15 @@ class Live(Protocol):
     def handling(self) -> bool: ...
 
 
+class Origin(msgspec.Struct, frozen=True):
+    """What a source address says of its client."""
+
+    tenant: str | None
+    """Named without a login."""
+    plain_auth: bool
+    """Logins are taken without TLS."""
+
+
 class Service:
     """What all sessions of one worker share."""
 
@@ -38,7 +51,7 @@ class Service:
         settings: Gateway,
         hostname: str,
         generation: Callable[[], Generation | None],
-        handle: Callable[[Message], Awaitable[Reply]],
+        handle: Callable[[Message], Coroutine[Any, Any, Reply]],
         authenticator: Authenticator,
         sessions: Sessions,
         memory: Memory,
@@ -65,6 +78,12 @@ class Service:
         self.balancers = tuple(ipaddress.ip_network(n) for n in settings.proxy_networks)
         self.live: set[Live] = set()
         self.closing = False
+        self.greeting = f"220 {hostname} ESMTP Sendgate\r\n".encode()
+        self.shortest_timeout = min(
+            settings.command_timeout, settings.data_timeout, settings.message_timeout
+        )
+        self._origins: dict[str, Origin] = {}
+        self._origins_of: Generation | None = None
 
     @property
     def max_message_size(self) -> int:
@@ -81,12 +100,18 @@ class Service:
         generation = self.generation()
         return generation.login.get(login) if generation is not None else None
 
-    def tenant_by_network(self, peer: str) -> str | None:
-        """The tenant that a source address names without a login."""
+    def origin(self, peer: str) -> Origin:
+        """What a source address says of its client; remembered, for a client that connects for
+        every message comes from the same few addresses."""
         generation = self.generation()
-        if generation is None or not generation.networks:
-            return None
-        return next((name for net, name in generation.networks if within(peer, (net,))), None)
+        if generation is not self._origins_of or len(self._origins) >= _MOST_ORIGINS:
+            self._origins, self._origins_of = {}, generation
+        origin = self._origins.get(peer)
+        if origin is None:
+            networks = generation.networks if generation is not None else ()
+            tenant = next((name for net, name in networks if within(peer, (net,))), None)
+            origin = self._origins[peer] = Origin(tenant, within(peer, self.plain_auth))
+        return origin
 
     def close_idle(self) -> None:
         """Drain: sessions between messages end now, the others when their message is done."""

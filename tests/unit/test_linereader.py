@@ -1,101 +1,91 @@
-"""Content in pieces: its reader wakes for the end wherever it is cut, and not for every piece."""
+"""Lines and blocks without waiting, in bounded memory. Asyncio's own buffer is the reader's: this
+pins what it relies on."""
 
 import asyncio
-import math
 
 import pytest
 
-from gateway.datareader import DataReader
-from gateway.linereader import LineReader
-
-CONTENT = b"A: 1.\r\n\r\ntext.\r\n..\r\n.\r\n"
+from gateway.linereader import LineFault, LineReader
 
 
-async def read(lines: LineReader, more: list[int], patience: float = 5.0) -> tuple[bytes, int]:
-    """(the content, how many blocks it took)."""
-    reader = DataReader(1_000_000, 1000)
-    blocks = 0
-    while not reader.done:
-        block = await lines.block(patience, math.inf, tail=reader.tail, more=lambda: more.append(1))
-        assert block
-        blocks += 1
-        lines.put_back(reader.feed(block) or b"")
-    return reader.content(), blocks
+class Paused(asyncio.ReadTransport):
+    """Knows whether it was asked to pause."""
+
+    paused = False
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
 
 
-@pytest.mark.parametrize("content", [CONTENT, b".\r\n"])
-@pytest.mark.parametrize("follows", [b"", b"QUIT\r\n"])
-async def test_the_end_is_found_wherever_it_is_cut(content: bytes, follows: bytes) -> None:
-    whole = content + follows
-    for taken in range(len(content)):
-        for cut in range(taken, len(content)):
-            lines = LineReader(limit=65_536, loop=asyncio.get_running_loop())
-            # The first piece is there already, and is taken before the next ones come.
-            lines.feed_data(whole[:taken])
-            task = asyncio.ensure_future(read(lines, []))
-            await asyncio.sleep(0)
-            lines.feed_data(whole[taken:cut])
-            await asyncio.sleep(0)
-            lines.feed_data(whole[cut:])
-            found, _ = await asyncio.wait_for(task, 2.0)
-            assert found == content[:-3]
-            assert lines.buffered == len(follows)
-            lines.end()
+def reader() -> LineReader:
+    return LineReader(limit=65_536, loop=asyncio.get_running_loop())
 
 
-async def test_small_pieces_wake_the_reader_once_and_each_is_acknowledged() -> None:
-    lines = LineReader(limit=65_536, loop=asyncio.get_running_loop())
-    more: list[int] = []
-    task = asyncio.ensure_future(read(lines, more))
-    for _ in range(9):
-        await asyncio.sleep(0)
-        lines.feed_data(b"a line\r\n" * 100)
+@pytest.mark.parametrize("step", [1, 3, 100])
+async def test_a_line_is_taken_whole_however_it_comes(step: int) -> None:
+    lines = reader()
+    text = b"NOOP\r\nbare\nEHLO x\r\n"
+    found: list[object] = []
+    for start in range(0, len(text), step):
+        lines.feed_data(text[start : start + step])
+        while (line := lines.take(100)) is not None:
+            found.append(line)
+    assert found == [b"NOOP", LineFault.BARE_LF, b"EHLO x"]
+
+
+@pytest.mark.parametrize("step", [7, 99, 250])
+async def test_an_over_long_line_is_thrown_away_to_its_end(step: int) -> None:
+    lines = reader()
+    text = b"x" * 1000 + b"\r\nNOOP\r\n"
+    found: list[object] = []
+    for start in range(0, len(text), step):
+        lines.feed_data(text[start : start + step])
+        while (line := lines.take(100)) is not None:
+            found.append(line)
+        assert lines.buffered < 100 + step
+    assert found == [LineFault.TOO_LONG, b"NOOP"]
+
+
+async def test_a_block_is_bounded_and_what_is_put_back_comes_first() -> None:
+    lines = reader()
+    lines.feed_data(b"a" * 100_000 + b"\r\n")
+    first = lines.take_block(65_536)
+    assert len(first) == 65_536
+    lines.put_back(first[-10:])
+    assert lines.buffered == 100_002 - 65_536 + 10
+    assert lines.take(100_000) == b"a" * (100_000 - 65_536 + 10)
+    assert lines.take_block(10) == b""
+
+
+async def test_reading_pauses_while_much_waits_and_goes_on_when_it_was_taken() -> None:
+    lines, transport = reader(), Paused()
+    lines.set_transport(transport)
+    lines.feed_data(b"x" * 200_000)
+    assert transport.paused
+    while lines.take_block(65_536):
+        pass
+    assert not transport.paused
+
+
+async def test_who_waits_for_a_line_gets_it_or_none_at_the_end() -> None:
+    lines = reader()
+    waiting = asyncio.ensure_future(lines.line(100))
     await asyncio.sleep(0)
-    lines.feed_data(b".\r\n")
-    found, blocks = await task
-    assert len(found) == 7200
-    assert (blocks, len(more)) == (1, 9)
-    lines.end()
-
-
-async def test_what_gathers_is_bounded() -> None:
-    lines = LineReader(limit=65_536, loop=asyncio.get_running_loop())
-    task = asyncio.ensure_future(lines.block(5.0, more=lambda: None))
+    lines.feed_data(b"NO")
     await asyncio.sleep(0)
-    for _ in range(17):
-        assert not task.done()
-        lines.feed_data(b"x" * 1000)
-        await asyncio.sleep(0)
-    assert len(await task) == 17_000
-    lines.end()
-
-
-async def test_every_piece_renews_the_patience_and_the_deadline_stands() -> None:
-    loop = asyncio.get_running_loop()
-    lines = LineReader(limit=65_536, loop=loop)
-    started = loop.time()
-    task = asyncio.ensure_future(lines.block(0.3, started + 0.75, more=lambda: None))
-    while loop.time() < started + 0.6:
-        await asyncio.sleep(0.05)
-        lines.feed_data(b"x")
-    with pytest.raises(TimeoutError):
-        await task
-    assert 0.7 < loop.time() - started < 2.0
-    assert await lines.block(0.05)
-    with pytest.raises(TimeoutError):
-        await lines.block(0.05)
-    lines.end()
-
-
-async def test_a_command_line_has_no_timer_of_its_own() -> None:
-    loop = asyncio.get_running_loop()
-    lines = LineReader(limit=65_536, loop=loop)
-    with pytest.raises(TimeoutError):
-        await lines.block(0.05)
-    lines.feed_data(b"x")
-    assert await lines.block(0.05) == b"x"
-    task = asyncio.ensure_future(lines.line(100))
-    await asyncio.sleep(0.2)
-    lines.feed_data(b"NOOP\r\n")
-    assert await task == b"NOOP"
-    lines.end()
+    lines.feed_data(b"OP\r\nrest")
+    assert await waiting == b"NOOP"
+    waiting = asyncio.ensure_future(lines.line(100))
+    await asyncio.sleep(0)
+    lines.feed_eof()
+    assert await waiting is None
+    assert lines.ended
+    broken = reader()
+    waiting = asyncio.ensure_future(broken.line(100))
+    await asyncio.sleep(0)
+    broken.set_exception(ConnectionResetError())
+    assert await waiting is None
+    assert broken.ended
