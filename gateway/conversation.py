@@ -61,11 +61,18 @@ class Conversation(SmtpLogin):
     # Input
 
     def data_received(self, data: bytes) -> None:
-        if self._inbound.receiving and not self._occupied and len(data) <= BUFFER:
+        lines = self._lines
+        if self._occupied or self._clogged or lines.buffered or len(data) > BUFFER:
+            lines.feed_data(data)
+            if not self._occupied:
+                self._turn()
+        elif self._inbound.receiving:
             self._turn(self._content, data)
-            return
-        self._lines.feed_data(data)
-        if not self._occupied:
+        elif data.find(b"\n") == len(data) - 1 and data.endswith(b"\r\n"):
+            # The one command of a client that waits for each reply: past the buffer.
+            self._turn(self._command, data[:-2])
+        else:
+            lines.feed_data(data)
             self._turn()
 
     def eof_received(self) -> bool | None:
@@ -100,7 +107,10 @@ class Conversation(SmtpLogin):
         try:
             if first is not None:
                 first(argument)
-            self._converse()
+            if self._lines.idle:
+                self._flush()
+            else:
+                self._converse()
         except OverError:
             self._end()
         except ContentLostError as lost:
@@ -131,8 +141,7 @@ class Conversation(SmtpLogin):
                 continue
             if (line := lines.take(LONGEST_AUTH)) is None:
                 break
-            self._renew(self._service.settings.command_timeout)
-            self._command_line(line)
+            self._command(line)
             answered += 1
             if answered == _TURN:
                 self._occupied = True
@@ -160,6 +169,10 @@ class Conversation(SmtpLogin):
 
     def _go_on(self, task: asyncio.Task[Any]) -> None:
         self._then(task.result())
+
+    def _command(self, line: bytes | LineFault) -> None:
+        self._deadline = self.loop.time() + self._service.settings.command_timeout
+        self._command_line(line)
 
     @abstractmethod
     def _command_line(self, line: bytes | LineFault) -> None:

@@ -20,6 +20,7 @@ class LineReader(asyncio.StreamReader):
 
     _buffer: bytearray  # asyncio's
     _eof: bool
+    _exception: Exception | None
     _limit: int
     _paused: bool
 
@@ -35,7 +36,12 @@ class LineReader(asyncio.StreamReader):
     @property
     def ended(self) -> bool:
         """Nothing more will come: half-closed, or broken."""
-        return self._eof or self.exception() is not None
+        return self._eof or self._exception is not None
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is here, and more may come."""
+        return not self._buffer and not self._eof and self._exception is None
 
     def take(self, longest: int) -> bytes | LineFault | None:
         """The next line without CRLF, a fault, or None while no whole line is here.

@@ -273,7 +273,7 @@ class SmtpSession(Conversation):
             self._say(Reply(503, "5.5.1", "TLS is on already"))
             return
         self._flush()
-        # aiosmtpd points both at the new transport; a real StreamWriter would close it when dropped.
+        # aiosmtpd points both at the new transport; a StreamWriter would close it when dropped.
         self._reader = self._lines
         self._writer: Any = SimpleNamespace(_transport=None)
         await super().smtp_STARTTLS(arg or "")

@@ -40,7 +40,7 @@ class SmtpLogin(SMTP):
         self._login = ""
         self._login_entry: tuple[str, str] | None = None
         self._peer = ""
-        self._out = bytearray()
+        self._out = b""
         self._faults = 0
         self._auth_failures = 0
         self._auth_methods = _METHODS
@@ -57,9 +57,11 @@ class SmtpLogin(SMTP):
         return self.transport is None or self.transport.is_closing()
 
     def _flush(self) -> None:
-        if self._out and not self._gone:
-            self.transport.write(bytes(self._out))  # type: ignore[union-attr]
-        self._out.clear()
+        if not self._out:
+            return
+        out, self._out = self._out, b""
+        if not self._gone:
+            self.transport.write(out)  # type: ignore[union-attr]
 
     def _fault(self, answer: Reply) -> None:
         self._faults += 1

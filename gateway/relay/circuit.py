@@ -22,8 +22,18 @@ class State(StrEnum):
 class Circuit:
     """One circuit."""
 
-    def __init__(self, name: str, *, failures: int, wait: float, wait_max: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        failures: int,
+        wait: float,
+        wait_max: float,
+        unwell: "dict[str, Circuit]",
+    ) -> None:
+        """`unwell`: where a circuit is listed while it is not closed."""
         self.name = name
+        self._unwell = unwell
         self.state = State.CLOSED
         self.why = ""
         self._limit = failures
@@ -59,6 +69,8 @@ class Circuit:
         return now < self._until or message == self._last
 
     def succeeded(self) -> None:
+        if self.state is State.CLOSED and not self._failed:
+            return
         self._failed.clear()
         self._wait = self._first_wait
         self._enter(State.CLOSED)
@@ -81,6 +93,10 @@ class Circuit:
 
     def _enter(self, state: State, why: str = "") -> None:
         self.state = state
+        if state is State.CLOSED:
+            self._unwell.pop(self.name, None)
+        else:
+            self._unwell[self.name] = self
         self.why = why if state is State.OPEN else (self.why if state is State.PROBING else "")
 
 
@@ -93,23 +109,31 @@ class Circuits:
         self._wait = wait
         self._wait_max = wait_max
         self._circuits: dict[str, Circuit] = {}
+        self._unwell: dict[str, Circuit] = {}
 
     def __getitem__(self, name: str) -> Circuit:
         circuit = self._circuits.get(name)
         if circuit is None:
             circuit = self._circuits[name] = Circuit(
-                name, failures=self._failures, wait=self._wait, wait_max=self._wait_max
+                name,
+                failures=self._failures,
+                wait=self._wait,
+                wait_max=self._wait_max,
+                unwell=self._unwell,
             )
         return circuit
 
     def not_closed(self) -> list[Circuit]:
-        return [c for c in self._circuits.values() if c.state is not State.CLOSED]
+        return list(self._unwell.values())
 
     def blocked(self, message: str, now: float) -> tuple[str, ...]:
         """Names that `message` must not use now. Empty, at no cost, while all are closed."""
+        if not self._unwell:
+            return ()
         return tuple(c.name for c in self.not_closed() if c.blocked(message, now))
 
     def keep_only(self, names: set[str]) -> None:
         """Forget those that left the generation."""
         for name in self._circuits.keys() - names:
             del self._circuits[name]
+            self._unwell.pop(name, None)
