@@ -7,7 +7,7 @@ import msgspec
 
 _UNSAFE = re.compile(r"[^\x20-\x7e]+")
 _MAX_TEXT = 400  # RFC 5321 4.5.3.1.5 limits a reply line to 512 octets
-_SHORT = 40
+_SHORT = 32
 """Characters of a text that may be said again; one with an envelope id is longer, and unique."""
 
 

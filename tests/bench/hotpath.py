@@ -1,8 +1,8 @@
 """What the gateway's pure functions, counting and logging cost: `python -m tests.bench.hotpath`.
 
-Microseconds a call for one 4 KB newsletter, the best of many rounds (whatever else the machine
-does only makes a round slower). Metrics are in multiprocess mode, as in a worker; the log writes
-into a pipe that another process reads, on the production loop.
+Microseconds of CPU a call for one 4 KB newsletter, the best of many rounds (whatever else the
+machine does only makes a round slower). Metrics are in multiprocess mode, as in a worker; the log
+writes into a pipe that another process reads, on the production loop.
 """
 
 import asyncio
@@ -54,9 +54,10 @@ _ID = "0abcdefghj1234567890zzzzzz1"
 _GRANTED = 1_795_000_000_123
 
 
-def best(work: Callable[[], object], rounds: int = 25, number: int = 2000) -> float:
+def best(work: Callable[[], object], rounds: int = 50, number: int = 1000) -> float:
     """Microseconds a call."""
-    return min(timeit.repeat(work, repeat=rounds, number=number)) / number * 1e6
+    seconds = timeit.repeat(work, repeat=rounds, number=number, timer=time.process_time)
+    return min(seconds) / number * 1e6
 
 
 def _cases() -> dict[str, Callable[[], object]]:
@@ -111,7 +112,7 @@ def _cases() -> dict[str, Callable[[], object]]:
             b"250 2.1.0 sender ok\r\n250 2.1.5 recipient ok\r\n354 send it\r\n"
         ),
         "Reply.line, three constants": lambda: (SENDER_OK.line, RECIPIENT_OK.line, GO_AHEAD.line),
-        "Reply and its line, unique": lambda: Reply(250, "2.0.0", f"OK {_ID}").line,
+        "Reply and its line, unique": lambda: Reply(250, "2.0.0", f"OK 20779-{_ID}.1").line,
         "str(Reply)": lambda: str(accepted),
         "classify a 250": lambda: classify(Stage.DOT, accepted, suppression),
     }
@@ -140,17 +141,17 @@ async def _logged(log: Log, means: Means, rounds: int = 300, lines: int = 10) ->
     reply = Reply(250, "2.6.0", "message received")
     made, written = [], []
     for _ in range(rounds):
-        started = time.perf_counter()
+        started = time.thread_time()
         for _ in range(lines):
             fields = {
                 **means.about(message), "envelope": _ID, "vmta": "vmta-1", "server": "pmta-1",
                 "job": "qw123er456ty7",
             }  # fmt: skip
             log.info("message", **fields, outcome="relayed", reply=str(reply))
-        between = time.perf_counter()
+        between = time.thread_time()
         log.flush()
         made.append((between - started) / lines)
-        written.append(time.perf_counter() - between)
+        written.append(time.thread_time() - between)
         await asyncio.sleep(0.001)
     assert not log.dropped
     return [min(made) * 1e6, min(written) * 1e6]
