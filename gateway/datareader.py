@@ -100,7 +100,7 @@ def _paired(content: bytes) -> bool:
     """Whether every CR is followed by an LF and every LF comes after a CR.
 
     Python's reader of text files notes in C which line ends it saw, in one pass over octets read
-    as Latin-1; three counts need three (11 to 2 µs for 4 KB)."""
+    as Latin-1, where three counts need three (`problem` for 4 KB: 9.4 to 3.9 µs, tests/bench)."""
     seen = IncrementalNewlineDecoder(None, translate=False)
     seen.decode(content.decode("latin-1"), final=True)
     return seen.newlines in (None, "\r\n")

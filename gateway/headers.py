@@ -55,8 +55,8 @@ _NAMES = (
     + b")"
 )
 # Begins with a literal of one octet, so that it is tried at line ends only; `.` runs to the next LF
-# in half the time that `[^\r\n]` needs. Measured with the branches: 8.0 to 3 µs for 700 octets. A
-# value ends with its CR; a line that begins with a dot is found with an empty name.
+# in half the time that `[^\r\n]` needs (`scan` of 700 octets: 10.1 to 5.7 µs, tests/bench). A value
+# ends with its CR; a line that begins with a dot is found with an empty name.
 _FIELD = re.compile(
     rb"\n(?=[.%b])(?:\.|"
     % bytes(sorted({c for name in STRIPPED + _READ for c in name[:1].upper() + name[:1]}))
