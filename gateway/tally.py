@@ -4,8 +4,8 @@ Owns: the objects that `gateway.metrics` declares for what is counted on the mes
 here: when they are flushed (`gateway.parts`: once a second and at the end of the process).
 Rule: counting is an addition in this process (0.05 to 0.2 µs); prometheus-client's own is a lock
 and a write into a mapped file for each event (1 µs a counter, 2 µs one found by its labels or a
-histogram; tests/bench), several of them a message. Whoever collects from the registry of this process gets everything: collecting
-flushes.
+histogram; tests/bench), several of them a message. Whoever collects from the registry of this
+process gets everything: collecting flushes.
 Failure: a process that is killed loses the counts of its last second. They are figures for
 operators; what promises are kept by is in the ledger and the hold. One thread counts: the loop's.
 """
