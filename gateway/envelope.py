@@ -3,6 +3,8 @@
 Owns: the syntax of paths and parameters. Not here: who may use them (`gateway.listener`).
 Rule: addresses stay bytes, exactly as they came; only what is safe to repeat in a command
 towards PowerMTA is accepted (no control characters, no blanks outside a quoted local part).
+What nearly all clients say is read by one expression each, and everything else, faults first of
+all, by the reader of the whole grammar; a test holds them equal.
 Failure: a `Reply` that names the fault.
 """
 
@@ -27,6 +29,12 @@ _PRINTABLE = rb"[\x21-\x2a\x2c-\x3c\x3e-\x7e]|\+(?:[2-6][0-9A-F]|7[0-9A-E])"
 _ORCPT = re.compile(rb"[A-Za-z0-9][A-Za-z0-9-]*;(?:" + _PRINTABLE + rb")+\Z")
 _ORCPT_UTF8 = re.compile(rb"utf-8;(?:" + _PRINTABLE + rb"|[\x80-\xff])+\Z", re.I)  # RFC 6533
 _NOTIFY = re.compile(rb"(?:NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY))*)\Z", re.I)
+
+_PLAIN_PATH = rb"<([A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]++@([A-Za-z0-9.-]++))>"
+_PLAIN_MAIL = re.compile(
+    rb"FROM:" + _PLAIN_PATH + rb"(?: SIZE=([0-9]{1,20}))?(?: BODY=(?:7BIT|(8BITMIME)))?\Z"
+)
+_PLAIN_RCPT = re.compile(rb"TO:" + _PLAIN_PATH + rb"\Z")
 
 MAX_PATH = 254  # RFC 5321 4.5.3.1.3: 256 octets with the angle brackets
 
@@ -68,6 +76,26 @@ class Message(msgspec.Struct):
 
 def parse_mail(argument: bytes, *, esmtp: bool, max_size: int) -> Sender | Reply:
     """`argument` is what follows `MAIL `."""
+    plain = _PLAIN_MAIL.match(argument) if esmtp else None
+    if plain is not None:
+        address, domain, octets, body8 = plain.groups()
+        size = int(octets) if octets else 0
+        if size <= max_size and len(address) <= MAX_PATH and normal_domain(domain.decode()):
+            return Sender(address, size, body8 is not None)
+    return _any_mail(argument, esmtp=esmtp, max_size=max_size)
+
+
+def parse_rcpt(argument: bytes, *, esmtp: bool, utf8: bool) -> Recipient | Reply:
+    """`argument` is what follows `RCPT `; `utf8`: the transaction asked for SMTPUTF8."""
+    plain = _PLAIN_RCPT.match(argument)
+    if plain is not None:
+        address, domain = plain.groups()
+        if len(address) <= MAX_PATH and (normal := normal_domain(domain.decode())):
+            return Recipient(address, normal)
+    return _any_rcpt(argument, esmtp=esmtp, utf8=utf8)
+
+
+def _any_mail(argument: bytes, *, esmtp: bool, max_size: int) -> Sender | Reply:
     match = _PATH.match(argument, 5) if argument[:5].upper() == b"FROM:" else None
     if match is None:
         return syntax("syntax: MAIL FROM:<address>")
@@ -104,8 +132,7 @@ def parse_mail(argument: bytes, *, esmtp: bool, max_size: int) -> Sender | Reply
     return Sender(address, size, body8, utf8, ret)
 
 
-def parse_rcpt(argument: bytes, *, esmtp: bool, utf8: bool) -> Recipient | Reply:
-    """`argument` is what follows `RCPT `; `utf8`: the transaction asked for SMTPUTF8."""
+def _any_rcpt(argument: bytes, *, esmtp: bool, utf8: bool) -> Recipient | Reply:
     match = _PATH.match(argument, 3) if argument[:3].upper() == b"TO:" else None
     if match is None or not match["address"]:
         return syntax("syntax: RCPT TO:<address>", "5.1.3")

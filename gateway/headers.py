@@ -4,7 +4,8 @@ Owns: where the header ends, which lines are ours to remove. Not here: what From
 (`policy.address`).
 Rule: a field name counts in any case, with blanks or a fold before its colon, repeated, after a
 malformed line. Lines are read with their dot-stuffing undone, as PowerMTA will read them: on
-the wire `.X-Virtual-MTA:` is a field and `. text` continues one.
+the wire `.X-Virtual-MTA:` is a field and `. text` continues one. CR and LF come in pairs
+(`gateway.datareader` refuses the rest); should one stand alone, LF ends a line and CR does not.
 Failure: a `Reply`; nothing is guessed.
 """
 
@@ -24,6 +25,7 @@ STRIPPED = (
     b"x-schedule",
 )
 """Fields PowerMTA obeys (User's Guide, "Special headers"); a tenant may set none of them."""
+_STRIPPED = frozenset(STRIPPED)
 
 _READ = (
     b"from",
@@ -38,13 +40,28 @@ _READ = (
 _LONGEST_ID = 995
 """Octets kept of a Message-ID (RFC 5322 2.1.1: a line has 998)."""
 
-# The line end comes first and the one after it is only looked at: with a literal to begin with, the
-# expression is tried at line ends only (measured: 14 to 8 microseconds for a newsletter).
+
+def _either_case(name: bytes) -> bytes:
+    """An expression for `name`. Faster than IGNORECASE: a set of two is looked at before a branch
+    of the expression is entered, a letter without case is not."""
+    return b"".join(b"[%c%c]" % (c ^ 32, c) if chr(c).isalpha() else b"%c" % c for c in name)
+
+
+_OWN = b"x-"
+_NAMES = (
+    b"|".join(_either_case(name) for name in STRIPPED + _READ if not name.startswith(_OWN))
+    + b"|%b(?:" % _either_case(_OWN)
+    + b"|".join(_either_case(name[2:]) for name in STRIPPED + _READ if name.startswith(_OWN))
+    + b")"
+)
+# Begins with a literal of one octet, so that it is tried at line ends only; `.` runs to the next LF
+# in half the time that `[^\r\n]` needs (`scan` of 700 octets: 10.1 to 5.7 µs, tests/bench). A value
+# ends with its CR; a line that begins with a dot is found with an empty name.
 _FIELD = re.compile(
-    rb"\r\n(?=[%s])(?P<name>" % bytes(sorted({name[0] for name in STRIPPED + _READ}))
-    + b"|".join(STRIPPED + _READ)
-    + rb")(?:[ \t\v\f]|\r\n[ \t])*:(?P<value>[^\r\n]*(?:\r\n[ \t][^\r\n]*)*)(?=\r\n|\Z)",
-    re.IGNORECASE,
+    rb"\n(?=[.%b])(?:\.|"
+    % bytes(sorted({c for name in STRIPPED + _READ for c in name[:1].upper() + name[:1]}))
+    + b"(?P<name>%b)" % _NAMES
+    + rb"(?::|(?:[ \t\v\f]|\r\n[ \t])++:)(?P<value>.*+(?:\n[ \t].*+)*+))"
 )
 _LINE_DOT = re.compile(rb"(?:\A|(?<=\r\n))\.")
 _HEADER_END = b"\r\n\r\n"
@@ -79,53 +96,63 @@ def scan(head: bytes, max_size: int) -> Header | Reply:
     """Reads a header block as `split` gives it, dot-stuffed; `kept` is dot-stuffed again."""
     if len(head) > max_size:
         return Reply(552, "5.3.4", f"the header is larger than {max_size} octets")
-    stuffed = head.startswith(b".") or b"\r\n." in head
+    text = b"\r\n" + head
+    read = _fields(text)
+    stuffed = b"" in read
     if stuffed:
         head = _LINE_DOT.sub(b"", head)
+        text = b"\r\n" + head
+        read = _fields(text)
     if head[:1] in (b" ", b"\t"):
         # It would become the continuation of the field we put on top.
         return Reply(554, "5.6.0", "the header begins with a continuation line")
-    kept: list[bytes] = []
-    read: dict[bytes, list[bytes]] = {name: [] for name in _READ}
     stripped = 0
-    text = b"\r\n" + head
-    position = 2
-    for match in _FIELD.finditer(text):
-        values = read.get(match["name"].lower())
-        if values is not None:
-            values.append(match["value"])
-        else:
-            # From after the line end before it to after its own.
-            kept.append(text[position : match.start() + 2])
-            position = match.end() + 2
-            stripped += 1
-    if stripped:
-        kept.append(text[position:])
-        head = b"".join(kept)
+    if not _STRIPPED.isdisjoint(read):
+        head, stripped = _without_stripped(text)
+    message_id = _only(read.get(b"message-id"))
     return Header(
-        kept=_LINE_DOT.sub(b"..", head) if stuffed else head,
-        stripped=stripped,
-        from_values=tuple(read[b"from"]),
-        key_fields=_key_fields(read),
-        message_id=_only(read[b"message-id"])[:_LONGEST_ID].decode("utf-8", "replace").strip(),
-        bulk=bool(read[b"list-unsubscribe"] or read[b"precedence"]),
+        _LINE_DOT.sub(b"..", head) if stuffed else head,
+        stripped,
+        tuple(read.get(b"from", ())),
+        KeyFields(
+            _first(read.get(b"feedback-id")),
+            _first(read.get(b"list-unsubscribe")),
+            _first(read.get(b"x-mw-campaign-uid")),
+            _first(read.get(b"x-mw-subscriber-uid")),
+            message_id,
+            _first(read.get(b"subject")),
+        ),
+        message_id[:_LONGEST_ID].decode("utf-8", "replace").strip(),
+        b"list-unsubscribe" in read or b"precedence" in read,
     )
 
 
-def _first(values: list[bytes]) -> bytes:
+def _fields(text: bytes) -> dict[bytes, list[bytes]]:
+    """Name in lower case to values, of the fields that concern us."""
+    read: dict[bytes, list[bytes]] = {}
+    for name, value in _FIELD.findall(text):
+        read.setdefault(name.lower(), []).append(value.removesuffix(b"\r"))
+    return read
+
+
+def _without_stripped(text: bytes) -> tuple[bytes, int]:
+    """(header block, number of fields taken out) of a block with a line end before it."""
+    kept: list[bytes] = []
+    position = 2
+    stripped = 0
+    for match in _FIELD.finditer(text):
+        if (match["name"] or b"").lower() in _STRIPPED:
+            # From after the line end before it to after its own.
+            kept.append(text[position : match.start() + 1])
+            position = match.end() + 1
+            stripped += 1
+    kept.append(text[position:])
+    return b"".join(kept), stripped
+
+
+def _first(values: list[bytes] | None) -> bytes:
     return values[0] if values else b""
 
 
-def _only(values: list[bytes]) -> bytes:
-    return values[0] if len(values) == 1 else b""
-
-
-def _key_fields(read: dict[bytes, list[bytes]]) -> KeyFields:
-    return KeyFields(
-        feedback_id=_first(read[b"feedback-id"]),
-        list_unsubscribe=_first(read[b"list-unsubscribe"]),
-        mw_campaign=_first(read[b"x-mw-campaign-uid"]),
-        mw_subscriber=_first(read[b"x-mw-subscriber-uid"]),
-        message_id=_only(read[b"message-id"]),
-        subject=_first(read[b"subject"]),
-    )
+def _only(values: list[bytes] | None) -> bytes:
+    return values[0] if values and len(values) == 1 else b""

@@ -3,17 +3,16 @@
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 
 
-# Two digits at a time: half the divisions, for an id is minted for every message.
+# Two digits at a time, written out: an id is minted for every message.
 _PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 
 
-def _base32(number: int, width: int) -> str:
-    pairs = []
-    for _ in range(width + 1 >> 1):
-        pairs.append(_PAIRS[number & 1023])
-        number >>= 10
-    pairs.reverse()
-    return "".join(pairs)[-width:]
+def _ten_digits(number: int) -> str:
+    """The lowest fifty bits of `number` in base 32."""
+    return (
+        f"{_PAIRS[number >> 40 & 1023]}{_PAIRS[number >> 30 & 1023]}{_PAIRS[number >> 20 & 1023]}"
+        f"{_PAIRS[number >> 10 & 1023]}{_PAIRS[number & 1023]}"
+    )
 
 
 class Ids:
@@ -21,10 +20,11 @@ class Ids:
 
     def __init__(self, process: bytes) -> None:
         """`process`: at least 6 random octets."""
-        self._process = _base32(int.from_bytes(process[:6]), 10)
+        self._process = _ten_digits(int.from_bytes(process[:6]))
         self._count = 0
 
     def message(self, now: float) -> str:
         """`now` in seconds; the id has 27 characters safe in headers, xtext and keys."""
         self._count += 1
-        return f"{_base32(int(now * 1000), 10)}{self._process}{_base32(self._count, 7)}"
+        count = _ten_digits(self._count)[3:]
+        return f"{_ten_digits(int(now * 1000))}{self._process}{count}"

@@ -2,7 +2,9 @@
 
 Owns: the line format, masking of addresses, a bounded buffer. Rule: logging never blocks the
 event loop and never grows without bound; lines that do not fit are counted and the count is
-logged as soon as there is room.
+logged as soon as there is room. A line is written in the same turn of the loop; only that of a
+relayed message may wait a few milliseconds for others: should the process be killed meanwhile,
+PowerMTA's own records name the message, whatever its client has heard.
 """
 
 import asyncio
@@ -16,10 +18,16 @@ from typing import Literal
 
 import msgspec
 
-_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-_encode = msgspec.json.Encoder().encode
-
 Level = Literal["debug", "info", "warning", "error"]
+_LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
+_MAY_WAIT = "relayed"
+"""The outcome whose lines wait for each other."""
+_TOGETHER = 0.005
+"""Seconds they wait at most. A write costs 4 µs and a turn of the loop; making a line, 5 µs."""
+_BLOCKED = 0.05
+"""Seconds until a descriptor that took nothing is tried again."""
+
+_encode = msgspec.json.Encoder().encode
 Value = str | int | float | bool | None | list[str] | dict[str, int]
 
 
@@ -36,15 +44,17 @@ class Log:
         process: str = "",
     ) -> None:
         """`buffer`: octets kept while the descriptor does not take them."""
-        self._level = _LEVELS[level]
+        self._shown = frozenset(_LEVELS[_LEVELS.index(level) :])
         self._hashed = addresses == "hashed"
         self._key = os.urandom(32)
         self._bound = buffer
         self._descriptor = descriptor
         self._process = process
+        self._begins: dict[tuple[Level, str], bytes] = {}
         self._lines: list[bytes] = []
         self._size = 0
-        self._scheduled = False
+        self._turn: Literal["", "soon", "late", "blocked"] = ""
+        """How the next turn of the loop that writes is scheduled."""
         self.dropped = 0
         self._told = 0
         self._never_blocks = stat.S_ISREG(os.fstat(descriptor).st_mode)
@@ -55,7 +65,7 @@ class Log:
         self._line("debug", event, fields)
 
     def info(self, event: str, **fields: Value) -> None:
-        self._line("info", event, fields)
+        self._line("info", event, fields, waits=fields.get("outcome") == _MAY_WAIT)
 
     def warning(self, event: str, **fields: Value) -> None:
         self._line("warning", event, fields)
@@ -72,37 +82,51 @@ class Log:
         digest = hmac.digest(self._key, local.encode(), hashlib.sha256).hex()[:12]
         return f"{digest}@{domain}"
 
-    def _line(self, level: Level, event: str, fields: dict[str, Value]) -> None:
-        if _LEVELS[level] < self._level:
+    def _line(
+        self, level: Level, event: str, fields: dict[str, Value], *, waits: bool = False
+    ) -> None:
+        if level not in self._shown:
             return
-        record = {"time": round(time.time(), 3), "level": level, "event": event}
-        if self._process:
-            record["process"] = self._process
-        line = _encode({**record, **fields}) + b"\n"
+        begin = self._begins.get((level, event)) or self._begin(level, event)
+        # Put together from encoded parts: half the time of a dictionary with everything in it.
+        line = b'{"time":%.3f%b%b%b\n' % (
+            time.time(), begin, b"," if fields else b"", _encode(fields)[1:]
+        )  # fmt: skip
         if self._size + len(line) > self._bound:
             self.dropped += 1
             return
         self._lines.append(line)
         self._size += len(line)
-        if not self._scheduled:
-            self._schedule(0.0)
+        if not self._turn:
+            self._schedule("late" if waits else "soon")
+        elif self._turn == "late" and not waits:
+            self._schedule("soon")
 
-    def _schedule(self, delay: float) -> None:
+    def _begin(self, level: Level, event: str) -> bytes:
+        """What all lines of one event have between their time and their fields."""
+        fixed = {"level": level, "event": event}
+        if self._process:
+            fixed["process"] = self._process
+        begin = self._begins[level, event] = b"," + _encode(fixed)[1:-1]
+        return begin
+
+    def _schedule(self, turn: Literal["soon", "late", "blocked"]) -> None:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             # Before and after the loop's life: try once, and keep what does not go.
-            if not delay:
+            if turn != "blocked":
                 self.flush()
             return
-        self._scheduled = True
-        if delay:
-            loop.call_later(delay, self._turn)
+        self._turn = turn
+        if turn == "soon":
+            loop.call_soon(self._write_now)
         else:
-            loop.call_soon(self._turn)
+            loop.call_later(_TOGETHER if turn == "late" else _BLOCKED, self._write_now)
 
-    def _turn(self) -> None:
-        self._scheduled = False
+    def _write_now(self) -> None:
+        # A late turn that was overtaken comes too, and finds nothing to do.
+        self._turn = ""
         self.flush()
 
     def flush(self) -> None:
@@ -118,7 +142,7 @@ class Log:
             return
         if written < len(data):
             self._lines, self._size = [data[written:]], len(data) - written
-            self._schedule(0.05)
+            self._schedule("blocked")
         if self.dropped > self._told and written:
             lost, self._told = self.dropped - self._told, self.dropped
             self.warning("log_lines_dropped", count=lost)

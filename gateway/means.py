@@ -26,12 +26,13 @@ class Means(msgspec.Struct, frozen=True):
 
     def about(self, message: Message) -> dict[str, str | int | list[str]]:
         """What every log line of a message says."""
+        address = self.log.address
         return {
             "message": message.id,
             "tenant": message.tenant,
             "peer": message.peer,
-            "sender": self.log.address(message.sender.address),
-            "recipients": [self.log.address(r.address) for r in message.recipients],
+            "sender": address(message.sender.address),
+            "recipients": [address(r.address) for r in message.recipients],
             "size": message.size,
         }
 

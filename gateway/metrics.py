@@ -1,35 +1,42 @@
 """What the gateway counts. Every label is bounded: names from the generation, never a client's.
 
 With several workers the values add up across processes (prometheus-client's multiprocess mode,
-PROMETHEUS_MULTIPROC_DIR); `deploy/METRICS.md` lists them all and a test keeps it true.
+PROMETHEUS_MULTIPROC_DIR); `deploy/METRICS.md` lists them all and a test keeps it true. Counts are
+kept in this process (`gateway.tally`) and shown after `flush`, which comes once a second and at
+the end: a process that is killed loses at most the counts of its last second.
 """
 
 from functools import lru_cache
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge
+
+from gateway.tally import Count, Counter, Counters, Histogram, Level, Tally
 
 REGISTRY = CollectorRegistry(auto_describe=True)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
 
-sessions = Gauge(
-    "sendgate_sessions",
-    "Client sessions open now.",
-    multiprocess_mode="livesum",
+sessions = Level(
+    Gauge(
+        "sendgate_sessions",
+        "Client sessions open now.",
+        multiprocess_mode="livesum",
+        registry=None,
+    ),
     registry=REGISTRY,
 )
-connections = Counter(
+connections = Counters(
     "sendgate_connections_total",
     "Client connections by how they began: served, or turned away because all slots were taken.",
     ["result"],
     registry=REGISTRY,
 )
-logins = Counter(
+logins = Counters(
     "sendgate_logins_total",
     "SMTP logins by result.",
     ["result"],
     registry=REGISTRY,
 )
-messages = Counter(
+messages = Counters(
     "sendgate_messages_total",
     "Messages by tenant and outcome: relayed, refused (PowerMTA's verdict), held, doubt (held, no "
     "reply after the dot), duplicate (dropped), denied (a limit), failed (ours), deferred (the "
@@ -38,13 +45,13 @@ messages = Counter(
     ["tenant", "outcome"],
     registry=REGISTRY,
 )
-recipients = Counter(
+recipients = Counters(
     "sendgate_recipients_relayed_total",
     "Recipients relayed, by VirtualMTA and mailbox provider.",
     ["vmta", "provider"],
     registry=REGISTRY,
 )
-denials = Counter(
+denials = Counters(
     "sendgate_denials_total",
     "Messages that could not go now, by the limit that bound.",
     ["limit"],
@@ -65,13 +72,13 @@ unacknowledged = Counter(
     "Messages that PowerMTA may have although their client heard no 250; each is in the log.",
     registry=REGISTRY,
 )
-duplicates = Counter(
+duplicates = Counters(
     "sendgate_duplicates_total",
     "Messages that were a copy of an earlier one, by tenant.",
     ["tenant"],
     registry=REGISTRY,
 )
-late_replies = Counter(
+late_replies = Counters(
     "sendgate_late_replies_total",
     "Replies to the dot that came after the client was answered, by verdict.",
     ["verdict"],
@@ -151,7 +158,7 @@ hold_seconds = Histogram(
     buckets=_SECONDS,
     registry=REGISTRY,
 )
-hold_kept = Counter(
+hold_kept = Counters(
     "sendgate_hold_kept_total",
     "Messages the hold was asked to keep, by result: kept, not_kept, unsure.",
     ["result"],
@@ -185,25 +192,25 @@ hold_wait = Gauge(
     multiprocess_mode="mostrecent",
     registry=REGISTRY,
 )
-released = Counter(
+released = Counters(
     "sendgate_released_total",
     "Held recipients by how an attempt ended: relayed, refused, failed, unknown, duplicate.",
     ["result"],
     registry=REGISTRY,
 )
-expired = Counter(
+expired = Counters(
     "sendgate_hold_given_up_total",
     "Held recipients given up, by ending: expired, failed, refused, dropped, forgotten.",
     ["ending"],
     registry=REGISTRY,
 )
-doubts_settled = Counter(
+doubts_settled = Counters(
     "sendgate_doubts_settled_total",
     "Doubts settled, by verdict: delivered, absent, duplicate, goes.",
     ["verdict"],
     registry=REGISTRY,
 )
-probes = Counter(
+probes = Counters(
     "sendgate_probes_total",
     "Probes sent to PowerMTA servers, by result: accepted, failed.",
     ["result"],
@@ -211,17 +218,26 @@ probes = Counter(
 )
 
 
-# What every message counts: finding a child by its labels costs more than counting it.
+# What every message counts: finding a child by its labels costs as much as counting it.
 @lru_cache(maxsize=4096)
-def messages_of(tenant: str, outcome: str) -> Counter:
+def messages_of(tenant: str, outcome: str) -> Count:
     return messages.labels(tenant, outcome)
 
 
 @lru_cache(maxsize=64)
-def denials_by(limit: str) -> Counter:
+def denials_by(limit: str) -> Count:
     return denials.labels(limit)
 
 
 @lru_cache(maxsize=8)
-def hold_kept_as(result: str) -> Counter:
+def hold_kept_as(result: str) -> Count:
     return hold_kept.labels(result)
+
+
+_TALLIES = tuple(metric for metric in list(globals().values()) if isinstance(metric, Tally))
+
+
+def flush() -> None:
+    """Make what was counted visible to whoever reads the metrics of this process."""
+    for tally in _TALLIES:
+        tally.flush()

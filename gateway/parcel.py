@@ -8,27 +8,28 @@ from policy.reply import Reply
 def parcel(message: Message, head: bytes, envelope: str, extensions: frozenset[str]) -> Parcel:
     """`head` is stamped; `envelope` goes into ENVID where DSN is offered, so that PowerMTA's
     records name our attempt even if a header is lost."""
-    mail = [b"MAIL FROM:<" + message.sender.address + b">"]
+    sender = message.sender
+    mail = b"MAIL FROM:<%b>" % sender.address
     if "SIZE" in extensions:
-        mail.append(b"SIZE=%d" % (len(head) + len(message.body)))
-    if message.sender.body8 and "8BITMIME" in extensions:
-        mail.append(b"BODY=8BITMIME")
-    if message.sender.utf8:
-        mail.append(b"SMTPUTF8")
+        mail += b" SIZE=%d" % (len(head) + len(message.body))
+    if sender.body8 and "8BITMIME" in extensions:
+        mail += b" BODY=8BITMIME"
+    if sender.utf8:
+        mail += b" SMTPUTF8"
     dsn = "DSN" in extensions
     if dsn:
-        if message.sender.ret:
-            mail.append(b"RET=" + message.sender.ret)
-        mail.append(b"ENVID=" + envelope.encode("ascii"))
+        if sender.ret:
+            mail += b" RET=" + sender.ret
+        mail += b" ENVID=" + envelope.encode("ascii")
     rcpts = []
     for recipient in message.recipients:
-        words = [b"RCPT TO:<" + recipient.address + b">"]
+        rcpt = b"RCPT TO:<%b>" % recipient.address
         if dsn and recipient.notify:
-            words.append(b"NOTIFY=" + recipient.notify)
+            rcpt += b" NOTIFY=" + recipient.notify
         if dsn and recipient.orcpt:
-            words.append(b"ORCPT=" + recipient.orcpt)
-        rcpts.append(b" ".join(words) + b"\r\n")
-    return Parcel(message.id, b" ".join(mail) + b"\r\n", tuple(rcpts), head, message.body)
+            rcpt += b" ORCPT=" + recipient.orcpt
+        rcpts.append(rcpt + b"\r\n")
+    return Parcel(message.id, mail + b"\r\n", tuple(rcpts), head, message.body)
 
 
 def unsupported(message: Message, extensions: frozenset[str]) -> Reply | None:

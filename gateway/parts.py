@@ -117,11 +117,12 @@ class Parts:
             if not self.leaving:
                 self.log.error("side_task_died", task=repr(task))
                 self.log.flush()
+                metrics.flush()
                 traceback.print_exc()
                 _exit(70)
 
     async def gauge(self) -> None:
-        """Side task: what is counted by looking."""
+        """Side task: what is counted by looking, and to show what was counted since."""
         while True:
             for pool in self.relay.pools:
                 for state, count in pool.counts.items():
@@ -132,6 +133,7 @@ class Parts:
             metrics.log_dropped.set(self.log.dropped)
             for look in self.looks:
                 look()
+            metrics.flush()
             await asyncio.sleep(1.0)
 
     def side_tasks(self) -> list[Coroutine[None, None, None]]:
@@ -143,10 +145,13 @@ class Parts:
 
     async def close(self) -> None:
         """Leave the servers; the last thing a process does."""
-        if self.holding is not None:
-            await self.holding.close()
-        await self.client.aclose()
-        await self._feed_client.aclose()
+        try:
+            if self.holding is not None:
+                await self.holding.close()
+            await self.client.aclose()
+            await self._feed_client.aclose()
+        finally:
+            metrics.flush()
 
 
 async def until(condition: Callable[[], bool], patience: float) -> None:

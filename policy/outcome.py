@@ -83,10 +83,10 @@ def classify(stage: Stage, reply: Reply, suppression: re.Pattern[str]) -> Outcom
 
     Raises ValueError for a positive reply that does not end an attempt: that is a bug."""
     code, status, text = reply.code, reply.status, reply.text
+    if stage is Stage.DOT and 200 <= code < 300:
+        return Relayed(reply)
     said = f"{stage}: {reply}"
     if reply.positive:
-        if stage is Stage.DOT and 200 <= code < 300:
-            return Relayed(reply)
         raise ValueError(f"{said} does not end an attempt")
     if stage in (Stage.GREETING, Stage.EHLO, Stage.STARTTLS, Stage.AUTH):
         return Failed(said, Scope.SERVER, immediate=stage in (Stage.GREETING, Stage.AUTH))

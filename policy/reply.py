@@ -1,11 +1,14 @@
 """SMTP replies: three digits, an enhanced status code, one line of text (RFC 5321, RFC 3463)."""
 
 import re
+from functools import lru_cache
 
 import msgspec
 
 _UNSAFE = re.compile(r"[^\x20-\x7e]+")
 _MAX_TEXT = 400  # RFC 5321 4.5.3.1.5 limits a reply line to 512 octets
+_SHORT = 32
+"""Characters of a text that may be said again; one with an envelope id is longer, and unique."""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -19,11 +22,9 @@ class Reply(msgspec.Struct, frozen=True):
     def line(self) -> bytes:
         """One reply line with CRLF; whatever a peer put in the text cannot end it early."""
         text = self.text
-        if not (text.isascii() and text.isprintable()):
-            text = _UNSAFE.sub(" ", text)
-        text = text[:_MAX_TEXT]
-        middle = f"{self.status} " if self.status else ""
-        return f"{self.code} {middle}{text}\r\n".encode("ascii")
+        if len(text) > _SHORT:
+            return _line(self.code, self.status, text)
+        return _known_line(self.code, self.status, text)
 
     @property
     def positive(self) -> bool:
@@ -34,7 +35,21 @@ class Reply(msgspec.Struct, frozen=True):
         return 400 <= self.code < 500
 
     def __str__(self) -> str:
+        if self.status and self.text:
+            return f"{self.code} {self.status} {self.text}"
         return " ".join(part for part in (str(self.code), self.status, self.text) if part)
+
+
+def _line(code: int, status: str, text: str) -> bytes:
+    if not (text.isascii() and text.isprintable()):
+        text = _UNSAFE.sub(" ", text)
+    text = text[:_MAX_TEXT]
+    middle = f"{status} " if status else ""
+    return f"{code} {middle}{text}\r\n".encode("ascii")
+
+
+# Most replies are one of a few constants.
+_known_line = lru_cache(maxsize=256)(_line)
 
 
 OK = Reply(250, "2.0.0", "OK")

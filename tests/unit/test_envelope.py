@@ -1,9 +1,10 @@
 """MAIL and RCPT arguments: what is accepted, what is told."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway import envelope
 from gateway.envelope import Recipient, Sender, parse_mail, parse_rcpt
 from policy.reply import Reply
 
@@ -109,3 +110,41 @@ def test_any_bytes_give_a_safe_address_or_a_reply(tail: bytes) -> None:
     for found in (mail(b"FROM:<" + tail), rcpt(b"TO:<" + tail, utf8=True)):
         if isinstance(found, Sender | Recipient):
             assert not set(found.address) & set(range(32)), found
+
+
+_octets = st.sampled_from(
+    [b"a", b"B7", b".", b"-", b"_", b"+", b"@", b"x.test", b"A.TEST", b" ", b"<", b">", b"\\", b'"',
+     b"\xc3\xa9", b"\x80", b"\0", b"\r\n", b"[192.0.2.1]", b"b" * 250, b"c" * 64]
+)  # fmt: skip
+_near = st.one_of(
+    st.builds(
+        lambda local, at, domain: b"<" + local + at + domain + b">",
+        st.lists(_octets, max_size=3).map(b"".join),
+        st.sampled_from([b"@", b"@", b""]),
+        st.one_of(st.sampled_from([b"x.test", b"X.Test.", b"-x.test"]), _octets),
+    ),
+    st.lists(_octets, max_size=6).map(b"".join),
+)
+_words = st.lists(
+    st.sampled_from(
+        [b" SIZE=1", b" SIZE=1000", b" SIZE=1001", b" SIZE=" + b"0" * 21, b" SIZE=x", b" size=5",
+         b" BODY=8BITMIME", b" BODY=7BIT", b" BODY=x", b" SMTPUTF8", b" ", b" RET=FULL", b"\n"]
+    ),
+    max_size=3,
+).map(b"".join)  # fmt: skip
+
+
+@settings(max_examples=1000)
+@given(st.sampled_from([b"FROM:", b"from:", b"TO:", b"FROM"]), _near, _words, st.booleans())
+def test_the_short_way_says_what_the_whole_grammar_says(
+    verb: bytes, path: bytes, words: bytes, flag: bool
+) -> None:
+    said = verb + path + words
+    assert parse_mail(said, esmtp=flag, max_size=1000) == envelope._any_mail(
+        said, esmtp=flag, max_size=1000
+    )
+    said = verb.replace(b"FROM", b"TO") + path + words
+    for utf8 in (False, True):
+        assert parse_rcpt(said, esmtp=flag, utf8=utf8) == envelope._any_rcpt(
+            said, esmtp=flag, utf8=utf8
+        )

@@ -1,11 +1,12 @@
 """One pass over the header: what is stripped, what is read, what is left alone."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.headers import STRIPPED, Header, scan, split
 from gateway.stamp import stamp
+from policy.duplicate import KeyFields
 from policy.reply import Reply
 
 
@@ -105,3 +106,94 @@ def test_no_header_of_powermtas_survives(lines: list[str]) -> None:
     assert isinstance(found, Header)
     assert isinstance(again := scan(found.kept, 100_000), Header)
     assert again.stripped == 0
+
+
+_name = st.sampled_from(
+    [*STRIPPED, b"from", b"feedback-id", b"list-unsubscribe", b"x-mw-campaign-uid", b"message-id",
+     b"precedence", b"subject", b"x-jobs", b"x", b"to", b"x-mw-", b"fro", b""]
+)  # fmt: skip
+_spelt = st.builds(
+    lambda name, shape: shape(name),
+    _name,
+    st.sampled_from([bytes.upper, bytes.title, bytes.lower, lambda name: b"." + name]),
+)
+_blanks = st.sampled_from([b"", b" ", b"\t\v", b"\r\n ", b" \r\n\t\f", b"\r\n. "])
+_value = st.lists(
+    st.sampled_from(
+        [b"a", b" ", b"<a@x.test>", b":", b"\r\n ", b"\r\n\t", b".", b"\r\n. ", b"\xe9"]
+    ),
+    max_size=5,
+).map(b"".join)
+_wild_line = st.one_of(
+    st.builds(
+        lambda *parts: b"".join(parts), _spelt, _blanks, st.sampled_from([b":", b""]), _value
+    ),
+    st.sampled_from([b"", b".", b"..", b"text", b" fold", b": x"]),
+)
+
+
+def _by_hand(head: bytes) -> Header | None:
+    """The same, field by field; None where the block is refused."""
+    lines = [line.removeprefix(b".") for line in head.split(b"\r\n")]
+    if head.startswith((b".", b" ", b"\t")) and lines[0][:1] in (b" ", b"\t"):
+        return None
+    stuffed = head.startswith(b".") or b"\r\n." in head
+    fields: list[list[bytes]] = []
+    for line in lines:
+        if line[:1] in (b" ", b"\t") and line and fields:
+            fields[-1].append(line)
+        else:
+            fields.append([line])
+    kept: list[bytes] = []
+    stripped = 0
+    values: dict[bytes, list[bytes]] = {}
+    for field in fields:
+        whole = b"\r\n".join(field)
+        name, colon, value = whole.partition(b":")
+        bare = name.replace(b"\r\n", b"").rstrip(b" \t\v\f").lower()
+        # Only blanks and folds may stand between a name and its colon.
+        plain = name.lower().startswith(bare) and not name[len(bare) :].strip(b" \t\v\f\r\n")
+        if colon and plain and bare in STRIPPED:
+            stripped += 1
+        else:
+            kept += field
+            if colon and plain:
+                values.setdefault(bare, []).append(value)
+    if stuffed:
+        kept = [b"." + line if line.startswith(b".") else line for line in kept]
+    one = values.get(b"message-id", [])
+    identifier = one[0] if len(one) == 1 else b""
+    return Header(
+        kept=b"\r\n".join(kept),
+        stripped=stripped,
+        from_values=tuple(values.get(b"from", ())),
+        key_fields=KeyFields(
+            *(values.get(name, [b""])[0] for name in (
+                b"feedback-id", b"list-unsubscribe", b"x-mw-campaign-uid", b"x-mw-subscriber-uid"
+            )),
+            message_id=identifier,
+            subject=values.get(b"subject", [b""])[0],
+        ),
+        message_id=identifier.decode("utf-8", "replace").strip(),
+        bulk=b"precedence" in values or b"list-unsubscribe" in values,
+    )  # fmt: skip
+
+
+@settings(max_examples=500)
+@given(st.lists(_wild_line, max_size=10).map(lambda lines: b"".join(x + b"\r\n" for x in lines)))
+def test_one_pass_reads_what_a_reading_field_by_field_does(block: bytes) -> None:
+    head, _ = split(block + b"\r\n")
+    found = scan(head, 100_000)
+    assert (None if isinstance(found, Reply) else found) == _by_hand(head)
+
+
+@given(st.lists(_wild_line, max_size=6), st.sampled_from([b"\r", b"\n"]))
+def test_where_a_cr_or_an_lf_stands_alone_nothing_of_powermtas_survives(
+    lines: list[bytes], end: bytes
+) -> None:
+    """The reader of DATA refuses such content; nobody is to depend on that here."""
+    block = b"A: 1\r\nX-Job: 1" + end + b"B: 2\r\n" + end.join(lines)
+    found = scan(block, 100_000)
+    assert isinstance(found, Header)
+    assert b"x-job: 1" not in found.kept.lower()
+    assert found.stripped

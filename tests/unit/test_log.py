@@ -1,5 +1,6 @@
 """Log lines: JSON, bounded, masked, never in the way."""
 
+import asyncio
 import json
 import os
 
@@ -80,3 +81,34 @@ async def test_a_blocked_descriptor_costs_lines_and_never_time() -> None:
     log.info("message")
     log.flush()  # nobody reads any more: nothing happens
     os.close(write_end)
+
+
+async def test_lines_of_relayed_messages_wait_for_each_other_and_for_nothing_else() -> None:
+    descriptor = os.memfd_create("log")
+    log = Log(descriptor=descriptor)
+    log.info("message", outcome="relayed", number=1)
+    await asyncio.sleep(0)
+    log.info("message", outcome="relayed", number=2)
+    assert lines(descriptor) == []
+    log.info("message", outcome="held", number=3)
+    await asyncio.sleep(0)
+    assert [line["number"] for line in lines(descriptor)] == [1, 2, 3]
+    log.info("message", outcome="relayed", number=4)
+    async with asyncio.timeout(5):
+        while len(lines(descriptor)) < 4:
+            await asyncio.sleep(0.001)
+    log.error("relay_unknown")
+    await asyncio.sleep(0)
+    assert len(lines(descriptor)) == 5
+    os.close(descriptor)
+
+
+async def test_a_line_without_fields_is_an_object_too() -> None:
+    descriptor = os.memfd_create("log")
+    log = Log(descriptor=descriptor, process='a "b"')
+    log.info("drained")
+    log.flush()
+    [line] = lines(descriptor)
+    assert (line["level"], line["event"], line["process"]) == ("info", "drained", 'a "b"')
+    assert isinstance(line["time"], float)
+    os.close(descriptor)

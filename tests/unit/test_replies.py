@@ -68,3 +68,23 @@ def test_a_reply_to_a_client_cannot_be_broken_by_its_text() -> None:
     assert line.count(b"\r\n") == 1
     assert line.endswith(b"\r\n")
     assert len(line) <= 512
+
+
+_piece = st.sampled_from(
+    [b"250", b"550", b"999", b" ", b"-", b"2.1.0 ", b"OK", b"\r\n", b"\r\n", b"\n", b"\r", b"\xe9",
+     b"\t", b"250 fine\r\n", b"354 go\r\n", b"x" * 150]
+)  # fmt: skip
+
+
+@given(st.lists(_piece, max_size=8).map(b"".join))
+def test_known_replies_are_what_octet_by_octet_gives(data: bytes) -> None:
+    """Whole reads have a short way; single octets never take it."""
+
+    def outcome(step: int) -> object:
+        try:
+            replies, parser = feed(data, step)
+        except MalformedReplyError:
+            return "malformed"
+        return replies, parser.empty
+
+    assert outcome(10_000) == outcome(1)
