@@ -255,6 +255,7 @@ class RedisLedger:
         if line is not None:
             if line.run == self._run and not line.ended:
                 return line
+            line.hang_up("it leads to another process, or nowhere")
             await put_back(self.client, line)
 
         async def to_our_process(connection: Any) -> None:

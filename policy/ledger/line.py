@@ -112,6 +112,10 @@ class Line(asyncio.Protocol):
         self._transport.set_protocol(self._redis_py)
         return True
 
+    def hang_up(self, why: str) -> None:
+        """End it. Whoever waits for a reply hears why."""
+        self._end(BrokenError(why))
+
     def data_received(self, data: bytes) -> None:
         asked = self._asked
         if self.ended:

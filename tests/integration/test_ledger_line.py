@@ -162,7 +162,7 @@ def test_a_line_of_every_kind(case: Case, kind: str, loop: str, tmp_path: Path) 
 
 
 async def test_a_reply_after_the_time_out_is_not_the_next_ones() -> None:
-    async with FakeLedger() as fake, ledger_at(fake.url, timeout=0.1) as ledger:
+    async with FakeLedger() as fake, ledger_at(fake.url, timeout=0.5) as ledger:
         await ledger.attach()
         await one(ledger, "b1")
         late = asyncio.Event()
@@ -174,10 +174,36 @@ async def test_a_reply_after_the_time_out_is_not_the_next_ones() -> None:
         assert fake.connections == 2
 
 
+async def test_a_line_to_another_process_than_the_ledgers_carries_no_batch() -> None:
+    """It is whole; the ledger was opened again elsewhere."""
+    async with FakeLedger() as fake, ledger_at(fake.url) as ledger:
+        before = fake.run
+        assert await ledger.attach()
+        await one(ledger, "b1")
+        fake.run = "b" * 40
+        assert await ledger.attach()
+        await one(ledger, "b2")
+        assert fake.batches == ["b1", "b2"]
+        assert fake.processes == [before, fake.run]
+
+
+async def test_a_batch_has_no_more_than_its_budget_to_open_a_connection() -> None:
+    async with FakeLedger() as fake, ledger_at(fake.url) as patient:
+        ledger = RedisLedger(patient.client, budget=0.5)
+        await ledger.attach()
+        fake.script.append([granted(1), None])
+        await one(ledger)
+        fake.silent = True
+        started = asyncio.get_running_loop().time()
+        with pytest.raises(LedgerAwayError, match="TimeoutError"):
+            await one(ledger)
+        assert asyncio.get_running_loop().time() - started < 2.0
+
+
 async def test_a_batch_has_no_more_than_its_budget() -> None:
     """However long the connection's own time-out is."""
     async with FakeLedger() as fake, ledger_at(fake.url) as patient:
-        ledger = RedisLedger(patient.client, budget=0.2)
+        ledger = RedisLedger(patient.client, budget=0.5)
         await ledger.attach()
         await one(ledger)
         never = asyncio.Event()

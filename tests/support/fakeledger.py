@@ -38,6 +38,12 @@ class FakeLedger:
         """What is done for each batch; a batch behind the last one is granted."""
         self.batches: list[str] = []
         """Ids, in the order in which they came."""
+        self.processes: list[str] = []
+        """The run ids that they came to."""
+        self.run = RUN
+        """Of the process that new connections lead to, and that the ledger was opened on."""
+        self.silent = False
+        """Take connections, and say nothing."""
         self.connections = 0
         self.came = asyncio.Event()
         """A batch has come."""
@@ -83,27 +89,36 @@ class FakeLedger:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        run = self.run
         self._writers.add(writer)
         questions = hiredis.Reader()
         try:
             while data := await reader.read(65_536):
                 questions.feed(data)
                 while (question := questions.gets()) is not False:
-                    await self._answer(question, writer)
+                    await self._answer(question, writer, run)
         except OSError:
             pass
         finally:
             self._writers.discard(writer)
             writer.transport.abort()
 
-    async def _answer(self, question: list[bytes], writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, question: list[bytes], writer: asyncio.StreamWriter, run: str) -> None:
         verb = question[0].upper()
+        if self.silent:
+            return
         if verb == b"EVALSHA":
             self.batches.append(question[4].decode())
+            self.processes.append(run)
             self.came.set()
             count = len(self.batches)
             for step in self.script.pop(0) if self.script else [granted(count)]:
                 await self._take_step(step, writer)
+        elif verb == b"INFO":
+            writer.write(_bulk(b"# Server\r\nrun_id:%b\r\n" % run.encode()))
+        elif verb == b"HMGET":
+            opened = _bulk(INCARNATION.encode()) + _bulk(self.run.encode())
+            writer.write(b"*4\r\n" + opened + _bulk(b"%d" % len(self.batches)) + b"$-1\r\n")
         else:
             writer.write(_ORDINARY.get(verb, b"+OK\r\n"))
 
@@ -120,7 +135,5 @@ class FakeLedger:
 _ORDINARY = {
     b"HELLO": b"%1\r\n$5\r\nproto\r\n:3\r\n",
     b"PING": b"+PONG\r\n",
-    b"INFO": _bulk(b"# Server\r\nrun_id:" + RUN.encode() + b"\r\n"),
     b"SCRIPT": _bulk(SHA),
-    b"HMGET": b"*4\r\n" + _bulk(INCARNATION.encode()) + _bulk(RUN.encode()) + b"$1\r\n0\r\n$-1\r\n",
 }

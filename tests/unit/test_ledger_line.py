@@ -121,12 +121,15 @@ async def test_a_reply_after_its_time_is_nobodys() -> None:
 async def test_one_timer_keeps_the_time_of_every_question() -> None:
     """It was set for a later time, then for an earlier one, and fires while nobody waits."""
     line, _ = line_of()
-    for within in (0.05, 5.0):
+    for within in (5.0, 0.2, 5.0):
         task = await asked(line, within)
         line.data_received(REPLY)
         await task
-    await asyncio.sleep(0.06)
+    await asyncio.sleep(0.22)
     assert not line.ended, "it fired for a question that has its reply"
+    task = await asked(line, 5.0)
+    line.data_received(REPLY)
+    await task
     started = asyncio.get_running_loop().time()
     task = await asked(line, 0.05)
     with pytest.raises(exceptions.TimeoutError):
@@ -181,6 +184,23 @@ async def test_a_transport_that_was_reset_a_moment_ago_is_a_broken_connection() 
     with pytest.raises(exceptions.ConnectionError, match="the handler is closed"):
         await line.ask(PING, 5.0)
     assert line.ended
+
+
+async def test_a_transport_that_is_closing_carries_no_question() -> None:
+    """redis-py's side was closed; both loops drop what is written then, without a word."""
+    line, transport = line_of()
+    transport.closed = True
+    with pytest.raises(exceptions.ConnectionError):
+        await line.ask(PING, 5.0)
+    assert (transport.written, line.ended) == ([], True)
+
+
+async def test_who_waits_hears_why_it_was_hung_up() -> None:
+    line, _ = line_of()
+    task = await asked(line)
+    line.hang_up("enough")
+    with pytest.raises(exceptions.ConnectionError, match="enough"):
+        await task
 
 
 async def test_it_says_so_when_it_is_asked_twice_at_once() -> None:
