@@ -2,8 +2,8 @@
 
 Owns: which bytes are the reply to which question. redis-py opens, secures, logs in and asks for
 the run id; then this protocol takes the transport over, and gives it back on request. Measured: a
-batch of two cost this process 120 us by redis-py's own way, and costs 32 us so; the sockets' share
-is 13 us of both.
+batch of two cost this process 120 us of CPU by redis-py's own way, and costs 32 us so, of which
+13 us are a bare round trip by uvloop.
 Rule: a line has one question under way. Whatever was not asked for, a second reply behind the
 first, no reply in time, or a caller who gave up ends it: nothing that comes late can be taken for
 another question's reply.
