@@ -1,4 +1,4 @@
-"""Connections that know which server process they lead to.
+"""Connections that know which server process they lead to, lent by the pool or held as a line.
 
 Rule: every new connection asks the server's run id before its first use, and a command can name
 the process that may answer it. A process cannot change under a connection, so one look a
@@ -7,13 +7,15 @@ connection is enough (policy/README.md: ledger loss).
 
 import contextlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import ConnectionError as BrokenError
 from redis.exceptions import ResponseError
+
+from policy.ledger.line import Line
 
 _RUN_ID = re.compile(rb"^run_id:([0-9a-f]+)\r?$", re.MULTILINE)
 
@@ -88,6 +90,30 @@ async def tried(client: Redis) -> AsyncIterator[Any]:
         except BrokenError:
             await connection.connect()
         yield connection
+
+
+async def held(client: Redis, ready: Callable[[Any], Awaitable[None]]) -> Line:
+    """A connection of the client's pool as a line, until `put_back`. `ready` may ask on it
+    before; what it raises is raised, and the connection stays in the pool."""
+    async with contextlib.AsyncExitStack() as undo:
+        pool = cast(Any, client.connection_pool)
+        connection = await pool.get_connection()
+        undo.push_async_callback(pool.release, connection)
+        await ready(connection)
+        try:
+            line = Line(connection)
+        except BrokenError:
+            await connection.disconnect(nowait=True)
+            raise
+        undo.pop_all()
+        return line
+
+
+async def put_back(client: Redis, line: Line) -> None:
+    """The pool has the connection again; closed, if the line has ended."""
+    if not line.give_back():
+        await line.connection.disconnect(nowait=True)
+    await cast(Any, client.connection_pool).release(line.connection)
 
 
 async def ask(connection: Any, *command: str | bytes | int) -> Any:

@@ -1,6 +1,8 @@
 """The ledger on Valkey or Redis: one script call a batch.
 
-Owns: batch ids, the time a batch may take, telling "away" from "closed".
+Owns: batch ids, the time a batch may take, telling "away" from "closed", the line that batches
+travel on: one, held from batch to batch, because a worker has one batch under way. Batches at the
+same time have their own, and the pool has those back.
 Rule: a batch whose reply is unknown is repeated under its own id, never as a new one; the
 ledger keeps the first reply. redis-py's silent retries are off, for they repeat without an id
 of ours (policy/README.md: charging).
@@ -13,28 +15,22 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+import hiredis
 import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
-from policy.denial import Denied
-from policy.ledger.connection import ask, introduce, lent, tried
+from policy.ledger.connection import ask, held, introduce, put_back, tried
+from policy.ledger.line import Line
 from policy.ledger.reopening import NOT_SINGLE, reopen
+from policy.ledger.reply import Reply, read
 from policy.ledger.scripts import source
-from policy.ports import (
-    Answer,
-    Decision,
-    Duplicate,
-    Granted,
-    Item,
-    LedgerAwayError,
-    LedgerClosedError,
-)
+from policy.ports import Answer, Item, LedgerAwayError, LedgerClosedError
 
 REPLY_KEPT = 60
 """Seconds the ledger remembers a batch's reply; longer than any batch may be repeated."""
@@ -54,19 +50,9 @@ def elapsed() -> float:
     return time.clock_gettime(_CLOCK)
 
 
-class _Wire(msgspec.Struct, array_like=True):
-    state: str
-    sequence: int
-    generation: int
-    now: int
-    results: list[tuple[int, msgspec.Raw]]
-
-
 _encode = msgspec.msgpack.Encoder().encode
-_wire = msgspec.msgpack.Decoder(_Wire).decode
-_granted = msgspec.msgpack.Decoder(Granted).decode
-_denied = msgspec.msgpack.Decoder(Denied).decode
-_duplicate = msgspec.msgpack.Decoder(Duplicate).decode
+# hiredis's stub knows tuples of one element only.
+_pack = cast(Callable[[tuple[str | bytes | int, ...]], bytes], hiredis.pack_command)
 
 
 def connect(url: str, *, timeout: float = 2.0, connections: int = 16, repeats: int = 0) -> Redis:
@@ -120,6 +106,7 @@ class RedisLedger:
         self._why = ""
         self._script = source("decide")
         self._sha = ""
+        self._line: Line | None = None
         self._newest, self._newest_of = (0, ""), ""
         self._distrusted = ""
         self._attempts = attempts
@@ -201,10 +188,10 @@ class RedisLedger:
             raise LedgerClosedError("the ledger has gone back in time")
         if asked == self._newest_of:
             self._newest = max(self._newest, (wire.sequence, batch))
-        decisions = tuple(_decision(result) for result in wire.results)
+        decisions = tuple([result.value for result in wire.results])
         return Answer(decisions, wire.generation, wire.now, wire.sequence)
 
-    async def _send(self, batch: str, asked: str, payload: bytes) -> _Wire:
+    async def _send(self, batch: str, asked: str, payload: bytes) -> Reply:
         """One batch under its id until it is answered. Raises LedgerAwayError."""
         deadline = elapsed() + self._budget
         trouble: Exception | None = None
@@ -214,8 +201,7 @@ class RedisLedger:
                 # Asleep meanwhile, perhaps for longer than the ledger remembers this batch.
                 break
             try:
-                async with asyncio.timeout(left):
-                    return _wire(await self._call(batch, asked, payload))
+                return read(await self._call(batch, asked, payload, deadline))
             except _TROUBLE as error:
                 trouble = error
             await asyncio.sleep(max(min(0.05 * attempt, deadline - elapsed()), 0))
@@ -231,19 +217,53 @@ class RedisLedger:
         with contextlib.suppress(*_TROUBLE):
             await cast(Any, self.client.eval(source("close"), 1, self.root, incarnation))
 
-    async def _call(self, batch: str, asked: str, payload: bytes) -> bytes:
-        async with lent(self.client) as connection:
+    async def _call(self, batch: str, asked: str, payload: bytes, deadline: float) -> bytes:
+        line = await self._take(asked, deadline)
+        try:
+            if not self._sha:
+                return await self._load_and_call(line, batch, asked, payload, deadline)
+            try:
+                command = self._packed(batch, asked, payload)
+                return await line.ask(command, deadline - elapsed())
+            except NoScriptError:
+                # Scripts are a cache of the server; a restart empties it.
+                self._sha = ""
+            return await self._load_and_call(line, batch, asked, payload, deadline)
+        finally:
+            if self._line is None and not line.ended:
+                # The pool's own lending and checking would cost more than the batch.
+                self._line = line
+            else:
+                await put_back(self.client, line)
+
+    async def _load_and_call(
+        self, line: Line, batch: str, asked: str, payload: bytes, deadline: float
+    ) -> bytes:
+        load = _pack(("SCRIPT", "LOAD", self._script))
+        self._sha = (await line.ask(load, deadline - elapsed())).decode()
+        command = self._packed(batch, asked, payload)
+        return await line.ask(command, deadline - elapsed())
+
+    def _packed(self, batch: str, asked: str, payload: bytes) -> bytes:
+        arguments = (1, self.root, batch, asked, payload, REPLY_KEPT, *self._entries)
+        return _pack(("EVALSHA", self._sha, *arguments))
+
+    async def _take(self, asked: str, deadline: float) -> Line:
+        """A line to the process that incarnation `asked` was opened on; for one batch at a time,
+        and kept for the next. Raises LedgerClosedError when no connection leads there."""
+        line, self._line = self._line, None
+        if line is not None:
+            if line.run == self._run and not line.ended:
+                return line
+            line.hang_up("it leads to another process, or nowhere")
+            await put_back(self.client, line)
+
+        async def to_our_process(connection: Any) -> None:
             if connection.run != self._run and await self._attach(connection) != asked:
                 raise LedgerClosedError(self._why or "another ledger was opened")
-            arguments = (1, self.root, batch, asked, payload, REPLY_KEPT, *self._entries)
-            if self._sha:
-                try:
-                    return cast(bytes, await ask(connection, "EVALSHA", self._sha, *arguments))
-                except NoScriptError:
-                    # Scripts are a cache of the server; a restart empties it.
-                    self._sha = ""
-            self._sha = (await ask(connection, "SCRIPT", "LOAD", self._script)).decode()
-            return cast(bytes, await ask(connection, "EVALSHA", self._sha, *arguments))
+
+        async with asyncio.timeout(deadline - elapsed()):
+            return await held(self.client, to_our_process)
 
 
 def _closed(incarnation: str, run: str, server: str) -> str:
@@ -253,12 +273,3 @@ def _closed(incarnation: str, run: str, server: str) -> str:
     if not server:
         return "the ledger's user may not ask for INFO"
     return "" if run == server else NOT_SINGLE
-
-
-def _decision(result: tuple[int, msgspec.Raw]) -> Decision:
-    kind, value = result
-    if kind == 1:
-        return _granted(value)
-    if kind == 3:
-        return _duplicate(value)
-    return _denied(value) if kind == 0 else None

@@ -23,6 +23,12 @@ class Certificate:
         """A client that trusts this certificate and nothing else."""
         return ssl.create_default_context(cafile=str(self.certificate))
 
+    def server_context(self) -> ssl.SSLContext:
+        """A server that shows it."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self.certificate, self.key)
+        return context
+
 
 def make_certificate(folder: Path) -> Certificate:
     """Writes certificate.pem and key.pem into `folder`."""
