@@ -35,6 +35,8 @@ _LINGER = 5.0
 class Conversation(SmtpLogin):
     """The course of one connection."""
 
+    _then: Callable[[Any], None]
+
     def __init__(self, service: Service) -> None:
         loop = asyncio.get_running_loop()
         lines = LineReader(limit=BUFFER, loop=loop)
@@ -46,7 +48,6 @@ class Conversation(SmtpLogin):
         """We are the ones who are waited for."""
         self._occupied = False
         """A task has the session, or a later turn of the loop."""
-        self._then: Callable[[Any], None] = _nothing
         self._clogged = False
         """The client does not read what we say."""
         self._over = self._entered = False
@@ -299,7 +300,3 @@ class Conversation(SmtpLogin):
         if self._gone:
             return 0
         return int(self.transport.get_write_buffer_size())  # type: ignore[union-attr]
-
-
-def _nothing(_: object) -> None:
-    """What follows a command that has answered for itself."""

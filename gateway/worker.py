@@ -62,7 +62,7 @@ async def _serve(
 
 
 def _spare_the_collector() -> None:
-    """What was loaded stays for good, and a message makes hardly any cycles: with Python's defaults the
+    """What was loaded stays, and a message makes hardly any cycles: with Python's defaults the
     collector takes a tenth of the time of a message to find nothing."""
     gc.collect()
     gc.freeze()

@@ -4,7 +4,7 @@ from gateway.relay.circuit import Circuit, Circuits, State
 
 
 def circuit() -> Circuit:
-    return Circuit("pmta1", failures=3, wait=10.0, wait_max=40.0)
+    return Circuit("pmta1", failures=3, wait=10.0, wait_max=40.0, unwell={})
 
 
 def test_failures_of_different_messages_open_it() -> None:
