@@ -6,7 +6,6 @@ Rules: input is acted on where it arrives; only what has to wait (a message on i
 handshake, room in memory) gets a task, and while it runs input only gathers, in bounded memory.
 Replies to pipelined commands leave together. A message under way is finished and settled even if
 the client hangs up. A flood of commands leaves the other sessions their turn.
-Measured: a coroutine that is woken for every line costs 40 microseconds a message more.
 """
 
 import asyncio
@@ -172,7 +171,7 @@ class Conversation(SmtpLogin):
         self._then(task.result())
 
     def _command(self, line: bytes | LineFault) -> None:
-        self._deadline = self.loop.time() + self._service.settings.command_timeout
+        self._renew(self._service.settings.command_timeout)
         self._command_line(line)
 
     @abstractmethod
@@ -226,7 +225,6 @@ class Conversation(SmtpLogin):
     # Patience
 
     def _renew(self, patience: float) -> None:
-        """`patience` in seconds, from now."""
         self._deadline = self.loop.time() + patience
 
     def _arm(self) -> None:
