@@ -192,7 +192,7 @@ class Conversation(SmtpLogin):
 
     def _fill(self, block: bytes) -> None:
         inbound = self._inbound
-        rest = inbound.fill(block)
+        rest = inbound.fill(block, self.loop.time())
         if rest is None:
             self._busy = False
             self._deadline = inbound.patience

@@ -38,8 +38,16 @@ _OURS = frozenset({Limit.LEDGER_AWAY, Limit.LEDGER_CLOSED, Limit.SERVER_AWAY})
 class Delivery:
     """One message."""
 
-    def __init__(self, means: Means, tenant: Tenant, outgoing: Outgoing, header: Header) -> None:
-        loop = asyncio.get_running_loop()
+    def __init__(
+        self,
+        means: Means,
+        tenant: Tenant,
+        outgoing: Outgoing,
+        header: Header,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        now = loop.time()
+        self._loop = loop
         self._means = means
         self._settings = means.settings
         self._tenant = tenant
@@ -47,14 +55,14 @@ class Delivery:
         self._message = outgoing.message
         self._header = header
         self._number = 0
-        self._deadline = loop.time() + self._settings.relay.budget
-        self._answer_by = loop.time() + self._settings.gateway.answer_budget
+        self._deadline = now + self._settings.relay.budget
+        self._answer_by = now + self._settings.gateway.answer_budget
         self._late: Outcome | None = None
         self._acknowledged: bool | None = None
 
     async def deliver(self) -> Reply:
         """Attempts until one outcome stands."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         failure: Failed | None = None
         servers: tuple[str, ...] = ()
         vmtas: tuple[str, ...] = ()
@@ -174,7 +182,7 @@ class Delivery:
     @property
     def _left(self) -> float:
         """Seconds of the answer budget that a commit may use."""
-        return max(self._answer_by - asyncio.get_running_loop().time() - _TO_ANSWER, 0.0)
+        return max(self._answer_by - self._loop.time() - _TO_ANSWER, 0.0)
 
     @property
     def _holds(self) -> bool:
@@ -207,10 +215,7 @@ class Delivery:
                 pool=keeping.pool,
             )  # fmt: skip
             if delay:
-                loop = asyncio.get_running_loop()
-                await asyncio.sleep(
-                    max(min(delay, self._answer_by - loop.time() - _TO_ANSWER), 0.0)
-                )
+                await asyncio.sleep(min(delay, self._left))
             return Reply(250, "2.0.0", f"OK {self._message.id} queued")
         if entry:
             self._change(EntryState.DOUBT if kept is Kept.UNSURE else EntryState.FREE)

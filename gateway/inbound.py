@@ -117,8 +117,9 @@ class Inbound:
         if not await self._share.take(octets, patience):
             self._reader.drop(Reply(452, "4.3.1", "no memory for the message now, try again"))
 
-    def fill(self, block: bytes) -> bytes | None:
-        """None while the end is not here, else what came after it. Raises ContentLostError."""
+    def fill(self, block: bytes, now: float) -> bytes | None:
+        """None while the end is not here, else what came after it. `now` is loop time. Raises
+        ContentLostError."""
         reader, share = self._reader, self._share
         assert reader is not None
         assert share is not None
@@ -128,7 +129,6 @@ class Inbound:
         if rest is None:
             if reader.size > self._settings.max_message_size * _ENDLESS:
                 raise ContentLostError(reply.too_big(self._settings.max_message_size))
-            now = asyncio.get_running_loop().time()
             self.patience = min(now + self._settings.data_timeout, self._deadline)
         return rest
 

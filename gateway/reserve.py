@@ -64,6 +64,7 @@ class Reserver:
         self._batch = batch
         self._clock = clock
         self._observe = observe
+        self._loop = asyncio.get_running_loop()
         self._told = told
         self._queue: list[_Asked] = []
         self._flying: list[_Asked] = []
@@ -105,8 +106,7 @@ class Reserver:
         return decision
 
     def _ask(self, item: Item, deadline: float) -> asyncio.Future[Decision]:
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Decision] = loop.create_future()
+        answer: asyncio.Future[Decision] = self._loop.create_future()
         self._queue.append(_Asked(item, answer, deadline))
         if deadline < self._until:
             self._be_patient(deadline)
@@ -117,12 +117,11 @@ class Reserver:
         """One timer for all who wait: one each costs more than the rest of a reserve."""
         if self._impatience is not None:
             self._impatience.cancel()
-        loop = asyncio.get_running_loop()
         self._until = deadline
-        self._impatience = loop.call_at(deadline, self._lose_patience)
+        self._impatience = self._loop.call_at(deadline, self._lose_patience)
 
     def _lose_patience(self) -> None:
-        now = asyncio.get_running_loop().time() + 0.001
+        now = self._loop.time() + 0.001
         self._until, self._impatience = math.inf, None
         soonest = math.inf
         for asked in (*self._flying, *self._queue):
@@ -151,8 +150,7 @@ class Reserver:
     def _send_soon(self, item: Refund | Change | Mark) -> None:
         self._queue.append(_Asked(item))
         if self._refund_timer is None and self._flight is None:
-            loop = asyncio.get_running_loop()
-            self._refund_timer = loop.call_later(REFUND_DELAY, self._take_off)
+            self._refund_timer = self._loop.call_later(REFUND_DELAY, self._take_off)
 
     def forget_denials(self) -> None:
         """A new generation, a moved clock or a reopened ledger: ask again."""
@@ -191,13 +189,13 @@ class Reserver:
             self._refund_timer.cancel()
             self._refund_timer = None
         if self._flight is None and self._queue:
-            self._flight = asyncio.get_running_loop().create_task(self._fly())
+            self._flight = self._loop.create_task(self._fly())
             self._flight.add_done_callback(self._landed)
 
     def _landed(self, flight: asyncio.Task[None]) -> None:
         self._flight = None
         if not flight.cancelled() and (error := flight.exception()) is not None:
-            asyncio.get_running_loop().call_exception_handler(
+            self._loop.call_exception_handler(
                 {"message": "the reservation batch failed", "exception": error, "task": flight}
             )
         self._take_off()

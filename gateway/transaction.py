@@ -4,6 +4,7 @@ Owns: what is refused whatever limits say. Not here: the decisions (`policy`), t
 (`gateway.listener`, `gateway.relay`). Rule: the generation is read once.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -27,6 +28,7 @@ class Transactions:
     def __init__(self, means: Means, generation: Callable[[], Generation | None]) -> None:
         self._means = means
         self._generation = generation
+        self._loop = asyncio.get_running_loop()
         self.under_way = 0
 
     async def handle(self, message: Message) -> Reply:
@@ -74,7 +76,7 @@ class Transactions:
             campaign=identity.campaign,
             key=identity.key,
         )
-        delivery = Delivery(self._means, tenant, outgoing, header)
+        delivery = Delivery(self._means, tenant, outgoing, header, self._loop)
         if too_many := _never_fits(generation, pool[0], message):
             return await delivery.too_many(too_many)
         if identity.campaign in tenant.paused_campaigns:

@@ -27,6 +27,7 @@ class Line(asyncio.Protocol):
         self._replies: list[tuple[Stage | None, Reply]] = []
         self._heard = 0
         self._writable = True
+        self._loop: asyncio.AbstractEventLoop
 
     @property
     def _silent(self) -> bool:
@@ -61,6 +62,8 @@ class Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        # Asking which loop runs is a system call each time (getpid, in Python 3.11).
+        self._loop = asyncio.get_running_loop()
 
     def data_received(self, data: bytes) -> None:
         try:

@@ -33,6 +33,7 @@ class ServerPool:
         """`limit`: sessions at a time; `idle` and `late_reply` in seconds."""
         self.server = server
         self._opener = opener
+        self._loop = asyncio.get_running_loop()
         self._limit = limit
         self._idle_limit = idle
         self._late_reply = late_reply
@@ -83,7 +84,7 @@ class ServerPool:
         elif self._spent(session):
             session.quit()
         else:
-            session.idle_since = asyncio.get_running_loop().time()
+            session.idle_since = self._loop.time()
             while self._waiting:
                 waiter = self._waiting.popleft()
                 if not waiter.done():
@@ -127,7 +128,7 @@ class ServerPool:
 
     async def _queue(self, deadline: float, *, again: bool) -> Session | None:
         """`again`: was woken for room that a newcomer took first; keeps its place."""
-        waiter: asyncio.Future[Session | None] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[Session | None] = self._loop.create_future()
         if again:
             self._waiting.appendleft(waiter)
         else:
@@ -177,8 +178,7 @@ class ServerPool:
 
     def _let_owe(self, session: Session) -> None:
         """Keep a session open for its late reply; the oldest makes room."""
-        loop = asyncio.get_running_loop()
-        self._owing[session] = loop.call_later(
+        self._owing[session] = self._loop.call_later(
             self._late_reply, session.close, "gave up waiting for its reply"
         )
         self._trim_owing()

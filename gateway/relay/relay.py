@@ -4,6 +4,7 @@ Owns: the pools, the circuits, the time a relay may take. Not here: quota, stamp
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 
 from gateway.relay.circuit import Circuits
@@ -33,6 +34,7 @@ class Relay:
         self._clock = clock
         self._pools: dict[str, ServerPool] = {}
         self._sizes: dict[str, int] = {}
+        self._smallest = math.inf
         waits = {"wait": settings.circuit_wait, "wait_max": settings.circuit_wait_max}
         self.servers = Circuits(failures=settings.circuit_failures, **waits)
         self.vmtas = Circuits(failures=settings.circuit_failures, **waits)
@@ -52,6 +54,7 @@ class Relay:
             if name not in self._pools:
                 self._pools[name] = self._pool(server)
         self._sizes = {name: size for name, size in self._sizes.items() if name in wanted}
+        self._smallest = self._least()
         self.servers.keep_only(set(wanted))
         self.vmtas.keep_only(vmtas)
 
@@ -92,8 +95,16 @@ class Relay:
     def max_size(self, configured: int) -> int:
         """The largest message worth taking, in octets: what every server known so far takes,
         our own fields included."""
-        known = [size - _OWN_FIELDS for size in self._sizes.values() if size]
-        return max(min([configured, *known]), 0)
+        return int(min(configured, self._smallest))
+
+    def _learn_size(self, server: str, size: int) -> None:
+        """`size`: octets as in the server's SIZE, 0 for no limit."""
+        if self._sizes.get(server) != size:
+            self._sizes[server] = size
+            self._smallest = self._least()
+
+    def _least(self) -> float:
+        return min((max(s - _OWN_FIELDS, 0) for s in self._sizes.values() if s), default=math.inf)
 
     async def send(
         self,
@@ -150,7 +161,7 @@ class Relay:
                     continue  # its successor has sessions
                 return error.failure
             used_before = session.messages > 0
-            self._sizes[server] = session.max_size
+            self._learn_size(server, session.max_size)
             packed = parcel(session)
             if isinstance(packed, Reply):
                 pool.release(session)

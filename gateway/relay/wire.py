@@ -115,13 +115,12 @@ class Session(Line):
         self._heard = 0
         if not fresh():
             return Failed("the grant grew old before MAIL", Scope.MESSAGE)
-        loop = asyncio.get_running_loop()
-        outcome: asyncio.Future[Outcome] = loop.create_future()
+        outcome: asyncio.Future[Outcome] = self._loop.create_future()
         self._outcome = outcome
         self._parcel, self._fresh, self._late = parcel, fresh, late
         self._deadline = deadline
         if self._timer is None:
-            self._timer = loop.call_at(deadline, self._expire)
+            self._timer = self._loop.call_at(deadline, self._expire)
         self._begin()
         try:
             return await outcome
@@ -268,9 +267,8 @@ class Session(Line):
         self._timer = None
         if self._outcome is None:
             return
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._deadline - 0.001:
-            self._timer = loop.call_at(self._deadline, self._expire)
+        if self._loop.time() < self._deadline - 0.001:
+            self._timer = self._loop.call_at(self._deadline, self._expire)
         elif self._dot_written:
             self._enter(Progress.OWES)
             self._finish(Unknown("no reply to the dot in time"))
