@@ -34,7 +34,11 @@ def main() -> int:
 
         descriptors = [int(number) for number in options.listen_fds.split(",")]
         return worker.run(
-            settings, index=options.worker, descriptors=descriptors, report=options.report_fd
+            settings,
+            index=options.worker,
+            descriptors=descriptors,
+            report=options.report_fd,
+            board=options.board,
         )
     if options.releaser is not None:
         from gateway import worker
@@ -50,6 +54,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--releaser", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--listen-fds", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--board", default="", help=argparse.SUPPRESS)
     parser.add_argument("--report-fd", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -12,8 +12,10 @@ import ssl
 from collections.abc import AsyncIterator, Sequence
 
 from gateway import metrics
+from gateway.acceptor import Acceptor
 from gateway.admission import Memory, Sessions
 from gateway.auth import Authenticator
+from gateway.board import Board
 from gateway.ids import Ids
 from gateway.listener import SmtpSession
 from gateway.log import Log
@@ -32,7 +34,7 @@ class Worker:
         self.settings = settings
         self.log = log
         self.parts = parts = Parts(settings, name, log)
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[asyncio.Server | Acceptor] = []
         self.transactions = Transactions(
             Means(settings, parts.attempts, parts.holding, parts.calendar.now, log),
             parts.feed.generation,
@@ -66,8 +68,11 @@ class Worker:
         return self.parts.ready
 
     @contextlib.asynccontextmanager
-    async def serving(self, sockets: Sequence[socket.socket]) -> AsyncIterator[None]:
-        """Accept on bound sockets, one for each configured listener; drains on leaving."""
+    async def serving(
+        self, sockets: Sequence[socket.socket], board: Board | None = None
+    ) -> AsyncIterator[None]:
+        """Accept on bound sockets, one for each configured listener; drains on leaving. `board`:
+        where other workers that share the sockets are seen."""
         loop = asyncio.get_running_loop()
         parts = self.parts
         async with contextlib.AsyncExitStack() as stack:
@@ -79,7 +84,7 @@ class Worker:
             stack.push_async_callback(parts.feed.leave)
             await asyncio.wait([loop.create_task(parts.feed.first.wait())], timeout=CLEAN_UP)
             self._servers = [
-                await self._listen(loop, index, bound) for index, bound in enumerate(sockets)
+                await self._listen(loop, index, bound, board) for index, bound in enumerate(sockets)
             ]
             try:
                 yield
@@ -89,15 +94,22 @@ class Worker:
                 parts.feed.end()
 
     async def _listen(
-        self, loop: asyncio.AbstractEventLoop, index: int, bound: socket.socket
-    ) -> asyncio.Server:
+        self,
+        loop: asyncio.AbstractEventLoop,
+        index: int,
+        bound: socket.socket,
+        board: Board | None,
+    ) -> asyncio.Server | Acceptor:
         listener = self.settings.gateway.listeners[index]
-        return await loop.create_server(
-            lambda: SmtpSession(self.service, listener),
-            sock=bound,
-            backlog=1024,
-            ssl=self.service.tls if listener.tls == "implicit" else None,
-        )
+        tls = self.service.tls if listener.tls == "implicit" else None
+
+        def session() -> SmtpSession:
+            return SmtpSession(self.service, listener)
+
+        if board is None:
+            return await loop.create_server(session, sock=bound, backlog=1024, ssl=tls)
+        live = self.service.live
+        return Acceptor(bound, session, tls, board=board, sessions=lambda: len(live), log=self.log)
 
     def _stop_listening(self) -> None:
         for server in self._servers:

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from gateway import board
 from gateway.admin import Admin
 from gateway.child import Child, Place, name, places
 from gateway.log import Log
@@ -99,6 +100,7 @@ class Supervisor:
         self.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         for stale in self.run_dir.glob("*.db"):
             stale.unlink()
+        board.make(self.run_dir / "board")
 
     def _held(self, place: Place) -> bool:
         """A process in service has this place."""
@@ -115,6 +117,7 @@ class Supervisor:
                     f"--{role}", str(index),
                     "--listen-fds", ",".join(map(str, descriptors)),
                     "--report-fd", str(write_end),
+                    "--board", str(self.run_dir / "board"),
                 ],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(*descriptors, write_end),

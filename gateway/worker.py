@@ -5,11 +5,13 @@ import gc
 import os
 import signal
 import socket
+from pathlib import Path
 from typing import Protocol
 
 import uvloop
 
 from gateway.app import Worker
+from gateway.board import Board
 from gateway.log import Log
 from gateway.releasing import Releasing
 from settings.model import Settings
@@ -19,9 +21,10 @@ _COLLECT_AFTER = 10_000
 """Objects that may gather before the collector looks, about two megabytes."""
 
 
-def run(settings: Settings, *, index: int, descriptors: list[int], report: int) -> int:
+def run(settings: Settings, *, index: int, descriptors: list[int], report: int, board: str) -> int:
     """Serve on inherited listening sockets until SIGTERM. `report` is a pipe: a line says
-    `ready` or `waiting` every half second, so that the supervisor knows.
+    `ready` or `waiting` every half second, so that the supervisor knows. `board`: the path
+    of `gateway.board`, where the workers of one gateway see each other.
 
     SIGTERM drains within `gateway.drain`, SIGHUP (new configuration elsewhere) lets the sessions
     of this worker go on for `gateway.reload_drain`."""
@@ -33,13 +36,20 @@ def run(settings: Settings, *, index: int, descriptors: list[int], report: int) 
     )
     sockets = [socket.socket(fileno=number) for number in descriptors]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, index, sockets, report, log))
+        # A worker alone takes what comes, which is quicker.
+        shared = Board(Path(board), index) if settings.gateway.workers > 1 else None
+        runner.run(_serve(settings, index, sockets, report, log, shared))
     log.flush()
     return 0
 
 
 async def _serve(
-    settings: Settings, index: int, sockets: list[socket.socket], report: int, log: Log
+    settings: Settings,
+    index: int,
+    sockets: list[socket.socket],
+    report: int,
+    log: Log,
+    board: Board | None,
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -49,7 +59,7 @@ async def _serve(
     worker = Worker(settings, name, log)
     retire = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, retire.set)
-    async with worker.serving(sockets):
+    async with worker.serving(sockets, board):
         _spare_the_collector()
         teller = loop.create_task(_tell(report, worker, stop))
         waits = [loop.create_task(event.wait()) for event in (stop, retire)]

@@ -290,3 +290,50 @@ async def test_a_taken_port_is_one_clear_line(valkey_url: str, tmp_path: Path) -
             with pytest.raises(AssertionError, match=f"cannot listen on 127.0.0.1:{gate.port}"):
                 await second.__aenter__()
             await second.__aexit__()
+
+
+async def test_a_few_lasting_connections_are_shared_by_the_workers(
+    valkey_url: str, tmp_path: Path
+) -> None:
+    gate = GatewayProcess(process_settings(valkey_url, workers=2), tmp_path)
+    async with StandIn.start() as pmta:
+        await gate.publish(generation(port=pmta.smtp_port, tenants=(OPEN_HOUSE,)))
+        async with gate:
+            idle = [sockets(pid) for pid in gate.worker_pids()]
+            for count in (2, 6, 12):
+                wires = await asyncio.gather(*(SmtpWire.open(gate.port) for _ in range(count)))
+                now = [sockets(pid) for pid in gate.worker_pids()]
+                shares = [after - before for after, before in zip(now, idle, strict=True)]
+                assert sum(shares) == count
+                # A worker that gets no turn of the processor may miss one.
+                assert abs(shares[0] - shares[1]) <= 2 * (count > 2), shares
+                for wire in wires:
+                    await wire.close()
+                async with asyncio.timeout(10):
+                    while [sockets(pid) for pid in gate.worker_pids()] != idle:
+                        await asyncio.sleep(0.02)
+
+
+async def test_a_frozen_worker_costs_only_its_own_sessions(valkey_url: str, tmp_path: Path) -> None:
+    gate = GatewayProcess(process_settings(valkey_url, workers=2), tmp_path)
+    async with StandIn.start() as pmta:
+        await gate.publish(generation(port=pmta.smtp_port, tenants=(OPEN_HOUSE,)))
+        async with gate:
+            gate.signal(signal.SIGSTOP, gate.worker_pids()[0])
+            try:
+                # The first ones may be left to it for as long as it seems to be there.
+                async with asyncio.timeout(5):
+                    replies = [await offer(gate.port, 1) for _ in range(30)]
+            finally:
+                gate.signal(signal.SIGCONT, gate.worker_pids()[0])
+            assert {reply[:3] for [reply] in replies} == {"250"}
+        assert len(await pmta.messages()) == 30
+
+
+def sockets(pid: int) -> int:
+    """How many sockets a process has open."""
+    names = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            names.append(str(entry.readlink()))
+    return sum(name.startswith("socket:") for name in names)
