@@ -28,6 +28,7 @@ _REST = 20
 _TIMEOUT = 60.0
 _DAY = 86_400.0
 _NOTHING = forecast.Backlog({}, 0, 0)
+_WELCOME = Admission()
 
 Group = tuple[str, str]
 """(pool, provider)"""
@@ -150,16 +151,25 @@ class Backlog:
         if tenant is None:
             return Admission()
         known, waits = self._tenants.get(name, (_NOTHING, {}))
-        own = [waits.get((pool, provider), 0.0) for provider in providers]
         messages, added = self._added.get(name, (0, 0))
-        self._added[name] = (messages + 1, added + octets)
-        backlog = forecast.Backlog(
-            known.groups, known.messages + messages + 1, known.octets + added + octets
-        )
+        self._added[name] = messages, added = messages + 1, added + octets
+        messages, added = known.messages + messages, known.octets + added
+        wait = 0.0
+        for provider in providers:
+            days = waits.get((pool, provider), 0.0)
+            if wait < days < math.inf:
+                wait = days
+        bounds, free = tenant.hold, self._settings.slow_from
+        if (
+            messages < free * bounds.messages
+            and added < free * bounds.octets
+            and wait * _DAY < free * bounds.age
+        ):
+            return _WELCOME  # what `forecast.admit` says where nothing is near its bound
         found = forecast.admit(
-            tenant.hold,
-            backlog,
-            max((days for days in own if math.isfinite(days)), default=0.0),
+            bounds,
+            forecast.Backlog(known.groups, messages, added),
+            wait,
             slow_from=self._settings.slow_from,
             slow_most=self._settings.slow_most,
         )
