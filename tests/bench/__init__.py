@@ -1,0 +1,1 @@
+"""Small measurements that are run by hand; nothing here is a test."""
