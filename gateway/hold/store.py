@@ -15,7 +15,7 @@ from collections import deque
 from gateway import metrics
 from gateway.hold.content import Contents
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
-from gateway.hold.rows import Packed, arrays, packed
+from gateway.hold.rows import Packed, packed, values
 from gateway.hold.statement import statement
 from gateway.keeping import Keeping, Kept
 from gateway.log import Log
@@ -28,9 +28,9 @@ _PARTITION = statement("partition")
 
 _FLIGHTS = 2
 """Commits at a time: one is encoded while the other is synced; more only make batches smaller."""
-_WORTH = 16
-"""Messages for which a second commit leaves before the first has landed: a commit costs the gateway
-and PostgreSQL the same for one message as for many."""
+_WORTH = 32
+"""Messages for which a second commit leaves before the first has landed: a commit by itself costs
+the gateway and PostgreSQL as much as ten messages in it."""
 _LARGE = 262_144
 _PAUSE = 0.1
 _SETTLING = 0.4
@@ -81,6 +81,7 @@ class Store:
         self._queue: deque[_Job] = deque()
         self._flights: set[asyncio.Task[None]] = set()
         self._days: set[int] = set()
+        self._called = False
 
     def __repr__(self) -> str:
         return f"<Store: {len(self._queue)} waiting, {len(self._flights)} under way>"
@@ -101,13 +102,21 @@ class Store:
         row = packed(keeping, bucket=day_of(now), now=now, codec=codec, content=content)
         job = _Job(row, deadline)
         self._queue.append(job)
-        self._take_off()
+        if not self._called:
+            # What else this turn of the loop brings goes along.
+            self._called = True
+            loop.call_soon(self._call)
         return await job.done
 
     async def drain(self) -> None:
         """Wait for what is under way."""
-        while self._flights:
+        while self._queue or self._flights:
+            self._take_off()
             await asyncio.wait(self._flights)
+
+    def _call(self) -> None:
+        self._called = False
+        self._take_off()
 
     def _take_off(self) -> None:
         while self._queue and len(self._flights) < _FLIGHTS:
@@ -190,21 +199,22 @@ class Store:
             again = [job for job in batch if job.guard]
             first = [job.packed for job in batch if not job.guard]
             if not again:
-                await link.execute(_KEEP, *arrays(first), timeout=left())
+                await link.execute(_KEEP, *values(first), timeout=left())
                 return
             await link.execute("BEGIN", timeout=left())
             if first:
-                await link.execute(_KEEP, *arrays(first), timeout=left())
+                await link.execute(_KEEP, *values(first), timeout=left())
             for job in again:
-                values = arrays([job.packed])
-                rows = await link.fetch(_KEEP_AGAIN, *values, job.guard, timeout=left())
+                rows = await link.fetch(
+                    _KEEP_AGAIN, *values([job.packed]), job.guard, timeout=left()
+                )
                 assert len(rows) == len(job.packed.rows), "only we settle our messages"
             await link.execute("COMMIT", timeout=left())
 
     async def _settle(self, batch: list[_Job], deadline: float) -> list[_Job]:
         """After a commit nobody answered. Returns those proved not to be committed."""
         patience = max(deadline - asyncio.get_running_loop().time(), 0.01)
-        ids = [job.packed.rows[0][0] for job in batch]
+        ids = [job.packed.first for job in batch]
         days = [job.packed.bucket for job in batch]
         try:
             async with asyncio.timeout(patience), self._database.fresh(patience) as link:

@@ -1,5 +1,5 @@
 -- Behind keep.sql: messages again whose first commit was settled as not done. Their tombstones
--- become the rows, if no later settling has touched them since ($37).
+-- become the rows, if no later settling has touched them since ($3).
 ON CONFLICT (bucket, id) DO UPDATE SET
     body = excluded.body, tenant = excluded.tenant, pool = excluded.pool,
     provider = excluded.provider, mailbox = excluded.mailbox, bulk = excluded.bulk,
@@ -10,5 +10,5 @@ ON CONFLICT (bucket, id) DO UPDATE SET
     until = excluded.until, waiting = excluded.waiting, due = excluded.due,
     attempt = excluded.attempt, server = excluded.server, vmta = excluded.vmta,
     envelope = excluded.envelope, failures = excluded.failures, behind = excluded.behind
-WHERE held.state = 'tombstone' AND held.failures = $37
+WHERE held.state = 'tombstone' AND held.failures = $3
 RETURNING id
