@@ -6,9 +6,15 @@
 -- ARGV[3]  total
 -- ARGV[4…] provider, count, …
 -- returns  1
+in_force(redis.call('GET', root .. 'gen'))
 local key = day_key(tonumber(ARGV[2]), ARGV[1])
 redis.call('HSET', key, 'o', ARGV[3])
 for i = 4, #ARGV, 2 do redis.call('HSET', key, 'o:' .. ARGV[i], ARGV[i + 1]) end
 redis.call('EXPIRE', key, KEEP_DAYS)
-wake(ARGV[1], now_ms())
+local vmta = row('i:' .. ARGV[1])
+if vmta then
+  local today = math.floor(now_ms() / DAY)
+  local counts = redis.call('HMGET', day_key(today, ARGV[1]), 'n', 'o')
+  wake(vmta, tonumber(counts[1] or '0') + math.max(tonumber(counts[2] or '0'), 0), today)
+end
 return 1
