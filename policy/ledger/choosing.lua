@@ -7,9 +7,11 @@
 -- A run reads the first IPs of an index once and keeps them in order; `store` writes what changed.
 -- Until then the server's copy is too low at worst, which is mended when it is met.
 local choose = {}
+local NONE = {}
 local SIMPLE = 1
 local SEVERAL = 15
-local AHEAD = 16                 -- IPs read at once, at most
+local AHEAD = 16                 -- IPs read at first, at most
+local STRETCH = 128              -- and later
 local MOST = 1000                -- IPs in one command
 
 function choose.denied(limit, subject, till, bound, used)
@@ -83,17 +85,31 @@ function choose.send(key, command, arguments)
   end
 end
 
-local NONE = {}
 choose.indexes = {}
 
-function choose.build(index, pool)
-  local scores = {}
-  for _, name in ipairs(row('m:' .. pool)) do
+-- Those that refuse a single recipient are full from the start.
+function choose.build(index, pool, provider, window)
+  local members, scores = row('m:' .. pool), {}
+  for first = 1, #members, MOST do
+    local fields = {}
+    for i = first, math.min(first + MOST - 1, #members) do
+      if rows['v:' .. members[i]] == nil then fields[#fields + 1] = 'v:' .. members[i] end
+    end
+    if #fields > 0 then read_rows(fields) end
+  end
+  local one = provider ~= '' and {{provider, SIMPLE}} or NONE
+  for _, name in ipairs(members) do
     local vmta = row('v:' .. name)
-    scores[#scores + 1] = share_used(vmta, count.used_of(count.usage(vmta.ip, NONE)))
-    scores[#scores + 1] = vmta.ip
+    rows['i:' .. vmta.ip] = vmta
+    local values = count.usage(vmta.ip, one)
+    local refusal = choose.fits(vmta, values, one, SIMPLE, window)
+    local list = refusal and index.filled or scores
+    list[#list + 1] = refusal and refusal.till or share_used(vmta, count.used_of(values))
+    list[#list + 1] = vmta.ip
   end
   choose.send(index.free, 'ZADD', scores)
+  choose.send(index.full, 'ZADD', index.filled)
+  index.filled = {}
   -- The mark keeps an index whose IPs are all full from being built again.
   redis.call('ZADD', index.full, '+inf', '')
   redis.call('EXPIRE', index.free, KEEP_DAYS)
@@ -113,7 +129,7 @@ function choose.free_due(index)
   redis.call('EXPIRE', index.free, KEEP_DAYS)
 end
 
-function choose.index_of(pool, provider)
+function choose.index_of(pool, provider, window)
   local free, full = index_keys(pool, provider, run.today)
   local index = choose.indexes[free]
   if index then return index end
@@ -121,7 +137,7 @@ function choose.index_of(pool, provider)
   choose.indexes[free] = index
   local first = redis.call('ZRANGE', full, 0, 0, 'WITHSCORES')
   if #first == 0 then
-    choose.build(index, pool)
+    choose.build(index, pool, provider, window)
   elseif tonumber(first[2]) <= run.now then
     choose.free_due(index)
   end
@@ -161,12 +177,17 @@ function choose.at_place(index, place, ahead)
   end
   if list and index.whole then return nil end
   choose.store(index)
-  local size = place - 1 + ahead
+  -- Who reads again is passing full ones: a longer stretch each time.
+  index.stretch = index.stretch and math.min(4 * index.stretch, STRETCH) or ahead
+  local size = place - 1 + index.stretch
   local found = redis.call('ZRANGE', index.free, 0, size - 1, 'WITHSCORES')
   list = {}
+  local fields = {}
   for i = 1, #found, 2 do
     list[(i + 1) / 2] = {ip = found[i], score = tonumber(found[i + 1])}
+    if rows['i:' .. found[i]] == nil then fields[#fields + 1] = 'i:' .. found[i] end
   end
+  if #fields > 0 then read_rows(fields) end
   index.list, index.whole = list, #list < size
   local last = list[#list]
   if last then index.edge_score, index.edge_ip = last.score, last.ip end
@@ -256,12 +277,16 @@ function choose.look(index, name, providers, total, window, away, broken, ahead)
   -- IPs that filled up earlier: the first one free again tells why and until when. They are in the
   -- order of a single recipient; for several the first few are compared.
   choose.store(index)
-  for _, ip in ipairs(redis.call('ZRANGE', index.full, 0, simple and 0 or SEVERAL)) do
-    if ip ~= '' then
-      local vmta = row('i:' .. ip)
+  local alone = simple and #away == 0 and #broken == 0
+  for _, ip in ipairs(redis.call('ZRANGE', index.full, 0, alone and 0 or SEVERAL)) do
+    local vmta = ip ~= '' and row('i:' .. ip)
+    if vmta and (choose.has(away, vmta.server) or choose.has(broken, vmta.name)) then
+      reason = choose.sooner(reason, choose.denied('server_away', name, 0, 0, 0))
+    elseif vmta then
       local refusal = choose.fits(vmta, count.usage(ip, providers), providers, total, window)
       if refusal and simple and shared and refusal.limit == 'ip_provider' then return 'apart' end
       if refusal then reason = choose.sooner(reason, refusal) end
+      if simple then break end
     end
   end
   return nil, reason
@@ -272,11 +297,11 @@ function choose.pick(name, pool, providers, total, window, away, broken, ahead)
   local provider = providers[1][1]
   if not choose.is_apart(name, provider) then
     local vmta, values, index, place =
-      choose.look(choose.index_of(name, ''), name, providers, total, window, away, broken, ahead)
+      choose.look(choose.index_of(name, '', window), name, providers, total, window, away, broken, ahead)
     if vmta ~= 'apart' then return vmta, values, index, place end
     choose.set_apart(name, provider)
   end
-  return choose.look(choose.index_of(name, provider), name, providers, total, window, away, broken, ahead)
+  return choose.look(choose.index_of(name, provider, window), name, providers, total, window, away, broken, ahead)
 end
 
 -- IPs given something back in this run: their indexes are put right before the next decision.
@@ -288,10 +313,9 @@ function choose.wake_all()
     choose.store(index)
     index.list = nil
   end
-  for ip in pairs(choose.woken) do
-    local vmta = row('i:' .. ip)
-    if vmta then wake(vmta, count.used_of(count.usage(ip, NONE)), run.today) end
-  end
+  local used = {}
+  for ip in pairs(choose.woken) do used[ip] = count.used_of(count.usage(ip, NONE)) end
+  wake(used, run.today)
   choose.woken = {}
 end
 

@@ -109,20 +109,42 @@ local function share_used(vmta, used)
   return used / (quota * vmta.weight)
 end
 
--- An IP whose counters fell (a refund, a final record) may send again at once. `used`: today's count.
-local function wake(vmta, used, day)
-  local score = share_used(vmta, used)
-  for _, pool in ipairs(vmta.pools) do
+-- IPs whose counters fell (a refund, a final record) may send again at once. `used`: today's count
+-- by IP; an IP without a VirtualMTA in the plan is left alone.
+local function wake(used, day)
+  local ips, scores = {}, {}
+  for ip, count in pairs(used) do
+    local vmta = row('i:' .. ip)
+    if vmta then
+      scores[ip] = share_used(vmta, count)
+      for _, pool in ipairs(vmta.pools) do
+        ips[pool] = ips[pool] or {}
+        table.insert(ips[pool], ip)
+      end
+    end
+  end
+  for pool, members in pairs(ips) do
     local providers = redis.call('SMEMBERS', apart_key(pool, day))
     providers[#providers + 1] = ''
     for _, provider in ipairs(providers) do
       local free, full = index_keys(pool, provider, day)
-      if redis.call('ZREM', full, vmta.ip) == 1 then
-        redis.call('ZADD', free, score, vmta.ip)
-        redis.call('EXPIRE', free, KEEP_DAYS)
-      else
-        redis.call('ZADD', free, 'XX', score, vmta.ip)
+      local waiting = redis.call('ZMSCORE', full, unpack(members))
+      local back, returned, others = {}, {}, {}
+      for i, ip in ipairs(members) do
+        local list = others
+        if waiting[i] then
+          list = returned
+          back[#back + 1] = ip
+        end
+        list[#list + 1] = scores[ip]
+        list[#list + 1] = ip
       end
+      if #back > 0 then
+        redis.call('ZREM', full, unpack(back))
+        redis.call('ZADD', free, unpack(returned))
+        redis.call('EXPIRE', free, KEEP_DAYS)
+      end
+      if #others > 0 then redis.call('ZADD', free, 'XX', unpack(others)) end
     end
   end
 end
