@@ -89,7 +89,7 @@ choose.indexes = {}
 
 -- Those that refuse a single recipient are full from the start.
 function choose.build(index, pool, provider, window)
-  local members, scores = row('m:' .. pool), {}
+  local members, scores, filled = row('m:' .. pool), {}, {}
   for first = 1, #members, MOST do
     local fields = {}
     for i = first, math.min(first + MOST - 1, #members) do
@@ -103,13 +103,12 @@ function choose.build(index, pool, provider, window)
     rows['i:' .. vmta.ip] = vmta
     local values = count.usage(vmta.ip, one)
     local refusal = choose.fits(vmta, values, one, SIMPLE, window)
-    local list = refusal and index.filled or scores
+    local list = refusal and filled or scores
     list[#list + 1] = refusal and refusal.till or share_used(vmta, count.used_of(values))
     list[#list + 1] = vmta.ip
   end
   choose.send(index.free, 'ZADD', scores)
-  choose.send(index.full, 'ZADD', index.filled)
-  index.filled = {}
+  choose.send(index.full, 'ZADD', filled)
   -- The mark keeps an index whose IPs are all full from being built again.
   redis.call('ZADD', index.full, '+inf', '')
   redis.call('EXPIRE', index.free, KEEP_DAYS)
@@ -133,7 +132,7 @@ function choose.index_of(pool, provider, window)
   local free, full = index_keys(pool, provider, run.today)
   local index = choose.indexes[free]
   if index then return index end
-  index = {free = free, full = full, filled = {}, scores = {}, names = {}}
+  index = {free = free, full = full}
   choose.indexes[free] = index
   local first = redis.call('ZRANGE', full, 0, 0, 'WITHSCORES')
   if #first == 0 then
@@ -145,24 +144,21 @@ function choose.index_of(pool, provider, window)
 end
 
 function choose.store(index)
-  if #index.names > 0 then
+  if index.scores then
     local scores = {}
-    for _, ip in ipairs(index.names) do
-      local score = index.scores[ip]
-      if score then
-        scores[#scores + 1] = score
-        scores[#scores + 1] = ip
-      end
+    for ip, score in pairs(index.scores) do
+      scores[#scores + 1] = score
+      scores[#scores + 1] = ip
     end
-    if #scores > 0 then choose.send(index.free, 'ZADD', scores) end
-    index.scores, index.names = {}, {}
+    choose.send(index.free, 'ZADD', scores)
+    index.scores = nil
   end
-  if #index.filled > 0 then
+  if index.filled then
     local ips = {}
     for i = 2, #index.filled, 2 do ips[i / 2] = index.filled[i] end
     choose.send(index.free, 'ZREM', ips)
     choose.send(index.full, 'ZADD', index.filled)
-    index.filled = {}
+    index.filled = nil
   end
 end
 
@@ -198,7 +194,7 @@ function choose.raise_score(index, place, score)
   local list = index.list
   local entry = list[place]
   entry.score = score
-  if not index.scores[entry.ip] then index.names[#index.names + 1] = entry.ip end
+  index.scores = index.scores or {}
   index.scores[entry.ip] = score
   local to = #list
   while to > place and choose.before(score, entry.ip, list[to].score, list[to].ip) do to = to - 1 end
@@ -210,7 +206,8 @@ end
 
 function choose.fill(index, place, till)
   local entry = table.remove(index.list, place)
-  index.scores[entry.ip] = nil
+  if index.scores then index.scores[entry.ip] = nil end
+  index.filled = index.filled or {}
   index.filled[#index.filled + 1] = till
   index.filled[#index.filled + 1] = entry.ip
 end
@@ -246,8 +243,7 @@ end
 function choose.look(index, name, providers, total, window, away, broken, ahead)
   local shared = not choose.is_apart(name, providers[1][1])
   local simple = #providers == 1 and total == SIMPLE
-  local reason = choose.denied('no_ip', name, 0, 0, 0)
-  local place = 1
+  local place, reason = 1, nil
   while true do
     local entry = choose.at_place(index, place, ahead)
     if not entry then break end
@@ -289,7 +285,7 @@ function choose.look(index, name, providers, total, window, away, broken, ahead)
       if simple then break end
     end
   end
-  return nil, reason
+  return nil, reason or choose.denied('no_ip', name, 0, 0, 0)
 end
 
 function choose.pick(name, pool, providers, total, window, away, broken, ahead)

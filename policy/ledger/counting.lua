@@ -7,14 +7,13 @@
 local run = {real = real_ms()}     -- and now, today
 local count = {}
 
-count.hashes, count.order = {}, {}
+count.hashes, count.changed = {}, {}
 
 function count.hash(key)
   local found = count.hashes[key]
   if not found then
-    found = {key = key, values = {}, changed = {}, names = {}}
+    found = {key = key, values = {}}
     count.hashes[key] = found
-    count.order[#count.order + 1] = found
   end
   return found
 end
@@ -40,10 +39,13 @@ end
 
 function count.put(counters, field, number)
   counters.values[field] = number
-  if not counters.changed[field] then
-    counters.changed[field] = true
-    counters.names[#counters.names + 1] = field
+  local fields = counters.fields
+  if not fields then
+    fields = {}
+    counters.fields = fields
+    count.changed[#count.changed + 1] = counters
   end
+  fields[field] = true
 end
 
 -- Never below zero: a counter that is too low would let an IP send too much.
@@ -148,17 +150,14 @@ function count.put_rate(counter, number, life)
 end
 
 function count.write()
-  for _, counters in ipairs(count.order) do
-    local names = counters.names
-    if #names > 0 then
-      local pairs_of = {}
-      for i, field in ipairs(names) do
-        pairs_of[2 * i - 1] = field
-        pairs_of[2 * i] = counters.values[field]
-      end
-      redis.call('HSET', counters.key, unpack(pairs_of))
-      if counters.life then redis.call('EXPIRE', counters.key, counters.life) end
+  for _, counters in ipairs(count.changed) do
+    local written, values = {}, counters.values
+    for field in pairs(counters.fields) do
+      written[#written + 1] = field
+      written[#written + 1] = values[field]
     end
+    redis.call('HSET', counters.key, unpack(written))
+    if counters.life then redis.call('EXPIRE', counters.key, counters.life) end
   end
   for _, counter in ipairs(count.changed_rates) do
     if counter.life then
