@@ -19,12 +19,10 @@ local function now_ms()
   return real_ms() + tonumber(redis.call('GET', root .. 'offset') or '0')
 end
 
-local function exact(number)     -- doubles survive the way through a string
-  return string.format('%.17g', number)
-end
-
+-- A number handed to redis.call is written with all of its digits, `..` keeps fourteen: enough for
+-- days and milliseconds, not for shares and paces.
 local function day_key(day, ip)
-  return root .. 'day:' .. string.format('%d', day) .. ':' .. ip
+  return root .. 'day:' .. day .. ':' .. ip
 end
 
 local function zone_offset(window, seconds)
@@ -66,24 +64,43 @@ local function day_length(window)
   return window.length * 1000
 end
 
--- The plan in force: rows of the current generation, decoded at most once a script run.
-local generation = redis.call('GET', root .. 'gen') or '0'
-local plan_key = root .. 'plan:' .. generation
+-- The plan in force: rows of one generation, decoded at most once a script run. A script that reads
+-- the plan says first which one: `in_force(redis.call('GET', root .. 'gen'))`.
+local generation, plan_key
 local rows = {}
+
+local function in_force(number)
+  generation = number or '0'
+  plan_key = root .. 'plan:' .. generation
+end
+
+-- Several rows with one command; `fields` are not read yet.
+local function read_rows(fields)
+  local found = redis.call('HMGET', plan_key, unpack(fields))
+  for i, field in ipairs(fields) do
+    rows[field] = found[i] and cmsgpack.unpack(found[i])
+  end
+end
 
 local function row(field)
   local known = rows[field]
   if known == nil then
     local packed = redis.call('HGET', plan_key, field)
-    known = packed and cmsgpack.unpack(packed) or false
+    known = packed and cmsgpack.unpack(packed)
     rows[field] = known
   end
   return known
 end
 
+-- A pool has one index for all providers, '', and one more for each provider that met a ceiling of
+-- its own on one of the pool's IPs today: those stand in the set `apart`.
 local function index_keys(pool, provider, day)
-  local tail = generation .. ':' .. string.format('%d', day) .. ':' .. pool .. ':' .. provider
+  local tail = generation .. ':' .. day .. ':' .. pool .. ':' .. provider
   return root .. 'free:' .. tail, root .. 'full:' .. tail
+end
+
+local function apart_key(pool, day)
+  return root .. 'apart:' .. generation .. ':' .. day .. ':' .. pool
 end
 
 local function share_used(vmta, used)
@@ -92,23 +109,42 @@ local function share_used(vmta, used)
   return used / (quota * vmta.weight)
 end
 
--- An IP whose counters fell (a refund, a final record) may send again at once.
-local function wake(ip, now)
-  local vmta = row('i:' .. ip)
-  if not vmta then return end
-  local day = math.floor(now / DAY)
-  local counts = redis.call('HMGET', day_key(day, ip), 'n', 'o')
-  local used = tonumber(counts[1] or '0') + math.max(tonumber(counts[2] or '0'), 0)
-  local score = exact(share_used(vmta, used))
-  for _, pool in ipairs(vmta.pools) do
-    for _, provider in ipairs(row('g').providers) do
-      local free, full = index_keys(pool, provider, day)
-      if redis.call('ZREM', full, ip) == 1 then
-        redis.call('ZADD', free, score, ip)
-        redis.call('EXPIRE', free, KEEP_DAYS)
-      else
-        redis.call('ZADD', free, 'XX', score, ip)
+-- IPs whose counters fell (a refund, a final record) may send again at once. `used`: today's count
+-- by IP; an IP without a VirtualMTA in the plan is left alone.
+local function wake(used, day)
+  local ips, scores = {}, {}
+  for ip, count in pairs(used) do
+    local vmta = row('i:' .. ip)
+    if vmta then
+      scores[ip] = share_used(vmta, count)
+      for _, pool in ipairs(vmta.pools) do
+        ips[pool] = ips[pool] or {}
+        table.insert(ips[pool], ip)
       end
+    end
+  end
+  for pool, members in pairs(ips) do
+    local providers = redis.call('SMEMBERS', apart_key(pool, day))
+    providers[#providers + 1] = ''
+    for _, provider in ipairs(providers) do
+      local free, full = index_keys(pool, provider, day)
+      local waiting = redis.call('ZMSCORE', full, unpack(members))
+      local back, returned, others = {}, {}, {}
+      for i, ip in ipairs(members) do
+        local list = others
+        if waiting[i] then
+          list = returned
+          back[#back + 1] = ip
+        end
+        list[#list + 1] = scores[ip]
+        list[#list + 1] = ip
+      end
+      if #back > 0 then
+        redis.call('ZREM', full, unpack(back))
+        redis.call('ZADD', free, unpack(returned))
+        redis.call('EXPIRE', free, KEEP_DAYS)
+      end
+      if #others > 0 then redis.call('ZADD', free, 'XX', unpack(others)) end
     end
   end
 end

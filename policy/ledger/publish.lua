@@ -7,6 +7,7 @@
 -- ARGV[4…] field, row (msgpack), …
 -- returns  1, or the number in force when it is not lower
 -- cost     O(rows)
+in_force(redis.call('GET', root .. 'gen'))
 local number = tonumber(ARGV[1])
 local current = tonumber(generation)
 if number <= current then return current end

@@ -1,6 +1,7 @@
 """A generation as the rows that the ledger's scripts read.
 
-Fields of the hash `plan:N`: `g` (the whole gateway), `t:TENANT`, `p:POOL`, `v:VMTA`, `i:IP`.
+Fields of the hash `plan:N`: `g` (the whole gateway), `t:TENANT`, `p:POOL`, `m:POOL` (its members,
+apart because a reservation in the common case does not read them), `v:VMTA`, `i:IP`.
 Numbers stand for absence (-1: no limit) because msgpack's nil vanishes from a Lua table.
 Mailbox limits have a hash of their own per tenant, named by their digest: 100,000 of them
 are written when they change, not with every generation.
@@ -13,7 +14,6 @@ import msgspec
 
 from policy.model import UNLIMITED, MailboxLimits, Rate, Tenant, VirtualMta
 from policy.plan import Generation
-from policy.provider import PROVIDERS
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 
@@ -21,17 +21,18 @@ _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 def plan_rows(generation: Generation) -> dict[str, bytes]:
     """Field to msgpack row, without the mailboxes."""
     rows: dict[str, bytes] = {
-        "g": _encode({"providers": PROVIDERS, **_rate(generation.rate)}),
+        "g": _encode(_rate(generation.rate)),
     }
     pools_of: dict[str, list[str]] = {}
     for pool in generation.pools:
         members = [m for m in pool.members if generation.vmta[m].state.sends]
         for member in members:
             pools_of.setdefault(member, []).append(pool.name)
-        row: dict[str, Any] = {"tenant": pool.tenant, "paused": pool.paused, "members": members}
+        row: dict[str, Any] = {"tenant": pool.tenant, "paused": pool.paused}
         if pool.overflow:
             row["overflow"] = pool.overflow
         rows[f"p:{pool.name}"] = _encode(row)
+        rows[f"m:{pool.name}"] = _encode(members)
     for vmta in generation.vmtas:
         packed = _encode(_vmta(vmta, pools_of.get(vmta.name, [])))
         rows[f"v:{vmta.name}"] = packed

@@ -1,1 +1,1 @@
-"""Small measurements that are run by hand; nothing here is a test."""
+"""Measurements of single parts. They import the product, which `loadtest` (a black box) may not."""

@@ -83,6 +83,62 @@ def test_any_sequence_is_decided_alike(
     asyncio.run(_play(parts, plan, steps))
 
 
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(plan=plans(), steps=_steps, size=st.integers(2, 20))
+def test_any_batch_is_decided_alike(
+    parts: SharedParts, plan: Generation, steps: list[tuple[str, int | str, str]], size: int
+) -> None:
+    asyncio.run(_play_batches(parts, plan, steps, size))
+
+
+async def _play_batches(
+    parts: SharedParts, plan: Generation, steps: list[tuple[str, int | str, str]], size: int
+) -> None:
+    """As `_play`, `size` items a call: a refund travels with what was asked before and after it."""
+    twin = MemoryUnderTest(plan)
+    real = await RedisUnderTest.start(await parts.empty_valkey(), plan)
+    granted: list[tuple[Granted, Granted]] = []
+    batch: list[tuple[Reserve | Refund, Reserve | Refund]] = []
+
+    async def send() -> None:
+        lefts = (await twin.ledger.decide([left for left, _ in batch])).decisions
+        rights = (await real.ledger.decide([right for _, right in batch])).decisions
+        for left, right in zip(lefts, rights, strict=True):
+            _same(left, right)
+            if isinstance(left, Granted) and isinstance(right, Granted):
+                granted.append((left, right))
+        batch.clear()
+
+    now = MIDNIGHT
+    try:
+        for kind, value, box in steps:
+            if kind == "hours":
+                await send()
+                now += int(value) * HOUR + 1000
+                await twin.at(now)
+                await real.at(now)
+            elif kind == "refund" and isinstance(value, int) and value < len(granted):
+                left, right = granted.pop(value)
+                batch.append((Refund(left), Refund(right)))
+            elif kind in ("send", "two"):
+                providers = ((value, 1),) if kind == "send" else (("gmail", value), ("other", 1))
+                item = Reserve("acme", "acme-pool", f"{box}@acme.test", providers)  # type: ignore[arg-type]
+                batch += [(item, item)] * (1 if kind == "two" else 2)
+            if len(batch) >= size:
+                await send()
+        await send()
+        for row in plan.vmtas:
+            assert await twin.used(row.ip) == await real.used(row.ip)
+            if isinstance(row.daily, int):
+                assert await real.used(row.ip) <= row.daily
+    finally:
+        await real.close()
+
+
 async def _play(
     parts: SharedParts, plan: Generation, steps: list[tuple[str, int | str, str]]
 ) -> None:

@@ -1,0 +1,321 @@
+-- Which IP of a pool takes a message, by an index; `policy/selection.py` is the rule.
+--
+-- `free:` orders IPs by share used, `full:` keeps those without room under the time they are free
+-- again. A score can only be too low, so the first IP is recomputed before it is trusted. One index
+-- serves all providers; a provider that meets a ceiling of its own gets another one (`apart:`), or
+-- every message to it would walk over the IPs that are full for it.
+-- A run reads the first IPs of an index once and keeps them in order; `store` writes what changed.
+-- Until then the server's copy is too low at worst, which is mended when it is met.
+local choose = {}
+local NONE = {}
+local SIMPLE = 1
+local SEVERAL = 15
+local AHEAD = 16                 -- IPs read at first, at most
+local STRETCH = 128              -- and later
+local MOST = 1000                -- IPs in one command
+
+function choose.denied(limit, subject, till, bound, used)
+  return {limit = limit, subject = subject, till = till, bound = bound, used = used}
+end
+
+function choose.sooner(one, two)
+  if not one then return two end
+  if one.till > 0 and two.till > 0 then
+    if two.till < one.till then return two end
+    return one
+  end
+  if one.till > 0 then return one end
+  if two.till > 0 then return two end
+  if one.limit == 'no_ip' then return two end
+  return one
+end
+
+function choose.pace(vmta, opening, window)
+  if vmta.daily < 0 or vmta.share >= 1 then return 0 end
+  return day_length(window) / math.max(vmta.daily - opening, 1)
+end
+
+function choose.fits(vmta, values, providers, total, window)
+  local used = count.used_of(values)
+  if vmta.daily >= 0 and used + total > vmta.daily then
+    return choose.denied('ip_quota', vmta.name, (run.today + 1) * DAY, vmta.daily, used)
+  end
+  for i = 1, #providers do
+    local provider = providers[i][1]
+    local ceiling = vmta.ceilings[provider]
+    if ceiling then
+      local seen = (values['n:' .. provider] or 0) + math.max(values['o:' .. provider] or 0, 0)
+      if seen + providers[i][2] > ceiling then
+        local subject = vmta.name .. '/' .. provider
+        return choose.denied('ip_provider', subject, (run.today + 1) * DAY, ceiling, seen)
+      end
+    end
+  end
+  local step = choose.pace(vmta, math.max(values.o or 0, 0), window)
+  if step > 0 then
+    local opened = open_time(window, run.now)
+    local tolerance = math.max(step, vmta.share * day_length(window))
+    local start = math.max(count.value(count.paces, vmta.ip), opened)
+    local need = math.min(total * step, tolerance)
+    if start + need > opened + tolerance + PACE_SLACK then
+      local till = wall_time(window, start + need - tolerance)
+      return choose.denied('ip_pace', vmta.name, till, vmta.daily, used)
+    end
+  end
+  return nil
+end
+
+-- Byte by byte, as the server orders members: Lua's `<` asks the locale.
+function choose.below(one, two)
+  for i = 1, #one do
+    local left, right = string.byte(one, i), string.byte(two, i)
+    if left ~= right then return right ~= nil and left < right end
+  end
+  return #one < #two
+end
+
+function choose.before(score, ip, other_score, other_ip)
+  if score ~= other_score then return score < other_score end
+  return choose.below(ip, other_ip)
+end
+
+function choose.send(key, command, arguments)
+  for first = 1, #arguments, MOST do
+    redis.call(command, key, unpack(arguments, first, math.min(first + MOST - 1, #arguments)))
+  end
+end
+
+choose.indexes = {}
+
+-- Those that refuse a single recipient are full from the start.
+function choose.build(index, pool, provider, window)
+  local members, scores, filled = row('m:' .. pool), {}, {}
+  for first = 1, #members, MOST do
+    local fields = {}
+    for i = first, math.min(first + MOST - 1, #members) do
+      if rows['v:' .. members[i]] == nil then fields[#fields + 1] = 'v:' .. members[i] end
+    end
+    if #fields > 0 then read_rows(fields) end
+  end
+  local one = provider ~= '' and {{provider, SIMPLE}} or NONE
+  for _, name in ipairs(members) do
+    local vmta = row('v:' .. name)
+    rows['i:' .. vmta.ip] = vmta
+    local values = count.usage(vmta.ip, one)
+    local refusal = choose.fits(vmta, values, one, SIMPLE, window)
+    local list = refusal and filled or scores
+    list[#list + 1] = refusal and refusal.till or share_used(vmta, count.used_of(values))
+    list[#list + 1] = vmta.ip
+  end
+  choose.send(index.free, 'ZADD', scores)
+  choose.send(index.full, 'ZADD', filled)
+  -- The mark keeps an index whose IPs are all full from being built again.
+  redis.call('ZADD', index.full, '+inf', '')
+  redis.call('EXPIRE', index.free, KEEP_DAYS)
+  redis.call('EXPIRE', index.full, KEEP_DAYS)
+end
+
+-- The IPs of an index that are free again, back among the others.
+function choose.free_due(index)
+  local due, scores = redis.call('ZRANGE', index.full, '-inf', run.now, 'BYSCORE'), {}
+  for i, ip in ipairs(due) do
+    scores[2 * i - 1] = 0        -- too low is mended when it is met, too high would starve it
+    scores[2 * i] = ip
+  end
+  choose.send(index.full, 'ZREM', due)
+  choose.send(index.free, 'ZADD', scores)
+  -- A set that lost its last member is a new key without its expiry.
+  redis.call('EXPIRE', index.free, KEEP_DAYS)
+end
+
+function choose.index_of(pool, provider, window)
+  local free, full = index_keys(pool, provider, run.today)
+  local index = choose.indexes[free]
+  if index then return index end
+  index = {free = free, full = full}
+  choose.indexes[free] = index
+  local first = redis.call('ZRANGE', full, 0, 0, 'WITHSCORES')
+  if #first == 0 then
+    choose.build(index, pool, provider, window)
+  elseif tonumber(first[2]) <= run.now then
+    choose.free_due(index)
+  end
+  return index
+end
+
+function choose.store(index)
+  if index.scores then
+    local scores = {}
+    for ip, score in pairs(index.scores) do
+      scores[#scores + 1] = score
+      scores[#scores + 1] = ip
+    end
+    choose.send(index.free, 'ZADD', scores)
+    index.scores = nil
+  end
+  if index.filled then
+    local ips = {}
+    for i = 2, #index.filled, 2 do ips[i / 2] = index.filled[i] end
+    choose.send(index.free, 'ZREM', ips)
+    choose.send(index.full, 'ZADD', index.filled)
+    index.filled = nil
+  end
+end
+
+-- The IP at `place` of an index (from 1), or nil: read ahead as far as the batch may need.
+function choose.at_place(index, place, ahead)
+  local list = index.list
+  local entry = list and list[place]
+  if entry then
+    local known = index.whole
+      or not choose.before(index.edge_score, index.edge_ip, entry.score, entry.ip)
+    if known then return entry end
+  end
+  if list and index.whole then return nil end
+  choose.store(index)
+  -- Who reads again is passing full ones: a longer stretch each time.
+  index.stretch = index.stretch and math.min(4 * index.stretch, STRETCH) or ahead
+  local size = place - 1 + index.stretch
+  local found = redis.call('ZRANGE', index.free, 0, size - 1, 'WITHSCORES')
+  list = {}
+  local fields = {}
+  for i = 1, #found, 2 do
+    list[(i + 1) / 2] = {ip = found[i], score = tonumber(found[i + 1])}
+    if rows['i:' .. found[i]] == nil then fields[#fields + 1] = 'i:' .. found[i] end
+  end
+  if #fields > 0 then read_rows(fields) end
+  index.list, index.whole = list, #list < size
+  local last = list[#list]
+  if last then index.edge_score, index.edge_ip = last.score, last.ip end
+  return list[place]
+end
+
+function choose.raise_score(index, place, score)
+  local list = index.list
+  local entry = list[place]
+  entry.score = score
+  index.scores = index.scores or {}
+  index.scores[entry.ip] = score
+  local to = #list
+  while to > place and choose.before(score, entry.ip, list[to].score, list[to].ip) do to = to - 1 end
+  if to > place then
+    table.remove(list, place)
+    table.insert(list, to, entry)
+  end
+end
+
+function choose.fill(index, place, till)
+  local entry = table.remove(index.list, place)
+  if index.scores then index.scores[entry.ip] = nil end
+  index.filled = index.filled or {}
+  index.filled[#index.filled + 1] = till
+  index.filled[#index.filled + 1] = entry.ip
+end
+
+choose.apart = {}
+
+function choose.is_apart(pool, provider)
+  local known = choose.apart[pool]
+  if not known then
+    known = {}
+    for _, name in ipairs(redis.call('SMEMBERS', apart_key(pool, run.today))) do known[name] = true end
+    choose.apart[pool] = known
+  end
+  return known[provider]
+end
+
+function choose.set_apart(pool, provider)
+  local key = apart_key(pool, run.today)
+  redis.call('SADD', key, provider)
+  redis.call('EXPIRE', key, KEEP_DAYS)
+  choose.apart[pool][provider] = true
+end
+
+function choose.has(list, name)
+  for i = 1, #list do
+    if list[i] == name then return true end
+  end
+  return false
+end
+
+-- Looks through one index. A VirtualMTA, its counters, its index and place there; or nil and the
+-- denial that ends first; or 'apart' when an IP refuses the provider alone.
+function choose.look(index, name, providers, total, window, away, broken, ahead)
+  local shared = not choose.is_apart(name, providers[1][1])
+  local simple = #providers == 1 and total == SIMPLE
+  local place, reason = 1, nil
+  while true do
+    local entry = choose.at_place(index, place, ahead)
+    if not entry then break end
+    local vmta = row('i:' .. entry.ip)
+    if choose.has(away, vmta.server) or choose.has(broken, vmta.name) then
+      reason = choose.sooner(reason, choose.denied('server_away', name, 0, 0, 0))
+      place = place + 1
+    else
+      local values = count.usage(entry.ip, providers)
+      local score = share_used(vmta, count.used_of(values))
+      if score > entry.score then
+        choose.raise_score(index, place, score)
+      else
+        local refusal = choose.fits(vmta, values, providers, total, window)
+        if not refusal then return vmta, values, index, place end
+        if not simple then
+          place = place + 1
+        elseif shared and refusal.limit == 'ip_provider' then
+          return 'apart'
+        else
+          choose.fill(index, place, refusal.till)
+        end
+        reason = choose.sooner(reason, refusal)
+      end
+    end
+  end
+  -- IPs that filled up earlier: the first one free again tells why and until when. They are in the
+  -- order of a single recipient; for several the first few are compared.
+  choose.store(index)
+  local alone = simple and #away == 0 and #broken == 0
+  for _, ip in ipairs(redis.call('ZRANGE', index.full, 0, alone and 0 or SEVERAL)) do
+    local vmta = ip ~= '' and row('i:' .. ip)
+    if vmta and (choose.has(away, vmta.server) or choose.has(broken, vmta.name)) then
+      reason = choose.sooner(reason, choose.denied('server_away', name, 0, 0, 0))
+    elseif vmta then
+      local refusal = choose.fits(vmta, count.usage(ip, providers), providers, total, window)
+      if refusal and simple and shared and refusal.limit == 'ip_provider' then return 'apart' end
+      if refusal then reason = choose.sooner(reason, refusal) end
+      if simple then break end
+    end
+  end
+  return nil, reason or choose.denied('no_ip', name, 0, 0, 0)
+end
+
+function choose.pick(name, pool, providers, total, window, away, broken, ahead)
+  if pool.paused then return nil, choose.denied('pool_paused', name, 0, 0, 0) end
+  local provider = providers[1][1]
+  if not choose.is_apart(name, provider) then
+    local vmta, values, index, place =
+      choose.look(choose.index_of(name, '', window), name, providers, total, window, away, broken, ahead)
+    if vmta ~= 'apart' then return vmta, values, index, place end
+    choose.set_apart(name, provider)
+  end
+  return choose.look(choose.index_of(name, provider, window), name, providers, total, window, away, broken, ahead)
+end
+
+-- IPs given something back in this run: their indexes are put right before the next decision.
+choose.woken = {}
+
+function choose.wake_all()
+  if not next(choose.woken) then return end
+  for _, index in pairs(choose.indexes) do
+    choose.store(index)
+    index.list = nil
+  end
+  local used = {}
+  for ip in pairs(choose.woken) do used[ip] = count.used_of(count.usage(ip, NONE)) end
+  wake(used, run.today)
+  choose.woken = {}
+end
+
+function choose.write()
+  choose.wake_all()
+  for _, index in pairs(choose.indexes) do choose.store(index) end
+end

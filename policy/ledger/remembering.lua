@@ -1,0 +1,74 @@
+-- Duplicate entries in one run of `decide.lua`: read once, written at the end.
+--
+-- An entry is one string: state, attempt, since, server, owner. `since` is real time for a message
+-- that is being tried (its answer budget is real), calendar time for one that was sent.
+local remember = {}
+local TRYING, SENT_LIFE, LIFE, FREE_LIFE = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), 86400
+
+-- Key to what the server has (a string or false), to the entry this run knows, and what to write.
+remember.stored, remember.entries, remember.changed = {}, {}, {}
+
+function remember.entry(key)
+  local known = remember.entries[key]
+  if known ~= nil then return known or nil end
+  local found = remember.stored[key]
+  if not found then
+    remember.entries[key] = false
+    return nil
+  end
+  local state, attempt, since, server, owner = string.match(found, '^(%u) (%d+) (%d+) (%S+) (%S+)$')
+  local entry = {
+    state = state, attempt = tonumber(attempt), since = tonumber(since),
+    server = server == '-' and '' or server, owner = owner,
+  }
+  if state == 'S' and run.now - entry.since > SENT_LIFE then entry = false end
+  remember.entries[key] = entry
+  return entry or nil
+end
+
+function remember.put(key, state, attempt, server, owner)
+  local entry = remember.entries[key]
+  if not (entry and entry.changed) then remember.changed[#remember.changed + 1] = key end
+  remember.entries[key] = {
+    state = state, attempt = attempt, since = state == 'T' and run.real or run.now,
+    server = server, owner = owner, changed = true,
+  }
+end
+
+-- As another message meets it: one that is tried for longer than an answer may take is in doubt.
+function remember.met(entry)
+  local state = entry.state
+  if state == 'T' and run.real - entry.since > TRYING then state = 'D' end
+  return {state, entry.owner, entry.attempt, entry.server}
+end
+
+function remember.change(key, owner, attempt, state, server)
+  local entry = remember.entry(key)
+  if entry then
+    if entry.owner ~= owner then
+      if entry.state ~= 'F' or state == 'F' then return end
+    elseif attempt < entry.attempt or entry.state == 'S'
+        or (entry.state == 'F' and attempt == entry.attempt) then
+      return
+    elseif server == '' then
+      server = entry.server
+    end
+  end
+  remember.put(key, state, attempt, server, owner)
+end
+
+function remember.write()
+  for _, key in ipairs(remember.changed) do
+    local entry = remember.entries[key]
+    local life = LIFE
+    if entry.state == 'S' then
+      life = math.ceil(SENT_LIFE / 1000)
+    elseif entry.state == 'F' then
+      life = FREE_LIFE
+    end
+    local server = entry.server == '' and '-' or entry.server
+    redis.call('SET', root .. 'dup:' .. key,
+      entry.state .. ' ' .. entry.attempt .. ' ' .. entry.since .. ' ' .. server .. ' ' .. entry.owner,
+      'EX', life)
+  end
+end
