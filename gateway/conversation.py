@@ -62,17 +62,16 @@ class Conversation(SmtpLogin):
 
     def data_received(self, data: bytes) -> None:
         lines = self._lines
-        if self._occupied or self._clogged or lines.buffered or len(data) > BUFFER:
-            lines.feed_data(data)
-            if not self._occupied:
-                self._turn()
-        elif self._inbound.receiving:
-            self._turn(self._content, data)
-        elif data.find(b"\n") == len(data) - 1 and data.endswith(b"\r\n"):
-            # The one command of a client that waits for each reply: past the buffer.
-            self._turn(self._command, data[:-2])
-        else:
-            lines.feed_data(data)
+        if not self._occupied and not self._clogged and len(data) <= BUFFER:
+            if self._inbound.receiving:
+                if lines.idle:
+                    self._turn(self._content, data)
+                    return
+            elif (line := lines.lone(data)) is not None:
+                self._turn(self._command, line)
+                return
+        lines.feed_data(data)
+        if not self._occupied:
             self._turn()
 
     def eof_received(self) -> bool | None:

@@ -17,6 +17,7 @@ from gateway import metrics
 from gateway.attempt import Attempt
 from gateway.headers import Header
 from gateway.keeping import Keeping, Kept
+from gateway.log import Value
 from gateway.means import Means
 from gateway.outgoing import Outgoing
 from policy.denial import MAILBOX_LIMITS, Denied, Limit
@@ -102,18 +103,14 @@ class Delivery:
     # What becomes of it
 
     async def _settled(self, attempt: Attempt, outcome: Relayed | Refused | Unknown) -> Reply:
-        means, message = self._means, self._message
         if isinstance(outcome, Unknown):
             return await self._unknown(attempt, outcome)
-        reply = outcome.reply
         if isinstance(outcome, Relayed):
-            metrics.messages_of(message.tenant, "relayed").inc()
-            means.log.info("message", **self._fields(attempt), outcome="relayed", reply=str(reply))
+            self._tell_of(attempt, "relayed", outcome.reply)
             return Reply(250, "2.0.0", f"OK {attempt.envelope}")
         self._change(EntryState.FREE)
-        metrics.messages_of(message.tenant, "refused").inc()
-        means.log.info("message", **self._fields(attempt), outcome="refused", reply=str(reply))
-        return reply
+        self._tell_of(attempt, "refused", outcome.reply)
+        return outcome.reply
 
     async def denied(self, denied: Denied) -> Reply:
         """A limit binds: hold it, or say until when."""
@@ -126,7 +123,7 @@ class Delivery:
         return self._deferred(trouble if denied.limit in _OURS else deferral, sentence)
 
     async def too_many(self, denied: Denied) -> Reply:
-        """More recipients than an IP may have in a day: from the hold each row goes alone."""
+        """More than an IP may have in a day: from the hold each row goes alone."""
         if self._holds:
             return await self._hold(denied.limit.value, denied.sentence())
         return self._means.rejected(self._message, Reply(554, "5.5.3", denied.sentence()))
@@ -191,10 +188,9 @@ class Delivery:
     async def _hold(
         self, reason: str, detail: str, *, until: int = 0, due: int = 0, failures: int = 0
     ) -> Reply:
-        hold = self._means.hold
+        hold, outgoing = self._means.hold, self._outgoing
         assert hold is not None
-        providers = [provider for provider, _ in self._outgoing.providers]
-        admission = hold.admit(self._message, self._outgoing.pool, providers)
+        admission = hold.admit(self._message, outgoing.pool, [p for p, _ in outgoing.providers])
         if not admission.accept:
             self._tell("deferred", limit="hold", why=admission.sentence)
             metrics.denials_by("hold").inc()
@@ -285,16 +281,20 @@ class Delivery:
         self._change(EntryState.FREE)
         return reply(text)
 
-    def _fields(self, attempt: Attempt) -> dict[str, str | int | list[str]]:
-        return {
-            **self._means.about(self._message),
-            "envelope": attempt.envelope,
-            "vmta": attempt.grant.vmta,
-            "server": attempt.grant.server,
-            "job": self._outgoing.campaign,
-        }
+    def _fields(self, attempt: Attempt) -> dict[str, Value]:
+        grant, job = attempt.grant, self._outgoing.campaign
+        fields = self._means.about(self._message)
+        fields.update(envelope=attempt.envelope, vmta=grant.vmta, server=grant.server, job=job)
+        return fields
 
-    def _tell(self, outcome: str, **fields: str | int | bool) -> None:
+    def _tell_of(self, attempt: Attempt, outcome: str, reply: Reply) -> None:
+        """PowerMTA's verdict, in the log and the metrics."""
+        metrics.messages_of(self._message.tenant, outcome).inc()
+        fields = self._fields(attempt)
+        fields.update(outcome=outcome, reply=str(reply))
+        self._means.log.message(fields)
+
+    def _tell(self, outcome: str, **fields: Value) -> None:
         metrics.messages_of(self._message.tenant, outcome).inc()
         about = self._means.about(self._message)
-        self._means.log.info("message", **about, **fields, outcome=outcome)
+        self._means.log.message({**about, **fields, "outcome": outcome})

@@ -160,10 +160,8 @@ class Inbound:
 
     def _rejected(self, refusal: Reply, reader: DataReader, tenant: str, peer: str) -> None:
         metrics.messages_of(tenant, "rejected").inc()
-        self._service.log.info(
-            "message", tenant=tenant, peer=peer, size=reader.size, outcome="rejected",
-            reply=str(refusal),
-        )  # fmt: skip
+        said = {"outcome": "rejected", "reply": str(refusal)}
+        self._service.log.message({"tenant": tenant, "peer": peer, "size": reader.size, **said})
 
     def _message(self, reader: DataReader, tenant: str, peer: str) -> Message:
         assert self.sender is not None

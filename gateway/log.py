@@ -3,8 +3,8 @@
 Owns: the line format, masking of addresses, a bounded buffer. Rule: logging never blocks the
 event loop and never grows without bound; lines that do not fit are counted and the count is
 logged as soon as there is room. A line is written in the same turn of the loop; only that of a
-relayed message may wait a few milliseconds for others: should the process be killed meanwhile,
-PowerMTA's own records name the message, whatever its client has heard.
+message that PowerMTA or the hold has may wait a few milliseconds for others: should the process be
+killed meanwhile, their own records name the message, whatever its client has heard.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ import msgspec
 
 Level = Literal["debug", "info", "warning", "error"]
 _LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
-_MAY_WAIT = "relayed"
-"""The outcome whose lines wait for each other."""
+_MAY_WAIT = frozenset({"relayed", "held"})
+"""Outcomes whose lines wait for each other."""
 _TOGETHER = 0.005
 """Seconds they wait at most. A write costs 4 µs and a turn of the loop; making a line, 5 µs."""
 _BLOCKED = 0.05
@@ -65,7 +65,11 @@ class Log:
         self._line("debug", event, fields)
 
     def info(self, event: str, **fields: Value) -> None:
-        self._line("info", event, fields, waits=fields.get("outcome") == _MAY_WAIT)
+        self._line("info", event, fields)
+
+    def message(self, fields: dict[str, Value]) -> None:
+        """What became of one message; `fields` say all of it, its `outcome` among them."""
+        self._line("info", "message", fields, waits=fields["outcome"] in _MAY_WAIT)
 
     def warning(self, event: str, **fields: Value) -> None:
         self._line("warning", event, fields)

@@ -8,7 +8,7 @@ from gateway import metrics
 from gateway.attempt import Attempts
 from gateway.envelope import Message
 from gateway.keeping import Hold
-from gateway.log import Log
+from gateway.log import Log, Value
 from policy.reply import Reply
 from settings.model import Settings
 
@@ -24,7 +24,7 @@ class Means(msgspec.Struct, frozen=True):
     """Ledger milliseconds."""
     log: Log
 
-    def about(self, message: Message) -> dict[str, str | int | list[str]]:
+    def about(self, message: Message) -> dict[str, Value]:
         """What every log line of a message says."""
         address = self.log.address
         return {
@@ -39,5 +39,5 @@ class Means(msgspec.Struct, frozen=True):
     def rejected(self, message: Message, reply: Reply) -> Reply:
         """Never to be sent: said in the log, and to the client."""
         metrics.messages_of(message.tenant, "rejected").inc()
-        self.log.info("message", **self.about(message), outcome="rejected", reply=str(reply))
+        self.log.message({**self.about(message), "outcome": "rejected", "reply": str(reply)})
         return reply

@@ -123,13 +123,22 @@ class Circuits:
             )
         return circuit
 
+    @property
+    def all_closed(self) -> bool:
+        """Mail flows everywhere."""
+        return not self._unwell
+
+    def succeeded(self, name: str) -> None:
+        """A message came through; a circuit that was never needed has nothing to learn of it."""
+        circuit = self._circuits.get(name)
+        if circuit is not None:
+            circuit.succeeded()
+
     def not_closed(self) -> list[Circuit]:
         return list(self._unwell.values())
 
     def blocked(self, message: str, now: float) -> tuple[str, ...]:
         """Names that `message` must not use now. Empty, at no cost, while all are closed."""
-        if not self._unwell:
-            return ()
         return tuple(c.name for c in self.not_closed() if c.blocked(message, now))
 
     def keep_only(self, names: set[str]) -> None:

@@ -89,6 +89,8 @@ class Relay:
 
     def blocked(self, message: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """(servers, VirtualMTAs) that this message must not use now."""
+        if self.servers.all_closed and self.vmtas.all_closed:
+            return (), ()
         now = self._clock()
         return self.servers.blocked(message, now), self.vmtas.blocked(message, now)
 
@@ -133,6 +135,8 @@ class Relay:
         return outcome
 
     def _admitted(self, server: str, vmta: str, message: str) -> bool:
+        if self.servers.all_closed and self.vmtas.all_closed:
+            return True
         now = self._clock()
         if not self.servers[server].admits(message, now):
             return False
@@ -177,11 +181,11 @@ class Relay:
         return outcome
 
     def _count(self, outcome: Outcome, server: str, vmta: str, message: str) -> None:
-        now = self._clock()
         if isinstance(outcome, Relayed | Refused):
-            self.servers[server].succeeded()
-            self.vmtas[vmta].succeeded()
+            self.servers.succeeded(server)
+            self.vmtas.succeeded(vmta)
             return
+        now = self._clock()
         scope = outcome.scope if isinstance(outcome, Failed) else Scope.SERVER
         immediate = isinstance(outcome, Failed) and outcome.immediate
         why = outcome.why

@@ -83,17 +83,17 @@ async def test_a_blocked_descriptor_costs_lines_and_never_time() -> None:
     os.close(write_end)
 
 
-async def test_lines_of_relayed_messages_wait_for_each_other_and_for_nothing_else() -> None:
+async def test_lines_of_messages_that_are_safe_wait_for_each_other_and_for_nothing_else() -> None:
     descriptor = os.memfd_create("log")
     log = Log(descriptor=descriptor)
-    log.info("message", outcome="relayed", number=1)
+    log.message({"outcome": "relayed", "number": 1})
     await asyncio.sleep(0)
-    log.info("message", outcome="relayed", number=2)
+    log.message({"outcome": "held", "number": 2})
     assert lines(descriptor) == []
-    log.info("message", outcome="held", number=3)
+    log.message({"outcome": "refused", "number": 3})
     await asyncio.sleep(0)
     assert [line["number"] for line in lines(descriptor)] == [1, 2, 3]
-    log.info("message", outcome="relayed", number=4)
+    log.message({"outcome": "relayed", "number": 4})
     async with asyncio.timeout(5):
         while len(lines(descriptor)) < 4:
             await asyncio.sleep(0.001)
