@@ -58,6 +58,7 @@ error unix - - n - - error
 retry unix - - n - - error
 anvil unix - - n - 1 anvil
 relay unix - - n - 200 smtp
+scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 """
 

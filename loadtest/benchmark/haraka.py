@@ -18,7 +18,7 @@ VERSION = "3.3.4"
 _PACKAGE = f"Haraka@{VERSION}"
 _PLUGIN = """\
 exports.hook_lookup_rdns = function (next) { next(OK, 'localhost') }
-exports.hook_rcpt = function (next, connection) { connection.relaying = true; next(OK) }
+exports.hook_rcpt = function (next) { next(OK) }
 """
 
 

@@ -57,7 +57,7 @@ def running(names: list[str], cache: Path, workers: int) -> Iterator[list[Peer]]
                 peers.append(Peer(name, port, 0.3, _at_once))
             else:
                 root = held.enter_context(postfix.postfix(port, postfix.queueing(SINK_PORT)))
-                peers.append(Peer(name, port, 0.3, _drained(root)))
+                peers.append(Peer(name, port, 0.3, drained(root)))
         yield peers
 
 
@@ -65,7 +65,9 @@ def _at_once() -> None:
     """Answered means delivered."""
 
 
-def _drained(root: Path) -> Callable[[], None]:
+def drained(root: Path) -> Callable[[], None]:
+    """Waits until Postfix has delivered everything; raises RuntimeError after 300 s."""
+
     async def wait() -> None:
         deadline = time.monotonic() + 300
         while left := postfix.undelivered(root):

@@ -1,12 +1,10 @@
 """Our injector against our sink: both count the same, whatever goes wrong."""
 
 import asyncio
-import contextlib
 import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -17,30 +15,8 @@ from loadtest.injection.mail import Mail
 from loadtest.injection.tally import Tally, together
 from loadtest.sink import Behaviour, Counts
 from tests.support.certificates import make_certificate
+from tests.support.sink import running_sink
 from tests.support.standin import StandInProcess
-
-
-class RunningSink:
-    """Its port; what it counted, once left."""
-
-    port = 0
-    counted: dict[str, int]
-
-
-@contextlib.contextmanager
-def running_sink(*arguments: str) -> Iterator[RunningSink]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "loadtest.sink", *arguments], stdout=subprocess.PIPE, text=True
-    )
-    found = RunningSink()
-    try:
-        assert process.stdout is not None
-        found.port = int(process.stdout.readline().rpartition("=")[2])
-        yield found
-    finally:
-        process.terminate()
-        said, _ = process.communicate(timeout=20)
-    found.counted = json.loads(said)
 
 
 def _counts(taken: int, distinct: int, twice: int = 0, deferred: int = 0) -> dict[str, int]:
