@@ -25,7 +25,7 @@ from loadtest.benchmark.case import Case, all_cases, chosen, quick_cases
 from loadtest.benchmark.haraka import NoHarakaError
 from loadtest.benchmark.latency import latency
 from loadtest.benchmark.machine import machine
-from loadtest.benchmark.measure import Bench, Plan, all_results
+from loadtest.benchmark.measure import Plan, all_results
 from loadtest.benchmark.options import Options, parse
 from loadtest.benchmark.push import TOOLS
 from loadtest.benchmark.record import Record
@@ -78,9 +78,9 @@ def _full(options: Options, cases: list[Case]) -> int:
         peers=[name for name in peers.NAMES if name not in record.skipped],
         cache=options.cache,
     )
-    for stack, result in all_results(cases, plan):
+    for stack, results in all_results(cases, plan):
         record.appendfsync = stack.appendfsync()
-        record.results.append(result)
+        record.results += results
     if with_latency:
         record.latency = latency(options.rounds, options.latency_seconds)
     _print(record)
@@ -100,11 +100,12 @@ def _quick(options: Options, cases: list[Case]) -> int:
     elif baseline is not None:
         os.sched_setaffinity(0, cores[: baseline.machine.cores])
 
-    def judge(bench: Bench, result: Result) -> None:
+    def again(result: Result) -> bool:
         found = regression.judge(result, baseline) if baseline is not None else None
-        if found is not None and found.regressed:
-            print(f"once more: {found}", file=sys.stderr, flush=True)
-            bench.rounds(result, options.rounds)
+        if found is None or not found.low:
+            return False
+        print(f"again: {found}", file=sys.stderr, flush=True)
+        return True
 
     record = Record(machine=machine())
     plan = Plan(
@@ -113,13 +114,15 @@ def _quick(options: Options, cases: list[Case]) -> int:
         injectors=options.injectors,
         longest=QUICK_PUSH,
     )
-    for stack, result in all_results(cases, plan, judge):
+    for stack, results in all_results(cases, plan, again):
         record.appendfsync = stack.appendfsync()
-        record.results.append(result)
+        record.results += results
     _print(record)
     _write(options, record)
     if options.save_baseline:
         regression.save(options.baseline, record.machine, record.results)
+        if any(regression.calm(result)[1] for result in record.results):
+            print("bench: the baseline is from a busy machine: take it again", file=sys.stderr)
     if baseline is None:
         return 0
     verdicts = [found for r in record.results if (found := regression.judge(r, baseline))]

@@ -54,6 +54,7 @@ def _result(result: Result) -> dict[str, Any]:
         "case": {**case, "sink": _SINKS[result.case.sink]},
         "needed": {DIRECT: result.case.needed, **result.case.needed_peers},
         "messages_a_second": result.series,
+        "others_share_of_cpu": result.others,
         "sendgate_over": ratios,
         "headers_cost": None if bare is None else 1 - bare.value,
         "cpu_microseconds_a_message": {name: 1e6 * cpu for name, cpu in result.cpu.items()},

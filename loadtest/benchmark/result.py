@@ -13,6 +13,8 @@ class Result(msgspec.Struct):
 
     case: Case
     series: dict[str, list[float]] = {}
+    others: list[float] = []
+    """Share of the machine's CPU time that others took, round by round."""
     cpu: dict[str, float] = {}
     """Process to seconds of CPU time for a message through Sendgate."""
     peak: dict[str, int] = {}

@@ -38,14 +38,16 @@ def beside(found: Ratio, needed: float | None) -> tuple[str, str, str]:
 
 
 def throughput(results: list[Result]) -> str:
-    """Each case: messages a second, and its share of direct."""
+    """Each case: messages a second, its share of direct, and what others took of the machine."""
     rows = []
     for result in results:
         direct = statistics.median(result.series[DIRECT])
         through = statistics.median(result.series[SENDGATE])
         words = beside(result.direct, result.case.needed)
-        rows.append((result.case.name, f"{direct:.0f}/s", f"{through:.0f}/s", *words))
-    return table(("case", "direct", "sendgate", "ratio", "spread", "needed"), rows)
+        others = f"{statistics.median(result.others):.0%}" if result.others else ""
+        rows.append((result.case.name, f"{direct:.0f}/s", f"{through:.0f}/s", *words, others))
+    head = ("case", "direct", "sendgate", "ratio", "spread", "needed", "others")
+    return table(head, rows)
 
 
 def peers(results: list[Result]) -> str:

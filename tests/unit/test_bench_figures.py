@@ -83,7 +83,8 @@ def test_a_verdict_says_what_was_compared() -> None:
 
 def _result() -> Result:
     case = Case(size=4096, kept=True, connections=20, workers=1, messages=1)
-    return Result(case, {"direct": [10.0, 10.0], "sendgate": [4.0, 5.0], BARE: [5.0, 5.0]})
+    series = {"direct": [10.0] * 4, "sendgate": [4.0, 5.0, 4.5, 1.0], BARE: [5.0] * 4}
+    return Result(case, series, [0.1, 0.1, 0.1, 0.9])
 
 
 def test_a_saved_baseline_judges_the_run_that_made_it(tmp_path: Path) -> None:
@@ -96,6 +97,21 @@ def test_a_saved_baseline_judges_the_run_that_made_it(tmp_path: Path) -> None:
     assert found is not None
     assert found.share == found.baseline == pytest.approx(0.45)
     assert regression.judge(_result(), Baseline(machine, {})) is None
+
+
+def test_busy_rounds_do_not_count() -> None:
+    assert regression.calm(_result()) == ([0.4, 0.5, 0.45], False)
+
+
+def test_a_busy_machine_proves_nothing() -> None:
+    result = _result()
+    result.others = [0.1, 0.1, 0.9, 0.9]
+    machine = Machine(cores=2, cpu="any", python="CPython 3.11", pgo=None, revision="")
+    found = regression.judge(result, Baseline(machine, {result.case.name: Known([4.0] * 3)}))
+    assert found is not None
+    assert found.low
+    assert not found.regressed
+    assert str(found).endswith("NOT JUDGED, others used the machine")
 
 
 def test_no_file_is_no_baseline(tmp_path: Path) -> None:

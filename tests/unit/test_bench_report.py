@@ -11,6 +11,7 @@ from loadtest.benchmark import plot, table
 from loadtest.benchmark.case import Case, all_cases, chosen, quick_cases
 from loadtest.benchmark.latency import Latency
 from loadtest.benchmark.machine import Machine, machine
+from loadtest.benchmark.neighbours import Meter
 from loadtest.benchmark.options import parse
 from loadtest.benchmark.processes import Usage, name_of
 from loadtest.benchmark.record import Record
@@ -31,7 +32,7 @@ def _result() -> Result:
         BARE: [50.0, 50.0, 50.0],
         "postfix proxy": [30.0, 30.0, 30.0],
     }
-    return Result(case, series, {"worker 0": 0.0001}, {"worker 0": 2**20}, 0.00003)
+    return Result(case, series, [0.1, 0.2, 0.3], {"worker 0": 0.0001}, {"worker 0": 2**20}, 0.00003)
 
 
 def test_every_case_has_a_name_of_its_own() -> None:
@@ -72,7 +73,7 @@ def test_columns_line_up() -> None:
 
 def test_the_table_says_whether_it_is_enough() -> None:
     line = table.throughput([_result()]).splitlines()[1]
-    assert line.split("   ")[-1].strip() == "0.40 yes"
+    assert line.endswith("0.40 yes      20%")
     assert "0.45" in line
     peer = table.peers([_result()]).splitlines()[1]
     assert peer.endswith("2.50 NO")
@@ -113,6 +114,10 @@ def test_the_record_keeps_every_round() -> None:
     assert result["headers_cost"] == pytest.approx(0.1)
     assert said["skipped"] == {"haraka": "node missing"}
     assert said["machine"]["pgo"] is True
+
+
+def test_others_have_a_share_of_the_machine() -> None:
+    assert 0.0 <= Meter().others() <= 1.0
 
 
 def test_this_machine_is_described() -> None:
