@@ -132,7 +132,12 @@ def _quick(options: Options, cases: list[Case]) -> int:
 
 
 def _soak(options: Options) -> int:
-    found = soak(options.soak, workers=options.workers or 1, connections=options.connections)
+    found = soak(
+        options.soak,
+        workers=options.workers or 1,
+        connections=options.connections,
+        injectors=options.injectors,
+    )
     print(table.soak(found))
     _write(options, Record(machine=machine(), soak=found))
     faults = found.faults()

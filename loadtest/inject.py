@@ -198,6 +198,7 @@ def main() -> int:
     parser.add_argument("--login", help="USER:PASSWORD, sent with AUTH PLAIN")
     parser.add_argument("--ca", default="", help="STARTTLS, trusting this PEM file")
     parser.add_argument("--rate", type=float, default=0.0, help="messages a second, open loop")
+    parser.add_argument("--untimed", action="store_true", help="keep no latencies: saves memory")
     options = parser.parse_args()
     host, _, port = options.target.rpartition(":")
     if not (host and port.isdigit()):
@@ -214,12 +215,14 @@ def main() -> int:
         connections=options.connections, processes=options.processes, size=options.size,
         kept=not options.each, campaign=options.campaign, ca=options.ca, rate=options.rate,
         login=(user, password) if options.login else None,
+        timed=not options.untimed,
     )  # fmt: skip
     tally = inject(order)
     latencies = sorted(tally.latencies)
     said = {
         "accepted": tally.accepted, "deferred": tally.deferred, "refused": tally.refused,
-        "lost": tally.lost, "rate": round(tally.rate, 1), "cpu": round(tally.cpu, 3),
+        "lost": tally.lost, "started": tally.started, "ended": tally.ended,
+        "rate": round(tally.rate, 1), "cpu": round(tally.cpu, 3),
         "p50_ms": round(1000 * latencies[len(latencies) // 2], 3) if latencies else None,
         "p99_ms": round(1000 * latencies[len(latencies) * 99 // 100], 3) if latencies else None,
         "cores": os.cpu_count(), "trouble": tally.trouble,

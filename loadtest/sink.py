@@ -8,7 +8,7 @@ one JSON object: `taken` messages, `distinct` numbers among them (the injector's
 `twice` how often one came again, `deferred`, `strange` without a number of the injector's.
 Rule: replies to one read leave together, `--delay` later: what a server with a pipelining client
 does. Stalls hold every reply back; nothing is lost by them.
-Failure: none of its own; it takes any dialogue.
+Failure: a port that is taken is one line and exit status 1; it takes any dialogue.
 """
 
 import argparse
@@ -190,7 +190,11 @@ def main() -> int:
         stall_every=options.stall_every,
         stall=options.stall,
     )
-    uvloop.run(serve(options.port, behaviour))
+    try:
+        uvloop.run(serve(options.port, behaviour))
+    except OSError as error:
+        print(f"sink: port {options.port}: {error.strerror}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -52,7 +52,7 @@ def counting(*arguments: str) -> Iterator[Count]:
     try:
         assert process.stdout is not None
         if not process.stdout.readline().startswith("ready"):
-            raise RuntimeError(f"no sink on port {SINK_PORT}: is it taken?")
+            raise RuntimeError(f"no sink on port {SINK_PORT}")
         yield count
     finally:
         process.terminate()

@@ -6,9 +6,11 @@ process are sampled every 5 s; growth is from the middle to the end, since the f
 fills pools and caches. Valkey grows by one duplicate entry a message: that is kept on purpose.
 """
 
-import concurrent.futures
+import contextlib
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -20,7 +22,6 @@ from loadtest.benchmark import processes
 from loadtest.benchmark.processes import Usage
 from loadtest.benchmark.sinks import Count, counting
 from loadtest.benchmark.stack import SMTP_PORT, Stack, stack
-from loadtest.inject import Order, inject
 from loadtest.injection.tally import Tally
 
 EVERY = 5.0
@@ -79,21 +80,29 @@ class Soak(msgspec.Struct):
         return found
 
 
-def soak(seconds: float, *, workers: int, connections: int = 50) -> Soak:
+def soak(seconds: float, *, workers: int, connections: int = 50, injectors: int = 1) -> Soak:
     """Run. Raises RuntimeError when a part does not start."""
-    order = Order(
-        port=SMTP_PORT, seconds=seconds, connections=connections, campaign=True, timed=False
-    )
+    command = [sys.executable, "-m", "loadtest.inject", f"127.0.0.1:{SMTP_PORT}", "--campaign"]
+    command += ["--seconds", str(seconds), "--connections", str(connections), "--untimed"]
+    command += ["--processes", str(injectors)]
     samples: list[Sample] = []
     with counting() as count, stack(workers) as running:
         started = time.monotonic()
-        with concurrent.futures.ThreadPoolExecutor(1) as aside:
-            load = aside.submit(inject, order)
-            while not load.done():
+        load = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+        try:
+            while load.poll() is None:
                 samples.append(Sample(time.monotonic() - started, processes.usage(running.pid)))
-                concurrent.futures.wait([load], timeout=EVERY)
                 _say(samples[-1])
-            tally = load.result()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    load.wait(timeout=EVERY)
+        finally:
+            if load.poll() is None:
+                # The whole group: the injector's own processes would go on sending.
+                os.killpg(load.pid, signal.SIGTERM)
+            said, _ = load.communicate()
+        if not said:
+            raise RuntimeError("the injector ended without a count")
+        tally = msgspec.json.decode(said, type=Tally)
         waiting = _drained(running)
     return Soak(seconds, workers, connections, tally, waiting, count, samples)
 
