@@ -42,8 +42,9 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/architecture
 
+# Everything, about half an hour; `loadtest/README.md` has the options.
 bench: $(STAMP)
-	$(BIN)/python -m loadtest.bench
+	$(BIN)/python -m loadtest.bench --json --svg
 
 bench-hold: $(STAMP)
 	$(BIN)/python -m loadtest.benchhold

@@ -20,7 +20,9 @@ from pathlib import Path
 
 import msgspec
 
-from loadtest.bench import POSTFIX, SMTP_PORT, sendgate, sink, stack
+from loadtest.benchmark.push import TOOLS
+from loadtest.benchmark.sinks import sink
+from loadtest.benchmark.stack import SMTP_PORT, sendgate, stack
 from loadtest.newsletter import newsletter
 from loadtest.postfix import NoPostfixError, postfix
 
@@ -63,12 +65,12 @@ def measure(rounds: int, messages: int, sessions: int, workers: int) -> list[Res
     results = []
     with (
         sink(),
-        stack(workers) as folder,
+        stack(workers) as running,
         postfix(POSTFIX_PORT),
         tempfile.TemporaryDirectory() as t,
     ):
         for ip in ("192.0.2.1", "192.0.2.2"):
-            sendgate("ip", "set", ip, "--quota", "0", "--data-dir", folder)
+            sendgate("ip", "set", ip, "--quota", "0", "--data-dir", str(running.folder))
         for name, size in SIZES.items():
             content = newsletter(size)
             file = Path(t) / "newsletter.eml"
@@ -96,7 +98,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()
-    if missing := [tool for tool in (*POSTFIX, "postfix") if shutil.which(tool) is None]:
+    if missing := [tool for tool in (*TOOLS, "postfix") if shutil.which(tool) is None]:
         print(f"benchhold: {', '.join(missing)} missing: install Postfix", file=sys.stderr)
         return 1
     try:

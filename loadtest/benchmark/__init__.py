@@ -1,0 +1,1 @@
+"""The parts of the benchmark: loads, targets, figures, and what is made of them."""

@@ -1,0 +1,160 @@
+"""The product under test, whole and as in production, in a throw-away folder.
+
+Rule: everything a message can meet is on. Logins by source network and by AUTH, quotas, provider
+ceilings and mailbox limits that are set and never reached, Valkey with `appendfsync always` (asked
+of the server itself), stamping, the JSON log in a file, metrics; a STARTTLS listener beside the
+plain one.
+Failure: RuntimeError naming what did not start.
+"""
+
+import contextlib
+import datetime
+import ipaddress
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import redis
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from loadtest.benchmark.sinks import SINK_PORT
+
+SMTP_PORT = 2597
+TLS_PORT = 2593
+API_PORT = 8097
+LOGIN = ("bench", "bench-bench-bench")
+CERTIFICATE = "bench-certificate.pem"
+_PLENTY = "100000000"
+
+
+def sendgate(*arguments: str) -> None:
+    """Run one command of the stack under test."""
+    command = [str(Path(sys.executable).with_name("sendgate")), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"sendgate {' '.join(arguments)}: {done.stderr.strip()}")
+
+
+class Stack:
+    """A stack that runs."""
+
+    def __init__(self, folder: Path, pid: int) -> None:
+        self.folder = folder
+        self.pid = pid
+
+    @property
+    def certificate(self) -> str:
+        """PEM file that vouches for its STARTTLS listener."""
+        return str(self.folder / CERTIFICATE)
+
+    def appendfsync(self) -> str:
+        """What its Valkey says of itself: `appendonly/appendfsync`."""
+        config = next(iter(self.folder.rglob("valkey.conf")), None)
+        if config is None:
+            return "unknown: no embedded Valkey"
+        text = config.read_text(encoding="utf-8")
+        words = dict(re.findall(r'^(port|requirepass) "(.*)"$', text, re.MULTILINE))
+        with redis.Redis(port=int(words["port"]), password=words["requirepass"]) as client:
+            return "/".join(
+                str(client.config_get(name)[name]) for name in ("appendonly", "appendfsync")
+            )
+
+
+@contextlib.contextmanager
+def stack(workers: int) -> Iterator[Stack]:
+    """In front of the sink, until left."""
+    with tempfile.TemporaryDirectory(prefix="sendgate-bench-") as name:
+        folder = Path(name)
+        _certify(folder)
+        where = ("--data-dir", name)
+        process = subprocess.Popen(
+            [
+                str(Path(sys.executable).with_name("sendgate")), "up", "--no-demo", *where,
+                "--config", str(_configured(folder)),
+                "--pmta", f"127.0.0.1:{SINK_PORT}", "--smtp-port", str(SMTP_PORT),
+                "--api-port", str(API_PORT), "--workers", str(workers),
+            ],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            assert process.stdout is not None
+            if not process.stdout.readline().startswith("ready"):
+                raise RuntimeError("the stack did not start")
+            _furnish(*where)
+            yield Stack(folder, process.pid)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=60)
+
+
+def _furnish(*where: str) -> None:
+    """A tenant, two domains with an IP each, and limits on everything."""
+    login = ("--login", LOGIN[0], "--password", LOGIN[1])
+    sendgate("tenant", "add", "bench", *login, "--network", "127.0.0.0/8", *where)
+    quota = ("--quota", _PLENTY, "--hourly-share", "1.0")
+    ceilings = [
+        word
+        for provider in ("gmail", "microsoft", "yahoo", "other")
+        for word in ("--ceiling", f"{provider}={_PLENTY}")
+    ]
+    for number, domain in enumerate(("bench.example", "second.bench.example"), 1):
+        ip = f"192.0.2.{number}"
+        sendgate(
+            "domain", "add", "--tenant", "bench", "--domain", domain, "--ip", ip, *quota, *where
+        )
+        sendgate("ip", "set", ip, *ceilings, *where)
+    sendgate("mailbox", "set", "news@bench.example", "--tenant", "bench", "--max", _PLENTY, *where)
+
+
+def _configured(folder: Path) -> Path:
+    file = folder / "bench.toml"
+    file.write_text(
+        f"""\
+[gateway]
+certificate = "{folder / CERTIFICATE}"
+key = "{folder / "bench-key.pem"}"
+
+[[gateway.listeners]]
+port = {SMTP_PORT}
+
+[[gateway.listeners]]
+port = {TLS_PORT}
+tls = "starttls"
+""",
+        encoding="utf-8",
+    )
+    return file
+
+
+def _certify(folder: Path) -> None:
+    """A self-signed certificate of a day for 127.0.0.1."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench.example")])
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    (folder / CERTIFICATE).write_bytes(certificate.public_bytes(pem))
+    secret = folder / "bench-key.pem"
+    secret.touch(mode=0o600)
+    secret.write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
