@@ -31,16 +31,19 @@ class DataReader:
 
     def feed(self, block: bytes) -> bytes | None:
         """None while the end is not here, else what came after it (often empty)."""
-        window = self.tail + block
-        found = window.find(END)
-        if found < 0:
-            self._keep(block)
-            self.tail = window[-4:]
-            return None
+        # The end may begin in what came before; the block itself is not copied to look for it.
+        edge = self.tail + block[: len(END)]
+        found = edge.find(END) - len(self.tail)
+        if found < -len(self.tail):
+            found = block.find(END)
+            if found < 0:
+                self._keep(block)
+                self.tail = edge[-4:] if len(block) <= len(END) else block[-4:]
+                return None
         end = found + len(END)
-        self._keep(window[len(self.tail) : end])
+        self._keep(block[:end])
         self.done = True
-        return window[end:]
+        return block[end:]
 
     def drop(self, refusal: Reply) -> None:
         """Keep nothing from here on: the message will be refused at its end."""

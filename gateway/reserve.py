@@ -33,6 +33,7 @@ from policy.ports import (
 
 REFUND_DELAY = 0.1
 _MOST_CHANGES = 100_000
+_TURNS, _ENOUGH = 8, 8
 
 
 class _Asked(msgspec.Struct, gc=False):
@@ -237,14 +238,10 @@ class Reserver:
 
     async def _gather(self) -> None:
         """Some turns of the loop for what is about to come, as long as they bring something: a call
-        costs the ledger and us as much as ten items in it. An idle loop turns at once."""
-        import os
-
-        K = int(os.environ.get("GT", "4"))
-        F = int(os.environ.get("GF", "8"))
-        for _ in range(K):
+        costs the ledger and us as much as several items in it. An idle loop turns at once."""
+        for _ in range(_TURNS):
             waiting = len(self._queue)
-            if waiting >= F:
+            if waiting >= _ENOUGH:
                 return
             await asyncio.sleep(0)
             if len(self._queue) == waiting:
