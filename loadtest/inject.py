@@ -44,6 +44,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 4096
     kept: bool = True
     campaign: bool = False
+    domain: str = "bench.example"
+    senders: int = 1
+    destinations: tuple[str, ...] = ("dest.example",)
     login: tuple[str, str] | None = None
     ca: str = ""
     """STARTTLS, trusting this PEM file."""
@@ -60,7 +63,14 @@ class Injector:
 
     def __init__(self, order: Order, first: int, step: int) -> None:
         self.tally = Tally()
-        self.mail = Mail(order.size, order.run, campaign=order.campaign)
+        self.mail = Mail(
+            order.size,
+            order.run,
+            campaign=order.campaign,
+            domain=order.domain,
+            senders=order.senders,
+            destinations=order.destinations,
+        )
         self.tls = ssl.create_default_context(cafile=order.ca) if order.ca else None
         self.login = order.login
         self.kept = order.kept

@@ -175,3 +175,17 @@ def test_a_message_without_a_number_is_strange() -> None:
         "deferred": 0,
         "strange": 1,
     }
+
+
+def test_senders_and_destinations_take_turns() -> None:
+    mail = Mail(
+        4096, "run1", campaign=False, domain="many.example", senders=3,
+        destinations=("gmail.com", "orange.fr"),
+    )  # fmt: skip
+    envelopes = [mail.envelope(number) for number in range(4)]
+    assert [sender for sender, _ in envelopes] == [
+        b"MAIL FROM:<news@many.example>\r\n", b"MAIL FROM:<news1@many.example>\r\n",
+        b"MAIL FROM:<news2@many.example>\r\n", b"MAIL FROM:<news@many.example>\r\n",
+    ]  # fmt: skip
+    assert envelopes[3][1] == b"RCPT TO:<s3@orange.fr>\r\n"
+    assert b"From: La Gazette <news2@many.example>\r\n" in mail.content(2)
