@@ -46,7 +46,8 @@ class Growth(msgspec.Struct):
 
 def _median(side: dict[str, list[float]]) -> float:
     """Of all parts together."""
-    return statistics.median([sum(parts) for parts in zip(*side.values(), strict=True)])
+    rounds = len(next(iter(side.values())))
+    return statistics.median([sum(side[part][n] for part in side) for n in range(rounds)])
 
 
 def _furnish(running: Stack) -> None:
