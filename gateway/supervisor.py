@@ -29,6 +29,10 @@ _SILENCE = 10.0
 _HEALTHY = 30.0
 _TRIAL = 30.0
 
+# glibc's allocator keeps what large messages used: left alone it raises its bound for memory it
+# gives back up to 32 MB (mallopt(3), M_MMAP_THRESHOLD).
+_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "1048576"}
+
 
 class Supervisor:
     """Runs until `stop` is set."""
@@ -121,7 +125,7 @@ class Supervisor:
                 ],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(*descriptors, write_end),
-                env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self.run_dir)},
+                env={**os.environ, **_MALLOC, "PROMETHEUS_MULTIPROC_DIR": str(self.run_dir)},
                 start_new_session=True,
             )  # fmt: skip
         except OSError:

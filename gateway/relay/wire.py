@@ -255,6 +255,9 @@ class Session(Line):
         waiter, self._outcome = self._outcome, None
         self._parcel = _NOTHING
         self._rest = memoryview(b"")
+        if self.progress is not Progress.OWES:
+            # Both know the message: an idle session would keep its content in memory.
+            self._fresh, self._late = bool, None
         if waiter is not None and not waiter.done():
             waiter.set_result(outcome)
 

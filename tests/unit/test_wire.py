@@ -1,9 +1,12 @@
 """One session to PowerMTA against a scripted peer: pairing, the dot, lost connections."""
 
 import asyncio
+import gc
 import re
 import time
+import weakref
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -201,6 +204,24 @@ async def test_a_reply_right_after_the_time_out_is_never_a_failure() -> None:
     outcome = await task
     assert isinstance(outcome, Unknown)
     assert [type(one) for one in heard] == [Relayed]
+
+
+async def test_an_idle_session_keeps_nothing_of_its_last_message() -> None:
+    class Content:
+        """Stands for what the callbacks of a message know."""
+
+    content = Content()
+    known = weakref.ref(content)
+    made = session(Peer(THREE, b"250 ok\r\n"))
+    outcome = await transact(
+        made,
+        fresh=partial(bool, content),
+        late=lambda _, held=content: None,  # type: ignore[misc]
+    )
+    assert isinstance(outcome, Relayed)
+    del content
+    gc.collect()
+    assert known() is None
 
 
 async def test_bytes_nobody_asked_for_close_an_idle_session() -> None:
