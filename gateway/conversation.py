@@ -190,8 +190,7 @@ class Conversation(SmtpLogin):
             self._fill(block)
         else:
             self._busy = True
-            room = inbound.wait_for_room(len(block))
-            self._occupy(room, lambda _: self._fill_late(block))
+            self._occupy(inbound.wait_for_room(len(block)), lambda _: self._fill_late(block))
 
     def _fill_late(self, block: bytes) -> None:
         """A client that was cut off meanwhile sends its message again: this one must not go."""
@@ -239,9 +238,8 @@ class Conversation(SmtpLogin):
     def _arm(self) -> None:
         """One timer a session, which looks as often as the shortest time-out is long: setting one
         for every command costs more than it protects."""
-        now = self.loop.time()
-        soon = now + self._service.shortest_timeout
-        self._timer = self.loop.call_at(max(min(soon, self._deadline), now), self._tick)
+        soon = self.loop.time() + self._service.shortest_timeout
+        self._timer = self.loop.call_at(min(soon, self._deadline), self._tick)
 
     def _tick(self) -> None:
         self._timer = None
@@ -300,10 +298,3 @@ class Conversation(SmtpLogin):
             self.transport.close()
         if linger:
             self.loop.call_later(_LINGER, self.cut)
-
-    @property
-    def _unread(self) -> int:
-        """Octets of ours that the client has not taken yet."""
-        if self._gone:
-            return 0
-        return int(self.transport.get_write_buffer_size())  # type: ignore[union-attr]
