@@ -128,7 +128,7 @@ class SmtpSession(Conversation):
         service = self._service
         self._busy = False
         self._entered = entered
-        if not entered:
+        if not entered or service.closing:
             metrics.connections.labels("busy").inc()
             self._say(reply.SHUTTING_DOWN if service.closing else reply.BUSY)
             raise OverError

@@ -151,3 +151,18 @@ async def test_a_login_has_its_bound_however_its_line_comes(log: int) -> None:
         await turns()
         assert bytes(wire.said[before:]) == b"500 5.5.2 line too long\r\n"
     await wire.end()
+
+
+async def test_a_client_that_waits_for_its_greeting_when_a_drain_begins_is_sent_away(
+    log: int,
+) -> None:
+    shared = service(Gateway(max_sessions=1), refuse, log)
+    assert shared.sessions.enter_now()
+    wire = Wire(shared)
+    await turns()
+    shared.close_idle()
+    shared.sessions.leave()
+    await turns()
+    assert wire.said.startswith(b"421 ")
+    assert shared.sessions.open == 0
+    assert not shared.live
