@@ -205,8 +205,9 @@ class Session(Line):
         if len(parcel.body) <= _SLICE:
             self._send_dot(parcel.head + parcel.body + b".\r\n")
             return
-        self._say(parcel.head)
+        # Before the head: a transport may take up writing again within this very call.
         self._rest = memoryview(parcel.body)
+        self._say(parcel.head)
         self._pour()
 
     def _pour(self) -> None:
