@@ -23,12 +23,17 @@ def make(path: Path) -> None:
 
 
 class Board:
-    """One worker's view. Raises OSError when the file is not there."""
+    """One worker's view. A file that was tidied away is made again: who sees whom then is a matter
+    of shares, and no reason to serve nobody. Raises OSError."""
 
     def __init__(self, path: Path, index: int) -> None:
         """`index`: the worker's number."""
-        with path.open("r+b") as file:
-            self._shared = mmap.mmap(file.fileno(), _SLOT.size * _SLOTS)
+        size = _SLOT.size * _SLOTS
+        with path.open("a+b") as file:
+            # Others may make it now, too: to the same size, and without taking anything from it.
+            if file.tell() < size:
+                file.truncate(size)
+            self._shared = mmap.mmap(file.fileno(), size)
         self._index = index
 
     def post(self, sessions: int) -> None:

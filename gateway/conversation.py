@@ -87,6 +87,7 @@ class Conversation(SmtpLogin):
             self._original_transport.close()
         asyncio.StreamReaderProtocol.connection_lost(self, error)
         self.transport = None
+        self._clogged = False  # nobody says so any more, and the end is a turn like others
         if not self._occupied:
             self._end()
 
@@ -103,6 +104,9 @@ class Conversation(SmtpLogin):
 
     def _turn(self, first: Callable[[Any], None] | None = None, argument: object = None) -> None:
         """Go on with what is here, after `first`; the one place where a session's errors end."""
+        if self._over:
+            # TLS hands out what it has after we have closed: none of it is a command any more.
+            return
         try:
             if first is not None:
                 first(argument)
@@ -131,7 +135,7 @@ class Conversation(SmtpLogin):
         lines = self._lines
         answered = 0
         while not self._occupied and not self._clogged:
-            if self.transport is None:
+            if self._gone:
                 raise OverError
             if self._inbound.receiving:
                 if not (block := lines.take_block(BUFFER)):
@@ -142,7 +146,7 @@ class Conversation(SmtpLogin):
                 break
             self._command(line)
             answered += 1
-            if answered == _TURN:
+            if answered == _TURN and not self._occupied:
                 self._occupied = True
                 self.loop.call_soon(self._next_turn)
         self._flush()
@@ -186,8 +190,13 @@ class Conversation(SmtpLogin):
             self._fill(block)
         else:
             self._busy = True
-            room = inbound.wait_for_room(len(block))
-            self._occupy(room, lambda _: self._fill(block))
+            self._occupy(inbound.wait_for_room(len(block)), lambda _: self._fill_late(block))
+
+    def _fill_late(self, block: bytes) -> None:
+        """A client that was cut off meanwhile sends its message again: this one must not go."""
+        if self._gone:
+            raise OverError
+        self._fill(block)
 
     def _fill(self, block: bytes) -> None:
         inbound = self._inbound
@@ -229,9 +238,8 @@ class Conversation(SmtpLogin):
     def _arm(self) -> None:
         """One timer a session, which looks as often as the shortest time-out is long: setting one
         for every command costs more than it protects."""
-        now = self.loop.time()
-        soon = now + self._service.shortest_timeout
-        self._timer = self.loop.call_at(max(min(soon, self._deadline), now), self._tick)
+        soon = self.loop.time() + self._service.shortest_timeout
+        self._timer = self.loop.call_at(min(soon, self._deadline), self._tick)
 
     def _tick(self) -> None:
         self._timer = None
@@ -290,10 +298,3 @@ class Conversation(SmtpLogin):
             self.transport.close()
         if linger:
             self.loop.call_later(_LINGER, self.cut)
-
-    @property
-    def _unread(self) -> int:
-        """Octets of ours that the client has not taken yet."""
-        if self._gone:
-            return 0
-        return int(self.transport.get_write_buffer_size())  # type: ignore[union-attr]

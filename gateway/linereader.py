@@ -45,8 +45,14 @@ class LineReader(asyncio.StreamReader):
 
     def lone(self, data: bytes) -> bytes | None:
         """The line that `data` is, without CRLF, if it is one and nothing came before it: the usual
-        case of a client that waits for each reply, past the buffer."""
-        if self._buffer or data.find(b"\n") != len(data) - 1 or not data.endswith(b"\r\n"):
+        case of a client that waits for each reply, past the buffer. The end of an over-long line is
+        none."""
+        if (
+            self._buffer
+            or self._too_long
+            or data.find(b"\n") != len(data) - 1
+            or not data.endswith(b"\r\n")
+        ):
             return None
         return data[:-2]
 

@@ -21,7 +21,7 @@ from aiosmtpd.smtp import Session as ClientSession
 from gateway import metrics
 from gateway.conversation import Conversation
 from gateway.linereader import LineFault
-from gateway.login import OverError
+from gateway.login import LONGEST_AUTH, OverError
 from gateway.service import Service, within
 from policy import reply
 from policy.reply import Reply
@@ -128,7 +128,7 @@ class SmtpSession(Conversation):
         service = self._service
         self._busy = False
         self._entered = entered
-        if not entered:
+        if not entered or service.closing:
             metrics.connections.labels("busy").inc()
             self._say(reply.SHUTTING_DOWN if service.closing else reply.BUSY)
             raise OverError
@@ -155,7 +155,7 @@ class SmtpSession(Conversation):
             return
         verb, _, argument = line.partition(b" ")
         verb = verb.upper()
-        if verb != b"AUTH" and len(line) > _LONGEST_COMMAND:
+        if len(line) > _LONGEST_COMMAND and (verb != b"AUTH" or len(line) > LONGEST_AUTH):
             self._fault(Reply(500, "5.5.2", LineFault.TOO_LONG.value))
         elif len(line.translate(None, _CONTROL)) != len(line):
             self._fault(reply.syntax("control characters in a command", "5.5.2"))

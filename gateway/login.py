@@ -56,6 +56,13 @@ class SmtpLogin(SMTP):
             return True
         return self.transport is None or self.transport.is_closing()
 
+    @property
+    def _unread(self) -> int:
+        """Octets of ours that the client has not taken yet."""
+        if self._gone:
+            return 0
+        return int(self.transport.get_write_buffer_size())  # type: ignore[union-attr]
+
     def _flush(self) -> None:
         if not self._out:
             return

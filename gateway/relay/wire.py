@@ -85,6 +85,7 @@ class Session(Line):
         self._late: Callable[[Outcome], None] | None = None
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._look_at = 0.0
         self._unsent: deque[tuple[Stage, bytes]] = deque()
         self._rest = memoryview(b"")
         self._dot_written = False
@@ -119,8 +120,8 @@ class Session(Line):
         self._outcome = outcome
         self._parcel, self._fresh, self._late = parcel, fresh, late
         self._deadline = deadline
-        if self._timer is None:
-            self._timer = self._loop.call_at(deadline, self._expire)
+        if self._timer is None or deadline < self._look_at:
+            self._look_again()
         self._begin()
         try:
             return await outcome
@@ -204,8 +205,9 @@ class Session(Line):
         if len(parcel.body) <= _SLICE:
             self._send_dot(parcel.head + parcel.body + b".\r\n")
             return
-        self._say(parcel.head)
+        # Before the head: a transport may take up writing again within this very call.
         self._rest = memoryview(parcel.body)
+        self._say(parcel.head)
         self._pour()
 
     def _pour(self) -> None:
@@ -271,7 +273,7 @@ class Session(Line):
         if self._outcome is None:
             return
         if self._loop.time() < self._deadline - 0.001:
-            self._timer = self._loop.call_at(self._deadline, self._expire)
+            self._look_again()
         elif self._dot_written:
             self._enter(Progress.OWES)
             self._finish(Unknown("no reply to the dot in time"))
@@ -279,6 +281,13 @@ class Session(Line):
             why = f"no reply in time ({self.progress})"
             self._finish(Failed(why, Scope.SERVER))
             self.close(why)
+
+    def _look_again(self) -> None:
+        """A message that waited elsewhere has an earlier deadline than the one before it."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._look_at = self._deadline
+        self._timer = self._loop.call_at(self._deadline, self._expire)
 
     def _enter(self, progress: Progress) -> None:
         """The one door between states; a closed session stays closed."""
@@ -306,7 +315,8 @@ class Session(Line):
         if self._dot_written:
             self._finish(Unknown(f"{why} after the dot"))
         else:
-            self.stale = self._heard == 0
+            # A time-out has told its outcome before it closes: it is no death of age.
+            self.stale = self._heard == 0 and self._outcome is not None
             self._finish(Failed(f"{why} before the dot", Scope.SERVER))
         self._lost(self)
 

@@ -211,3 +211,19 @@ async def test_plain_text_after_tls_never_is_a_command(
         writer.close()
         await until_gone(gate)
         await nothing_happened(gate, pmta)
+
+
+async def test_nothing_behind_the_last_command_is_done_when_tls_ends(
+    valkey_url: str, certificate: Certificate
+) -> None:
+    async with secured(valkey_url, certificate) as (gate, pmta):
+        wire = await SmtpWire.open(gate.port)
+        await wire.ask("STARTTLS")
+        await upgrade(wire, certificate)
+        assert (await wire.ask("EHLO client.test")).startswith("250 ")
+        assert (await wire.ask(LOGIN.decode().strip())).startswith("235 ")
+        wire.say(b"BDAT 500 LAST\r\n" + TRANSACTION)
+        assert (await wire.reply()).startswith("502 ")
+        await wire.close()
+        await until_gone(gate)
+        await nothing_happened(gate, pmta)

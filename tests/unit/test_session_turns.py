@@ -1,7 +1,9 @@
-"""A session's place in the event loop: a client that floods leaves the others their turn."""
+"""A session's place in the event loop: a client that floods leaves the others their turn, what a
+task has is left to it, and what has ended stays ended."""
 
 import asyncio
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -31,3 +33,136 @@ async def test_a_flood_of_commands_is_answered_a_part_at_a_time(command: bytes) 
     assert wire.said.count(b"\r\n") > 120_000 // len(command)
     assert max(turns) < 100_000, turns
     os.close(log)
+
+
+HELLO = b"EHLO x\r\n"
+ENVELOPE = b"MAIL FROM:<a@acme.test>\r\nRCPT TO:<b@dest.test>\r\nDATA\r\n"
+CONTENT = b"From: a@acme.test\r\n\r\nhello\r\n.\r\n"
+
+
+@pytest.fixture
+def log() -> Iterator[int]:
+    descriptor = os.memfd_create("log")
+    yield descriptor
+    os.close(descriptor)
+
+
+class Handled:
+    """Takes messages, and answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.answer = asyncio.Event()
+
+    async def __call__(self, message: Message) -> Reply:
+        self.messages.append(message)
+        await self.answer.wait()
+        return Reply(250, "2.0.0", "OK")
+
+
+async def turns(number: int = 10) -> None:
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+async def test_a_login_that_is_the_last_command_of_a_turn_keeps_the_session(log: int) -> None:
+    shared = service(Gateway(plain_auth_networks=("127.0.0.0/8",)), refuse, log)
+    wire = Wire(shared)
+    wire.feed(HELLO)
+    wire.feed(b"NOOP\r\n" * 99 + b"AUTH LOGIN\r\n")
+    await turns()
+    wire.feed(b"*\r\n")
+    await turns()
+    assert wire.said.endswith(b"501 5.7.0 login cancelled\r\n"), bytes(wire.said[-80:])
+    await wire.end()
+
+
+async def test_a_client_that_never_read_leaves_its_slot_when_it_goes(log: int) -> None:
+    handled = Handled()
+    shared = service(Gateway(), handled, log)
+    wire = Wire(shared)
+    wire.feed(HELLO + ENVELOPE + CONTENT)
+    wire.session.pause_writing()
+    await turns()
+    wire.abort()
+    await wire.over
+    handled.answer.set()
+    await turns()
+    assert shared.sessions.open == 0
+    assert not shared.live
+
+
+@pytest.mark.parametrize("last", [b"QUIT\r\n", b"GET / HTTP/1.1\r\n", b"BDAT 100 LAST\r\n"])
+async def test_nothing_is_done_behind_the_last_command(log: int, last: bytes) -> None:
+    handled = Handled()
+    shared = service(Gateway(), handled, log)
+    wire = Wire(shared)
+    wire.feed(HELLO + last + ENVELOPE + CONTENT)
+    # TLS says so after we have closed: the client's own end comes with its close_notify.
+    wire.session.eof_received()
+    await turns()
+    assert handled.messages == []
+    assert shared.memory.used == 0
+    await wire.over
+    assert shared.sessions.open == 0
+
+
+async def test_a_message_that_waits_for_room_when_its_client_goes_is_not_sent(log: int) -> None:
+    handled = Handled()
+    shared = service(Gateway(), handled, log)
+    other, share = shared.memory.share(), shared.memory.share()
+    assert share.take_now(shared.settings.memory_budget)
+    assert await other.take(1, 1.0)
+    wire = Wire(shared)
+    wire.feed(HELLO + ENVELOPE + CONTENT)
+    await turns()
+    wire.session.cut()
+    await wire.over
+    share.release()
+    await turns()
+    other.release()
+    assert handled.messages == []
+    assert shared.memory.used == shared.sessions.open == 0
+
+
+async def test_the_end_of_an_over_long_line_is_no_command(log: int) -> None:
+    shared = service(Gateway(), refuse, log)
+    wire = Wire(shared)
+    wire.feed(b"x" * 20_000)
+    before = len(wire.said)
+    wire.feed(HELLO)
+    assert bytes(wire.said[before:]) == b"500 5.5.2 line too long\r\n"
+    wire.feed(b"NOOP\r\n")
+    assert wire.said.endswith(b"250 2.0.0 OK\r\n")
+    await wire.end()
+
+
+async def test_a_login_has_its_bound_however_its_line_comes(log: int) -> None:
+    shared = service(Gateway(plain_auth_networks=("127.0.0.0/8",)), refuse, log)
+    wire = Wire(shared)
+    wire.feed(HELLO)
+    for segments in (
+        (b"AUTH PLAIN " + b"A" * 20_000 + b"\r\n",),
+        (b"AUTH PLAIN " + b"A" * 20_000, b"\r\n"),
+    ):
+        before = len(wire.said)
+        for segment in segments:
+            wire.feed(segment)
+        await turns()
+        assert bytes(wire.said[before:]) == b"500 5.5.2 line too long\r\n"
+    await wire.end()
+
+
+async def test_a_client_that_waits_for_its_greeting_when_a_drain_begins_is_sent_away(
+    log: int,
+) -> None:
+    shared = service(Gateway(max_sessions=1), refuse, log)
+    assert shared.sessions.enter_now()
+    wire = Wire(shared)
+    await turns()
+    shared.close_idle()
+    shared.sessions.leave()
+    await turns()
+    assert wire.said.startswith(b"421 ")
+    assert shared.sessions.open == 0
+    assert not shared.live

@@ -268,3 +268,37 @@ async def test_hazard_8_an_old_grant_gets_no_mail_and_no_dot() -> None:
     assert isinstance(outcome, Failed)
     assert peer.dots == 0
     assert not made.usable
+
+
+async def test_an_earlier_deadline_than_the_last_messages_is_kept() -> None:
+    peer = Peer(THREE, b"250 ok\r\n")
+    made = session(peer)
+    assert isinstance(await transact(made, budget=30.0), Relayed)
+    async with asyncio.timeout(5):
+        assert isinstance(await transact(made, budget=0.02), Failed)
+
+
+async def test_a_server_without_a_word_is_not_taken_for_a_session_that_died_of_age() -> None:
+    made = session(Peer())
+    assert isinstance(await transact(made, budget=0.02), Failed)
+    assert not made.usable
+    assert not made.stale
+
+
+class Breathless(Peer):
+    """Says within every write of content that it takes no more, and that it takes more again."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        super().write(data)
+        if len(self.heard) > 1:
+            self.session.pause_writing()
+            self.session.resume_writing()
+
+
+async def test_a_large_body_is_whole_when_the_transport_breathes_within_a_write() -> None:
+    body = b"x" * 998 + b"\r\n"
+    large = Parcel("m", PARCEL.mail, PARCEL.rcpts, PARCEL.head, body * 1000)
+    peer = Breathless(THREE)
+    outcome = await transact(session(peer), large, budget=0.05)
+    assert isinstance(outcome, Unknown)
+    assert b"".join(peer.heard[1:]) == PARCEL.head + body * 1000 + b".\r\n"
