@@ -195,6 +195,25 @@ async def test_a_mailbox_reaches_its_maximum_within_a_batch(start: Start) -> Non
     assert names(await decide(ledger, anna, bert, carl)) == ["mailbox_max"] * 3
 
 
+async def test_a_mailbox_without_a_maximum_is_counted_for_the_day_it_gets_one(start: Start) -> None:
+    def plan(number: int, most: int | None) -> Generation:
+        own = {"anna@acme.test": MailboxLimits(daily_max=most, spacing=0.0)}
+        rest = MailboxLimits(daily_max=most)
+        return generation(
+            tenants=(tenant(mailboxes=own, mailbox_default=rest, mailbox_bound=2),), number=number
+        )
+
+    ledger = await start(plan(1, None))
+    await decide(ledger, ask(), ask(), ask(mailbox="bert@acme.test"))
+    others = [ask(mailbox=f"{name}@acme.test") for name in ("carl", "dora")]
+    for _ in range(2):
+        assert names(await decide(ledger, ask(), *others)) == ["vmta-1"] * 3
+    await ledger.publish(plan(2, 5))
+    limited = await decide(ledger, ask(), ask(), *others, *others)
+    assert names(limited)[:2] == ["vmta-1", "mailbox_max"]
+    assert names(limited)[2:] == ["vmta-1", *["mailbox_max"] * 3]
+
+
 async def test_spacing_holds_within_a_batch_and_comes_back_with_a_refund(start: Start) -> None:
     limits = {"slow@acme.test": MailboxLimits(spacing=600.0)}
     ledger = await start(generation(tenants=(tenant(mailboxes=limits),)))
@@ -281,3 +300,20 @@ async def test_what_a_batch_wrote_is_what_it_said(valkey_url: str) -> None:
     key = f"{ledger.admin.root}mb:{MIDNIGHT // DAY}:acme"
     assert await ledger.admin.client.hgetall(key) == {b"anna@acme.test": b"6"}  # type: ignore[misc]
     await ledger.close()
+
+
+async def test_a_plan_of_an_older_control_is_read_until_the_next_one(valkey_url: str) -> None:
+    """An upgrade publishes nothing by itself: members stood in the pool's own row before."""
+    ledger = await RedisUnderTest.start(valkey_url, generation(vmta(1, daily=2), vmta(2, daily=2)))
+    key, client = f"{ledger.admin.root}plan:1", ledger.admin.client
+    members, pool = await client.hmget(key, "m:acme-pool", "p:acme-pool")  # type: ignore[misc]
+    older = {**msgspec.msgpack.decode(pool), "members": msgspec.msgpack.decode(members)}
+    await client.hset(key, "p:acme-pool", msgspec.msgpack.encode(older))  # type: ignore[misc]
+    await client.hdel(key, "m:acme-pool")  # type: ignore[misc]
+    try:
+        assert sorted(names(await decide(ledger, *[ask()] * 2))) == ["vmta-1", "vmta-2"]
+        assert names(await decide(ledger, Mark("acme-pool", "gmail", 2), ask())) == [
+            "-", "held_first",
+        ]  # fmt: skip
+    finally:
+        await ledger.close()
