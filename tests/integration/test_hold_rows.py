@@ -1,8 +1,10 @@
 """What is held is what was said: every field of every recipient, each in its own row."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -10,7 +12,7 @@ import pytest
 
 from gateway.envelope import Message, Recipient, Sender
 from gateway.hold.content import Contents
-from gateway.hold.database import Database
+from gateway.hold.database import Database, UnknownError
 from gateway.hold.store import Store
 from gateway.keeping import Keeping, Kept
 from gateway.log import Log
@@ -126,6 +128,36 @@ async def test_one_message_of_a_commit_that_is_there_already_refuses_no_other(
     kept = await asyncio.gather(*(store.keep(keep, NOW, 5.0) for keep in (one, two, one)))
     assert kept == [Kept.KEPT, Kept.KEPT, Kept.NOT_KEPT]
     assert [row["id"] for row in await rows(hold_url)] == ["m1", "m2"]
+
+
+async def test_a_commit_whose_answer_was_lost_is_found_and_not_made_again(
+    store: Store, hold_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = store._database.connection, []
+
+    @contextlib.asynccontextmanager
+    async def deaf(patience: float = 2.0) -> AsyncIterator[Any]:
+        calls.append(1)
+        async with real(patience) as link:
+            yield link
+        raise UnknownError("it arrived, and its answer did not")
+
+    await execute(hold_url, "SELECT hold_partition($1)", DAY)
+    monkeypatch.setattr(store._database, "connection", deaf)
+    one = keeping("m1", (Recipient(b"a@x.test", "x.test"), Recipient(b"b@x.test", "x.test")))
+    assert await store.keep(one, NOW, 5.0) is Kept.KEPT
+    assert len(calls) == 1
+    assert [row["state"] for row in await rows(hold_url)] == ["doubt", "doubt"]
+
+
+async def test_a_drain_takes_along_what_was_queued_a_moment_ago(store: Store) -> None:
+    one = keeping("m1", (Recipient(b"a@x.test", "x.test"),))
+    asked = asyncio.create_task(store.keep(one, NOW, 5.0))
+    await asyncio.sleep(0)
+    await store.drain()
+    await asyncio.sleep(0)
+    assert asked.done()
+    assert asked.result() is Kept.KEPT
 
 
 async def test_on_the_schema_of_before_nothing_is_kept_and_nothing_is_lost(
