@@ -10,7 +10,6 @@ and the others are over within an hour or a burst.
 """
 
 import logging
-from typing import Any
 
 import msgspec
 
@@ -140,8 +139,3 @@ async def free_ips(admin: LedgerAdmin, closed: Closed) -> None:
     """Undo `close_ips`."""
     for ip, was in closed.ips.items():
         await admin.set_opening(ip, closed.day, was.opening, {})
-
-
-def closed_row(value: Any) -> Closed:
-    """As PostgreSQL keeps it."""
-    return msgspec.convert(value, Closed)

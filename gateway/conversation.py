@@ -67,7 +67,7 @@ class Conversation(SmtpLogin):
                 if lines.idle:
                     self._turn(self._content, data)
                     return
-            elif (line := lines.lone(data)) is not None:
+            elif (line := lines.lone(data, LONGEST_AUTH)) is not None:
                 self._turn(self._command, line)
                 return
         lines.feed_data(data)

@@ -43,16 +43,13 @@ class LineReader(asyncio.StreamReader):
         """Nothing is here, and more may come."""
         return not self._buffer and not self._eof and self._exception is None
 
-    def lone(self, data: bytes) -> bytes | None:
-        """The line that `data` is, without CRLF, if it is one and nothing came before it: the usual
-        case of a client that waits for each reply, past the buffer. The end of an over-long line is
-        none."""
-        if (
-            self._buffer
-            or self._too_long
-            or data.find(b"\n") != len(data) - 1
-            or not data.endswith(b"\r\n")
-        ):
+    def lone(self, data: bytes, longest: int) -> bytes | None:
+        """The line that `data` is, without CRLF, if it is one of at most `longest` octets and no
+        part of it came before, thrown away or not: the usual case of a client that waits for each
+        reply, past the buffer."""
+        if self._buffer or self._too_long or len(data) > longest:
+            return None
+        if data.find(b"\n") != len(data) - 1 or not data.endswith(b"\r\n"):
             return None
         return data[:-2]
 

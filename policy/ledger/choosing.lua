@@ -87,9 +87,15 @@ end
 
 choose.indexes = {}
 
+-- VirtualMTAs of a pool. A plan that an older control published has them in the pool's own row, and
+-- stands until the next one is published.
+function choose.members(pool)
+  return row('m:' .. pool) or row('p:' .. pool).members
+end
+
 -- Those that refuse a single recipient are full from the start.
 function choose.build(index, pool, provider, window)
-  local members, scores, filled = row('m:' .. pool), {}, {}
+  local members, scores, filled = choose.members(pool), {}, {}
   for first = 1, #members, MOST do
     local fields = {}
     for i = first, math.min(first + MOST - 1, #members) do

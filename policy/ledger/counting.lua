@@ -117,6 +117,7 @@ function count.mailbox_number(counters)
 end
 
 function count.charge_mailbox(counters, mailbox, total)
+  count.value(counters, mailbox)     -- where no maximum was asked for, nobody has read it
   local known = counters.values[mailbox]
   if not known then
     local size = count.mailbox_number(counters)

@@ -62,7 +62,7 @@ function limit.room(name, provider, window, away, broken)
     local sum, pool, own = 0, row('p:' .. name), name
     for _ = 1, DEEPEST do
       if not pool then break end
-      for _, member in ipairs(pool.paused and {} or row('m:' .. own)) do
+      for _, member in ipairs(pool.paused and {} or choose.members(own)) do
         local vmta = row('v:' .. member)
         if not choose.has(away, vmta.server) and not choose.has(broken, vmta.name) then
           sum = sum + limit.room_of(vmta, provider, window)

@@ -4,7 +4,7 @@ The ledger's script keeps counters to itself until a batch is decided and writes
 that went past them would grant twice, or refuse what was given back.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -81,6 +81,17 @@ async def test_refunds_and_reservations_that_cancel_out_leave_the_count(start: S
     assert await ledger.used(IP) + await ledger.used("192.0.2.2") == 8
 
 
+async def test_a_refund_too_many_lowers_nothing_below_zero(start: Start) -> None:
+    """No caller of ours refunds twice; a count below zero would be quota from nowhere."""
+    ledger = await start(generation(vmta(1, daily=4, ceilings={"gmail": 4})))
+    three = ask((("gmail", 3),))
+    [big, _] = await decide(ledger, three, ask())
+    back = Refund(charge(big))
+    await decide(ledger, back, back)
+    assert await ledger.used(IP) == 0
+    assert names(await decide(ledger, three, ask(), ask(OTHER))) == ["vmta-1", "vmta-1", "ip_quota"]
+
+
 async def test_a_refund_of_yesterday_in_a_batch_of_today(start: Start) -> None:
     ledger = await start(generation(vmta(1, daily=2)))
     [old] = await decide(ledger, ask())
@@ -112,6 +123,28 @@ async def test_two_tenants_share_the_limit_of_the_gateway(start: Start) -> None:
     assert names(await decide(ledger, ask(), ask(), ask(), back, ask(), ask())) == [
         "vmta-1", "vmta-1", "global_hour", "-", "vmta-1", "global_hour",
     ]  # fmt: skip
+
+
+async def test_a_refund_by_itself_gives_the_rates_back(start: Start) -> None:
+    one = Rate(minute=1, hour=1)
+    ledger = await start(generation(tenants=(tenant(rate=one),), rate=one))
+    [first, _] = await decide(ledger, ask(), ask())
+    await decide(ledger, Refund(charge(first)))
+    assert names(await decide(ledger, ask(), ask())) == ["vmta-1", "tenant_minute"]
+
+
+async def test_a_rate_that_is_new_between_charge_and_refund_expires(valkey_url: str) -> None:
+    ledger = await RedisUnderTest.start(valkey_url, generation())
+    try:
+        [before] = await decide(ledger, ask())
+        await ledger.publish(generation(rate=Rate(minute=1, hour=1), number=2))
+        mixed = await decide(ledger, ask(), Refund(charge(before)))
+        assert names(mixed) == ["vmta-1", "-"]
+        client, root = ledger.admin.client, ledger.admin.root
+        for window, length in (("minute", MINUTE), ("hour", HOUR)):
+            assert await client.ttl(f"{root}{window}:{MIDNIGHT // length}:") > 0
+    finally:
+        await ledger.close()
 
 
 async def test_the_first_ip_fills_up_in_the_middle_of_a_batch(start: Start) -> None:
@@ -193,6 +226,25 @@ async def test_a_mailbox_reaches_its_maximum_within_a_batch(start: Start) -> Non
     )
     assert names(again) == ["mailbox_max", "-", "vmta-1", "-", "vmta-1"]
     assert names(await decide(ledger, anna, bert, carl)) == ["mailbox_max"] * 3
+
+
+async def test_a_mailbox_without_a_maximum_is_counted_for_the_day_it_gets_one(start: Start) -> None:
+    def plan(number: int, most: int | None) -> Generation:
+        own = {"anna@acme.test": MailboxLimits(daily_max=most, spacing=0.0)}
+        rest = MailboxLimits(daily_max=most)
+        return generation(
+            tenants=(tenant(mailboxes=own, mailbox_default=rest, mailbox_bound=2),), number=number
+        )
+
+    ledger = await start(plan(1, None))
+    await decide(ledger, ask(), ask(), ask(mailbox="bert@acme.test"))
+    others = [ask(mailbox=f"{name}@acme.test") for name in ("carl", "dora")]
+    for _ in range(2):
+        assert names(await decide(ledger, ask(), *others)) == ["vmta-1"] * 3
+    await ledger.publish(plan(2, 5))
+    limited = await decide(ledger, ask(), ask(), *others, *others)
+    assert names(limited)[:2] == ["vmta-1", "mailbox_max"]
+    assert names(limited)[2:] == ["vmta-1", *["mailbox_max"] * 3]
 
 
 async def test_spacing_holds_within_a_batch_and_comes_back_with_a_refund(start: Start) -> None:
@@ -281,3 +333,20 @@ async def test_what_a_batch_wrote_is_what_it_said(valkey_url: str) -> None:
     key = f"{ledger.admin.root}mb:{MIDNIGHT // DAY}:acme"
     assert await ledger.admin.client.hgetall(key) == {b"anna@acme.test": b"6"}  # type: ignore[misc]
     await ledger.close()
+
+
+async def test_a_plan_of_an_older_control_is_read_until_the_next_one(valkey_url: str) -> None:
+    """An upgrade publishes nothing by itself: members stood in the pool's own row before."""
+    ledger = await RedisUnderTest.start(valkey_url, generation(vmta(1, daily=2), vmta(2, daily=2)))
+    key, client = f"{ledger.admin.root}plan:1", cast(Any, ledger.admin.client)
+    members, pool = await client.hmget(key, ["m:acme-pool", "p:acme-pool"])
+    older = {**msgspec.msgpack.decode(pool), "members": msgspec.msgpack.decode(members)}
+    await client.hset(key, "p:acme-pool", msgspec.msgpack.encode(older))
+    await client.hdel(key, "m:acme-pool")
+    try:
+        assert sorted(names(await decide(ledger, *[ask()] * 2))) == ["vmta-1", "vmta-2"]
+        assert names(await decide(ledger, Mark("acme-pool", "gmail", 2), ask())) == [
+            "-", "held_first",
+        ]  # fmt: skip
+    finally:
+        await ledger.close()

@@ -49,6 +49,23 @@ async def test_an_over_long_line_is_thrown_away_to_its_end(step: int) -> None:
     assert found == [LineFault.TOO_LONG, b"NOOP"]
 
 
+async def test_the_tail_of_an_over_long_line_is_no_command() -> None:
+    """It may come by itself, in a segment that looks like a whole line."""
+    lines = reader()
+    lines.feed_data(b"x" * 101)
+    assert lines.take(100) is None
+    assert lines.lone(b"QUIT\r\n", 100) is None
+    lines.feed_data(b"QUIT\r\n")
+    assert lines.take(100) is LineFault.TOO_LONG
+    assert lines.lone(b"NOOP\r\n", 100) == b"NOOP"
+
+
+async def test_a_line_past_the_buffer_is_as_long_as_one_in_it_at_most() -> None:
+    lines = reader()
+    assert lines.lone(b"y" * 98 + b"\r\n", 100) == b"y" * 98
+    assert lines.lone(b"y" * 99 + b"\r\n", 100) is None
+
+
 async def test_a_block_is_bounded_and_what_is_put_back_comes_first() -> None:
     lines = reader()
     lines.feed_data(b"a" * 100_000 + b"\r\n")
