@@ -42,7 +42,7 @@ def unable(cache: Path) -> str:
     if shutil.which("node") is None:
         return "node missing; on Debian: apt-get install nodejs npm"
     if not (program(cache) / "bin" / "haraka").is_file():
-        return f"not installed in {cache}; --install does it by npm"
+        return "not installed in the cache folder; --install does it by npm"
     return ""
 
 
