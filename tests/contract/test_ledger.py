@@ -1,7 +1,6 @@
 """What every ledger promises: the memory twin and the real one pass the same cases."""
 
 import asyncio
-from typing import Any
 
 import msgspec
 import pytest
@@ -10,29 +9,10 @@ from policy.denial import Denied, Limit
 from policy.limits import DAY, HOUR, MINUTE
 from policy.model import MailboxLimits, Pool, Rate, Window
 from policy.plan import Generation
-from policy.ports import Decision, Granted, LedgerClosedError, Refund, Reserve
+from policy.ports import Decision, Granted, LedgerClosedError, Refund
+from tests.contract.asking import GMAIL, OTHER, ask, decide, names
 from tests.support.generations import generation, tenant, vmta
-from tests.support.ledgers import MIDNIGHT, LedgerUnderTest, RedisUnderTest, Start
-
-GMAIL = (("gmail", 1),)
-OTHER = (("other", 1),)
-
-
-def ask(providers: Any = GMAIL, **changes: Any) -> Reserve:
-    base = Reserve("acme", "acme-pool", "anna@acme.test", providers)
-    return msgspec.structs.replace(base, **changes)
-
-
-async def decide(ledger: LedgerUnderTest, *items: Any) -> list[Decision]:
-    return list((await ledger.ledger.decide(items)).decisions)
-
-
-def names(decisions: list[Decision]) -> list[str]:
-    """VirtualMTAs granted and limits that bound, in order."""
-    return [
-        d.vmta if isinstance(d, Granted) else d.limit.value if isinstance(d, Denied) else "-"
-        for d in decisions
-    ]
+from tests.support.ledgers import MIDNIGHT, RedisUnderTest, Start
 
 
 def denied(decision: Decision) -> Denied:

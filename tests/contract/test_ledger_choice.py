@@ -12,7 +12,7 @@ from policy.limits import HOUR
 from policy.model import MailboxLimits, Pool, Rate
 from policy.plan import Generation
 from policy.ports import Change, EntryState, Granted, Mark, Refund
-from tests.contract.test_ledger_mixes import OTHER, ask, charge, decide, names
+from tests.contract.asking import OTHER, ask, charge, decide, names
 from tests.support.generations import generation, tenant, vmta
 from tests.support.ledgers import MIDNIGHT, RedisUnderTest, Start
 

@@ -9,57 +9,21 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from policy.denial import Denied
 from policy.limits import DAY, HOUR, MINUTE
 from policy.model import MailboxLimits, Pool, Rate, VirtualMta
 from policy.plan import Generation
 from policy.ports import (
     Change,
-    Decision,
-    Duplicate,
     EntryState,
-    Granted,
     Look,
     Mark,
     Refund,
-    Reserve,
 )  # fmt: skip
+from tests.contract.asking import OTHER, ask, charge, decide, names
 from tests.support.generations import generation, tenant, vmta
-from tests.support.ledgers import MIDNIGHT, LedgerUnderTest, RedisUnderTest, Start
+from tests.support.ledgers import MIDNIGHT, RedisUnderTest, Start
 
-GMAIL = (("gmail", 1),)
-OTHER = (("other", 1),)
 IP = "192.0.2.1"
-
-
-def ask(providers: Any = GMAIL, **changes: Any) -> Reserve:
-    base = Reserve("acme", "acme-pool", "anna@acme.test", providers)
-    return msgspec.structs.replace(base, **changes)
-
-
-async def decide(ledger: LedgerUnderTest, *items: Any) -> list[Decision]:
-    return list((await ledger.ledger.decide(items)).decisions)
-
-
-def names(decisions: list[Decision]) -> list[str]:
-    """VirtualMTAs granted, limits that bound, states of duplicates, in order."""
-    return [_name(decision) for decision in decisions]
-
-
-def _name(decision: Decision) -> str:
-    match decision:
-        case Granted():
-            return decision.vmta
-        case Denied():
-            return decision.limit.value
-        case Duplicate():
-            return decision.state.value
-    return "-"
-
-
-def charge(decision: Decision) -> Granted:
-    assert isinstance(decision, Granted), decision
-    return decision
 
 
 async def test_a_refund_between_reservations_of_the_same_ip(start: Start) -> None:
