@@ -60,8 +60,13 @@ class Acceptor:
     def _listen(self) -> None:
         self._loop.add_reader(self._bound, self._accept)
 
+    @property
+    def _mine(self) -> int:
+        """Sessions of this worker, those that are being opened among them."""
+        return self._sessions() + len(self._opening)
+
     def _beat(self) -> None:
-        self._board.post(self._sessions())
+        self._board.post(self._mine)
         self._later(BEAT, self._beat)
 
     def _later(self, seconds: float, step: Callable[[], None]) -> None:
@@ -75,7 +80,7 @@ class Acceptor:
 
     def _ours(self) -> bool:
         """Whether it is our turn; posts what we have either way."""
-        mine = self._sessions() + len(self._opening)
+        mine = self._mine
         self._board.post(mine)
         least = self._board.least()
         if least is None or mine <= least + mine // 8:
@@ -105,7 +110,7 @@ class Acceptor:
         )
         self._opening.add(task)
         task.add_done_callback(self._opened)
-        self._board.post(self._sessions() + len(self._opening))
+        self._board.post(self._mine)
 
     def _opened(self, task: asyncio.Task[object]) -> None:
         self._opening.discard(task)

@@ -248,11 +248,7 @@ class Conversation(SmtpLogin):
         if self._busy:
             self._renew(self._service.shortest_timeout)
         elif self.loop.time() >= self._deadline - 0.001:
-            self._say(reply.IDLE)
-            if self._occupied:
-                self._hang_up()
-            else:
-                self._end()
+            self._dismiss(reply.IDLE)
             return
         self._arm()
 
@@ -261,11 +257,15 @@ class Conversation(SmtpLogin):
     def close_if_idle(self) -> None:
         """Drain: between two messages a session ends here."""
         if not self._busy and self._inbound.sender is None and self.transport is not None:
-            self._say(reply.SHUTTING_DOWN)
-            if self._occupied:
-                self._hang_up()
-            else:
-                self._end()
+            self._dismiss(reply.SHUTTING_DOWN)
+
+    def _dismiss(self, answer: Reply) -> None:
+        """End from our side; what has the session ends it when it notices."""
+        self._say(answer)
+        if self._occupied:
+            self._hang_up()
+        else:
+            self._end()
 
     def cut(self) -> None:
         """End now, whatever is still to be said."""

@@ -21,7 +21,6 @@ class LineReader(asyncio.StreamReader):
     _buffer: bytearray  # asyncio's
     _eof: bool
     _exception: Exception | None
-    _limit: int
     _paused: bool
 
     def __init__(self, limit: int, loop: asyncio.AbstractEventLoop) -> None:

@@ -168,7 +168,7 @@ class Session(Line):
             if 200 <= reply.code < 300:
                 self._open()
             else:
-                self._out_of_step(f"RSET answered {reply}")
+                self._fail(f"RSET answered {reply}")
             return
         if self._unsent and reply.positive:
             self._speak()
@@ -183,7 +183,7 @@ class Session(Line):
             assert stage is not None
             if not _fits(stage, answer):
                 # It may be another command's reply: then none of them can be trusted.
-                self._out_of_step(f"{stage} answered {answer}")
+                self._fail(f"{stage} answered {answer}")
                 return
             if refusal is None and not answer.positive:
                 refusal = stage, answer
@@ -223,8 +223,7 @@ class Session(Line):
         """The end of the content, unless the grant grew old meanwhile: the dot would spend
         yesterday's quota, and without it nothing is delivered."""
         if not self._fresh():
-            self._finish(Failed("the grant grew old before the dot", Scope.MESSAGE))
-            self.close("the grant grew old before the dot")
+            self._fail("the grant grew old before the dot", Scope.MESSAGE)
             return
         self._enter(Progress.DOT)
         self._expected.append(Stage.DOT)
@@ -263,8 +262,9 @@ class Session(Line):
         if waiter is not None and not waiter.done():
             waiter.set_result(outcome)
 
-    def _out_of_step(self, why: str) -> None:
-        self._finish(Failed(why, Scope.SERVER))
+    def _fail(self, why: str, scope: Scope = Scope.SERVER) -> None:
+        """Nothing was delivered, and the session cannot go on."""
+        self._finish(Failed(why, scope))
         self.close(why)
 
     def _expire(self) -> None:
@@ -278,9 +278,7 @@ class Session(Line):
             self._enter(Progress.OWES)
             self._finish(Unknown("no reply to the dot in time"))
         else:
-            why = f"no reply in time ({self.progress})"
-            self._finish(Failed(why, Scope.SERVER))
-            self.close(why)
+            self._fail(f"no reply in time ({self.progress})")
 
     def _look_again(self) -> None:
         """A message that waited elsewhere has an earlier deadline than the one before it."""
