@@ -8,8 +8,6 @@ Failure: RuntimeError naming what did not start.
 """
 
 import contextlib
-import datetime
-import ipaddress
 import re
 import signal
 import subprocess
@@ -19,18 +17,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import redis
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from loadtest.benchmark.sinks import SINK_PORT
+from loadtest.certificate import self_signed
 
 SMTP_PORT = 2597
 TLS_PORT = 2593
 API_PORT = 8097
 LOGIN = ("bench", "bench-bench-bench")
-CERTIFICATE = "bench-certificate.pem"
+CERTIFICATE, KEY = "bench-certificate.pem", "bench-key.pem"
 _PLENTY = "100000000"
 
 
@@ -72,7 +67,7 @@ def stack(workers: int) -> Iterator[Stack]:
     """In front of the sink, until left."""
     with tempfile.TemporaryDirectory(prefix="sendgate-bench-") as name:
         folder = Path(name)
-        _certify(folder)
+        self_signed(folder / CERTIFICATE, folder / KEY)
         where = ("--data-dir", name)
         process = subprocess.Popen(
             [
@@ -119,7 +114,7 @@ def _configured(folder: Path) -> Path:
         f"""\
 [gateway]
 certificate = "{folder / CERTIFICATE}"
-key = "{folder / "bench-key.pem"}"
+key = "{folder / KEY}"
 
 [[gateway.listeners]]
 port = {SMTP_PORT}
@@ -131,30 +126,3 @@ tls = "starttls"
         encoding="utf-8",
     )
     return file
-
-
-def _certify(folder: Path) -> None:
-    """A self-signed certificate of a day for 127.0.0.1."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench.example")])
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    (folder / CERTIFICATE).write_bytes(certificate.public_bytes(pem))
-    secret = folder / "bench-key.pem"
-    secret.touch(mode=0o600)
-    secret.write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
