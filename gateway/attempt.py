@@ -10,8 +10,9 @@ from collections.abc import Callable
 from gateway import metrics
 from gateway.outgoing import Outgoing
 from gateway.parcel import parcel, unsupported
+from gateway.relay.parcel import Parcel
 from gateway.relay.relay import Relay
-from gateway.relay.wire import Parcel, Session
+from gateway.relay.wire import Session
 from gateway.reserve import Reserver
 from gateway.stamp import stamp
 from policy.identity import envelope_id

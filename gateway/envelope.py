@@ -10,8 +10,7 @@ Failure: a `Reply` that names the fault.
 
 import re
 
-import msgspec
-
+from gateway.message import Recipient, Sender
 from policy.address import normal_domain
 from policy.reply import Reply, syntax, too_big
 
@@ -37,41 +36,6 @@ _PLAIN_MAIL = re.compile(
 _PLAIN_RCPT = re.compile(rb"TO:" + _PLAIN_PATH + rb"\Z")
 
 MAX_PATH = 254  # RFC 5321 4.5.3.1.3: 256 octets with the angle brackets
-
-
-class Sender(msgspec.Struct, frozen=True):
-    """An accepted MAIL command. `address` is empty for the null sender."""
-
-    address: bytes
-    size: int = 0
-    body8: bool = False
-    utf8: bool = False
-    ret: bytes = b""
-
-
-class Recipient(msgspec.Struct, frozen=True):
-    """An accepted RCPT command. `domain` is lower case with A-labels."""
-
-    address: bytes
-    domain: str
-    notify: bytes = b""
-    orcpt: bytes = b""
-
-
-class Message(msgspec.Struct):
-    """A complete message on its way. `head` and `body` are as they came, dot-stuffed."""
-
-    id: str
-    tenant: str
-    sender: Sender
-    recipients: tuple[Recipient, ...]
-    head: bytes
-    body: bytes
-    peer: str
-
-    @property
-    def size(self) -> int:
-        return len(self.head) + len(self.body)
 
 
 def parse_mail(argument: bytes, *, esmtp: bool, max_size: int) -> Sender | Reply:

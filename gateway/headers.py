@@ -10,8 +10,7 @@ Failure: a `Reply`; nothing is guessed.
 """
 
 import re
-
-import msgspec
+from typing import NamedTuple
 
 from policy.duplicate import KeyFields
 from policy.reply import Reply
@@ -67,7 +66,7 @@ _LINE_DOT = re.compile(rb"(?:\A|(?<=\r\n))\.")
 _HEADER_END = b"\r\n\r\n"
 
 
-class Header(msgspec.Struct, frozen=True):
+class Header(NamedTuple):
     """What one header block says. Values are unparsed, folds included."""
 
     kept: bytes

@@ -11,8 +11,9 @@ import asyncio
 from gateway import metrics
 from gateway.admission import Share
 from gateway.datareader import DataReader
-from gateway.envelope import Message, Recipient, Sender, parse_mail, parse_rcpt
+from gateway.envelope import parse_mail, parse_rcpt
 from gateway.headers import split
+from gateway.message import Message, Recipient, Sender
 from gateway.routing import allowed
 from gateway.service import Service
 from policy import reply

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from gateway.envelope import Message
+from gateway.message import Message
 from policy.outcome import Outcome
 
 

@@ -89,10 +89,9 @@ class SmtpLogin(SMTP):
         self,
         challenge: str | bytes,
         encode_to_b64: bool = True,
-        log_client_response: bool = False,
+        log_client_response: bool = False,  # noqa: ARG002
     ) -> Any:
         """As aiosmtpd's, on strict lines and without a way to log the answer."""
-        del log_client_response
         raw = challenge.encode() if isinstance(challenge, str) else challenge
         self._out += b"334 " + (b64encode(raw) if encode_to_b64 else raw) + b"\r\n"
         self._flush()
@@ -117,9 +116,8 @@ class SmtpLogin(SMTP):
     async def auth_LOGIN(self, _: Any, args: list[str]) -> AuthResult:
         return await self._check(await super().auth_LOGIN(_, args))
 
-    def _authenticate(self, mechanism: str, auth_data: Any) -> AuthResult:
+    def _authenticate(self, mechanism: str, auth_data: Any) -> AuthResult:  # noqa: ARG002
         """aiosmtpd calls this without a chance to wait; `_check` looks at the password."""
-        del mechanism
         return AuthResult(success=False, handled=False, auth_data=auth_data)
 
     async def _check(self, result: Any) -> AuthResult:

@@ -2,27 +2,32 @@
 
 from collections.abc import Callable
 
-import msgspec
-
 from gateway import metrics
 from gateway.attempt import Attempts
-from gateway.envelope import Message
 from gateway.keeping import Hold
 from gateway.log import Log, Value
+from gateway.message import Message
 from policy.reply import Reply
 from settings.model import Settings
 
 
-class Means(msgspec.Struct, frozen=True):
+class Means:
     """One a worker."""
 
-    settings: Settings
-    attempts: Attempts
-    hold: Hold | None
-    """None: what may not go is deferred."""
-    now: Callable[[], int]
-    """Ledger milliseconds."""
-    log: Log
+    def __init__(
+        self,
+        settings: Settings,
+        attempts: Attempts,
+        hold: Hold | None,
+        now: Callable[[], int],
+        log: Log,
+    ) -> None:
+        """`hold` None: what may not go is deferred; `now`: ledger milliseconds."""
+        self.settings = settings
+        self.attempts = attempts
+        self.hold = hold
+        self.now = now
+        self.log = log
 
     def about(self, message: Message) -> dict[str, Value]:
         """What every log line of a message says."""

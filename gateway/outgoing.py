@@ -2,7 +2,7 @@
 
 import msgspec
 
-from gateway.envelope import Message
+from gateway.message import Message
 from policy.ports import Reserve
 
 

@@ -1,7 +1,7 @@
 """The command lines of one transaction towards PowerMTA, for what its EHLO offers."""
 
-from gateway.envelope import Message
-from gateway.relay.wire import Parcel
+from gateway.message import Message
+from gateway.relay.parcel import Parcel
 from policy.reply import Reply
 
 

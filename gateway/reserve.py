@@ -12,8 +12,6 @@ import asyncio
 import math
 from collections.abc import Callable
 
-import msgspec
-
 from gateway.denials import Denials
 from policy.denial import Denied, Limit
 from policy.ports import (
@@ -36,13 +34,21 @@ _MOST_CHANGES = 100_000
 _TURNS, _ENOUGH = 8, 8
 
 
-class _Asked(msgspec.Struct, gc=False):
+class _Asked:
     """One item on its way. Nobody waits for a refund or a change."""
 
-    item: Item
-    answer: asyncio.Future[Decision] | None = None
-    deadline: float = math.inf
-    """Loop time at which who waits is turned away."""
+    __slots__ = ("answer", "deadline", "item")
+
+    def __init__(
+        self,
+        item: Item,
+        answer: asyncio.Future[Decision] | None = None,
+        deadline: float = math.inf,
+    ) -> None:
+        """`deadline`: loop time at which who waits is turned away."""
+        self.item = item
+        self.answer = answer
+        self.deadline = deadline
 
 
 class Reserver:

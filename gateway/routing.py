@@ -5,8 +5,8 @@ Plain functions of the generation and the header; no I/O.
 
 from functools import lru_cache
 
-from gateway.envelope import Message
 from gateway.headers import Header
+from gateway.message import Message
 from policy.address import FromProblem, from_mailbox, mailbox_of
 from policy.model import Tenant
 from policy.provider import provider_of

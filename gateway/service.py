@@ -5,13 +5,11 @@ import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
-import msgspec
-
 from gateway.admission import Memory, Sessions
 from gateway.auth import Authenticator
-from gateway.envelope import Message
 from gateway.ids import Ids
 from gateway.log import Log
+from gateway.message import Message
 from policy.model import Tenant
 from policy.plan import Generation
 from policy.reply import Reply
@@ -33,13 +31,15 @@ class Live(Protocol):
     def handling(self) -> bool: ...
 
 
-class Origin(msgspec.Struct, frozen=True):
+class Origin:
     """What a source address says of its client."""
 
-    tenant: str | None
-    """Named without a login."""
-    plain_auth: bool
-    """Logins are taken without TLS."""
+    __slots__ = ("plain_auth", "tenant")
+
+    def __init__(self, tenant: str | None, plain_auth: bool) -> None:
+        """`tenant`: named without a login; `plain_auth`: logins are taken without TLS."""
+        self.tenant = tenant
+        self.plain_auth = plain_auth
 
 
 class Service:

@@ -25,7 +25,7 @@ class Count:
 
     def __init__(self, into: prometheus_client.Counter) -> None:
         self._into = into
-        self._pending: float = 0
+        self._pending: float = 0.0
 
     def inc(self, amount: float = 1) -> None:
         self._pending += amount
@@ -33,7 +33,7 @@ class Count:
     def flush(self) -> None:
         """Hand over what was counted since the last time."""
         if self._pending:
-            pending, self._pending = self._pending, 0
+            pending, self._pending = self._pending, 0.0
             self._into.inc(pending)
 
 

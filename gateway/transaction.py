@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from gateway import metrics
 from gateway.delivery import Delivery
-from gateway.envelope import Message
 from gateway.headers import scan
 from gateway.means import Means
+from gateway.message import Message
 from gateway.outgoing import Outgoing
 from gateway.routing import allowed, mailbox, pool_of, providers_of
 from policy.denial import Denied, Limit

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from loadtest.benchmark import haraka, peers, plot, regression, table
+from loadtest.benchmark import compiled, haraka, peers, plot, regression, table
 from loadtest.benchmark.case import Case, all_cases, chosen, quick_cases
 from loadtest.benchmark.haraka import NoHarakaError
 from loadtest.benchmark.latency import latency
@@ -50,6 +50,7 @@ def main() -> int:
     # As Ctrl-C: the stack and the peers end with us.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        compiled.use(interpreted=options.interpreted)
         if options.install:
             haraka.install(options.cache)
         if options.soak:
@@ -93,6 +94,9 @@ def _quick(options: Options, cases: list[Case]) -> int:
     if not cases:
         return _failed(f"no quick case is like {options.only!r}: --quick --list names them")
     baseline = None if options.save_baseline else regression.load(options.baseline)
+    if baseline is not None and options.interpreted:
+        print("not judged: the baseline is of the compiled product", file=sys.stderr)
+        baseline = None
     cores = sorted(os.sched_getaffinity(0))
     if baseline is not None and len(cores) < baseline.machine.cores:
         print(f"not judged: the baseline is from {baseline.machine.cores} cores", file=sys.stderr)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from loadtest.benchmark import compiled
 from loadtest.benchmark.push import TOOLS
 from loadtest.benchmark.sinks import sink
 from loadtest.benchmark.stack import SMTP_PORT, sendgate, stack
@@ -97,13 +98,15 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, default=100)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", type=Path, help="write the figures there")
+    compiled.option(parser)
     options = parser.parse_args()
     if missing := [tool for tool in (*TOOLS, "postfix") if shutil.which(tool) is None]:
         print(f"benchhold: {', '.join(missing)} missing: install Postfix", file=sys.stderr)
         return 1
     try:
+        compiled.use(interpreted=options.interpreted)
         results = measure(options.rounds, options.messages, options.sessions, options.workers)
-    except NoPostfixError as error:
+    except (NoPostfixError, RuntimeError) as error:
         print(f"benchhold: {error}", file=sys.stderr)
         return 1
     if options.json:

@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 
 from gateway.attempt import Attempts
-from gateway.envelope import Message, Recipient, Sender
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
 from gateway.hold.held import Held, held
 from gateway.hold.statement import statement
 from gateway.hold.suppression import Suppressions
 from gateway.log import Log
+from gateway.message import Message, Recipient, Sender
 from gateway.outgoing import Outgoing
 from gateway.routing import allowed, pool_of
 from policy.address import split_address

@@ -13,8 +13,9 @@ from typing import Any
 from gateway.hold.database import Database
 from gateway.hold.statement import statement
 from gateway.log import Log
+from gateway.relay.parcel import Parcel
 from gateway.relay.relay import Relay
-from gateway.relay.wire import Parcel, Session
+from gateway.relay.wire import Session
 from gateway.stamp import stamp
 from policy.outcome import Failed, Outcome
 from policy.plan import SYSTEM_VIRTUAL_MTA

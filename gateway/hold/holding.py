@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from gateway import metrics
-from gateway.envelope import Message
 from gateway.hold.backlog import Backlog
 from gateway.hold.content import Contents
 from gateway.hold.database import Database
@@ -18,6 +17,7 @@ from gateway.hold.settling import Settler
 from gateway.hold.store import Store
 from gateway.keeping import Admission, Keeping, Kept
 from gateway.log import Log
+from gateway.message import Message
 from policy.identity import row_id
 from policy.limits import day_of
 from policy.outcome import Outcome

@@ -15,8 +15,9 @@ from gateway.hold.database import Database
 from gateway.hold.statement import statement
 from gateway.ids import Ids
 from gateway.log import Log
+from gateway.relay.parcel import Parcel
 from gateway.relay.relay import Relay
-from gateway.relay.wire import Parcel, Session
+from gateway.relay.wire import Session
 from policy.identity import PROBE
 from policy.outcome import Outcome, Relayed
 from policy.plan import PROBE_DOMAIN, SYSTEM_VIRTUAL_MTA

@@ -12,7 +12,6 @@ import msgspec
 
 from gateway import metrics
 from gateway.attempt import Attempts
-from gateway.envelope import Sender
 from gateway.hold.claim import Claimed, envelope
 from gateway.hold.content import Contents, UnreadableError
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
@@ -21,6 +20,7 @@ from gateway.hold.rows import BODY_8BIT, BODY_UTF8
 from gateway.hold.settling import Settler
 from gateway.hold.statement import statement
 from gateway.log import Log
+from gateway.message import Sender
 from gateway.outgoing import Outgoing
 from gateway.relay.circuit import State
 from policy.outcome import Outcome, Unknown

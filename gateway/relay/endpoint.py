@@ -8,6 +8,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Callable
+from typing import cast
 
 import aiosmtplib
 from aiosmtplib.errors import (
@@ -103,7 +104,7 @@ class Endpoint:
             suppression=self._suppression,
             lost=lost,
         )
-        transport.set_protocol(session)
+        transport.set_protocol(cast(asyncio.Protocol, session))
         session.connection_made(transport)
         client.transport = None
         client.protocol = None

@@ -16,8 +16,11 @@ from policy.outcome import Stage
 from policy.reply import Reply
 
 
-class Line(asyncio.Protocol):
-    """What a session speaks through. `None` stands for RSET, which is no stage of a message."""
+class Line:
+    """What a session speaks through. `None` stands for RSET, which is no stage of a message.
+
+    An `asyncio.Protocol` by its methods alone: a class with an interpreted base is not compiled to
+    one of fixed fields."""
 
     def __init__(self) -> None:
         self.why_lost = ""
@@ -88,6 +91,9 @@ class Line(asyncio.Protocol):
             self._answered(*self._replies[-1])
         if odd:
             self.close(odd)
+
+    def eof_received(self) -> None:
+        """Close: who hangs up answers nothing any more."""
 
     def pause_writing(self) -> None:
         self._writable = False

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from gateway.relay.circuit import Circuits
 from gateway.relay.endpoint import OpenError
+from gateway.relay.parcel import Parcel
 from gateway.relay.pool import Opener, ServerPool
-from gateway.relay.wire import Parcel, Session
+from gateway.relay.wire import Session
 from policy.model import Server
 from policy.outcome import Failed, Outcome, Refused, Relayed, Scope, Stage
 from policy.reply import Reply

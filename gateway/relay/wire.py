@@ -15,23 +15,12 @@ from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
 
-import msgspec
-
 from gateway.relay.line import Line
+from gateway.relay.parcel import Parcel
 from policy.outcome import Failed, Outcome, Scope, Stage, Unknown, classify
 from policy.reply import Reply
 
 _SLICE = 262_144
-
-
-class Parcel(msgspec.Struct, frozen=True):
-    """One transaction: command lines with CRLF, and the content as it goes on the wire."""
-
-    message: str
-    mail: bytes
-    rcpts: tuple[bytes, ...]
-    head: bytes
-    body: bytes
 
 
 class Progress(StrEnum):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from loadtest.benchmark import processes
+from loadtest.benchmark import compiled, processes
 from loadtest.benchmark.machine import Machine, machine
 from loadtest.benchmark.sinks import sink
 from loadtest.benchmark.stack import SMTP_PORT, Stack, sendgate, stack
@@ -114,7 +114,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="growth", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write the figures there")
+    compiled.option(parser)
     options = parser.parse_args()
+    compiled.use(interpreted=options.interpreted)
     with sink(), stack(1) as running:
         found = growth(running, options.rounds)
     for name, side in (("1 IP, 100 mailboxes", found.few), ("100 IPs, 100,000", found.many)):

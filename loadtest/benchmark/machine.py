@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from loadtest.benchmark import compiled
+
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """As far as it can be told."""
@@ -18,6 +20,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     python: str
     pgo: bool | None
     """Whether the interpreter was built with profile-guided optimisation; None: not told."""
+    compiled: bool
+    """Whether the product ran compiled."""
     revision: str
     """`git describe`; empty outside a clone."""
 
@@ -29,6 +33,7 @@ def machine() -> Machine:
         cpu=_cpu(),
         python=f"{platform.python_implementation()} {platform.python_version()}",
         pgo=_pgo(),
+        compiled=compiled.in_use(),
         revision=_revision(),
     )
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from loadtest.benchmark import processes
+from loadtest.benchmark import compiled, processes
 from loadtest.benchmark.machine import Machine, machine
 from loadtest.benchmark.sinks import counting
 from loadtest.benchmark.stack import SMTP_PORT, stack
@@ -142,7 +142,9 @@ async def measure(root: int) -> Memory:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="memory", description=__doc__)
     parser.add_argument("--json", type=Path, help="write the figures there")
+    compiled.option(parser)
     options = parser.parse_args()
+    compiled.use(interpreted=options.interpreted)
     with counting("--delay", "0.2"), stack(1) as running:
         found = asyncio.run(measure(running.pid))
     print(

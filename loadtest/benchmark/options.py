@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from loadtest.benchmark import compiled
 from loadtest.benchmark.haraka import cache_folder
 from loadtest.benchmark.peers import NAMES
 from loadtest.benchmark.regression import BASELINES, FILE
@@ -30,6 +31,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     svg: Path | None
     baseline: Path
     save_baseline: bool
+    interpreted: bool
 
 
 def parse(arguments: list[str], manual: str | None) -> Options:
@@ -57,12 +59,15 @@ def parse(arguments: list[str], manual: str | None) -> Options:
     add("--svg", type=Path, nargs="?", const=file, help=f"write the plot ({_short(file)})")
     add("--baseline", type=Path, default=FILE, help=f"what --quick compares with ({_short(FILE)})")
     add("--save-baseline", action="store_true", help="make this --quick run the baseline")
+    compiled.option(parser)
     given = parser.parse_args(arguments)
     names = tuple(n.strip() for n in given.peers.split(",") if n.strip() not in ("", "none"))
     if unknown := [name for name in names if name not in NAMES]:
         parser.error(f"--peers: {', '.join(unknown)} is none of {', '.join(NAMES)}")
     if given.save_baseline and not given.quick:
         parser.error("--save-baseline goes with --quick")
+    if given.save_baseline and given.interpreted:
+        parser.error("--save-baseline goes with what is shipped: leave --interpreted out")
     if given.save_baseline and given.only:
         parser.error("--save-baseline needs every quick case: leave --only out")
     given.peers = names

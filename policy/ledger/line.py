@@ -23,8 +23,11 @@ from redis.exceptions import TimeoutError as NoReplyError
 _MORE = object()
 
 
-class Line(asyncio.Protocol):
-    """Safe to use from the event loop it was made in only."""
+class Line:
+    """Safe to use from the event loop it was made in only.
+
+    An `asyncio.Protocol` by its methods alone: a class with an interpreted base is not compiled to
+    one of fixed fields."""
 
     def __init__(self, connection: Any) -> None:
         """`connection`: redis-py's, connected, lent to nobody else. Raises redis-py's errors."""
@@ -147,6 +150,12 @@ class Line(asyncio.Protocol):
             self._end(reply)
         else:
             self._end(InvalidResponse("the ledger's reply is no string"))
+
+    def pause_writing(self) -> None:
+        """One question at a time is all that is ever written."""
+
+    def resume_writing(self) -> None:
+        """As above."""
 
     def eof_received(self) -> None:
         self._end(BrokenError("the ledger closed the connection"))

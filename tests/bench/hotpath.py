@@ -19,11 +19,12 @@ import uvloop
 
 from gateway import metrics
 from gateway.datareader import DataReader
-from gateway.envelope import Message, Recipient, Sender, parse_mail, parse_rcpt
+from gateway.envelope import parse_mail, parse_rcpt
 from gateway.headers import Header, scan, split
 from gateway.ids import Ids
 from gateway.log import Log
 from gateway.means import Means
+from gateway.message import Message, Recipient, Sender
 from gateway.parcel import parcel
 from gateway.relay.replies import ReplyParser
 from gateway.routing import mailbox, pool_of, providers_of

@@ -16,10 +16,10 @@ import asyncpg
 import msgspec
 import uvloop
 
-from gateway.envelope import Message, Recipient, Sender
 from gateway.hold.holding import Holding
 from gateway.keeping import Keeping, Kept
 from gateway.log import Log
+from gateway.message import Message, Recipient, Sender
 from loadtest.newsletter import newsletter
 from settings.hold import Hold
 from settings.model import Settings

@@ -10,7 +10,8 @@ import uvloop
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from gateway.relay.wire import Parcel, Session
+from gateway.relay.parcel import Parcel
+from gateway.relay.wire import Session
 from policy.outcome import Outcome, Refused, Relayed, Unknown
 from tests.fuzz.budget import budget
 

@@ -10,8 +10,8 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.envelope import Message
 from gateway.listener import SmtpSession
+from gateway.message import Message
 from policy.reply import Reply
 from settings.model import Gateway
 from tests.fuzz.budget import budget

@@ -9,7 +9,6 @@ from typing import Any
 import asyncpg
 import pytest
 
-from gateway.envelope import Message, Recipient, Sender
 from gateway.hold.content import Contents
 from gateway.hold.database import Database, UnknownError
 from gateway.hold.held import Settlement
@@ -18,6 +17,7 @@ from gateway.hold.statement import statement
 from gateway.hold.store import Store
 from gateway.keeping import Keeping, Kept
 from gateway.log import Log
+from gateway.message import Message, Recipient, Sender
 from policy.ports import ENDED, Change, EntryState
 from tests.support.held import DAY, hold
 

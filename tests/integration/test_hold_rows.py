@@ -10,12 +10,12 @@ import asyncpg
 import msgspec
 import pytest
 
-from gateway.envelope import Message, Recipient, Sender
 from gateway.hold.content import Contents
 from gateway.hold.database import Database, UnknownError
 from gateway.hold.store import Store
 from gateway.keeping import Keeping, Kept
 from gateway.log import Log
+from gateway.message import Message, Recipient, Sender
 from tests.support.held import DAY
 from tests.support.holds import execute, rows
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from gateway.envelope import Message
+from gateway.message import Message
 from policy.reply import Reply
 from tests.support.gateway import GatewayUnderTest
 from tests.support.house import (

@@ -8,10 +8,10 @@ from typing import Any
 
 from gateway.admission import Memory, Sessions
 from gateway.auth import Authenticator
-from gateway.envelope import Message
 from gateway.ids import Ids
 from gateway.listener import SmtpSession
 from gateway.log import Log
+from gateway.message import Message
 from gateway.service import Service
 from policy.reply import Reply
 from settings.model import Gateway, Listener

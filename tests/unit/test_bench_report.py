@@ -92,7 +92,9 @@ def test_latency_is_what_is_added() -> None:
 
 
 def _machine() -> Machine:
-    return Machine(cores=2, cpu="<Any & all>", python="CPython", pgo=True, revision="v1")
+    return Machine(
+        cores=2, cpu="<Any & all>", python="CPython", pgo=True, compiled=True, revision="v1"
+    )
 
 
 def test_the_plot_is_an_image_with_every_case() -> None:

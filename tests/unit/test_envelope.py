@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import envelope
-from gateway.envelope import Recipient, Sender, parse_mail, parse_rcpt
+from gateway.envelope import parse_mail, parse_rcpt
+from gateway.message import Recipient, Sender
 from policy.reply import Reply
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.envelope import Message
+from gateway.message import Message
 from policy.reply import Reply
 from settings.model import Gateway
 from tests.support.inmemory import Wire, service

@@ -10,7 +10,8 @@ from functools import partial
 
 import pytest
 
-from gateway.relay.wire import Parcel, Progress, Session
+from gateway.relay.parcel import Parcel
+from gateway.relay.wire import Progress, Session
 from policy.outcome import Failed, Outcome, Refused, Relayed, Scope, Unknown
 
 PARCEL = Parcel(

@@ -1,0 +1,38 @@
+"""A message as a client handed it over: who sends it, who gets it, its octets."""
+
+import msgspec
+
+
+class Sender(msgspec.Struct, frozen=True):
+    """An accepted MAIL command. `address` is empty for the null sender."""
+
+    address: bytes
+    size: int = 0
+    body8: bool = False
+    utf8: bool = False
+    ret: bytes = b""
+
+
+class Recipient(msgspec.Struct, frozen=True):
+    """An accepted RCPT command. `domain` is lower case with A-labels."""
+
+    address: bytes
+    domain: str
+    notify: bytes = b""
+    orcpt: bytes = b""
+
+
+class Message(msgspec.Struct):
+    """A complete message on its way. `head` and `body` are as they came, dot-stuffed."""
+
+    id: str
+    tenant: str
+    sender: Sender
+    recipients: tuple[Recipient, ...]
+    head: bytes
+    body: bytes
+    peer: str
+
+    @property
+    def size(self) -> int:
+        return len(self.head) + len(self.body)

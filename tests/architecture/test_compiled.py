@@ -1,0 +1,32 @@
+"""What `setup.py` compiles must mean the same compiled: mypyc drops some of Python without a word."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def _compiled() -> list[str]:
+    tree = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))
+    lists = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "COMPILED"
+    ]
+    return list(ast.literal_eval(lists[0]))
+
+
+def test_the_list_is_sorted_and_names_files() -> None:
+    names = _compiled()
+    assert names == sorted(set(names))
+    assert not [name for name in names if not (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("name", _compiled())
+def test_no_class_takes_keywords(name: str) -> None:
+    """`class Reply(msgspec.Struct, array_like=True)` would lose its `array_like`."""
+    tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    assert not [node.name for node in classes if node.keywords]
