@@ -19,6 +19,10 @@ from control.local.lock import record
 LOG_LIMIT = 8 * 1024 * 1024
 
 
+_OURS = ("PYTHONPATH", "PYTHONSAFEPATH")
+"""Where our own code comes from: a compiled product starts a compiled gateway."""
+
+
 class ChildProcess:
     """A running server, or a finished one until it is thrown away."""
 
@@ -34,8 +38,8 @@ class ChildProcess:
         """Start `argv`; `lock` is a locked descriptor that passes to the child alone.
 
         The child starts with a clean environment (no PG* settings reach it, none of our secrets
-        do) and in a session of its own: Ctrl-C in a terminal is for the supervisor, which drains
-        the gateway before it ends the servers.
+        do; where modules are found stays) and in a session of its own: Ctrl-C in a terminal is for
+        the supervisor, which drains the gateway before it ends the servers.
         """
         account = account or Account()
         self.log = log
@@ -48,7 +52,12 @@ class ChildProcess:
                     stderr=subprocess.STDOUT,
                     pass_fds=(lock,),
                     cwd="/",
-                    env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+                    env={
+                        "PATH": os.environ.get("PATH", os.defpath),
+                        "LC_ALL": "C",
+                        "TZ": "UTC",
+                        **{name: os.environ[name] for name in _OURS if name in os.environ},
+                    },
                     start_new_session=True,
                     umask=0o077,
                     user=account.popen_uid,

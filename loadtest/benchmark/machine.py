@@ -20,7 +20,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     python: str
     pgo: bool | None
     """Whether the interpreter was built with profile-guided optimisation; None: not told."""
-    compiled: bool
+    compiled: bool = False
     """Whether the product ran compiled."""
     revision: str
     """`git describe`; empty outside a clone."""

@@ -1,4 +1,4 @@
-"""What `setup.py` compiles must mean the same compiled: mypyc drops some of Python without a word."""
+"""What `setup.py` compiles means the same compiled: mypyc drops some of Python without a word."""
 
 import ast
 from pathlib import Path
