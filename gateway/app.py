@@ -10,6 +10,7 @@ import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
+from typing import cast
 
 from gateway import metrics
 from gateway.acceptor import Acceptor
@@ -103,8 +104,8 @@ class Worker:
         listener = self.settings.gateway.listeners[index]
         tls = self.service.tls if listener.tls == "implicit" else None
 
-        def session() -> SmtpSession:
-            return SmtpSession(self.service, listener)
+        def session() -> asyncio.Protocol:
+            return cast(asyncio.Protocol, SmtpSession(self.service, listener))
 
         if board is None:
             return await loop.create_server(session, sock=bound, backlog=1024, ssl=tls)

@@ -14,37 +14,27 @@ from abc import abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from aiosmtpd.smtp import TLSSetupException
-
 from gateway import metrics
-from gateway.inbound import ContentLostError, Inbound
-from gateway.linereader import LineFault, LineReader
-from gateway.login import LONGEST_AUTH, OverError, SmtpLogin
+from gateway.dialogue import BUFFER, LONGEST_AUTH, Dialogue, OverError
+from gateway.inbound import ContentLostError
+from gateway.linereader import LineFault
 from gateway.quickack import acknowledge
 from gateway.service import Service
 from policy import reply
 from policy.reply import Reply
 
-BUFFER = 65_536
 _TURN = 100
 """Commands answered before the other sessions have their turn."""
 _LINGER = 5.0
 
 
-class Conversation(SmtpLogin):
+class Conversation(Dialogue):
     """The course of one connection."""
 
     _then: Callable[[Any], None]
 
     def __init__(self, service: Service) -> None:
-        loop = asyncio.get_running_loop()
-        lines = LineReader(limit=BUFFER, loop=loop)
-        asyncio.StreamReaderProtocol.__init__(self, lines, None, loop)
-        self.loop = loop
-        self.transport: asyncio.Transport | None = None
-        self._begin(service, lines, Inbound(service))
-        self._busy = False
-        """We are the ones who are waited for."""
+        super().__init__(service)
         self._occupied = False
         """A task has the session, or a later turn of the loop."""
         self._clogged = False
@@ -61,9 +51,9 @@ class Conversation(SmtpLogin):
     # Input
 
     def data_received(self, data: bytes) -> None:
-        lines = self._lines
+        lines = self.lines
         if not self._occupied and not self._clogged and len(data) <= BUFFER:
-            if self._inbound.receiving:
+            if self.inbound.receiving:
                 if lines.idle:
                     self._turn(self._content, data)
                     return
@@ -75,7 +65,7 @@ class Conversation(SmtpLogin):
             self._turn()
 
     def eof_received(self) -> bool | None:
-        asyncio.StreamReaderProtocol.eof_received(self)
+        self.lines.feed_eof()
         if not self._occupied:
             self._turn()
         # Half-closed connections stay writable, for the reply to a message under way.
@@ -83,9 +73,12 @@ class Conversation(SmtpLogin):
 
     def connection_lost(self, error: Exception | None) -> None:
         """What has the session goes on to its end: a message is settled whatever happens."""
-        if self._original_transport is not None:
-            self._original_transport.close()
-        asyncio.StreamReaderProtocol.connection_lost(self, error)
+        if self.below is not None:
+            self.below.close()
+        if error is None:
+            self.lines.feed_eof()
+        else:
+            self.lines.set_exception(error)
         self.transport = None
         self._clogged = False  # nobody says so any more, and the end is a turn like others
         if not self._occupied:
@@ -110,34 +103,34 @@ class Conversation(SmtpLogin):
         try:
             if first is not None:
                 first(argument)
-            if self._lines.idle:
-                self._flush()
+            if self.lines.idle:
+                self.flush()
             else:
                 self._converse()
         except OverError:
             self._end()
         except ContentLostError as lost:
             if lost.reply is not None:
-                self._say(lost.reply)
+                self.say(lost.reply)
             self._end()
-        except (ConnectionError, ssl.SSLError, TLSSetupException) as error:
-            self._service.log.debug("session_lost", peer=self._peer, why=repr(error))
+        except (ConnectionError, ssl.SSLError) as error:
+            self.service.log.debug("session_lost", peer=self.peer, why=repr(error))
             self._end()
         except Exception as error:  # noqa: BLE001
             # A bug costs one session and is told in full.
-            self._service.log.error("session_crashed", peer=self._peer, why=repr(error))
-            self._say(reply.trouble("internal error"))
+            self.service.log.error("session_crashed", peer=self.peer, why=repr(error))
+            self.say(reply.trouble("internal error"))
             self._end()
             self.loop.call_exception_handler({"message": "a session crashed", "exception": error})
 
     def _converse(self) -> None:
         """Everything that can be answered now."""
-        lines = self._lines
+        lines = self.lines
         answered = 0
         while not self._occupied and not self._clogged:
-            if self._gone:
+            if self.gone:
                 raise OverError
-            if self._inbound.receiving:
+            if self.inbound.receiving:
                 if not (block := lines.take_block(BUFFER)):
                     break
                 self._content(block)
@@ -149,7 +142,7 @@ class Conversation(SmtpLogin):
             if answered == _TURN and not self._occupied:
                 self._occupied = True
                 self.loop.call_soon(self._next_turn)
-        self._flush()
+        self.flush()
         if lines.ended and not self._occupied and not self._clogged:
             raise OverError
 
@@ -174,7 +167,7 @@ class Conversation(SmtpLogin):
         self._then(task.result())
 
     def _command(self, line: bytes | LineFault) -> None:
-        self._renew(self._service.settings.command_timeout)
+        self._renew(self.service.settings.command_timeout)
         self._command_line(line)
 
     @abstractmethod
@@ -185,50 +178,50 @@ class Conversation(SmtpLogin):
 
     def _content(self, block: bytes) -> None:
         """Octets after DATA, the end among them or not. Raises ContentLostError."""
-        inbound = self._inbound
+        inbound = self.inbound
         if inbound.has_room(len(block)):
             self._fill(block)
         else:
-            self._busy = True
+            self.busy = True
             self._occupy(inbound.wait_for_room(len(block)), lambda _: self._fill_late(block))
 
     def _fill_late(self, block: bytes) -> None:
         """A client that was cut off meanwhile sends its message again: this one must not go."""
-        if self._gone:
+        if self.gone:
             raise OverError
         self._fill(block)
 
     def _fill(self, block: bytes) -> None:
-        inbound = self._inbound
+        inbound = self.inbound
         rest = inbound.fill(block, self.loop.time())
         if rest is None:
-            self._busy = False
+            self.busy = False
             self._deadline = inbound.patience
             acknowledge(self.transport)
             return
-        self._lines.put_back(rest)
-        refusal = inbound.refusal(self._tenant or "", self._peer)
-        self._busy = True
+        self.lines.put_back(rest)
+        refusal = inbound.refusal(self.tenant or "", self.peer)
+        self.busy = True
         if refusal is not None:
             self._answered(refusal)
             return
-        message = inbound.complete(self._tenant or "", self._peer)
-        self._occupy(self._service.handle(message), self._answered)
+        message = inbound.complete(self.tenant or "", self.peer)
+        self._occupy(self.service.handle(message), self._answered)
 
     def _answered(self, answer: Reply) -> None:
         """The message has its fate."""
-        self._inbound.done()
-        self._busy = False
-        self._renew(self._service.settings.command_timeout)
-        self._say(answer)
-        if self._service.closing:
-            self._say(reply.SHUTTING_DOWN)
+        self.inbound.done()
+        self.busy = False
+        self._renew(self.service.settings.command_timeout)
+        self.say(answer)
+        if self.service.closing:
+            self.say(reply.SHUTTING_DOWN)
             raise OverError
 
     @property
     def handling(self) -> bool:
         """A whole message is on its way to PowerMTA."""
-        return self._inbound.handling
+        return self.inbound.handling
 
     # Patience
 
@@ -238,15 +231,15 @@ class Conversation(SmtpLogin):
     def _arm(self) -> None:
         """One timer a session, which looks as often as the shortest time-out is long: setting one
         for every command costs more than it protects."""
-        soon = self.loop.time() + self._service.shortest_timeout
+        soon = self.loop.time() + self.service.shortest_timeout
         self._timer = self.loop.call_at(min(soon, self._deadline), self._tick)
 
     def _tick(self) -> None:
         self._timer = None
         if self._over or self.transport is None:
             return
-        if self._busy:
-            self._renew(self._service.shortest_timeout)
+        if self.busy:
+            self._renew(self.service.shortest_timeout)
         elif self.loop.time() >= self._deadline - 0.001:
             self._dismiss(reply.IDLE)
             return
@@ -256,12 +249,12 @@ class Conversation(SmtpLogin):
 
     def close_if_idle(self) -> None:
         """Drain: between two messages a session ends here."""
-        if not self._busy and self._inbound.sender is None and self.transport is not None:
+        if not self.busy and self.inbound.sender is None and self.transport is not None:
             self._dismiss(reply.SHUTTING_DOWN)
 
     def _dismiss(self, answer: Reply) -> None:
         """End from our side; what has the session ends it when it notices."""
-        self._say(answer)
+        self.say(answer)
         if self._occupied:
             self._hang_up()
         else:
@@ -269,11 +262,11 @@ class Conversation(SmtpLogin):
 
     def cut(self) -> None:
         """End now, whatever is still to be said."""
-        for transport in (self._original_transport, self.transport):
+        for transport in (self.below, self.transport):
             if transport is not None:
-                transport.abort()  # type: ignore[attr-defined]
+                transport.abort()
         # Under a TLS handshake nobody else tells a login that it is over.
-        self._lines.feed_eof()
+        self.lines.feed_eof()
 
     def _end(self) -> None:
         """Once, however it came to it."""
@@ -282,18 +275,18 @@ class Conversation(SmtpLogin):
         self._over = True
         if self._timer is not None:
             self._timer.cancel()
-        self._inbound.done()
+        self.inbound.done()
         if self._entered:
-            self._service.sessions.leave()
-        self._service.live.discard(self)
+            self.service.sessions.leave()
+        self.service.live.discard(self)
         metrics.sessions.dec()
         self._hang_up()
 
     def _hang_up(self) -> None:
         """Say what is left and close; a client that does not read is cut off soon after."""
-        self._flush()
+        self.flush()
         # TLS has octets of its own to flush, and a handshake may never end.
-        linger = self._unread or self._original_transport is not None
+        linger = self.unread or self.below is not None
         if self.transport is not None and not self.transport.is_closing():
             self.transport.close()
         if linger:

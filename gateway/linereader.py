@@ -22,11 +22,17 @@ class LineReader(asyncio.StreamReader):
     _eof: bool
     _exception: Exception | None
     _paused: bool
+    _transport: asyncio.Transport | None
 
     def __init__(self, limit: int, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(limit=limit, loop=loop)
         self._searched = 0
         self._too_long = False
+
+    def attach(self, transport: asyncio.Transport) -> None:
+        """What is read comes from there, now or again: TLS lies on top of the one before."""
+        self._transport = transport
+        self._paused = False
 
     @property
     def buffered(self) -> int:

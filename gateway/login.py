@@ -1,89 +1,60 @@
-"""AUTH PLAIN and LOGIN on aiosmtpd's command, with our strict lines and our password check.
+"""AUTH PLAIN and LOGIN: aiosmtpd's command, with our strict lines and our password check.
 
-Owns: the dialogue of a login, the bound on wrong passwords and bad commands. Not here: checking
-a password (`gateway.auth`).
+Owns: the dialogue of a login, the bound on wrong passwords. Not here: checking a password
+(`gateway.auth`), who is logged in (`gateway.dialogue`).
 Rule: a wrong password is answered late, and the connection closes after a few; the reply never
 tells an unknown login from a wrong password.
 """
 
 import asyncio
+import logging
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiosmtpd.smtp import MISSING, SMTP, AuthResult, LoginPassword
+from aiosmtpd.smtp import MISSING, SMTP, AuthResult, LoginPassword, Session
 
 from gateway import metrics
-from gateway.inbound import Inbound
-from gateway.linereader import LineFault, LineReader
-from gateway.service import Service
+from gateway.dialogue import LONGEST_AUTH, Dialogue, OverError
+from gateway.linereader import LineFault
 from policy import reply
 from policy.reply import Reply
 
-LONGEST_AUTH = 12_288  # RFC 4954 section 4
-_MOST_FAULTS = 10
+# aiosmtpd logs every command with its arguments; our own log has what matters, masked.
+logging.getLogger("mail.log").disabled = True
 
 
-class OverError(Exception):
-    """The session is over; its last reply was written."""
+class Login(SMTP):
+    """One AUTH command of a session: aiosmtpd's part of it, made for that command alone."""
 
-
-class SmtpLogin(SMTP):
-    """The part of a session that answers and knows who the client is."""
-
-    def _begin(self, service: Service, lines: LineReader, inbound: Inbound) -> None:
-        self._service = service
-        self._lines = lines
-        self._inbound = inbound
-        self._tenant: str | None = None
-        self._login = ""
-        self._login_entry: tuple[str, str] | None = None
-        self._peer = ""
-        self._out = b""
-        self._faults = 0
-        self._auth_failures = 0
+    def __init__(self, dialogue: Dialogue, *, needs_tls: bool) -> None:
+        # aiosmtpd's own constructor begins a connection and looks through its handler.
+        self._dialogue = dialogue
+        session = Session(dialogue.loop)
+        session.host_name = dialogue.hostname
+        session.extended_smtp = dialogue.extended
+        session.authenticated = bool(dialogue.login)
+        self.session = session
+        self._auth_require_tls = needs_tls
+        self._tls_protocol: Any = dialogue.encrypted or None
         self._auth_methods = _METHODS
+        self._handle_hooks = {}
 
-    def _say(self, answer: Reply) -> None:
-        self._out += answer.line
-
-    @property
-    def _gone(self) -> bool:
-        """Nothing can be said any more. Under TLS the plain transport below knows it first."""
-        below = self._original_transport
-        if below is not None and below.is_closing():
-            return True
-        return self.transport is None or self.transport.is_closing()
-
-    @property
-    def _unread(self) -> int:
-        """Octets of ours that the client has not taken yet."""
-        if self._gone:
-            return 0
-        return int(self.transport.get_write_buffer_size())  # type: ignore[union-attr]
-
-    def _flush(self) -> None:
-        if not self._out:
+    async def command(self, argument: str) -> None:
+        """Answer it. Raises OverError."""
+        dialogue = self._dialogue
+        if dialogue.inbound.sender is not None:
+            dialogue.say(reply.NESTED_MAIL)  # RFC 4954 section 4: not during a transaction
             return
-        out, self._out = self._out, b""
-        if not self._gone:
-            self.transport.write(out)  # type: ignore[union-attr]
-
-    def _fault(self, answer: Reply) -> None:
-        self._faults += 1
-        if self._faults > _MOST_FAULTS:
-            self._say(Reply(421, "4.7.0", "too many bad commands, closing"))
-            raise OverError
-        self._say(answer)
-
-    async def smtp_AUTH(self, arg: str | None) -> None:
-        if self._inbound.sender is not None:
-            self._say(reply.NESTED_MAIL)  # RFC 4954 section 4: not during a transaction
-            return
-        words = (arg or "").split()
+        words = argument.split()
         # Clients spell mechanisms as they like; RFC 4422 names are upper case.
-        await super().smtp_AUTH(" ".join([words[0].upper(), *words[1:]]) if words else "")
+        await self.smtp_AUTH(" ".join([words[0].upper(), *words[1:]]) if words else "")
+
+    async def push(self, status: str | bytes) -> None:
+        """aiosmtpd's way to reply; what it may repeat of the client's words is made safe."""
+        text = status if isinstance(status, bytes) else status.encode("ascii", "replace")
+        self._dialogue.say_line(text.replace(b"\r", b" ").replace(b"\n", b" ") + b"\r\n")
 
     async def challenge_auth(
         self,
@@ -92,22 +63,23 @@ class SmtpLogin(SMTP):
         log_client_response: bool = False,  # noqa: ARG002
     ) -> Any:
         """As aiosmtpd's, on strict lines and without a way to log the answer."""
+        dialogue = self._dialogue
         raw = challenge.encode() if isinstance(challenge, str) else challenge
-        self._out += b"334 " + (b64encode(raw) if encode_to_b64 else raw) + b"\r\n"
-        self._flush()
-        line = await self._lines.line(LONGEST_AUTH)
+        dialogue.say_line(b"334 " + (b64encode(raw) if encode_to_b64 else raw) + b"\r\n")
+        dialogue.flush()
+        line = await dialogue.lines.line(LONGEST_AUTH)
         if line is None:
             raise OverError
         if isinstance(line, LineFault):
-            self._fault(Reply(500, "5.5.2", line.value))
+            dialogue.fault(Reply(500, "5.5.2", line.value))
             return MISSING
         if line == b"*":
-            self._say(reply.syntax("login cancelled", "5.7.0"))
+            dialogue.say(reply.syntax("login cancelled", "5.7.0"))
             return MISSING
         try:
             return b64decode(line, validate=True)
         except Base64Error:
-            self._say(reply.syntax("not base64", "5.5.2"))
+            dialogue.say(reply.syntax("not base64", "5.5.2"))
             return MISSING
 
     async def auth_PLAIN(self, _: Any, args: list[str]) -> AuthResult:
@@ -124,24 +96,25 @@ class SmtpLogin(SMTP):
         data = result.auth_data if isinstance(result, AuthResult) else None
         if not isinstance(data, LoginPassword):
             return AuthResult(success=False)  # already answered: cancelled or not base64
-        service = self._service
+        dialogue = self._dialogue
+        service = dialogue.service
         login = data.login.decode("utf-8", "replace")
-        self._busy = True
+        dialogue.busy = True
         try:
             entry = await service.authenticator.check(login, data.password)
             if entry is None:
                 await asyncio.sleep(service.settings.auth_delay)
         finally:
-            self._busy = False
+            dialogue.busy = False
         if entry is not None:
             metrics.logins.labels("accepted").inc()
-            self._tenant, self._login, self._login_entry = entry[0], login, entry
+            dialogue.log_in(login, entry)
             return AuthResult(success=True, auth_data=None)
         metrics.logins.labels("refused").inc()
-        service.log.warning("login_refused", peer=self._peer, login=login[:64])
-        self._auth_failures += 1
-        if self._auth_failures >= service.settings.auth_attempts:
-            self._say(Reply(421, "4.7.0", "too many failed logins, closing"))
+        service.log.warning("login_refused", peer=dialogue.peer, login=login[:64])
+        dialogue.auth_failures += 1
+        if dialogue.auth_failures >= service.settings.auth_attempts:
+            dialogue.say(Reply(421, "4.7.0", "too many failed logins, closing"))
             raise OverError
         return AuthResult(success=False, handled=False)
 
@@ -154,11 +127,11 @@ class _Mechanism:
     def __init__(self, method: Callable[..., Awaitable[AuthResult]]) -> None:
         self._method = method
 
-    def method(self, session: SmtpLogin, args: list[str]) -> Awaitable[AuthResult]:
-        return self._method(session, None, args)
+    def method(self, login: Login, args: list[str]) -> Awaitable[AuthResult]:
+        return self._method(login, None, args)
 
 
 _METHODS: Any = {
-    "PLAIN": _Mechanism(SmtpLogin.auth_PLAIN),
-    "LOGIN": _Mechanism(SmtpLogin.auth_LOGIN),
+    "PLAIN": _Mechanism(Login.auth_PLAIN),
+    "LOGIN": _Mechanism(Login.auth_LOGIN),
 }

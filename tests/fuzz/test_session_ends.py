@@ -41,8 +41,8 @@ HAPPENINGS: dict[str, Happening] = {
     "the client reads": lambda session: session.resume_writing(),
     "a half-close": lambda session: session.eof_received(),
     "silence": _silence,
-    "a drain": lambda session: session._service.close_idle(),
-    "the end of a drain": lambda session: session._service.cut_readers(),
+    "a drain": lambda session: session.service.close_idle(),
+    "the end of a drain": lambda session: session.service.cut_readers(),
     "a cut": lambda session: session.cut(),
     "a reset": lambda session: session.transport and session.transport.abort(),
 }
@@ -88,7 +88,7 @@ class House:
         self.wire = wire = Wire(self.service)
         session = wire.session
         for piece, happening, turns in steps:
-            if wire.is_closing() or session._lines.ended:
+            if wire.is_closing() or session.lines.ended:
                 break
             wire.feed(piece)
             if session.transport is not None:

@@ -97,7 +97,7 @@ async def test_an_endless_command_line_is_bounded_and_in_step(valkey_url: str) -
         for _ in range(300):
             wire.say(b"x" * 100_000)
             await wire.writer.drain()
-            assert all(s._lines.buffered < 300_000 for s in gate.worker.service.live)  # type: ignore[attr-defined]
+            assert all(s.lines.buffered < 300_000 for s in gate.worker.service.live)  # type: ignore[attr-defined]
         wire.say(b"\r\n")
         assert await wire.reply() == "500 5.5.2 line too long"
         assert (await wire.ask("NOOP")).startswith("250")

@@ -139,7 +139,7 @@ async def test_recipients_without_end_in_one_go_are_answered_one_by_one(valkey_u
             async with asyncio.timeout(30):
                 await reading
             [session] = sessions(gate)
-            assert len(session._inbound.recipients) <= 1000
+            assert len(session.inbound.recipients) <= 1000
             assert grown() < 16 * MEGABYTE, grown()
         assert replies == count + 1
         assert (await wire.ask("RSET")).startswith("250")
@@ -164,8 +164,8 @@ async def never_reads(gate: GatewayUnderTest, block: bytes, *, most: int, second
         while not (mine := [s for s in sessions(gate) if s.transport is not None]):
             await asyncio.sleep(0.005)
         while mine[0] in sessions(gate):
-            assert mine[0]._unread + len(mine[0]._out) < most
-            assert mine[0]._lines.buffered < MEGABYTE
+            assert mine[0].unread + len(mine[0]._out) < most
+            assert mine[0].lines.buffered < MEGABYTE
             await asyncio.sleep(0.005)
     pouring.cancel()
     writer.transport.abort()

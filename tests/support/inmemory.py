@@ -60,7 +60,7 @@ class Wire(asyncio.Transport):
     def _deliver(self) -> None:
         while self._segments and not self._paused and not self._closing:
             self.session.data_received(self._segments.popleft())
-            self.most_buffered = max(self.most_buffered, self.session._lines.buffered)
+            self.most_buffered = max(self.most_buffered, self.session.lines.buffered)
 
     async def end(self) -> None:
         """Half-close, as soon as all segments were taken, and wait for the gateway's close."""
