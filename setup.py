@@ -44,6 +44,7 @@ COMPILED = [
     "policy/address.py",
     "policy/ledger/line.py",
     "policy/provider.py",
+    "policy/reply.py",
 ]
 
 if os.environ.get("SENDGATE_COMPILE") == "1":

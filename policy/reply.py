@@ -1,30 +1,30 @@
 """SMTP replies: three digits, an enhanced status code, one line of text (RFC 5321, RFC 3463)."""
 
 import re
-from functools import lru_cache
-
-import msgspec
 
 _UNSAFE = re.compile(r"[^\x20-\x7e]+")
 _MAX_TEXT = 400  # RFC 5321 4.5.3.1.5 limits a reply line to 512 octets
-_SHORT = 32
-"""Characters of a text that may be said again; one with an envelope id is longer, and unique."""
 
 
-class Reply(msgspec.Struct, frozen=True):
-    """What a peer is told. `status` is the enhanced code without a trailing blank, or empty."""
+class Reply:
+    """What a peer is told; a value. `status` is the enhanced code without a trailing blank, or
+    empty."""
 
-    code: int
-    status: str
-    text: str
+    __slots__ = ("_line", "code", "status", "text")
+
+    def __init__(self, code: int, status: str, text: str) -> None:
+        self.code = code
+        self.status = status
+        self.text = text
+        self._line = b""
 
     @property
     def line(self) -> bytes:
         """One reply line with CRLF; whatever a peer put in the text cannot end it early."""
-        text = self.text
-        if len(text) > _SHORT:
-            return _line(self.code, self.status, text)
-        return _known_line(self.code, self.status, text)
+        # Most replies are one of a few constants, and said again and again.
+        if not self._line:
+            self._line = _line(self.code, self.status, self.text)
+        return self._line
 
     @property
     def positive(self) -> bool:
@@ -33,6 +33,20 @@ class Reply(msgspec.Struct, frozen=True):
     @property
     def transient(self) -> bool:
         return 400 <= self.code < 500
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Reply)
+            and self.code == other.code
+            and self.status == other.status
+            and self.text == other.text
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.code, self.status, self.text))
+
+    def __repr__(self) -> str:
+        return f"Reply({self.code}, {self.status!r}, {self.text!r})"
 
     def __str__(self) -> str:
         if self.status and self.text:
@@ -46,10 +60,6 @@ def _line(code: int, status: str, text: str) -> bytes:
     text = text[:_MAX_TEXT]
     middle = f"{status} " if status else ""
     return f"{code} {middle}{text}\r\n".encode("ascii")
-
-
-# Most replies are one of a few constants.
-_known_line = lru_cache(maxsize=256)(_line)
 
 
 OK = Reply(250, "2.0.0", "OK")
