@@ -63,10 +63,13 @@ def _supervise(settings: Settings, path: Path | None) -> int:
     # Where the parent's own copies of the metrics go; workers get a directory of their own.
     os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.gettempdir())
     from gateway.hold.database import refusal
+    from gateway.relay import wire
     from gateway.supervisor import Supervisor
 
     log = Log(level=settings.log.level, process="gateway")
-    log.info("settings", host=socket.gethostname(), values=json.dumps(describe(settings)))
+    compiled = not str(wire.__file__).endswith(".py")
+    values = json.dumps(describe(settings))
+    log.info("settings", host=socket.gethostname(), compiled=compiled, values=values)
     arguments = ["--config", str(path)] if path else []
 
     if settings.hold.enabled and (why := asyncio.run(refusal(settings.database.url))):

@@ -8,6 +8,7 @@ of fixed fields, and this is what every line of every client passes.
 """
 
 import asyncio
+import ssl
 from typing import cast
 
 from gateway.inbound import Inbound
@@ -94,6 +95,29 @@ class Dialogue:
     def encrypted(self) -> bool:
         """STARTTLS was carried out."""
         return self.below is not None
+
+    async def encrypt(self, plain: asyncio.Transport, context: ssl.SSLContext) -> None:
+        """Put TLS on top of `plain`; RFC 3207 4.2: nothing learned before survives it, a login
+        least of all. Raises OSError or SSLError without a handshake, OverError when nobody is
+        left."""
+        # What came in plain after the command; from here on nothing but TLS reaches the session.
+        self.lines.clear()
+        self.inbound.reset()
+        self.hostname, self.extended = "", False
+        self.log_out()
+        self.busy = True
+        patience = self.service.settings.command_timeout
+        try:
+            transport = await self.loop.start_tls(
+                plain, cast(asyncio.Protocol, self), context,
+                server_side=True, ssl_handshake_timeout=patience,
+            )  # fmt: skip
+        finally:
+            self.busy = False
+        if transport is None or plain.is_closing():
+            raise OverError
+        self.below, self.transport = plain, transport
+        self.lines.attach(transport)
 
     # Login
 

@@ -7,7 +7,6 @@ DATA; leaving both out is 4 to 6 times faster (README, chosen parts).
 """
 
 import asyncio
-import ssl
 from collections.abc import Callable, Coroutine
 from functools import lru_cache
 from typing import Any, cast
@@ -229,29 +228,8 @@ class SmtpSession(Conversation):
         else:
             self.say_line(b"220 Ready to start TLS\r\n")
             self.flush()
-            await self._encrypt(plain, context)
-
-    async def _encrypt(self, plain: asyncio.Transport, context: ssl.SSLContext) -> None:
-        """RFC 3207 4.2: nothing learned before TLS survives it, a login least of all."""
-        # What came in plain after the command; from here on nothing but TLS reaches the session.
-        self.lines.clear()
-        self.inbound.reset()
-        self.hostname, self.extended = "", False
-        self.log_out()
-        self.busy = True
-        patience = self.service.settings.command_timeout
-        try:
-            transport = await self.loop.start_tls(
-                plain, cast(asyncio.Protocol, self), context,
-                server_side=True, ssl_handshake_timeout=patience,
-            )  # fmt: skip
-        finally:
-            self.busy = False
-        if transport is None or plain.is_closing():
-            raise OverError
-        self.below, self.transport = plain, transport
-        self.lines.attach(transport)
-        self._renew(patience)
+            await self.encrypt(plain, context)
+            self._renew(self.service.settings.command_timeout)
 
     async def _auth(self, argument: str) -> None:
         await Login(self, needs_tls=not self._plain_auth).command(argument)

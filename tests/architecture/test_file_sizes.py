@@ -10,7 +10,6 @@ from tests.support.repository import PRODUCT, ROOT, lines_of, python_files, text
 SOFT, HARD, MEDIAN, TESTS = 300, 400, 150, 500
 
 LONG_FOR_A_REASON = {
-    "gateway/listener.py": "one session is one class of aiosmtpd's: its overrides stay together",
     "gateway/relay/wire.py": "one state machine: a cut through it would share all of its state",
 }
 

@@ -27,9 +27,10 @@ class GatePart:
         file.write_text(to_toml(settings), encoding="utf-8")
         self.port = settings.gateway.listeners[0].port
         self._admin = f"http://127.0.0.1:{settings.gateway.admin_port}"
-        root = Path(__file__).parents[2]
-        path = f"{BREAKAGE}:{root}" if breakage else str(root)
-        environment: Mapping[str, str] = {"PYTHONPATH": path, "FAULT_BREAKAGE": breakage}
+        environment: Mapping[str, str] = {}
+        if breakage:
+            root = Path(__file__).parents[2]
+            environment = {"PYTHONPATH": f"{BREAKAGE}:{root}", "FAULT_BREAKAGE": breakage}
         self.served = Served(
             *("-m", "gateway", "--config", str(file)),
             folder=folder,

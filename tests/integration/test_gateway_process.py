@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.relay import wire
 from policy.plan import Generation
 from settings.model import Listener, Settings
 from tests.support.certificates import make_certificate
@@ -33,6 +34,16 @@ async def offer(port: int, count: int, recipient: str = "you@dest.test") -> list
         return [await wire.send(recipient, body=MESSAGE) for _ in range(count)]
     finally:
         await wire.close()
+
+
+async def test_the_log_says_whether_what_runs_is_compiled(valkey_url: str, tmp_path: Path) -> None:
+    """`make test-compiled` runs these tests with compiled processes: here it would be found out if
+    they were not."""
+    gate = GatewayProcess(process_settings(valkey_url), tmp_path)
+    await gate.publish(generation(tenants=(OPEN_HOUSE,)))
+    async with gate:
+        (line,) = gate.lines("settings")
+    assert line["compiled"] is not str(wire.__file__).endswith(".py")
 
 
 async def test_race_many_gateways_never_exceed_any_quota(valkey_url: str, tmp_path: Path) -> None:
