@@ -19,7 +19,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     cpu: str
     python: str
     pgo: bool | None
-    """Whether the interpreter was built with profile-guided optimisation; None: not told."""
+    """Whether the interpreter was built with profile-guided optimisation; None: it does not say, as
+    Debian's, which was."""
     compiled: bool = False
     """Whether the product ran compiled."""
     revision: str
@@ -49,10 +50,8 @@ def _cpu() -> str:
 
 def _pgo() -> bool | None:
     arguments = sysconfig.get_config_var("CONFIG_ARGS")
-    if not isinstance(arguments, str):
-        return None
-    # The option alone decides: PGO_PROF_USE_FLAG names what a build could use, not what it did.
-    return "--enable-optimizations" in arguments
+    # PGO_PROF_USE_FLAG names what a build could use, not what it did.
+    return True if "--enable-optimizations" in str(arguments) else None
 
 
 def _revision() -> str:
