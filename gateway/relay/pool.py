@@ -137,14 +137,20 @@ class ServerPool:
             async with asyncio.timeout_at(deadline):
                 return await waiter
         except TimeoutError:
-            # Handed over in the very moment the time ran out: it is somebody else's now.
-            if waiter.done() and not waiter.cancelled():
-                if (session := waiter.result()) is not None:
-                    self.release(session)
-                else:
-                    self._wake_one()
+            self._pass_on(waiter)
             why = f"no free session to {self.server.name} in time ({self._limit} in use)"
             raise OpenError(Failed(why, Scope.MESSAGE)) from None
+        except asyncio.CancelledError:
+            self._pass_on(waiter)
+            raise
+
+    def _pass_on(self, waiter: asyncio.Future[Session | None]) -> None:
+        """What was handed over in the very moment its waiter went away is somebody else's now."""
+        if waiter.done() and not waiter.cancelled():
+            if (session := waiter.result()) is not None:
+                self.release(session)
+            else:
+                self._wake_one()
 
     async def _open(self, deadline: float) -> Session:
         addresses = self.server.addresses

@@ -109,6 +109,18 @@ async def test_a_waiter_that_gives_up_passes_its_turn_on() -> None:
     assert await patient is held
 
 
+async def test_a_waiter_cancelled_as_it_is_handed_a_session_gives_it_back() -> None:
+    sessions = pool(Opener(), limit=1)
+    only = await sessions.acquire(asyncio.get_running_loop().time() + 5)
+    waiting = asyncio.create_task(sessions.acquire(asyncio.get_running_loop().time() + 5))
+    await asyncio.sleep(0)
+    sessions.release(only)
+    waiting.cancel()  # before it could notice
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert sessions.counts == {"busy": 0, "idle": 1, "owing": 0, "waiting": 0}
+
+
 async def test_a_session_that_dies_makes_room_for_a_waiter() -> None:
     opener = Opener()
     sessions = pool(opener, limit=1)
