@@ -199,6 +199,7 @@ end
 function choose.raise_score(index, place, score)
   local list = index.list
   local entry = list[place]
+  if entry.score == score then return end     -- within its stride
   entry.score = score
   index.scores = index.scores or {}
   index.scores[entry.ip] = score

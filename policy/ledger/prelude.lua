@@ -8,6 +8,7 @@ local root = KEYS[1]
 local DAY = 86400000
 local PACE_SLACK = 0.5
 local NOMINAL_QUOTA = 100000
+local LONGEST_STRIDE = 10
 local KEEP_DAYS = 8 * 86400      -- seconds a day's counters stay readable
 
 local function real_ms()
@@ -104,9 +105,14 @@ local function apart_key(pool, day)
 end
 
 local function share_used(vmta, used)
-  local quota = vmta.daily
-  if quota < 0 then quota = NOMINAL_QUOTA elseif quota < 1 then quota = 1 end
-  return used / (quota * vmta.weight)
+  local quota, stride = vmta.daily, LONGEST_STRIDE
+  if quota < 0 then
+    quota = NOMINAL_QUOTA
+  else
+    stride = math.min(math.max(math.floor(quota / 1000), 1), LONGEST_STRIDE)
+    if quota < 1 then quota = 1 end
+  end
+  return (used - used % stride) / (quota * vmta.weight)
 end
 
 -- IPs whose counters fell (a refund, a final record) may send again at once. `used`: today's count
