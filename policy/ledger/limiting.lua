@@ -2,6 +2,11 @@
 local limit = {}
 local DEEPEST = 8                -- overflow chains; the plan refuses cycles
 
+-- By pool and provider: `rooms` what their IPs may still take, `marks` the held mail that could go.
+function limit.begin()
+  run.rooms, run.marks = {}, {}
+end
+
 function limit.rate_denial(tenant, name, total)
   local whole = row('g')
   if tenant.minute < 0 and tenant.hour < 0 and whole.minute < 0 and whole.hour < 0 then return nil end
@@ -35,8 +40,6 @@ end
 
 -- What all IPs of a pool may still take for a provider now. O(IPs), but only while held mail is
 -- marked, and once a script run: grants lower the figure that was worked out.
-limit.rooms = {}
-
 function limit.room_of(vmta, provider, window)
   local values = count.usage(vmta.ip, {{provider, 1}})
   local room = math.huge
@@ -50,7 +53,7 @@ function limit.room_of(vmta, provider, window)
   if step > 0 then
     local opened = open_time(window, run.now)
     local tolerance = math.max(step, vmta.share * day_length(window))
-    local free = opened + tolerance + PACE_SLACK - math.max(count.value(count.paces, vmta.ip), opened)
+    local free = opened + tolerance + PACE_SLACK - math.max(count.value(run.paces, vmta.ip), opened)
     room = math.min(room, math.floor(free / step))
   end
   return math.max(room, 0)
@@ -58,7 +61,7 @@ end
 
 function limit.room(name, provider, window, away, broken)
   local slot = name .. ' ' .. provider
-  if not limit.rooms[slot] then
+  if not run.rooms[slot] then
     local sum, pool, own = 0, row('p:' .. name), name
     for _ = 1, DEEPEST do
       if not pool then break end
@@ -71,20 +74,18 @@ function limit.room(name, provider, window, away, broken)
       own = pool.overflow
       pool = own and row('p:' .. own)
     end
-    limit.rooms[slot] = sum
+    run.rooms[slot] = sum
   end
-  return limit.rooms[slot]
+  return run.rooms[slot]
 end
 
 -- How much held mail of a pool × provider could go now, by slot; the releaser says so every few
 -- seconds, and its word ends by itself.
-limit.marks = {}
-
 function limit.mark_of(slot)
-  local known = limit.marks[slot]
+  local known = run.marks[slot]
   if known == nil then
-    known = tonumber(redis.call('GET', root .. 'mark:' .. slot) or '0')
-    limit.marks[slot] = known
+    known = tonumber(call('GET', root .. 'mark:' .. slot) or '0')
+    run.marks[slot] = known
   end
   return known
 end
@@ -116,7 +117,7 @@ end
 -- The mailbox that counts, its most a day (-1: no limit) and its spacing in milliseconds.
 function limit.mailbox_limits(tenant, name, mailbox, counters)
   if tenant.mailboxes then
-    local packed = redis.call('HGET', root .. 'mailboxes:' .. name .. ':' .. tenant.mailboxes, mailbox)
+    local packed = call('HGET', root .. 'mailboxes:' .. name .. ':' .. tenant.mailboxes, mailbox)
     if packed then
       local own = cmsgpack.unpack(packed)
       return mailbox, own[1], own[2]
@@ -130,7 +131,7 @@ end
 
 -- Nil and the mailbox that counts, its counters, its spacing and when it sent last; or a denial.
 function limit.mailbox_denial(tenant, name, asked, total)
-  local counters = count.mailboxes(run.today, name)
+  local counters = count.boxes_today(name)
   local mailbox, most, gap = limit.mailbox_limits(tenant, name, asked, counters)
   if most >= 0 then
     local sent = count.mailbox(counters, name, mailbox) or 0

@@ -29,7 +29,7 @@ from control.local.valkey import LocalValkey
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.known import Counters
 from policy.ledger.ledger import connect
-from policy.ledger.scripts import source
+from policy.ledger.library import function, library
 from policy.ports import Granted, Item, Refund, Reserve
 from settings.model import Ledger
 from tests.bench.plans import (
@@ -87,11 +87,10 @@ class Server:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.sendall(_packed("AUTH", password))
         assert self._socket.recv(100).startswith(b"+OK")
-        self._sha = b""
         self._batches = count(1)
 
     async def load(self) -> None:
-        self._sha = (await cast(Any, self.client.script_load(source("decide")))).encode()
+        await cast(Any, self.client.function_load(library()))
 
     def cpu(self) -> float:
         """Microseconds all threads of the server have run."""
@@ -100,7 +99,7 @@ class Server:
 
     def batch(self, place: "Place", items: Sequence[Item]) -> bytes:
         return _packed(
-            "EVALSHA", self._sha, 1, place.admin.root, f"b{next(self._batches)}",
+            "FCALL", function(), 1, place.admin.root, f"b{next(self._batches)}",
             place.incarnation, msgspec.msgpack.encode(items), 60, 25_000, 604_800_000, 3_456_000,
         )  # fmt: skip
 
@@ -122,7 +121,7 @@ class Server:
         await self.client.config_resetstat()
         self.call(batch)
         stats = await self.client.info("commandstats")
-        return int(stats["cmdstat_evalsha"]["usec"])
+        return int(stats["cmdstat_fcall"]["usec"])
 
 
 class Place(msgspec.Struct):

@@ -286,7 +286,8 @@ async def test_every_key_of_a_day_expires(valkey_url: str) -> None:
         decisions = await decide(ledger, *[ask()] * 5)
         await decide(ledger, *[Refund(d) for d in decisions[:1] if isinstance(d, Granted)])
     client, root = ledger.admin.client, ledger.admin.root
-    lasting = {f"{root}{name}" for name in ("inc", "gen", "gen:1", "plan:1", "pace", "offset")}
+    kept = ("inc", "gen", "gen:1", "published", "plan:1", "pace", "offset")
+    lasting = {f"{root}{name}" for name in kept}
     for key in await client.keys(f"{root}*"):
         if key.decode() not in lasting:
             assert await client.ttl(key) > 0, key
