@@ -14,12 +14,6 @@ local AHEAD = 16                 -- IPs read at first, at most
 local STRETCH = 128              -- and later
 local MOST = 1000                -- IPs in one command
 
--- `indexes` this run has read, also by pool and provider; `apart`: providers with one of their own,
--- by pool; `woken`: IPs given something back, whose indexes are put right before the next decision.
-function choose.begin()
-  run.indexes, run.indexes_of, run.apart, run.woken = {}, {}, {}, {}
-end
-
 function choose.denied(limit, subject, till, bound, used)
   return {limit = limit, subject = subject, till = till, bound = bound, used = used}
 end
@@ -36,9 +30,9 @@ function choose.sooner(one, two)
   return one
 end
 
-function choose.pace(vmta, opening, window)
-  if vmta.daily < 0 or vmta.share >= 1 then return 0 end
-  return day_length(window) / math.max(vmta.daily - opening, 1)
+function choose.pace(vmta, values, window)
+  if vmta.share >= 1 or vmta.daily < 0 then return 0 end
+  return day_length(window) / math.max(vmta.daily - math.max(values.o or 0, 0), 1)
 end
 
 function choose.fits(vmta, values, providers, total, window)
@@ -51,14 +45,15 @@ function choose.fits(vmta, values, providers, total, window)
     local ceiling = vmta.ceilings[provider]
     if ceiling then
       local own, opening = count.fields_of(provider)
-      local seen = (values[own] or 0) + math.max(values[opening] or 0, 0)
+      local seen = values[own] or 0
+      if values[opening] and values[opening] > 0 then seen = seen + values[opening] end
       if seen + providers[i][2] > ceiling then
         local subject = vmta.name .. '/' .. provider
         return choose.denied('ip_provider', subject, (run.today + 1) * DAY, ceiling, seen)
       end
     end
   end
-  local step = choose.pace(vmta, math.max(values.o or 0, 0), window)
+  local step = choose.pace(vmta, values, window)
   if step > 0 then
     local opened = open_time(window, run.now)
     local tolerance = math.max(step, vmta.share * day_length(window))
@@ -146,7 +141,10 @@ function choose.index_of(pool, provider, window)
   local index = known[provider]
   if index then return index end
   local free, full = index_keys(pool, provider, run.day)
-  index = {free = free, full = full}
+  index = {
+    free = free, full = full, pool = row('p:' .. pool), list = false, whole = false, stretch = false,
+    edge_score = false, edge_ip = false, scores = false, filled = false,
+  }
   known[provider] = index
   run.indexes[#run.indexes + 1] = index
   local first = call('ZRANGE', full, 0, 0, 'WITHSCORES')
@@ -166,14 +164,14 @@ function choose.store(index)
       scores[#scores + 1] = ip
     end
     choose.send(index.free, 'ZADD', scores)
-    index.scores = nil
+    index.scores = false
   end
   if index.filled then
     local ips = {}
     for i = 2, #index.filled, 2 do ips[i / 2] = index.filled[i] end
     choose.send(index.free, 'ZREM', ips)
     choose.send(index.full, 'ZADD', index.filled)
-    index.filled = nil
+    index.filled = false
   end
 end
 
@@ -190,16 +188,24 @@ function choose.at_place(index, place, ahead)
   if list and index.whole then return nil end
   choose.store(index)
   -- Who reads again is passing full ones: a longer stretch each time.
-  index.stretch = index.stretch and math.min(4 * index.stretch, STRETCH) or ahead
+  index.stretch = index.stretch and math.min(4 * index.stretch, STRETCH)
+    or math.min(ahead, math.ceil(ahead / (index.pool.stride or 1)) + 1)
   local size = place - 1 + index.stretch
   local found = call('ZRANGE', index.free, 0, size - 1, 'WITHSCORES')
   list = {}
   local fields = {}
   for i = 1, #found, 2 do
-    list[(i + 1) / 2] = {ip = found[i], score = tonumber(found[i + 1])}
+    list[(i + 1) / 2] = {ip = found[i], score = tonumber(found[i + 1]), vmta = false, raised = false}
     fields[#fields + 1] = 'i:' .. found[i]
   end
   read_rows(fields)
+  -- The shortest that was seen: who reads the pool next needs no more IPs than take turns.
+  local shortest = index.pool.stride or LONGEST_STRIDE
+  for i = 1, #list do
+    list[i].vmta = row(fields[i])
+    shortest = math.min(shortest, stride_of(list[i].vmta))
+  end
+  index.pool.stride = shortest
   index.list, index.whole = list, #list < size
   local last = list[#list]
   if last then index.edge_score, index.edge_ip = last.score, last.ip end
@@ -254,21 +260,21 @@ function choose.has(list, name)
 end
 
 -- Looks through one index. A VirtualMTA, its counters, its index and place there; or nil and the
--- denial that ends first; or 'apart' when an IP refuses the provider alone.
-function choose.look(index, name, providers, total, window, away, broken, ahead)
-  local shared = not choose.is_apart(name, providers[1][1])
+-- denial that ends first; or 'apart' when an IP refuses the provider alone and the index is shared.
+function choose.look(index, shared, name, providers, total, window, away, broken, ahead)
   local simple = #providers == 1 and total == SIMPLE
+  local whole = #away == 0 and #broken == 0
   local place, reason = 1, nil
   while true do
     local entry = choose.at_place(index, place, ahead)
     if not entry then break end
-    local vmta = row('i:' .. entry.ip)
-    if choose.has(away, vmta.server) or choose.has(broken, vmta.name) then
+    local vmta = entry.vmta
+    if not whole and (choose.has(away, vmta.server) or choose.has(broken, vmta.name)) then
       reason = choose.sooner(reason, choose.denied('server_away', name, 0, 0, 0))
       place = place + 1
     else
       -- The batch's other providers are read with this one's.
-      if not run.days[entry.ip] then count.usage(entry.ip, run.asked[name] or NONE) end
+      if not run.days[entry.ip] and run.asked[name] then count.usage(entry.ip, run.asked[name]) end
       local values = count.usage(entry.ip, providers)
       local score = share_used(vmta, count.used_of(values))
       if score > entry.score then
@@ -290,7 +296,7 @@ function choose.look(index, name, providers, total, window, away, broken, ahead)
   -- IPs that filled up earlier: the first one free again tells why and until when. They are in the
   -- order of a single recipient; for several the first few are compared.
   choose.store(index)
-  local alone = simple and #away == 0 and #broken == 0
+  local alone = simple and whole
   for _, ip in ipairs(call('ZRANGE', index.full, 0, alone and 0 or SEVERAL)) do
     local vmta = ip ~= '' and row('i:' .. ip)
     if vmta and (choose.has(away, vmta.server) or choose.has(broken, vmta.name)) then
@@ -310,18 +316,19 @@ function choose.pick(name, pool, providers, total, window, away, broken, ahead)
   local provider = providers[1][1]
   if not choose.is_apart(name, provider) then
     local vmta, values, index, place =
-      choose.look(choose.index_of(name, '', window), name, providers, total, window, away, broken, ahead)
+      choose.look(choose.index_of(name, '', window), true, name, providers, total, window, away, broken, ahead)
     if vmta ~= 'apart' then return vmta, values, index, place end
     choose.set_apart(name, provider)
   end
-  return choose.look(choose.index_of(name, provider, window), name, providers, total, window, away, broken, ahead)
+  return choose.look(choose.index_of(name, provider, window), false, name, providers, total, window, away, broken, ahead)
 end
 
 function choose.wake_all()
-  if not next(run.woken) then return end
+  if not run.waking then return end
+  run.waking = false
   for _, index in ipairs(run.indexes) do
     choose.store(index)
-    index.list = nil
+    index.list = false
   end
   local used = {}
   for ip in pairs(run.woken) do used[ip] = count.used_of(count.usage(ip, NONE)) end

@@ -4,19 +4,12 @@
 -- server. Rule: charges and refunds change nothing on the server before `count.write`, which runs
 -- after the last item was decided: a script that fails has counted nothing, and granted nothing.
 -- The functions of a piece are fields of one table: a Lua function holds 60 outer locals at most.
--- Its `begin` makes what the piece keeps of a run.
 local count = {}
-
-function count.begin()
-  run.hashes, run.changed, run.days, run.boxes, run.named_fields = {}, {}, {}, {}, {}
-  run.rates, run.changed_rates = {}, {}
-  run.paces = count.hash(root .. 'pace')
-end
 
 function count.hash(key)
   local found = run.hashes[key]
   if not found then
-    found = {key = key, values = {}}
+    found = {key = key, values = {}, fields = false, life = false, size = false}
     run.hashes[key] = found
   end
   return found
@@ -90,7 +83,8 @@ function count.usage(ip, providers)
 end
 
 function count.used_of(values)
-  return (values.n or 0) + math.max(values.o or 0, 0)
+  local used, opening = values.n or 0, values.o
+  return opening and opening > 0 and used + opening or used
 end
 
 function count.charge_ip(ip, providers, total)

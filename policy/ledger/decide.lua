@@ -35,8 +35,10 @@ local function decide(item)
   for i = 1, #providers do total = total + providers[i][2] end
 
   local window = tenant.window or nil
-  local opens = opens_at(window, run.now)
-  if opens > 0 then return nil, choose.denied('window', name, opens, 0, 0) end
+  if window then
+    local opens = opens_at(window, run.now)
+    if opens > 0 then return nil, choose.denied('window', name, opens, 0, 0) end
+  end
 
   local refusal = limit.rate_denial(tenant, name, total)
   if refusal then return nil, refusal end
@@ -65,7 +67,7 @@ local function decide(item)
   if not vmta then return nil, why end
 
   local ip = vmta.ip
-  local step = choose.pace(vmta, math.max(values.o or 0, 0), window)
+  local step = choose.pace(vmta, values, window)
   local charge = {vmta.name, ip, vmta.server, name, mailbox, providers, run.now, step, run.incarnation, last}
   if item[8] then return charge end
 
@@ -134,7 +136,7 @@ local function refund(charge)
       if counter.count > 0 then count.put_rate(counter, counter.count - math.min(total, counter.count)) end
     end
   end
-  run.woken[ip] = true
+  run.woken[ip], run.waking = true, true
   run.rooms = {}
 end
 
@@ -151,7 +153,8 @@ local function answer(item)
     remember.change(item[2], item[3], item[4], item[5], item[6])
   elseif kind == 4 then
     local slot = item[2] .. ':' .. item[3]
-    run.marks[slot] = item[4]
+    local marks = run.marks[item[2]]
+    if marks then marks[item[3]] = item[4] end     -- else nobody in this batch asks for it
     if item[4] > 0 then
       call('SET', root .. 'mark:' .. slot, item[4], 'EX', MARK_LIFE)
     else
@@ -164,12 +167,36 @@ local function answer(item)
   return {2, false}
 end
 
+-- All that a run knows, in one table of its full size: one that grows is copied at every doubling.
+-- `false`: not known yet.
+local function fresh(arguments)
+  return {
+    -- Real and calendar milliseconds, the day, and as text; the plan; the incarnation.
+    real = false, now = false, today = false, day = false,
+    plan = false, generation = false, plan_key = false, incarnation = false,
+    -- Gathering: keys of the MGET with where their values go; rows to read, mailboxes by tenant,
+    -- providers by pool; IPs to read ahead.
+    keys = false, slots = {}, names = {},
+    fields = {'g'}, named = {}, wanted = {}, asked = {}, ahead = 0,
+    -- Counting: counters by key, by IP, by tenant; those to be written; names of fields.
+    hashes = {}, days = {}, boxes = {}, changed = {}, named_fields = {}, paces = false,
+    rates = {}, changed_rates = {},
+    -- Choosing: indexes, also by pool and provider; providers with one of their own, by pool; IPs
+    -- given something back, whose indexes are put right before the next decision.
+    indexes = {}, indexes_of = {}, apart = {}, woken = {}, waking = false,
+    -- Limiting, by pool and provider: what their IPs may still take, held mail that could go.
+    rooms = {}, marks = {},
+    -- Remembering: key to what the server has (a string or false), to the entry this run knows, and
+    -- what to write; milliseconds, milliseconds, seconds.
+    stored = {}, entries = {}, changed_entries = {},
+    trying = tonumber(arguments[5]), sent_life = tonumber(arguments[6]),
+    life = tonumber(arguments[7]),
+  }
+end
+
 local function decide_batch(keys, arguments)
-  begin(keys[1])
-  count.begin()
-  choose.begin()
-  limit.begin()
-  remember.begin(arguments[5], arguments[6], arguments[7])
+  begin(keys[1], fresh(arguments))
+  run.paces = count.hash(root .. 'pace')
   local kept = root .. 'batch:' .. arguments[1]
   local items = cmsgpack.unpack(arguments[3])
   local said = gather.standing(kept, items)

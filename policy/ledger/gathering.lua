@@ -9,40 +9,42 @@ function gather.row(field)
 end
 
 -- One more key for the MGET; its value goes to `slot[name]`.
-function gather.key(slot, prefix, name)
+function gather.key(slot, name, key)
   local at = #run.keys + 1
-  run.keys[at], run.slots[at], run.names[at] = root .. prefix .. name, slot, name
+  run.keys[at], run.slots[at], run.names[at] = root .. key, slot, name
 end
 
 function gather.reserve(item)
   local pool, mailbox, providers = item[3], item[4], item[5]
-  gather.row('t:' .. item[2])
-  gather.row('p:' .. pool)
+  local asked = run.asked[pool]
+  if not asked then
+    asked = {}
+    run.asked[pool], run.marks[pool] = asked, {}
+    gather.row('t:' .. item[2])
+    gather.row('p:' .. pool)
+  end
   if mailbox ~= '' then
-    local batch = run.wanted[item[2]] or {}
-    run.wanted[item[2]] = batch
+    local batch = run.wanted[item[2]]
+    if not batch then
+      batch = {}
+      run.wanted[item[2]] = batch
+    end
     batch[#batch + 1] = mailbox
   end
   if not item[12] and #providers == 1 then
-    local slot = pool .. ':' .. providers[1][1]
-    if run.marks[slot] == nil then
-      run.marks[slot] = 0
-      gather.key(run.marks, 'mark:', slot)
-      local asked = run.asked[pool]
-      if not asked then
-        asked = {}
-        run.asked[pool] = asked
-      end
+    local provider = providers[1][1]
+    if not run.marks[pool][provider] then
+      run.marks[pool][provider] = 0
+      gather.key(run.marks[pool], provider, 'mark:' .. pool .. ':' .. provider)
       asked[#asked + 1] = providers[1]
     end
   end
-  run.ahead = math.min(run.ahead + 1, AHEAD)
+  if run.ahead < AHEAD then run.ahead = run.ahead + 1 end
 end
 
 -- The reply this batch was given before, or nil: then the run knows the plan and the time.
 function gather.standing(kept, items)
-  run.named, run.fields, run.wanted, run.asked, run.ahead = {}, {'g'}, {}, {}, 0
-  run.keys, run.slots, run.names = {kept, root .. 'gen', root .. 'offset', root .. 'published'}, {}, {}
+  run.keys = {kept, root .. 'gen', root .. 'offset', root .. 'published'}
   for i = 1, #items do
     local item = items[i]
     local kind, key = item[1], nil
@@ -52,7 +54,7 @@ function gather.standing(kept, items)
     elseif kind == 3 or kind == 5 then
       key = item[2]
     end
-    if key and key ~= '' then gather.key(run.stored, 'dup:', key) end
+    if key and key ~= '' then gather.key(run.stored, key, 'dup:' .. key) end
   end
   local found = call('MGET', unpack(run.keys))
   if found[1] then return found[1] end
@@ -63,10 +65,10 @@ function gather.standing(kept, items)
   run.day = run.today .. ''
   for i = 5, #run.keys do
     local slot, name = run.slots[i], run.names[i]
-    if slot == run.marks then
-      slot[name] = tonumber(found[i] or '0')
-    else
+    if slot == run.stored then
       slot[name] = found[i]
+    else
+      slot[name] = tonumber(found[i] or '0')
     end
   end
 end
@@ -75,6 +77,6 @@ end
 function gather.rows()
   if run.fields then
     read_rows(run.fields)
-    run.fields = nil
+    run.fields = false
   end
 end

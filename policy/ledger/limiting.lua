@@ -2,14 +2,20 @@
 local limit = {}
 local DEEPEST = 8                -- overflow chains; the plan refuses cycles
 
--- By pool and provider: `rooms` what their IPs may still take, `marks` the held mail that could go.
-function limit.begin()
-  run.rooms, run.marks = {}, {}
+-- Worked out once a row: the tenant's and the gateway's are of one publication.
+function limit.rated(tenant)
+  local rated = tenant.rated
+  if rated == nil then
+    local whole = row('g')
+    rated = tenant.minute >= 0 or tenant.hour >= 0 or whole.minute >= 0 or whole.hour >= 0
+    tenant.rated = rated
+  end
+  return rated
 end
 
 function limit.rate_denial(tenant, name, total)
+  if not limit.rated(tenant) then return nil end
   local whole = row('g')
-  if tenant.minute < 0 and tenant.hour < 0 and whole.minute < 0 and whole.hour < 0 then return nil end
   for _, scope in ipairs({{tenant, name, 'tenant_'}, {whole, '', 'global_'}}) do
     for _, window in ipairs(count.WINDOWS) do
       local most = scope[1][window[1]]
@@ -26,8 +32,8 @@ end
 
 -- Counted only where a limit is set, so that unlimited traffic pays nothing for it.
 function limit.charge_rates(tenant, name, total)
+  if not limit.rated(tenant) then return end
   local whole = row('g')
-  if tenant.minute < 0 and tenant.hour < 0 and whole.minute < 0 and whole.hour < 0 then return end
   for _, scope in ipairs({{tenant, name}, {whole, ''}}) do
     for _, window in ipairs(count.WINDOWS) do
       if scope[1][window[1]] >= 0 then
@@ -49,7 +55,7 @@ function limit.room_of(vmta, provider, window)
     local opening = math.max(values['o:' .. provider] or 0, 0)
     room = math.min(room, ceiling - (values['n:' .. provider] or 0) - opening)
   end
-  local step = choose.pace(vmta, math.max(values.o or 0, 0), window)
+  local step = choose.pace(vmta, values, window)
   if step > 0 then
     local opened = open_time(window, run.now)
     local tolerance = math.max(step, vmta.share * day_length(window))
@@ -81,13 +87,12 @@ end
 
 -- How much held mail of a pool × provider could go now, by slot; the releaser says so every few
 -- seconds, and its word ends by itself.
-function limit.mark_of(slot)
-  local known = run.marks[slot]
-  if known == nil then
-    known = tonumber(call('GET', root .. 'mark:' .. slot) or '0')
-    run.marks[slot] = known
+function limit.mark_of(pool, provider)
+  local marks = run.marks[pool]
+  if not marks[provider] then
+    marks[provider] = tonumber(call('GET', root .. 'mark:' .. pool .. ':' .. provider) or '0')
   end
-  return known
+  return marks[provider]
 end
 
 -- Held mail goes first where allowance is scarce; where it is not, both go.
@@ -95,7 +100,7 @@ function limit.behind_held(item, window, total)
   local pool, providers = item[3], item[5]
   for i = 1, #providers do
     local provider = providers[i][1]
-    local marked = limit.mark_of(pool .. ':' .. provider)
+    local marked = limit.mark_of(pool, provider)
     if marked > 0 and limit.room(pool, provider, window, item[6], item[7]) - marked < total then
       return choose.denied('held_first', pool, 0, 0, marked)
     end

@@ -13,8 +13,9 @@ local NOMINAL_QUOTA = 100000
 local LONGEST_STRIDE = 10
 local KEEP_DAYS = 8 * 86400      -- seconds a day's counters stay readable
 
-local function begin(key)
-  root, call, run = key, redis.call, {plan = {rows = {}, size = 0}}
+local function begin(key, state)
+  root, call, run = key, redis.call, state
+  run.plan = {rows = {}, size = 0}
 end
 
 local function real_ms()
@@ -113,12 +114,10 @@ local function apart_key(pool, day)
   return root .. 'apart:' .. run.generation .. ':' .. day .. ':' .. pool
 end
 
-local function share_used(vmta, used)
-  local stride = vmta.stride
-  if not stride then
-    -- Worked out once a row, which may be kept.
-    local quota = vmta.daily
-    stride = LONGEST_STRIDE
+-- Worked out once a row, which may be kept.
+local function stride_of(vmta)
+  if not vmta.stride then
+    local quota, stride = vmta.daily, LONGEST_STRIDE
     if quota < 0 then
       quota = NOMINAL_QUOTA
     else
@@ -127,7 +126,11 @@ local function share_used(vmta, used)
     end
     vmta.stride, vmta.worth = stride, quota * vmta.weight
   end
-  return (used - used % stride) / vmta.worth
+  return vmta.stride
+end
+
+local function share_used(vmta, used)
+  return (used - used % stride_of(vmta)) / vmta.worth
 end
 
 -- IPs whose counters fell (a refund, a final record) may send again at once. `used`: today's count

@@ -5,13 +5,6 @@
 local remember = {}
 local FREE_LIFE = 86400
 
--- Key to what the server has (a string or false), to the entry this run knows, and what to write;
--- and the caller's figures: `trying` and `sent_life` in milliseconds, `life` in seconds.
-function remember.begin(trying, sent_life, life)
-  run.stored, run.entries, run.changed_entries = {}, {}, {}
-  run.trying, run.sent_life, run.life = tonumber(trying), tonumber(sent_life), tonumber(life)
-end
-
 function remember.entry(key)
   local known = run.entries[key]
   if known ~= nil then return known or nil end

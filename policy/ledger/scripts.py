@@ -9,7 +9,7 @@ _FOLDER = resources.files(__package__)
 @cache
 def source(name: str) -> str:
     """The full text of script `name`. Raises FileNotFoundError for a name without a file."""
-    return read("prelude") + "begin(KEYS[1])\n" + read(name)
+    return read("prelude") + "begin(KEYS[1], {})\n" + read(name)
 
 
 def read(name: str) -> str:

@@ -153,6 +153,13 @@ def test_a_function_changes_nothing_outside_its_run() -> None:
     assert re.findall(fields, body) == []
 
 
+def test_all_that_a_run_knows_is_made_at_its_start() -> None:
+    text = library()
+    fresh = text[text.index("local function fresh(") : text.index("local function decide_batch(")]
+    made = set(re.findall(r"(\w+) = ", fresh))
+    assert set(re.findall(r"\brun\.(\w+)", text)) == made
+
+
 async def again(ledger: RedisUnderTest, plan: Generation) -> None:
     """The ledger lost everything, its server runs on, and it was opened and given `plan`."""
     await client(ledger).flushall()
