@@ -18,7 +18,7 @@
 --          read is read once, what they change is written once. An index is built once a generation
 --          and day, and so is one for a provider that meets a ceiling of its own: O(IPs), about 5 µs
 --          an IP. Longest run: as many new indexes as items; 64 items that each find 99 of 100 IPs
---          full in an index of their own take 30 to 40 ms, one such item 1.5 ms
+--          full in an index of their own take 30 to 40 ms, 32 take 16 to 20, one takes 2 ms
 --          (tests/bench/ledger.py). Refunds: O(pools of the IP × its indexes).
 -- A function of a library (`library.py`), made of the pieces in front of this file
 local MARK_LIFE = 5              -- seconds; the releaser refreshes it

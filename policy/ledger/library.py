@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, cast
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError
 
 from policy.ledger.scripts import read
 
@@ -56,9 +56,10 @@ async def tidy(client: Redis) -> None:
     """Remove the libraries of other versions once there are too many: they are in the append-only
     file and never expire. One that is still in use comes back by itself, at its next batch.
 
-    A user who may not ask or delete leaves them."""
+    A user who may not ask or delete leaves them, and so does a connection that breaks: the
+    publication that came before it stands, and the next one tries again."""
     functions = cast(Any, client)
-    with contextlib.suppress(ResponseError):
+    with contextlib.suppress(RedisError):
         found = await functions.execute_command("FUNCTION", "LIST", "LIBRARYNAME", f"{STEM}*")
         names = [_name(one) for one in found]
         if len(names) > MOST_VERSIONS:

@@ -7,6 +7,7 @@
 -- ARGV[4]  a word no other publication has: who keeps rows knows by it whose they are
 -- ARGV[5…] field, row (msgpack), …
 -- returns  1, or the number in force when it is not lower
+-- Leaves the number and the word under `published`, for `keeping.lua`.
 -- cost     O(rows)
 in_force(call('GET', root .. 'gen'))
 local number = tonumber(ARGV[1])

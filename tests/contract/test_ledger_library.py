@@ -107,6 +107,27 @@ async def test_libraries_of_versions_gone_by_do_not_pile_up(ledger: RedisUnderTe
     assert names(await decide(ledger, ask())) == ["vmta-1"]
 
 
+async def test_a_control_that_may_not_tidy_publishes_all_the_same(ledger: RedisUnderTest) -> None:
+    await decide(ledger, ask())
+    await client(ledger).acl_setuser(
+        "control",
+        enabled=True,
+        nopass=True,
+        keys=["*"],
+        channels=["*"],
+        commands=["+@all", "-function"],
+    )
+    url = client(ledger).connection_pool.connection_kwargs
+    connection = connect(f"redis://control:any@{url['host']}:{url['port']}/0")
+    try:
+        plan = generation(vmta(1, daily=2), number=2)
+        assert await LedgerAdmin(connection).publish(plan) == 2
+        assert names(await decide(ledger, ask(), ask())) == ["vmta-1", "ip_quota"]
+    finally:
+        await connection.aclose()
+        await client(ledger).acl_deluser("control")
+
+
 async def test_a_run_that_failed_leaves_nothing_behind(valkey_url: str) -> None:
     """The second item meets a key of another type, when the first is decided, and not written."""
     pools = (
