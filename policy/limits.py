@@ -20,6 +20,10 @@ PACE_SLACK = 0.5
 NOMINAL_QUOTA = 100_000
 """What an unlimited IP counts as when shares used are compared: ten times the usual last stage."""
 
+LONGEST_STRIDE = 10
+"""Recipients. A batch of 16 in a pool of 100 IPs read and wrote the counters of 16 IPs when every
+recipient went to the least used one, and those of two or three so."""
+
 
 def day_of(now: int) -> int:
     """Days since 1970-01-01 UTC. A recipient's day is the day of its grant, for ever."""
@@ -93,10 +97,18 @@ def paced_until(
     return start + need - tolerance
 
 
+def stride(daily: int | Unlimited) -> int:
+    """Recipients an IP takes in a row before another one's turn: a thousandth of its quota, at
+    least one and at most `LONGEST_STRIDE`."""
+    if daily == UNLIMITED:
+        return LONGEST_STRIDE
+    return min(max(int(daily) // 1000, 1), LONGEST_STRIDE)
+
+
 def share_used(used: int, daily: int | Unlimited, weight: float) -> float:
-    """The figure by which IPs are ordered: lowest goes first."""
+    """The figure by which IPs are ordered: lowest goes first. It counts whole strides only."""
     quota = NOMINAL_QUOTA if daily == UNLIMITED else max(int(daily), 1)
-    return used / (quota * weight)
+    return (used - used % stride(daily)) / (quota * weight)
 
 
 def paced(vmta: VirtualMta) -> bool:

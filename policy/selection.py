@@ -4,7 +4,9 @@ The ledger's Lua applies the same rule inside the atomic step, with an index so 
 loop over a pool; this form serves the memory twin and is what tests compare the Lua with.
 Rule: among the members that fit every limit, the lowest share of allowance used, weights
 respected, then the lowest IP as text; else the pool's overflow pool; else the denial that ends
-first.
+first. The share counts whole strides (`policy.limits.stride`): an IP of a large quota takes up to
+ten recipients in a row, never more than a thousandth of its quota; below 2,000 a day IPs take
+turns. Limits are exact to the recipient: a stride is an order, and ends where a limit binds.
 """
 
 import math

@@ -17,6 +17,7 @@ from redis.exceptions import NoPermissionError
 from policy.ledger.connection import ask, fields, tried
 from policy.ledger.known import CHUNK, Counters, Entry, chunks
 from policy.ledger.ledger import ENTRY_KEPT, root_key
+from policy.ledger.library import tidy
 from policy.ledger.reopening import reopen
 from policy.ledger.rows import mailbox_rows, plan_rows
 from policy.ledger.scripts import source
@@ -147,7 +148,9 @@ class LedgerAdmin:
         for field, row in plan_rows(generation).items():
             arguments += [field, row]
         number = str(generation.number)
-        answer = await self._run("publish", number, encode(generation), PREVIOUS_KEPT, *arguments)
+        head = (number, encode(generation), PREVIOUS_KEPT, secrets.token_hex(8))
+        answer = await self._run("publish", *head, *arguments)
+        await tidy(self.client)
         return generation.number if answer == 1 else int(answer)
 
     async def _put_mailboxes(self, tenant: str, digest: str, rows: dict[str, bytes]) -> None:

@@ -30,9 +30,9 @@ function choose.sooner(one, two)
   return one
 end
 
-function choose.pace(vmta, opening, window)
-  if vmta.daily < 0 or vmta.share >= 1 then return 0 end
-  return day_length(window) / math.max(vmta.daily - opening, 1)
+function choose.pace(vmta, values, window)
+  if vmta.share >= 1 or vmta.daily < 0 then return 0 end
+  return day_length(window) / math.max(vmta.daily - math.max(values.o or 0, 0), 1)
 end
 
 function choose.fits(vmta, values, providers, total, window)
@@ -44,18 +44,20 @@ function choose.fits(vmta, values, providers, total, window)
     local provider = providers[i][1]
     local ceiling = vmta.ceilings[provider]
     if ceiling then
-      local seen = (values['n:' .. provider] or 0) + math.max(values['o:' .. provider] or 0, 0)
+      local own, opening = count.fields_of(provider)
+      local seen = values[own] or 0
+      if values[opening] and values[opening] > 0 then seen = seen + values[opening] end
       if seen + providers[i][2] > ceiling then
         local subject = vmta.name .. '/' .. provider
         return choose.denied('ip_provider', subject, (run.today + 1) * DAY, ceiling, seen)
       end
     end
   end
-  local step = choose.pace(vmta, math.max(values.o or 0, 0), window)
+  local step = choose.pace(vmta, values, window)
   if step > 0 then
     local opened = open_time(window, run.now)
     local tolerance = math.max(step, vmta.share * day_length(window))
-    local start = math.max(count.value(count.paces, vmta.ip), opened)
+    local start = math.max(count.value(run.paces, vmta.ip), opened)
     local need = math.min(total * step, tolerance)
     if start + need > opened + tolerance + PACE_SLACK then
       local till = wall_time(window, start + need - tolerance)
@@ -81,11 +83,9 @@ end
 
 function choose.send(key, command, arguments)
   for first = 1, #arguments, MOST do
-    redis.call(command, key, unpack(arguments, first, math.min(first + MOST - 1, #arguments)))
+    call(command, key, unpack(arguments, first, math.min(first + MOST - 1, #arguments)))
   end
 end
-
-choose.indexes = {}
 
 -- VirtualMTAs of a pool. A plan that an older control published has them in the pool's own row, and
 -- stands until the next one is published.
@@ -98,15 +98,13 @@ function choose.build(index, pool, provider, window)
   local members, scores, filled = choose.members(pool), {}, {}
   for first = 1, #members, MOST do
     local fields = {}
-    for i = first, math.min(first + MOST - 1, #members) do
-      if rows['v:' .. members[i]] == nil then fields[#fields + 1] = 'v:' .. members[i] end
-    end
-    if #fields > 0 then read_rows(fields) end
+    for i = first, math.min(first + MOST - 1, #members) do fields[#fields + 1] = 'v:' .. members[i] end
+    read_rows(fields)
   end
   local one = provider ~= '' and {{provider, SIMPLE}} or NONE
   for _, name in ipairs(members) do
     local vmta = row('v:' .. name)
-    rows['i:' .. vmta.ip] = vmta
+    run.plan.rows['i:' .. vmta.ip] = vmta
     local values = count.usage(vmta.ip, one)
     local refusal = choose.fits(vmta, values, one, SIMPLE, window)
     local list = refusal and filled or scores
@@ -116,14 +114,14 @@ function choose.build(index, pool, provider, window)
   choose.send(index.free, 'ZADD', scores)
   choose.send(index.full, 'ZADD', filled)
   -- The mark keeps an index whose IPs are all full from being built again.
-  redis.call('ZADD', index.full, '+inf', '')
-  redis.call('EXPIRE', index.free, KEEP_DAYS)
-  redis.call('EXPIRE', index.full, KEEP_DAYS)
+  call('ZADD', index.full, '+inf', '')
+  call('EXPIRE', index.free, KEEP_DAYS)
+  call('EXPIRE', index.full, KEEP_DAYS)
 end
 
 -- The IPs of an index that are free again, back among the others.
 function choose.free_due(index)
-  local due, scores = redis.call('ZRANGE', index.full, '-inf', run.now, 'BYSCORE'), {}
+  local due, scores = call('ZRANGE', index.full, '-inf', run.now, 'BYSCORE'), {}
   for i, ip in ipairs(due) do
     scores[2 * i - 1] = 0        -- too low is mended when it is met, too high would starve it
     scores[2 * i] = ip
@@ -131,16 +129,25 @@ function choose.free_due(index)
   choose.send(index.full, 'ZREM', due)
   choose.send(index.free, 'ZADD', scores)
   -- A set that lost its last member is a new key without its expiry.
-  redis.call('EXPIRE', index.free, KEEP_DAYS)
+  call('EXPIRE', index.free, KEEP_DAYS)
 end
 
 function choose.index_of(pool, provider, window)
-  local free, full = index_keys(pool, provider, run.today)
-  local index = choose.indexes[free]
+  local known = run.indexes_of[pool]
+  if not known then
+    known = {}
+    run.indexes_of[pool] = known
+  end
+  local index = known[provider]
   if index then return index end
-  index = {free = free, full = full}
-  choose.indexes[free] = index
-  local first = redis.call('ZRANGE', full, 0, 0, 'WITHSCORES')
+  local free, full = index_keys(pool, provider, run.day)
+  index = {
+    free = free, full = full, pool = row('p:' .. pool), list = false, whole = false, stretch = false,
+    edge_score = false, edge_ip = false, scores = false, filled = false,
+  }
+  known[provider] = index
+  run.indexes[#run.indexes + 1] = index
+  local first = call('ZRANGE', full, 0, 0, 'WITHSCORES')
   if #first == 0 then
     choose.build(index, pool, provider, window)
   elseif tonumber(first[2]) <= run.now then
@@ -157,14 +164,14 @@ function choose.store(index)
       scores[#scores + 1] = ip
     end
     choose.send(index.free, 'ZADD', scores)
-    index.scores = nil
+    index.scores = false
   end
   if index.filled then
     local ips = {}
     for i = 2, #index.filled, 2 do ips[i / 2] = index.filled[i] end
     choose.send(index.free, 'ZREM', ips)
     choose.send(index.full, 'ZADD', index.filled)
-    index.filled = nil
+    index.filled = false
   end
 end
 
@@ -173,23 +180,32 @@ function choose.at_place(index, place, ahead)
   local list = index.list
   local entry = list and list[place]
   if entry then
-    local known = index.whole
+    -- One that was not raised stands where it was read.
+    local known = index.whole or not entry.raised
       or not choose.before(index.edge_score, index.edge_ip, entry.score, entry.ip)
     if known then return entry end
   end
   if list and index.whole then return nil end
   choose.store(index)
   -- Who reads again is passing full ones: a longer stretch each time.
-  index.stretch = index.stretch and math.min(4 * index.stretch, STRETCH) or ahead
+  index.stretch = index.stretch and math.min(4 * index.stretch, STRETCH)
+    or math.min(ahead, math.ceil(ahead / (index.pool.stride or 1)) + 1)
   local size = place - 1 + index.stretch
-  local found = redis.call('ZRANGE', index.free, 0, size - 1, 'WITHSCORES')
+  local found = call('ZRANGE', index.free, 0, size - 1, 'WITHSCORES')
   list = {}
   local fields = {}
   for i = 1, #found, 2 do
-    list[(i + 1) / 2] = {ip = found[i], score = tonumber(found[i + 1])}
-    if rows['i:' .. found[i]] == nil then fields[#fields + 1] = 'i:' .. found[i] end
+    list[(i + 1) / 2] = {ip = found[i], score = tonumber(found[i + 1]), vmta = false, raised = false}
+    fields[#fields + 1] = 'i:' .. found[i]
   end
-  if #fields > 0 then read_rows(fields) end
+  read_rows(fields)
+  -- The shortest that was seen: who reads the pool next needs no more IPs than take turns.
+  local shortest = index.pool.stride or LONGEST_STRIDE
+  for i = 1, #list do
+    list[i].vmta = row(fields[i])
+    shortest = math.min(shortest, stride_of(list[i].vmta))
+  end
+  index.pool.stride = shortest
   index.list, index.whole = list, #list < size
   local last = list[#list]
   if last then index.edge_score, index.edge_ip = last.score, last.ip end
@@ -199,7 +215,8 @@ end
 function choose.raise_score(index, place, score)
   local list = index.list
   local entry = list[place]
-  entry.score = score
+  if entry.score == score then return end     -- within its stride
+  entry.score, entry.raised = score, true
   index.scores = index.scores or {}
   index.scores[entry.ip] = score
   local to = #list
@@ -218,23 +235,21 @@ function choose.fill(index, place, till)
   index.filled[#index.filled + 1] = entry.ip
 end
 
-choose.apart = {}
-
 function choose.is_apart(pool, provider)
-  local known = choose.apart[pool]
+  local known = run.apart[pool]
   if not known then
     known = {}
-    for _, name in ipairs(redis.call('SMEMBERS', apart_key(pool, run.today))) do known[name] = true end
-    choose.apart[pool] = known
+    for _, name in ipairs(call('SMEMBERS', apart_key(pool, run.day))) do known[name] = true end
+    run.apart[pool] = known
   end
   return known[provider]
 end
 
 function choose.set_apart(pool, provider)
-  local key = apart_key(pool, run.today)
-  redis.call('SADD', key, provider)
-  redis.call('EXPIRE', key, KEEP_DAYS)
-  choose.apart[pool][provider] = true
+  local key = apart_key(pool, run.day)
+  call('SADD', key, provider)
+  call('EXPIRE', key, KEEP_DAYS)
+  run.apart[pool][provider] = true
 end
 
 function choose.has(list, name)
@@ -245,19 +260,21 @@ function choose.has(list, name)
 end
 
 -- Looks through one index. A VirtualMTA, its counters, its index and place there; or nil and the
--- denial that ends first; or 'apart' when an IP refuses the provider alone.
-function choose.look(index, name, providers, total, window, away, broken, ahead)
-  local shared = not choose.is_apart(name, providers[1][1])
+-- denial that ends first; or 'apart' when an IP refuses the provider alone and the index is shared.
+function choose.look(index, shared, name, providers, total, window, away, broken, ahead)
   local simple = #providers == 1 and total == SIMPLE
+  local whole = #away == 0 and #broken == 0
   local place, reason = 1, nil
   while true do
     local entry = choose.at_place(index, place, ahead)
     if not entry then break end
-    local vmta = row('i:' .. entry.ip)
-    if choose.has(away, vmta.server) or choose.has(broken, vmta.name) then
+    local vmta = entry.vmta
+    if not whole and (choose.has(away, vmta.server) or choose.has(broken, vmta.name)) then
       reason = choose.sooner(reason, choose.denied('server_away', name, 0, 0, 0))
       place = place + 1
     else
+      -- The batch's other providers are read with this one's.
+      if not run.days[entry.ip] and run.asked[name] then count.usage(entry.ip, run.asked[name]) end
       local values = count.usage(entry.ip, providers)
       local score = share_used(vmta, count.used_of(values))
       if score > entry.score then
@@ -279,8 +296,8 @@ function choose.look(index, name, providers, total, window, away, broken, ahead)
   -- IPs that filled up earlier: the first one free again tells why and until when. They are in the
   -- order of a single recipient; for several the first few are compared.
   choose.store(index)
-  local alone = simple and #away == 0 and #broken == 0
-  for _, ip in ipairs(redis.call('ZRANGE', index.full, 0, alone and 0 or SEVERAL)) do
+  local alone = simple and whole
+  for _, ip in ipairs(call('ZRANGE', index.full, 0, alone and 0 or SEVERAL)) do
     local vmta = ip ~= '' and row('i:' .. ip)
     if vmta and (choose.has(away, vmta.server) or choose.has(broken, vmta.name)) then
       reason = choose.sooner(reason, choose.denied('server_away', name, 0, 0, 0))
@@ -299,29 +316,27 @@ function choose.pick(name, pool, providers, total, window, away, broken, ahead)
   local provider = providers[1][1]
   if not choose.is_apart(name, provider) then
     local vmta, values, index, place =
-      choose.look(choose.index_of(name, '', window), name, providers, total, window, away, broken, ahead)
+      choose.look(choose.index_of(name, '', window), true, name, providers, total, window, away, broken, ahead)
     if vmta ~= 'apart' then return vmta, values, index, place end
     choose.set_apart(name, provider)
   end
-  return choose.look(choose.index_of(name, provider, window), name, providers, total, window, away, broken, ahead)
+  return choose.look(choose.index_of(name, provider, window), false, name, providers, total, window, away, broken, ahead)
 end
 
--- IPs given something back in this run: their indexes are put right before the next decision.
-choose.woken = {}
-
 function choose.wake_all()
-  if not next(choose.woken) then return end
-  for _, index in pairs(choose.indexes) do
+  if not run.waking then return end
+  run.waking = false
+  for _, index in ipairs(run.indexes) do
     choose.store(index)
-    index.list = nil
+    index.list = false
   end
   local used = {}
-  for ip in pairs(choose.woken) do used[ip] = count.used_of(count.usage(ip, NONE)) end
+  for ip in pairs(run.woken) do used[ip] = count.used_of(count.usage(ip, NONE)) end
   wake(used, run.today)
-  choose.woken = {}
+  run.woken = {}
 end
 
 function choose.write()
   choose.wake_all()
-  for _, index in pairs(choose.indexes) do choose.store(index) end
+  for _, index in ipairs(run.indexes) do choose.store(index) end
 end

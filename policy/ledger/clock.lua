@@ -9,8 +9,8 @@ local now = now_ms()
 if ARGV[1] == 'set' then
   local target = tonumber(ARGV[2])
   if target < now then return nil end
-  redis.call('INCRBY', root .. 'offset', string.format('%d', target - now))
-  redis.call('PUBLISH', root .. 'news', 'clock')
+  call('INCRBY', root .. 'offset', string.format('%d', target - now))
+  call('PUBLISH', root .. 'news', 'clock')
   now = now_ms()
 end
-return {string.format('%d', now), redis.call('GET', root .. 'offset') or '0'}
+return {string.format('%d', now), call('GET', root .. 'offset') or '0'}

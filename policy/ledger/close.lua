@@ -3,6 +3,6 @@
 -- KEYS[1]  root
 -- ARGV[1]  the incarnation to close; another one stays open
 -- returns  1 when it was closed
-if redis.call('HGET', root .. 'inc', 'id') ~= ARGV[1] then return 0 end
-redis.call('HDEL', root .. 'inc', 'id')
+if call('HGET', root .. 'inc', 'id') ~= ARGV[1] then return 0 end
+call('HDEL', root .. 'inc', 'id')
 return 1

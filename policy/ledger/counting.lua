@@ -4,23 +4,20 @@
 -- server. Rule: charges and refunds change nothing on the server before `count.write`, which runs
 -- after the last item was decided: a script that fails has counted nothing, and granted nothing.
 -- The functions of a piece are fields of one table: a Lua function holds 60 outer locals at most.
-local run = {real = real_ms()}     -- and now, today
 local count = {}
 
-count.hashes, count.changed = {}, {}
-
 function count.hash(key)
-  local found = count.hashes[key]
+  local found = run.hashes[key]
   if not found then
-    found = {key = key, values = {}}
-    count.hashes[key] = found
+    found = {key = key, values = {}, fields = false, life = false, size = false}
+    run.hashes[key] = found
   end
   return found
 end
 
 -- One that is absent becomes false; one that is known stays, for this run may have changed it.
 function count.read(counters, fields)
-  local found, values = redis.call('HMGET', counters.key, unpack(fields)), counters.values
+  local found, values = call('HMGET', counters.key, unpack(fields)), counters.values
   for i = 1, #fields do
     local field = fields[i]
     if values[field] == nil then values[field] = found[i] and tonumber(found[i]) end
@@ -30,7 +27,7 @@ end
 function count.value(counters, field)
   local known = counters.values[field]
   if known == nil then
-    local found = redis.call('HGET', counters.key, field)
+    local found = call('HGET', counters.key, field)
     known = found and tonumber(found)
     counters.values[field] = known
   end
@@ -43,7 +40,7 @@ function count.put(counters, field, number)
   if not fields then
     fields = {}
     counters.fields = fields
-    count.changed[#count.changed + 1] = counters
+    run.changed[#run.changed + 1] = counters
   end
   fields[field] = true
 end
@@ -54,19 +51,27 @@ function count.lower(counters, field, by)
   if held > 0 then count.put(counters, field, held - math.min(by, held)) end
 end
 
--- What an IP has used today, with the providers asked for: fields n, o, n:PROVIDER, o:PROVIDER.
-count.days = {}
+-- A provider's two fields of an IP's day: n:PROVIDER and o:PROVIDER.
+function count.fields_of(provider)
+  local fields = run.named_fields[provider]
+  if not fields then
+    fields = {'n:' .. provider, 'o:' .. provider}
+    run.named_fields[provider] = fields
+  end
+  return fields[1], fields[2]
+end
 
+-- What an IP has used today, with the providers asked for: fields n, o, n:PROVIDER, o:PROVIDER.
 function count.usage(ip, providers)
-  local counters = count.days[ip]
+  local counters = run.days[ip]
   if not counters then
-    counters = count.hash(day_key(run.today, ip))
-    count.days[ip] = counters
+    counters = count.hash(day_key(run.day, ip))
+    run.days[ip] = counters
   end
   local values, missing = counters.values, nil
   if values.n == nil or values.o == nil then missing = {'n', 'o'} end
   for i = 1, #providers do
-    local own, opening = 'n:' .. providers[i][1], 'o:' .. providers[i][1]
+    local own, opening = count.fields_of(providers[i][1])
     if values[own] == nil or values[opening] == nil then
       missing = missing or {}
       missing[#missing + 1] = own
@@ -78,32 +83,38 @@ function count.usage(ip, providers)
 end
 
 function count.used_of(values)
-  return (values.n or 0) + math.max(values.o or 0, 0)
+  local used, opening = values.n or 0, values.o
+  return opening and opening > 0 and used + opening or used
 end
 
 function count.charge_ip(ip, providers, total)
-  local counters = count.days[ip]
+  local counters = run.days[ip]
   if not counters.values.n then counters.life = KEEP_DAYS end
   count.put(counters, 'n', (counters.values.n or 0) + total)
   for i = 1, #providers do
-    local field = 'n:' .. providers[i][1]
+    local field = count.fields_of(providers[i][1])
     count.put(counters, field, (counters.values[field] or 0) + providers[i][2])
   end
 end
 
-count.paces = count.hash(root .. 'pace')
-
 -- Mailboxes of a tenant on a day. Those the batch names are read with one command.
-count.wanted = {}
-
 function count.mailboxes(day, name)
   return count.hash(root .. 'mb:' .. day .. ':' .. name)
 end
 
+function count.boxes_today(name)
+  local found = run.boxes[name]
+  if not found then
+    found = count.mailboxes(run.day, name)
+    run.boxes[name] = found
+  end
+  return found
+end
+
 function count.mailbox(counters, name, mailbox)
   if counters.values[mailbox] == nil then
-    local batch = count.wanted[name]
-    count.wanted[name] = nil
+    local batch = run.wanted[name]
+    run.wanted[name] = nil
     if batch then count.read(counters, batch) end
     if counters.values[mailbox] == nil then count.value(counters, mailbox) end
   end
@@ -112,7 +123,7 @@ end
 
 -- How many mailboxes are counted, those of this run included.
 function count.mailbox_number(counters)
-  if not counters.size then counters.size = redis.call('HLEN', counters.key) end
+  if not counters.size then counters.size = call('HLEN', counters.key) end
   return counters.size
 end
 
@@ -133,38 +144,37 @@ count.WINDOWS = {
   {'minute', 60000, 120},
   {'hour', 3600000, 7200},
 }
-count.rates, count.changed_rates = {}, {}
 
 function count.rate(window, at, scope)
   local key = root .. window[1] .. ':' .. math.floor(at / window[2]) .. ':' .. scope
-  local found = count.rates[key]
+  local found = run.rates[key]
   if not found then
-    found = {key = key, count = tonumber(redis.call('GET', key) or '0')}
-    count.rates[key] = found
+    found = {key = key, count = tonumber(call('GET', key) or '0')}
+    run.rates[key] = found
   end
   return found
 end
 
 function count.put_rate(counter, number, life)
-  if not counter.changed then count.changed_rates[#count.changed_rates + 1] = counter end
+  if not counter.changed then run.changed_rates[#run.changed_rates + 1] = counter end
   counter.changed, counter.count, counter.life = true, number, life or counter.life
 end
 
 function count.write()
-  for _, counters in ipairs(count.changed) do
+  for _, counters in ipairs(run.changed) do
     local written, values = {}, counters.values
     for field in pairs(counters.fields) do
       written[#written + 1] = field
       written[#written + 1] = values[field]
     end
-    redis.call('HSET', counters.key, unpack(written))
-    if counters.life then redis.call('EXPIRE', counters.key, counters.life) end
+    call('HSET', counters.key, unpack(written))
+    if counters.life then call('EXPIRE', counters.key, counters.life) end
   end
-  for _, counter in ipairs(count.changed_rates) do
+  for _, counter in ipairs(run.changed_rates) do
     if counter.life then
-      redis.call('SET', counter.key, counter.count, 'EX', counter.life)
+      call('SET', counter.key, counter.count, 'EX', counter.life)
     else
-      redis.call('SET', counter.key, counter.count, 'KEEPTTL')
+      call('SET', counter.key, counter.count, 'KEEPTTL')
     end
   end
 end

@@ -18,80 +18,13 @@
 --          read is read once, what they change is written once. An index is built once a generation
 --          and day, and so is one for a provider that meets a ceiling of its own: O(IPs), about 5 µs
 --          an IP. Longest run: as many new indexes as items; 64 items that each find 99 of 100 IPs
---          full in an index of their own take 30 to 40 ms, one such item 1.5 ms
+--          full in an index of their own take 30 to 40 ms, 32 take 16 to 20, one takes 2 ms
 --          (tests/bench/ledger.py). Refunds: O(pools of the IP × its indexes).
--- Pieces  counting.lua, choosing.lua, limiting.lua and remembering.lua stand in front of this file
+-- A function of a library (`library.py`), made of the pieces in front of this file
 local MARK_LIFE = 5              -- seconds; the releaser refreshes it
 
--- What the whole batch needs is asked for with few commands before the first item is decided.
-local items = cmsgpack.unpack(ARGV[3])
-local keys = {root .. 'batch:' .. ARGV[1], root .. 'gen', root .. 'offset'}
-local slots, names, fields, named = {}, {}, {'g'}, {}
-local ahead = 0
-
-local function need_row(field)
-  if not named[field] then
-    named[field] = true
-    fields[#fields + 1] = field
-  end
-end
-
-local function need(slot, prefix, name)
-  keys[#keys + 1] = root .. prefix .. name
-  slots[#keys], names[#keys] = slot, name
-end
-
-for i = 1, #items do
-  local item = items[i]
-  local kind, key = item[1], nil
-  if kind == 1 then
-    local name, pool, mailbox, providers = item[2], item[3], item[4], item[5]
-    need_row('t:' .. name)
-    need_row('p:' .. pool)
-    if mailbox ~= '' then
-      local batch = count.wanted[name] or {}
-      count.wanted[name] = batch
-      batch[#batch + 1] = mailbox
-    end
-    if not item[12] and #providers == 1 then
-      local slot = pool .. ':' .. providers[1][1]
-      if limit.marks[slot] == nil then
-        limit.marks[slot] = 0
-        need(limit.marks, 'mark:', slot)
-      end
-    end
-    key = item[9]
-    ahead = math.min(ahead + 1, AHEAD)
-  elseif kind == 3 or kind == 5 then
-    key = item[2]
-  end
-  if key and key ~= '' then need(remember.stored, 'dup:', key) end
-end
-
-local standing = redis.call('MGET', unpack(keys))
-if standing[1] then return standing[1] end
-in_force(standing[2])
-run.now = run.real + tonumber(standing[3] or '0')
-run.today = math.floor(run.now / DAY)
-for i = 4, #keys do
-  if slots[i] == limit.marks then
-    limit.marks[names[i]] = tonumber(standing[i] or '0')
-  else
-    remember.stored[names[i]] = standing[i]
-  end
-end
-
-local incarnation = redis.call('HGET', root .. 'inc', 'id')
-if incarnation ~= ARGV[2] then
-  return cmsgpack.pack({'closed', 0, tonumber(generation), run.now, {}})
-end
-
 local function decide(item)
-  if fields then
-    -- Rows of the whole batch, but not for a batch of copies.
-    read_rows(fields)
-    fields = nil
-  end
+  gather.rows()
   local name, pool_name, providers = item[2], item[3], item[5]
   local tenant, pool = row('t:' .. name), row('p:' .. pool_name)
   if not tenant or not pool or pool.tenant ~= name then
@@ -102,8 +35,10 @@ local function decide(item)
   for i = 1, #providers do total = total + providers[i][2] end
 
   local window = tenant.window or nil
-  local opens = opens_at(window, run.now)
-  if opens > 0 then return nil, choose.denied('window', name, opens, 0, 0) end
+  if window then
+    local opens = opens_at(window, run.now)
+    if opens > 0 then return nil, choose.denied('window', name, opens, 0, 0) end
+  end
 
   local refusal = limit.rate_denial(tenant, name, total)
   if refusal then return nil, refusal end
@@ -122,7 +57,7 @@ local function decide(item)
   local vmta, values, index, place, why
   for _ = 1, DEEPEST do
     vmta, values, index, place =
-      choose.pick(pool_name, pool, providers, total, window, item[6], item[7], ahead)
+      choose.pick(pool_name, pool, providers, total, window, item[6], item[7], run.ahead)
     if vmta then break end
     why = choose.sooner(why, values)
     pool_name = pool.overflow
@@ -132,14 +67,14 @@ local function decide(item)
   if not vmta then return nil, why end
 
   local ip = vmta.ip
-  local step = choose.pace(vmta, math.max(values.o or 0, 0), window)
-  local charge = {vmta.name, ip, vmta.server, name, mailbox, providers, run.now, step, incarnation, last}
+  local step = choose.pace(vmta, values, window)
+  local charge = {vmta.name, ip, vmta.server, name, mailbox, providers, run.now, step, run.incarnation, last}
   if item[8] then return charge end
 
   count.charge_ip(ip, providers, total)
   if step > 0 then
-    local tat = math.max(count.value(count.paces, ip), open_time(window, run.now))
-    count.put(count.paces, ip, tat + total * step)
+    local tat = math.max(count.value(run.paces, ip), open_time(window, run.now))
+    count.put(run.paces, ip, tat + total * step)
   end
   choose.raise_score(index, place, share_used(vmta, count.used_of(values)))
   if boxes then
@@ -151,10 +86,10 @@ local function decide(item)
     end
   end
   limit.charge_rates(tenant, name, total)
-  if next(limit.rooms) then
+  if next(run.rooms) then
     for i = 1, #providers do
       local slot = item[3] .. ' ' .. providers[i][1]
-      if limit.rooms[slot] then limit.rooms[slot] = limit.rooms[slot] - providers[i][2] end
+      if run.rooms[slot] then run.rooms[slot] = run.rooms[slot] - providers[i][2] end
     end
   end
   return charge
@@ -177,7 +112,7 @@ local function reserve(item)
 end
 
 local function refund(charge)
-  if charge[9] ~= incarnation then return end
+  if charge[9] ~= run.incarnation then return end
   local ip, name, mailbox, providers = charge[2], charge[4], charge[5], charge[6]
   local at, step = charge[7], charge[8]
   local total = 0
@@ -187,7 +122,7 @@ local function refund(charge)
   count.lower(counters, 'n', total)
   for _, pair in ipairs(providers) do count.lower(counters, 'n:' .. pair[1], pair[2]) end
   if step > 0 then
-    count.put(count.paces, ip, math.max(count.value(count.paces, ip) - total * step, 0))
+    count.put(run.paces, ip, math.max(count.value(run.paces, ip) - total * step, 0))
   end
   if mailbox ~= '' then
     local last = limit.last_sent(day, name)
@@ -201,48 +136,84 @@ local function refund(charge)
       if counter.count > 0 then count.put_rate(counter, counter.count - math.min(total, counter.count)) end
     end
   end
-  choose.woken[ip] = true
-  limit.rooms = {}
+  run.woken[ip], run.waking = true, true
+  run.rooms = {}
 end
 
-local results = {}
-for i = 1, #items do
-  local item = items[i]
+local function answer(item)
   local kind = item[1]
-  local result
   if kind == 1 then
     local charge, reason, duplicate = reserve(item)
-    if charge then
-      result = {1, charge}
-    elseif duplicate then
-      result = {3, duplicate}
-    else
-      result = {0, {reason.limit, reason.subject, reason.till, reason.bound, reason.used}}
-    end
+    if charge then return {1, charge} end
+    if duplicate then return {3, duplicate} end
+    return {0, {reason.limit, reason.subject, reason.till, reason.bound, reason.used}}
   elseif kind == 2 then
     refund(item[2])
   elseif kind == 3 then
     remember.change(item[2], item[3], item[4], item[5], item[6])
   elseif kind == 4 then
     local slot = item[2] .. ':' .. item[3]
-    limit.marks[slot] = item[4]
+    local marks = run.marks[item[2]]
+    if marks then marks[item[3]] = item[4] end     -- else nobody in this batch asks for it
     if item[4] > 0 then
-      redis.call('SET', root .. 'mark:' .. slot, item[4], 'EX', MARK_LIFE)
+      call('SET', root .. 'mark:' .. slot, item[4], 'EX', MARK_LIFE)
     else
-      redis.call('DEL', root .. 'mark:' .. slot)
+      call('DEL', root .. 'mark:' .. slot)
     end
   else
     local entry = remember.entry(item[2])
-    if entry then result = {3, remember.met(entry)} end
+    if entry then return {3, remember.met(entry)} end
   end
-  results[i] = result or {2, false}
+  return {2, false}
 end
 
--- Charges first: a script that fails on the way has counted too much, never too little.
-count.write()
-remember.write()
-choose.write()
-local sequence = redis.call('HINCRBY', root .. 'inc', 'seq', 1)
-local reply = cmsgpack.pack({'open', sequence, tonumber(generation), run.now, results})
-redis.call('SET', root .. 'batch:' .. ARGV[1], reply, 'EX', ARGV[4])
-return reply
+-- All that a run knows, in one table of its full size: one that grows is copied at every doubling.
+-- `false`: not known yet.
+local function fresh(arguments)
+  return {
+    -- Real and calendar milliseconds, the day, and as text; the plan; the incarnation.
+    real = false, now = false, today = false, day = false,
+    plan = false, generation = false, plan_key = false, incarnation = false,
+    -- Gathering: keys of the MGET with where their values go; rows to read, mailboxes by tenant,
+    -- providers by pool; IPs to read ahead.
+    keys = false, slots = {}, names = {},
+    fields = {'g'}, named = {}, wanted = {}, asked = {}, ahead = 0,
+    -- Counting: counters by key, by IP, by tenant; those to be written; names of fields.
+    hashes = {}, days = {}, boxes = {}, changed = {}, named_fields = {}, paces = false,
+    rates = {}, changed_rates = {},
+    -- Choosing: indexes, also by pool and provider; providers with one of their own, by pool; IPs
+    -- given something back, whose indexes are put right before the next decision.
+    indexes = {}, indexes_of = {}, apart = {}, woken = {}, waking = false,
+    -- Limiting, by pool and provider: what their IPs may still take, held mail that could go.
+    rooms = {}, marks = {},
+    -- Remembering: key to what the server has (a string or false), to the entry this run knows, and
+    -- what to write; milliseconds, milliseconds, seconds.
+    stored = {}, entries = {}, changed_entries = {},
+    trying = tonumber(arguments[5]), sent_life = tonumber(arguments[6]),
+    life = tonumber(arguments[7]),
+  }
+end
+
+local function decide_batch(keys, arguments)
+  begin(keys[1], fresh(arguments))
+  run.paces = count.hash(root .. 'pace')
+  local kept = root .. 'batch:' .. arguments[1]
+  local items = cmsgpack.unpack(arguments[3])
+  local said = gather.standing(kept, items)
+  if said then return said end
+  run.incarnation = call('HGET', root .. 'inc', 'id')
+  if run.incarnation ~= arguments[2] then
+    return cmsgpack.pack({'closed', 0, tonumber(run.generation), run.now, {}})
+  end
+
+  local results = {}
+  for i = 1, #items do results[i] = answer(items[i]) end
+  -- Charges first: a run that fails on the way has counted too much, never too little.
+  count.write()
+  remember.write()
+  choose.write()
+  local sequence = call('HINCRBY', root .. 'inc', 'seq', 1)
+  local reply = cmsgpack.pack({'open', sequence, tonumber(run.generation), run.now, results})
+  call('SET', kept, reply, 'EX', arguments[4])
+  return reply
+end

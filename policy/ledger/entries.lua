@@ -15,7 +15,7 @@ for i = 3, #ARGV, 6 do
     -- One string, as `decide.lua` reads it: state, attempt, since, server, owner.
     local value = string.format('%s %d %d %s %s',
       state, tonumber(ARGV[i + 2]), since, server == '' and '-' or server, ARGV[i + 1])
-    redis.call('SET', root .. 'dup:' .. ARGV[i], value, 'EX', life)
+    call('SET', root .. 'dup:' .. ARGV[i], value, 'EX', life)
     written = written + 1
   end
 end

@@ -6,7 +6,7 @@
 -- returns  how many were freed
 local freed = 0
 for _, name in ipairs(ARGV) do
-  local found = redis.call('GET', root .. name)
-  if found and string.sub(found, 1, 1) ~= 'S' then freed = freed + redis.call('DEL', root .. name) end
+  local found = call('GET', root .. name)
+  if found and string.sub(found, 1, 1) ~= 'S' then freed = freed + call('DEL', root .. name) end
 end
 return freed

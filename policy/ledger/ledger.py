@@ -1,4 +1,4 @@
-"""The ledger on Valkey or Redis: one script call a batch.
+"""The ledger on Valkey or Redis: one function call a batch.
 
 Owns: batch ids, the time a batch may take, telling "away" from "closed", the line that batches
 travel on: one, held from batch to batch, because a worker has one batch under way. Batches at the
@@ -23,9 +23,10 @@ import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from policy.ledger.connection import ask, held, introduce, put_back, tried
+from policy.ledger.library import KNOWN, UNKNOWN, function, library
 from policy.ledger.line import Line
 from policy.ledger.reopening import NOT_SINGLE, reopen
 from policy.ledger.reply import Reply, read
@@ -104,8 +105,6 @@ class RedisLedger:
         self._single = single
         self._run = ""
         self._why = ""
-        self._script = source("decide")
-        self._sha = ""
         self._line: Line | None = None
         self._newest, self._newest_of = (0, ""), ""
         self._distrusted = ""
@@ -220,15 +219,15 @@ class RedisLedger:
     async def _call(self, batch: str, asked: str, payload: bytes, deadline: float) -> bytes:
         line = await self._take(asked, deadline)
         try:
-            if not self._sha:
-                return await self._load_and_call(line, batch, asked, payload, deadline)
+            command = self._packed(batch, asked, payload)
             try:
-                command = self._packed(batch, asked, payload)
                 return await line.ask(command, deadline - elapsed())
-            except NoScriptError:
-                # Scripts are a cache of the server; a restart empties it.
-                self._sha = ""
-            return await self._load_and_call(line, batch, asked, payload, deadline)
+            except ResponseError as error:
+                if str(error) != UNKNOWN:
+                    raise
+            # A new version of ours, or a server that came back without its functions.
+            await self._load(line, deadline)
+            return await line.ask(command, deadline - elapsed())
         finally:
             if self._line is None and not line.ended:
                 # The pool's own lending and checking would cost more than the batch.
@@ -236,17 +235,17 @@ class RedisLedger:
             else:
                 await put_back(self.client, line)
 
-    async def _load_and_call(
-        self, line: Line, batch: str, asked: str, payload: bytes, deadline: float
-    ) -> bytes:
-        load = _pack(("SCRIPT", "LOAD", self._script))
-        self._sha = (await line.ask(load, deadline - elapsed())).decode()
-        command = self._packed(batch, asked, payload)
-        return await line.ask(command, deadline - elapsed())
+    async def _load(self, line: Line, deadline: float) -> None:
+        command = _pack(("FUNCTION", "LOAD", library()))
+        try:
+            await line.ask(command, deadline - elapsed())
+        except ResponseError as error:
+            if KNOWN not in str(error):
+                raise
 
     def _packed(self, batch: str, asked: str, payload: bytes) -> bytes:
         arguments = (1, self.root, batch, asked, payload, REPLY_KEPT, *self._entries)
-        return _pack(("EVALSHA", self._sha, *arguments))
+        return _pack(("FCALL", function(), *arguments))
 
     async def _take(self, asked: str, deadline: float) -> Line:
         """A line to the process that incarnation `asked` was opened on; for one batch at a time,

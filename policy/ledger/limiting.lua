@@ -2,9 +2,20 @@
 local limit = {}
 local DEEPEST = 8                -- overflow chains; the plan refuses cycles
 
+-- Worked out once a row: the tenant's and the gateway's are of one publication.
+function limit.rated(tenant)
+  local rated = tenant.rated
+  if rated == nil then
+    local whole = row('g')
+    rated = tenant.minute >= 0 or tenant.hour >= 0 or whole.minute >= 0 or whole.hour >= 0
+    tenant.rated = rated
+  end
+  return rated
+end
+
 function limit.rate_denial(tenant, name, total)
+  if not limit.rated(tenant) then return nil end
   local whole = row('g')
-  if tenant.minute < 0 and tenant.hour < 0 and whole.minute < 0 and whole.hour < 0 then return nil end
   for _, scope in ipairs({{tenant, name, 'tenant_'}, {whole, '', 'global_'}}) do
     for _, window in ipairs(count.WINDOWS) do
       local most = scope[1][window[1]]
@@ -21,8 +32,8 @@ end
 
 -- Counted only where a limit is set, so that unlimited traffic pays nothing for it.
 function limit.charge_rates(tenant, name, total)
+  if not limit.rated(tenant) then return end
   local whole = row('g')
-  if tenant.minute < 0 and tenant.hour < 0 and whole.minute < 0 and whole.hour < 0 then return end
   for _, scope in ipairs({{tenant, name}, {whole, ''}}) do
     for _, window in ipairs(count.WINDOWS) do
       if scope[1][window[1]] >= 0 then
@@ -35,8 +46,6 @@ end
 
 -- What all IPs of a pool may still take for a provider now. O(IPs), but only while held mail is
 -- marked, and once a script run: grants lower the figure that was worked out.
-limit.rooms = {}
-
 function limit.room_of(vmta, provider, window)
   local values = count.usage(vmta.ip, {{provider, 1}})
   local room = math.huge
@@ -46,11 +55,11 @@ function limit.room_of(vmta, provider, window)
     local opening = math.max(values['o:' .. provider] or 0, 0)
     room = math.min(room, ceiling - (values['n:' .. provider] or 0) - opening)
   end
-  local step = choose.pace(vmta, math.max(values.o or 0, 0), window)
+  local step = choose.pace(vmta, values, window)
   if step > 0 then
     local opened = open_time(window, run.now)
     local tolerance = math.max(step, vmta.share * day_length(window))
-    local free = opened + tolerance + PACE_SLACK - math.max(count.value(count.paces, vmta.ip), opened)
+    local free = opened + tolerance + PACE_SLACK - math.max(count.value(run.paces, vmta.ip), opened)
     room = math.min(room, math.floor(free / step))
   end
   return math.max(room, 0)
@@ -58,7 +67,7 @@ end
 
 function limit.room(name, provider, window, away, broken)
   local slot = name .. ' ' .. provider
-  if not limit.rooms[slot] then
+  if not run.rooms[slot] then
     local sum, pool, own = 0, row('p:' .. name), name
     for _ = 1, DEEPEST do
       if not pool then break end
@@ -71,22 +80,19 @@ function limit.room(name, provider, window, away, broken)
       own = pool.overflow
       pool = own and row('p:' .. own)
     end
-    limit.rooms[slot] = sum
+    run.rooms[slot] = sum
   end
-  return limit.rooms[slot]
+  return run.rooms[slot]
 end
 
 -- How much held mail of a pool × provider could go now, by slot; the releaser says so every few
 -- seconds, and its word ends by itself.
-limit.marks = {}
-
-function limit.mark_of(slot)
-  local known = limit.marks[slot]
-  if known == nil then
-    known = tonumber(redis.call('GET', root .. 'mark:' .. slot) or '0')
-    limit.marks[slot] = known
+function limit.mark_of(pool, provider)
+  local marks = run.marks[pool]
+  if not marks[provider] then
+    marks[provider] = tonumber(call('GET', root .. 'mark:' .. pool .. ':' .. provider) or '0')
   end
-  return known
+  return marks[provider]
 end
 
 -- Held mail goes first where allowance is scarce; where it is not, both go.
@@ -94,7 +100,7 @@ function limit.behind_held(item, window, total)
   local pool, providers = item[3], item[5]
   for i = 1, #providers do
     local provider = providers[i][1]
-    local marked = limit.mark_of(pool .. ':' .. provider)
+    local marked = limit.mark_of(pool, provider)
     if marked > 0 and limit.room(pool, provider, window, item[6], item[7]) - marked < total then
       return choose.denied('held_first', pool, 0, 0, marked)
     end
@@ -116,7 +122,7 @@ end
 -- The mailbox that counts, its most a day (-1: no limit) and its spacing in milliseconds.
 function limit.mailbox_limits(tenant, name, mailbox, counters)
   if tenant.mailboxes then
-    local packed = redis.call('HGET', root .. 'mailboxes:' .. name .. ':' .. tenant.mailboxes, mailbox)
+    local packed = call('HGET', root .. 'mailboxes:' .. name .. ':' .. tenant.mailboxes, mailbox)
     if packed then
       local own = cmsgpack.unpack(packed)
       return mailbox, own[1], own[2]
@@ -130,7 +136,7 @@ end
 
 -- Nil and the mailbox that counts, its counters, its spacing and when it sent last; or a denial.
 function limit.mailbox_denial(tenant, name, asked, total)
-  local counters = count.mailboxes(run.today, name)
+  local counters = count.boxes_today(name)
   local mailbox, most, gap = limit.mailbox_limits(tenant, name, asked, counters)
   if most >= 0 then
     local sent = count.mailbox(counters, name, mailbox) or 0

@@ -5,9 +5,9 @@
 -- ARGV[2]  incarnation that may be replaced ('' for none)
 -- ARGV[3]  run id of the server
 -- returns  the incarnation in force afterwards
-local held = redis.call('HGET', root .. 'inc', 'id')
+local held = call('HGET', root .. 'inc', 'id')
 if held and held ~= ARGV[2] then return held end
-redis.call('HSET', root .. 'inc', 'id', ARGV[1], 'run', ARGV[3], 'opened', string.format('%d', now_ms()))
-redis.call('HSETNX', root .. 'inc', 'seq', '0')
-redis.call('PUBLISH', root .. 'news', 'opened')
+call('HSET', root .. 'inc', 'id', ARGV[1], 'run', ARGV[3], 'opened', string.format('%d', now_ms()))
+call('HSETNX', root .. 'inc', 'seq', '0')
+call('PUBLISH', root .. 'news', 'opened')
 return ARGV[1]

@@ -6,13 +6,13 @@
 -- ARGV[3]  total
 -- ARGV[4…] provider, count, …
 -- returns  1
-in_force(redis.call('GET', root .. 'gen'))
+in_force(call('GET', root .. 'gen'))
 local key = day_key(tonumber(ARGV[2]), ARGV[1])
-redis.call('HSET', key, 'o', ARGV[3])
-for i = 4, #ARGV, 2 do redis.call('HSET', key, 'o:' .. ARGV[i], ARGV[i + 1]) end
-redis.call('EXPIRE', key, KEEP_DAYS)
+call('HSET', key, 'o', ARGV[3])
+for i = 4, #ARGV, 2 do call('HSET', key, 'o:' .. ARGV[i], ARGV[i + 1]) end
+call('EXPIRE', key, KEEP_DAYS)
 local today = math.floor(now_ms() / DAY)
-local counts = redis.call('HMGET', day_key(today, ARGV[1]), 'n', 'o')
+local counts = call('HMGET', day_key(today, ARGV[1]), 'n', 'o')
 local used = tonumber(counts[1] or '0') + math.max(tonumber(counts[2] or '0'), 0)
 wake({[ARGV[1]] = used}, today)
 return 1

@@ -1,22 +1,30 @@
--- Prepended to every script of this folder: names of keys, the clock seam, days and windows.
+-- In front of every script of this folder: names of keys, the clock seam, days and windows.
 --
 -- KEYS[1]  the ledger's root, `sg:{NAME}:`. Every key of the ledger starts with it, and its hash
 --          tag keeps them on one slot of a cluster: one script, one atomic decision.
+-- Rule: what a run learns or changes stands in `run`, which `begin` makes anew. A function of a
+-- library outlives its run; a value left by a run that failed would decide the next one.
 -- Calendar time is the server's TIME plus the offset that `sendgate clock` sets; nothing else in
 -- these scripts reads a clock. Arithmetic mirrors policy/limits.py line by line.
-local root = KEYS[1]
+local root, call, run
 local DAY = 86400000
 local PACE_SLACK = 0.5
 local NOMINAL_QUOTA = 100000
+local LONGEST_STRIDE = 10
 local KEEP_DAYS = 8 * 86400      -- seconds a day's counters stay readable
 
+local function begin(key, state)
+  root, call, run = key, redis.call, state
+  run.plan = {rows = {}, size = 0}
+end
+
 local function real_ms()
-  local time = redis.call('TIME')
+  local time = call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
 local function now_ms()
-  return real_ms() + tonumber(redis.call('GET', root .. 'offset') or '0')
+  return real_ms() + tonumber(call('GET', root .. 'offset') or '0')
 end
 
 -- A number handed to redis.call is written with all of its digits, `..` keeps fourteen: enough for
@@ -64,49 +72,65 @@ local function day_length(window)
   return window.length * 1000
 end
 
--- The plan in force: rows of one generation, decoded at most once a script run. A script that reads
--- the plan says first which one: `in_force(redis.call('GET', root .. 'gen'))`.
-local generation, plan_key
-local rows = {}
-
+-- The plan in force: rows of one generation, decoded at most once a run. A script that reads the
+-- plan says first which one: `in_force(call('GET', root .. 'gen'))`.
 local function in_force(number)
-  generation = number or '0'
-  plan_key = root .. 'plan:' .. generation
+  run.generation = number or '0'
+  run.plan_key = root .. 'plan:' .. run.generation
 end
 
--- Several rows with one command; `fields` are not read yet.
+local function take_row(field, packed)
+  local plan, found = run.plan, packed and cmsgpack.unpack(packed)
+  plan.rows[field] = found
+  plan.size = plan.size + 1 + (found and #found or 0)
+  return found
+end
+
+-- Several rows with one command, but for those that are known.
 local function read_rows(fields)
-  local found = redis.call('HMGET', plan_key, unpack(fields))
-  for i, field in ipairs(fields) do
-    rows[field] = found[i] and cmsgpack.unpack(found[i])
+  local rows, missing = run.plan.rows, {}
+  for i = 1, #fields do
+    if rows[fields[i]] == nil then missing[#missing + 1] = fields[i] end
   end
+  if #missing == 0 then return end
+  local found = call('HMGET', run.plan_key, unpack(missing))
+  for i = 1, #missing do take_row(missing[i], found[i]) end
 end
 
 local function row(field)
-  local known = rows[field]
-  if known == nil then
-    local packed = redis.call('HGET', plan_key, field)
-    known = packed and cmsgpack.unpack(packed)
-    rows[field] = known
-  end
+  local known = run.plan.rows[field]
+  if known == nil then return take_row(field, call('HGET', run.plan_key, field)) end
   return known
 end
 
 -- A pool has one index for all providers, '', and one more for each provider that met a ceiling of
 -- its own on one of the pool's IPs today: those stand in the set `apart`.
 local function index_keys(pool, provider, day)
-  local tail = generation .. ':' .. day .. ':' .. pool .. ':' .. provider
+  local tail = run.generation .. ':' .. day .. ':' .. pool .. ':' .. provider
   return root .. 'free:' .. tail, root .. 'full:' .. tail
 end
 
 local function apart_key(pool, day)
-  return root .. 'apart:' .. generation .. ':' .. day .. ':' .. pool
+  return root .. 'apart:' .. run.generation .. ':' .. day .. ':' .. pool
+end
+
+-- Worked out once a row, which may be kept.
+local function stride_of(vmta)
+  if not vmta.stride then
+    local quota, stride = vmta.daily, LONGEST_STRIDE
+    if quota < 0 then
+      quota = NOMINAL_QUOTA
+    else
+      stride = math.min(math.max(math.floor(quota / 1000), 1), LONGEST_STRIDE)
+      if quota < 1 then quota = 1 end
+    end
+    vmta.stride, vmta.worth = stride, quota * vmta.weight
+  end
+  return vmta.stride
 end
 
 local function share_used(vmta, used)
-  local quota = vmta.daily
-  if quota < 0 then quota = NOMINAL_QUOTA elseif quota < 1 then quota = 1 end
-  return used / (quota * vmta.weight)
+  return (used - used % stride_of(vmta)) / vmta.worth
 end
 
 -- IPs whose counters fell (a refund, a final record) may send again at once. `used`: today's count
@@ -124,11 +148,11 @@ local function wake(used, day)
     end
   end
   for pool, members in pairs(ips) do
-    local providers = redis.call('SMEMBERS', apart_key(pool, day))
+    local providers = call('SMEMBERS', apart_key(pool, day))
     providers[#providers + 1] = ''
     for _, provider in ipairs(providers) do
       local free, full = index_keys(pool, provider, day)
-      local waiting = redis.call('ZMSCORE', full, unpack(members))
+      local waiting = call('ZMSCORE', full, unpack(members))
       local back, returned, others = {}, {}, {}
       for i, ip in ipairs(members) do
         local list = others
@@ -140,11 +164,11 @@ local function wake(used, day)
         list[#list + 1] = ip
       end
       if #back > 0 then
-        redis.call('ZREM', full, unpack(back))
-        redis.call('ZADD', free, unpack(returned))
-        redis.call('EXPIRE', free, KEEP_DAYS)
+        call('ZREM', full, unpack(back))
+        call('ZADD', free, unpack(returned))
+        call('EXPIRE', free, KEEP_DAYS)
       end
-      if #others > 0 then redis.call('ZADD', free, 'XX', unpack(others)) end
+      if #others > 0 then call('ZADD', free, 'XX', unpack(others)) end
     end
   end
 end

@@ -9,10 +9,10 @@
 -- returns  1
 local key = day_key(tonumber(ARGV[2]), ARGV[1])
 local function raise(field, count)
-  local held = tonumber(redis.call('HGET', key, field) or '0')
-  if tonumber(count) > held then redis.call('HSET', key, field, count) end
+  local held = tonumber(call('HGET', key, field) or '0')
+  if tonumber(count) > held then call('HSET', key, field, count) end
 end
 raise('n', ARGV[3])
 for i = 4, #ARGV, 2 do raise('n:' .. ARGV[i], ARGV[i + 1]) end
-redis.call('EXPIRE', key, KEEP_DAYS)
+call('EXPIRE', key, KEEP_DAYS)
 return 1

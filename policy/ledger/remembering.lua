@@ -3,17 +3,14 @@
 -- An entry is one string: state, attempt, since, server, owner. `since` is real time for a message
 -- that is being tried (its answer budget is real), calendar time for one that was sent.
 local remember = {}
-local TRYING, SENT_LIFE, LIFE, FREE_LIFE = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), 86400
-
--- Key to what the server has (a string or false), to the entry this run knows, and what to write.
-remember.stored, remember.entries, remember.changed = {}, {}, {}
+local FREE_LIFE = 86400
 
 function remember.entry(key)
-  local known = remember.entries[key]
+  local known = run.entries[key]
   if known ~= nil then return known or nil end
-  local found = remember.stored[key]
+  local found = run.stored[key]
   if not found then
-    remember.entries[key] = false
+    run.entries[key] = false
     return nil
   end
   local state, attempt, since, server, owner = string.match(found, '^(%u) (%d+) (%d+) (%S+) (%S+)$')
@@ -21,15 +18,15 @@ function remember.entry(key)
     state = state, attempt = tonumber(attempt), since = tonumber(since),
     server = server == '-' and '' or server, owner = owner,
   }
-  if state == 'S' and run.now - entry.since > SENT_LIFE then entry = false end
-  remember.entries[key] = entry
+  if state == 'S' and run.now - entry.since > run.sent_life then entry = false end
+  run.entries[key] = entry
   return entry or nil
 end
 
 function remember.put(key, state, attempt, server, owner)
-  local entry = remember.entries[key]
-  if not (entry and entry.changed) then remember.changed[#remember.changed + 1] = key end
-  remember.entries[key] = {
+  local entry = run.entries[key]
+  if not (entry and entry.changed) then run.changed_entries[#run.changed_entries + 1] = key end
+  run.entries[key] = {
     state = state, attempt = attempt, since = state == 'T' and run.real or run.now,
     server = server, owner = owner, changed = true,
   }
@@ -38,7 +35,7 @@ end
 -- As another message meets it: one that is tried for longer than an answer may take is in doubt.
 function remember.met(entry)
   local state = entry.state
-  if state == 'T' and run.real - entry.since > TRYING then state = 'D' end
+  if state == 'T' and run.real - entry.since > run.trying then state = 'D' end
   return {state, entry.owner, entry.attempt, entry.server}
 end
 
@@ -58,16 +55,16 @@ function remember.change(key, owner, attempt, state, server)
 end
 
 function remember.write()
-  for _, key in ipairs(remember.changed) do
-    local entry = remember.entries[key]
-    local life = LIFE
+  for _, key in ipairs(run.changed_entries) do
+    local entry = run.entries[key]
+    local life = run.life
     if entry.state == 'S' then
-      life = math.ceil(SENT_LIFE / 1000)
+      life = math.ceil(run.sent_life / 1000)
     elseif entry.state == 'F' then
       life = FREE_LIFE
     end
     local server = entry.server == '' and '-' or entry.server
-    redis.call('SET', root .. 'dup:' .. key,
+    call('SET', root .. 'dup:' .. key,
       entry.state .. ' ' .. entry.attempt .. ' ' .. entry.since .. ' ' .. server .. ' ' .. entry.owner,
       'EX', life)
   end

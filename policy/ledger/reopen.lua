@@ -7,10 +7,10 @@
 -- returns  1 when it is open under ARGV[3], by this call or by an earlier one
 -- Leaves, under `after:` and the old run id, where the sequence number stood: who knows a higher one
 -- from the old process knows that this is a copy from before.
-local held = redis.call('HMGET', root .. 'inc', 'id', 'run', 'seq')
+local held = call('HMGET', root .. 'inc', 'id', 'run', 'seq')
 if held[1] ~= ARGV[1] then return 0 end
 if held[2] == ARGV[3] then return 1 end
 if held[2] ~= ARGV[2] then return 0 end
-redis.call('HSET', root .. 'inc', 'run', ARGV[3], 'after:' .. ARGV[2], held[3] or '0')
-redis.call('PUBLISH', root .. 'news', 'opened')
+call('HSET', root .. 'inc', 'run', ARGV[3], 'after:' .. ARGV[2], held[3] or '0')
+call('PUBLISH', root .. 'news', 'opened')
 return 1

@@ -6,8 +6,8 @@
 local now = now_ms()
 local answer = {string.format('%d', now)}
 for _, ip in ipairs(ARGV) do
-  local entry = {ip, redis.call('HGET', root .. 'pace', ip) or '0'}
-  for _, value in ipairs(redis.call('HGETALL', day_key(math.floor(now / DAY), ip))) do
+  local entry = {ip, call('HGET', root .. 'pace', ip) or '0'}
+  for _, value in ipairs(call('HGETALL', day_key(math.floor(now / DAY), ip))) do
     entry[#entry + 1] = value
   end
   answer[#answer + 1] = entry

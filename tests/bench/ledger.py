@@ -1,11 +1,11 @@
-"""What a reservation costs the ledger's server, and how long its script runs at most.
+"""What a reservation costs the ledger's server, and how long its function runs at most.
 
 `python -m tests.bench.ledger`. Here and not in `loadtest`, which may not import the product: the
 batches are the gateway's own, sent to an embedded Valkey (append-only file, synced always) over a
 plain socket one after the other, encoded beforehand, so that no Python runs between them.
 
 The figure is CPU time of the server's threads by the kernel's scheduler: it has the append-only
-file in it, which the script's own time (INFO commandstats) has not, and no waiting. Rounds of all
+file in it, which the function's own time (INFO commandstats) has not, and no waiting. Rounds of all
 plans are interleaved; the best round counts, the median says how loaded the machine was.
 """
 
@@ -29,7 +29,7 @@ from control.local.valkey import LocalValkey
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.known import Counters
 from policy.ledger.ledger import connect
-from policy.ledger.scripts import source
+from policy.ledger.library import function, library
 from policy.ports import Granted, Item, Refund, Reserve
 from settings.model import Ledger
 from tests.bench.plans import (
@@ -67,8 +67,8 @@ class Row(msgspec.Struct):
 
 
 class Longest(msgspec.Struct):
-    """One batch that costs much: microseconds the script ran, every round. It is elapsed time: the
-    best round is the script's, the others have what else ran on the machine in them."""
+    """One batch that costs much: microseconds the function ran, every round. It is elapsed time:
+    the best round is the function's, the others have what else ran on the machine in them."""
 
     case: str
     items: int
@@ -87,11 +87,10 @@ class Server:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.sendall(_packed("AUTH", password))
         assert self._socket.recv(100).startswith(b"+OK")
-        self._sha = b""
         self._batches = count(1)
 
     async def load(self) -> None:
-        self._sha = (await cast(Any, self.client.script_load(source("decide")))).encode()
+        await cast(Any, self.client.function_load(library()))
 
     def cpu(self) -> float:
         """Microseconds all threads of the server have run."""
@@ -100,7 +99,7 @@ class Server:
 
     def batch(self, place: "Place", items: Sequence[Item]) -> bytes:
         return _packed(
-            "EVALSHA", self._sha, 1, place.admin.root, f"b{next(self._batches)}",
+            "FCALL", function(), 1, place.admin.root, f"b{next(self._batches)}",
             place.incarnation, msgspec.msgpack.encode(items), 60, 25_000, 604_800_000, 3_456_000,
         )  # fmt: skip
 
@@ -117,12 +116,12 @@ class Server:
         assert state == "open"
         return cast(list[Any], results)
 
-    async def script_time(self, batch: bytes) -> int:
-        """Microseconds the script of one call ran."""
+    async def function_time(self, batch: bytes) -> int:
+        """Microseconds the function of one call ran."""
         await self.client.config_resetstat()
         self.call(batch)
         stats = await self.client.info("commandstats")
-        return int(stats["cmdstat_evalsha"]["usec"])
+        return int(stats["cmdstat_fcall"]["usec"])
 
 
 class Place(msgspec.Struct):
@@ -201,7 +200,7 @@ async def full(server: Server, rounds: int) -> tuple[list[Row], list[Longest]]:
         scene = one_pool(share=1.0, ceilings={"gmail": 1}, open_ip=True)
         place = await _filled(server, scene, f"full{turn}")
         item = Reserve("acme", "acme-pool", mailbox("acme", 1), (("gmail", 1),))
-        found[0].micros.append(await server.script_time(server.batch(place, [item])))
+        found[0].micros.append(await server.function_time(server.batch(place, [item])))
         gmail = msgspec.structs.replace(scene, providers=("gmail",))
         for row in after:
             measure(server, Place(gmail, place.admin, place.incarnation), row, turn, "")
@@ -214,14 +213,14 @@ async def full(server: Server, rounds: int) -> tuple[list[Row], list[Longest]]:
             for provider in PROVIDERS
         ][:largest]
         for longest in found[1:3]:
-            longest.micros.append(await server.script_time(server.batch(place, many)))
+            longest.micros.append(await server.function_time(server.batch(place, many)))
         now, _ = await place.admin.now()
         back = [
             Refund(Granted(row.name, row.ip, row.server, "acme", "", (("gmail", 1),), now, 0.0,
                            place.incarnation))
             for row in scene.generation.vmtas[:largest]
         ]  # fmt: skip
-        found[3].micros.append(await server.script_time(server.batch(place, back)))
+        found[3].micros.append(await server.function_time(server.batch(place, back)))
     return after, found
 
 

@@ -55,6 +55,36 @@ async def test_the_ip_with_the_lowest_share_used_goes_first(start: Start) -> Non
     assert decisions == ["vmta-1", "vmta-2", "vmta-2", "vmta-1", "vmta-2", "vmta-2"]
 
 
+@pytest.mark.parametrize("size", [1, 5, 20])
+async def test_an_ip_of_a_large_quota_takes_a_few_in_a_row(start: Start, size: int) -> None:
+    """Three of 3,000 a day; one of 1,999 takes turns."""
+    ledger = await start(
+        generation(vmta(1, daily=3000), vmta(2, daily=3000), vmta(3, daily=1999, weight=1.5))
+    )
+    decisions: list[str] = []
+    while len(decisions) < 20:
+        decisions += names(await decide(ledger, *[ask()] * size))
+    assert decisions == [
+        f"vmta-{n}" for n in (1, 1, 1, 2, 2, 2, 3, 3, 3, 1, 1, 1, 2, 2, 2, 3, 3, 3, 1, 1)
+    ]
+
+
+async def test_a_row_ends_where_a_limit_binds(start: Start) -> None:
+    ledger = await start(
+        generation(
+            vmta(1, daily=10_000, ceilings={"gmail": 2}),
+            vmta(2, daily=10_000),
+            vmta(3, daily=10_000),
+        )
+    )
+    await ledger.set_opening("192.0.2.2", 9997, {})
+    await ledger.set_opening("192.0.2.3", 9998, {})
+    batch = await decide(ledger, *[ask()] * 7)
+    assert names(batch) == ["vmta-1"] * 2 + ["vmta-2"] * 3 + ["vmta-3"] * 2
+    assert names(await decide(ledger, ask()))[0] in ("ip_provider", "ip_quota")
+    assert names(await decide(ledger, ask(OTHER))) == ["vmta-1"]
+
+
 async def test_weights_divide_traffic(start: Start) -> None:
     ledger = await start(generation(vmta(1, daily=100, weight=3.0), vmta(2, daily=100)))
     decisions = names(await decide(ledger, *[ask()] * 40))
@@ -256,7 +286,8 @@ async def test_every_key_of_a_day_expires(valkey_url: str) -> None:
         decisions = await decide(ledger, *[ask()] * 5)
         await decide(ledger, *[Refund(d) for d in decisions[:1] if isinstance(d, Granted)])
     client, root = ledger.admin.client, ledger.admin.root
-    lasting = {f"{root}{name}" for name in ("inc", "gen", "gen:1", "plan:1", "pace", "offset")}
+    kept = ("inc", "gen", "gen:1", "published", "plan:1", "pace", "offset")
+    lasting = {f"{root}{name}" for name in kept}
     for key in await client.keys(f"{root}*"):
         if key.decode() not in lasting:
             assert await client.ttl(key) > 0, key

@@ -15,7 +15,10 @@ from tests.support.generations import generation, tenant, vmta
 from tests.support.ledgers import MIDNIGHT, MemoryUnderTest, RedisUnderTest
 from tests.support.parts import SharedParts
 
-_quota = st.one_of(st.integers(0, 12), st.integers(6, 12), st.just("unlimited"))
+# From 2,000 on an IP takes several in a row.
+_quota = st.one_of(
+    st.integers(0, 12), st.integers(6, 12), st.sampled_from([2000, 3999, 12_000, "unlimited"])
+)
 _share = st.sampled_from([1.0, 1.0, 1.0, 0.5, 0.1])
 _ceilings = st.dictionaries(st.sampled_from(["gmail", "other"]), st.integers(0, 4), max_size=2)
 

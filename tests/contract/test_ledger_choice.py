@@ -121,7 +121,9 @@ async def test_every_key_expires_whatever_was_written_last(valkey_url: str) -> N
     )
     ledger = await RedisUnderTest.start(valkey_url, plan)
     client, root = cast(Any, ledger.admin.client), ledger.admin.root
-    lasting = {f"{root}{name}" for name in ("inc", "gen", "gen:1", "plan:1", "pace", "offset")}
+    lasting = {
+        f"{root}{name}" for name in ("inc", "gen", "gen:1", "published", "plan:1", "pace", "offset")
+    }
     try:
         for hour in range(8):
             await ledger.at(MIDNIGHT + hour * HOUR + 1000)

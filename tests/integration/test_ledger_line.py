@@ -9,12 +9,10 @@ import pytest
 import uvloop
 from redis.exceptions import ConnectionError as BrokenError
 
-from policy.ledger.admin import LedgerAdmin
 from policy.ledger.ledger import RedisLedger, connect
 from policy.ports import Granted, LedgerAwayError, Reserve
 from tests.support.certificates import make_certificate
 from tests.support.fakeledger import FakeLedger, granted
-from tests.support.generations import generation, vmta
 
 ASK = Reserve("acme", "acme-pool", "", (("other", 1),))
 LOOPS = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
@@ -236,20 +234,6 @@ async def test_a_server_that_refuses_is_asked_again_and_then_away(
         assert fake.batches == ["b1"] * 3
         assert fake.connections == connections
         assert await one(ledger, "b2") == "192.0.2.1"
-
-
-async def test_scripts_that_a_server_forgot_are_loaded_again(valkey_url: str) -> None:
-    async with ledger_at(valkey_url) as ledger, connect(valkey_url) as other:
-        admin = LedgerAdmin(other)
-        await admin.open()
-        await admin.publish(generation(vmta(1, daily=3)))
-        await ledger.attach()
-        for _ in range(2):
-            await one(ledger)
-            await other.script_flush()
-        await one(ledger)
-        _, usage = await admin.usage(["192.0.2.1"])
-        assert usage["192.0.2.1"].relayed == 3
 
 
 async def test_a_server_that_is_gone_is_away() -> None:

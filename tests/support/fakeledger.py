@@ -11,7 +11,6 @@ import msgspec
 
 RUN = "a" * 40
 INCARNATION = "the-incarnation"
-SHA = b"f" * 40
 
 Step = bytes | None | asyncio.Event
 """Bytes to say, None to hang up, an event to wait for."""
@@ -42,6 +41,10 @@ class FakeLedger:
         """The run ids that they came to."""
         self.run = RUN
         """Of the process that new connections lead to, and that the ledger was opened on."""
+        self.loads = 0
+        """Times it was given the library."""
+        self.loading = _bulk(b"sendgate")
+        """What it says to that."""
         self.silent = False
         """Take connections, and say nothing."""
         self.connections = 0
@@ -107,7 +110,7 @@ class FakeLedger:
         verb = question[0].upper()
         if self.silent:
             return
-        if verb == b"EVALSHA":
+        if verb == b"FCALL":
             self.batches.append(question[4].decode())
             self.processes.append(run)
             self.came.set()
@@ -119,6 +122,9 @@ class FakeLedger:
         elif verb == b"HMGET":
             opened = _bulk(INCARNATION.encode()) + _bulk(self.run.encode())
             writer.write(b"*4\r\n" + opened + _bulk(b"%d" % len(self.batches)) + b"$-1\r\n")
+        elif verb == b"FUNCTION":
+            self.loads += 1
+            writer.write(self.loading)
         else:
             writer.write(_ORDINARY.get(verb, b"+OK\r\n"))
 
@@ -135,5 +141,4 @@ class FakeLedger:
 _ORDINARY = {
     b"HELLO": b"%1\r\n$5\r\nproto\r\n:3\r\n",
     b"PING": b"+PONG\r\n",
-    b"SCRIPT": _bulk(SHA),
 }

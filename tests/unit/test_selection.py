@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policy.denial import Denied, Limit
-from policy.limits import DAY, share_used
-from policy.model import IpState, Pool, VirtualMta
+from policy.limits import DAY, NOMINAL_QUOTA, share_used, stride
+from policy.model import UNLIMITED, IpState, Pool, VirtualMta
 from policy.selection import Usage, biggest_day, choose, fits, sooner
 from tests.support.generations import vmta
 
@@ -54,6 +54,62 @@ def test_the_chosen_ip_fits_and_nobody_who_fits_has_used_less(
     assert chosen in able
     shares = [share_used(usage[row.ip].used, row.daily, row.weight) for row in able]
     assert share_used(usage[chosen.ip].used, chosen.daily, chosen.weight) == min(shares)
+
+
+QUOTAS = st.one_of(
+    st.integers(1, 40), st.integers(1000, 20_000), st.sampled_from([10**8, "unlimited"])
+)
+
+
+@given(
+    quotas=st.lists(st.tuples(QUOTAS, st.sampled_from([0.5, 1.0, 3.0])), min_size=2, max_size=6),
+    sent=st.integers(0, 120),
+)
+def test_an_ip_is_at_most_one_stride_ahead_of_any_other_that_may_send(
+    quotas: list[tuple[int | str, float]], sent: int
+) -> None:
+    rows = {
+        row.name: row
+        for row in (vmta(n, daily=q, weight=w) for n, (q, w) in enumerate(quotas, start=1))
+    }
+    usage = {row.ip: Usage(by_provider={}, opening_by_provider={}) for row in rows.values()}
+    pool = Pool(name="p", tenant="t", members=tuple(rows))
+    last: VirtualMta | None = None
+    for _ in range(sent):
+        chosen = choose(pool, {"p": pool}, rows, usage.__getitem__, GMAIL, NOW, None)
+        if isinstance(chosen, Denied):
+            break
+        if last is not None and chosen is not last:
+            used = usage[last.ip].used
+            assert used % stride(last.daily) == 0 or used == last.daily, "it left before its turn"
+        usage[chosen.ip].relayed += 1
+        last = chosen
+        for other in rows.values():
+            if fits(other, usage[other.ip], GMAIL, NOW, None) is None:
+                ahead = _share(chosen, usage) - _share(other, usage)
+                assert ahead <= stride(chosen.daily) / _worth(chosen) + 1e-12
+
+
+def _worth(row: VirtualMta) -> float:
+    return (NOMINAL_QUOTA if row.daily == "unlimited" else int(row.daily)) * row.weight
+
+
+def _share(row: VirtualMta, usage: dict[str, Usage]) -> float:
+    return usage[row.ip].used / _worth(row)
+
+
+@given(used=st.integers(0, 3000), quota=st.integers(1, 1999), weight=st.sampled_from([0.5, 3.0]))
+def test_ips_of_small_quotas_take_turns_by_the_recipient(
+    used: int, quota: int, weight: float
+) -> None:
+    assert share_used(used, quota, weight) == used / (quota * weight)
+
+
+@given(quota=st.integers(0, 10**9))
+def test_a_stride_is_a_thousandth_of_the_quota_at_most_ten(quota: int) -> None:
+    assert 1 <= stride(quota) <= 10
+    assert stride(quota) == 1 or stride(quota) * 1000 <= quota
+    assert [stride(q) for q in (0, 1999, 2000, 9999, 10_000, UNLIMITED)] == [1, 1, 2, 9, 10, 10]
 
 
 @given(crowd=crowds())
