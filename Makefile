@@ -9,7 +9,7 @@ PYTHON ?= $(shell /usr/bin/python3 -c '$(FITS)' 2>/dev/null && echo /usr/bin/pyt
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: setup demo up test test-compiled compiled soak check bench bench-quick bench-hold fmt lock clean
+.PHONY: setup demo up test test-compiled compiled compiler install soak check bench bench-quick bench-hold fmt lock clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -50,24 +50,38 @@ check: $(STAMP)
 # As it is shipped: what every message passes is compiled (`setup.py` has the list). Apart from the
 # checkout, where a compiled copy would hide later edits.
 COMPILED := build/compiled
-SOURCES := $(shell find policy settings gateway control loadtest -name '*.py' -o -name '*.lua' -o -name '*.sql')
+# The folders too: one that lost a file is newer.
+SOURCES := $(shell find policy settings gateway control loadtest -name __pycache__ -prune -o -print)
+
+PIP_COMPILE := SENDGATE_COMPILE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	--no-deps --no-build-isolation
 
 compiled: $(COMPILED)/.ready
 
-$(COMPILED)/.ready: $(STAMP) setup.py pyproject.toml $(SOURCES)
-	@command -v $${CC:-cc} >/dev/null \
-		|| { echo "compiling needs a C compiler; on Debian: apt-get install gcc python3-dev"; exit 1; }
+# In one step, so that no process starts from half of it.
+$(COMPILED)/.ready: $(STAMP) setup.py pyproject.toml $(SOURCES) | compiler
 	rm -rf build
-	SENDGATE_COMPILE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
-		--no-build-isolation --target $(COMPILED) .
-	@touch $@
+	$(PIP_COMPILE) --target build/next .
+	@touch build/next/.ready
+	mv build/next $(COMPILED)
+
+compiler: $(STAMP)
+	@command -v $${CC:-cc} >/dev/null && $(BIN)/python -c \
+		'import pathlib, sysconfig; (pathlib.Path(sysconfig.get_path("include")) / "Python.h").stat()' 2>&- \
+		|| { echo "compiling needs a C compiler and Python's headers; on Debian: apt-get install gcc python3-dev"; exit 1; }
+
+# On a server: the product in the venv itself, compiled. The checkout is not used any more.
+install: $(STAMP) | compiler
+	rm -rf build
+	$(PIP_COMPILE) --force-reinstall .
 
 # What was compiled is what is shipped: sessions, relay, hostile clients and every fault, run from
 # there. Not the faults that break a class from outside: a compiled one cannot be.
 test-compiled: $(COMPILED)/.ready
 	PYTHONPATH=$(CURDIR)/$(COMPILED) PYTHONSAFEPATH=1 $(BIN)/pytest -n 2 --dist worksteal \
-		--import-mode=append -k "not broken" tests/faults tests/dialogs tests/fuzz \
-		tests/integration/test_bad_input.py tests/integration/test_gateway_process.py \
+		--import-mode=append -k "not broken" tests/faults tests/dialogs tests/fuzz tests/contract \
+		tests/unit --ignore-glob '*/test_bench_*' tests/integration/test_bad_input.py \
+		tests/integration/test_gateway_process.py tests/integration/test_ledger_line.py \
 		tests/integration/test_hostile_*.py tests/integration/test_relay*.py
 
 # Everything, about half an hour; `loadtest/README.md` has the options.

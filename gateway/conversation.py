@@ -46,7 +46,7 @@ class Conversation(Dialogue):
     @property
     @abstractmethod
     def _secured(self) -> bool:
-        """TLS is on, or about to be."""
+        """TLS is on."""
 
     # Input
 
@@ -249,6 +249,9 @@ class Conversation(Dialogue):
 
     def close_if_idle(self) -> None:
         """Drain: between two messages a session ends here."""
+        if self.shaking:
+            self.cut()
+            return
         if not self.busy and self.inbound.sender is None and self.transport is not None:
             self._dismiss(reply.SHUTTING_DOWN)
 
@@ -265,7 +268,7 @@ class Conversation(Dialogue):
         for transport in (self.below, self.transport):
             if transport is not None:
                 transport.abort()
-        # Under a TLS handshake nobody else tells a login that it is over.
+        # Whoever waits for a line, as a login does, hears it here first.
         self.lines.feed_eof()
 
     def _end(self) -> None:
@@ -285,7 +288,7 @@ class Conversation(Dialogue):
     def _hang_up(self) -> None:
         """Say what is left and close; a client that does not read is cut off soon after."""
         self.flush()
-        # TLS has octets of its own to flush, and a handshake may never end.
+        # TLS has octets of its own to flush, and waits for the client's.
         linger = self.unread or self.below is not None
         if self.transport is not None and not self.transport.is_closing():
             self.transport.close()

@@ -19,6 +19,8 @@ from policy.reply import Reply
 BUFFER = 65_536
 LONGEST_AUTH = 12_288  # RFC 4954 section 4
 _MOST_FAULTS = 10
+_HANDSHAKE = 60.0
+"""Seconds, at most."""
 
 
 class OverError(Exception):
@@ -38,6 +40,8 @@ class Dialogue:
         """The plain transport, once STARTTLS has put another one on top."""
         self.busy = False
         """We are the ones who are waited for."""
+        self.shaking = False
+        """A TLS handshake is under way: nothing may be said in plain."""
         self.peer = ""
         self.hostname = ""
         """As the client names itself; empty before EHLO or HELO."""
@@ -98,22 +102,28 @@ class Dialogue:
 
     async def encrypt(self, plain: asyncio.Transport, context: ssl.SSLContext) -> None:
         """Put TLS on top of `plain`; RFC 3207 4.2: nothing learned before survives it, a login
-        least of all. Raises OSError or SSLError without a handshake, OverError when nobody is
-        left."""
-        # What came in plain after the command; from here on nothing but TLS reaches the session.
+        least of all. Raises ConnectionError or SSLError without a handshake, OverError when nobody
+        is left."""
+        # What came in plain after the command; from here on nothing but TLS reaches the session,
+        # and it may do so before the loop has told us that the handshake is done.
         self.lines.clear()
+        self.lines.attach(None)
         self.inbound.reset()
         self.hostname, self.extended = "", False
         self.log_out()
-        self.busy = True
-        patience = self.service.settings.command_timeout
+        self.busy = self.shaking = True
+        patience = min(self.service.settings.command_timeout, _HANDSHAKE)
         try:
             transport = await self.loop.start_tls(
                 plain, cast(asyncio.Protocol, self), context,
                 server_side=True, ssl_handshake_timeout=patience,
             )  # fmt: skip
+        except ssl.SSLError:
+            raise
+        except OSError as error:
+            raise ConnectionError(str(error)) from error  # EHOSTUNREACH and its kin
         finally:
-            self.busy = False
+            self.busy = self.shaking = False
         if transport is None or plain.is_closing():
             raise OverError
         self.below, self.transport = plain, transport

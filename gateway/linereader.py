@@ -1,6 +1,6 @@
 """Command lines and blocks of one client, in bounded memory.
 
-Owns: strict line ends. A subclass of asyncio's reader because aiosmtpd's PROXY and STARTTLS use
+Owns: strict line ends. A subclass of asyncio's reader because aiosmtpd's PROXY uses
 one; its buffer is asyncio's own `_buffer`, a contract that a test pins.
 """
 
@@ -29,8 +29,9 @@ class LineReader(asyncio.StreamReader):
         self._searched = 0
         self._too_long = False
 
-    def attach(self, transport: asyncio.Transport) -> None:
-        """What is read comes from there, now or again: TLS lies on top of the one before."""
+    def attach(self, transport: asyncio.Transport | None) -> None:
+        """What is read comes from there, now or again: TLS lies on top of the one before. None:
+        from one that is not known yet, and cannot be paused."""
         self._transport = transport
         self._paused = False
 

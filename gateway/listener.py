@@ -229,6 +229,9 @@ class SmtpSession(Conversation):
             self.say_line(b"220 Ready to start TLS\r\n")
             self.flush()
             await self.encrypt(plain, context)
+            if self.service.closing:
+                self.say(reply.SHUTTING_DOWN)
+                raise OverError
             self._renew(self.service.settings.command_timeout)
 
     async def _auth(self, argument: str) -> None:

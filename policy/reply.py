@@ -7,8 +7,8 @@ _MAX_TEXT = 400  # RFC 5321 4.5.3.1.5 limits a reply line to 512 octets
 
 
 class Reply:
-    """What a peer is told; a value. `status` is the enhanced code without a trailing blank, or
-    empty."""
+    """What a peer is told; a value, never changed. `status` is the enhanced code without a trailing
+    blank, or empty."""
 
     __slots__ = ("_line", "code", "status", "text")
 

@@ -19,8 +19,15 @@ from control.local.lock import record
 LOG_LIMIT = 8 * 1024 * 1024
 
 
-_OURS = ("PYTHONPATH", "PYTHONSAFEPATH")
-"""Where our own code comes from: a compiled product starts a compiled gateway."""
+def _modules() -> dict[str, str]:
+    """Where our own code comes from: a compiled product starts a compiled gateway. The child starts
+    in another folder."""
+    found = {}
+    if path := os.environ.get("PYTHONPATH"):
+        found["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, path.split(os.pathsep)))
+    if safe := os.environ.get("PYTHONSAFEPATH"):
+        found["PYTHONSAFEPATH"] = safe
+    return found
 
 
 class ChildProcess:
@@ -56,7 +63,7 @@ class ChildProcess:
                         "PATH": os.environ.get("PATH", os.defpath),
                         "LC_ALL": "C",
                         "TZ": "UTC",
-                        **{name: os.environ[name] for name in _OURS if name in os.environ},
+                        **_modules(),
                     },
                     start_new_session=True,
                     umask=0o077,

@@ -22,7 +22,7 @@ def option(parser: argparse.ArgumentParser) -> None:
 
 def use(*, interpreted: bool = False) -> None:
     """Let the processes started from here on be compiled ones. Raises RuntimeError."""
-    if interpreted or in_use():
+    if interpreted:
         return
     if not _STAMP.exists():
         raise RuntimeError(f"nothing compiled in {BUILT}: run `make compiled`, or --interpreted")
@@ -33,6 +33,8 @@ def use(*, interpreted: bool = False) -> None:
             " --interpreted"
         )
     os.environ["PYTHONPATH"] = str(BUILT)
+    if gone := next((file for file in _found(BUILT) if not (ROOT / file).exists()), None):
+        raise RuntimeError(f"{gone} is gone since: run `make compiled`, or --interpreted")
     # `python -m` would look into the working folder first, and find the checkout.
     os.environ["PYTHONSAFEPATH"] = "1"
 
@@ -43,9 +45,14 @@ def in_use() -> bool:
 
 
 def _sources() -> list[Path]:
+    return [ROOT / file for file in _found(ROOT)] + [ROOT / "setup.py", ROOT / "pyproject.toml"]
+
+
+def _found(root: Path) -> list[Path]:
+    """Source files of the product below `root`, relative to it."""
     return [
-        file
+        file.relative_to(root)
         for package in _PACKAGES
         for suffix in ("py", "lua", "sql")
-        for file in (ROOT / package).rglob(f"*.{suffix}")
-    ] + [ROOT / "setup.py", ROOT / "pyproject.toml"]
+        for file in (root / package).rglob(f"*.{suffix}")
+    ]

@@ -163,6 +163,17 @@ async def test_garbage_instead_of_a_handshake_ends_the_session(
         await nothing_happened(gate, pmta)
 
 
+async def test_a_handshake_holds_up_no_drain(valkey_url: str, certificate: Certificate) -> None:
+    async with secured(valkey_url, certificate, drain=20.0) as (gate, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", gate.port)
+        writer.write(b"STARTTLS\r\n")
+        async with asyncio.timeout(5):
+            await reader.readuntil(b"220 Ready to start TLS\r\n")
+        began = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - began < 10
+    writer.close()
+
+
 async def test_a_handshake_that_never_ends_is_cut_off(
     valkey_url: str, certificate: Certificate
 ) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
 from gateway.admission import Memory, Sessions
 from gateway.auth import Authenticator
@@ -43,14 +43,14 @@ def service(
 class Wire(asyncio.Transport):
     """One client's connection: `feed` segments, read what was `said`."""
 
-    def __init__(self, shared: Service) -> None:
+    def __init__(self, shared: Service, tls: Literal["none", "starttls"] = "none") -> None:
         super().__init__({"peername": ("127.0.0.1", 4711)})
         self.said = bytearray()
         self.most_buffered = 0
         self._segments: deque[bytes] = deque()
         self._paused = self._closing = False
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.session = SmtpSession(shared, Listener())
+        self.session = SmtpSession(shared, Listener(tls=tls))
         self.session.connection_made(self)
 
     def feed(self, segment: bytes) -> None:
@@ -61,6 +61,10 @@ class Wire(asyncio.Transport):
         while self._segments and not self._paused and not self._closing:
             self.session.data_received(self._segments.popleft())
             self.most_buffered = max(self.most_buffered, self.session.lines.buffered)
+
+    @property
+    def reading(self) -> bool:
+        return not self._paused
 
     async def end(self) -> None:
         """Half-close, as soon as all segments were taken, and wait for the gateway's close."""

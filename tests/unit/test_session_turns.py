@@ -3,6 +3,7 @@ task has is left to it, and what has ended stays ended."""
 
 import asyncio
 import os
+import ssl
 from collections.abc import Iterator
 
 import pytest
@@ -166,3 +167,61 @@ async def test_a_client_that_waits_for_its_greeting_when_a_drain_begins_is_sent_
     assert wire.said.startswith(b"421 ")
     assert shared.sessions.open == 0
     assert not shared.live
+
+
+class Above(asyncio.Transport):
+    """TLS on top of a wire: what it writes can be read in `said`, and it can be paused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said = bytearray()
+        self.paused = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.said += data
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def is_closing(self) -> bool:
+        return False
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+
+    def close(self) -> None:
+        pass
+
+    abort = close
+
+
+async def test_what_comes_with_the_end_of_a_handshake_is_kept_and_pauses_nobody(
+    log: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uvloop hands out what follows the handshake before the task that waits for it goes on, and
+    the plain transport below must not be paused for it: nobody would have it go on."""
+    shared = service(Gateway(), refuse, log)
+    shared.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    wire, above, commands = Wire(shared, tls="starttls"), Above(), 40_000
+
+    async def start_tls(plain: object, *_: object, **__: object) -> Above:
+        assert plain is wire
+        await asyncio.sleep(0)
+        for _ in range(4):
+            wire.session.data_received(b"NOOP\r\n" * (commands // 4))
+        await asyncio.sleep(0)
+        return above
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "start_tls", start_tls)
+    wire.feed(b"EHLO x\r\nSTARTTLS\r\nRSET\r\n")
+    async with asyncio.timeout(10):
+        while above.said.count(b"250 2.0.0 OK\r\n") < commands:
+            await asyncio.sleep(0)
+    assert wire.said.endswith(b"220 Ready to start TLS\r\n")
+    assert bytes(above.said) == b"250 2.0.0 OK\r\n" * commands
+    assert wire.reading
+    wire.close()
+    await wire.over
