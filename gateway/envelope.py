@@ -40,7 +40,8 @@ MAX_PATH = 254  # RFC 5321 4.5.3.1.3: 256 octets with the angle brackets
 
 def parse_mail(argument: bytes, *, esmtp: bool, max_size: int) -> Sender | Reply:
     """`argument` is what follows `MAIL `."""
-    plain = _PLAIN_MAIL.match(argument) if esmtp else None
+    # A line that ends with its path has no parameters, which need EHLO.
+    plain = _PLAIN_MAIL.match(argument) if esmtp or argument.endswith(b">") else None
     if plain is not None:
         address, domain, octets, body8 = plain.groups()
         size = int(octets) if octets else 0

@@ -188,6 +188,9 @@ class RedisLedger:
         if asked == self._newest_of:
             self._newest = max(self._newest, (wire.sequence, batch))
         decisions = tuple([result.value for result in wire.results])
+        if len(decisions) != len(items):
+            # Whose they are cannot be told: all stay charged, and nobody is told to send.
+            raise LedgerAwayError(f"{len(decisions)} decisions for {len(items)} items")
         return Answer(decisions, wire.generation, wire.now, wire.sequence)
 
     async def _send(self, batch: str, asked: str, payload: bytes) -> Reply:

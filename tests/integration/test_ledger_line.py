@@ -59,6 +59,14 @@ async def travels(fake: FakeLedger, ledger: RedisLedger) -> None:
     assert fake.connections == 1
 
 
+async def answers_too_few(fake: FakeLedger, ledger: RedisLedger) -> None:
+    """Whose a decision is cannot be told: nobody is told to send."""
+    fake.script.append([granted(1)])
+    with pytest.raises(LedgerAwayError, match="1 decisions for 2 items"):
+        await ledger.decide_batch(ledger.next_batch(), [ASK, ASK])
+    assert await one(ledger) == "192.0.2.1"
+
+
 async def two_at_once(fake: FakeLedger, ledger: RedisLedger) -> None:
     """The second has a connection of its own; redis-py has it back whole afterwards."""
     goes = asyncio.Event()
@@ -137,6 +145,7 @@ async def closed_by_us(fake: FakeLedger) -> None:
 
 CASES: list[Case] = [
     travels,
+    answers_too_few,
     two_at_once,
     said_unasked,
     cut_within_a_reply,
