@@ -81,7 +81,7 @@ def test_a_late_sink_is_seen_as_latency() -> None:
     with running_sink("--delay", "0.02") as sink:
         tally = inject(Order(port=sink.port, messages=10, connections=10))
     # MAIL, RCPT, DATA and the dot wait once each.
-    assert min(tally.latencies) >= 0.08
+    assert min(tally.latencies) >= 0.079  # a timer may fire within the clock's resolution
 
 
 def test_for_a_time_as_many_as_fit() -> None:
