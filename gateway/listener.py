@@ -36,6 +36,8 @@ class SmtpSession(Conversation):
         self._listener = listener
         self._plain_auth = listener.tls == "implicit"
         """A login is taken although STARTTLS was not carried out."""
+        self._insists = listener.tls == "starttls" and listener.require_tls
+        """Nothing is done before STARTTLS."""
 
     # Connection
 
@@ -114,7 +116,7 @@ class SmtpSession(Conversation):
             self.fault(Reply(500, "5.5.2", LineFault.TOO_LONG.value))
         elif len(line.translate(None, _CONTROL)) != len(line):
             self.fault(reply.syntax("control characters in a command", "5.5.2"))
-        elif not self._may_talk and verb not in _BEFORE_TLS:
+        elif self._insists and not self.encrypted and verb not in _BEFORE_TLS:
             self.say(reply.TLS_FIRST)
         elif (step := _TRANSACTION.get(verb)) is not None:
             self._transaction(step, argument)
@@ -132,12 +134,6 @@ class SmtpSession(Conversation):
             self._occupy(work(self, text), _nothing)
         else:
             self.fault(Reply(500, "5.5.1", "command not recognized"))
-
-    @property
-    def _may_talk(self) -> bool:
-        """TLS is on, or nobody insists."""
-        listener = self._listener
-        return not listener.require_tls or listener.tls != "starttls" or self.encrypted
 
     def _transaction(
         self, step: Callable[["SmtpSession", bytes, str], None], argument: bytes
