@@ -174,8 +174,8 @@ local function fresh(arguments)
     -- Real and calendar milliseconds, the day, and as text; the plan; the incarnation.
     real = false, now = false, today = false, day = false,
     plan = false, generation = false, plan_key = false, incarnation = false,
-    -- Gathering: keys of the MGET with where their values go; rows to read, mailboxes by tenant,
-    -- providers by pool; IPs to read ahead.
+    -- Gathering: keys of the MGET with where their values go; rows to read, mailboxes by tenant (a
+    -- list, and a set of the same), providers by pool; IPs to read ahead.
     keys = false, slots = {}, names = {},
     fields = {'g'}, named = {}, wanted = {}, asked = {}, ahead = 0,
     -- Counting: counters by key, by IP, by tenant; those to be written; names of fields.
@@ -184,8 +184,9 @@ local function fresh(arguments)
     -- Choosing: indexes, also by pool and provider; providers with one of their own, by pool; IPs
     -- given something back, whose indexes are put right before the next decision.
     indexes = {}, indexes_of = {}, apart = {}, woken = {}, waking = false,
-    -- Limiting, by pool and provider: what their IPs may still take, held mail that could go.
-    rooms = {}, marks = {},
+    -- Limiting, by pool and provider: what their IPs may still take, held mail that could go; by
+    -- tenant: mailboxes with limits of their own.
+    rooms = {}, marks = {}, owned = {},
     -- Remembering: key to what the server has (a string or false), to the entry this run knows, and
     -- what to write; milliseconds, milliseconds, seconds.
     stored = {}, entries = {}, changed_entries = {},

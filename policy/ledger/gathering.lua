@@ -29,7 +29,10 @@ function gather.reserve(item)
       batch = {}
       run.wanted[item[2]] = batch
     end
-    batch[#batch + 1] = mailbox
+    if not batch[mailbox] then
+      batch[mailbox] = true
+      batch[#batch + 1] = mailbox
+    end
   end
   if not item[12] and #providers == 1 then
     local provider = providers[1][1]

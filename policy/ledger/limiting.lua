@@ -119,15 +119,24 @@ function limit.last_of(name, mailbox)
   return recent.values[mailbox] or count.value(limit.last_sent(run.today - 1, name), mailbox)
 end
 
+-- The limits of its own that a mailbox has, or false. Those of all that the batch names are read with
+-- one command, before their counters are (`count.mailbox` forgets their names).
+function limit.own_limits(tenant, name, mailbox)
+  local owned = run.owned[name]
+  if not owned then
+    local batch = run.wanted[name]
+    local found = call('HMGET', root .. 'mailboxes:' .. name .. ':' .. tenant.mailboxes, unpack(batch))
+    owned = {}
+    for i = 1, #batch do owned[batch[i]] = found[i] and cmsgpack.unpack(found[i]) end
+    run.owned[name] = owned
+  end
+  return owned[mailbox]
+end
+
 -- The mailbox that counts, its most a day (-1: no limit) and its spacing in milliseconds.
 function limit.mailbox_limits(tenant, name, mailbox, counters)
-  if tenant.mailboxes then
-    local packed = call('HGET', root .. 'mailboxes:' .. name .. ':' .. tenant.mailboxes, mailbox)
-    if packed then
-      local own = cmsgpack.unpack(packed)
-      return mailbox, own[1], own[2]
-    end
-  end
+  local own = tenant.mailboxes and limit.own_limits(tenant, name, mailbox)
+  if own then return mailbox, own[1], own[2] end
   if not count.mailbox(counters, name, mailbox) and count.mailbox_number(counters) >= tenant.bound then
     mailbox = '*'
   end
