@@ -10,7 +10,7 @@ and take no keywords (`frozen=True`), for mypyc drops those without a word.
 
 import os
 
-from setuptools import setup
+from setuptools import Extension, setup
 
 COMPILED = [
     "gateway/admission.py",
@@ -50,6 +50,7 @@ COMPILED = [
 if os.environ.get("SENDGATE_COMPILE") == "1":
     from mypyc.build import mypycify
 
-    setup(ext_modules=mypycify(COMPILED, opt_level="3", group_name="sendgate"))
+    by_hand = Extension("gateway._lineends", ["gateway/_lineends.c"], extra_compile_args=["-O3"])
+    setup(ext_modules=[*mypycify(COMPILED, opt_level="3", group_name="sendgate"), by_hand])
 else:
     setup()

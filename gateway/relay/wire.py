@@ -192,7 +192,7 @@ class Session(Line):
         self._enter(Progress.CONTENT)
         parcel = self._parcel
         if len(parcel.body) <= _SLICE:
-            self._send_dot(parcel.head + parcel.body + b".\r\n")
+            self._send_dot(b"".join((parcel.head, parcel.body, b".\r\n")))
             return
         # Before the head: a transport may take up writing again within this very call.
         self._rest = memoryview(parcel.body)

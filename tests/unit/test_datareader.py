@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.datareader import DataReader, _paired
+from gateway.datareader import DataReader
 
 STEPS = [1, 2, 3, 5, 10_000]
 TRAILING = [b"", b"QUIT\r\n", b".\r\n", b"\r\n.\r\n"]
@@ -116,10 +116,3 @@ def test_any_bytes_end_only_at_crlf_dot_crlf(data: bytes) -> None:
     assert (rest is None) == (end < 0)
     if rest is not None:
         assert rest == data[end + 3 :]
-
-
-@given(st.lists(st.sampled_from([b"a", b"\r", b"\n", b"\r\n", b"\0", b"\xe9"]), max_size=12))
-def test_line_ends_are_judged_as_by_counting_them(pieces: list[bytes]) -> None:
-    content = b"".join(pieces) + b"\r\n"
-    ends = content.count(b"\r\n")
-    assert _paired(content) == (content.count(b"\n") == ends == content.count(b"\r"))
