@@ -76,11 +76,10 @@ install: $(STAMP) | compiler
 	$(PIP_COMPILE) --force-reinstall .
 
 # What was compiled is what is shipped: sessions, relay, hostile clients and every fault, run from
-# there. Not the faults that break a class from outside: a compiled one cannot be. Nor how workers
-# share connections, which is not compiled and needs a calm machine.
+# there. Not the faults that break a class from outside: a compiled one cannot be.
 test-compiled: $(COMPILED)/.ready
 	PYTHONPATH=$(CURDIR)/$(COMPILED) PYTHONSAFEPATH=1 $(BIN)/pytest -n 2 --dist worksteal \
-		--import-mode=append -k "not broken and not lasting" tests/faults tests/dialogs tests/fuzz tests/contract \
+		--import-mode=append -k "not broken" tests/faults tests/dialogs tests/fuzz tests/contract \
 		tests/unit --ignore-glob '*/test_bench_*' tests/integration/test_bad_input.py \
 		tests/integration/test_gateway_process.py tests/integration/test_ledger_line.py \
 		tests/integration/test_hostile_*.py tests/integration/test_relay*.py

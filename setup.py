@@ -26,6 +26,7 @@ COMPILED = [
     "gateway/inbound.py",
     "gateway/linereader.py",
     "gateway/listener.py",
+    "gateway/live.py",
     "gateway/log.py",
     "gateway/means.py",
     "gateway/parcel.py",

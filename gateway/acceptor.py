@@ -2,17 +2,20 @@
 
 Rule: a worker takes a connection when no other has fewer sessions (an eighth more of many does not
 matter), for MailWizz may open a few and keep them for hours; whoever has more leaves it to the
-others for some milliseconds, and takes it all the same when nobody did.
+others for some milliseconds, and takes that one all the same when nobody did.
 Measured: left to themselves two workers share 20 connections 0 to 20, for the first one awake takes
 all that wait.
 """
 
 import asyncio
+import select
 import socket
 import ssl
 from collections.abc import Callable
+from functools import partial
 
 from gateway.board import BEAT, Board
+from gateway.live import Live
 from gateway.log import Log
 
 _STEP_BACK = 0.002
@@ -31,19 +34,22 @@ class Acceptor:
         tls: ssl.SSLContext | None,
         *,
         board: Board,
-        sessions: Callable[[], int],
+        live: Live,
         log: Log,
     ) -> None:
-        """`sessions`: how many this worker has now."""
+        """`live`: this worker's sessions, which tell the board how many they are."""
         self._bound = bound
         self._session = session
         self._tls = tls
         self._board = board
-        self._sessions = sessions
+        self._live = live
         self._log = log
         self._loop = asyncio.get_running_loop()
         self._opening: set[asyncio.Task[object]] = set()
-        self._left_since = 0.0
+        self._left_since: float | None = None
+        """Since when the connection that waits is left to the others."""
+        self._waiting = select.poll()
+        self._waiting.register(bound, select.POLLIN)
         self._timers: list[asyncio.TimerHandle] = []
         bound.setblocking(False)
         self._beat()
@@ -58,15 +64,18 @@ class Acceptor:
         self._bound.close()
 
     def _listen(self) -> None:
+        """Wait for connections; the one that was left to the others may still be there."""
+        waits = self._left_since is not None and self._waiting.poll(0)
+        if waits and not self._ours():
+            self._later(_STEP_BACK, self._listen)
+            return
+        self._left_since = None
         self._loop.add_reader(self._bound, self._accept)
-
-    @property
-    def _mine(self) -> int:
-        """Sessions of this worker, those that are being opened among them."""
-        return self._sessions() + len(self._opening)
+        if waits:
+            self._take()
 
     def _beat(self) -> None:
-        self._board.post(self._mine)
+        self._board.post(self._live.count)
         self._later(BEAT, self._beat)
 
     def _later(self, seconds: float, step: Callable[[], None]) -> None:
@@ -79,21 +88,22 @@ class Acceptor:
         self._later(seconds, self._listen)
 
     def _ours(self) -> bool:
-        """Whether it is our turn; posts what we have either way."""
-        mine = self._mine
-        self._board.post(mine)
-        least = self._board.least()
+        """Whether the connection that waits is for us."""
+        mine, least = self._live.count, self._board.least()
         if least is None or mine <= least + mine // 8:
             return True
         now = self._loop.time()
-        if now - self._left_since > 2 * _LONGEST:
+        if self._left_since is None:
             self._left_since = now
         return now - self._left_since > _LONGEST
 
     def _accept(self) -> None:
-        if not self._ours():
+        if self._ours():
+            self._take()
+        else:
             self._pause(_STEP_BACK)
-            return
+
+    def _take(self) -> None:
         try:
             connection, _ = self._bound.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -105,15 +115,17 @@ class Acceptor:
             return
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        session = self._session()
+        self._live.expect(session)
         task = self._loop.create_task(
-            self._loop.connect_accepted_socket(self._session, connection, ssl=self._tls)
+            self._loop.connect_accepted_socket(lambda: session, connection, ssl=self._tls)
         )
         self._opening.add(task)
-        task.add_done_callback(self._opened)
-        self._board.post(self._mine)
+        task.add_done_callback(partial(self._opened, session))
 
-    def _opened(self, task: asyncio.Task[object]) -> None:
+    def _opened(self, session: asyncio.Protocol, task: asyncio.Task[object]) -> None:
         self._opening.discard(task)
+        self._live.give_up(session)
         if not task.cancelled() and (error := task.exception()) is not None:
             # A TLS handshake that failed, or a client that went away before it began.
             self._log.debug("session_lost", why=repr(error))

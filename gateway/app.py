@@ -19,6 +19,7 @@ from gateway.auth import Authenticator
 from gateway.board import Board
 from gateway.ids import Ids
 from gateway.listener import SmtpSession
+from gateway.live import nobody
 from gateway.log import Log
 from gateway.means import Means
 from gateway.parts import CLEAN_UP, Parts, cancel, until
@@ -110,12 +111,15 @@ class Worker:
         if board is None:
             return await loop.create_server(session, sock=bound, backlog=1024, ssl=tls)
         live = self.service.live
-        return Acceptor(bound, session, tls, board=board, sessions=lambda: len(live), log=self.log)
+        live.tell = board.post
+        return Acceptor(bound, session, tls, board=board, live=live, log=self.log)
 
     def _stop_listening(self) -> None:
         for server in self._servers:
             server.close()
         self._servers = []
+        # The successor of a worker has its place on the board.
+        self.service.live.tell = nobody
 
     async def retire(self, stop: asyncio.Event) -> None:
         """A successor listens now: serve the sessions we have to their own end, for a while."""

@@ -3,11 +3,12 @@
 import ipaddress
 import ssl
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any
 
 from gateway.admission import Memory, Sessions
 from gateway.auth import Authenticator
 from gateway.ids import Ids
+from gateway.live import Live
 from gateway.log import Log
 from gateway.message import Message
 from policy.model import Tenant
@@ -18,17 +19,6 @@ from settings.model import Gateway
 _MOST_ORIGINS = 4096
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-class Live(Protocol):
-    """A session as its service sees it."""
-
-    def close_if_idle(self) -> None: ...
-
-    def cut(self) -> None: ...
-
-    @property
-    def handling(self) -> bool: ...
 
 
 class Origin:
@@ -76,7 +66,7 @@ class Service:
         self._max_size = max_size
         self.plain_auth = tuple(ipaddress.ip_network(n) for n in settings.plain_auth_networks)
         self.balancers = tuple(ipaddress.ip_network(n) for n in settings.proxy_networks)
-        self.live: set[Live] = set()
+        self.live = Live()
         self.closing = False
         self.greeting = f"220 {hostname} ESMTP Sendgate\r\n".encode()
         self.shortest_timeout = min(
@@ -116,18 +106,18 @@ class Service:
     def close_idle(self) -> None:
         """Drain: sessions between messages end now, the others when their message is done."""
         self.closing = True
-        for session in tuple(self.live):
+        for session in self.live:
             session.close_if_idle()
 
     def cut_readers(self) -> None:
         """Cut the sessions whose message is not here yet: nothing of it is lost."""
-        for session in tuple(self.live):
+        for session in self.live:
             if not session.handling:
                 session.cut()
 
     def abort(self) -> None:
         """Cut what is left when all time is over."""
-        for session in tuple(self.live):
+        for session in self.live:
             session.cut()
 
 

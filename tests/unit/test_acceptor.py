@@ -1,0 +1,144 @@
+"""Connections that wait for several workers: whose turn it is, and for how long."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.acceptor import Acceptor
+from gateway.board import Board
+from gateway.live import Live
+from gateway.log import Log
+
+_LEFT = 0.025
+
+
+class Client(asyncio.Protocol):
+    """Counts as a session from `connection_made` on."""
+
+    def __init__(self, live: Live, taken: "asyncio.Queue[float]") -> None:
+        self.live = live
+        self.taken = taken
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.live.add(self)
+        self.taken.put_nowait(asyncio.get_running_loop().time())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.live.discard(self)
+
+    def close_if_idle(self) -> None: ...
+
+    def cut(self) -> None: ...
+
+    @property
+    def handling(self) -> bool:
+        return False
+
+
+class Place:
+    """One worker's acceptor, beside another that has no sessions and takes none."""
+
+    def __init__(self, folder: Path) -> None:
+        self.bound = socket.create_server(("127.0.0.1", 0))
+        self.other = Board(folder / "board", 1)
+        self.board = Board(folder / "board", 0)
+        self.live = Live()
+        self.live.tell = self.board.post
+        self.taken: asyncio.Queue[float] = asyncio.Queue()
+        self.acceptor = Acceptor(
+            self.bound, lambda: Client(self.live, self.taken), None,
+            board=self.board, live=self.live, log=Log(),
+        )  # fmt: skip
+        self.beating = asyncio.create_task(self._beat())
+        self.sockets: list[socket.socket] = []
+
+    async def _beat(self) -> None:
+        while True:
+            self.other.post(0)
+            await asyncio.sleep(0.05)
+
+    def connect(self) -> float:
+        """Loop time at which it was made."""
+        self.sockets.append(socket.create_connection(self.bound.getsockname()))
+        return asyncio.get_running_loop().time()
+
+    async def close(self) -> None:
+        self.beating.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.beating
+        self.acceptor.close()
+        for one in self.sockets:
+            one.close()
+        async with asyncio.timeout(5):
+            while self.live.count:
+                await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    place = Place(tmp_path)
+    await asyncio.sleep(0)
+    yield place
+    await place.close()
+
+
+async def next_one(place: Place) -> float:
+    async with asyncio.timeout(5):
+        return await place.taken.get()
+
+
+async def test_each_connection_is_left_to_a_worker_that_has_fewer(place: Place) -> None:
+    """Not only the first one of a burst: the others would all go to whoever is awake."""
+    place.connect()
+    await next_one(place)
+    made = place.connect()
+    place.connect()
+    first, second = await next_one(place), await next_one(place)
+    assert first - made >= _LEFT
+    assert second - first >= _LEFT
+
+
+async def test_one_that_another_worker_took_leaves_the_next_its_whole_time(place: Place) -> None:
+    place.connect()
+    await next_one(place)
+    place.connect()
+    await asyncio.sleep(0.01)
+    with place.bound.dup() as theirs, theirs.accept()[0]:
+        await asyncio.sleep(_LEFT)
+        made = place.connect()
+        assert await next_one(place) - made >= _LEFT
+
+
+async def test_what_nobody_else_can_take_is_taken_at_once(place: Place) -> None:
+    place.connect()
+    await next_one(place)
+    place.beating.cancel()
+    place.other.post(9)
+    made = place.connect()
+    assert await next_one(place) - made < _LEFT
+
+
+async def test_a_session_counts_once_from_when_it_was_taken_to_its_end(place: Place) -> None:
+    live, counts = place.live, []
+    live.tell = lambda count: counts.append((count, len(live)))
+    place.connect()
+    await next_one(place)
+    await asyncio.sleep(0.01)
+    place.sockets.pop().close()
+    async with asyncio.timeout(5):
+        while live.count:
+            await asyncio.sleep(0.005)
+    assert counts == [(1, 0), (1, 1), (0, 0)]
+
+
+def test_a_connection_that_never_opens_is_given_up() -> None:
+    live, session = Live(), object()
+    live.expect(session)
+    assert (live.count, len(live)) == (1, 0)
+    live.give_up(session)
+    live.give_up(session)
+    assert live.count == 0
