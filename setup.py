@@ -43,6 +43,8 @@ COMPILED = [
     "gateway/tally.py",
     "gateway/transaction.py",
     "policy/address.py",
+    "policy/duplicate.py",
+    "policy/identity.py",
     "policy/ledger/line.py",
     "policy/provider.py",
     "policy/reply.py",

@@ -11,8 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
-
-import msgspec
+from typing import NamedTuple
 
 from policy import pattern
 from policy.address import normal_domain
@@ -26,7 +25,7 @@ _UID = re.compile(rb"[A-Za-z0-9]{6,40}")
 _UNSAFE = bytes(n for n in range(256) if not bytes((n,)).isalnum())
 
 
-class KeyFields(msgspec.Struct, frozen=True):
+class KeyFields(NamedTuple):
     """Header fields that may name a message: unparsed values, folds included, b"" for none."""
 
     feedback_id: bytes = b""
@@ -39,7 +38,7 @@ class KeyFields(msgspec.Struct, frozen=True):
     subject: bytes = b""
 
 
-class Identity(msgspec.Struct, frozen=True):
+class Identity(NamedTuple):
     """What a message is known by."""
 
     campaign: str

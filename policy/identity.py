@@ -4,8 +4,7 @@ Owns: writing and reading them. Not here: minting message ids (`gateway.ids`).
 """
 
 import re
-
-import msgspec
+from typing import NamedTuple
 
 from policy.limits import day_of
 
@@ -18,7 +17,7 @@ _ENVELOPE = re.compile(
 )
 
 
-class Envelope(msgspec.Struct, frozen=True):
+class Envelope(NamedTuple):
     """What an envelope id says."""
 
     day: int
