@@ -8,6 +8,7 @@ all that wait.
 """
 
 import asyncio
+import errno
 import select
 import socket
 import ssl
@@ -22,6 +23,7 @@ _STEP_BACK = 0.002
 _LONGEST = 0.025
 """Seconds for which a connection is left to the others; one that is busy may need that long."""
 _NO_DESCRIPTORS = 1.0
+_SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Acceptor:
@@ -50,7 +52,8 @@ class Acceptor:
         """Since when the connection that waits is left to the others."""
         self._waiting = select.poll()
         self._waiting.register(bound, select.POLLIN)
-        self._timers: list[asyncio.TimerHandle] = []
+        self._next_look: asyncio.TimerHandle | None = None
+        self._next_beat: asyncio.TimerHandle | None = None
         bound.setblocking(False)
         self._beat()
         self._listen()
@@ -58,16 +61,17 @@ class Acceptor:
     def close(self) -> None:
         """Take no more."""
         self._loop.remove_reader(self._bound)
-        for timer in self._timers:
-            timer.cancel()
-        self._timers = []
+        for timer in (self._next_look, self._next_beat):
+            if timer is not None:
+                timer.cancel()
         self._bound.close()
 
     def _listen(self) -> None:
         """Wait for connections; the one that was left to the others may still be there."""
+        self._board.away = False
         waits = self._left_since is not None and self._waiting.poll(0)
         if waits and not self._ours():
-            self._later(_STEP_BACK, self._listen)
+            self._next_look = self._loop.call_later(_STEP_BACK, self._listen)
             return
         self._left_since = None
         self._loop.add_reader(self._bound, self._accept)
@@ -76,16 +80,11 @@ class Acceptor:
 
     def _beat(self) -> None:
         self._board.post(self._live.count)
-        self._later(BEAT, self._beat)
-
-    def _later(self, seconds: float, step: Callable[[], None]) -> None:
-        now = self._loop.time()
-        self._timers = [t for t in self._timers if not t.cancelled() and t.when() > now]
-        self._timers.append(self._loop.call_later(seconds, step))
+        self._next_beat = self._loop.call_later(BEAT, self._beat)
 
     def _pause(self, seconds: float) -> None:
         self._loop.remove_reader(self._bound)
-        self._later(seconds, self._listen)
+        self._next_look = self._loop.call_later(seconds, self._listen)
 
     def _ours(self) -> bool:
         """Whether the connection that waits is for us."""
@@ -106,12 +105,14 @@ class Acceptor:
     def _take(self) -> None:
         try:
             connection, _ = self._bound.accept()
-        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return  # another worker was quicker, or the client went away
         except OSError as error:
-            # No descriptors or no memory: the connections wait in the kernel meanwhile.
-            self._log.error("accept_failed", why=str(error))
-            self._pause(_NO_DESCRIPTORS)
+            # Mostly another worker was quicker, or the client went away (accept(2)).
+            if error.errno in _SCARCE:
+                # The connections wait in the kernel meanwhile, if no other worker takes them.
+                self._log.error("accept_failed", why=str(error))
+                self._board.away = True
+                self._board.post(self._live.count)
+                self._pause(_NO_DESCRIPTORS)
             return
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

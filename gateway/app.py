@@ -126,7 +126,7 @@ class Worker:
         self._stop_listening()
         self.parts.relay.retire()
         await until(
-            lambda: not self.service.live or stop.is_set(), self.settings.gateway.reload_drain
+            lambda: not self.service.live.count or stop.is_set(), self.settings.gateway.reload_drain
         )
 
     async def _drain(self) -> None:

@@ -1,7 +1,8 @@
 """How many sessions each worker has, in memory that the workers of one gateway share.
 
 Rule: figures to share connections by, never to decide about mail; a slot that nobody has written
-for a while (its worker died, or is frozen) is not looked at. Each worker writes its own slot alone.
+for a while (its worker died, or is frozen, or takes no connections) is not looked at. Each worker
+writes its own slot alone; only while a reload is tried, its successor writes there, too.
 """
 
 import mmap
@@ -26,8 +27,8 @@ class Board:
     """One worker's view. A file that was tidied away is made again: who sees whom then is a matter
     of shares, and no reason to serve nobody. Raises OSError."""
 
-    def __init__(self, path: Path, index: int) -> None:
-        """`index`: the worker's number."""
+    def __init__(self, path: Path, index: int, workers: int) -> None:
+        """`index`: the worker's number, from 0; `workers`: how many there are."""
         size = _SLOT.size * _SLOTS
         with path.open("a+b") as file:
             # Others may make it now, too: to the same size, and without taking anything from it.
@@ -35,10 +36,14 @@ class Board:
                 file.truncate(size)
             self._shared = mmap.mmap(file.fileno(), size)
         self._index = index
+        self._taken = workers * _SLOT.size
+        self.away = False
+        """We take no connections now: nobody should leave us any."""
 
     def post(self, sessions: int) -> None:
         """Say how many sessions we have."""
-        _SLOT.pack_into(self._shared, self._index * _SLOT.size, sessions, time.monotonic())
+        seen = 0.0 if self.away else time.monotonic()
+        _SLOT.pack_into(self._shared, self._index * _SLOT.size, sessions, seen)
 
     def least(self) -> int | None:
         """The fewest sessions of any other worker; None when we are alone."""
@@ -46,7 +51,9 @@ class Board:
         return min(
             (
                 sessions
-                for index, (sessions, seen) in enumerate(_SLOT.iter_unpack(self._shared))
+                for index, (sessions, seen) in enumerate(
+                    _SLOT.iter_unpack(self._shared[: self._taken])
+                )
                 if seen > oldest and index != self._index
             ),
             default=None,

@@ -37,7 +37,8 @@ def run(settings: Settings, *, index: int, descriptors: list[int], report: int, 
     sockets = [socket.socket(fileno=number) for number in descriptors]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         # A worker alone takes what comes, which is quicker.
-        shared = Board(Path(board), index) if settings.gateway.workers > 1 else None
+        workers = settings.gateway.workers
+        shared = Board(Path(board), index, workers) if workers > 1 else None
         runner.run(_serve(settings, index, sockets, report, log, shared))
     log.flush()
     return 0

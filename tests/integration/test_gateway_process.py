@@ -313,8 +313,13 @@ async def test_a_few_lasting_connections_are_shared_by_the_workers(
             idle = [sockets(pid) for pid in gate.worker_pids()]
             # Again and again: who was there a moment ago must not count any more.
             for count in (2, 6, 12) * 5:
-                shares = await shared_out(gate, count, idle)
-                assert abs(shares[0] - shares[1]) <= 2 * (count > 2), (count, shares)
+                # A worker that gets no turn of the processor for 25 ms leaves one to the other.
+                for _ in range(3):
+                    shares = await shared_out(gate, count, idle)
+                    if abs(shares[0] - shares[1]) <= 2 * (count > 2):
+                        break
+                else:
+                    pytest.fail(f"{count} connections, three times: {shares} at last")
 
 
 async def shared_out(gate: GatewayProcess, count: int, idle: list[int]) -> list[int]:

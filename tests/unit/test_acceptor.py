@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -17,15 +18,14 @@ _LEFT = 0.025
 
 
 class Client(asyncio.Protocol):
-    """Counts as a session from `connection_made` on."""
+    """A session, which tells when it was taken."""
 
     def __init__(self, live: Live, taken: "asyncio.Queue[float]") -> None:
         self.live = live
-        self.taken = taken
+        taken.put_nowait(asyncio.get_running_loop().time())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.live.add(self)
-        self.taken.put_nowait(asyncio.get_running_loop().time())
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.live.discard(self)
@@ -39,13 +39,24 @@ class Client(asyncio.Protocol):
         return False
 
 
+class FakeSocket:
+    """A socket whose `accept` is another."""
+
+    def __init__(self, real: socket.socket, accept: Callable[[], None]) -> None:
+        self._real = real
+        self.accept = accept
+
+    def fileno(self) -> int:
+        return self._real.fileno()
+
+
 class Place:
     """One worker's acceptor, beside another that has no sessions and takes none."""
 
     def __init__(self, folder: Path) -> None:
         self.bound = socket.create_server(("127.0.0.1", 0))
-        self.other = Board(folder / "board", 1)
-        self.board = Board(folder / "board", 0)
+        self.other = Board(folder / "board", 1, 2)
+        self.board = Board(folder / "board", 0, 2)
         self.live = Live()
         self.live.tell = self.board.post
         self.taken: asyncio.Queue[float] = asyncio.Queue()
@@ -106,20 +117,48 @@ async def test_one_that_another_worker_took_leaves_the_next_its_whole_time(place
     place.connect()
     await next_one(place)
     place.connect()
-    await asyncio.sleep(0.01)
+    async with asyncio.timeout(5):
+        while place.acceptor._left_since is None:
+            await asyncio.sleep(0)
     with place.bound.dup() as theirs, theirs.accept()[0]:
-        await asyncio.sleep(_LEFT)
+        async with asyncio.timeout(5):
+            while place.acceptor._left_since is not None:
+                await asyncio.sleep(0)
         made = place.connect()
         assert await next_one(place) - made >= _LEFT
 
 
-async def test_what_nobody_else_can_take_is_taken_at_once(place: Place) -> None:
+async def test_what_nobody_else_can_take_is_left_to_nobody(place: Place) -> None:
+    """The other has more, then tells nothing any more, then cannot take any."""
+    place.beating.cancel()
     place.connect()
     await next_one(place)
-    place.beating.cancel()
     place.other.post(9)
-    made = place.connect()
-    assert await next_one(place) - made < _LEFT
+    place.connect()
+    await next_one(place)
+    async with asyncio.timeout(5):
+        while place.board.least() is not None:
+            await asyncio.sleep(0.05)
+    place.connect()
+    await next_one(place)
+    assert place.acceptor._left_since is None
+
+
+async def test_a_worker_without_descriptors_is_not_waited_for(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def accept() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(place.acceptor, "_bound", FakeSocket(place.bound, accept))
+    place.connect()
+    async with asyncio.timeout(5):
+        while not place.board.away:
+            await asyncio.sleep(0.005)
+    assert place.other.least() is None
+    monkeypatch.undo()
+    await next_one(place)
+    assert place.other.least() is not None
 
 
 async def test_a_session_counts_once_from_when_it_was_taken_to_its_end(place: Place) -> None:
