@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from policy.address import (
     FromProblem,
+    _any_mailbox,
     from_mailbox,
     mailbox_of,
     normal_domain,
@@ -64,6 +65,33 @@ def test_any_text_gives_a_mailbox_or_a_problem(value: str) -> None:
     if not isinstance(found, FromProblem):
         assert found.count("@") >= 1
         assert not any(c in found for c in "\r\n<> ")
+
+
+_PIECES = [
+    "<",
+    ">",
+    "a@x.test",
+    "@",
+    ".",
+    "..",
+    "-",
+    "A",
+    "_",
+    " ",
+    "\t",
+    ",",
+    ";",
+    '"',
+    "(",
+    "é",
+    "%",
+]
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=9).map("".join))
+def test_usual_mail_is_read_as_by_the_whole_grammar(value: str) -> None:
+    assert from_mailbox(value) == _any_mailbox(value)
+    assert from_mailbox(f"Anna <{value}>") == _any_mailbox(f"Anna <{value}>")
 
 
 def test_domains_are_compared_in_one_form() -> None:
