@@ -1,11 +1,13 @@
 """Fixtures every test may use: the real servers, empty."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 import uvloop
 
+from control.local import ports
 from tests.faults.table import pytest_addoption, pytest_terminal_summary
 from tests.support.holds import migrated
 from tests.support.parts import Build, SharedParts
@@ -14,6 +16,15 @@ from tests.support.parts import Build, SharedParts
 __all__ = ["pytest_addoption", "pytest_terminal_summary"]
 
 CreateDatabase = Callable[..., Awaitable[str]]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Each worker of pytest-xdist draws its ports from a range of its own: one that is chosen and not
+    listened on yet looks free to the others."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    width = (ports.HIGHEST - ports.LOWEST) // 4
+    ports.LOWEST += width * (int(worker) % 4)
+    ports.HIGHEST = ports.LOWEST + width
 
 
 def pytest_asyncio_loop_factories(

@@ -4,6 +4,7 @@ import errno
 import logging
 import secrets
 import socket
+from collections import deque
 from pathlib import Path
 
 from control.local.error import LocalPartError
@@ -30,11 +31,16 @@ def is_free(port: int) -> bool:
     return True
 
 
+_given: deque[int] = deque(maxlen=200)
+"""Ports this process was given lately: who asked may not listen there yet."""
+
+
 def choose() -> int:
     """A free port, at random so that stacks started together rarely meet."""
     for _ in range(200):
         port = LOWEST + secrets.randbelow(HIGHEST - LOWEST)
-        if is_free(port):
+        if port not in _given and is_free(port):
+            _given.append(port)
             return port
     raise LocalPartError(f"no free port on 127.0.0.1 between {LOWEST} and {HIGHEST}")
 
