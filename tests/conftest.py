@@ -19,8 +19,8 @@ CreateDatabase = Callable[..., Awaitable[str]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Each worker of pytest-xdist draws its ports from a range of its own: one that is chosen and not
-    listened on yet looks free to the others."""
+    """Each worker of pytest-xdist draws its ports from a range of its own: one that is chosen and
+    not listened on yet looks free to the others."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     width = (ports.HIGHEST - ports.LOWEST) // 4
     ports.LOWEST += width * (int(worker) % 4)
