@@ -1,7 +1,7 @@
 /* Whether every CR is followed by an LF and every LF comes after a CR, at the speed of memory.
  *
  * The one question asked of every octet of every message (gateway/lineends.py has it in Python, and
- * says why it is asked). 40 KB: 20 us in Python's own C, 2 us here, for the loop below is one that
+ * says why it is asked). 40 KB: 20 us in Python's own C, 5 us here, for the loop below is one that
  * compilers turn into vector instructions: no branch, and sums that fit an octet.
  */
 #define PY_SSIZE_T_CLEAN

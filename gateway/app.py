@@ -85,6 +85,8 @@ class Worker:
             stack.push_async_callback(cancel, tasks)
             stack.push_async_callback(parts.feed.leave)
             await asyncio.wait([loop.create_task(parts.feed.first.wait())], timeout=CLEAN_UP)
+            if board is not None:
+                self.service.live.tell = board.post
             self._servers = [
                 await self._listen(loop, index, bound, board) for index, bound in enumerate(sockets)
             ]
@@ -111,7 +113,6 @@ class Worker:
         if board is None:
             return await loop.create_server(session, sock=bound, backlog=1024, ssl=tls)
         live = self.service.live
-        live.tell = board.post
         return Acceptor(bound, session, tls, board=board, live=live, log=self.log)
 
     def _stop_listening(self) -> None:
