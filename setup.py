@@ -45,6 +45,7 @@ COMPILED = [
     "policy/address.py",
     "policy/duplicate.py",
     "policy/identity.py",
+    "policy/ledger/ledger.py",
     "policy/ledger/line.py",
     "policy/provider.py",
     "policy/reply.py",
