@@ -12,7 +12,9 @@ import msgspec
 SINK_PORT = 2598
 ACCEPT = "smtp-sink: accepts everything at once, stores nothing"
 REALISTIC = "loadtest.sink: replies 5 ms late, defers 2 %, stalls 2 s in every 10 s"
-_REALISTIC = ("--delay", "0.005", "--defer", "0.02", "--stall-every", "10", "--stall", "2")
+LATE = 0.005
+"""Seconds by which the realistic sink answers late."""
+_REALISTIC = ("--delay", str(LATE), "--defer", "0.02", "--stall-every", "10", "--stall", "2")
 
 
 class Count(msgspec.Struct):

@@ -55,6 +55,12 @@ class GatePart:
         """Pids of the workers, oldest first."""
         return self._named("--worker")
 
+    def relayed(self, worker: int) -> int:
+        """Messages that worker number `worker` says it has relayed."""
+        lines = self.log_lines()
+        named = [line for line in lines if line.get("process") == f"worker-{worker}"]
+        return sum(line.get("outcome") == "relayed" for line in named)
+
     def releasers(self) -> list[int]:
         """Pids of the releasers, oldest first."""
         return self._named("--releaser")

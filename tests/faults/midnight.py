@@ -17,6 +17,11 @@ async def over_midnight(scenario: Scenario) -> list[Receipt]:
     stack.proxies["pmta"].delay = SLOW
     await scenario.load.until_offered(len(scenario.load.offers) + 50)
     victim = stack.gateway.workers()[0]
+    # Its clients move in step: frozen between the dots and their replies it has no grant left to
+    # spend. What comes next after a reply waits two chunks for the replies to its envelope.
+    relayed = stack.gateway.relayed(0)
+    await scenario.until(lambda: stack.gateway.relayed(0) > relayed, "the victim relays")
+    await asyncio.sleep(SLOW)
     stack.gateway.freeze(victim)
     await asyncio.sleep(stack.lease + 1.0)
     await scenario.next_day()
