@@ -5,7 +5,8 @@
 The same source runs either way; without the variable it is plain Python, as it is in a checkout,
 where a compiled copy would hide later edits. Rule: a module belongs here when it is on the path of
 each message and the profile says so (PERFORMANCE.md); its classes cannot be patched from outside,
-and take no keywords (`frozen=True`), for mypyc drops those without a word.
+and take no keywords (`frozen=True`), for mypyc drops those without a word; and nothing in it is
+awaited in an `except` or `finally` (tests/architecture/test_compiled.py says why).
 """
 
 import os
@@ -45,7 +46,6 @@ COMPILED = [
     "policy/address.py",
     "policy/duplicate.py",
     "policy/identity.py",
-    "policy/ledger/ledger.py",
     "policy/ledger/line.py",
     "policy/provider.py",
     "policy/reply.py",

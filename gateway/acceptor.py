@@ -2,7 +2,8 @@
 
 Rule: a worker takes a connection when no other has fewer sessions (an eighth more of many does not
 matter), for MailWizz may open a few and keep them for hours; whoever has more leaves it to the
-others for some milliseconds, and takes that one all the same when nobody did.
+others for some milliseconds, and takes that one all the same when nobody did. Connections that come
+and go by the hundred a second even out by themselves: there a difference of some is let be.
 Measured: left to themselves two workers share 20 connections 0 to 20, for the first one awake takes
 all that wait.
 """
@@ -22,6 +23,10 @@ from gateway.log import Log
 _STEP_BACK = 0.002
 _LONGEST = 0.025
 """Seconds for which a connection is left to the others; one that is busy may need that long."""
+_PASSING = 16
+"""Sessions that end within a beat for each one more that a worker may have than another. Two
+workers, a message a connection, 20 at a time: kept equal to one, a message cost both of them 496 µs
+together, and 380 µs so; one worker alone 245 µs."""
 _NO_DESCRIPTORS = 1.0
 _SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -48,6 +53,9 @@ class Acceptor:
         self._log = log
         self._loop = asyncio.get_running_loop()
         self._opening: set[asyncio.Task[object]] = set()
+        self._ended = live.ended
+        self._slack = 0
+        """Sessions that we may have more than another worker, for many pass by."""
         self._left_since: float | None = None
         """Since when the connection that waits is left to the others."""
         self._waiting = select.poll()
@@ -79,6 +87,8 @@ class Acceptor:
             self._take()
 
     def _beat(self) -> None:
+        ended, self._ended = self._live.ended - self._ended, self._live.ended
+        self._slack = ended // _PASSING
         self._board.post(self._live.count)
         self._next_beat = self._loop.call_later(BEAT, self._beat)
 
@@ -89,7 +99,7 @@ class Acceptor:
     def _ours(self) -> bool:
         """Whether the connection that waits is for us."""
         mine, least = self._live.count, self._board.least()
-        if least is None or mine <= least + mine // 8:
+        if least is None or mine <= least + mine // 8 + self._slack:
             return True
         now = self._loop.time()
         if self._left_since is None:

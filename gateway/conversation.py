@@ -42,6 +42,7 @@ class Conversation(Dialogue):
         self._over = self._entered = False
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._cut_off: asyncio.TimerHandle | None = None
 
     @property
     @abstractmethod
@@ -75,6 +76,9 @@ class Conversation(Dialogue):
         """What has the session goes on to its end: a message is settled whatever happens."""
         if self.below is not None:
             self.below.close()
+            self.below = None  # a quarter of a megabyte of buffers lives while anybody knows it
+        if self._cut_off is not None:
+            self._cut_off.cancel()
         if error is None:
             self.lines.feed_eof()
         else:
@@ -286,11 +290,11 @@ class Conversation(Dialogue):
         self._hang_up()
 
     def _hang_up(self) -> None:
-        """Say what is left and close; a client that does not read is cut off soon after."""
+        """Say what is left and close; who does not read is cut off soon after. So is TLS, which has
+        octets of its own to flush and waits for the client's."""
         self.flush()
-        # TLS has octets of its own to flush, and waits for the client's.
         linger = self.unread or self.below is not None
         if self.transport is not None and not self.transport.is_closing():
             self.transport.close()
         if linger:
-            self.loop.call_later(_LINGER, self.cut)
+            self._cut_off = self.loop.call_later(_LINGER, self.cut)

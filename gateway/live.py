@@ -28,6 +28,8 @@ class Live:
         self._expected: set[object] = set()
         self.tell: Callable[[int], None] = nobody
         """Is told `count` whenever it changes."""
+        self.ended = 0
+        """Sessions that are over, since the worker's start."""
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -61,6 +63,7 @@ class Live:
     def discard(self, session: Session) -> None:
         """It ended."""
         self._sessions.discard(session)
+        self.ended += 1
         self.tell(self.count)
 
 

@@ -3,9 +3,9 @@
     python -m loadtest.benchmark.sessions [--rounds 3] [--json FILE]
 
 4 KB, kept-alive, smtp-source, which has one message under way on each session. Every number of
-sessions is pushed in turn, round after round; direct, in between, tells what the sink and the client
-can do by themselves. Before the late sink a message takes 20 ms directly, four replies after each
-other, and 10 through Sendgate, which has pipelined the envelope; and the gateway has no more
+sessions is pushed in turn, round after round; direct, in between, tells what the sink and the
+client can do by themselves. Before the late sink a message takes 20 ms directly, four replies after
+each other, and 10 through Sendgate, which has pipelined the envelope; and the gateway has no more
 sessions to the sink than the server's budget divided by its processes.
 """
 
@@ -25,11 +25,12 @@ from loadtest.benchmark.stack import SMTP_PORT, stack
 
 SESSIONS = (1, 2, 5, 10, 20, 50, 100, 200)
 _SECONDS = 2.0
-"""About as long as one push takes; a first, short one tells how many messages that is."""
-_FEW = 200
+"""About as long as one push takes."""
+_FEW, _EACH = 50, 10
+"""Messages, at least and for a session, of the push before it, which tells how many that is."""
 
 
-class Growth(msgspec.Struct):
+class Series(msgspec.Struct):
     """Messages a second, round by round, by number of sessions."""
 
     workers: int
@@ -43,7 +44,7 @@ class Figures(msgspec.Struct):
     """What the file keeps."""
 
     machine: Machine
-    series: list[Growth]
+    series: list[Series]
 
 
 def _rate(sessions: int, workers: int, port: int, messages: int) -> float:
@@ -51,10 +52,12 @@ def _rate(sessions: int, workers: int, port: int, messages: int) -> float:
     return push(case, port, messages).rate
 
 
-def measure(workers: int, late: float, rounds: int) -> Growth:
+def measure(workers: int, late: float, rounds: int) -> Series:
     """One stack. Raises RuntimeError."""
-    found = Growth(workers, late)
+    found = Series(workers, late)
     with counting("--delay", str(late)) if late else sink(), stack(workers):
+        # Opens what is opened once.
+        _rate(20, workers, SMTP_PORT, 1000)
         for number in range(rounds):
             for sessions in SESSIONS:
                 print(
@@ -62,7 +65,7 @@ def measure(workers: int, late: float, rounds: int) -> Growth:
                     end="", file=sys.stderr, flush=True,
                 )  # fmt: skip
                 for port, into in ((SINK_PORT, found.direct), (SMTP_PORT, found.through)):
-                    few = max(sessions, _FEW)
+                    few = max(_EACH * sessions, _FEW)
                     messages = int(_rate(sessions, workers, port, few) * _SECONDS)
                     rate = _rate(sessions, workers, port, max(messages, few))
                     into.setdefault(sessions, []).append(rate)
@@ -70,14 +73,14 @@ def measure(workers: int, late: float, rounds: int) -> Growth:
     return found
 
 
-def table(series: list[Growth]) -> str:
-    """Medians; `direct` is that of the first of each pair of rows."""
+def table(series: list[Series]) -> str:
+    """Medians, each row of Sendgate below the direct one of the same stack."""
     lines = ["sessions".ljust(28) + "".join(f"{sessions:>9}" for sessions in SESSIONS)]
-    for growth in series:
-        sink = f"{growth.late * 1000:.0f} ms late" if growth.late else "at once"
-        for name, rates in (("direct", growth.direct), (f"{growth.workers} w", growth.through)):
+    for one in series:
+        replies = f"{one.late * 1000:.0f} ms late" if one.late else "at once"
+        for name, rates in (("direct", one.direct), (f"{one.workers} w", one.through)):
             medians = [statistics.median(rates[sessions]) for sessions in SESSIONS]
-            lines.append(f"{sink}, {name}".ljust(28) + "".join(f"{m:>9.0f}" for m in medians))
+            lines.append(f"{replies}, {name}".ljust(28) + "".join(f"{m:>9.0f}" for m in medians))
     return "\n".join(lines)
 
 

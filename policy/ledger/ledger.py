@@ -208,9 +208,7 @@ class RedisLedger:
                 trouble = error
             await asyncio.sleep(max(min(0.05 * attempt, deadline - elapsed()), 0))
         what = f"{type(trouble).__name__}: {trouble}" if trouble else "no reply within the budget"
-        away = LedgerAwayError(what)
-        away.__cause__ = trouble  # compiled, `raise … from` says nothing of the cause
-        raise away
+        raise LedgerAwayError(what) from trouble
 
     async def _close(self, incarnation: str) -> None:
         """A copy from before: counts we know of are missing in it. It is closed for everybody,

@@ -30,3 +30,20 @@ def test_no_class_takes_keywords(name: str) -> None:
     tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
     classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     assert not [node.name for node in classes if node.keywords]
+
+
+@pytest.mark.parametrize("name", _compiled())
+def test_nothing_is_awaited_while_an_exception_is_handled(name: str) -> None:
+    """In an `except` or `finally` that awaits, the exception would stay the event loop's own: every
+    later one would have it as its context, and none would ever be freed."""
+    tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
+    tries = [node for node in ast.walk(tree) if isinstance(node, ast.Try | ast.TryStar)]
+    handling = [[*node.finalbody, *(s for h in node.handlers for s in h.body)] for node in tries]
+    waits = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+    assert not [
+        part.lineno
+        for statements in handling
+        for statement in statements
+        for part in ast.walk(statement)
+        if isinstance(part, waits)
+    ]

@@ -56,10 +56,12 @@ class GatePart:
         return self._named("--worker")
 
     def relayed(self, worker: int) -> int:
-        """Messages that worker number `worker` says it has relayed."""
-        lines = self.log_lines()
-        named = [line for line in lines if line.get("process") == f"worker-{worker}"]
-        return sum(line.get("outcome") == "relayed" for line in named)
+        """Messages that the worker with this pid says it has relayed; or one before it, in its
+        place."""
+        words = arguments(worker)
+        name = f"worker-{words[words.index('--worker') + 1]}"
+        lines = [line for line in self.log_lines() if line.get("process") == name]
+        return sum(line.get("outcome") == "relayed" for line in lines)
 
     def releasers(self) -> list[int]:
         """Pids of the releasers, oldest first."""

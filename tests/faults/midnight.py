@@ -19,8 +19,8 @@ async def over_midnight(scenario: Scenario) -> list[Receipt]:
     victim = stack.gateway.workers()[0]
     # Its clients move in step: frozen between the dots and their replies it has no grant left to
     # spend. What comes next after a reply waits two chunks for the replies to its envelope.
-    relayed = stack.gateway.relayed(0)
-    await scenario.until(lambda: stack.gateway.relayed(0) > relayed, "the victim relays")
+    relayed = stack.gateway.relayed(victim)
+    await scenario.until(lambda: stack.gateway.relayed(victim) > relayed, "the victim relays")
     await asyncio.sleep(SLOW)
     stack.gateway.freeze(victim)
     await asyncio.sleep(stack.lease + 1.0)

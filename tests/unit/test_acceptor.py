@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.acceptor import Acceptor
+from gateway.acceptor import _PASSING, Acceptor
 from gateway.board import Board
 from gateway.live import Live
 from gateway.log import Log
@@ -142,6 +142,23 @@ async def test_what_nobody_else_can_take_is_left_to_nobody(place: Place) -> None
     place.connect()
     await next_one(place)
     assert place.acceptor._left_since is None
+
+
+async def test_a_small_difference_is_let_be_while_many_sessions_pass_by(place: Place) -> None:
+    """A message a connection: what is uneven now is even in some milliseconds."""
+    place.connect()
+    await next_one(place)
+    async with asyncio.timeout(5):
+        while not place.acceptor._slack:
+            place.live.ended += _PASSING
+            await asyncio.sleep(0.02)
+    made = place.connect()
+    assert await next_one(place) - made < _LEFT
+    async with asyncio.timeout(5):
+        while place.acceptor._slack:
+            await asyncio.sleep(0.02)
+    made = place.connect()
+    assert await next_one(place) - made >= _LEFT
 
 
 async def test_a_worker_without_descriptors_is_not_waited_for(

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from loadtest.benchmark import plot, table
+from loadtest.benchmark import plot, sessions, table
 from loadtest.benchmark.case import Case, all_cases, chosen, quick_cases
 from loadtest.benchmark.latency import Latency
 from loadtest.benchmark.machine import Machine, machine
@@ -95,6 +95,16 @@ def _machine() -> Machine:
     return Machine(
         cores=2, cpu="<Any & all>", python="CPython", pgo=True, compiled=True, revision="v1"
     )
+
+
+def test_sessions_stand_beside_their_own_direct_rates() -> None:
+    direct = {count: [1000.0 * count] for count in sessions.SESSIONS}
+    through = {count: [10.0, 300.0 + count, 9000.0] for count in sessions.SESSIONS}
+    shown = sessions.table([sessions.Series(2, 0.005, through, direct)]).splitlines()
+    assert shown[1].startswith("5 ms late, direct")
+    assert shown[1].split()[-1] == "200000"
+    assert shown[2].startswith("5 ms late, 2 w")
+    assert shown[2].split()[-2:] == ["400", "500"]
 
 
 def test_the_plot_is_an_image_with_every_case() -> None:

@@ -225,3 +225,29 @@ async def test_what_comes_with_the_end_of_a_handshake_is_kept_and_pauses_nobody(
     assert wire.reading
     wire.close()
     await wire.over
+
+
+async def test_a_session_under_tls_that_ended_keeps_nothing_of_its_connection(
+    log: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its transports have a quarter of a megabyte of buffers, and a client that opens a connection
+    for every message has hundreds of them within the seconds after which one is cut off."""
+    shared = service(Gateway(), refuse, log)
+    shared.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    wire, above = Wire(shared, tls="starttls"), Above()
+
+    async def start_tls(*_: object, **__: object) -> Above:
+        return above
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "start_tls", start_tls)
+    wire.feed(b"EHLO x\r\nSTARTTLS\r\n")
+    session = wire.session
+    async with asyncio.timeout(10):
+        while not session.encrypted:
+            await asyncio.sleep(0)
+        session.data_received(b"QUIT\r\n")
+        while session._cut_off is None:
+            await asyncio.sleep(0)
+    session.connection_lost(None)
+    assert (session.below, session.transport) == (None, None)
+    assert session._cut_off.cancelled()
