@@ -23,10 +23,10 @@ from gateway.log import Log
 _STEP_BACK = 0.002
 _LONGEST = 0.025
 """Seconds for which a connection is left to the others; one that is busy may need that long."""
-_PASSING = 16
+_PASSING = 32
 """Sessions that end within a beat for each one more that a worker may have than another. Two
 workers, a message a connection, 20 at a time: kept equal to one, a message cost both of them 496 µs
-together, and 380 µs so; one worker alone 245 µs."""
+together, and 400 µs so; one worker alone 245 µs."""
 _NO_DESCRIPTORS = 1.0
 _SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
