@@ -31,14 +31,13 @@ _LINGER = 5.0
 class Conversation(Dialogue):
     """The course of one connection."""
 
-    _then: Callable[[Any], None]
-
     def __init__(self, service: Service) -> None:
         super().__init__(service)
         self._occupied = False
         """A task has the session, or a later turn of the loop."""
         self._clogged = False
         """The client does not read what we say."""
+        self._then: Callable[[Any], None] | None = None
         self._over = self._entered = False
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -74,16 +73,15 @@ class Conversation(Dialogue):
 
     def connection_lost(self, error: Exception | None) -> None:
         """What has the session goes on to its end: a message is settled whatever happens."""
-        if self.below is not None:
-            self.below.close()
-            self.below = None  # a quarter of a megabyte of buffers lives while anybody knows it
         if self._cut_off is not None:
             self._cut_off.cancel()
         if error is None:
             self.lines.feed_eof()
         else:
             self.lines.set_exception(error)
-        self.transport = None
+        # TLS has a quarter of a megabyte of buffers, which live while anybody knows its transports.
+        self.lines.attach(None)
+        self.below = self.transport = None
         self._clogged = False  # nobody says so any more, and the end is a turn like others
         if not self._occupied:
             self._end()
@@ -168,7 +166,9 @@ class Conversation(Dialogue):
             self._turn(self._go_on, task)
 
     def _go_on(self, task: asyncio.Task[Any]) -> None:
-        self._then(task.result())
+        then, self._then = self._then, None  # or it knows itself, and waits for the collector
+        assert then is not None
+        then(task.result())
 
     def _command(self, line: bytes | LineFault) -> None:
         self._renew(self.service.settings.command_timeout)
@@ -296,5 +296,5 @@ class Conversation(Dialogue):
         linger = self.unread or self.below is not None
         if self.transport is not None and not self.transport.is_closing():
             self.transport.close()
-        if linger:
+        if linger and self._cut_off is None:
             self._cut_off = self.loop.call_later(_LINGER, self.cut)

@@ -189,6 +189,7 @@ async def test_a_session_counts_once_from_when_it_was_taken_to_its_end(place: Pl
         while live.count:
             await asyncio.sleep(0.005)
     assert counts == [(1, 0), (1, 1), (0, 0)]
+    assert live.ended == 1
 
 
 def test_a_connection_that_never_opens_is_given_up() -> None:

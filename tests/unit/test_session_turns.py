@@ -249,5 +249,5 @@ async def test_a_session_under_tls_that_ended_keeps_nothing_of_its_connection(
         while session._cut_off is None:
             await asyncio.sleep(0)
     session.connection_lost(None)
-    assert (session.below, session.transport) == (None, None)
+    assert (session.below, session.transport, session.lines._transport) == (None, None, None)
     assert session._cut_off.cancelled()
