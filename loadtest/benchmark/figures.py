@@ -1,4 +1,5 @@
-"""Medians, spreads and percentiles of a few noisy rounds. Rule: no figure without its spread."""
+"""Medians, spreads and percentiles of a few noisy rounds, and how a file has them. Rule: no figure
+without its spread."""
 
 import math
 import statistics
@@ -47,3 +48,8 @@ def percentile(values: Sequence[float], share: float) -> float:
         raise ValueError("no values")
     ordered = sorted(values)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def encoded(figures: object) -> bytes:
+    """A line for each, so that a change shows in a diff."""
+    return msgspec.json.format(msgspec.json.encode(figures), indent=2) + b"\n"

@@ -22,8 +22,9 @@ from typing import cast
 import msgspec
 import uvloop
 
-from loadtest.benchmark import compiled, processes
+from loadtest.benchmark import compiled, processes, single
 from loadtest.benchmark.case import KB, Case
+from loadtest.benchmark.figures import encoded
 from loadtest.benchmark.machine import Machine, machine
 from loadtest.benchmark.push import push
 from loadtest.benchmark.sinks import SINK_PORT, sink
@@ -45,17 +46,16 @@ class _Relay(asyncio.Protocol):
         self._idle = idle
         self._owed = 1
         """Replies that are due before the next step."""
-        self._content = b""
+        self._next = b"EHLO floor.example\r\n"
+        """What is said then; empty: nothing, the session is idle."""
         self._client: _Client | None = None
-        self._steps = deque([self._hello])
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
     def send(self, client: "_Client", content: bytes) -> None:
         """`content` with its final dot."""
-        self._client, self._content = client, content
-        self._steps.append(self._dot)
+        self._client, self._next = client, content
         self._say(_ENVELOPE, 3)
 
     def data_received(self, data: bytes) -> None:
@@ -64,8 +64,9 @@ class _Relay(asyncio.Protocol):
             raise RuntimeError(f"the sink said too much: {data!r}")
         if self._owed:
             return
-        if self._steps:
-            self._steps.popleft()()
+        if self._next:
+            said, self._next = self._next, b""
+            self._say(said, 1)
             return
         self._idle.append(self)
         if self._client is not None:
@@ -74,12 +75,6 @@ class _Relay(asyncio.Protocol):
     def _say(self, data: bytes, owed: int) -> None:
         self._owed = owed
         self._transport.write(data)
-
-    def _hello(self) -> None:
-        self._say(b"EHLO floor.example\r\n", 1)
-
-    def _dot(self) -> None:
-        self._say(self._content, 1)
 
 
 def replies(data: bytes) -> int:
@@ -197,11 +192,8 @@ def measure(rounds: int) -> Floor:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="floor", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", type=Path, help="write the figures there")
+    parser = single.parser("floor", __doc__, rounds=5)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
-    compiled.option(parser)
     options = parser.parse_args()
     if options.serve:
         uvloop.run(_serve())
@@ -210,7 +202,7 @@ def main() -> int:
     found = measure(options.rounds)
     print(found)
     if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+        options.json.write_bytes(encoded(found))
     return 0
 
 

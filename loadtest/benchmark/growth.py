@@ -7,15 +7,14 @@ Each sender of the second has sent before it counts. Six providers' recipients t
 A B A B; the figure is the ratio of the medians.
 """
 
-import argparse
 import statistics
 import sys
 import time
-from pathlib import Path
 
 import msgspec
 
-from loadtest.benchmark import compiled, processes
+from loadtest.benchmark import compiled, processes, single
+from loadtest.benchmark.figures import encoded
 from loadtest.benchmark.machine import Machine, machine
 from loadtest.benchmark.sinks import sink
 from loadtest.benchmark.stack import SMTP_PORT, Stack, sendgate, stack
@@ -111,11 +110,7 @@ def growth(running: Stack, rounds: int) -> Growth:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="growth", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", type=Path, help="write the figures there")
-    compiled.option(parser)
-    options = parser.parse_args()
+    options = single.parser("growth", __doc__, rounds=3).parse_args()
     compiled.use(interpreted=options.interpreted)
     with sink(), stack(1) as running:
         found = growth(running, options.rounds)
@@ -125,9 +120,7 @@ def main() -> int:
     print(f"ratio {found.ratio:.2f} (at most {NEEDED:.2f})")
     if options.json:
         figures = {**msgspec.to_builtins(found), "ratio": round(found.ratio, 3), "needed": NEEDED}
-        options.json.write_bytes(
-            msgspec.json.format(msgspec.json.encode(figures), indent=2) + b"\n"
-        )
+        options.json.write_bytes(encoded(figures))
     return 0
 
 

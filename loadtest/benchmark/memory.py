@@ -7,18 +7,17 @@ message of 10 MB at once at a PowerMTA that is slow to answer. Fails when the wo
 client got something else than 250, 421 or 452, or when a message is not taken afterwards.
 """
 
-import argparse
 import asyncio
 import contextlib
 import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import msgspec
 
-from loadtest.benchmark import compiled, processes
+from loadtest.benchmark import compiled, processes, single
+from loadtest.benchmark.figures import encoded
 from loadtest.benchmark.machine import Machine, machine
 from loadtest.benchmark.sinks import counting
 from loadtest.benchmark.stack import SMTP_PORT, stack
@@ -140,10 +139,7 @@ async def measure(root: int) -> Memory:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="memory", description=__doc__)
-    parser.add_argument("--json", type=Path, help="write the figures there")
-    compiled.option(parser)
-    options = parser.parse_args()
+    options = single.parser("memory", __doc__).parse_args()
     compiled.use(interpreted=options.interpreted)
     with counting("--delay", "0.2"), stack(1) as running:
         found = asyncio.run(measure(running.pid))
@@ -156,7 +152,7 @@ def main() -> int:
         f"{found.settled / MB:.0f} MiB afterwards"
     )
     if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+        options.json.write_bytes(encoded(found))
     strange = set(found.large) - {"250", "421", "452"}
     if strange or found.idle_sessions + found.idle_refused != IDLE:
         print(f"memory: answered {', '.join(sorted(strange)) or 'too few'}", file=sys.stderr)

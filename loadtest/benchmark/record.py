@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from loadtest.benchmark import sinks
+from loadtest.benchmark.figures import encoded
 from loadtest.benchmark.latency import Latency
 from loadtest.benchmark.machine import Machine
 from loadtest.benchmark.result import BARE, DIRECT, SENDGATE, Result
@@ -38,7 +39,7 @@ class Record(msgspec.Struct, kw_only=True):
         if self.soak is not None:
             soak = msgspec.to_builtins(self.soak)
             found["soak"] = _rounded({**soak, "lost": self.soak.lost})
-        return msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n"
+        return encoded(found)
 
 
 def _result(result: Result) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import msgspec
 
-from loadtest.benchmark.figures import percentile
+from loadtest.benchmark.figures import encoded, percentile
 from loadtest.benchmark.machine import Machine
 from loadtest.benchmark.result import Result
 
@@ -131,5 +131,4 @@ def load(file: Path) -> Baseline | None:
 def save(file: Path, machine: Machine, results: list[Result]) -> None:
     """Make `results` the baseline."""
     cases = {r.case.name: Known([round(share, 4) for share in calm(r)[0]]) for r in results}
-    content = msgspec.json.format(msgspec.json.encode(Baseline(machine, cases)), indent=2)
-    file.write_bytes(content + b"\n")
+    file.write_bytes(encoded(Baseline(machine, cases)))

@@ -9,15 +9,14 @@ each other, and 10 through Sendgate, which has pipelined the envelope; and the g
 sessions to the sink than the server's budget divided by its processes.
 """
 
-import argparse
 import statistics
 import sys
-from pathlib import Path
 
 import msgspec
 
-from loadtest.benchmark import compiled
+from loadtest.benchmark import compiled, single
 from loadtest.benchmark.case import KB, Case
+from loadtest.benchmark.figures import encoded
 from loadtest.benchmark.machine import Machine, machine
 from loadtest.benchmark.push import push
 from loadtest.benchmark.sinks import LATE, SINK_PORT, counting, sink
@@ -85,17 +84,12 @@ def table(series: list[Series]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="sessions", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", type=Path, help="write the figures there")
-    compiled.option(parser)
-    options = parser.parse_args()
+    options = single.parser("sessions", __doc__, rounds=3).parse_args()
     compiled.use(interpreted=options.interpreted)
     series = [measure(workers, late, options.rounds) for late in (0.0, LATE) for workers in (1, 2)]
     print(table(series))
     if options.json:
-        encoded = msgspec.json.encode(Figures(machine(), series))
-        options.json.write_bytes(msgspec.json.format(encoded, indent=2) + b"\n")
+        options.json.write_bytes(encoded(Figures(machine(), series)))
     return 0
 
 

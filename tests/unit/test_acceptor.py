@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.acceptor import _PASSING, Acceptor
+from gateway.acceptor import _MOST_SLACK, _PASSING, Acceptor
 from gateway.board import Board
 from gateway.live import Live
 from gateway.log import Log
@@ -154,6 +154,11 @@ async def test_a_small_difference_is_let_be_while_many_sessions_pass_by(place: P
             await asyncio.sleep(0.02)
     made = place.connect()
     assert await next_one(place) - made < _LEFT
+    async with asyncio.timeout(5):
+        while place.acceptor._slack < _MOST_SLACK:
+            place.live.ended += 100 * _PASSING
+            await asyncio.sleep(0.02)
+    assert place.acceptor._slack == _MOST_SLACK
     async with asyncio.timeout(5):
         while place.acceptor._slack:
             await asyncio.sleep(0.02)
