@@ -18,8 +18,9 @@ from gateway.conversation import Conversation
 from gateway.dialogue import LONGEST_AUTH, OverError
 from gateway.linereader import LineFault
 from gateway.login import Login
-from gateway.service import Service, within
+from gateway.service import Service
 from policy import reply
+from policy.node import node_name, within
 from policy.reply import Reply
 from settings.model import Listener
 
@@ -49,7 +50,7 @@ class SmtpSession(Conversation):
         self._renew(self.service.settings.command_timeout)
         self._arm()
         peer = transport.get_extra_info("peername")
-        self.peer = str(peer[0]) if peer else ""
+        self.peer = node_name(str(peer[0])) if peer else ""
         if self._listener.proxy_protocol:
             self._occupy(self._balanced(), self._welcome)
         else:
@@ -74,7 +75,7 @@ class SmtpSession(Conversation):
             service.log.warning("proxy_malformed", peer=self.peer)
             return False
         if found.src_addr and found.command != _LOCAL:
-            self.peer = str(found.src_addr)
+            self.peer = node_name(str(found.src_addr))
         return True
 
     def _welcome(self, known: bool) -> None:

@@ -1,6 +1,5 @@
 """What all client sessions of one worker share, and how they end together."""
 
-import ipaddress
 import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -12,13 +11,12 @@ from gateway.live import Live
 from gateway.log import Log
 from gateway.message import Message
 from policy.model import Tenant
+from policy.node import network, within
 from policy.plan import Generation
 from policy.reply import Reply
 from settings.model import Gateway
 
 _MOST_ORIGINS = 4096
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Origin:
@@ -64,8 +62,8 @@ class Service:
         self.wall_clock = wall_clock
         self.tls = tls
         self._max_size = max_size
-        self.plain_auth = tuple(ipaddress.ip_network(n) for n in settings.plain_auth_networks)
-        self.balancers = tuple(ipaddress.ip_network(n) for n in settings.proxy_networks)
+        self.plain_auth = tuple(network(n) for n in settings.plain_auth_networks)
+        self.balancers = tuple(network(n) for n in settings.proxy_networks)
         self.live = Live()
         self.closing = False
         self.greeting = f"220 {hostname} ESMTP Sendgate\r\n".encode()
@@ -119,12 +117,3 @@ class Service:
         """Cut what is left when all time is over."""
         for session in self.live:
             session.cut()
-
-
-def within(peer: str, networks: tuple[Network, ...]) -> bool:
-    """Whether an address, as text, lies in one of the networks."""
-    try:
-        address = ipaddress.ip_address(peer)
-    except ValueError:
-        return False
-    return any(address in network for network in networks)

@@ -12,6 +12,7 @@ from functools import cached_property
 import msgspec
 
 from policy.model import Name, Pool, Rate, Server, Tenant, VirtualMta
+from policy.node import Network, network
 
 SYSTEM_VIRTUAL_MTA = "sendgate-system"
 """Carries Sendgate's own mail (probes, DSNs), outside warm-up."""
@@ -59,9 +60,9 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return {lo.name: (t.name, lo.hash) for t in self.tenants for lo in t.logins}
 
     @cached_property
-    def networks(self) -> tuple[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, str], ...]:
+    def networks(self) -> tuple[tuple[Network, str], ...]:
         """Source networks with their tenants, most specific first."""
-        pairs = [(ipaddress.ip_network(n), t.name) for t in self.tenants for n in t.networks]
+        pairs = [(network(n), t.name) for t in self.tenants for n in t.networks]
         return tuple(sorted(pairs, key=lambda pair: -pair[0].prefixlen))
 
     def __repr__(self) -> str:
@@ -174,9 +175,9 @@ def _tenant_problems(generation: Generation, tenant: Tenant) -> list[str]:
             found.append(
                 f"tenant {tenant.name}: domain {domain} uses pool {name} of another tenant"
             )
-    for network in tenant.networks:
+    for text in tenant.networks:
         try:
-            ipaddress.ip_network(network)
+            network(text)
         except ValueError as error:
-            found.append(f"tenant {tenant.name}: network {network}: {error}")
+            found.append(f"tenant {tenant.name}: network {text}: {error}")
     return found

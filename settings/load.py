@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from policy.node import network
 from settings.environment import WEEK_QUOTAS, from_environment
 from settings.model import Settings
 
@@ -203,6 +204,8 @@ def _contradictions(settings: Settings) -> list[str]:
         for i, li in enumerate(gateway.listeners)
         if li.require_tls and li.tls == "none"
     ]
+    found += _networks("gateway.plain_auth_networks", gateway.plain_auth_networks)
+    found += _networks("gateway.proxy_networks", gateway.proxy_networks)
     if not gateway.listeners:
         found.append("gateway.listeners: at least one is needed")
     if relay.budget >= gateway.answer_budget:
@@ -224,6 +227,16 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append("relay.login: missing, while relay.password is set")
     if not re.fullmatch(r"(?:\w{32,128})?", settings.control.pmta_api_key, re.ASCII):
         found.append("control.pmta_api_key: expected 32 to 128 letters, digits or underscores")
+    return found
+
+
+def _networks(field: str, texts: tuple[str, ...]) -> list[str]:
+    found = []
+    for text in texts:
+        try:
+            network(text)
+        except ValueError:
+            found.append(f"{field}: {text!r} is not a network such as 10.0.0.0/8")
     return found
 
 

@@ -87,7 +87,8 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     key: str = ""
     """PEM file with its private key; read again on SIGHUP."""
     plain_auth_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
-    """From here AUTH is offered without TLS."""
+    """From here AUTH is offered without TLS. An IPv4 client of a listener on `::` is in IPv4
+    networks, here and wherever networks are named."""
     proxy_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     """Balancers that may send a PROXY header."""
     max_message_size: Octets = 26_214_400

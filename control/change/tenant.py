@@ -1,6 +1,5 @@
 """Tenants: add, pause, resume, change a password."""
 
-import ipaddress
 from typing import Annotated, Literal
 
 import asyncpg
@@ -13,6 +12,7 @@ from control.problem import RefusedError, bad, missing
 from control.store.rows import read
 from control.store.statements import statements
 from policy.model import Name
+from policy.node import network
 from policy.plan import SYSTEM_VIRTUAL_MTA
 
 _SQL = statements("tenant")
@@ -66,11 +66,11 @@ async def add(act: Act, new: NewTenant) -> str:
         await act.connection.execute(_SQL["add_login"], new.login, new.name, digest, act.now)
     except asyncpg.UniqueViolationError as error:
         raise RefusedError(f"login {new.login} is taken; choose another") from error
-    for network in networks:
+    for source in networks:
         try:
-            await act.connection.execute(_SQL["add_network"], network, new.name)
+            await act.connection.execute(_SQL["add_network"], source, new.name)
         except asyncpg.UniqueViolationError as error:
-            raise RefusedError(f"network {network} names another tenant already") from error
+            raise RefusedError(f"network {source} names another tenant already") from error
     if hold:
         row = next(t for t in (await read(act.connection)).tenants if t.name == new.name)
         await set_hold(act, msgspec.structs.replace(row, **hold))
@@ -115,10 +115,10 @@ def source_network(text: str) -> str:
     """A network in its usual spelling. Raises RefusedError, with the network an address with
     host bits belongs to."""
     try:
-        return str(ipaddress.ip_network(text))
+        return str(network(text))
     except ValueError as error:
         try:
-            meant = ipaddress.ip_network(text, strict=False)
+            meant = network(text, strict=False)
         except ValueError:
             raise bad("networks", f"{text!r} is not a network such as 10.0.0.0/8") from error
         raise bad("networks", f"{text} has host bits set; the network is {meant}") from error

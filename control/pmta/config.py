@@ -10,6 +10,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 
 from policy.model import Pool, VirtualMta
+from policy.node import network
 from policy.plan import PROBE_DOMAIN, SYSTEM_VIRTUAL_MTA, Generation
 
 _BAD = set("#\"'`\\<>")
@@ -148,10 +149,10 @@ def _block(tag: str, argument: str, lines: Iterable[str]) -> str:
 
 def _network(text: str) -> str:
     try:
-        network = ipaddress.ip_network(text, strict=False)
+        found = network(text, strict=False)
     except ValueError as error:
         raise ConfigValueError(f"gateway network {text!r}: {error}") from error
-    return str(network.network_address if network.num_addresses == 1 else network)
+    return str(found.network_address if found.num_addresses == 1 else found)
 
 
 def _value(text: str) -> str:

@@ -93,7 +93,7 @@ async def gateway(
         await admin.publish(generation)
     log = os.memfd_create("log")
     worker = Worker(settings, "worker-test", Log(level="debug", descriptor=log))
-    sockets = [_bound() for _ in settings.gateway.listeners]
+    sockets = [_bound(listener.host) for listener in settings.gateway.listeners]
     ports = [bound.getsockname()[1] for bound in sockets]
     try:
         async with worker.serving(sockets):
@@ -103,9 +103,9 @@ async def gateway(
         os.close(log)
 
 
-def _bound() -> socket.socket:
-    bound = socket.socket()
-    bound.bind(("127.0.0.1", 0))
+def _bound(host: str) -> socket.socket:
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.bind((host, 0))
     bound.setblocking(False)
     return bound
 

@@ -63,6 +63,16 @@ def test_contradictions_are_told(file: Path) -> None:
         assert part in found
 
 
+def test_networks_are_read_at_the_start(file: Path) -> None:
+    file.write_text(
+        '[gateway]\nplain_auth_networks = ["::ffff:10.0.0.0/104"]\n'
+        'proxy_networks = ["10.0.0.1/8"]\n'
+    )
+    assert problems(file) == [
+        "gateway.proxy_networks: '10.0.0.1/8' is not a network such as 10.0.0.0/8"
+    ]
+
+
 @pytest.mark.parametrize("text", ["not toml", "gateway = 5\n", "\x00"])
 def test_what_is_no_configuration_is_one_clear_error(file: Path, text: str) -> None:
     file.write_text(text)
