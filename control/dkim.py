@@ -31,10 +31,10 @@ class Seal:
     def __init__(self, secret: str) -> None:
         """Raises RefusedError when the secret is malformed; '' makes a seal that refuses to work,
         so that a control plane without domains needs no secret."""
-        self._fernet: Fernet | None = None
+        self._secret = secret
         if secret:
             try:
-                self._fernet = Fernet(secret)
+                Fernet(secret)
             except (ValueError, binascii.Error) as error:
                 raise RefusedError(
                     "control.secret: expected 32 octets in URL-safe base64, as from "
@@ -44,7 +44,7 @@ class Seal:
                 ) from error
 
     def __repr__(self) -> str:
-        return f"<Seal {'ready' if self._fernet else 'without a secret'}>"
+        return f"<Seal {'ready' if self._secret else 'without a secret'}>"
 
     def new_key(self) -> DkimKey:
         """An RSA key of 2048 bits. Takes about 0.1 s: call it in a thread."""
@@ -70,10 +70,11 @@ class Seal:
             ) from error
 
     def _ready(self) -> Fernet:
-        if self._fernet is None:
+        """One for each use: keys are made in threads, and nothing native is shared by two."""
+        if not self._secret:
             raise RefusedError(
                 "control.secret is not set: it seals the DKIM keys "
                 "(SENDGATE_CONTROL_SECRET, 32 octets in URL-safe base64)",
                 status=503,
             )
-        return self._fernet
+        return Fernet(self._secret)

@@ -108,6 +108,11 @@ class GatePart:
                     continue
         return found
 
+    def harm(self) -> list[str]:
+        """What its log says of processes that died and contents that cannot be opened."""
+        events = ("worker_died", "held_unreadable", "release_crashed", "session_crashed")
+        return [str(line) for line in self.log_lines() if line["event"] in events]
+
     async def ready(self) -> bool:
         """What a balancer is told."""
         try:

@@ -4,6 +4,9 @@ Two of three carry MailWizz's campaign and subscriber ids (a duplicate key), one
 confirmation or a password reset has.
 """
 
+import hashlib
+from collections.abc import Iterator
+
 import msgspec
 
 SENDER = "bounce@acme.test"
@@ -23,6 +26,8 @@ class Mail(msgspec.Struct, frozen=True):
     number: int
     domain: str
     keyed: bool
+    lines: int = 0
+    """Lines of 66 octets behind the usual text, of no pattern."""
 
     @property
     def recipient(self) -> str:
@@ -45,8 +50,17 @@ class Mail(msgspec.Struct, frozen=True):
                 f"List-Unsubscribe: <{link}>",
                 "Precedence: bulk",
             ]
-        text = "\r\n".join(head) + "\r\n\r\n" + _BODY
+        text = "\r\n".join(head) + "\r\n\r\n" + _BODY + "".join(self._more())
         return text.encode() + b".\r\n"
+
+    def digest(self) -> str:
+        """SHA-256 of the content as its reader gets it: dots unstuffed, without the final one."""
+        content = self.content().removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n.")
+        return hashlib.sha256(content).hexdigest()
+
+    def _more(self) -> Iterator[str]:
+        for line in range(self.lines):
+            yield hashlib.sha256(f"{self.number} {line}".encode()).hexdigest() + "\r\n"
 
 
 def mail(number: int) -> Mail:
@@ -57,3 +71,8 @@ def mail(number: int) -> Mail:
 def twin(number: int) -> Mail:
     """Two numbers share a message: copies with one duplicate key, on their way together."""
     return msgspec.structs.replace(mail((number + 1) // 2), keyed=True)
+
+
+def sizes(number: int) -> Mail:
+    """Four small messages, then one of 2 MB."""
+    return msgspec.structs.replace(mail(number), lines=0 if number % 5 else 32_000)

@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 import aiohttp
+import msgspec
 
 from tests.faults.process import Served, send
 from tests.faults.receipts import Receipts
@@ -14,7 +15,10 @@ class MtaPart:
 
     name = "PowerMTA"
 
-    def __init__(self, folder: Path, config: str, smtp: int, http: int) -> None:
+    def __init__(
+        self, folder: Path, config: str, smtp: int, http: int, store: str = "counts"
+    ) -> None:
+        """`store`: what it keeps of a message (`loadtest.pmta.spool.Store`)."""
         self.accounting = folder / "accounting"
         self.accounting.mkdir()
         file = folder / "pmta.conf"
@@ -25,7 +29,7 @@ class MtaPart:
         self.served = Served(
             *("-m", "loadtest.pmta", "--listen", f"127.0.0.1:{smtp}"),
             *("--http", f"127.0.0.1:{http}", "--config", str(file)),
-            *("--accounting", str(self.accounting), "--store", "counts"),
+            *("--accounting", str(self.accounting), "--store", store),
             folder=folder,
             name="pmta",
         )
@@ -70,3 +74,13 @@ class MtaPart:
             session.post(self._url + path, json=body) as response,
         ):
             assert response.status == 200, await response.text()
+
+    async def digests(self) -> dict[str, str]:
+        """Recipient to the SHA-256 of what it took, without the fields it removes; needs
+        `store="headers"`."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{self._url}/messages", params={"limit": 100_000}) as response,
+        ):
+            messages = msgspec.json.decode(await response.read())
+        return {rcpt: one["sha256"] for one in messages for rcpt in one["rcpts"]}

@@ -68,11 +68,13 @@ class Stack:
         breakage: str = "",
         feed: bool = True,
         control: bool = False,
+        store: str = "counts",
         **sections: dict[str, Any],
     ) -> None:
         """`through`: which of PROXIED the gateway reaches by way of a proxy; without `feed` nobody
         reads PowerMTA's accounting; `control` runs from the beginning, else from when it is
-        needed; `sections` change settings, as in `hold={"lease": 5.0}`."""
+        needed; `store`: what PowerMTA keeps of a message; `sections` change settings, as in
+        `hold={"lease": 5.0}`."""
         self.folder = folder
         self.quotas = dict(quotas or DEFAULT_QUOTAS)
         self.postgres = PostgresPart(template, folder / "postgres")
@@ -82,6 +84,7 @@ class Stack:
         self._breakage = breakage
         self._feed = feed
         self._control = control
+        self._store = store
         self._sections = sections
         self._secret = new_secret()
         self._ports = {name: choose() for name in ("smtp", "admin", "api", "pmta", "http")}
@@ -108,7 +111,9 @@ class Stack:
             self.settings = self._control_settings()
             async with open_core(self.settings, movable_clock=True) as core:
                 config = await self._seed(core)
-            self.pmta = MtaPart(self.folder, config, self._ports["pmta"], self._ports["http"])
+            self.pmta = MtaPart(
+                self.folder, config, self._ports["pmta"], self._ports["http"], self._store
+            )
             file = self.folder / "control.toml"
             file.write_text(to_toml(self._with_stream(self.settings)), encoding="utf-8")
             self.control = Served(

@@ -5,7 +5,7 @@ import asyncio
 
 from tests.faults.books import OPEN, Quota
 from tests.faults.conftest import Begin
-from tests.faults.mail import twin
+from tests.faults.mail import sizes, twin
 from tests.faults.midnight import over_midnight
 from tests.faults.proxy import Cut
 from tests.faults.stack import AMPLE
@@ -100,6 +100,20 @@ async def test_with_claims_of_the_dead_held_again_what_they_sent_goes_twice(
     stack.gateway.kill(*stack.gateway.releasers())
     assert await scenario.none_waits(*OPEN, patience=40.0), scenario.waiting()
     assert (await scenario.books()).twice
+
+
+async def test_with_one_codec_for_all_threads_contents_or_processes_break(
+    begin: Begin, scale: int
+) -> None:
+    scenario = await begin(
+        "broken: one zstd context for all threads",
+        quotas=SCARCE,
+        breakage="share_the_codec",
+        load={"connections": 10, "rate": 400.0, "make": sizes},
+    )
+    scenario.load.start()
+    await scenario.until(scenario.stack.gateway.harm, "a process or a content breaks", 60.0)
+    await scenario.load.finish()
 
 
 async def test_a_breakage_that_breaks_no_promise_leaves_the_books_clean(

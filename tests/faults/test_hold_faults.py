@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.books import OPEN, Quota
 from tests.faults.conftest import Begin
-from tests.faults.mail import twin
+from tests.faults.mail import sizes, twin
 from tests.faults.scenario import Scenario
 from tests.faults.stack import AMPLE
 
@@ -139,3 +139,27 @@ async def test_hazard_17_a_paused_tenant_releases_nothing_and_loses_nothing(
     scenario.fault_ends()
     await scenario.flows_again()
     await scenario.close()
+
+
+async def test_large_and_small_mail_held_together_comes_out_octet_for_octet(
+    begin: Begin, scale: int
+) -> None:
+    """Small contents are packed in the event loop while threads beside it pack large ones."""
+    scenario = await begin(
+        "large and small held mail together",
+        quotas=SCARCE,
+        store="headers",
+        load={"connections": 10, "rate": 400.0, "make": sizes},
+    )
+    stack = scenario.stack
+    await scenario.load.send(300 * scale, patience=120.0 * scale)
+    scenario.fault_ends()
+    await stack.raise_quotas(**PLENTY)
+    await scenario.flows_again()
+    await drained(scenario)
+    await scenario.close()
+    assert stack.gateway.harm() == []
+    assert scenario.findings.acknowledged == scenario.findings.delivered == 300 * scale
+    taken = await stack.pmta.digests()
+    sent = {offer.mail.recipient: offer.mail.digest() for offer in scenario.load.offers}
+    assert taken == sent

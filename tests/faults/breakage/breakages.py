@@ -98,6 +98,21 @@ def release_what_the_gone_had_claimed() -> None:
     door._GONE = door._GONE.replace("SET state = 'doubt'", "SET state = 'held'")
 
 
+def share_the_codec() -> None:
+    """One zstd context serves the event loop and the threads beside it: contents are corrupted, and
+    so is the heap."""
+    from gateway.hold import content
+
+    class Shared:
+        def __init__(self, secrets: Any) -> None:
+            del secrets
+            self.pack = content.zstandard.ZstdCompressor(level=1).compress
+            self.unpack = content.zstandard.ZstdDecompressor().decompress
+            self.keys: dict[str, Any] = {}
+
+    content._Native = Shared  # type: ignore[misc, assignment]
+
+
 def forget_refunds() -> None:
     """Nothing is ever given back: no promise is broken, and the books must stay clean."""
     from gateway.reserve import Reserver

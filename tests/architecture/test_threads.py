@@ -1,0 +1,89 @@
+"""Nothing native is used by two threads at a time: zstd contexts that were, corrupted the heap.
+
+Python's own objects are safe under its lock; an object of a C library that lets the lock go is
+not. So every place that starts a thread is named here with why what it uses is its own, and the
+classes of such libraries are made in the places named here and in no others.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+THREADS = {
+    ("gateway/admin.py", "_collect"): "reads files into a registry of its own",
+    ("gateway/auth.py", "self._verify"): "argon2's context is made in the call",
+    ("gateway/hold/release.py", "self._contents.open"): "Contents is one of each thread",
+    ("gateway/hold/store.py", "self._contents.pack"): "Contents is one of each thread",
+    ("gateway/supervisor.py", "child.process.wait"): "waits; Popen has a lock for it",
+    ("control/accounting/reader.py", "self._look"): "opens files and parsers of its own",
+    ("control/accounting/status.py", "_views"): "looks at files, changes nothing",
+    ("control/change/domain.py", "seal.new_key"): "makes its key and its Fernet in the call",
+    ("control/change/password.py", "_hasher.hash"): "argon2's context is made in the call",
+    ("control/demo/run.py", "send_all"): "opens an SMTP connection of its own",
+    ("control/pmta/handover.py", "_read"): "a file",
+    ("control/pmta/handover.py", "_write"): "a file",
+    ("control/pmta/handover.py", "write_keys"): "files",
+}
+"""(file, what runs in the thread) to why nothing native in it is anybody else's."""
+
+NATIVE = {
+    "AESGCM": {"gateway/hold/content.py"},
+    "Fernet": {"control/dkim.py"},
+    "SSLContext": {"gateway/app.py"},
+    "ZstdCompressor": {"gateway/hold/content.py"},
+    "ZstdDecompressor": {"gateway/hold/content.py"},
+    "create_default_context": {"gateway/relay/endpoint.py"},
+    "hiredis.Reader": {"policy/ledger/line.py"},
+}
+"""Makers of objects of C libraries that let go of Python's lock, and who may call them: the event
+loop alone (hiredis, the TLS contexts), each call for itself (`Fernet`), or `threading.local`."""
+
+_STARTS = {"to_thread": 0, "run_in_executor": 1, "submit": 0}
+_NEVER = {"Thread", "ThreadPoolExecutor", "start_new_thread"}
+
+
+def _calls() -> Iterator[tuple[str, str, ast.Call]]:
+    """(file, name of what is called, the call) of the whole product."""
+    for package in ("gateway", "control", "policy", "settings"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call):
+                    name = ast.unparse(node.func).rpartition(".")[2]
+                    yield str(path.relative_to(ROOT)), name, node
+
+
+def test_every_thread_is_known_and_uses_nothing_of_anybody_else() -> None:
+    found = {
+        (file, ast.unparse(call.args[_STARTS[name]]))
+        for file, name, call in _calls()
+        if name in _STARTS
+    }
+    assert found == set(THREADS), "name it in THREADS, and why nothing native in it is shared"
+    assert not [(file, name) for file, name, _ in _calls() if name in _NEVER]
+
+
+def test_native_objects_are_made_where_no_second_thread_reaches_them() -> None:
+    found: dict[str, set[str]] = {}
+    for file, name, call in _calls():
+        for known in {name, ast.unparse(call.func)} & set(NATIVE):
+            found.setdefault(known, set()).add(file)
+    assert found == NATIVE
+
+
+def test_the_codecs_of_held_contents_belong_to_one_thread_each() -> None:
+    tree = ast.parse((ROOT / "gateway/hold/content.py").read_text(encoding="utf-8"))
+    local = {
+        id(call)
+        for kind in ast.walk(tree)
+        if isinstance(kind, ast.ClassDef) and [*map(ast.unparse, kind.bases)] == ["threading.local"]
+        for call in ast.walk(kind)
+    }
+    made = [
+        call
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in NATIVE
+    ]
+    assert len(made) == 3
+    assert {id(call) for call in made} <= local
