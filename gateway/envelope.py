@@ -23,10 +23,12 @@ _PATH = re.compile(
 )
 _PARAMETER = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e\x80-\xff]+))?\Z")
 _XTEXT = re.compile(rb"(?:[\x21-\x2a\x2c-\x3c\x3e-\x7e]|\+[0-9A-F]{2})+\Z")
-_PRINTABLE = rb"[\x21-\x2a\x2c-\x3c\x3e-\x7e]|\+(?:[2-6][0-9A-F]|7[0-9A-E])"
-# xtext can spell CR, LF and NUL, and PowerMTA writes it, decoded, into a field of its reports.
-_ORCPT = re.compile(rb"[A-Za-z0-9][A-Za-z0-9-]*;(?:" + _PRINTABLE + rb")+\Z")
-_ORCPT_UTF8 = re.compile(rb"utf-8;(?:" + _PRINTABLE + rb"|[\x80-\xff])+\Z", re.I)  # RFC 6533
+# xtext spells any octet (RFC 3461 section 4), and Postfix spells UTF-8 so. Control characters have
+# no place in an original recipient (4.2: printable text), and PowerMTA writes it, decoded, into a
+# field of its reports: CR and LF would begin another one.
+_SPELT = rb"[\x21-\x2a\x2c-\x3c\x3e-\x7e]|\+(?:[2-689A-F][0-9A-F]|7[0-9A-E])"
+_ORCPT = re.compile(rb"[A-Za-z0-9][A-Za-z0-9-]*;(?:" + _SPELT + rb")+\Z")
+_ORCPT_UTF8 = re.compile(rb"utf-8;(?:" + _SPELT + rb"|[\x80-\xff])+\Z", re.I)  # RFC 6533
 _NOTIFY = re.compile(rb"(?:NEVER|(?:SUCCESS|FAILURE|DELAY)(?:,(?:SUCCESS|FAILURE|DELAY))*)\Z", re.I)
 
 _PLAIN_PATH = rb"<([A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]++@([A-Za-z0-9.-]++))>"

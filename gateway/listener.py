@@ -141,12 +141,17 @@ class SmtpSession(Conversation):
     ) -> None:
         if step is _MAIL:
             self.still_logged_in()
+        if self.tenant is None:
+            # A network may have got its tenant since the greeting, with a worker's first plan too.
+            self.log_out()
         if not self.hostname:
             self.say(reply.BAD_SEQUENCE_EHLO)
-        elif self.tenant is None:
-            self.say(reply.AUTH_FIRST)
-        else:
+        elif self.tenant is not None:
             step(self, argument, self.tenant)
+        elif self.service.generation() is None:
+            self.say(reply.NO_PLAN)
+        else:
+            self.say(reply.AUTH_FIRST)
 
     def _mail(self, argument: bytes, tenant: str) -> None:
         most = self.service.settings.max_session_transactions
@@ -175,7 +180,7 @@ class SmtpSession(Conversation):
         self.hostname = hostname[:255]
         if extended:
             starttls = self._offers_tls and not self.encrypted
-            login = self._plain_auth or self.encrypted
+            login = self.encrypted or (self._plain_auth and not self._insists)
             service = self.service
             self.say_line(
                 _offers(service.hostname, service.max_message_size, starttls=starttls, auth=login)

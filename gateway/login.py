@@ -98,6 +98,9 @@ class Login(SMTP):
             return AuthResult(success=False)  # already answered: cancelled or not base64
         dialogue = self._dialogue
         service = dialogue.service
+        if service.generation() is None:
+            dialogue.say(reply.NO_PLAN_LOGIN)
+            return AuthResult(success=False)
         login = data.login.decode("utf-8", "replace")
         dialogue.busy = True
         try:

@@ -62,7 +62,7 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tls: Literal["none", "starttls", "implicit"] = "none"
     """MailWizz's "tls" means `implicit`, its "starttls" or empty means `starttls` or `none`."""
     require_tls: bool = False
-    """Refuse MAIL before STARTTLS."""
+    """Nothing but STARTTLS before it: AUTH is not offered, `plain_auth_networks` or not."""
     proxy_protocol: bool = False
     """Expect a PROXY protocol header (v1 or v2) from a balancer; set `proxy_networks` with it."""
 

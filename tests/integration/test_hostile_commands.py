@@ -124,7 +124,7 @@ async def test_no_parameter_of_mail_or_rcpt_carries_a_line_end_or_a_command(
         for original in ORCPT:
             reply = await wire.ask(f"RCPT TO:<b@dest.test> ORCPT={original}")
             assert reply.startswith(("501 5.5.4", "501 5.1.3")), (original, reply)
-        sound = "rfc822;b+2Bc+20d@dest.test"
+        sound = "rfc822;b+2Bc+20d+C3+BC@dest.test"
         assert (await wire.ask(f"RCPT TO:<b@dest.test> ORCPT={sound}")).startswith("250")
         await wire.ask("DATA")
         wire.say(MESSAGE + ".\r\n")

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from gateway import envelope
 from gateway.envelope import parse_mail, parse_rcpt
-from gateway.message import Recipient, Sender
+from gateway.message import Message, Recipient, Sender
+from gateway.parcel import parcel
 from policy.reply import Reply
 
 
@@ -94,16 +95,33 @@ def test_dsn_parameters_of_a_recipient_are_kept() -> None:
     assert found == Recipient(b"A@Gmail.com", "gmail.com", b"FAILURE,DELAY", b"rfc822;a@gmail.com")
 
 
-def test_an_original_recipient_decodes_to_printable_text() -> None:
+def test_an_original_recipient_is_any_xtext_without_control_characters() -> None:
     original = b"TO:<a@x.test> ORCPT="
     for value in (b"rfc822;a+2Bb@x.test", b"rfc822;+7E", b"unknown;a"):
         assert isinstance(rcpt(original + value), Recipient), value
-    for value in (b"rfc822;a+0D+0ABcc:x", b"rfc822;+7F", b"rfc822;+00", b"rfc822;", b"a+b"):
+    for octet in (*range(0x20, 0x7F), *range(0x80, 0x100)):
+        value = b"rfc822;j+%02X@x.test" % octet
+        found = rcpt(original + value)
+        assert isinstance(found, Recipient), value
+        assert found.orcpt == value
+    for octet in (*range(0x20), 0x7F):
+        assert isinstance(rcpt(original + b"rfc822;j+%02X@x.test" % octet), Reply), octet
+    for value in (b"rfc822;j+c3+bc@x.test", b"rfc822;j+C3+B@x.test", b"rfc822;", b"a+b"):
         assert isinstance(rcpt(original + value), Reply), value
     international = original + "utf-8;é@x.test".encode()
     assert isinstance(rcpt(international, utf8=True), Recipient)
     assert isinstance(rcpt(international), Reply)
     assert isinstance(rcpt(original + b"utf-8;\xff", utf8=True), Reply)
+
+
+def test_an_original_recipient_goes_to_powermta_as_it_came_where_dsn_is_offered() -> None:
+    original = b"rfc822;j+C3+BCrgen+2Bx@x.test"
+    found = rcpt(b"TO:<a@x.test> ORCPT=" + original)
+    assert isinstance(found, Recipient)
+    message = Message("m", "acme", Sender(b"s@acme.test", 0, False), (found,), b"", b"", "")
+    for offered, ending in ((frozenset({"DSN"}), b" ORCPT=" + original), (frozenset(), b"")):
+        [line] = parcel(message, b"", "e", offered).rcpts
+        assert line == b"RCPT TO:<a@x.test>" + ending + b"\r\n"
 
 
 @given(st.binary(max_size=80))
