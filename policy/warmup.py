@@ -12,7 +12,7 @@ import msgspec
 
 from policy.model import Count, Name, Share
 
-DEFAULT_WEEKS = (50, 200, 800, 2_500, 5_000, 10_000)
+DEFAULT_WEEKS = (50, 200, 500, 1_500, 5_000, 10_000)
 
 DEFAULT_PROVIDER_SHARES: dict[str, float] = {
     "gmail": 0.6,

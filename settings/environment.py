@@ -19,8 +19,6 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "WARMUP_GLOBAL_HOURLY_LIMIT": ("warmup", "global_hourly_limit"),
     "WARMUP_GLOBAL_MINUTE_LIMIT": ("warmup", "global_minute_limit"),
     "WARMUP_USER_HOURLY_LIMIT": ("warmup", "user_hourly_limit"),
-    "WARMUP_MAX_CONCURRENT": ("gateway", "max_sessions"),
-    "WARMUP_BATCH_SIZE": ("ledger", "batch"),
 }
 
 WEEK_QUOTAS = tuple(f"WARMUP_WEEK{n}_QUOTA" for n in range(1, 7))
@@ -30,12 +28,15 @@ WITHOUT_EFFECT: dict[str, str] = {
     "CELERY_RESULT_BACKEND": "there is no task queue; jobs run inside `sendgate control`",
     "CELERY_WORKER_CONCURRENCY": "gateway.workers",
     "WARMUP_WORKER_ID": "workers name themselves",
+    "WARMUP_MAX_CONCURRENT": "it is about sending and bounds nothing yet: sessions to PowerMTA are "
+    "each server's own",
+    "WARMUP_BATCH_SIZE": "it is about sending and bounds nothing yet: hold.claim",
     "WARMUP_BATCH_DELAY_MS": "pacing is exact per IP: warmup.hourly_share",
     "WARMUP_STAGGER_MIN_MS": "pacing is exact per IP: warmup.hourly_share",
     "WARMUP_STAGGER_MAX_MS": "pacing is exact per IP: warmup.hourly_share",
     "WARMUP_MAX_BOUNCE_RATE": "no automatic warm-up advance yet: stages are moved by an operator",
     "WARMUP_MAX_SPAM_RATE": "no automatic warm-up advance yet: stages are moved by an operator",
-    "WARMUP_MIN_DAILY_QUOTA": "daily minimums order the hold queue, which does not exist yet",
+    "WARMUP_MIN_DAILY_QUOTA": "a mailbox's own minimum: `sendgate mailbox set --daily-min`",
     "WARMUP_METRICS_RETENTION_DAYS": "Prometheus keeps the history",
     "TELEGRAM_BOT_TOKEN": "alerts are not sent yet: alert on /metrics",
     "TELEGRAM_CHAT_ID": "alerts are not sent yet: alert on /metrics",

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from policy.node import network
+from settings.databaseurl import read as read_database_url
 from settings.environment import WEEK_QUOTAS, from_environment
 from settings.model import Settings
 
@@ -60,6 +61,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         tree = _read(given or DEFAULT_FILE, problems)
     overrides, origin = from_environment(env)
     _weeks(env, tree, overrides, origin)
+    _database_url(tree, overrides, origin, problems)
     values: dict[str, Any] = {}
     for section in msgspec.structs.fields(Settings):
         table = tree.pop(section.name, {})
@@ -187,6 +189,38 @@ def _weeks(
             weeks[index] = env[name]
             origin["warmup.weeks"] = name
     overrides.setdefault("warmup", {})["weeks"] = weeks
+
+
+def _database_url(
+    tree: dict[str, Any],
+    overrides: dict[str, dict[str, Any]],
+    origin: dict[str, str],
+    problems: list[str],
+) -> None:
+    """What the query of `database.url` says becomes settings; the rest is for asyncpg.
+
+    `connection_limit` wins over the file, as the variable it mostly comes with does;
+    SENDGATE_DATABASE_CONNECTIONS and SENDGATE_HOLD_CONNECTIONS win over it."""
+    table = tree.get("database")
+    own = overrides.setdefault("database", {})
+    given = own.get("url", table.get("url") if isinstance(table, dict) else None)
+    if not isinstance(given, str):
+        return
+    found = read_database_url(given)
+    where = f" (from {origin['database.url']})" if "database.url" in origin else ""
+    problems += [f"database.url{where}: {text}" for text in found.problems]
+    own["url"] = found.url
+    if found.connections is None:
+        return
+    own.setdefault("connections", found.connections)
+    table = tree.get("hold")
+    holding = table.get("connections") if isinstance(table, dict) else None
+    if not isinstance(holding, int):
+        holding = Settings().hold.connections
+    # Two is the least a gateway process works with.
+    overrides.setdefault("hold", {}).setdefault(
+        "connections", min(holding, max(2, found.connections))
+    )
 
 
 def _contradictions(settings: Settings) -> list[str]:

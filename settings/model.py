@@ -45,7 +45,11 @@ class Database(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """PostgreSQL 15 or newer."""
 
     url: str = "postgresql://sendgate@127.0.0.1:5432/sendgate"
-    """Also DATABASE_URL."""
+    """Also DATABASE_URL. Of its parameters those of asyncpg act, `application_name`, `options`,
+    `search_path`, and `connection_limit`: the pool's size, `connections` of a control process and
+    the most for `hold.connections` of a gateway process. Left out are `pool_timeout`,
+    `connect_timeout`, `socket_timeout`, `statement_cache_size` and the lifetimes of other pools;
+    any other is an error."""
     connections: Positive = 10
     """Most connections of one control process."""
     timeout: Seconds = 30.0

@@ -10,6 +10,7 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from control.act import Act
+from control.app import open_core
 from control.change import domain, ip, tenant
 from control.change.domain import NewDomain
 from control.change.ip import IpChange
@@ -166,6 +167,36 @@ async def test_the_ledger_is_brought_back_to_what_the_rows_say(core: Core) -> No
     again = await core.admin.current()
     assert again is not None
     assert set(again.tenant) == {"acme"}
+
+
+async def test_another_default_ladder_comes_into_force_with_the_next_change(
+    settings: Settings,
+) -> None:
+    """As an upgrade that changes the default has it: no restart moves a quota by itself."""
+    former = (50, 200, 800, 2_500, 5_000, 10_000)
+    on_plan = NewDomain(tenant="acme", domain="example.com", ip="192.0.2.10")
+    warmup = msgspec.structs.replace(settings.warmup, weeks=former)
+    async with control_core(msgspec.structs.replace(settings, warmup=warmup)) as core:
+        await add_tenant(core)
+        await add_domain(core, on_plan)
+        await core.publisher.change(
+            "test",
+            lambda act: ip.change(
+                act, "192.0.2.10", IpChange(stage=4), warmup=core.settings.warmup
+            ),
+        )
+    async with open_core(settings) as core:
+        await core.opening.open_first()
+        assert await core.publisher.reconcile() is None
+        assert await quota_of(core, "192.0.2.10") == 2_500
+        await core.publisher.change("test", lambda act: tenant.set_paused(act, "acme", True))
+        assert await quota_of(core, "192.0.2.10") == 1_500
+
+
+async def quota_of(core: Core, address: str) -> Any:
+    generation = await core.admin.current()
+    assert generation is not None
+    return next(v.daily for v in generation.vmtas if v.ip == address)
 
 
 async def test_a_late_worker_is_named(core: Core) -> None:

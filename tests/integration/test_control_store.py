@@ -1,6 +1,7 @@
 """The schema: an empty database migrates, and migrating twice changes nothing."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -8,6 +9,9 @@ import pytest
 
 from control.store.database import DatabaseRefusedError, open_pool
 from control.store.migrate import migrate, newest, revision
+from gateway.hold.database import Database, refusal
+from gateway.log import Log
+from settings.load import load
 
 
 async def _shape(url: str) -> list[Any]:
@@ -62,3 +66,25 @@ async def test_a_database_that_forgets_commits_is_refused(postgres_url: str) -> 
     await connection.close()
     with pytest.raises(DatabaseRefusedError, match="synchronous_commit = off"):
         await open_pool(postgres_url)
+
+
+async def test_a_url_of_another_stack_migrates_and_opens_every_pool(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server refuses a connection that names a setting it does not know."""
+    monkeypatch.chdir(tmp_path)
+    given = postgres_url + "?connection_limit=3&pool_timeout=30&schema=public"
+    with pytest.raises(asyncpg.PostgresError, match="unrecognized configuration parameter"):
+        await open_pool(given)
+    settings = load(None, {"DATABASE_URL": given})
+    url = settings.database.url
+    assert await migrate(url) == (None, newest())
+    pool = await open_pool(url, connections=settings.database.connections)
+    assert (pool.get_max_size(), settings.hold.connections) == (3, 3)
+    await pool.close()
+    assert await refusal(url) == ""
+    database = Database(url, connections=settings.hold.connections, timeout=5.0, log=Log())
+    await database.open()
+    async with database.connection() as connection, database.fresh(5.0) as fresh:
+        assert [await c.fetchval("SELECT 1") for c in (connection, fresh)] == [1, 1]
+    await database.close()

@@ -111,7 +111,7 @@ def test_names_users_know_act_and_ours_win(file: Path) -> None:
         },
     )
     assert settings.ledger.url == "redis://:secret@new/0"
-    assert settings.warmup.weeks == (50, 150, 800, 2500, 5000, 9000)
+    assert settings.warmup.weeks == (50, 150, 500, 1500, 5000, 9000)
     assert settings.warmup.global_hourly_limit == 1000
     assert settings.warmup.provider_shares == {"gmail": 0.5, "yahoo": 0.25}
     assert settings.gateway.proxy_networks == ("10.0.0.0/8", "192.0.2.0/24")
@@ -140,6 +140,17 @@ def test_every_field_has_a_variable_and_old_names_are_explained() -> None:
     said = without_effect({"CELERY_BROKER_URL": "x", "CELERY_FOO": "y", "WARMUP_WORKER_ID": "1"})
     assert len(said) == 3
     assert without_effect({"PATH": "/bin"}) == []
+
+
+def test_what_an_older_stack_said_about_sending_changes_no_bound_of_ours(file: Path) -> None:
+    """20 sends at a time is a user's number for his senders; as `gateway.max_sessions` it turned
+    980 of 1,000 clients away."""
+    del file
+    environ = {"WARMUP_MAX_CONCURRENT": "20", "WARMUP_BATCH_SIZE": "50"}
+    assert load(None, environ) == Settings()
+    said = without_effect(environ)
+    assert [line.partition(":")[0] for line in said] == list(environ)
+    assert all("nothing yet" in line for line in said)
 
 
 @pytest.mark.parametrize(

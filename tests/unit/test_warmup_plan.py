@@ -12,7 +12,7 @@ from tests.support.generations import generation, tenant, vmta
 
 def test_weeks_become_stages_with_ceilings_under_the_quota() -> None:
     plan = default_plan()
-    assert [stage.quota for stage in plan.stages] == [50, 200, 800, 2_500, 5_000, 10_000]
+    assert [stage.quota for stage in plan.stages] == [50, 200, 500, 1_500, 5_000, 10_000]
     for stage in plan.stages:
         assert all(0 < ceiling < stage.quota for ceiling in stage.ceilings.values())
 
