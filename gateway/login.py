@@ -1,19 +1,15 @@
-"""AUTH PLAIN and LOGIN: aiosmtpd's command, with our strict lines and our password check.
+"""AUTH PLAIN and LOGIN (RFC 4954, RFC 4616).
 
 Owns: the dialogue of a login, the bound on wrong passwords. Not here: checking a password
 (`gateway.auth`), who is logged in (`gateway.dialogue`).
 Rule: a wrong password is answered late, and the connection closes after a few; the reply never
-tells an unknown login from a wrong password.
+tells an unknown login, or one that may not act for another, from a wrong password.
 """
 
 import asyncio
-import logging
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Awaitable, Callable
-from typing import Any
-
-from aiosmtpd.smtp import MISSING, SMTP, AuthResult, LoginPassword, Session
 
 from gateway import metrics
 from gateway.dialogue import LONGEST_AUTH, Dialogue, OverError
@@ -21,90 +17,118 @@ from gateway.linereader import LineFault
 from policy import reply
 from policy.reply import Reply
 
-# aiosmtpd logs every command with its arguments; our own log has what matters, masked.
-logging.getLogger("mail.log").disabled = True
+# Go's net/smtp and its kin compare these words; draft-murchison-sasl-login has others.
+_USERNAME = b"Username:"
+_PASSWORD = b"Password:"
 
 
-class Login(SMTP):
-    """One AUTH command of a session: aiosmtpd's part of it, made for that command alone."""
+class Credentials:
+    """What a client says it is."""
+
+    def __init__(self, login: bytes, password: bytes, acts_as: bytes = b"") -> None:
+        """`acts_as`: PLAIN's authorization identity; empty: the login's own."""
+        self.login = login
+        self.password = password
+        self.acts_as = acts_as
+
+
+class Login:
+    """One AUTH command of a session."""
 
     def __init__(self, dialogue: Dialogue, *, needs_tls: bool) -> None:
-        # aiosmtpd's own constructor begins a connection and looks through its handler.
         self._dialogue = dialogue
-        session = Session(dialogue.loop)
-        session.host_name = dialogue.hostname
-        session.extended_smtp = dialogue.extended
-        session.authenticated = bool(dialogue.login)
-        self.session = session
-        self._auth_require_tls = needs_tls
-        self._tls_protocol: Any = dialogue.encrypted or None
-        self._auth_methods = _METHODS
-        self._handle_hooks = {}
+        self._needs_tls = needs_tls and not dialogue.encrypted
 
     async def command(self, argument: str) -> None:
         """Answer it. Raises OverError."""
         dialogue = self._dialogue
-        if dialogue.inbound.sender is not None:
-            dialogue.say(reply.NESTED_MAIL)  # RFC 4954 section 4: not during a transaction
-            return
         words = argument.split()
+        if (refusal := self._refusal(words)) is not None:
+            dialogue.say(refusal)
+            return
+        initial = words[1] if len(words) == 2 else None
         # Clients spell mechanisms as they like; RFC 4422 names are upper case.
-        await self.smtp_AUTH(" ".join([words[0].upper(), *words[1:]]) if words else "")
+        credentials = await _MECHANISMS[words[0].upper()](self, initial)
+        if credentials is None:
+            return
+        dialogue.say(await self._check(credentials))
 
-    async def push(self, status: str | bytes) -> None:
-        """aiosmtpd's way to reply; what it may repeat of the client's words is made safe."""
-        text = status if isinstance(status, bytes) else status.encode("ascii", "replace")
-        self._dialogue.say_line(text.replace(b"\r", b" ").replace(b"\n", b" ") + b"\r\n")
-
-    async def challenge_auth(
-        self,
-        challenge: str | bytes,
-        encode_to_b64: bool = True,
-        log_client_response: bool = False,  # noqa: ARG002
-    ) -> Any:
-        """As aiosmtpd's, on strict lines and without a way to log the answer."""
+    def _refusal(self, words: list[str]) -> Reply | None:
+        """Why this is no time for a login, or no login."""
         dialogue = self._dialogue
-        raw = challenge.encode() if isinstance(challenge, str) else challenge
-        dialogue.say_line(b"334 " + (b64encode(raw) if encode_to_b64 else raw) + b"\r\n")
+        if dialogue.inbound.sender is not None:
+            return reply.NESTED_MAIL  # RFC 4954 section 4: not during a transaction
+        if not dialogue.hostname:
+            return reply.BAD_SEQUENCE_EHLO
+        if not dialogue.extended:
+            return _NEEDS_EHLO
+        if self._needs_tls:
+            return _NEEDS_TLS
+        if dialogue.login:
+            return _AGAIN
+        if not 1 <= len(words) <= 2:
+            return _SYNTAX
+        return None if words[0].upper() in _MECHANISMS else _UNKNOWN
+
+    async def _plain(self, initial: str | None) -> Credentials | None:
+        message = await self._ask(b"") if initial is None else self._initial(initial)
+        if message is None:
+            return None
+        parts = message.split(b"\0")
+        if len(parts) != 3:
+            self._dialogue.say(_NOT_PLAIN)
+            return None
+        acts_as, login, password = parts
+        return Credentials(login, password, acts_as)
+
+    async def _login(self, initial: str | None) -> Credentials | None:
+        # `=` says nothing (RFC 4954 section 4): then the login is asked for.
+        asked = initial is None or initial == "="
+        login = await self._ask(_USERNAME) if asked else self._initial(initial or "")
+        if login is None:
+            return None
+        password = await self._ask(_PASSWORD)
+        return None if password is None else Credentials(login, password)
+
+    def _initial(self, word: str) -> bytes | None:
+        """The initial response; None: it cannot be read, and that was said."""
+        return self._decoded(b"" if word == "=" else word.encode("ascii", "replace"))
+
+    async def _ask(self, challenge: bytes) -> bytes | None:
+        """The client's answer; None: there is none, and that was said."""
+        dialogue = self._dialogue
+        dialogue.say_line(b"334 " + b64encode(challenge) + b"\r\n")
         dialogue.flush()
         line = await dialogue.lines.line(LONGEST_AUTH)
         if line is None:
             raise OverError
         if isinstance(line, LineFault):
             dialogue.fault(Reply(500, "5.5.2", line.value))
-            return MISSING
+            return None
         if line == b"*":
-            dialogue.say(reply.syntax("login cancelled", "5.7.0"))
-            return MISSING
+            dialogue.say(_CANCELLED)
+            return None
+        return self._decoded(line)
+
+    def _decoded(self, line: bytes) -> bytes | None:
         try:
             return b64decode(line, validate=True)
         except Base64Error:
-            dialogue.say(reply.syntax("not base64", "5.5.2"))
-            return MISSING
+            self._dialogue.say(_NOT_BASE64)
+            return None
 
-    async def auth_PLAIN(self, _: Any, args: list[str]) -> AuthResult:
-        return await self._check(await super().auth_PLAIN(_, args))
-
-    async def auth_LOGIN(self, _: Any, args: list[str]) -> AuthResult:
-        return await self._check(await super().auth_LOGIN(_, args))
-
-    def _authenticate(self, mechanism: str, auth_data: Any) -> AuthResult:  # noqa: ARG002
-        """aiosmtpd calls this without a chance to wait; `_check` looks at the password."""
-        return AuthResult(success=False, handled=False, auth_data=auth_data)
-
-    async def _check(self, result: Any) -> AuthResult:
-        data = result.auth_data if isinstance(result, AuthResult) else None
-        if not isinstance(data, LoginPassword):
-            return AuthResult(success=False)  # already answered: cancelled or not base64
+    async def _check(self, given: Credentials) -> Reply:
+        """Log in, if they are right. Raises OverError after too many that were not."""
         dialogue = self._dialogue
         service = dialogue.service
         if service.generation() is None:
-            dialogue.say(reply.NO_PLAN_LOGIN)
-            return AuthResult(success=False)
-        login = data.login.decode("utf-8", "replace")
+            return reply.NO_PLAN_LOGIN
+        login = given.login.decode("utf-8", "replace")
         dialogue.busy = True
         try:
-            entry = await service.authenticator.check(login, data.password)
+            entry = await service.authenticator.check(login, given.password)
+            if given.acts_as not in (b"", given.login):
+                entry = None  # RFC 4616 section 2: nobody here may act for another
             if entry is None:
                 await asyncio.sleep(service.settings.auth_delay)
         finally:
@@ -112,29 +136,36 @@ class Login(SMTP):
         if entry is not None:
             metrics.logins.labels("accepted").inc()
             dialogue.log_in(login, entry)
-            return AuthResult(success=True, auth_data=None)
+            return _LOGGED_IN
         metrics.logins.labels("refused").inc()
-        service.log.warning("login_refused", peer=dialogue.peer, login=login[:64])
+        service.log.warning(
+            "login_refused",
+            peer=dialogue.peer,
+            login=login[:64],
+            acts_as=given.acts_as.decode("utf-8", "replace")[:64],
+        )
         dialogue.auth_failures += 1
         if dialogue.auth_failures >= service.settings.auth_attempts:
-            dialogue.say(Reply(421, "4.7.0", "too many failed logins, closing"))
+            dialogue.say(_TOO_MANY)
             raise OverError
-        return AuthResult(success=False, handled=False)
+        return _WRONG
 
 
-class _Mechanism:
-    """What aiosmtpd keeps per AUTH mechanism; ours are made once a class, not a connection."""
-
-    is_builtin = False
-
-    def __init__(self, method: Callable[..., Awaitable[AuthResult]]) -> None:
-        self._method = method
-
-    def method(self, login: Login, args: list[str]) -> Awaitable[AuthResult]:
-        return self._method(login, None, args)
-
-
-_METHODS: Any = {
-    "PLAIN": _Mechanism(Login.auth_PLAIN),
-    "LOGIN": _Mechanism(Login.auth_LOGIN),
+_MECHANISMS: dict[str, Callable[[Login, str | None], Awaitable[Credentials | None]]] = {
+    "PLAIN": Login._plain,
+    "LOGIN": Login._login,
 }
+MECHANISMS = " ".join(_MECHANISMS)
+"""As EHLO offers them: many clients take the first they know, and LOGIN was never standard."""
+
+_LOGGED_IN = Reply(235, "2.7.0", "authentication successful")
+_WRONG = Reply(535, "5.7.8", "authentication credentials invalid")
+_TOO_MANY = Reply(421, "4.7.0", "too many failed logins, closing")
+_CANCELLED = reply.syntax("login cancelled", "5.7.0")
+_NOT_BASE64 = reply.syntax("not base64", "5.5.2")
+_NOT_PLAIN = reply.syntax("not a PLAIN message: [authzid] NUL authcid NUL password", "5.5.2")
+_SYNTAX = reply.syntax("syntax: AUTH mechanism [initial-response]")
+_UNKNOWN = Reply(504, "5.5.4", "authentication mechanism not recognized")
+_AGAIN = Reply(503, "5.5.1", "already logged in")
+_NEEDS_EHLO = Reply(500, "5.5.1", "AUTH needs EHLO")
+_NEEDS_TLS = Reply(538, "5.7.11", "encryption required for authentication, send STARTTLS")

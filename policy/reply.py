@@ -81,6 +81,14 @@ BUSY = Reply(421, "4.3.2", "too many sessions, please try again later")
 IDLE = Reply(421, "4.4.2", "idle for too long, closing")
 
 
+def enhanced(answer: Reply) -> Reply:
+    """With a status code, which PowerMTA may have left out and RFC 2034 section 4 asks for: only
+    the class is known (RFC 3463 3.1)."""
+    if answer.status:
+        return answer
+    return Reply(answer.code, f"{answer.code // 100}.0.0", answer.text)
+
+
 def too_big(limit: int) -> Reply:
     """`limit` in octets (RFC 1870: 552 at MAIL and after the dot)."""
     return Reply(552, "5.3.4", f"message is larger than {limit} octets")

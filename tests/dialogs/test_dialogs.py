@@ -22,6 +22,7 @@ from tests.support.certificates import Certificate, make_certificate
 from tests.support.gateway import GatewayUnderTest, gateway, settings_for
 from tests.support.generations import generation, tenant, vmta
 from tests.support.standin import StandIn
+from tests.support.statuscodes import well_coded
 
 FOLDER = Path(__file__).parent
 DIALOGS = sorted(path for path in FOLDER.glob("*.dialog") if not path.name.startswith("_"))
@@ -130,7 +131,9 @@ class Player:
     async def _line(self, where: str) -> str:
         try:
             async with asyncio.timeout(10):
-                return (await self._reader.readline()).decode().rstrip("\r\n")
+                line = (await self._reader.readline()).decode().rstrip("\r\n")
+                assert not line or well_coded(line), f"{where}\n  no enhanced code: {line}"
+                return line
         except TimeoutError:
             raise AssertionError(f"{where}\n  got: nothing in 10 s") from None
         except (ConnectionError, ssl.SSLError):

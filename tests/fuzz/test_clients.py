@@ -16,6 +16,7 @@ from settings.model import Gateway
 from tests.fuzz.budget import budget
 from tests.fuzz.reference import LARGEST, LONGEST_CONTENT_LINE, LONGEST_STREAM, read
 from tests.support.inmemory import Wire, service
+from tests.support.statuscodes import well_coded
 
 GREETING, MAIL, RCPT, DATA = (
     b"EHLO x\r\n", b"MAIL FROM:<a@acme.test>\r\n", b"RCPT TO:<b@dest.test>\r\n", b"DATA\r\n",
@@ -134,6 +135,7 @@ def codes(said: bytes) -> list[int]:
     assert lines.pop() == b"", "the last line has no end"
     assert all(line[:3].isdigit() and line[3:4] in (b" ", b"-") for line in lines), said
     assert all(line.isascii() and line.decode().isprintable() for line in lines), said
+    assert all(map(well_coded, (line.decode() for line in lines))), said
     return [int(line[:3]) for line in lines if line[3:4] == b" "]
 
 

@@ -153,7 +153,7 @@ async def test_garbage_instead_of_a_handshake_ends_the_session(
             reader, writer = await asyncio.open_connection("127.0.0.1", gate.port)
             writer.write(b"EHLO x\r\nSTARTTLS\r\n" + (garbage if together else b""))
             async with asyncio.timeout(5):
-                await reader.readuntil(b"220 Ready to start TLS\r\n")
+                await reader.readuntil(b"220 2.0.0 Ready to start TLS\r\n")
                 writer.write(garbage + TRANSACTION)
                 with contextlib.suppress(ConnectionError):
                     said = await reader.read()
@@ -168,7 +168,7 @@ async def test_a_handshake_holds_up_no_drain(valkey_url: str, certificate: Certi
         reader, writer = await asyncio.open_connection("127.0.0.1", gate.port)
         writer.write(b"STARTTLS\r\n")
         async with asyncio.timeout(5):
-            await reader.readuntil(b"220 Ready to start TLS\r\n")
+            await reader.readuntil(b"220 2.0.0 Ready to start TLS\r\n")
         began = asyncio.get_running_loop().time()
     assert asyncio.get_running_loop().time() - began < 10
     writer.close()
@@ -183,7 +183,7 @@ async def test_a_handshake_that_never_ends_is_cut_off(
         for behind in (b"", b"\x16\x03\x01\x02\x00\x01", b"NOOP\r\n" * 100_000):
             reader, writer = await asyncio.open_connection("127.0.0.1", gate.port)
             writer.write(b"EHLO x\r\nSTARTTLS\r\n")
-            await reader.readuntil(b"220 Ready to start TLS\r\n")
+            await reader.readuntil(b"220 2.0.0 Ready to start TLS\r\n")
             writer.write(behind)
             opened.append(writer)
             flood = await asyncio.open_connection("127.0.0.1", gate.port)
@@ -203,7 +203,7 @@ async def test_plain_text_after_tls_never_is_a_command(
     async with secured(valkey_url, certificate) as (gate, pmta):
         reader, writer = await asyncio.open_connection("127.0.0.1", gate.port)
         writer.write(b"EHLO x\r\nSTARTTLS\r\n")
-        await reader.readuntil(b"220 Ready to start TLS\r\n")
+        await reader.readuntil(b"220 2.0.0 Ready to start TLS\r\n")
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         context = certificate.client_context()
         tls = context.wrap_bio(incoming, outgoing, server_hostname="localhost")

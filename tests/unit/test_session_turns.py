@@ -220,7 +220,7 @@ async def test_what_comes_with_the_end_of_a_handshake_is_kept_and_pauses_nobody(
     async with asyncio.timeout(10):
         while above.said.count(b"250 2.0.0 OK\r\n") < commands:
             await asyncio.sleep(0)
-    assert wire.said.endswith(b"220 Ready to start TLS\r\n")
+    assert wire.said.endswith(b"220 2.0.0 Ready to start TLS\r\n")
     assert bytes(above.said) == b"250 2.0.0 OK\r\n" * commands
     assert wire.reading
     wire.close()
@@ -251,3 +251,15 @@ async def test_a_session_under_tls_that_ended_keeps_nothing_of_its_connection(
     session.connection_lost(None)
     assert (session.below, session.transport, session.lines._transport) == (None, None, None)
     assert session._cut_off.cancelled()
+
+
+async def test_a_refusal_without_a_status_code_is_passed_on_with_its_class(log: int) -> None:
+    """PowerMTA's words may have none; RFC 2034 section 4 asks for one in ours."""
+
+    async def bare(message: Message) -> Reply:
+        return Reply(550, "", "no such user")
+
+    wire = Wire(service(Gateway(), bare, log))
+    wire.feed(HELLO + ENVELOPE + CONTENT)
+    await wire.end()
+    assert wire.said.endswith(b"\r\n550 5.0.0 no such user\r\n")
