@@ -65,8 +65,7 @@ class Delivery:
         """Attempts until one outcome stands."""
         loop = self._loop
         failure: Failed | None = None
-        servers: tuple[str, ...] = ()
-        vmtas: tuple[str, ...] = ()
+        servers, vmtas = tuple[str, ...](), tuple[str, ...]()
         attempts = self._means.attempts
         while self._number < _ATTEMPTS:
             away, broken = attempts.relay.blocked(self._message.id)
@@ -91,11 +90,11 @@ class Delivery:
                 return await self._settled(attempt, outcome)
             failure = outcome
             self._means.log.warning("relay_failed", **self._fields(attempt), why=failure.why)
-            if failure.scope is Scope.MESSAGE or loop.time() >= self._deadline:
+            if failure.own or loop.time() >= self._deadline:
                 break
             if failure.scope is Scope.SERVER:
                 servers += (decision.server,)
-            else:
+            elif failure.scope is Scope.VMTA:
                 vmtas += (decision.vmta,)
         assert failure is not None
         return await self._failed(failure)
@@ -129,6 +128,8 @@ class Delivery:
         return self._means.rejected(self._message, Reply(554, "5.5.3", denied.sentence()))
 
     async def _failed(self, failure: Failed) -> Reply:
+        if self._holds and failure.rests:
+            return await self._hold(Limit.SERVER_AWAY.value, failure.why)
         if self._holds:
             due = self._means.now() + round(self._settings.hold.retry_first * 1000)
             return await self._hold("failed", failure.why, due=due, failures=1)
@@ -199,8 +200,7 @@ class Delivery:
         return await self._keep(keeping, delay=admission.delay)
 
     async def _keep(self, keeping: Keeping, *, delay: float = 0.0, entry: bool = True) -> Reply:
-        means = self._means
-        hold = means.hold
+        hold = self._means.hold
         assert hold is not None
         kept = await hold.keep(keeping, self._left)
         if kept is Kept.KEPT:

@@ -30,8 +30,20 @@ class Scope(StrEnum):
     """Whom a failure concerns: it decides which circuit counts it."""
 
     MESSAGE = "message"
+    """This message, its sender or its recipient, or nobody: no circuit counts it."""
     VMTA = "vmta"
     SERVER = "server"
+
+
+class Asked(StrEnum):
+    """What PowerMTA had been asked when an attempt failed: what can be charged to the message."""
+
+    NOTHING = "nothing"
+    """The attempt was not begun: the message merely rests, and goes again at once."""
+    SESSION = "session"
+    """None could be opened: the message waits longer each time, and it says nothing about it."""
+    MESSAGE = "message"
+    """PowerMTA was told of the message: it may be the message's own, if others pass."""
 
 
 class Relayed(msgspec.Struct, frozen=True):
@@ -54,6 +66,19 @@ class Failed(msgspec.Struct, frozen=True):
     scope: Scope
     immediate: bool = False
     """Opens the circuit at once: refused greetings, logins, VirtualMTAs do not heal by waiting."""
+    asked: Asked = Asked.MESSAGE
+    full: bool = False
+    """PowerMTA greeted 421: all its slots are taken. It is well, and one may be free soon."""
+
+    @property
+    def rests(self) -> bool:
+        """The attempt was not begun."""
+        return self.asked is Asked.NOTHING
+
+    @property
+    def own(self) -> bool:
+        """The message's own: no other IP would do better."""
+        return self.scope is Scope.MESSAGE and not self.rests
 
 
 class Unknown(msgspec.Struct, frozen=True):
@@ -68,6 +93,14 @@ Outcome = Relayed | Refused | Failed | Unknown
 _SESSION_CODES = frozenset({502, 503, 504, 521, 530, 534, 535, 538})
 _MAIL_REFUSED_CODES = frozenset({552, 553, 555})
 _MAIL_REFUSED_STATUS = re.compile(r"5\.(?:1\.7|1\.8|3\.4|6\.\d{1,3})\Z")
+# 4xx that speak of one message, not of the server (RFC 3463): its addresses, its size, its content,
+# and, once the content was seen, its mailbox and what policy says of it.
+_OF_MESSAGE = {
+    Stage.MAIL: re.compile(r"4\.(?:1\.7|1\.8|3\.4|6\.\d{1,3})\Z"),
+    Stage.DOT: re.compile(r"4\.(?:[1267]\.\d{1,3}|3\.4)\Z"),
+}
+# 5xx to MAIL that may be about its sender or its parameters and are no verdict PowerMTA gives.
+_MAIL_OF_MESSAGE = re.compile(r"5\.(?:1\.\d{1,3}|5\.[24])\Z")
 _RELAYING = re.compile(
     r"relay(?:ing)?\b.*\b(?:denied|not|prohibited|disallowed)|(?:not|cannot|unable to) relay", re.I
 )
@@ -89,10 +122,15 @@ def classify(stage: Stage, reply: Reply, suppression: re.Pattern[str]) -> Outcom
     if reply.positive:
         raise ValueError(f"{said} does not end an attempt")
     if stage in (Stage.GREETING, Stage.EHLO, Stage.STARTTLS, Stage.AUTH):
-        return Failed(said, Scope.SERVER, immediate=stage in (Stage.GREETING, Stage.AUTH))
+        return Failed(
+            said,
+            Scope.SERVER,
+            immediate=stage in (Stage.GREETING, Stage.AUTH),
+            asked=Asked.SESSION,
+            full=stage is Stage.GREETING and code == 421,
+        )
     if reply.transient:
-        # PowerMTA queues whatever it may: a 4xx of its own is about itself, at any command.
-        return Failed(said, Scope.SERVER)
+        return Failed(said, _scope_of_transient(stage, reply))
     if code in _SESSION_CODES:
         return Failed(said, Scope.SERVER, immediate=code in (530, 535, 538))
     if status == "5.5.0" or (status.startswith("5.5.") and _UNKNOWN_VMTA.search(text)):
@@ -101,10 +139,24 @@ def classify(stage: Stage, reply: Reply, suppression: re.Pattern[str]) -> Outcom
         return Failed(said, Scope.SERVER)
     if stage is Stage.MAIL:
         refused = code in _MAIL_REFUSED_CODES or bool(_MAIL_REFUSED_STATUS.match(status))
-        return Refused(reply, stage) if refused else Failed(said, Scope.SERVER)
+        if refused:
+            return Refused(reply, stage)
+        own = code == 501 or bool(_MAIL_OF_MESSAGE.match(status))
+        return Failed(said, Scope.MESSAGE if own else Scope.SERVER)
     if stage is Stage.RCPT and status == "5.7.1" and not suppression.search(text):
-        return Failed(said, Scope.SERVER)
+        # Nobody knows what policy this is; that it is said of one recipient says nothing of others.
+        return Failed(said, Scope.MESSAGE)
     if stage is Stage.DATA:
         # The refusal of DATA itself speaks of the session, not of content nobody has sent yet.
         return Failed(said, Scope.SERVER)
     return Refused(reply, stage)
+
+
+def _scope_of_transient(stage: Stage, reply: Reply) -> Scope:
+    """A 421 is about the channel at any command (RFC 5321 section 3.8)."""
+    if reply.code == 421:
+        return Scope.SERVER
+    if stage is Stage.RCPT:
+        return Scope.MESSAGE
+    table = _OF_MESSAGE.get(stage)
+    return Scope.MESSAGE if table is not None and table.match(reply.status) else Scope.SERVER

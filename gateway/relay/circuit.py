@@ -3,8 +3,10 @@
 Owns: the states and their one door. Not here: what counts as a failure (`policy.outcome`).
 Rules (policy/README.md: one server per IP): five failures of *different* messages without a
 success between open it, a refused greeting, login or VirtualMTA at once; after a wait one probe
-goes through, never the message that failed last (a message that PowerMTA cannot stomach must
-not keep a healthy server closed). Time is an argument, in real elapsed seconds.
+goes through, not the message that failed last (a message that PowerMTA cannot stomach must not
+keep a healthy server closed) until the longest wait has passed: there may be no other. A server
+whose slots are taken is not ill: its wait does not grow. Time is an argument, in real elapsed
+seconds.
 """
 
 from enum import StrEnum
@@ -41,22 +43,28 @@ class Circuit:
         self._wait = wait
         self._wait_max = wait_max
         self._failed: set[str] = set()
+        """Messages that failed since the last success; empty while it is open."""
         self._last = ""
+        self._last_at = 0.0
+        self._probe = ""
         self._until = 0.0
 
     def __repr__(self) -> str:
         return f"<Circuit {self.name}: {self.state}{', ' + self.why if self.why else ''}>"
+
+    def rests(self, now: float) -> float:
+        """Seconds until a probe may go; 0 when one may, or is under way."""
+        return max(self._until - now, 0.0) if self.state is State.OPEN else 0.0
 
     def admits(self, message: str, now: float) -> bool:
         """Whether `message` may go now. Says yes to one probe when the wait is over; the caller
         that got it must report `succeeded`, `failed` or `abandoned`."""
         if self.state is State.CLOSED:
             return True
-        if self.state is State.PROBING and now < self._until + self._wait_max:
-            return False
-        if now < self._until or message == self._last:
+        if self.blocked(message, now):
             return False
         self._until = now
+        self._probe = message
         self._enter(State.PROBING)
         return True
 
@@ -66,7 +74,9 @@ class Circuit:
             return False
         if self.state is State.PROBING and now < self._until + self._wait_max:
             return True
-        return now < self._until or message == self._last
+        if now < self._until:
+            return True
+        return message == self._last and now < self._last_at + self._wait_max
 
     def succeeded(self) -> None:
         if self.state is State.CLOSED and not self._failed:
@@ -75,19 +85,26 @@ class Circuit:
         self._wait = self._first_wait
         self._enter(State.CLOSED)
 
-    def failed(self, message: str, why: str, now: float, *, immediate: bool) -> None:
-        self._failed.add(message)
-        self._last = message
+    def failed(
+        self, message: str, why: str, now: float, *, immediate: bool, full: bool = False
+    ) -> None:
+        """`full`: PowerMTA's slots are taken by others."""
+        if self.state is State.PROBING and message != self._probe:
+            return  # it left before; what became of the probe decides
+        self._last, self._last_at = message, now
         if self.state is State.PROBING:
-            self._wait = min(self._wait * 2, self._wait_max)
-        elif not immediate and len(self._failed) < self._limit:
-            return
+            self._wait = self._first_wait if full else min(self._wait * 2, self._wait_max)
+        elif self.state is State.CLOSED:
+            self._failed.add(message)
+            if not immediate and len(self._failed) < self._limit:
+                return
+        self._failed.clear()
         self._until = now + self._wait
         self._enter(State.OPEN, why)
 
-    def abandoned(self, now: float) -> None:
+    def abandoned(self, message: str, now: float) -> None:
         """The probe ended without telling anything about the server."""
-        if self.state is State.PROBING:
+        if self.state is State.PROBING and message == self._probe:
             self._until = now
             self._enter(State.OPEN, self.why)
 

@@ -22,7 +22,7 @@ from aiosmtplib.errors import (
 
 from gateway.relay.wire import Session
 from policy.model import Address
-from policy.outcome import Failed, Scope, Stage
+from policy.outcome import Asked, Failed, Scope, Stage
 from settings.model import Relay
 
 _UNWANTED = re.compile(r"[^\x20-\x7e]+")
@@ -96,7 +96,7 @@ class Endpoint:
         transport = client.transport
         if transport is None or transport.is_closing():
             why = f"{address}: closed the connection after the login"
-            raise OpenError(Failed(why, Scope.SERVER, immediate=True))
+            raise OpenError(_no_session(why, immediate=True))
         session = Session(
             name=str(address),
             extensions=frozenset(name.upper() for name in client.esmtp_extensions),
@@ -134,10 +134,15 @@ def _failure(address: Address, error: Exception) -> Failed:
         stage, immediate = Stage.EHLO, False
     elif isinstance(error, SMTPNotSupported):
         # PowerMTA does not offer what we are told to use: a setting, here or there, is wrong.
-        return Failed(f"{address}: {error}", Scope.SERVER, immediate=True)
+        return _no_session(f"{address}: {error}", immediate=True)
     else:
         what = str(error) or type(error).__name__
-        return Failed(f"{address}: cannot connect: {_UNWANTED.sub(' ', what)}", Scope.SERVER)
+        return _no_session(f"{address}: cannot connect: {_UNWANTED.sub(' ', what)}")
     assert isinstance(error, SMTPResponseException)
     text = _UNWANTED.sub(" ", str(error.message))
-    return Failed(f"{address}: {stage}: {error.code} {text}", Scope.SERVER, immediate)
+    full = stage is Stage.GREETING and error.code == 421
+    return _no_session(f"{address}: {stage}: {error.code} {text}", immediate=immediate, full=full)
+
+
+def _no_session(why: str, *, immediate: bool = False, full: bool = False) -> Failed:
+    return Failed(why, Scope.SERVER, immediate, asked=Asked.SESSION, full=full)

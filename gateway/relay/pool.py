@@ -14,7 +14,7 @@ from typing import Protocol
 from gateway.relay.endpoint import OpenError
 from gateway.relay.wire import Progress, Session
 from policy.model import Address, Server
-from policy.outcome import Failed, Scope
+from policy.outcome import Asked, Failed, Scope
 
 
 class Opener(Protocol):
@@ -68,12 +68,12 @@ class ServerPool:
                 if session.usable:
                     return session
             if len(self._all) + self._opening < self._limit:
-                return await self._open(deadline)
+                return await self._open(deadline, waited=turns > 0)
             handed = await self._queue(deadline, again=turns > 0)
             turns += 1
             if handed is not None and handed.usable:
                 return handed
-        raise OpenError(Failed("the gateway is closing", Scope.MESSAGE))
+        raise OpenError(_not_begun("the gateway is closing"))
 
     def release(self, session: Session) -> None:
         """Give a session back after its transaction."""
@@ -139,7 +139,7 @@ class ServerPool:
         except TimeoutError:
             self._pass_on(waiter)
             why = f"no free session to {self.server.name} in time ({self._limit} in use)"
-            raise OpenError(Failed(why, Scope.MESSAGE)) from None
+            raise OpenError(_not_begun(why)) from None
         except asyncio.CancelledError:
             self._pass_on(waiter)
             raise
@@ -152,7 +152,8 @@ class ServerPool:
             else:
                 self._wake_one()
 
-    async def _open(self, deadline: float) -> Session:
+    async def _open(self, deadline: float, *, waited: bool) -> Session:
+        """`waited`: some of the time was spent on waiting, which is no fault of the server."""
         addresses = self.server.addresses
         self._opening += 1
         try:
@@ -167,11 +168,12 @@ class ServerPool:
                     continue
                 except TimeoutError:
                     why = f"{addresses[index]}: no session in time"
-                    failure = OpenError(Failed(why, Scope.SERVER))
+                    late = Failed(why, Scope.SERVER, asked=Asked.SESSION)
+                    failure = OpenError(_not_begun(why) if waited else late)
                     break
                 if not session.usable:
                     why = f"{addresses[index]}: the session ended as soon as it was open"
-                    failure = OpenError(Failed(why, Scope.SERVER, immediate=True))
+                    failure = OpenError(Failed(why, Scope.SERVER, True, asked=Asked.SESSION))
                     continue
                 self._first_address = index
                 self._all.add(session)
@@ -211,3 +213,7 @@ class ServerPool:
             if not waiter.done():
                 waiter.set_result(None)
                 return
+
+
+def _not_begun(why: str) -> Failed:
+    return Failed(why, Scope.MESSAGE, asked=Asked.NOTHING)

@@ -13,7 +13,7 @@ from gateway.relay.parcel import Parcel
 from gateway.relay.pool import Opener, ServerPool
 from gateway.relay.wire import Session
 from policy.model import Server
-from policy.outcome import Failed, Outcome, Refused, Relayed, Scope, Stage
+from policy.outcome import Asked, Failed, Outcome, Refused, Relayed, Scope, Stage
 from policy.reply import Reply
 from settings.model import Relay as RelaySettings
 
@@ -124,13 +124,13 @@ class Relay:
         there can be none; `deadline` is loop time."""
         if server not in self._pools:
             # The ledger is a generation ahead of us, or behind: another IP may do.
-            return Failed(f"PowerMTA server {server} is not in our generation", Scope.SERVER)
+            return _not_begun(f"PowerMTA server {server} is not in our generation", Scope.SERVER)
         if not self._admitted(server, vmta, message):
-            return Failed(f"{server} or {vmta} is resting after failures", Scope.MESSAGE)
+            return _not_begun(f"{server} or {vmta} is resting after failures", Scope.MESSAGE)
         try:
             outcome = await self._try(server, parcel, deadline, fresh, late)
         except BaseException:
-            self._abandon(server, vmta)
+            self._abandon(server, vmta, message)
             raise
         self._count(outcome, server, vmta, message)
         return outcome
@@ -143,7 +143,7 @@ class Relay:
             return False
         if self.vmtas[vmta].admits(message, now):
             return True
-        self.servers[server].abandoned(now)
+        self.servers[server].abandoned(message, now)
         return False
 
     async def _try(
@@ -158,7 +158,7 @@ class Relay:
         for _ in range(_TRIES):
             pool = self._pools.get(server)
             if pool is None:
-                return Failed(f"PowerMTA server {server} left the configuration", Scope.SERVER)
+                return _not_begun(f"PowerMTA server {server} left the configuration", Scope.MESSAGE)
             try:
                 session = await pool.acquire(deadline)
             except OpenError as error:
@@ -187,24 +187,25 @@ class Relay:
             self.vmtas.succeeded(vmta)
             return
         now = self._clock()
-        scope = outcome.scope if isinstance(outcome, Failed) else Scope.SERVER
-        immediate = isinstance(outcome, Failed) and outcome.immediate
+        scope, immediate, full = Scope.SERVER, False, False
+        if isinstance(outcome, Failed):
+            scope, immediate, full = outcome.scope, outcome.immediate, outcome.full
         why = outcome.why
         if scope is Scope.VMTA:
             self.vmtas[vmta].failed(message, why, now, immediate=immediate)
             # The server answered; it is well.
             self.servers[server].succeeded()
         elif scope is Scope.SERVER:
-            self.servers[server].failed(message, why, now, immediate=immediate)
-            self.vmtas[vmta].abandoned(now)
+            self.servers[server].failed(message, why, now, immediate=immediate, full=full)
+            self.vmtas[vmta].abandoned(message, now)
         else:
-            self._abandon(server, vmta)
+            self._abandon(server, vmta, message)
 
-    def _abandon(self, server: str, vmta: str) -> None:
+    def _abandon(self, server: str, vmta: str, message: str) -> None:
         """The attempt told nothing about either."""
         now = self._clock()
-        self.servers[server].abandoned(now)
-        self.vmtas[vmta].abandoned(now)
+        self.servers[server].abandoned(message, now)
+        self.vmtas[vmta].abandoned(message, now)
 
     async def sweep(self, every: float = 5.0) -> None:
         """Side task: close idle sessions in time. Runs until cancelled."""
@@ -218,3 +219,7 @@ class Relay:
         """Idle sessions end; those that owe a reply are given up."""
         for pool in self._pools.values():
             pool.abandon()
+
+
+def _not_begun(why: str, scope: Scope) -> Failed:
+    return Failed(why, scope, asked=Asked.NOTHING)

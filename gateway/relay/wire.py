@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from gateway.relay.line import Line
 from gateway.relay.parcel import Parcel
-from policy.outcome import Failed, Outcome, Scope, Stage, Unknown, classify
+from policy.outcome import Asked, Failed, Outcome, Scope, Stage, Unknown, classify
 from policy.reply import Reply
 
 _SLICE = 262_144
@@ -104,7 +104,7 @@ class Session(Line):
         self.stale = self._dot_written = False
         self._heard = 0
         if not fresh():
-            return Failed("the grant grew old before MAIL", Scope.MESSAGE)
+            return Failed("the grant grew old before MAIL", Scope.MESSAGE, asked=Asked.NOTHING)
         outcome: asyncio.Future[Outcome] = self._loop.create_future()
         self._outcome = outcome
         self._parcel, self._fresh, self._late = parcel, fresh, late
@@ -212,7 +212,9 @@ class Session(Line):
         """The end of the content, unless the grant grew old meanwhile: the dot would spend
         yesterday's quota, and without it nothing is delivered."""
         if not self._fresh():
-            self._fail("the grant grew old before the dot", Scope.MESSAGE)
+            why = "the grant grew old before the dot"
+            self._finish(Failed(why, Scope.MESSAGE, asked=Asked.SESSION))
+            self.close(why)
             return
         self._enter(Progress.DOT)
         self._expected.append(Stage.DOT)
@@ -251,9 +253,9 @@ class Session(Line):
         if waiter is not None and not waiter.done():
             waiter.set_result(outcome)
 
-    def _fail(self, why: str, scope: Scope = Scope.SERVER) -> None:
+    def _fail(self, why: str) -> None:
         """Nothing was delivered, and the session cannot go on."""
-        self._finish(Failed(why, scope))
+        self._finish(Failed(why, Scope.SERVER))
         self.close(why)
 
     def _expire(self) -> None:

@@ -53,6 +53,48 @@ def test_one_probe_goes_when_the_wait_is_over_and_not_the_message_that_failed() 
     assert one.admits("c", 10.0)
 
 
+def test_the_message_that_failed_last_may_probe_when_the_longest_wait_has_passed() -> None:
+    """A lone message: there is no other that could find out."""
+    one = circuit()
+    one.failed("a", "535", 0.0, immediate=True)
+    assert one.blocked("a", 39.9)
+    assert not one.blocked("a", 40.0)
+    assert one.admits("a", 40.0)
+    one.failed("a", "535", 41.0, immediate=True)
+    assert not one.admits("a", 80.9)
+    assert one.admits("a", 81.0)
+    one.succeeded()
+    assert one.admits("b", 81.0)
+
+
+def test_what_left_before_the_probe_does_not_speak_for_it() -> None:
+    one = circuit()
+    one.failed("a", "535", 0.0, immediate=True)
+    assert one.admits("b", 10.0)
+    one.failed("c", "connection lost", 10.5, immediate=False)
+    one.abandoned("d", 10.5)
+    assert one.state is State.PROBING
+    one.failed("b", "535", 11.0, immediate=True)
+    assert one.rests(11.0) == 20.0
+
+
+def test_full_slots_do_not_make_the_wait_grow() -> None:
+    one = circuit()
+    one.failed("a", "421", 0.0, immediate=True, full=True)
+    for turn in range(1, 6):
+        assert one.admits(f"probe-{turn}", 10.0 * turn)
+        one.failed(f"probe-{turn}", "421", 10.0 * turn, immediate=True, full=True)
+    assert one.admits("x", 60.0)
+
+
+def test_an_open_circuit_keeps_no_list_of_those_that_failed() -> None:
+    one = circuit()
+    for turn in range(1000):
+        one.failed(f"m{turn}", "451", 100.0 * turn, immediate=False)
+        one.admits(f"m{turn}-probe", 100.0 * turn + 50)
+    assert len(one._failed) < 3
+
+
 def test_a_failed_probe_doubles_the_wait_up_to_its_bound() -> None:
     one = circuit()
     one.failed("a", "535", 0.0, immediate=True)
@@ -69,7 +111,7 @@ def test_a_probe_that_told_nothing_lets_the_next_one_go() -> None:
     one = circuit()
     one.failed("a", "535", 0.0, immediate=True)
     assert one.admits("b", 10.0)
-    one.abandoned(11.0)
+    one.abandoned("b", 11.0)
     assert one.admits("c", 11.0)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from policy.outcome import (
     DEFAULT_SUPPRESSION,
+    Asked,
     Failed,
     Refused,
     Relayed,
@@ -65,9 +66,24 @@ def test_a_verdict_about_the_message_is_the_clients(
         (Stage.MAIL, 452, "4.3.2", "resources", Scope.SERVER, False),
         (Stage.MAIL, 530, "5.7.0", "auth", Scope.SERVER, True),
         (Stage.MAIL, 550, "5.7.1", "not you", Scope.SERVER, False),
-        (Stage.RCPT, 451, "4.2.1", "later", Scope.SERVER, False),
+        (Stage.RCPT, 451, "4.2.1", "later", Scope.MESSAGE, False),
+        (Stage.RCPT, 450, "", "later", Scope.MESSAGE, False),
+        (Stage.RCPT, 452, "4.3.1", "full", Scope.MESSAGE, False),
+        (Stage.RCPT, 421, "4.3.2", "closing", Scope.SERVER, False),
+        (Stage.MAIL, 451, "4.1.8", "sender's domain", Scope.MESSAGE, False),
+        (Stage.MAIL, 452, "4.3.4", "too big now", Scope.MESSAGE, False),
+        (Stage.MAIL, 451, "4.7.1", "too many", Scope.SERVER, False),
+        (Stage.MAIL, 501, "5.5.4", "parameters", Scope.MESSAGE, False),
+        (Stage.MAIL, 550, "5.1.0", "sender", Scope.MESSAGE, False),
+        (Stage.DOT, 451, "4.7.1", "content is looked at", Scope.MESSAGE, False),
+        (Stage.DOT, 452, "4.2.2", "mailbox full", Scope.MESSAGE, False),
+        (Stage.DOT, 451, "4.6.5", "conversion", Scope.MESSAGE, False),
+        (Stage.DOT, 452, "4.3.4", "too big now", Scope.MESSAGE, False),
+        (Stage.DOT, 452, "4.3.1", "disk full", Scope.SERVER, False),
+        (Stage.DOT, 451, "", "later", Scope.SERVER, False),
+        (Stage.DOT, 421, "4.7.0", "closing", Scope.SERVER, False),
         (Stage.RCPT, 550, "5.7.1", "relaying denied", Scope.SERVER, False),
-        (Stage.RCPT, 550, "5.7.1", "no", Scope.SERVER, False),
+        (Stage.RCPT, 550, "5.7.1", "no", Scope.MESSAGE, False),
         (Stage.RCPT, 550, "", "we do not relay; relaying denied", Scope.SERVER, False),
         (Stage.DATA, 451, "", "later", Scope.SERVER, False),
         (Stage.DATA, 554, "", "no valid recipients", Scope.SERVER, False),
@@ -86,3 +102,15 @@ def test_everything_else_is_ours(
     outcome = verdict(stage, code, status, text)
     assert isinstance(outcome, Failed)
     assert (outcome.scope, outcome.immediate) == (scope, immediate)
+
+
+def test_what_is_said_before_a_message_is_named_says_nothing_of_it() -> None:
+    full = verdict(Stage.GREETING, 421, "4.3.2", "all slots are taken")
+    assert isinstance(full, Failed)
+    assert (full.asked, full.full) == (Asked.SESSION, True)
+    closed = verdict(Stage.GREETING, 554)
+    assert isinstance(closed, Failed)
+    assert (closed.asked, closed.full) == (Asked.SESSION, False)
+    later = verdict(Stage.RCPT, 451)
+    assert isinstance(later, Failed)
+    assert later.asked is Asked.MESSAGE
