@@ -42,6 +42,7 @@ COMPILED = [
     "gateway/service.py",
     "gateway/stamp.py",
     "gateway/tally.py",
+    "gateway/telling.py",
     "gateway/transaction.py",
     "policy/address.py",
     "policy/duplicate.py",

@@ -176,7 +176,9 @@ def _tenant(
         max_recipients=row.max_recipients,
         hold=_bounds(row, hold),
         duplicates=_duplicates(row),
-        dsn=row.dsn,
+        # A client that queues by itself let go of what it was told 250 for, and has no other way
+        # to hear of it.
+        dsn=row.profile == "mta" if row.dsn is None else row.dsn,
         paused_campaigns=tuple(row.paused_campaigns),
     )
 

@@ -1,7 +1,7 @@
 """One grant on its way: stamp, relay, settle with the ledger; the same for live and held mail.
 
-Rule: every grant ends in exactly one of relayed (stays charged), unknown (stays charged) or
-refunded; the duplicate entry follows (policy/README.md: charging, duplicates).
+Rule: every recipient's charge ends in exactly one of relayed (stays), unknown (stays) or refunded;
+the duplicate entry follows (policy/README.md: charging, duplicates).
 """
 
 import time
@@ -12,12 +12,14 @@ from gateway.outgoing import Outgoing
 from gateway.parcel import parcel, unsupported
 from gateway.relay.parcel import Parcel
 from gateway.relay.relay import Relay
+from gateway.relay.verdicts import Divided, Verdict
 from gateway.relay.wire import Session
 from gateway.reserve import Reserver
 from gateway.stamp import stamp
 from policy.identity import envelope_id
 from policy.outcome import Outcome, Relayed, Unknown
 from policy.ports import Change, EntryState, Granted
+from policy.provider import provider_of
 from policy.reply import Reply
 
 
@@ -57,12 +59,18 @@ class Attempt:
         self._outgoing = outgoing
         self._asked = asked
         self.grant = grant
+        self._charge = grant
+        """What of the grant was not given back."""
+        self._verdicts: tuple[Verdict, ...] = ()
         self.number = number
         self.envelope = envelope_id(grant.at, outgoing.message.id, number, outgoing.key)
 
-    async def relay(self, deadline: float, late: Callable[[Outcome], None]) -> Outcome:
+    async def relay(
+        self, deadline: float, late: Callable[[Outcome], None], divided: Divided | None = None
+    ) -> Outcome:
         """Send it. `deadline` is loop time; `late` is told if the dot is answered after Unknown
-        was returned. The charge is settled for every outcome but Unknown."""
+        was returned; `divided` as for `Session.transact`. The charge is settled for every outcome
+        but Unknown, and of recipients that were refused alone also then."""
         owner, grant, outgoing = self._owner, self.grant, self._outgoing
         head = stamp(outgoing.head, vmta=grant.vmta, job=outgoing.campaign, envelope=self.envelope)
         message = outgoing.message
@@ -76,6 +84,11 @@ class Attempt:
             self._settle(outcome)
             late(outcome)
 
+        def told(verdicts: tuple[Verdict, ...], go_on: Callable[[str], None]) -> None:
+            assert divided is not None
+            self._verdicts = verdicts
+            divided(verdicts, go_on)
+
         started = time.perf_counter()
         outcome = await owner.relay.send(
             grant.server,
@@ -85,14 +98,17 @@ class Attempt:
             deadline=deadline,
             fresh=lambda: owner.fresh(self._asked),
             late=answered_late,
+            divided=told if divided is not None else None,
         )
         metrics.relay_seconds.observe(time.perf_counter() - started)
         self._settle(outcome)
         return outcome
 
     def _settle(self, outcome: Outcome) -> None:
+        if self._verdicts and isinstance(outcome, Relayed | Unknown):
+            self._refund_some()
         if isinstance(outcome, Relayed):
-            for provider, count in self.grant.providers:
+            for provider, count in self._charge.providers:
                 metrics.recipients.labels(self.grant.vmta, provider).inc(count)
             self.change(EntryState.SENT)
         elif isinstance(outcome, Unknown):
@@ -104,7 +120,21 @@ class Attempt:
     def refund(self) -> None:
         """Give the charge back; called for a definite failure, and once."""
         metrics.refunds.inc()
-        self._owner.reserver.refund(self.grant)
+        self._owner.reserver.refund(self._charge)
+
+    def _refund_some(self) -> None:
+        """Give back what the recipients cost that PowerMTA did not take, once."""
+        recipients, verdicts = self._outgoing.message.recipients, self._verdicts
+        self._verdicts = ()
+        counts: dict[str, int] = {}
+        for recipient, verdict in zip(recipients, verdicts, strict=True):
+            if verdict is not None:
+                provider = provider_of(recipient.domain)
+                counts[provider] = counts.get(provider, 0) + 1
+        part = self._charge.part(tuple(counts.items()))
+        self._charge = self._charge.without(part)
+        metrics.refunds.inc()
+        self._owner.reserver.refund(part)
 
     def change(self, state: EntryState) -> None:
         """Tell the ledger what became of the message, if it has a duplicate key."""

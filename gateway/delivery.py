@@ -3,28 +3,27 @@
 Owns: attempts, what every outcome means for the client, the hold and the duplicate entry. Not
 here: screening (`gateway.transaction`), one attempt (`gateway.attempt`).
 Rules: a message whose fate is unknown is held in doubt, for every profile; what is not committed
-is never answered 250; every deferral frees the duplicate entry, or the client's next try would
-be taken for a copy of a message that is nowhere.
+is never answered 250, each recipient by itself; every deferral frees the duplicate entry, or the
+client's next try would be taken for a copy of a message that is nowhere.
 """
 
 import asyncio
 from collections.abc import Callable
-from typing import Literal
 
 import msgspec
 
 from gateway import metrics
 from gateway.attempt import Attempt
+from gateway.division import Division
 from gateway.headers import Header
-from gateway.keeping import Keeping, Kept
-from gateway.log import Value
+from gateway.keeping import Keeping, Kept, State, keeping
 from gateway.means import Means
 from gateway.outgoing import Outgoing
+from gateway.telling import Telling
 from policy.denial import MAILBOX_LIMITS, Denied, Limit
 from policy.model import Profile, Tenant
 from policy.outcome import Failed, Outcome, Refused, Relayed, Scope, Unknown
 from policy.ports import Change, Duplicate, EntryState
-from policy.provider import provider_of
 from policy.reply import Reply, deferral, trouble
 
 _ATTEMPTS = 3
@@ -55,11 +54,13 @@ class Delivery:
         self._outgoing = outgoing
         self._message = outgoing.message
         self._header = header
+        self._telling = Telling(means, outgoing)
         self._number = 0
         self._deadline = now + self._settings.relay.budget
         self._answer_by = now + self._settings.gateway.answer_budget
         self._late: Outcome | None = None
         self._acknowledged: bool | None = None
+        self._division: Division | None = None
 
     async def deliver(self) -> Reply:
         """Attempts until one outcome stands."""
@@ -85,11 +86,16 @@ class Delivery:
                     break
                 return await self.denied(decision)
             attempt = attempts.attempt(self._outgoing, decision, self._number, asked)
-            outcome = await attempt.relay(self._deadline, self._answered_late)
+            division = self._division = self._divisible(attempt)
+            outcome = await attempt.relay(
+                self._deadline, self._answered_late, division.divided if division else None
+            )
+            self._telling.trouble(attempt, outcome)
+            if division is not None and division.asked:
+                return await self._divided(attempt, division, outcome)
             if not isinstance(outcome, Failed):
                 return await self._settled(attempt, outcome)
             failure = outcome
-            self._means.log.warning("relay_failed", **self._fields(attempt), why=failure.why)
             if failure.own or loop.time() >= self._deadline:
                 break
             if failure.scope is Scope.SERVER:
@@ -101,14 +107,48 @@ class Delivery:
 
     # What becomes of it
 
+    def _divisible(self, attempt: Attempt) -> Division | None:
+        hold = self._means.hold
+        if hold is None or len(self._message.recipients) == 1:
+            return None
+        why = "some of the recipients were not accepted"
+        return Division(hold, attempt, self._doubt(attempt, why), lambda: self._left)
+
+    async def _divided(self, attempt: Attempt, division: Division, outcome: Outcome) -> Reply:
+        """Only some recipients were accepted, and `outcome` is theirs."""
+        kept = await division.kept()
+        if kept is not Kept.KEPT:
+            # Those who were not accepted are not certainly stored, so nobody got it.
+            if kept is Kept.UNSURE:
+                division.withdraw("its client was told to come again")
+            return self._unkept(kept)
+        if isinstance(outcome, Refused) or (isinstance(outcome, Failed) and not self._holds):
+            # A verdict about the content is everybody's, and so is a deferral: nobody got it.
+            said = outcome.reply if isinstance(outcome, Refused) else outcome.why
+            division.withdraw(f"its client was told: {said}")
+            if isinstance(outcome, Refused):
+                return await self._settled(attempt, outcome)
+            return await self._failed(outcome)
+        division.settle(outcome)
+        for refusal in division.refusals():
+            self._telling.refusal(attempt, *refusal)
+        if isinstance(outcome, Unknown):
+            return self._doubted(attempt, outcome)
+        if isinstance(outcome, Relayed):
+            self._telling.verdict(attempt, "relayed", outcome.reply)
+            return Reply(250, "2.0.0", f"OK {attempt.envelope} ({division.sentence()})")
+        self._change(EntryState.HELD)
+        self._telling.ending("held", reason="failed", why=outcome.why, pool=self._outgoing.pool)
+        return Reply(250, "2.0.0", f"OK {self._message.id} queued")
+
     async def _settled(self, attempt: Attempt, outcome: Relayed | Refused | Unknown) -> Reply:
         if isinstance(outcome, Unknown):
             return await self._unknown(attempt, outcome)
         if isinstance(outcome, Relayed):
-            self._tell_of(attempt, "relayed", outcome.reply)
+            self._telling.verdict(attempt, "relayed", outcome.reply)
             return Reply(250, "2.0.0", f"OK {attempt.envelope}")
         self._change(EntryState.FREE)
-        self._tell_of(attempt, "refused", outcome.reply)
+        self._telling.verdict(attempt, "refused", outcome.reply)
         return outcome.reply
 
     async def denied(self, denied: Denied) -> Reply:
@@ -118,7 +158,7 @@ class Delivery:
         if self._holds:
             due = denied.until if denied.limit in MAILBOX_LIMITS else 0
             return await self._hold(denied.limit.value, sentence, until=denied.until, due=due)
-        self._tell("denied", limit=denied.limit.value, until=denied.until, why=sentence)
+        self._telling.ending("denied", limit=denied.limit.value, until=denied.until, why=sentence)
         return self._deferred(trouble if denied.limit in _OURS else deferral, sentence)
 
     async def too_many(self, denied: Denied) -> Reply:
@@ -133,46 +173,47 @@ class Delivery:
         if self._holds:
             due = self._means.now() + round(self._settings.hold.retry_first * 1000)
             return await self._hold("failed", failure.why, due=due, failures=1)
-        self._tell("failed", why=failure.why)
+        self._telling.ending("failed", why=failure.why)
         text = "the message could not be handed to the mail server, please try again"
         return self._deferred(trouble, text)
 
     async def _unknown(self, attempt: Attempt, outcome: Unknown) -> Reply:
         """The dot was sent: doubt is held, and acknowledged, for every profile."""
-        means = self._means
-        means.log.error("relay_unknown", **self._fields(attempt), why=outcome.why)
-        unsaid = trouble(f"no final answer from the mail server ({attempt.envelope})")
-        if means.hold is None:
-            return self._unacknowledged(attempt.envelope, unsaid)
-        keeping = self._keeping("doubt", "unknown", outcome.why, attempt=attempt)
-        kept = await means.hold.keep(keeping, self._left)
+        hold, kept = self._means.hold, Kept.NOT_KEPT
+        if hold is not None:
+            kept = await hold.keep(self._doubt(attempt, outcome.why), self._left)
         if kept is not Kept.KEPT:
             self._acknowledged = False
             self._settle_late()
-            return self._unacknowledged(attempt.envelope, unsaid)
+            self._telling.unacknowledged(attempt)
+            return trouble(f"no final answer from the mail server ({attempt.envelope})")
+        return self._doubted(attempt, outcome)
+
+    def _doubt(self, attempt: Attempt, why: str) -> Keeping:
+        grant = attempt.grant
+        return msgspec.structs.replace(
+            self._keeping("doubt", "unknown", why),
+            server=grant.server, vmta=grant.vmta, envelope=attempt.envelope,
+        )  # fmt: skip
+
+    def _doubted(self, attempt: Attempt, outcome: Unknown) -> Reply:
+        """It is in the hold: a late reply may settle it from now on."""
         self._acknowledged = True
         self._settle_late()
-        self._tell("doubt", envelope=attempt.envelope, why=outcome.why)
+        self._telling.ending("doubt", envelope=attempt.envelope, why=outcome.why)
         return Reply(250, "2.0.0", f"OK {attempt.envelope} (to be confirmed)")
-
-    def _unacknowledged(self, envelope: str, reply: Reply) -> Reply:
-        """The client hears no 250 although PowerMTA may have the message: named here, so that an
-        operator can find every message that may arrive without having been acknowledged."""
-        metrics.unacknowledged.inc()
-        self._tell("unknown", envelope=envelope, acknowledged=False)
-        return reply
 
     async def _duplicate(self, first: Duplicate) -> Reply:
         metrics.duplicates.labels(self._message.tenant).inc()
         if first.state in (EntryState.SENT, EntryState.HELD):
-            self._tell("duplicate", first=first.owner, state=first.state.name.lower())
+            self._telling.ending("duplicate", first=first.owner, state=first.state.name.lower())
             return Reply(250, "2.0.0", f"OK {first.owner} (received before)")
         if self._means.hold is None:
-            self._tell("deferred", first=first.owner, why="the first copy is in doubt")
+            self._telling.ending("deferred", first=first.owner, why="the first copy is in doubt")
             return trouble("the same message is being handled already, please try again")
-        keeping = self._keeping("doubt", "duplicate", f"behind {first.owner}")
+        copy = self._keeping("doubt", "duplicate", f"behind {first.owner}")
         return await self._keep(
-            msgspec.structs.replace(keeping, behind=first.owner, server=first.server), entry=False
+            msgspec.structs.replace(copy, behind=first.owner, server=first.server), entry=False
         )
 
     # Holding
@@ -193,64 +234,37 @@ class Delivery:
         assert hold is not None
         admission = hold.admit(self._message, outgoing.pool, [p for p, _ in outgoing.providers])
         if not admission.accept:
-            self._tell("deferred", limit="hold", why=admission.sentence)
+            self._telling.ending("deferred", limit="hold", why=admission.sentence)
             metrics.denials_by("hold").inc()
             return self._deferred(deferral, admission.sentence)
-        keeping = self._keeping("held", reason, detail, until=until, due=due, failures=failures)
-        return await self._keep(keeping, delay=admission.delay)
+        waiting = self._keeping("held", reason, detail)
+        waiting = msgspec.structs.replace(waiting, until=until, due=due, failures=failures)
+        return await self._keep(waiting, delay=admission.delay)
 
-    async def _keep(self, keeping: Keeping, *, delay: float = 0.0, entry: bool = True) -> Reply:
+    async def _keep(self, what: Keeping, *, delay: float = 0.0, entry: bool = True) -> Reply:
         hold = self._means.hold
         assert hold is not None
-        kept = await hold.keep(keeping, self._left)
+        kept = await hold.keep(what, self._left)
         if kept is Kept.KEPT:
             if entry:
                 self._change(EntryState.HELD)
-            self._tell(
-                keeping.state, reason=keeping.reason, until=keeping.until, why=keeping.detail,
-                pool=keeping.pool,
+            self._telling.ending(
+                what.state, reason=what.reason, until=what.until, why=what.detail,
+                pool=what.pool,
             )  # fmt: skip
             if delay:
                 await asyncio.sleep(min(delay, self._left))
             return Reply(250, "2.0.0", f"OK {self._message.id} queued")
+        return self._unkept(kept, entry=entry)
+
+    def _unkept(self, kept: Kept, *, entry: bool = True) -> Reply:
         if entry:
             self._change(EntryState.DOUBT if kept is Kept.UNSURE else EntryState.FREE)
-        self._tell("deferred", why=f"the hold could not keep it ({kept.value})")
+        self._telling.ending("deferred", why=f"the hold could not keep it ({kept.value})")
         return trouble("the message could not be stored, please try again")
 
-    def _keeping(
-        self,
-        state: Literal["held", "doubt"],
-        reason: str,
-        detail: str,
-        *,
-        until: int = 0,
-        due: int = 0,
-        failures: int = 0,
-        attempt: Attempt | None = None,
-    ) -> Keeping:
-        outgoing, header = self._outgoing, self._header
-        return Keeping(
-            message=self._message,
-            head=outgoing.head,
-            pool=outgoing.pool,
-            providers=tuple(provider_of(r.domain) for r in self._message.recipients),
-            mailbox=outgoing.mailbox,
-            bulk=bool(outgoing.campaign or header.bulk),
-            campaign=outgoing.campaign,
-            key=outgoing.key,
-            message_id=header.message_id,
-            state=state,
-            reason=reason,
-            detail=detail,
-            until=until,
-            due=due,
-            attempt=self._number,
-            failures=failures,
-            server=attempt.grant.server if attempt else "",
-            vmta=attempt.grant.vmta if attempt else "",
-            envelope=attempt.envelope if attempt else "",
-        )
+    def _keeping(self, state: State, reason: str, detail: str) -> Keeping:
+        return keeping(self._outgoing, self._header, self._number, state, reason, detail)
 
     def _answered_late(self, outcome: Outcome) -> None:
         """PowerMTA answered the dot after we had stopped waiting."""
@@ -265,7 +279,10 @@ class Delivery:
             return
         if self._acknowledged:
             assert self._means.hold is not None
-            self._means.hold.settle(self._message, self._number, self._late)
+            outcomes: tuple[Outcome | None, ...] = (self._late,) * len(self._message.recipients)
+            if self._division is not None and self._division.asked:
+                outcomes = self._division.later(self._late)
+            self._means.hold.settle(self._message, self._number, outcomes)
         elif isinstance(self._late, Refused | Failed):
             self._change(EntryState.FREE)
 
@@ -280,21 +297,3 @@ class Delivery:
     def _deferred(self, reply: Callable[[str], Reply], text: str) -> Reply:
         self._change(EntryState.FREE)
         return reply(text)
-
-    def _fields(self, attempt: Attempt) -> dict[str, Value]:
-        grant, job = attempt.grant, self._outgoing.campaign
-        fields = self._means.about(self._message)
-        fields.update(envelope=attempt.envelope, vmta=grant.vmta, server=grant.server, job=job)
-        return fields
-
-    def _tell_of(self, attempt: Attempt, outcome: str, reply: Reply) -> None:
-        """PowerMTA's verdict, in the log and the metrics."""
-        metrics.messages_of(self._message.tenant, outcome).inc()
-        fields = self._fields(attempt)
-        fields.update(outcome=outcome, reply=str(reply))
-        self._means.log.message(fields)
-
-    def _tell(self, outcome: str, **fields: Value) -> None:
-        metrics.messages_of(self._message.tenant, outcome).inc()
-        about = self._means.about(self._message)
-        self._means.log.message({**about, **fields, "outcome": outcome})

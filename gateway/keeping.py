@@ -10,8 +10,11 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from gateway.headers import Header
 from gateway.message import Message
+from gateway.outgoing import Outgoing
 from policy.outcome import Outcome
+from policy.provider import provider_of
 
 
 class Kept(StrEnum):
@@ -22,6 +25,9 @@ class Kept(StrEnum):
     """It did not happen and never will."""
     UNSURE = "unsure"
     """Nobody knows; the client must not be told 250."""
+
+
+State = Literal["held", "doubt"]
 
 
 class Keeping(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +44,7 @@ class Keeping(msgspec.Struct, frozen=True, kw_only=True):
     campaign: str
     key: str
     message_id: str
-    state: Literal["held", "doubt"]
+    state: State
     reason: str
     detail: str
     until: int = 0
@@ -49,7 +55,30 @@ class Keeping(msgspec.Struct, frozen=True, kw_only=True):
     server: str = ""
     vmta: str = ""
     envelope: str = ""
+    envelopes: tuple[str, ...] = ()
+    """Envelope id of each recipient's row, where they differ."""
     behind: str = ""
+
+
+def keeping(
+    outgoing: Outgoing, header: Header, attempt: int, state: State, reason: str, detail: str
+) -> Keeping:
+    """A message as it was on its way; `attempt` is the number of its last one."""
+    return Keeping(
+        message=outgoing.message,
+        head=outgoing.head,
+        pool=outgoing.pool,
+        providers=tuple([provider_of(r.domain) for r in outgoing.message.recipients]),
+        mailbox=outgoing.mailbox,
+        bulk=bool(outgoing.campaign or header.bulk),
+        campaign=outgoing.campaign,
+        key=outgoing.key,
+        message_id=header.message_id,
+        state=state,
+        reason=reason,
+        detail=detail,
+        attempt=attempt,
+    )
 
 
 class Admission(msgspec.Struct, frozen=True):
@@ -73,6 +102,11 @@ class Hold(Protocol):
         """Commit it; answers within `hold.commit_budget`, and `within` seconds."""
         ...
 
-    def settle(self, message: Message, attempt: int, outcome: Outcome) -> None:
-        """A late reply tells what became of a message kept in doubt."""
+    def settle(self, message: Message, attempt: int, outcomes: Sequence[Outcome | None]) -> None:
+        """What became of a message kept in doubt, for each of its recipients; None: nothing yet, or
+        it was settled before."""
+        ...
+
+    def withdraw(self, message: Message, attempt: int, why: str) -> None:
+        """Nothing of a message kept in doubt was sent, and its client knows: its rows end."""
         ...

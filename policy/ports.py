@@ -59,6 +59,19 @@ class Granted(msgspec.Struct, frozen=True, array_like=True):
     def count(self) -> int:
         return sum(count for _, count in self.providers)
 
+    def part(self, providers: tuple[tuple[str, int], ...]) -> "Granted":
+        """The charge of some of its recipients, to be refunded while the rest is sent: the mailbox
+        did send at `at`, so its spacing stays."""
+        return msgspec.structs.replace(self, providers=providers, last=self.at)
+
+    def without(self, part: "Granted") -> "Granted":
+        """What is left of the charge when `part` was refunded."""
+        taken = dict(part.providers)
+        left = [(name, count - taken.get(name, 0)) for name, count in self.providers]
+        return msgspec.structs.replace(
+            self, providers=tuple([(name, count) for name, count in left if count])
+        )
+
 
 class Refund(msgspec.Struct, frozen=True, array_like=True, tag=2):
     """Give a charge back, once. Changes nothing at a ledger of another incarnation."""

@@ -39,8 +39,9 @@ class HoldTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     list_unsubscribe: Pattern | UnsetType | None = UNSET
     """Regular expression found anywhere in List-Unsubscribe, with the same groups; null is
     MailWizz's."""
-    dsn: bool | None = None
-    """Also report expiry and late refusals by a message to MAIL FROM (RFC 3464)."""
+    dsn: bool | UnsetType | None = UNSET
+    """Also report expiry and late refusals by a message to MAIL FROM (RFC 3464); null: for profile
+    mta only."""
 
 
 def given(terms: HoldTerms) -> dict[str, Any]:
@@ -51,8 +52,6 @@ def given(terms: HoldTerms) -> dict[str, Any]:
         for field in HoldTerms.__struct_fields__
         if (value := getattr(terms, field)) is not UNSET
     }
-    if columns["dsn"] is None:
-        del columns["dsn"]
     for field in ("feedback_id", "list_unsubscribe"):
         if (text := columns.get(field)) and (problem := pattern_problem(text)):
             raise bad(field, problem)

@@ -35,7 +35,11 @@ ListUnsubscribe = Annotated[
     str | None, typer.Option("--list-unsubscribe", help="As --feedback-id; or default.")
 ]
 Dsn = Annotated[
-    bool | None, typer.Option("--dsn/--no-dsn", help="Report expiry by mail to MAIL FROM.")
+    bool | None,
+    typer.Option(
+        "--dsn/--no-dsn",
+        help="Report expiry and late refusals by mail to MAIL FROM [default: for profile mta].",
+    ),
 ]
 
 

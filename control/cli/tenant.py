@@ -131,8 +131,7 @@ def show(context: typer.Context, name: str) -> None:
         ),
         [
             (
-                *("default" if v is None else v for v in _hold(t)),
-                t.dsn,
+                *("default" if v is None else v for v in (*_hold(t), t.dsn)),
                 t.paused_campaigns,
             )
         ],

@@ -50,7 +50,7 @@ class TenantRow(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: str | None = None
     feedback_id: str | None = None
     list_unsubscribe: str | None = None
-    dsn: bool = False
+    dsn: bool | None = None
     paused_campaigns: list[str] = []
 
 

@@ -2,7 +2,8 @@
 SELECT t.name, t.profile, t.paused, t.strict, t.default_pool, t.senders, t.mailbox,
     t.rate_minute, t.rate_hour, t.max_recipients, t.window_start, t.window_length, t.window_zone,
     t.mailbox_max, t.mailbox_spacing, t.hold_messages, t.hold_bytes, t.hold_age, t.hold_past,
-    t.duplicates, t.feedback_id, t.list_unsubscribe, t.dsn, t.paused_campaigns,
+    t.duplicates, t.feedback_id, t.list_unsubscribe,
+    CASE WHEN t.dsn_set THEN t.dsn END AS dsn, t.paused_campaigns,
     coalesce((SELECT jsonb_agg(jsonb_build_object('name', l.name, 'hash', l.hash) ORDER BY l.name)
         FROM login l WHERE l.tenant = t.name), '[]') AS logins,
     ARRAY(SELECT n.network::text FROM tenant_network n WHERE n.tenant = t.name ORDER BY 1) AS networks
@@ -25,7 +26,8 @@ WHERE name = $1;
 
 -- name: set_hold
 UPDATE tenant SET hold_messages = $2, hold_bytes = $3, hold_age = $4, hold_past = $5,
-    duplicates = $6, feedback_id = $7, list_unsubscribe = $8, dsn = $9
+    duplicates = $6, feedback_id = $7, list_unsubscribe = $8,
+    dsn = coalesce($9, false), dsn_set = $9::boolean IS NOT NULL
 WHERE name = $1;
 
 -- name: lock_campaigns

@@ -51,7 +51,8 @@ class TenantView(msgspec.Struct, frozen=True, kw_only=True):
     """What counts as the same message again; null: by the profile."""
     feedback_id: str | None = None
     list_unsubscribe: str | None = None
-    dsn: bool = False
+    dsn: bool | None = None
+    """Whether late refusals are reported to MAIL FROM; null: by the profile."""
     paused_campaigns: list[str] = []
 
 

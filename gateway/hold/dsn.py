@@ -6,6 +6,7 @@ Failure: a definite one is tried again; an unknown one is not.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from typing import Any
@@ -25,6 +26,7 @@ _SENT = statement("dsn_sent")
 _AGAIN = statement("dsn_again")
 
 _BUDGET = 20.0
+_REPLY = re.compile(r"5[0-9]{2} (?:(5\.[0-9]{1,3}\.[0-9]{1,3}) )?")
 _STATUS = {"expired": "4.4.7", "failed": "4.3.0", "refused": "5.0.0"}
 
 
@@ -95,13 +97,16 @@ def notice(row: Any, hostname: str) -> tuple[bytes, bytes]:
     sender = row["sender"].decode("utf-8", "replace")
     plain = all(text.isascii() for text in (recipient, sender))
     kind, report = ("rfc822", "delivery-status") if plain else ("utf-8", "global-delivery-status")
-    status = _STATUS[row["kind"]]
     detail = " ".join(row["detail"].split())[:500]
-    said = f"In-Reply-To: {_field(row['message_id'])}\r\n" if row["message_id"] else ""
+    # PowerMTA's own words, where it refused (RFC 3464 2.3.6: the type says whose reply it is).
+    said = _REPLY.match(detail) if row["kind"] == "refused" else None
+    status = (said and said[1]) or _STATUS[row["kind"]]
+    diagnostic = "smtp" if said else "x-sendgate"
+    thread = f"In-Reply-To: {_field(row['message_id'])}\r\n" if row["message_id"] else ""
     head = (
         f"From: Mail Delivery System <MAILER-DAEMON@{hostname}>\r\nTo: <{sender}>\r\n"
         f"Subject: Undelivered mail returned to sender\r\nDate: {formatdate(row['at'] / 1000)}\r\n"
-        f"Message-ID: <dsn.{row['message']}@{hostname}>\r\n{said}Auto-Submitted: auto-replied\r\n"
+        f"Message-ID: <dsn.{row['message']}@{hostname}>\r\n{thread}Auto-Submitted: auto-replied\r\n"
         f'MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type="delivery-status";\r\n'
         f'\tboundary="{boundary}"\r\n\r\n'
     )
@@ -112,7 +117,7 @@ def notice(row: Any, hostname: str) -> tuple[bytes, bytes]:
         f"--{boundary}\r\nContent-Type: message/{report}\r\n\r\n"
         f"Reporting-MTA: dns; {hostname}\r\nArrival-Date: {formatdate(row['at'] / 1000)}\r\n\r\n"
         f"Final-Recipient: {kind}; {recipient}\r\nAction: failed\r\nStatus: {status}\r\n"
-        f"Diagnostic-Code: x-sendgate; {detail}\r\n\r\n--{boundary}--\r\n"
+        f"Diagnostic-Code: {diagnostic}; {detail}\r\n\r\n--{boundary}--\r\n"
     )
     return head.encode(), body.encode()
 

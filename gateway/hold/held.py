@@ -74,6 +74,14 @@ class Backoff(msgspec.Struct, frozen=True):
         return now + round(wait * 1000)
 
 
+def withdrawal(bucket: int, row: str, attempt: int, why: str) -> Settlement:
+    """Its client was told that it was not sent, and has it still: a refusal or a deferral."""
+    return Settlement(
+        bucket=bucket, id=row, attempt=attempt, state="done", ending="withdrawn",
+        verdict=why.replace("\0", " "),
+    )  # fmt: skip
+
+
 def settlement(
     bucket: int,
     row: str,

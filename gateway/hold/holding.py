@@ -12,7 +12,7 @@ from gateway import metrics
 from gateway.hold.backlog import Backlog
 from gateway.hold.content import Contents
 from gateway.hold.database import Database
-from gateway.hold.held import Backoff, settlement
+from gateway.hold.held import Backoff, settlement, withdrawal
 from gateway.hold.settling import Settler
 from gateway.hold.store import Store
 from gateway.keeping import Admission, Keeping, Kept
@@ -20,7 +20,7 @@ from gateway.log import Log
 from gateway.message import Message
 from policy.identity import row_id
 from policy.limits import day_of
-from policy.outcome import Outcome
+from policy.outcome import Outcome, Unknown
 from policy.plan import Generation
 from policy.ports import Change
 from settings.model import Settings
@@ -88,16 +88,18 @@ class Holding:
         kept = await self.store.keep(keeping, now, within)
         metrics.hold_seconds.observe(asyncio.get_running_loop().time() - started)
         metrics.hold_kept_as(kept.value).inc()
-        if keeping.state == "doubt" and kept is Kept.KEPT:
+        if keeping.state == "doubt" and kept is not Kept.NOT_KEPT:
             self._doubts[keeping.message.id] = day_of(now)
             if len(self._doubts) > _MOST_DOUBTS:
                 self._doubts.popitem(last=False)
         return kept
 
-    def settle(self, message: Message, attempt: int, outcome: Outcome) -> None:
-        bucket = self._doubts.pop(message.id, None)
+    def settle(self, message: Message, attempt: int, outcomes: Sequence[Outcome | None]) -> None:
+        bucket = self._doubts.get(message.id)
         if bucket is None:
             return
+        if not any(isinstance(outcome, Unknown) for outcome in outcomes):
+            del self._doubts[message.id]
         generation = self._generation()
         tenant = generation.tenant.get(message.tenant) if generation else None
         count = len(message.recipients)
@@ -114,9 +116,18 @@ class Holding:
                     others_pass=False,
                     dsn=tenant is not None and tenant.dsn,
                 )
-                for number in range(count)
+                for number, outcome in enumerate(outcomes)
+                if outcome is not None
             ]
         )
+
+    def withdraw(self, message: Message, attempt: int, why: str) -> None:
+        bucket = self._doubts.pop(message.id, None)
+        if bucket is None:
+            return
+        count = len(message.recipients)
+        rows = [row_id(message.id, number, count) for number in range(count)]
+        self.settler.settle([withdrawal(bucket, row, attempt, why) for row in rows])
 
     async def drain(self, patience: float) -> None:
         """Commits and settlements under way end, within `patience` seconds each."""

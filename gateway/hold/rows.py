@@ -68,7 +68,7 @@ def packed(keeping: Keeping, *, bucket: int, now: int, codec: str, content: byte
             keeping.attempt,
             keeping.server,
             keeping.vmta,
-            keeping.envelope,
+            keeping.envelopes[number] if keeping.envelopes else keeping.envelope,
             keeping.failures,
             keeping.behind,
         )

@@ -11,6 +11,7 @@ from gateway.relay.circuit import Circuits
 from gateway.relay.endpoint import OpenError
 from gateway.relay.parcel import Parcel
 from gateway.relay.pool import Opener, ServerPool
+from gateway.relay.verdicts import Divided
 from gateway.relay.wire import Session
 from policy.model import Server
 from policy.outcome import Asked, Failed, Outcome, Refused, Relayed, Scope, Stage
@@ -119,16 +120,17 @@ class Relay:
         deadline: float,
         fresh: Callable[[], bool],
         late: Callable[[Outcome], None],
+        divided: Divided | None = None,
     ) -> Outcome:
         """One outcome. `parcel` builds the commands for what the session's EHLO offers, or says why
-        there can be none; `deadline` is loop time."""
+        there can be none; `deadline` is loop time; `divided` as for `Session.transact`."""
         if server not in self._pools:
             # The ledger is a generation ahead of us, or behind: another IP may do.
             return _not_begun(f"PowerMTA server {server} is not in our generation", Scope.SERVER)
         if not self._admitted(server, vmta, message):
             return _not_begun(f"{server} or {vmta} is resting after failures", Scope.MESSAGE)
         try:
-            outcome = await self._try(server, parcel, deadline, fresh, late)
+            outcome = await self._try(server, parcel, deadline, fresh, late, divided)
         except BaseException:
             self._abandon(server, vmta, message)
             raise
@@ -153,6 +155,7 @@ class Relay:
         deadline: float,
         fresh: Callable[[], bool],
         late: Callable[[Outcome], None],
+        divided: Divided | None,
     ) -> Outcome:
         outcome: Outcome = Failed("no session", Scope.SERVER)
         for _ in range(_TRIES):
@@ -172,7 +175,9 @@ class Relay:
                 pool.release(session)
                 return Refused(packed, Stage.MAIL)
             try:
-                outcome = await session.transact(packed, deadline=deadline, fresh=fresh, late=late)
+                outcome = await session.transact(
+                    packed, deadline=deadline, fresh=fresh, late=late, divided=divided
+                )
             finally:
                 pool.release(session)
             # Only a session that died of age, before the body left, is worth another.

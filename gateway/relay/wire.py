@@ -3,7 +3,9 @@
 Owns: the order of commands, the moment of the dot. Not here: pairing replies (`relay.line`),
 opening (`relay.endpoint`), which session (`relay.pool`), what an outcome means (`policy.outcome`).
 Rules: with one recipient MAIL, RCPT and DATA leave in one write (RFC 2920); a 354 after a
-refused RCPT closes the session without a dot, for the dot would deliver. Once the dot was
+refused RCPT closes the session without a dot, for the dot would deliver. With several, DATA waits
+for every RCPT; are some accepted and some not, it waits until who sends the message has kept those
+that do not go with it (`divided`), and never leaves where he cannot. Once the dot was
 written an outcome is Relayed, Refused, Failed by a definite reply, or Unknown; never a guess.
 Replies are acted on where they arrive, without a task in between: one future a transaction,
 one timer a session (measured: a future and an `asyncio.timeout` a reply cost three times as much).
@@ -17,6 +19,7 @@ from enum import StrEnum
 
 from gateway.relay.line import Line
 from gateway.relay.parcel import Parcel
+from gateway.relay.verdicts import Divided, for_all, verdict
 from policy.outcome import Asked, Failed, Outcome, Scope, Stage, Unknown, classify
 from policy.reply import Reply
 
@@ -72,6 +75,7 @@ class Session(Line):
         self._parcel = _NOTHING
         self._fresh: Callable[[], bool] = bool
         self._late: Callable[[Outcome], None] | None = None
+        self._divided: Divided | None = None
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._look_at = 0.0
@@ -94,9 +98,12 @@ class Session(Line):
         deadline: float,
         fresh: Callable[[], bool],
         late: Callable[[Outcome], None],
+        divided: Divided | None = None,
     ) -> Outcome:
         """Send one message. `deadline` is loop time; `fresh` says whether the grant is still
         young enough to begin; `late` is told if the dot is answered after Unknown was returned.
+        `divided` is asked before DATA when some recipients were accepted and some not: the outcome
+        is then that of the accepted ones. Without it a refusal of any answers for all.
 
         `stale` is True afterwards when the session was dead before it said anything."""
         assert self.usable
@@ -107,7 +114,7 @@ class Session(Line):
             return Failed("the grant grew old before MAIL", Scope.MESSAGE, asked=Asked.NOTHING)
         outcome: asyncio.Future[Outcome] = self._loop.create_future()
         self._outcome = outcome
-        self._parcel, self._fresh, self._late = parcel, fresh, late
+        self._parcel, self._fresh, self._late, self._divided = parcel, fresh, late, divided
         self._deadline = deadline
         if self._timer is None or deadline < self._look_at:
             self._look_again()
@@ -159,32 +166,64 @@ class Session(Line):
             else:
                 self._fail(f"RSET answered {reply}")
             return
-        if self._unsent and reply.positive:
+        if self._unsent and (reply.positive or (stage is Stage.RCPT and reply.code != 421)):
             self._speak()
             return
         self._unsent.clear()
-        if stage is not Stage.DATA and all(reply.code < 300 for _, reply in replies):
-            self._expected.append(Stage.DATA)
-            self._say(b"DATA\r\n")
-            return
-        refusal: tuple[Stage, Reply] | None = None
-        for stage, answer in replies:
-            assert stage is not None
-            if not _fits(stage, answer):
+        refusals: list[tuple[Stage, Reply]] = []
+        for asked, answer in replies:
+            assert asked is not None
+            if not _fits(asked, answer):
                 # It may be another command's reply: then none of them can be trusted.
-                self._fail(f"{stage} answered {answer}")
+                self._fail(f"{asked} answered {answer}")
                 return
-            if refusal is None and not answer.positive:
-                refusal = stage, answer
-        if refusal is None:
-            self._send_content()
+            if not answer.positive:
+                refusals.append((asked, answer))
+        if not refusals:
+            if stage is Stage.DATA:
+                self._send_content()
+            else:
+                self._say_data()
             return
+        if len(self._parcel.rcpts) > 1 and self._divides(replies, refusals):
+            return
+        refusal = for_all(refusals, self._suppression)
         if reply.code == 354:
             # RFC 2920 3.1: the server waits for content although the recipient is refused.
             self._conclude(*refusal, ending="354 after a refusal")
         else:
             self._reset_first = True
             self._conclude(*refusal)
+
+    def _say_data(self) -> None:
+        self._replies = []
+        self._expected.append(Stage.DATA)
+        self._say(b"DATA\r\n")
+
+    def _divides(
+        self, replies: list[tuple[Stage | None, Reply]], refusals: list[tuple[Stage, Reply]]
+    ) -> bool:
+        """Whether only some of the recipients were refused, and somebody keeps those."""
+        divided, transaction = self._divided, self._outcome
+        rcpts = len(self._parcel.rcpts)
+        if divided is None or len(refusals) == rcpts or len(replies) <= rcpts:
+            return False
+        if any(stage is not Stage.RCPT or answer.code == 421 for stage, answer in refusals):
+            return False
+        verdicts = tuple([verdict(answer, self._suppression) for _, answer in replies[1:]])
+
+        def go_on(why: str) -> None:
+            if transaction is None or self._outcome is not transaction:
+                return  # it has its outcome: the time was over, or the session lost
+            if why:
+                self._reset_first = True
+                self._enter(Progress.IDLE)
+                self._finish(Failed(why, Scope.MESSAGE, asked=Asked.SESSION))
+            else:
+                self._say_data()
+
+        divided(verdicts, go_on)
+        return True
 
     # The content
 
@@ -247,6 +286,7 @@ class Session(Line):
         waiter, self._outcome = self._outcome, None
         self._parcel = _NOTHING
         self._rest = memoryview(b"")
+        self._divided = None
         if self.progress is not Progress.OWES:
             # Both know the message: an idle session would keep its content in memory.
             self._fresh, self._late = bool, None

@@ -386,3 +386,31 @@ async def test_a_dry_run_decides_alike_and_charges_nothing(start: Start) -> None
     assert names(await decide(ledger, *[ask(dry=True)] * 3)) == ["vmta-1"] * 3
     assert await ledger.used("192.0.2.1") == 0
     assert names(await decide(ledger, ask(), ask(dry=True))) == ["vmta-1", "ip_quota"]
+
+
+async def test_a_partial_refund_gives_back_some_recipients_and_leaves_the_spacing(
+    start: Start,
+) -> None:
+    """Some recipients were refused, the others got it: the IP and the mailbox did send."""
+    house = tenant(mailbox_default=MailboxLimits(daily_max=4, spacing=60.0), rate=Rate(minute=100))
+    ledger = await start(generation(vmta(1, daily=4, ceilings={"gmail": 2}), tenants=(house,)))
+    whole = granted((await decide(ledger, ask((("gmail", 2), ("other", 2)))))[0])
+    part = whole.part((("gmail", 1), ("other", 1)))
+    await decide(ledger, Refund(part))
+    # Spacing first: the mailbox sent at that moment, to the others.
+    assert names(await decide(ledger, ask())) == ["mailbox_spacing"]
+    await ledger.at(MIDNIGHT + 90_000)
+    again = await decide(ledger, ask((("gmail", 2),)), ask((("gmail", 1), ("other", 1))))
+    assert names(again) == ["ip_provider", "vmta-1"]
+    await ledger.at(MIDNIGHT + 180_000)
+    assert names(await decide(ledger, ask(OTHER))) == ["mailbox_max"]
+
+
+async def test_the_rest_of_a_partial_refund_is_the_whole(start: Start) -> None:
+    house = tenant(mailbox_default=MailboxLimits(daily_max=4, spacing=60.0))
+    ledger = await start(generation(vmta(1, daily=4), tenants=(house,)))
+    whole = granted((await decide(ledger, ask((("gmail", 3), ("other", 1)))))[0])
+    part = whole.part((("gmail", 1), ("other", 1)))
+    await decide(ledger, Refund(part))
+    await decide(ledger, Refund(whole.without(part)))
+    assert names(await decide(ledger, ask((("gmail", 4),)))) == ["vmta-1"]

@@ -65,6 +65,19 @@ async def test_terms_reach_the_plan_and_null_takes_the_default(api: Api, core: C
     assert again["changed"] is False
 
 
+async def test_reports_are_by_profile_until_an_operator_decides(api: Api, core: Core) -> None:
+    status, added = await api("POST", "/api/v2/tenants", ACME)
+    assert (status, added["view"]["dsn"]) == (201, None)
+    path = "/api/v2/tenants/acme"
+    for change, wanted in (
+        ({}, False), ({"profile": "mta"}, True), ({"dsn": False}, False), ({"dsn": None}, True),
+        ({"dsn": True}, True), ({"profile": "mailwizz"}, True), ({"dsn": None}, False),
+    ):  # fmt: skip
+        status, changed = await api("PATCH", path, change)
+        assert status == 200, changed
+        assert (await tenant(core)).dsn is wanted, change
+
+
 async def test_terms_nobody_can_use_are_refused_by_field(api: Api, core: Core) -> None:
     assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
     number = await core.admin.number()

@@ -11,8 +11,9 @@ from functools import partial
 import pytest
 
 from gateway.relay.parcel import Parcel
+from gateway.relay.verdicts import Divided, Verdict
 from gateway.relay.wire import Progress, Session
-from policy.outcome import Failed, Outcome, Refused, Relayed, Scope, Unknown
+from policy.outcome import Asked, Failed, Outcome, Refused, Relayed, Scope, Unknown
 
 PARCEL = Parcel(
     message="m1",
@@ -75,9 +76,10 @@ async def transact(
     budget: float = 1.0,
     fresh: Callable[[], bool] = lambda: True,
     late: Callable[[Outcome], None] = lambda outcome: None,
+    divided: Divided | None = None,
 ) -> Outcome:
     deadline = asyncio.get_running_loop().time() + budget
-    return await made.transact(parcel, deadline=deadline, fresh=fresh, late=late)
+    return await made.transact(parcel, deadline=deadline, fresh=fresh, late=late, divided=divided)
 
 
 async def test_one_recipient_takes_two_writes() -> None:
@@ -107,6 +109,80 @@ async def test_several_recipients_wait_for_every_answer_before_data() -> None:
     assert b"DATA" not in peer.heard[0]
     assert isinstance(await transact(made), Relayed)
     assert peer.heard[1] == b"RSET\r\n"
+
+
+ONE_BAD = b"250 ok\r\n" * 2 + b"550 5.1.1 no\r\n" + b"250 ok\r\n"
+MANY = Parcel("m", PARCEL.mail, PARCEL.rcpts * 3, PARCEL.head, PARCEL.body)
+
+
+class Divider:
+    """Answers the session's question as it is told to."""
+
+    def __init__(self, said: str | None = "") -> None:
+        self.said = said
+        self.asked: list[list[str]] = []
+        self.go_on: Callable[[str], None] = print
+
+    def __call__(self, verdicts: tuple[Verdict, ...], go_on: Callable[[str], None]) -> None:
+        self.asked.append([type(verdict).__name__ for verdict in verdicts])
+        self.go_on = go_on
+        if self.said is not None:
+            asyncio.get_running_loop().call_soon(go_on, self.said)
+
+
+@pytest.mark.parametrize("pipelined", [True, False])
+async def test_the_accepted_recipients_get_it_once_the_others_are_kept(pipelined: bool) -> None:
+    steps: list[object] = (
+        [ONE_BAD] if pipelined else [line + b"\r\n" for line in ONE_BAD.split(b"\r\n")[:4]]
+    )
+    peer = Peer(*steps, b"354 go\r\n", b"250 2.6.0 queued\r\n")
+    divider = Divider()
+    made = session(peer, frozenset({"PIPELINING"}) if pipelined else frozenset())
+    assert isinstance(await transact(made, MANY, divided=divider), Relayed)
+    assert divider.asked == [["NoneType", "Refused", "NoneType"]]
+    assert peer.heard[-2:] == [b"DATA\r\n", PARCEL.head + PARCEL.body + b".\r\n"]
+    assert made.usable
+
+
+async def test_nobody_gets_it_when_the_others_could_not_be_kept() -> None:
+    peer = Peer(ONE_BAD, b"250 reset\r\n", THREE, b"250 ok\r\n")
+    made = session(peer)
+    outcome = await transact(made, MANY, divided=Divider("the hold is away"))
+    assert outcome == Failed("the hold is away", Scope.MESSAGE, asked=Asked.SESSION)
+    assert peer.dots == 0
+    assert isinstance(await transact(made), Relayed)
+    assert peer.heard[1] == b"RSET\r\n"
+
+
+async def test_an_answer_about_the_others_that_comes_too_late_sends_nothing() -> None:
+    peer = Peer(ONE_BAD)
+    made = session(peer)
+    divider = Divider(None)
+    outcome = await transact(made, MANY, budget=0.05, divided=divider)
+    assert isinstance(outcome, Failed)
+    divider.go_on("")
+    assert peer.heard == [MANY.mail + b"".join(MANY.rcpts)]
+
+
+@pytest.mark.parametrize(
+    ("replies", "wanted"),
+    [
+        # Nobody was accepted: what may pass answers for all, or the deferred one would bounce.
+        ((b"550 5.1.1 no", b"451 4.2.1 later", b"550 5.1.1 no"), "rcpt: 451 4.2.1 later"),
+        ((b"550 5.1.1 no", b"550 5.1.2 nor", b"552 5.2.2 full"), "550 5.1.1 no"),
+        # The end of the channel says nothing of recipients.
+        ((b"250 ok", b"451 4.2.1 later", b"421 4.3.2 bye"), "rcpt: 421 4.3.2 bye"),
+    ],
+)
+async def test_without_a_division_one_refusal_answers_for_all(
+    replies: tuple[bytes, ...], wanted: str
+) -> None:
+    peer = Peer(b"250 ok\r\n" + b"".join(reply + b"\r\n" for reply in replies))
+    divider = Divider()
+    outcome = await transact(session(peer), MANY, divided=divider)
+    said = str(outcome.reply) if isinstance(outcome, Refused) else getattr(outcome, "why", "")
+    assert (said, divider.asked) == (wanted, [])
+    assert b"DATA" not in b"".join(peer.heard)
 
 
 @pytest.mark.parametrize("step", [1, 2, 7])
