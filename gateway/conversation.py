@@ -217,7 +217,7 @@ class Conversation(Dialogue):
         self.inbound.done()
         self.busy = False
         self._renew(self.service.settings.command_timeout)
-        self.say(reply.enhanced(answer))
+        self.conclude(answer)
         if self.service.closing:
             self.say(reply.SHUTTING_DOWN)
             raise OverError

@@ -14,7 +14,7 @@ from typing import cast
 from gateway.inbound import Inbound
 from gateway.linereader import LineReader
 from gateway.service import Service
-from policy.reply import Reply
+from policy.reply import Reply, enhanced
 
 BUFFER = 65_536
 LONGEST_AUTH = 12_288  # RFC 4954 section 4
@@ -72,12 +72,20 @@ class Dialogue:
             self.transport.write(out)
 
     def fault(self, answer: Reply) -> None:
-        """Answer a bad command. Raises OverError after too many."""
+        """Answer a bad command. Raises OverError after too many since mail was taken last."""
         self._faults += 1
         if self._faults > _MOST_FAULTS:
             self.say(Reply(421, "4.7.0", "too many bad commands, closing"))
             raise OverError
         self.say(answer)
+
+    def conclude(self, answer: Reply) -> None:
+        """Answer a whole message. Mail that is taken forgives bad commands: a client that tries one
+        too many before each, hours on one connection, does no harm (Postfix's
+        smtpd_hard_error_limit counts the same)."""
+        self.say(enhanced(answer))
+        if answer.positive:
+            self._faults = 0
 
     # Connection
 

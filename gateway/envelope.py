@@ -15,12 +15,14 @@ from policy.address import normal_domain
 from policy.reply import Reply, syntax, too_big
 
 _PATH = re.compile(
-    rb"""[ ]?<(?P<address>
+    rb"""[ ]*<(?P<address>
         (?:"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"|[^\s<>"@,:;()\\\x00-\x1f\x7f]+)
         @(?P<domain>[^\s<>"@,;()\\\x00-\x1f\x7f]+)
         |)>(?:[ ]+(?P<rest>[^\r\n]*))?\Z""",
     re.VERBOSE,
 )
+_POSTMASTER = re.compile(rb"TO:[ ]*<postmaster>(?:[ ]+(?P<rest>[^\r\n]*))?\Z", re.I)
+"""RFC 5321 4.1.1.3: the one recipient without a domain."""
 _PARAMETER = re.compile(rb"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e\x80-\xff]+))?\Z")
 _XTEXT = re.compile(rb"(?:[\x21-\x2a\x2c-\x3c\x3e-\x7e]|\+[0-9A-F]{2})+\Z")
 # xtext spells any octet (RFC 3461 section 4), and Postfix spells UTF-8 so. Control characters have
@@ -37,6 +39,9 @@ _PLAIN_MAIL = re.compile(
 )
 _PLAIN_RCPT = re.compile(rb"TO:" + _PLAIN_PATH + rb"\Z")
 
+_NO_POSTMASTER = Reply(
+    550, "5.1.1", "this gateway has no mailboxes, write to a postmaster with a domain"
+)
 MAX_PATH = 254  # RFC 5321 4.5.3.1.3: 256 octets with the angle brackets
 
 
@@ -49,17 +54,20 @@ def parse_mail(argument: bytes, *, esmtp: bool, max_size: int) -> Sender | Reply
         size = int(octets) if octets else 0
         if size <= max_size and len(address) <= MAX_PATH and normal_domain(domain.decode()):
             return Sender(address, size, body8 is not None)
-    return _any_mail(argument, esmtp=esmtp, max_size=max_size)
+    return _any_mail(argument.lstrip(b" "), esmtp=esmtp, max_size=max_size)
 
 
-def parse_rcpt(argument: bytes, *, esmtp: bool, utf8: bool) -> Recipient | Reply:
-    """`argument` is what follows `RCPT `; `utf8`: the transaction asked for SMTPUTF8."""
+def parse_rcpt(
+    argument: bytes, *, esmtp: bool, utf8: bool, postmaster: bytes = b""
+) -> Recipient | Reply:
+    """`argument` is what follows `RCPT `; `utf8`: the transaction asked for SMTPUTF8; `postmaster`:
+    the address that takes mail to the one of this host, if any does."""
     plain = _PLAIN_RCPT.match(argument)
     if plain is not None:
         address, domain = plain.groups()
         if len(address) <= MAX_PATH and (normal := normal_domain(domain.decode())):
             return Recipient(address, normal)
-    return _any_rcpt(argument, esmtp=esmtp, utf8=utf8)
+    return _any_rcpt(argument.lstrip(b" "), esmtp=esmtp, utf8=utf8, postmaster=postmaster)
 
 
 def _any_mail(argument: bytes, *, esmtp: bool, max_size: int) -> Sender | Reply:
@@ -99,7 +107,14 @@ def _any_mail(argument: bytes, *, esmtp: bool, max_size: int) -> Sender | Reply:
     return Sender(address, size, body8, utf8, ret)
 
 
-def _any_rcpt(argument: bytes, *, esmtp: bool, utf8: bool) -> Recipient | Reply:
+def _any_rcpt(
+    argument: bytes, *, esmtp: bool, utf8: bool, postmaster: bytes = b""
+) -> Recipient | Reply:
+    if (local := _POSTMASTER.match(argument)) is not None:
+        if not postmaster:
+            return _NO_POSTMASTER
+        rest = local["rest"] or b""
+        argument = b"TO:<%b>%b%b" % (postmaster, b" " if rest else b"", rest)
     match = _PATH.match(argument, 3) if argument[:3].upper() == b"TO:" else None
     if match is None or not match["address"]:
         return syntax("syntax: RCPT TO:<address>", "5.1.3")

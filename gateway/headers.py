@@ -63,6 +63,10 @@ _FIELD = re.compile(
     + rb"(?::|(?:[ \t\v\f]|\r\n[ \t])++:)(?P<value>.*+(?:\n[ \t].*+)*+))"
 )
 _LINE_DOT = re.compile(rb"(?:\A|(?<=\r\n))\.")
+_BOM = b"\xef\xbb\xbf"
+_FIRST = (b"From ", b">")
+# What mbox puts before a message, as Postfix reads it; `From :` is a field (RFC 5322 4.5.2).
+_MBOX = re.compile(rb"(?:>*From (?![ \t]*:)[^\r\n]*+\r\n)+")
 _HEADER_END = b"\r\n\r\n"
 
 
@@ -82,6 +86,8 @@ class Header(NamedTuple):
 
 def split(content: bytes) -> tuple[bytes, bytes]:
     """(header block with its empty line, body). Without an empty line all is header."""
+    # No field begins with a BOM, and PowerMTA would take all that follows for text.
+    content = content.removeprefix(_BOM)
     if content.startswith(b"\r\n"):
         return b"\r\n", content[2:]
     end = content.find(_HEADER_END)
@@ -95,6 +101,9 @@ def scan(head: bytes, max_size: int) -> Header | Reply:
     """Reads a header block as `split` gives it, dot-stuffed; `kept` is dot-stuffed again."""
     if len(head) > max_size:
         return Reply(552, "5.3.4", f"the header is larger than {max_size} octets")
+    if head.startswith(_FIRST) and (mbox := _MBOX.match(head)) is not None:
+        named = (b"X-Mailbox-Line: " + line for line in mbox[0].splitlines(keepends=True))
+        head = b"".join(named) + head[mbox.end() :]
     text = b"\r\n" + head
     read = _fields(text)
     stuffed = b"" in read

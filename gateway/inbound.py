@@ -40,6 +40,7 @@ class Inbound:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._settings = service.settings
+        self._postmaster = service.settings.postmaster.encode()
         self.sender: Sender | None = None
         self.recipients: list[Recipient] = []
         self.count = 0
@@ -76,7 +77,9 @@ class Inbound:
         known = self._service.tenant(tenant)
         if len(self.recipients) >= (known.max_recipients if known else 1):
             return reply.TOO_MANY_RECIPIENTS
-        recipient = parse_rcpt(argument, esmtp=esmtp, utf8=self.sender.utf8)
+        recipient = parse_rcpt(
+            argument, esmtp=esmtp, utf8=self.sender.utf8, postmaster=self._postmaster
+        )
         if isinstance(recipient, Reply):
             return recipient
         self.recipients.append(recipient)

@@ -23,7 +23,8 @@ class Recipient(msgspec.Struct, frozen=True):
 
 
 class Message(msgspec.Struct):
-    """A complete message on its way. `head` and `body` are as they came, dot-stuffed."""
+    """A complete message on its way. `head` (less a BOM in front) and `body` are as they came,
+    dot-stuffed."""
 
     id: str
     tenant: str

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from policy.address import normal_domain
 from policy.node import network
 from settings.databaseurl import read as read_database_url
 from settings.environment import WEEK_QUOTAS, from_environment
@@ -36,6 +37,7 @@ PATTERNS = {
 }
 """What the regular expressions of names mean."""
 _REGEX = re.compile(r"matching regex '([^']*)'")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}")
 _KEY = re.compile(r"[A-Za-z0-9]+:[A-Za-z0-9_-]{43}=")
 DEFAULT_FILE = Path("/etc/sendgate/sendgate.toml")
 
@@ -240,6 +242,10 @@ def _contradictions(settings: Settings) -> list[str]:
     ]
     found += _networks("gateway.plain_auth_networks", gateway.plain_auth_networks)
     found += _networks("gateway.proxy_networks", gateway.proxy_networks)
+    if gateway.postmaster and not _is_plain(gateway.postmaster):
+        found.append(
+            f"gateway.postmaster: {gateway.postmaster!r} is no address such as postmaster@example.com"
+        )
     if not gateway.listeners:
         found.append("gateway.listeners: at least one is needed")
     if relay.budget >= gateway.answer_budget:
@@ -262,6 +268,11 @@ def _contradictions(settings: Settings) -> list[str]:
     if not re.fullmatch(r"(?:\w{32,128})?", settings.control.pmta_api_key, re.ASCII):
         found.append("control.pmta_api_key: expected 32 to 128 letters, digits or underscores")
     return found
+
+
+def _is_plain(address: str) -> bool:
+    local, _, domain = address.rpartition("@")
+    return _ATOMS.fullmatch(local) is not None and normal_domain(domain) is not None
 
 
 def _networks(field: str, texts: tuple[str, ...]) -> list[str]:

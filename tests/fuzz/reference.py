@@ -56,7 +56,9 @@ def read(stream: bytes) -> Reading:
         if len(line) > LONGEST_LINE or not line.endswith(b"\r\n"):
             fault(500)
             continue
-        line = line[:-2]
+        line = line[:-2].rstrip(b" \t")
+        if b'"' not in line:
+            line = line.replace(b"\t", b" ")
         verb, _, argument = line.partition(b" ")
         verb = verb.upper()
         if len(line) > LONGEST_COMMAND:
@@ -127,7 +129,9 @@ def read(stream: bytes) -> Reading:
                     break
                 code = refusal_of(content)
                 if not code:
+                    content = content.removeprefix(b"\xef\xbb\xbf")
                     reading.handled.append((sender, tuple(recipients), content))
+                    faults = 0
                 say(code or 250)
                 sender, recipients = None, []
         else:

@@ -27,12 +27,13 @@ COMMANDS = [
     b"mail from:<a@acme.test> BODY=8BITMIME SMTPUTF8\r\n", b"RCPT TO:<>\r\n", b"DATA x\r\n",
     b"RCPT TO:<d@dest.test> NOTIFY=NEVER\r\n", b"MAIL FROM:<a@acme.test> SIZE=999999\r\n",
     b"VRFY x\r\n", b"HELP\r\n", b"STARTTLS\r\n", b"BDAT 5 LAST\r\n", b"FOO\r\n", b"GET /\r\n",
+    b"RCPT TO: <Postmaster>\r\n", b"MAIL\tFROM:  <a@acme.test>\t \r\n", b"NOOP \t\r\n", b"FOO\r\n" * 6,
     b"RSET x\r\n", b"\r\n", b"\n", b"NOOP " + b"y" * 2100 + b"\r\n",
 ]  # fmt: skip
 LINES = [
     b"From: a@acme.test\r\n", b"\r\n", b"text\r\n", b"..\r\n", b".x\r\n", b". \r\n", b"..text\r\n",
     b"\n", b"\r", b"\r\r\n", b"\n.\n", b"\r.\r", b"\n.\r\n", b"\r\n.\n", b"\r\n.\r", b".\r\r\n",
-    b".\n", b".", b"\x00", b"\xff\xfe", b"\x0b", MAIL, RCPT, DATA, b"QUIT\r\n",
+    b".\n", b".", b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\x0b", MAIL, RCPT, DATA, b"QUIT\r\n",
     b"z" * (LONGEST_CONTENT_LINE - 2) + b"\r\n", b"z" * (LONGEST_CONTENT_LINE - 1) + b"\r\n",
 ]  # fmt: skip
 END = b".\r\n"
