@@ -244,8 +244,8 @@ class SmtpSession(Conversation):
 
 
 def _tidy(line: bytes) -> bytes:
-    """Without blanks at its end (RFC 5321 4.1.1), tabs as blanks: Postfix takes both anywhere. A tab
-    within quotes stays, and is refused."""
+    """Without blanks at its end (RFC 5321 4.1.1), tabs as blanks: Postfix takes both anywhere. A
+    tab within quotes stays, and is refused."""
     line = line.rstrip(b" \t")
     return line if b'"' in line else line.replace(b"\t", b" ")
 

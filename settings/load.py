@@ -243,9 +243,8 @@ def _contradictions(settings: Settings) -> list[str]:
     found += _networks("gateway.plain_auth_networks", gateway.plain_auth_networks)
     found += _networks("gateway.proxy_networks", gateway.proxy_networks)
     if gateway.postmaster and not _is_plain(gateway.postmaster):
-        found.append(
-            f"gateway.postmaster: {gateway.postmaster!r} is no address such as postmaster@example.com"
-        )
+        what = f"{gateway.postmaster!r} is no address such as postmaster@example.com"
+        found.append(f"gateway.postmaster: {what}")
     if not gateway.listeners:
         found.append("gateway.listeners: at least one is needed")
     if relay.budget >= gateway.answer_budget:

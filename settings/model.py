@@ -91,8 +91,8 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     key: str = ""
     """PEM file with its private key; read again on SIGHUP."""
     postmaster: str = ""
-    """Address that takes mail to `<Postmaster>` without a domain (RFC 5321 4.5.1); empty refuses such
-    a recipient, for the gateway has no mailboxes."""
+    """Address that takes mail to `<Postmaster>` without a domain (RFC 5321 4.5.1); empty refuses
+    such a recipient, for the gateway has no mailboxes."""
     plain_auth_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     """From here AUTH is offered without TLS. An IPv4 client of a listener on `::` is in IPv4
     networks, here and wherever networks are named."""

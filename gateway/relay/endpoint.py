@@ -25,6 +25,8 @@ from policy.model import Address
 from policy.outcome import Asked, Failed, Scope, Stage
 from settings.model import Relay
 
+_UNKNOWN = frozenset({500, 501, 502, 504})
+"""Replies to a command that is not known, not taken or not so (RFC 5321 4.2.2)."""
 _UNWANTED = re.compile(r"[^\x20-\x7e]+")
 
 
@@ -69,11 +71,11 @@ class Endpoint:
             async with asyncio.timeout(settings.connect_timeout):
                 await client.connect()
                 _in_step(client)
-                await client.ehlo()
+                await _hello(client)
                 if settings.tls == "starttls":
                     _in_step(client)
                     await client.starttls()
-                    await client.ehlo()
+                    await _hello(client)
                 _in_step(client)
                 if settings.login:
                     await client.login(settings.login, settings.password)
@@ -109,6 +111,21 @@ class Endpoint:
         client.transport = None
         client.protocol = None
         return session
+
+
+async def _hello(client: aiosmtplib.SMTP) -> None:
+    """EHLO, or HELO where nobody knows it (RFC 5321 3.2): such a hop takes plain mail one command
+    at a time, and neither TLS nor a login. A refusal of us is another thing. Raises
+    SMTPException."""
+    try:
+        await client.ehlo()
+    except SMTPHeloError as error:
+        if error.code not in _UNKNOWN:
+            raise
+    else:
+        return
+    _in_step(client)
+    await client.helo()
 
 
 def _in_step(client: aiosmtplib.SMTP) -> None:

@@ -27,7 +27,8 @@ COMMANDS = [
     b"mail from:<a@acme.test> BODY=8BITMIME SMTPUTF8\r\n", b"RCPT TO:<>\r\n", b"DATA x\r\n",
     b"RCPT TO:<d@dest.test> NOTIFY=NEVER\r\n", b"MAIL FROM:<a@acme.test> SIZE=999999\r\n",
     b"VRFY x\r\n", b"HELP\r\n", b"STARTTLS\r\n", b"BDAT 5 LAST\r\n", b"FOO\r\n", b"GET /\r\n",
-    b"RCPT TO: <Postmaster>\r\n", b"MAIL\tFROM:  <a@acme.test>\t \r\n", b"NOOP \t\r\n", b"FOO\r\n" * 6,
+    b"RCPT TO: <Postmaster>\r\n", b"MAIL\tFROM:  <a@acme.test>\t \r\n", b"NOOP \t\r\n",
+    b"FOO\r\n" * 6,
     b"RSET x\r\n", b"\r\n", b"\n", b"NOOP " + b"y" * 2100 + b"\r\n",
 ]  # fmt: skip
 LINES = [

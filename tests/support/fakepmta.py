@@ -99,6 +99,8 @@ class FakePowerMta:
             verb = line[:4].upper().strip()
             if verb == b"EHLO":
                 await opening("ehlo", EHLO)
+            elif verb == b"HELO":
+                await opening("helo", b"250 fake\r\n")
             elif verb == b"STAR":
                 await opening("starttls", b"220 go\r\n")
                 assert self._tls is not None

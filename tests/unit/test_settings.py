@@ -73,6 +73,14 @@ def test_networks_are_read_at_the_start(file: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("wrong", ["postmaster", "a@b@c", "a b@x.test", "a@-x.test", "<a@x.test>"])
+def test_the_postmaster_has_an_address(file: Path, wrong: str) -> None:
+    file.write_text(f'[gateway]\npostmaster = "{wrong}"\n')
+    assert problems(file) == [
+        f"gateway.postmaster: {wrong!r} is no address such as postmaster@example.com"
+    ]
+
+
 @pytest.mark.parametrize("text", ["not toml", "gateway = 5\n", "\x00"])
 def test_what_is_no_configuration_is_one_clear_error(file: Path, text: str) -> None:
     file.write_text(text)
