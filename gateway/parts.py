@@ -64,6 +64,7 @@ class Parts:
             Endpoint(settings.relay, self.hostname),
             workers=settings.gateway.workers + settings.hold.releasers,
             clock=elapsed,
+            farewell=self._farewell,
         )
         self.stirred: list[Callable[[], None]] = [self.reserver.forget_denials]
         """Called for a new generation, a moved clock, an opened ledger."""
@@ -99,6 +100,9 @@ class Parts:
     def _swapped(self, generation: Generation) -> None:
         self.relay.update(generation.servers, {vmta.name for vmta in generation.vmtas})
         self._stir()
+
+    def _farewell(self, server: str, said: str) -> None:
+        self.log.info("relay_session_ended", server=server, said=said)
 
     def _stir(self) -> None:
         for stirred in self.stirred:

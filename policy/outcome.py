@@ -122,12 +122,13 @@ def classify(stage: Stage, reply: Reply, suppression: re.Pattern[str]) -> Outcom
     if reply.positive:
         raise ValueError(f"{said} does not end an attempt")
     if stage in (Stage.GREETING, Stage.EHLO, Stage.STARTTLS, Stage.AUTH):
+        full = stage is Stage.GREETING and code == 421
         return Failed(
             said,
             Scope.SERVER,
             immediate=stage in (Stage.GREETING, Stage.AUTH),
-            asked=Asked.SESSION,
-            full=stage is Stage.GREETING and code == 421,
+            asked=Asked.NOTHING if full else Asked.SESSION,
+            full=full,
         )
     if reply.transient:
         return Failed(said, _scope_of_transient(stage, reply))

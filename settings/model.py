@@ -163,6 +163,9 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A kept-alive session unused for longer is closed, before PowerMTA closes it."""
     max_messages: Positive = 100_000
     """Messages on one session before it is renewed."""
+    grow_after: Seconds = 10.0
+    """PowerMTA greeted 421 while sessions of ours were open: its slots are shared. Those carry the
+    mail; after so long one session more is tried, and then one a second while there are slots."""
     late_reply: Seconds = 600.0
     """How long a session that owes a reply stays open after the client was answered."""
     circuit_failures: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 5

@@ -29,6 +29,7 @@ from policy.plan import Generation
 _BODIES = statement("bodies")
 _PATIENCE = 10.0
 _LARGE = 262_144
+_SMALLEST = 8
 
 
 class Release:
@@ -65,6 +66,11 @@ class Release:
         """How many more may be claimed: twice what the sessions take, so that none of them waits
         for a claim, and little is in doubt if this process dies."""
         return max(2 * self._attempts.relay.capacity - self.under_way, 0)
+
+    @property
+    def worth(self) -> int:
+        """Claims worth a commit while others are under way: with few sessions, one for each."""
+        return max(min(_SMALLEST, self._attempts.relay.capacity), 1)
 
     async def send(self, claims: Sequence[Claimed]) -> None:
         """Relay them side by side; returns when each has its settlement on the way."""

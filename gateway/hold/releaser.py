@@ -31,8 +31,6 @@ _STIR = statement("stir")
 _CHUNK = 500
 _ROUNDS = 16
 """Rounds under way: while some wait for PowerMTA, others are claimed."""
-_SMALLEST = 8
-"""Claims worth a commit while others are under way."""
 _LOOK = 0.02
 _TIMEOUT = 10.0
 _MARK_EVERY = 1.5
@@ -113,7 +111,9 @@ class Releaser:
 
     async def _room(self) -> None:
         """Wait until something more may be claimed."""
-        while self._sending and (len(self._sending) >= _ROUNDS or self._release.room < _SMALLEST):
+        while self._sending and (
+            len(self._sending) >= _ROUNDS or self._release.room < self._release.worth
+        ):
             await asyncio.wait(self._sending, timeout=_LOOK, return_when=asyncio.FIRST_COMPLETED)
 
     async def _sleep(self) -> None:

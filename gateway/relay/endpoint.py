@@ -162,4 +162,5 @@ def _failure(address: Address, error: Exception) -> Failed:
 
 
 def _no_session(why: str, *, immediate: bool = False, full: bool = False) -> Failed:
-    return Failed(why, Scope.SERVER, immediate, asked=Asked.SESSION, full=full)
+    asked = Asked.NOTHING if full else Asked.SESSION
+    return Failed(why, Scope.SERVER, immediate, asked=asked, full=full)

@@ -24,6 +24,8 @@ class Line:
 
     def __init__(self) -> None:
         self.why_lost = ""
+        self.farewell = ""
+        """PowerMTA's words where it ended the session by itself: 421, or no RSET any more."""
         self._transport: asyncio.Transport | None = None
         self._parser = ReplyParser()
         self._expected: deque[Stage | None] = deque()
@@ -78,9 +80,17 @@ class Line:
         for reply in replies:
             if not expected:
                 odd = f"unsolicited: {reply}"
+                if reply.code == 421:
+                    self.farewell = str(reply)
                 break
+            stage = expected.popleft()
+            if reply.code == 421 and stage is not Stage.DOT:
+                # RFC 5321 3.8: the end of the channel, whatever was asked; nothing was sent yet.
+                self.farewell = f"{'rset' if stage is None else stage}: {reply}"
+                self.close(self.farewell)
+                return
             self._heard += 1
-            self._replies.append((expected.popleft(), reply))
+            self._replies.append((stage, reply))
             paired = True
         if expected:
             return

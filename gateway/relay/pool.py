@@ -4,6 +4,10 @@ Owns: who waits for a session, which address is tried, sessions that owe a reply
 opening (`relay.endpoint`), the transaction (`relay.wire`).
 Rules: a server's sessions never exceed its budget, those that owe a reply included, and at most
 a quarter of it may owe; the addresses of one server are alternatives, the last good one first.
+PowerMTA's slots are shared with other feeders: a 421 greeting while sessions of ours are open, or
+being opened, is the bound of that moment. Who asked waits for those sessions; after `grow_after`
+seconds one more is tried, and then one a second while there are slots. What EHLO offered lives as
+long as its session.
 """
 
 import asyncio
@@ -28,13 +32,22 @@ class ServerPool:
 
     def __init__(
         self, server: Server, opener: Opener, *, limit: int, idle: float, late_reply: float,
-        max_messages: int,
+        max_messages: int, grow_after: float, farewell: Callable[[str, str], None],
     ) -> None:  # fmt: skip
-        """`limit`: sessions at a time; `idle` and `late_reply` in seconds."""
+        """`limit`: sessions at a time; `idle`, `late_reply` and `grow_after` in seconds; `farewell`
+        is told the server's name and what it said when it ended a session."""
         self.server = server
         self._opener = opener
         self._loop = asyncio.get_running_loop()
         self._limit = limit
+        self.bound = limit
+        """Sessions the server has slots for, as far as we know; at most the limit."""
+        self._grow_after = grow_after
+        self._grow_at = 0.0
+        self._farewell = farewell
+        self.size = 0
+        """The smallest SIZE that sessions now open were offered, 0 for no limit."""
+        self._last_size = 0
         self._idle_limit = idle
         self._late_reply = late_reply
         self._max_messages = max_messages
@@ -67,9 +80,12 @@ class ServerPool:
                 session = self._idle.pop()
                 if session.usable:
                     return session
-            if len(self._all) + self._opening < self._limit:
-                return await self._open(deadline, waited=turns > 0)
-            handed = await self._queue(deadline, again=turns > 0)
+            asked = self._may_open()
+            if asked:
+                opened = await self._open(deadline, waited=turns > 0)
+                if opened is not None:
+                    return opened
+            handed = await self._queue(deadline, again=asked or turns > 0)
             turns += 1
             if handed is not None and handed.usable:
                 return handed
@@ -93,12 +109,27 @@ class ServerPool:
             self._idle.append(session)
 
     def _spent(self, session: Session) -> bool:
-        over = len(self._all) > self._limit
-        return over or self.closed or session.messages >= self._max_messages
+        over = len(self._all) > self._limit or session.messages >= self._max_messages
+        # Another SIZE than the newest session's: the server's configuration has changed.
+        return over or self.closed or session.max_size != self._last_size
+
+    def _may_open(self) -> bool:
+        """Whether one more session is tried; with all slots taken, every now and then."""
+        count = len(self._all) + self._opening
+        if count < self.bound:
+            return True
+        now = self._loop.time()
+        if count >= self._limit or now < self._grow_at:
+            return False
+        self.bound = count + 1
+        self._grow_at = now + self._grow_after
+        return True
 
     def resize(self, server: Server, limit: int) -> None:
         """Follow a new budget; sessions beyond it end as they become idle."""
         self.server = server
+        if limit < self.bound or self.bound == self._limit:
+            self.bound = limit
         self._limit = limit
         self._trim_owing()
         while self._idle and len(self._all) > limit:
@@ -127,7 +158,7 @@ class ServerPool:
             session.close("the gateway is closing")
 
     async def _queue(self, deadline: float, *, again: bool) -> Session | None:
-        """`again`: was woken for room that a newcomer took first; keeps its place."""
+        """`again`: was woken for room that a newcomer took, or that was none; keeps its place."""
         waiter: asyncio.Future[Session | None] = self._loop.create_future()
         if again:
             self._waiting.appendleft(waiter)
@@ -138,7 +169,7 @@ class ServerPool:
                 return await waiter
         except TimeoutError:
             self._pass_on(waiter)
-            why = f"no free session to {self.server.name} in time ({self._limit} in use)"
+            why = f"no free session to {self.server.name} in time ({self.bound} in use)"
             raise OpenError(_not_begun(why)) from None
         except asyncio.CancelledError:
             self._pass_on(waiter)
@@ -152,12 +183,14 @@ class ServerPool:
             else:
                 self._wake_one()
 
-    async def _open(self, deadline: float, *, waited: bool) -> Session:
-        """`waited`: some of the time was spent on waiting, which is no fault of the server."""
+    async def _open(self, deadline: float, *, waited: bool) -> Session | None:
+        """None: the server has no slot for one more beside those we have. `waited`: some of the
+        time was spent on waiting, which is no fault of the server. Raises OpenError."""
         addresses = self.server.addresses
         self._opening += 1
         try:
             failure: OpenError | None = None
+            full = False
             for turn in range(len(addresses)):
                 index = (self._first_address + turn) % len(addresses)
                 try:
@@ -165,6 +198,7 @@ class ServerPool:
                         session = await self._opener.open(addresses[index], self._on_lost)
                 except OpenError as error:
                     failure = error
+                    full = full or error.failure.full
                     continue
                 except TimeoutError:
                     why = f"{addresses[index]}: no session in time"
@@ -176,13 +210,32 @@ class ServerPool:
                     failure = OpenError(Failed(why, Scope.SERVER, True, asked=Asked.SESSION))
                     continue
                 self._first_address = index
-                self._all.add(session)
+                self._opened(session)
                 return session
+            # This one is counted among those being opened.
+            others = len(self._all) + self._opening - 1
+            if full and others:
+                self.bound = others
+                self._grow_at = self._loop.time() + self._grow_after
+                return None
             assert failure is not None
             raise failure
         finally:
             self._opening -= 1
             self._wake_one()
+
+    def _opened(self, session: Session) -> None:
+        self._all.add(session)
+        if len(self._all) == self.bound:
+            self._grow_at = self._loop.time() + min(self._grow_after, 1.0)
+        if session.max_size != self._last_size:
+            self._last_size = session.max_size
+            while self._idle:
+                self._idle.popleft().quit()
+        self._measure()
+
+    def _measure(self) -> None:
+        self.size = min((s.max_size for s in self._all if s.max_size), default=0)
 
     def _let_owe(self, session: Session) -> None:
         """Keep a session open for its late reply; the oldest makes room."""
@@ -192,7 +245,7 @@ class ServerPool:
         self._trim_owing()
 
     def _trim_owing(self) -> None:
-        while len(self._owing) > self._limit // 4:
+        while len(self._owing) > self.bound // 4:
             oldest = next(iter(self._owing))
             oldest.close("gave up waiting for its reply: too many others wait too")
 
@@ -202,11 +255,14 @@ class ServerPool:
             timer.cancel()
         if session in self._idle:
             self._idle.remove(session)
+        self._measure()
+        if session.farewell:
+            self._farewell(self.server.name, session.farewell)
         self._wake_one()
 
     def _wake_one(self) -> None:
         """Room for one more session: the first waiter may open it."""
-        if len(self._all) + self._opening >= self._limit:
+        if len(self._all) + self._opening >= self.bound:
             return
         while self._waiting:
             waiter = self._waiting.popleft()

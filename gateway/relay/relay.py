@@ -4,7 +4,6 @@ Owns: the pools, the circuits, the time a relay may take. Not here: quota, stamp
 """
 
 import asyncio
-import math
 from collections.abc import Callable
 
 from gateway.relay.circuit import Circuits
@@ -18,25 +17,34 @@ from policy.outcome import Asked, Failed, Outcome, Refused, Relayed, Scope, Stag
 from policy.reply import Reply
 from settings.model import Relay as RelaySettings
 
-_TRIES = 3
 _OWN_FIELDS = 512
 """Octets left for the fields we put on top."""
+
+
+def _unheard(server: str, farewell: str) -> None:
+    del server, farewell
 
 
 class Relay:
     """The way to all PowerMTA servers of the generation."""
 
     def __init__(
-        self, settings: RelaySettings, opener: Opener, *, workers: int, clock: Callable[[], float]
+        self,
+        settings: RelaySettings,
+        opener: Opener,
+        *,
+        workers: int,
+        clock: Callable[[], float],
+        farewell: Callable[[str, str], None] = _unheard,
     ) -> None:
-        """`workers`: processes of this node that share each server's sessions."""
+        """`workers`: processes of this node that share each server's sessions; `farewell` is told
+        the server and its words when it ends a session by itself."""
         self._settings = settings
         self._opener = opener
         self._share = settings.gateways * workers
         self._clock = clock
+        self._farewell = farewell
         self._pools: dict[str, ServerPool] = {}
-        self._sizes: dict[str, int] = {}
-        self._smallest = math.inf
         waits = {"wait": settings.circuit_wait, "wait_max": settings.circuit_wait_max}
         self.servers = Circuits(failures=settings.circuit_failures, **waits)
         self.vmtas = Circuits(failures=settings.circuit_failures, **waits)
@@ -55,8 +63,6 @@ class Relay:
         for name, server in wanted.items():
             if name not in self._pools:
                 self._pools[name] = self._pool(server)
-        self._sizes = {name: size for name, size in self._sizes.items() if name in wanted}
-        self._smallest = self._least()
         self.servers.keep_only(set(wanted))
         self.vmtas.keep_only(vmtas)
 
@@ -78,6 +84,8 @@ class Relay:
             idle=settings.idle,
             late_reply=settings.late_reply,
             max_messages=settings.max_messages,
+            grow_after=settings.grow_after,
+            farewell=self._farewell,
         )
 
     @property
@@ -86,8 +94,8 @@ class Relay:
 
     @property
     def capacity(self) -> int:
-        """Sessions this process may have to all servers together."""
-        return sum(self._limit(pool.server) for pool in self._pools.values())
+        """Sessions this process may have to all servers together, as far as they have slots."""
+        return sum(pool.bound for pool in self._pools.values())
 
     def blocked(self, message: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """(servers, VirtualMTAs) that this message must not use now."""
@@ -97,18 +105,14 @@ class Relay:
         return self.servers.blocked(message, now), self.vmtas.blocked(message, now)
 
     def max_size(self, configured: int) -> int:
-        """The largest message worth taking, in octets: what every server known so far takes,
-        our own fields included."""
-        return int(min(configured, self._smallest))
-
-    def _learn_size(self, server: str, size: int) -> None:
-        """`size`: octets as in the server's SIZE, 0 for no limit."""
-        if self._sizes.get(server) != size:
-            self._sizes[server] = size
-            self._smallest = self._least()
-
-    def _least(self) -> float:
-        return min((max(s - _OWN_FIELDS, 0) for s in self._sizes.values() if s), default=math.inf)
+        """The largest message worth taking, in octets, our own fields included: what every server
+        takes that says so on a session now open. What one said before binds nobody."""
+        largest = configured
+        for pool in self._pools.values():
+            if pool.size:
+                # Never 0, which would say that there is no limit (RFC 1870 section 4).
+                largest = min(largest, max(pool.size - _OWN_FIELDS, 1))
+        return largest
 
     async def send(
         self,
@@ -157,8 +161,9 @@ class Relay:
         late: Callable[[Outcome], None],
         divided: Divided | None,
     ) -> Outcome:
-        outcome: Outcome = Failed("no session", Scope.SERVER)
-        for _ in range(_TRIES):
+        outcome: Outcome = _not_begun("no session", Scope.MESSAGE)
+        tried = 0
+        while True:
             pool = self._pools.get(server)
             if pool is None:
                 return _not_begun(f"PowerMTA server {server} left the configuration", Scope.MESSAGE)
@@ -169,7 +174,6 @@ class Relay:
                     continue  # its successor has sessions
                 return error.failure
             used_before = session.messages > 0
-            self._learn_size(server, session.max_size)
             packed = parcel(session)
             if isinstance(packed, Reply):
                 pool.release(session)
@@ -180,11 +184,12 @@ class Relay:
                 )
             finally:
                 pool.release(session)
-            # Only a session that died of age, before the body left, is worth another.
+            # Only a session that died of age, before the body left, is worth another. Each one is
+            # gone then, so that all a pool has may be tired.
             died = isinstance(outcome, Failed) and not session.usable and session.stale
-            if not (died and used_before):
+            tried += 1
+            if not (died and used_before) or tried > pool.bound + 1:
                 return outcome
-        return outcome
 
     def _count(self, outcome: Outcome, server: str, vmta: str, message: str) -> None:
         if isinstance(outcome, Relayed | Refused):

@@ -105,7 +105,8 @@ class Session(Line):
         `divided` is asked before DATA when some recipients were accepted and some not: the outcome
         is then that of the accepted ones. Without it a refusal of any answers for all.
 
-        `stale` is True afterwards when the session was dead before it said anything."""
+        `stale` is True afterwards when the session was dead before it said anything, or ended
+        with a 421 before the dot: another one may take the message."""
         assert self.usable
         self.messages += 1
         self.stale = self._dot_written = False
@@ -164,7 +165,9 @@ class Session(Line):
             if 200 <= reply.code < 300:
                 self._open()
             else:
-                self._fail(f"RSET answered {reply}")
+                # Never a verdict about the message behind it (RFC 5321 section 4.1.1.5).
+                self.farewell = f"rset: {reply}"
+                self.close(self.farewell)
             return
         if self._unsent and (reply.positive or (stage is Stage.RCPT and reply.code != 421)):
             self._speak()
@@ -345,7 +348,7 @@ class Session(Line):
             self._finish(Unknown(f"{why} after the dot"))
         else:
             # A time-out has told its outcome before it closes: it is no death of age.
-            self.stale = self._heard == 0 and self._outcome is not None
+            self.stale = self._outcome is not None and (self._heard == 0 or self.farewell != "")
             self._finish(Failed(f"{why} before the dot", Scope.SERVER))
         self._lost(self)
 

@@ -48,6 +48,9 @@ class Answer(NamedTuple):
     delay: float = 0.0
 
 
+TIRED = Answer(b"421 4.3.2 too many messages in this session, closing\r\n", Then.CLOSE)
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """What EHLO announces: name, login required, TLS available, largest message (0 = any)."""
@@ -69,6 +72,7 @@ class Dialogue:
         self._secured = False
         self._login: Login | None = None
         self._envelope: Envelope | None = None
+        self._mails = 0
         self.reading_data = False
 
     @property
@@ -143,7 +147,9 @@ class Dialogue:
         self._greeted = True
         self._envelope = None
         lines = [self._offer.host_name, "PIPELINING", "8BITMIME", "DSN", "SMTPUTF8"]
-        lines += [f"SIZE {self._offer.max_size}", "ENHANCEDSTATUSCODES"]
+        size = self._intake.faults.size
+        said = f"SIZE {self._offer.max_size if size is None else size}".rstrip()
+        lines += [said, "ENHANCEDSTATUSCODES"]
         if self._offer.tls and not self._secured:
             lines.append("STARTTLS")
         if self._offer.login:
@@ -183,6 +189,10 @@ class Dialogue:
     def _mail(self, argument: bytes) -> bytes | Answer:
         if fault := self._intake.faults.mail:
             return _fault(fault)
+        self._mails += 1
+        most = self._intake.faults.mails
+        if most is not None and self._mails > most:
+            return TIRED
         if not self._greeted or self._envelope is not None:
             return SEQUENCE
         if self._offer.login and not self._peer.user:

@@ -4,6 +4,7 @@ import re
 
 import msgspec
 
+SIZE = re.compile(r"[ -~]{0,40}")
 REPLY = re.compile(r"[245]\d\d[ ][^\r\n]*")
 
 
@@ -29,6 +30,13 @@ class Faults(msgspec.Struct, forbid_unknown_fields=True):
     unknown_vmta: list[str] = []
     """VirtualMTA names refused as if the configuration had lost them."""
 
+    slots: int | None = None
+    """Sessions at a time; over it a 421 greeting, as if other feeders had taken the rest."""
+    mails: int | None = None
+    """MAIL commands a session takes; the next one is answered 421, and the session closes."""
+    size: str | None = None
+    """What EHLO says behind SIZE; empty: the keyword alone. Nothing is enforced by it."""
+
     def changed(self, body: bytes) -> "Faults":
         """These faults with the fields in JSON `body` set; the others stay.
 
@@ -40,6 +48,11 @@ class Faults(msgspec.Struct, forbid_unknown_fields=True):
             reply = getattr(new, name)
             if reply is not None and not REPLY.fullmatch(reply):
                 raise ValueError(f"{name}: write one whole reply, such as '451 4.3.0 try later'")
+        for name in ("slots", "mails"):
+            if (getattr(new, name) or 0) < 0:
+                raise ValueError(f"{name}: write 0 or more, or null")
+        if new.size is not None and not SIZE.fullmatch(new.size):
+            raise ValueError("size: write what follows the keyword, such as '10000'")
         if not 0 <= new.reply_delay < 3600:
             raise ValueError("reply_delay: write seconds from 0 to 3600")
         return new

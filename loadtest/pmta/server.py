@@ -47,7 +47,8 @@ class Server:
         totals.connections += 1
         self.sessions.add(session)
         self._closed.clear()
-        if len(self.sessions) > self._max_sessions:
+        slots = self._intake.faults.slots
+        if len(self.sessions) > (self._max_sessions if slots is None else slots):
             totals.connections_refused += 1
             return FULL
         totals.most_sessions = max(totals.most_sessions, len(self.sessions))

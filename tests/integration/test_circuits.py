@@ -1,13 +1,16 @@
 """Who is charged with what PowerMTA says: the recipient, the server, or nobody."""
 
 import asyncio
+import time
 
 from policy.ledger.ledger import elapsed
 from tests.integration.test_hold import MESSAGE, until
-from tests.integration.test_relay import HOUSE, offer
+from tests.integration.test_relay import HOUSE, offer, server
+from tests.integration.test_relay import MESSAGE as BARE
 from tests.support.gateway import gateway, holding, releaser, settings_for
 from tests.support.generations import generation, vmta
 from tests.support.holds import rows
+from tests.support.smtpwire import SmtpWire
 from tests.support.standin import StandIn
 
 
@@ -74,3 +77,103 @@ async def test_a_lone_held_message_goes_when_a_refused_greeting_is_over(
 
             await until(gone)
             assert len(await pmta.messages()) == 1
+
+
+async def test_sixty_held_messages_go_at_the_speed_of_three_slots(
+    valkey_url: str, hold_url: str
+) -> None:
+    """PowerMTA's slots are shared with other feeders: a surplus connection is greeted 421."""
+    settings = holding(valkey_url, hold_url, hold={"retry_first": 600.0})
+    async with StandIn.start() as pmta:
+        plan = generation(vmta(1, daily=0), port=pmta.smtp_port)
+        async with gateway(settings, plan) as gate, releaser(settings) as releasing:
+            wire = await gate.wire()
+            for number in range(60):
+                reply = await wire.send(f"r{number}@dest.test", body=MESSAGE.format(number))
+                assert reply.endswith("queued")
+            await wire.close()
+            # Some 0.1 s a message and session: two seconds for sixty over three.
+            await pmta.fault(slots=3, reply_delay=0.05)
+            began = time.monotonic()
+            await gate.publish(generation(vmta(1, daily=900), number=2, port=pmta.smtp_port))
+
+            async def gone() -> bool:
+                return {row["state"] for row in await rows(hold_url)} == {"done"}
+
+            await until(gone, 20.0)
+            assert time.monotonic() - began < 8.0
+            assert len(await pmta.messages()) == 60
+            assert [row["failures"] for row in await rows(hold_url)] == [0] * 60
+            assert releasing.parts.relay.servers.all_closed
+            assert releasing.parts.relay.capacity <= 4
+            report = await pmta.report()
+            assert report["totals"]["connections_refused"] < 60
+
+
+async def test_live_mail_waits_for_the_sessions_there_are(valkey_url: str) -> None:
+    async with StandIn.start() as pmta:
+        plan = generation(port=pmta.smtp_port, tenants=HOUSE)
+        async with gateway(settings_for(valkey_url), plan) as gate:
+            await pmta.fault(slots=3, reply_delay=0.02)
+            replies = await asyncio.gather(*(offer(gate, 2) for _ in range(20)))
+            assert {reply[:3] for one in replies for reply in one} == {"250"}
+            assert gate.log_lines("relay_failed") == []
+            assert len(await pmta.messages()) == 40
+
+
+async def test_tired_sessions_end_and_the_message_goes_over_another(valkey_url: str) -> None:
+    """A 421 to MAIL on a kept session is the end of the channel (RFC 5321 section 3.8)."""
+    async with StandIn.start() as pmta:
+        plan = generation(servers=(server(pmta.smtp_port),), tenants=HOUSE)
+        async with gateway(settings_for(valkey_url), plan) as gate:
+            await pmta.fault(reply_delay=0.1)
+            await asyncio.gather(*(offer(gate) for _ in range(8)))
+            [pool] = gate.worker.parts.relay.pools
+            assert pool.counts["idle"] == 8
+            await pmta.fault(reply_delay=0.0, mails=1)
+            assert [reply[:3] for reply in await offer(gate, 4)] == ["250"] * 4
+            assert gate.worker.parts.relay.servers.all_closed
+            assert gate.log_lines("relay_failed") == []
+            said = gate.log_lines("relay_session_ended")
+            assert len(said) >= 8
+            assert said[0]["said"] == "mail: 421 4.3.2 too many messages in this session, closing"
+            assert len(await pmta.messages()) == 12
+            await gate.worker.parts.reserver.drain()
+            assert await gate.used("192.0.2.1") == {"192.0.2.1": 12}
+
+
+async def test_a_size_said_once_does_not_lock_the_gateway(valkey_url: str) -> None:
+    big = BARE + ("y" * 70 + "\r\n") * 400
+    async with StandIn.start() as pmta:
+        plan = generation(port=pmta.smtp_port, tenants=HOUSE)
+        async with gateway(settings_for(valkey_url), plan) as gate:
+            service = gate.worker.service
+            await pmta.fault(size="10000")
+            assert (await offer(gate))[0].startswith("250")
+            assert service.max_message_size == 10_000 - 512
+            [pool] = gate.worker.parts.relay.pools
+            await pmta.fault(size="26214400")
+            pool.sweep(asyncio.get_running_loop().time() + 3600.0)
+            assert service.max_message_size == 26_214_400
+            wire = await SmtpWire.open(gate.port)
+            assert (await wire.send("you@dest.test", body=big)).startswith("250")
+            await wire.close()
+
+
+async def test_a_size_that_is_no_number_says_nothing(valkey_url: str) -> None:
+    async with StandIn.start() as pmta:
+        plan = generation(port=pmta.smtp_port, tenants=HOUSE)
+        async with gateway(settings_for(valkey_url), plan) as gate:
+            [pool] = gate.worker.parts.relay.pools
+            for said, offered in (
+                ("400abc", 26_214_400),
+                ("", 26_214_400),
+                ("0", 26_214_400),
+                ("-5", 26_214_400),
+                # Our own fields leave nothing of it; 0 would say that there is no limit.
+                ("400", 1),
+            ):
+                pool.sweep(asyncio.get_running_loop().time() + 3600.0)
+                await pmta.fault(size=said)
+                assert (await offer(gate))[0].startswith("250"), said
+                assert gate.worker.service.max_message_size == offered, said

@@ -16,6 +16,7 @@ from loadtest.pmta.standin import Standin
 ANY_PORT = Address("127.0.0.1", 0)
 NO_FAULTS: dict[str, Any] = {
     **dict.fromkeys(("greeting", "ehlo", "starttls", "auth", "mail", "rcpt", "dot")),
+    **dict.fromkeys(("slots", "mails", "size")),
     "reply_delay": 0,
     "freeze": False,
     "unknown_vmta": [],

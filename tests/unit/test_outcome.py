@@ -107,7 +107,7 @@ def test_everything_else_is_ours(
 def test_what_is_said_before_a_message_is_named_says_nothing_of_it() -> None:
     full = verdict(Stage.GREETING, 421, "4.3.2", "all slots are taken")
     assert isinstance(full, Failed)
-    assert (full.asked, full.full) == (Asked.SESSION, True)
+    assert (full.asked, full.full) == (Asked.NOTHING, True)
     closed = verdict(Stage.GREETING, 554)
     assert isinstance(closed, Failed)
     assert (closed.asked, closed.full) == (Asked.SESSION, False)

@@ -10,7 +10,7 @@ from gateway.relay.endpoint import OpenError
 from gateway.relay.pool import ServerPool
 from gateway.relay.wire import Progress, Session
 from policy.model import Address, Server
-from policy.outcome import Failed, Scope
+from policy.outcome import Asked, Failed, Scope
 
 SERVER = Server(
     name="pmta1", addresses=(Address(host="a.test", port=25), Address(host="b.test", port=25))
@@ -43,6 +43,8 @@ class Opener:
     def __init__(self) -> None:
         self.opened: list[Session] = []
         self.down: set[str] = set()
+        self.slots = 1000
+        self.size = 0
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -50,8 +52,15 @@ class Opener:
         await self.gate.wait()
         if address.host in self.down:
             raise OpenError(Failed(f"{address}: cannot connect", Scope.SERVER))
+        if sum(s.progress is not Progress.CLOSED for s in self.opened) >= self.slots:
+            why = f"{address}: greeting: 421 4.3.2 all slots are taken"
+            raise OpenError(Failed(why, Scope.SERVER, True, asked=Asked.NOTHING, full=True))
         session = Session(
-            name=str(address), extensions=frozenset(), suppression=re.compile("x"), lost=lost
+            name=str(address),
+            extensions=frozenset(),
+            max_size=self.size,
+            suppression=re.compile("x"),
+            lost=lost,
         )
         session.connection_made(NullTransport())
         self.opened.append(session)
@@ -60,7 +69,14 @@ class Opener:
 
 def pool(opener: Opener, limit: int = 4, late_reply: float = 60.0) -> ServerPool:
     return ServerPool(
-        SERVER, opener, limit=limit, idle=10.0, late_reply=late_reply, max_messages=100
+        SERVER,
+        opener,
+        limit=limit,
+        idle=10.0,
+        late_reply=late_reply,
+        max_messages=100,
+        grow_after=0.3,
+        farewell=lambda server, said: None,
     )
 
 
@@ -231,3 +247,77 @@ async def test_a_closed_pool_turns_everybody_away() -> None:
         await waiting
     sessions.release(held)
     assert held.progress is Progress.CLOSED
+
+
+async def test_a_421_greeting_while_sessions_are_open_is_the_bound_of_the_pool() -> None:
+    opener = Opener()
+    opener.slots = 3
+    sessions = pool(opener, limit=20)
+    waiting = [asyncio.create_task(sessions.acquire(soon(5))) for _ in range(20)]
+    served = 0
+    while waiting:
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        assert sum(sessions.counts[state] for state in ("busy", "idle")) <= 3
+        for task in done:
+            waiting.remove(task)
+            served += 1
+            sessions.release(task.result())
+    assert served == 20
+    assert sessions.bound == 3
+
+
+async def test_the_bound_grows_again_when_there_are_slots() -> None:
+    opener = Opener()
+    opener.slots = 1
+    sessions = pool(opener, limit=3)
+    first = await sessions.acquire(soon())
+    second = asyncio.create_task(sessions.acquire(soon(5)))
+    await asyncio.sleep(0.01)
+    assert sessions.bound == 1
+    opener.slots = 3
+    sessions.release(first)
+    await second
+    # Not at once, and then one by one.
+    third = asyncio.create_task(sessions.acquire(soon(5)))
+    await asyncio.sleep(0.01)
+    assert not third.done()
+    third.cancel()
+    for bound in (2, 3):
+        await asyncio.sleep(0.35)
+        await sessions.acquire(soon())
+        assert sessions.bound == bound
+    assert len(opener.opened) == 3
+
+
+async def test_full_slots_without_a_session_of_ours_are_told() -> None:
+    opener = Opener()
+    opener.slots = 0
+    sessions = pool(opener)
+    results = await asyncio.gather(
+        *(sessions.acquire(soon(5)) for _ in range(6)), return_exceptions=True
+    )
+    assert all(isinstance(r, OpenError) and r.failure.full for r in results), results
+    assert all(isinstance(r, OpenError) and r.failure.rests for r in results)
+
+
+async def test_what_ehlo_offered_is_forgotten_with_its_session() -> None:
+    opener = Opener()
+    opener.size = 10_000
+    sessions = pool(opener)
+    first, second = await sessions.acquire(soon()), await sessions.acquire(soon())
+    assert sessions.size == 10_000
+    sessions.release(first)
+    opener.size = 26_214_400
+    assert first.usable
+    third = await sessions.acquire(soon())
+    assert third is first
+    fourth = await sessions.acquire(soon())
+    assert fourth.max_size == 26_214_400
+    # Its configuration has changed: sessions of the one before go when they are idle.
+    sessions.release(first)
+    assert not first.usable
+    assert sessions.size == 10_000
+    sessions.release(second)
+    assert sessions.size == 26_214_400
+    fourth.close("lost")
+    assert sessions.size == 0

@@ -362,6 +362,54 @@ async def test_a_server_without_a_word_is_not_taken_for_a_session_that_died_of_a
     assert not made.stale
 
 
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ([b"421 4.3.2 bye\r\n"], "mail: 421 4.3.2 bye"),
+        ([b"421 4.3.2 bye\r\n503 x\r\n503 x\r\n"], "mail: 421 4.3.2 bye"),
+        ([b"250 ok\r\n421 4.3.2 bye\r\n"], "rcpt: 421 4.3.2 bye"),
+        ([b"250 ok\r\n250 ok\r\n421 4.3.2 bye\r\n"], "data: 421 4.3.2 bye"),
+    ],
+)
+async def test_a_421_before_the_dot_ends_the_channel_and_is_no_verdict(
+    script: list[object], said: str
+) -> None:
+    """RFC 5321 section 3.8; the server may close right behind it, without the other replies."""
+    peer = Peer(THREE, b"250 ok\r\n", *script)
+    made = session(peer)
+    assert isinstance(await transact(made), Relayed)
+    outcome = await transact(made)
+    assert isinstance(outcome, Failed)
+    assert outcome.why == f"{said} before the dot"
+    assert (made.stale, made.farewell, peer.dots) == (True, said, 1)
+
+
+@pytest.mark.parametrize("said", [b"421 4.3.2 bye", b"500 what"])
+async def test_a_refused_rset_is_no_verdict_about_the_next_message(said: bytes) -> None:
+    peer = Peer(b"250 ok\r\n550 5.1.1 no\r\n503 x\r\n", said + b"\r\n")
+    made = session(peer)
+    assert isinstance(await transact(made), Refused)
+    assert made.usable
+    assert isinstance(await transact(made), Failed)
+    assert (made.stale, made.farewell) == (True, f"rset: {said.decode()}")
+
+
+async def test_a_421_to_the_dot_is_the_messages() -> None:
+    made = session(Peer(THREE, b"421 4.3.2 bye\r\n"))
+    outcome = await transact(made)
+    assert isinstance(outcome, Failed)
+    assert not made.stale
+
+
+async def test_a_421_while_idle_is_remembered_as_its_words() -> None:
+    peer = Peer(THREE, b"250 ok\r\n")
+    made = session(peer)
+    assert isinstance(await transact(made), Relayed)
+    made.data_received(b"421 4.4.2 idle for too long\r\n")
+    assert made.progress is Progress.CLOSED
+    assert made.farewell == "421 4.4.2 idle for too long"
+
+
 class Breathless(Peer):
     """Says within every write of content that it takes no more, and that it takes more again."""
 
