@@ -17,7 +17,7 @@ from gateway.message import Message, Recipient, Sender
 from gateway.routing import allowed
 from gateway.service import Service
 from policy import reply
-from policy.address import mailbox_of
+from policy.address import mailbox_of, normal_local
 from policy.reply import Reply
 
 _ENDLESS = 4
@@ -43,6 +43,7 @@ class Inbound:
         self._postmaster = service.settings.postmaster.encode()
         self.sender: Sender | None = None
         self.recipients: list[Recipient] = []
+        self._names: set[bytes] = set()
         self.count = 0
         self.handling = False
         """A whole message is on its way: its client must hear what becomes of it."""
@@ -56,6 +57,8 @@ class Inbound:
         """RSET, EHLO, or the end of a transaction."""
         self.sender = None
         self.recipients = []
+        if self._names:
+            self._names = set()
 
     def mail(self, argument: bytes, tenant: str, *, esmtp: bool) -> Reply:
         if self.sender is not None:
@@ -74,16 +77,26 @@ class Inbound:
     def rcpt(self, argument: bytes, tenant: str, *, esmtp: bool) -> Reply:
         if self.sender is None:
             return reply.BAD_SEQUENCE_MAIL
-        known = self._service.tenant(tenant)
-        if len(self.recipients) >= (known.max_recipients if known else 1):
-            return reply.TOO_MANY_RECIPIENTS
         recipient = parse_rcpt(
             argument, esmtp=esmtp, utf8=self.sender.utf8, postmaster=self._postmaster
         )
         if isinstance(recipient, Reply):
             return recipient
+        if self.recipients and self._named(recipient):
+            # One copy and one charge, whatever the client's lists have twice; the first stands.
+            return reply.RECIPIENT_OK
+        known = self._service.tenant(tenant)
+        if len(self.recipients) >= (known.max_recipients if known else 1):
+            return reply.TOO_MANY_RECIPIENTS
         self.recipients.append(recipient)
         return reply.RECIPIENT_OK
+
+    def _named(self, recipient: Recipient) -> bool:
+        """Whether the transaction has it already. Most have one recipient, and no need to ask."""
+        names = self._names
+        if len(names) < len(self.recipients):
+            names.update([_name(known) for known in self.recipients[len(names) :]])
+        return _name(recipient) in names
 
     def data(self, argument: bytes) -> Reply:
         """GO_AHEAD when content may come."""
@@ -179,3 +192,9 @@ class Inbound:
             body=body,
             peer=peer,
         )
+
+
+def _name(recipient: Recipient) -> bytes:
+    """Equal for two spellings of one address: the domain without case and with A-labels, the local
+    part as it is (RFC 5321 section 2.4)."""
+    return normal_local(recipient.address.rpartition(b"@")[0]) + b"@" + recipient.domain.encode()

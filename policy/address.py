@@ -30,6 +30,10 @@ _ANGLE = re.compile(r"<([^<>]*)>")
 _ATOM = r"-.A-Za-z0-9!#$%&'*+/=?^_`{|}~"
 _PLAIN = re.compile(rf"[{_ATOM} ]*+<([{_ATOM}]++@[A-Za-z0-9.-]++)>\Z")
 _LONGEST_FROM = 8192
+_PAIR = re.compile(rb"\\(.)", re.DOTALL)
+_SPECIAL = re.compile(rb'["\\]')
+# What the gateway takes without quotes (`gateway.envelope`): more than RFC 5322's dot-atom.
+_UNQUOTED = re.compile(rb'[^\s<>"@,:;()\\\x00-\x1f\x7f]+\Z')
 _BARE = re.compile(r'[^\s@<>()",;:\\]+@[^\s@<>()",;:\\]+')
 
 
@@ -51,6 +55,17 @@ def normal_domain(domain: str) -> str | None:
     except (idna.IDNAError, UnicodeError):
         return None
     return encoded if _ASCII_DOMAIN.match(encoded) else None
+
+
+def normal_local(local: bytes) -> bytes:
+    """A local part without the quotes it does not need: `"a"@x` is `a@x` (RFC 5321 section 4.1.2,
+    RFC 5322 section 3.4.1). Case is kept."""
+    if len(local) < 2 or local[:1] != b'"' or local[-1:] != b'"':
+        return local
+    plain = _PAIR.sub(rb"\1", local[1:-1])
+    if _UNQUOTED.match(plain):
+        return plain
+    return b'"%b"' % _SPECIAL.sub(rb"\\\g<0>", plain)
 
 
 def split_address(address: str) -> tuple[str, str] | None:

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from policy import pattern
-from policy.address import normal_domain
+from policy.address import normal_domain, normal_local
 from policy.model import Duplicates
 from policy.pattern import pattern_problem as pattern_problem
 
@@ -87,9 +87,10 @@ def _begin(mode: str, tenant: str, recipients: int) -> bytes:
 
 
 def _normal(recipient: bytes) -> bytes:
-    """Local parts belong to the recipient's server: `Anna@` and `anna@` may be two people."""
+    """Local parts belong to the recipient's server: `Anna@` and `anna@` may be two people, but
+    `"anna"@` is `anna@`."""
     local, at, domain = recipient.rpartition(b"@")
-    return local + at + _normal_domain(domain)
+    return normal_local(local) + at + _normal_domain(domain)
 
 
 # An address has at most 254 octets where it is kept.

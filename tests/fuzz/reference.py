@@ -5,9 +5,11 @@ and parameters is taken, which has its own tests. Logins and TLS are left out: h
 trusted.
 """
 
+import re
 from dataclasses import dataclass, field
 
 from gateway.envelope import parse_mail, parse_rcpt
+from policy.address import normal_domain
 from policy.reply import Reply
 
 LONGEST_COMMAND, LONGEST_LINE = 2048, 12_288
@@ -104,10 +106,12 @@ def read(stream: bytes) -> Reading:
             rcpt = parse_rcpt(argument, esmtp=esmtp, utf8=utf8)
             if sender is None:
                 say(503)
-            elif len(recipients) >= MOST_RECIPIENTS:
-                say(452)
             elif isinstance(rcpt, Reply):
                 say(rcpt.code)
+            elif any(same(rcpt.address, known) for known in recipients):
+                say(250)
+            elif len(recipients) >= MOST_RECIPIENTS:
+                say(452)
             else:
                 recipients.append(rcpt.address)
                 say(250)
@@ -137,6 +141,20 @@ def read(stream: bytes) -> Reading:
         else:
             fault(500)
     return reading
+
+
+def same(one: bytes, other: bytes) -> bool:
+    """One recipient in two spellings: local parts as they are but for their quotes, domains
+    without case and with A-labels."""
+    return spoken(one) == spoken(other)
+
+
+def spoken(address: bytes) -> tuple[str, str | None]:
+    """(local part as its server understands it, domain)."""
+    local, _, domain = address.decode().rpartition("@")
+    if local.startswith('"'):
+        local = re.sub(r"\\(.)", r"\1", local[1:-1])
+    return local, normal_domain(domain)
 
 
 def content_of(stream: bytes) -> tuple[bytes, bytes, bool]:

@@ -129,3 +129,22 @@ async def test_a_repeat_that_met_a_remembered_denial_is_dropped_at_its_release(
 
 def campaign_mail(subscriber: str, number: int) -> str:
     return CAMPAIGN.format(subscriber) + MESSAGE.format(number)
+
+
+async def test_a_recipient_named_twice_waits_once(valkey_url: str, hold_url: str) -> None:
+    settings = holding(valkey_url, hold_url)
+    async with (
+        StandIn.start() as pmta,
+        gateway(settings, generation(vmta(1, daily=0), port=pmta.smtp_port)) as gate,
+        releaser(settings),
+    ):
+        wire = await gate.wire()
+        twice = ("a@dest.test", "b@dest.test", "a@DEST.test", '"a"@dest.test')
+        assert (await wire.send(*twice, body=MESSAGE.format(1))).endswith(" queued")
+        waiting = sorted(row["recipient"] for row in await rows(hold_url))
+        assert waiting == [b"a@dest.test", b"b@dest.test"]
+        await gate.publish(generation(vmta(1, daily=9), number=2, port=pmta.smtp_port))
+        await until(lambda: _is(hold_url, {"done": 2}))
+        assert sorted(m.rcpts for m in await pmta.messages()) == [["a@dest.test"], ["b@dest.test"]]
+        assert await gate.used("192.0.2.1") == {"192.0.2.1": 2}
+        await wire.close()

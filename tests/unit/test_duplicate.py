@@ -50,6 +50,11 @@ def test_the_digest_never_changes() -> None:
     assert found == Identity(campaign=CAMPAIGN.decode(), key="f221049517e47655c92bbe58a06c86b5")
 
 
+@pytest.mark.parametrize("spelt", [b'"anna"@gmail.com', b'"an\\na"@GMAIL.com'])
+def test_a_recipient_in_quotes_is_the_one_without(spelt: bytes) -> None:
+    assert _identify(KeyFields(feedback_id=FEEDBACK_ID), to=(spelt,)) == KNOWN
+
+
 @pytest.mark.parametrize(
     "fields",
     [
