@@ -43,6 +43,7 @@ COMPILED = [
     "gateway/stamp.py",
     "gateway/tally.py",
     "gateway/telling.py",
+    "gateway/trace.py",
     "gateway/transaction.py",
     "policy/address.py",
     "policy/duplicate.py",

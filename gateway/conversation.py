@@ -43,11 +43,6 @@ class Conversation(Dialogue):
         self._timer: asyncio.TimerHandle | None = None
         self._cut_off: asyncio.TimerHandle | None = None
 
-    @property
-    @abstractmethod
-    def _secured(self) -> bool:
-        """TLS is on."""
-
     # Input
 
     def data_received(self, data: bytes) -> None:
@@ -69,7 +64,7 @@ class Conversation(Dialogue):
         if not self._occupied:
             self._turn()
         # Half-closed connections stay writable, for the reply to a message under way.
-        return not self._secured
+        return not self.secured
 
     def connection_lost(self, error: Exception | None) -> None:
         """What has the session goes on to its end: a message is settled whatever happens."""
@@ -209,7 +204,7 @@ class Conversation(Dialogue):
         if refusal is not None:
             self._answered(refusal)
             return
-        message = inbound.complete(self.tenant or "", self.peer)
+        message = inbound.complete(self.tenant or "", self.peer, self.hostname, self.transmission)
         self._occupy(self.service.handle(message), self._answered)
 
     def _answered(self, answer: Reply) -> None:

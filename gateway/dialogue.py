@@ -9,11 +9,13 @@ of fixed fields, and this is what every line of every client passes.
 
 import asyncio
 import ssl
+from abc import abstractmethod
 from typing import cast
 
 from gateway.inbound import Inbound
 from gateway.linereader import LineReader
 from gateway.service import Service
+from gateway.trace import transmission
 from policy.reply import Reply, enhanced
 
 BUFFER = 65_536
@@ -107,6 +109,16 @@ class Dialogue:
     def encrypted(self) -> bool:
         """STARTTLS was carried out."""
         return self.below is not None
+
+    @property
+    @abstractmethod
+    def secured(self) -> bool:
+        """TLS is on, from STARTTLS or from the first octet."""
+
+    @property
+    def transmission(self) -> str:
+        """How mail comes now (RFC 3848)."""
+        return transmission(extended=self.extended, secured=self.secured, login=self.login != "")
 
     async def encrypt(self, plain: asyncio.Transport, context: ssl.SSLContext) -> None:
         """Put TLS on top of `plain`; RFC 3207 4.2: nothing learned before survives it, a login

@@ -34,6 +34,7 @@ _READ = (
     b"x-mw-subscriber-uid",
     b"message-id",
     b"precedence",
+    b"received",
     b"subject",
 )
 _LONGEST_ID = 995
@@ -82,6 +83,8 @@ class Header(NamedTuple):
     """As it stands in the header; empty: none, or several."""
     bulk: bool
     """List-Unsubscribe or Precedence is there."""
+    hops: int
+    """Received fields."""
 
 
 def split(content: bytes) -> tuple[bytes, bytes]:
@@ -132,6 +135,7 @@ def scan(head: bytes, max_size: int) -> Header | Reply:
         ),
         message_id[:_LONGEST_ID].decode("utf-8", "replace").strip(),
         b"list-unsubscribe" in read or b"precedence" in read,
+        len(read.get(b"received", ())),
     )
 
 

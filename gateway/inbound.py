@@ -16,6 +16,7 @@ from gateway.headers import split
 from gateway.message import Message, Recipient, Sender
 from gateway.routing import allowed
 from gateway.service import Service
+from gateway.trace import client_name, received
 from policy import reply
 from policy.address import mailbox_of, normal_local
 from policy.reply import Reply
@@ -157,10 +158,21 @@ class Inbound:
             self._rejected(refusal, self._reader, tenant, peer)
         return refusal
 
-    def complete(self, tenant: str, peer: str) -> Message:
-        """The message, which is on its way from here until `done`."""
+    def complete(self, tenant: str, peer: str, hello: str, transmission: str) -> Message:
+        """The message, which is on its way from here until `done`. `hello`: how its client named
+        itself; `transmission`: how it came (RFC 3848)."""
         assert self._reader is not None
         message = self._message(self._reader, tenant, peer)
+        known = self._service.tenant(tenant)
+        if known is not None and known.profile.value in self._settings.received:
+            message.received = received(
+                client=client_name(hello, peer) if self._settings.received_client else "",
+                hostname=self._service.hostname,
+                transmission=transmission,
+                utf8=message.sender.utf8,
+                message=message.id,
+                at=self._service.wall_clock(),
+            )
         self._reader = None
         self.handling = True
         return message

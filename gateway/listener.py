@@ -58,7 +58,7 @@ class SmtpSession(Conversation):
             self._turn(self._welcome, True)
 
     @property
-    def _secured(self) -> bool:
+    def secured(self) -> bool:
         return self.encrypted or self._listener.tls == "implicit"
 
     async def _balanced(self) -> bool:

@@ -33,6 +33,8 @@ class Message(msgspec.Struct):
     head: bytes
     body: bytes
     peer: str
+    received: bytes = b""
+    """A Received field of our own, for its tenant; goes on top."""
 
     @property
     def size(self) -> int:

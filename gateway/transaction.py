@@ -51,6 +51,9 @@ class Transactions:
         header = scan(message.head, self._means.settings.gateway.max_header_size)
         if isinstance(header, Reply):
             return self._means.rejected(message, header)
+        if header.hops >= self._means.settings.gateway.max_hops:
+            looping = Reply(554, "5.4.6", f"the message goes in circles ({header.hops} Received:)")
+            return self._means.rejected(message, looping)
         sender = mailbox(tenant, message, header)
         if isinstance(sender, Reply):
             return self._means.rejected(message, sender)
@@ -69,7 +72,7 @@ class Transactions:
         )
         outgoing = Outgoing(
             message=message,
-            head=header.kept,
+            head=message.received + header.kept,
             pool=pool[0],
             mailbox=sender,
             providers=providers_of(message),

@@ -104,6 +104,12 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Octets of a body line with CRLF. RFC 5321 says 1000; mailers in the wild send more."""
     max_header_size: Octets = 262_144
     """Octets of the header block."""
+    max_hops: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+    """Received fields with which a message goes in circles and is refused (RFC 5321 6.3)."""
+    received: tuple[Literal["mailwizz", "mta"], ...] = ("mta",)
+    """Profiles of the tenants whose mail gets a Received field of ours on top."""
+    received_client: bool = False
+    """Its client's name and address stand in it, for recipients to read."""
     max_sessions: Positive = 1000
     """Client sessions of one worker; beyond, new ones are first delayed, then told 421."""
     max_session_transactions: Positive = 1_000_000

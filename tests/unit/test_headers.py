@@ -110,7 +110,7 @@ def test_no_header_of_powermtas_survives(lines: list[str]) -> None:
 
 _name = st.sampled_from(
     [*STRIPPED, b"from", b"feedback-id", b"list-unsubscribe", b"x-mw-campaign-uid", b"message-id",
-     b"precedence", b"subject", b"x-jobs", b"x", b"to", b"x-mw-", b"fro", b""]
+     b"precedence", b"received", b"subject", b"x-jobs", b"x", b"to", b"x-mw-", b"fro", b""]
 )  # fmt: skip
 _spelt = st.builds(
     lambda name, shape: shape(name),
@@ -134,6 +134,14 @@ _wild_line = st.one_of(
 
 def _by_hand(head: bytes) -> Header | None:
     """The same, field by field; None where the block is refused."""
+    box = b""
+    while head.startswith((b"From ", b">")):
+        line, _, rest = head.partition(b"\r\n")
+        text = line.lstrip(b">")
+        if not text.startswith(b"From ") or text[5:].lstrip(b" \t").startswith(b":"):
+            break
+        box, head = box + b"X-Mailbox-Line: " + line + b"\r\n", rest
+    head = box + head
     lines = [line.removeprefix(b".") for line in head.split(b"\r\n")]
     if head.startswith((b".", b" ", b"\t")) and lines[0][:1] in (b" ", b"\t"):
         return None
@@ -176,6 +184,7 @@ def _by_hand(head: bytes) -> Header | None:
         ),
         message_id=identifier.decode("utf-8", "replace").strip(),
         bulk=b"precedence" in values or b"list-unsubscribe" in values,
+        hops=len(values.get(b"received", ())),
     )  # fmt: skip
 
 
