@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from gateway import metrics
 from gateway.outgoing import Outgoing
-from gateway.parcel import parcel, unsupported
+from gateway.parcel import parcel, unsendable
 from gateway.relay.parcel import Parcel
 from gateway.relay.relay import Relay
 from gateway.relay.verdicts import Divided, Verdict
@@ -17,7 +17,7 @@ from gateway.relay.wire import Session
 from gateway.reserve import Reserver
 from gateway.stamp import stamp
 from policy.identity import envelope_id
-from policy.outcome import Outcome, Relayed, Unknown
+from policy.outcome import Failed, Outcome, Relayed, Unknown
 from policy.ports import Change, EntryState, Granted
 from policy.provider import provider_of
 from policy.reply import Reply
@@ -75,9 +75,12 @@ class Attempt:
         head = stamp(outgoing.head, vmta=grant.vmta, job=outgoing.campaign, envelope=self.envelope)
         message = outgoing.message
 
-        def pack(session: Session) -> Parcel | Reply:
-            refusal = unsupported(message, session.extensions)
-            return refusal or parcel(message, head, self.envelope, session.extensions)
+        def pack(session: Session) -> Parcel | Reply | Failed:
+            offered = session.extensions
+            if (problem := unsendable(message, head, offered)) is not None:
+                metrics.unsendable.labels("refused" if isinstance(problem, Reply) else "held").inc()
+                return problem
+            return parcel(message, head, self.envelope, offered)
 
         def answered_late(outcome: Outcome) -> None:
             metrics.late_replies.labels(type(outcome).__name__.lower()).inc()

@@ -72,6 +72,14 @@ unacknowledged = Counter(
     "Messages that PowerMTA may have although their client heard no 250; each is in the log.",
     registry=REGISTRY,
 )
+unsendable = Counters(
+    "sendgate_unsendable_total",
+    "Attempts not made because PowerMTA, or what stands before it, does not offer what the message "
+    "needs: refused (SMTPUTF8, for internationalized mail) or held (8BITMIME, for 8-bit content; "
+    "SMTPUTF8 where nothing is known of what is offered).",
+    ["result"],
+    registry=REGISTRY,
+)
 duplicates = Counters(
     "sendgate_duplicates_total",
     "Messages that were a copy of an earlier one, by tenant.",

@@ -14,12 +14,15 @@ from typing import Any
 from gateway.hold.database import Database
 from gateway.hold.statement import statement
 from gateway.log import Log
+from gateway.message import Message, Recipient, Sender
+from gateway.parcel import parcel, unsendable
 from gateway.relay.parcel import Parcel
 from gateway.relay.relay import Relay
 from gateway.relay.wire import Session
 from gateway.stamp import stamp
 from policy.outcome import Failed, Outcome
 from policy.plan import SYSTEM_VIRTUAL_MTA
+from policy.reply import Reply
 
 _TAKE = statement("dsn_take")
 _SENT = statement("dsn_sent")
@@ -69,10 +72,12 @@ class Notices:
         head, body = notice(row, self._hostname)
         head = stamp(head, vmta=SYSTEM_VIRTUAL_MTA, job="", envelope=name)
 
-        def pack(session: Session) -> Parcel:
-            utf8 = b" SMTPUTF8" if "SMTPUTF8" in session.extensions else b""
-            mail = b"MAIL FROM:<>" + (utf8 if not row["sender"].isascii() else b"") + b"\r\n"
-            return Parcel(name, mail, (b"RCPT TO:<" + row["sender"] + b">\r\n",), head, body)
+        message = _message(name, row["sender"], head, body)
+
+        def pack(session: Session) -> Parcel | Reply | Failed:
+            offered = session.extensions
+            problem = unsendable(message, head, offered)
+            return parcel(message, head, name, offered) if problem is None else problem
 
         return await self._relay.send(
             server,
@@ -83,6 +88,19 @@ class Notices:
             fresh=lambda: True,
             late=_unheard,
         )
+
+
+def _message(name: str, to: bytes, head: bytes, body: bytes) -> Message:
+    plain = head.isascii() and to.isascii()
+    return Message(
+        id=name,
+        tenant="",
+        sender=Sender(b"", body8=not body.isascii(), utf8=not plain),
+        recipients=(Recipient(to, ""),),
+        head=head,
+        body=body,
+        peer="",
+    )
 
 
 def _unheard(outcome: Outcome) -> None:

@@ -118,7 +118,7 @@ class Relay:
         self,
         server: str,
         vmta: str,
-        parcel: Callable[[Session], Parcel | Reply],
+        parcel: Callable[[Session], Parcel | Reply | Failed],
         *,
         message: str,
         deadline: float,
@@ -155,7 +155,7 @@ class Relay:
     async def _try(
         self,
         server: str,
-        parcel: Callable[[Session], Parcel | Reply],
+        parcel: Callable[[Session], Parcel | Reply | Failed],
         deadline: float,
         fresh: Callable[[], bool],
         late: Callable[[Outcome], None],
@@ -175,9 +175,9 @@ class Relay:
                 return error.failure
             used_before = session.messages > 0
             packed = parcel(session)
-            if isinstance(packed, Reply):
+            if not isinstance(packed, Parcel):
                 pool.release(session)
-                return Refused(packed, Stage.MAIL)
+                return Refused(packed, Stage.MAIL) if isinstance(packed, Reply) else packed
             try:
                 outcome = await session.transact(
                     packed, deadline=deadline, fresh=fresh, late=late, divided=divided
