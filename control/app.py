@@ -26,7 +26,8 @@ from control.store.database import open_pool
 from control.store.migrate import newest, revision
 from control.token import Tokens
 from policy.ledger.admin import LedgerAdmin
-from policy.ledger.ledger import RedisLedger, connect
+from policy.ledger.connection import connect
+from policy.ledger.ledger import RedisLedger
 from settings.load import masked
 from settings.model import Settings
 

@@ -97,6 +97,8 @@ class Opening:
 
         Raises redis-py's errors for a ledger that is away, RefusedError for one that must not be
         opened."""
+        # A name may lead elsewhere by now, while connections made before lead where they did.
+        await self._admin.afresh()
         row = await ledger_row(self._pool, self._admin.name)
         if row is not None and row.state == "rebuilding":
             self._age(_loss(row.incarnation, row.lost_at))
@@ -208,8 +210,9 @@ class Opening:
         relay, ledger = self._settings.relay, self._settings.ledger
         # Whoever got a grant before the loss may begin to send it for as long as a grant lives,
         # and may take the relay budget for it; its reply may have been under way, too. What it
-        # hands to PowerMTA after the probe would be missing in the counts.
-        wait = ledger.budget + relay.grant_lifetime + relay.budget
+        # hands to PowerMTA after the probe would be missing in the counts. And whoever is still
+        # connected to the server of before gets grants there until its lease is over.
+        wait = ledger.lease + ledger.budget + relay.grant_lifetime + relay.budget
         # A probe that was asked for was asked for after that, perhaps by a process before us.
         left = 0.0 if row.asked else wait - self._age(_loss(row.incarnation, row.lost_at))
         return await evidence(connection, row, plan, grants_left=left, age=self._age)

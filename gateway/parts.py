@@ -10,6 +10,8 @@ import traceback
 from collections.abc import Callable, Coroutine
 from os import _exit
 
+from redis.asyncio import Redis
+
 from gateway import metrics
 from gateway.attempt import Attempts
 from gateway.calendar import Calendar
@@ -19,7 +21,9 @@ from gateway.plan_feed import PlanFeed
 from gateway.relay.endpoint import Endpoint
 from gateway.relay.relay import Relay
 from gateway.reserve import Reserver
-from policy.ledger.ledger import RedisLedger, connect, elapsed
+from policy.ledger.connection import connect
+from policy.ledger.lease import Lease
+from policy.ledger.ledger import RedisLedger, elapsed, root_key
 from policy.plan import Generation
 from settings.model import Settings
 
@@ -39,8 +43,11 @@ class Parts:
         self.hostname = settings.gateway.hostname or socket.getfqdn()
         self.calendar = Calendar(time.time)
         ledger = settings.ledger
-        self.client = connect(ledger.url, timeout=ledger.timeout)
-        self._feed_client = connect(ledger.url, timeout=ledger.timeout)
+
+        def dial() -> Redis:
+            return connect(ledger.url, timeout=ledger.timeout)
+
+        self.client, self._feed_client = dial(), dial()
         self.ledger = RedisLedger(
             self.client,
             ledger.name,
@@ -50,6 +57,14 @@ class Parts:
             sent_kept=settings.hold.sent_kept,
             entry_kept=_ENTRY_LIFE,
             single=ledger.single,
+            lease=Lease(
+                dial,
+                root_key(ledger.name),
+                seconds=ledger.lease,
+                timeout=ledger.timeout,
+                clock=elapsed,
+            ),
+            others=(self._feed_client,),
         )
         self.reserver = Reserver(
             self.ledger,
@@ -142,7 +157,7 @@ class Parts:
 
     def side_tasks(self) -> list[Coroutine[None, None, None]]:
         """What runs beside the work, until cancelled."""
-        tasks = [self.feed.run(), self.relay.sweep(), self.gauge()]
+        tasks = [self.feed.run(), self.ledger.keep_lease(), self.relay.sweep(), self.gauge()]
         if self.holding is not None:
             tasks.append(self.holding.backlog.run())
         return tasks

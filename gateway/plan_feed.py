@@ -6,6 +6,7 @@ that cannot be read is logged and skipped. Announcements make it quick, polling 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from redis.exceptions import RedisError
 
 from gateway import metrics
 from gateway.log import Log
+from policy.ledger.connection import elsewhere, hang_up
 from policy.ledger.ledger import root_key
 from policy.plan import BadGenerationError, Generation, decode
 
@@ -74,7 +76,14 @@ class PlanFeed:
                 if not self._away:
                     self._away = True
                     self._log.error("ledger_away", why=str(error))
+                if elsewhere(error):
+                    await self._hang_up()
                 await asyncio.sleep(_POLL)
+
+    async def _hang_up(self) -> None:
+        """Another server is the ledger's: what leads to this one would stay for ever."""
+        with contextlib.suppress(*_TROUBLE):
+            await hang_up(self._client)
 
     async def _listen(self, news: Any) -> None:
         """Wait for one announcement, at most a poll's length."""

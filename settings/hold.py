@@ -64,7 +64,8 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     seals, the others open what they sealed before. Better given as SENDGATE_HOLD_KEYS. Empty:
     contents are readable in PostgreSQL."""
     probe_gap: Seconds = 900.0
-    """Between the two probes that prove an absence: above PowerMTA's `smtp-data-timeout`, 10 m."""
+    """Between the two probes that prove an absence: above PowerMTA's `smtp-data-timeout`, 10 m, and
+    above `relay.late_reply`."""
     sent_kept: Annotated[float, msgspec.Meta(ge=60)] = 604_800.0
     """Seconds a sent message is known as a duplicate: the client's longest retry."""
 

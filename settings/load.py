@@ -14,8 +14,7 @@ from typing import Any
 
 import msgspec
 
-from policy.address import normal_domain
-from policy.node import network
+from settings.contradictions import contradictions
 from settings.databaseurl import read as read_database_url
 from settings.environment import WEEK_QUOTAS, from_environment
 from settings.model import Settings
@@ -37,8 +36,6 @@ PATTERNS = {
 }
 """What the regular expressions of names mean."""
 _REGEX = re.compile(r"matching regex '([^']*)'")
-_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}")
-_KEY = re.compile(r"[A-Za-z0-9]+:[A-Za-z0-9_-]{43}=")
 DEFAULT_FILE = Path("/etc/sendgate/sendgate.toml")
 
 
@@ -74,7 +71,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         values[section.name] = _struct(section.type, merged, section.name, origin, problems)
     problems += [f"{key}: no such section" for key in tree]
     if not problems:
-        problems += _contradictions(Settings(**values))
+        problems += contradictions(Settings(**values))
     if problems:
         raise SettingsError(problems)
     return Settings(**values)
@@ -223,65 +220,6 @@ def _database_url(
     overrides.setdefault("hold", {}).setdefault(
         "connections", min(holding, max(2, found.connections))
     )
-
-
-def _contradictions(settings: Settings) -> list[str]:
-    gateway, relay = settings.gateway, settings.relay
-    found = []
-    secure = [li for li in gateway.listeners if li.tls != "none"]
-    if secure and not (gateway.certificate and gateway.key):
-        found.append("gateway.certificate, gateway.key: needed by the listeners with TLS")
-    for name in ("certificate", "key"):
-        file = getattr(gateway, name)
-        if file and not Path(file).is_file():
-            found.append(f"gateway.{name}: {file} does not exist")
-    found += [
-        f'gateway.listeners[{i}].require_tls: the listener offers no TLS (tls = "none")'
-        for i, li in enumerate(gateway.listeners)
-        if li.require_tls and li.tls == "none"
-    ]
-    found += _networks("gateway.plain_auth_networks", gateway.plain_auth_networks)
-    found += _networks("gateway.proxy_networks", gateway.proxy_networks)
-    if gateway.postmaster and not _is_plain(gateway.postmaster):
-        what = f"{gateway.postmaster!r} is no address such as postmaster@example.com"
-        found.append(f"gateway.postmaster: {what}")
-    if not gateway.listeners:
-        found.append("gateway.listeners: at least one is needed")
-    if relay.budget >= gateway.answer_budget:
-        found.append("relay.budget: must be below gateway.answer_budget, or clients time out first")
-    if settings.ledger.budget >= relay.budget:
-        found.append("ledger.budget: must be below relay.budget")
-    if settings.hold.enabled and relay.budget + settings.hold.commit_budget > gateway.answer_budget:
-        found.append(
-            "hold.commit_budget: must fit into gateway.answer_budget together with relay.budget"
-        )
-    if settings.hold.lease <= relay.grant_lifetime:
-        found.append("hold.lease: must be above relay.grant_lifetime")
-    if not all(_KEY.fullmatch(key) for key in settings.hold.keys):
-        found.append("hold.keys: each is ID:KEY, KEY being 32 octets in URL-safe base64")
-    servers = [stream.server for stream in settings.accounting.streams]
-    if len(set(servers)) < len(servers):
-        found.append("accounting.streams: each server has one stream; its files lie side by side")
-    if relay.password and not relay.login:
-        found.append("relay.login: missing, while relay.password is set")
-    if not re.fullmatch(r"(?:\w{32,128})?", settings.control.pmta_api_key, re.ASCII):
-        found.append("control.pmta_api_key: expected 32 to 128 letters, digits or underscores")
-    return found
-
-
-def _is_plain(address: str) -> bool:
-    local, _, domain = address.rpartition("@")
-    return _ATOMS.fullmatch(local) is not None and normal_domain(domain) is not None
-
-
-def _networks(field: str, texts: tuple[str, ...]) -> list[str]:
-    found = []
-    for text in texts:
-        try:
-            network(text)
-        except ValueError:
-            found.append(f"{field}: {text!r} is not a network such as 10.0.0.0/8")
-    return found
 
 
 def _with_dotenv(environ: Mapping[str, str]) -> dict[str, str]:

@@ -29,6 +29,10 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """For one reply."""
     budget: Seconds = 4.0
     """For one batch with its repeats; the ledger remembers a batch for 60 s."""
+    lease: Seconds = 15.0
+    """How long a gateway trusts its connection to the ledger without having seen, over a new one,
+    that `url` still leads to the same server: it looks three times in that while. Then nothing is
+    sent until it has seen it. Below `relay.grant_lifetime` and `relay.budget` together."""
     attempts: Annotated[int, msgspec.Meta(ge=1, le=10)] = 3
     """Times a batch without a reply is sent, always under the same id."""
     batch: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 32

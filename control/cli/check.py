@@ -18,7 +18,7 @@ from control.store.rows import ServerRow, fetch
 from control.store.statements import statements
 from control.view.ledger import LedgerState
 from policy.ledger.admin import LedgerAdmin
-from policy.ledger.ledger import connect
+from policy.ledger.connection import connect
 from settings.environment import without_effect
 from settings.load import SettingsError
 from settings.model import Settings

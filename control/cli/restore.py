@@ -13,7 +13,7 @@ from control.restore import Restored
 from control.restore import restore as put_in_doubt
 from control.store.database import open_pool
 from policy.ledger.admin import LedgerAdmin
-from policy.ledger.ledger import connect
+from policy.ledger.connection import connect
 from settings.model import Settings
 
 

@@ -20,7 +20,7 @@ from control.store.database import open_pool
 from control.store.rows import fetch
 from control.store.statements import statements
 from policy.ledger.admin import LedgerAdmin
-from policy.ledger.ledger import connect
+from policy.ledger.connection import connect
 from settings.model import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Tokens of the API.")

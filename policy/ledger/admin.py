@@ -14,7 +14,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
-from policy.ledger.connection import ask, fields, tried
+from policy.ledger.connection import ask, fields, hang_up, tried
 from policy.ledger.known import CHUNK, Counters, Entry, chunks
 from policy.ledger.ledger import ENTRY_KEPT, root_key
 from policy.ledger.library import tidy
@@ -68,12 +68,16 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LedgerAdmin:
-    """Control's side of one ledger. `client` from `policy.ledger.ledger.connect`."""
+    """Control's side of one ledger. `client` from `policy.ledger.connection.connect`."""
 
     def __init__(self, client: Redis, name: str = "main") -> None:
         self.client = client
         self.name = name
         self.root = root_key(name)
+
+    async def afresh(self) -> None:
+        """Let what is asked next go over new connections."""
+        await hang_up(self.client, in_use=False)
 
     async def _run(self, script: str, *arguments: str | bytes | int) -> Any:
         return await cast(Any, self.client.eval(source(script), 1, self.root, *arguments))

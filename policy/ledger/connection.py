@@ -1,8 +1,9 @@
 """Connections that know which server process they lead to, lent by the pool or held as a line.
 
-Rule: every new connection asks the server's run id before its first use, and a command can name
-the process that may answer it. A process cannot change under a connection, so one look a
-connection is enough (policy/README.md: ledger loss).
+Rule: every new connection asks the server's run id and role before its first use, and a command can
+name the process that may answer it. A process cannot change under a connection, so one look a
+connection is enough (policy/README.md: ledger loss). A replica is nobody's ledger: what it shows is
+a copy, and may be an old one.
 """
 
 import contextlib
@@ -12,12 +13,32 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import BusyLoadingError, ClusterDownError, ReadOnlyError, ResponseError
 from redis.exceptions import ConnectionError as BrokenError
-from redis.exceptions import ResponseError
 
 from policy.ledger.line import Line
 
 _RUN_ID = re.compile(rb"^run_id:([0-9a-f]+)\r?$", re.MULTILINE)
+_REPLICA = re.compile(rb"^role:slave\r?$", re.MULTILINE)
+
+_ELSEWHERE = ("READONLY", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "MOVED", "LOADING")
+"""Errors by which a server says that it is not the one to ask, or may be cut off from those that
+are. Not among them is MISCONF: the right server, and its disk is full."""
+
+
+_TELLING = (ReadOnlyError, ClusterDownError, BusyLoadingError)
+"""The same as redis-py's classes, which drop the first word."""
+
+
+class ReplicaError(BrokenError):
+    """The ledger's name leads to a replica."""
+
+
+def elsewhere(error: Exception) -> bool:
+    """Whether this reply means that another server may be the ledger's by now."""
+    return isinstance(error, _TELLING) or str(error).startswith(_ELSEWHERE)
 
 
 class _Introduced:
@@ -37,10 +58,15 @@ class _Introduced:
         this = cast(Any, self)
         self.run = ""
         await cast(Any, super()).on_connect_check_health(check_health=check_health)
-        await this.send_command("INFO", "server", check_health=False)
+        await this.send_command("INFO", "server", "replication", check_health=False)
         # A user without INFO can still be told so, by whoever needs the run id.
         with contextlib.suppress(ResponseError):
-            found = _RUN_ID.search(await this.read_response(disable_decoding=True))
+            info = await this.read_response(disable_decoding=True)
+            if _REPLICA.search(info):
+                raise ReplicaError(
+                    "the ledger's server is a replica: its name must lead to a master"
+                )
+            found = _RUN_ID.search(info)
             self.run = found[1].decode() if found else ""
 
 
@@ -68,6 +94,29 @@ def introduce(client: Redis) -> Redis:
     pool = cast(Any, client.connection_pool)
     pool.connection_class = _KINDS[pool.connection_class]
     return client
+
+
+def connect(url: str, *, timeout: float = 2.0, connections: int = 16, repeats: int = 0) -> Redis:
+    """A client that never repeats a command by itself, unless `repeats` says how often: only for
+    commands whose repetition changes nothing. `timeout` in seconds for connecting and each
+    reply. Every connection knows the run id of its server."""
+    return introduce(
+        Redis.from_url(
+            url,
+            retry=Retry(NoBackoff(), repeats),
+            retry_on_timeout=False,
+            retry_on_error=[],
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            max_connections=connections,
+            health_check_interval=0,
+        )
+    )
+
+
+async def hang_up(client: Redis, *, in_use: bool = True) -> None:
+    """Close the client's connections: the next ones are made anew, to whom the name leads then."""
+    await cast(Any, client.connection_pool).disconnect(inuse_connections=in_use)
 
 
 @contextlib.asynccontextmanager

@@ -7,7 +7,8 @@ Rule: a batch whose reply is unknown is repeated under its own id, never as a ne
 ledger keeps the first reply. redis-py's silent retries are off, for they repeat without an id
 of ours (policy/README.md: charging).
 Every batch leaves on a connection to the server process that the ledger was opened on, or opened
-again on (policy/README.md: ledger loss); any other one means closed.
+again on (policy/README.md: ledger loss); any other one means closed. With a lease it leaves only
+while that lasts, and so do its repeats.
 Failure: no reply within the budget raises `LedgerAwayError`, and what was charged stays charged.
 """
 
@@ -21,14 +22,13 @@ from typing import Any, cast
 import hiredis
 import msgspec
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from policy.ledger.connection import ask, held, introduce, put_back, tried
+from policy.ledger.connection import ask, elsewhere, hang_up, held, put_back, tried
+from policy.ledger.lease import Lease, Seen
 from policy.ledger.library import KNOWN, UNKNOWN, function, library
 from policy.ledger.line import Line
-from policy.ledger.reopening import NOT_SINGLE, reopen
+from policy.ledger.reopening import NOT_SINGLE, closed, reopen
 from policy.ledger.reply import Reply, read
 from policy.ledger.scripts import source
 from policy.ports import Answer, Item, LedgerAwayError, LedgerClosedError
@@ -42,6 +42,8 @@ ENTRY_KEPT = 3_456_000.0
 _TROUBLE = (RedisError, OSError, TimeoutError, msgspec.DecodeError)
 
 
+_UNSEEN = "nobody has seen lately that the ledger's name still leads to the process that was opened"
+
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
@@ -54,24 +56,6 @@ def elapsed() -> float:
 _encode = msgspec.msgpack.Encoder().encode
 # hiredis's stub knows tuples of one element only.
 _pack = cast(Callable[[tuple[str | bytes | int, ...]], bytes], hiredis.pack_command)
-
-
-def connect(url: str, *, timeout: float = 2.0, connections: int = 16, repeats: int = 0) -> Redis:
-    """A client that never repeats a command by itself, unless `repeats` says how often: only for
-    commands whose repetition changes nothing. `timeout` in seconds for connecting and each
-    reply. Every connection knows the run id of its server (`policy.ledger.connection`)."""
-    return introduce(
-        Redis.from_url(
-            url,
-            retry=Retry(NoBackoff(), repeats),
-            retry_on_timeout=False,
-            retry_on_error=[],
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            max_connections=connections,
-            health_check_interval=0,
-        )
-    )
 
 
 def root_key(name: str) -> str:
@@ -93,16 +77,21 @@ class RedisLedger:
         sent_kept: float = 604_800.0,
         entry_kept: float = ENTRY_KEPT,
         single: bool = False,
+        lease: Lease | None = None,
+        others: Sequence[Redis] = (),
     ) -> None:
         """`client` from `connect`. `budget`: seconds for a batch with all its repeats, below the
         ledger's memory of it. Duplicate entries: `trying` real seconds until a message under way
         is in doubt, `sent_kept` calendar seconds a sent one counts, `entry_kept` the life of any
         other. `single`: a restart of the server loses nothing, so go on after it (checked, see
-        `policy.ledger.reopening`)."""
+        `policy.ledger.reopening`). `lease`: how long its line is trusted unasked; without one, for
+        ever. `others`: clients of the same ledger, hung up with ours when somebody else answers."""
         self.client = client
         self.root = root_key(name)
         self.incarnation = ""
         self._single = single
+        self._lease = lease
+        self._clients = (client, *others)
         self._run = ""
         self._why = ""
         self._line: Line | None = None
@@ -143,15 +132,45 @@ class RedisLedger:
             await self._close(incarnation)
             self._why = "the ledger has gone back in time"
             return ""
-        self._why = _closed(incarnation, run, connection.run)
+        self._why = closed(incarnation, run, connection.run)
         if self._why is NOT_SINGLE and self._single:
             self._why = await reopen(connection, self.root, incarnation, run)
         if self._why:
             return ""
         if incarnation != self._newest_of:
             self._newest, self._newest_of = (0, ""), incarnation
+        if self._lease is not None and connection.run != known_by:
+            self._lease.end()
         self.incarnation, self._run = incarnation, connection.run
         return incarnation
+
+    async def keep_lease(self) -> None:
+        """Side task of a process with a lease; runs until cancelled."""
+        assert self._lease is not None
+        await self._lease.keep(self._ours, self._leave)
+
+    def _ours(self) -> Seen | None:
+        return Seen(self._run, self.incarnation) if self.incarnation else None
+
+    async def _must_be_ours(self) -> None:
+        """Raises LedgerClosedError when nobody knows whether the ledger's name still leads to the
+        process that our line leads to."""
+        lease = self._lease
+        if lease is not None and not await lease.holds(self._ours, self._leave):
+            raise LedgerClosedError(_UNSEEN)
+
+    async def _leave(self) -> None:
+        """Another server may be the ledger's by now: whatever leads to the old one ends."""
+        self.incarnation = ""
+        if self._lease is not None:
+            self._lease.end()
+        line, self._line = self._line, None
+        if line is not None:
+            line.hang_up("another server answers under the ledger's name")
+            await put_back(self.client, line)
+        for client in self._clients:
+            with contextlib.suppress(*_TROUBLE):
+                await hang_up(client)
 
     def next_batch(self) -> str:
         """A batch id no other process makes."""
@@ -162,6 +181,7 @@ class RedisLedger:
         attached = not self.incarnation
         if attached and not await self.attach():
             raise LedgerClosedError(self._why)
+        await self._must_be_ours()
         try:
             return await self.decide_batch(self.next_batch(), items)
         except LedgerClosedError:
@@ -202,10 +222,16 @@ class RedisLedger:
             if left <= 0:
                 # Asleep meanwhile, perhaps for longer than the ledger remembers this batch.
                 break
+            if self._lease is not None and not self._lease.valid:
+                # What was charged stays charged; a reply that comes after the lease's end counts,
+                # for its grants are as old as the question.
+                raise LedgerClosedError(_UNSEEN)
             try:
                 return read(await self._call(batch, asked, payload, deadline))
             except _TROUBLE as error:
                 trouble = error
+                if elsewhere(error):
+                    await self._leave()
             await asyncio.sleep(max(min(0.05 * attempt, deadline - elapsed()), 0))
         what = f"{type(trouble).__name__}: {trouble}" if trouble else "no reply within the budget"
         raise LedgerAwayError(what) from trouble
@@ -266,12 +292,3 @@ class RedisLedger:
 
         async with asyncio.timeout(deadline - elapsed()):
             return await held(self.client, to_our_process)
-
-
-def _closed(incarnation: str, run: str, server: str) -> str:
-    """Why a ledger opened on process `run` is closed for a connection to `server`; '' if not."""
-    if not incarnation:
-        return "the ledger has not been opened"
-    if not server:
-        return "the ledger's user may not ask for INFO"
-    return "" if run == server else NOT_SINGLE

@@ -19,6 +19,15 @@ NOT_SINGLE = (
 )
 
 
+def closed(incarnation: str, run: str, server: str) -> str:
+    """Why a ledger opened on process `run` is closed for a connection to `server`; '' if not."""
+    if not incarnation:
+        return "the ledger has not been opened"
+    if not server:
+        return "the ledger's user may not ask for INFO"
+    return "" if run == server else NOT_SINGLE
+
+
 def restart_problems(info: dict[str, str], config: dict[str, str]) -> list[str]:
     """Why a restart of this server may have lost counts, as sentences."""
     found = []

@@ -27,8 +27,8 @@ import msgspec
 
 from control.local.valkey import LocalValkey
 from policy.ledger.admin import LedgerAdmin
+from policy.ledger.connection import connect
 from policy.ledger.known import Counters
-from policy.ledger.ledger import connect
 from policy.ledger.library import function, library
 from policy.ports import Granted, Item, Refund, Reserve
 from settings.model import Ledger

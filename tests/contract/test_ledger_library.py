@@ -11,7 +11,8 @@ from typing import Any, cast
 import pytest
 
 from policy.ledger.admin import LedgerAdmin
-from policy.ledger.ledger import RedisLedger, connect
+from policy.ledger.connection import connect
+from policy.ledger.ledger import RedisLedger
 from policy.ledger.library import MOST_VERSIONS, STEM, function, library
 from policy.ledger.rows import plan_rows
 from policy.model import Pool

@@ -2,10 +2,13 @@
 
 import shutil
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from control.local.valkey import LocalValkey
 from tests.faults.process import send
+from tests.support.replicas import demote, follow, promote
 
 
 class ValkeyPart:
@@ -40,6 +43,20 @@ class ValkeyPart:
     async def restart(self) -> None:
         """With the data that is there."""
         await self.server.restart()
+
+    @asynccontextmanager
+    async def replica(self, folder: Path) -> AsyncIterator[LocalValkey]:
+        """A second server that follows this one."""
+        async with LocalValkey(folder) as second:
+            await follow(self.server, second)
+            yield second
+
+    async def lose_to(self, replica: LocalValkey, *, demoted: bool) -> None:
+        """The replica is the master from now on; this one learns of it when it is `demoted`, and
+        takes writes as before when it is cut off."""
+        await promote(self.server, replica)
+        if demoted:
+            await demote(self.server, replica)
 
     async def stop(self) -> None:
         if "stopped" not in repr(self.server):

@@ -46,6 +46,8 @@ class Proxy:
         """How many conversations are torn at `cut_at`."""
         self.cuts = 0
         """How many were."""
+        self.accepted = 0
+        """Connections there have been."""
 
     def __repr__(self) -> str:
         return f"<Proxy to {self._target[1]}: {len(self._connections)} connections>"
@@ -80,6 +82,10 @@ class Proxy:
         for connection in list(self._connections):
             connection.reset()
 
+    def lead_to(self, port: int) -> None:
+        """From now on new connections go to another server; those there are stay where they are."""
+        self._target = (self._target[0], port)
+
     def tear(self, where: Cut, count: int) -> None:
         """Tear the next `count` conversations at `where`."""
         self.cut_at, self.cuts_left = where, count
@@ -100,6 +106,7 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = _Connection(self, reader, writer)
+        self.accepted += 1
         self._connections.add(connection)
         try:
             if not self.refusing:

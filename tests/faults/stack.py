@@ -24,7 +24,7 @@ from control.local.ports import choose
 from control.stack.toml import to_toml
 from control.view.server import ServerAddresses
 from policy.ledger.admin import LedgerAdmin
-from policy.ledger.ledger import connect
+from policy.ledger.connection import connect
 from policy.model import Address
 from settings.hold import Accounting, Hold, Stream
 from settings.model import Control, Database, Gateway, Ledger, Listener, Relay, Settings
@@ -71,7 +71,7 @@ class Stack:
         store: str = "counts",
         **sections: dict[str, Any],
     ) -> None:
-        """`through`: which of PROXIED the gateway reaches by way of a proxy; without `feed` nobody
+        """`through`: which of PROXIED the product reaches by way of a proxy; without `feed` nobody
         reads PowerMTA's accounting; `control` runs from the beginning, else from when it is
         needed; `store`: what PowerMTA keeps of a message; `sections` change settings, as in
         `hold={"lease": 5.0}`."""
@@ -121,7 +121,7 @@ class Stack:
                 folder=self.folder,
                 name="control",
             )
-            self.settings_of_gateway = self._gateway_settings()
+            self.settings_of_gateway = self._with_stream(self.settings)
             self.gateway = GatePart(self.folder, self.settings_of_gateway, self._breakage)
             stack.push_async_callback(_stop, (self.pmta, self.control, self.gateway))
             starts = [self.pmta.start(), self.gateway.start()]
@@ -129,7 +129,7 @@ class Stack:
                 starts.append(self.needs_control())
             # Interpreters take a second to come up: together they take one.
             await asyncio.gather(*starts)
-            client = connect(self.valkey.url, repeats=1)
+            client = connect(self.settings.ledger.url, repeats=1)
             stack.push_async_callback(client.aclose)
             self.ledger = LedgerAdmin(client, self.settings.ledger.name)
             self._stack = stack.pop_all()
@@ -226,8 +226,14 @@ class Stack:
         """One file's worth, as an operator would write it. Budgets are a tenth of production's, so
         that a fault outlives them in seconds."""
         base = Settings(
-            database=Database(url=self.postgres.url, connections=4),
-            ledger=Ledger(url=self.valkey.url, timeout=0.5, budget=1.0, single=True),
+            database=Database(url=self._by("postgres", self.postgres.url), connections=4),
+            ledger=Ledger(
+                url=self._by("valkey", self.valkey.url),
+                timeout=0.5,
+                budget=1.0,
+                lease=2.0,
+                single=True,
+            ),
             control=Control(port=self._ports["api"], secret=self._secret, publish_wait=5.0),
             gateway=Gateway(
                 listeners=(Listener(port=self._ports["smtp"]),),
@@ -257,14 +263,6 @@ class Stack:
         stream = Stream(server="pmta1", path=str(self.pmta.stream))
         accounting = Accounting(streams=(stream,), poll=0.2)
         return msgspec.structs.replace(settings, accounting=accounting)
-
-    def _gateway_settings(self) -> Settings:
-        """The same, by way of the proxies."""
-        urls = {
-            "database": {"url": self._by("postgres", self.postgres.url)},
-            "ledger": {"url": self._by("valkey", self.valkey.url)},
-        }
-        return _changed(self._with_stream(self.settings), urls)
 
     def _by(self, name: str, url: str) -> str:
         """The URL by way of the proxy, where there is one."""

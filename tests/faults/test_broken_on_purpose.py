@@ -5,6 +5,7 @@ import asyncio
 
 from tests.faults.books import OPEN, Quota
 from tests.faults.conftest import Begin
+from tests.faults.failover import failed_over
 from tests.faults.mail import sizes, twin
 from tests.faults.midnight import over_midnight
 from tests.faults.proxy import Cut
@@ -114,6 +115,16 @@ async def test_with_one_codec_for_all_threads_contents_or_processes_break(
     scenario.load.start()
     await scenario.until(scenario.stack.gateway.harm, "a process or a content breaks", 60.0)
     await scenario.load.finish()
+
+
+async def test_without_a_lease_two_servers_count_to_the_whole_quota(
+    begin: Begin, scale: int
+) -> None:
+    name = "broken: the ledger's line is trusted for ever"
+    breakage = "trust_the_line_for_ever"
+    async with failed_over(begin, scale, name, demoted=False, breakage=breakage) as scenario:
+        await scenario.load.until_offered(1000 * scale)
+        assert (await scenario.books()).excess
 
 
 async def test_a_breakage_that_breaks_no_promise_leaves_the_books_clean(

@@ -2,7 +2,10 @@
 
 import asyncio
 
+import pytest
+
 from tests.faults.conftest import Begin
+from tests.faults.failover import failed_over
 
 
 async def test_a_killed_ledger_that_kept_its_data_opens_by_itself(begin: Begin, scale: int) -> None:
@@ -92,4 +95,16 @@ async def test_cut_connections_to_the_ledger_charge_once(begin: Begin, scale: in
     await scenario.flows_again()
     await scenario.load.until_offered(320 * scale)
     await scenario.close()
+    assert scenario.findings.deferred == 0
+
+
+@pytest.mark.parametrize("demoted", [False, True], ids=["cut off", "demoted"])
+async def test_a_ledger_whose_replica_took_over_is_lost_and_rebuilt(
+    begin: Begin, scale: int, demoted: bool
+) -> None:
+    name = "demoted master" if demoted else "old master cut off, takes writes"
+    async with failed_over(begin, scale, name, demoted=demoted) as scenario:
+        await scenario.flows_again()
+        await scenario.load.until_offered(900 * scale)
+        await scenario.close()
     assert scenario.findings.deferred == 0

@@ -9,7 +9,8 @@ import pytest
 import uvloop
 from redis.exceptions import ConnectionError as BrokenError
 
-from policy.ledger.ledger import RedisLedger, connect
+from policy.ledger.connection import connect
+from policy.ledger.ledger import RedisLedger
 from policy.ports import Granted, LedgerAwayError, Reserve
 from tests.support.certificates import make_certificate
 from tests.support.fakeledger import FakeLedger, granted
@@ -225,7 +226,7 @@ async def test_a_batch_has_no_more_than_its_budget() -> None:
 @pytest.mark.parametrize(
     ("error", "name", "connections"),
     [
-        (b"-READONLY You can't write against a read only replica.", "ReadOnlyError", 1),
+        (b"-READONLY You can't write against a read only replica.", "ReadOnlyError", 3),
         (b"-OOM command not allowed when used memory > 'maxmemory'.", "OutOfMemoryError", 1),
         (b"-BUSY Valkey is busy running a script.", "ResponseError: BUSY", 1),
         (b"-LOADING Valkey is loading the dataset in memory", "BusyLoadingError", 3),

@@ -82,7 +82,7 @@ async def test_with_a_feed_it_opens_with_its_counts_after_a_probe_of_each_server
     await here.relayed("vmta-192-0-2-20", 5)
     await here.lose()
     status = await here.attend()
-    assert status.waits[0] == "grants given before the loss may still be sent for 46 s"
+    assert status.waits[0] == "grants given before the loss may still be sent for 61 s"
     assert (await here.attend(1, WAIT - 6)).state is LedgerState.REBUILDING
     assert await here.probes() == {}, "a grant from before may be sent after the probe"
     status = await here.attend()

@@ -14,10 +14,10 @@ from redis.exceptions import ConnectionError as BrokenError
 
 from control.local.valkey import LocalValkey
 from policy.ledger.admin import LedgerAdmin
-from policy.ledger.connection import ask, lent
-from policy.ledger.ledger import RedisLedger, connect, root_key
+from policy.ledger.connection import ask, connect, lent
+from policy.ledger.ledger import RedisLedger, root_key
 from policy.ledger.reopening import restart_problems
-from policy.ports import Granted, LedgerClosedError, Reserve
+from policy.ports import Granted, LedgerAwayError, LedgerClosedError, Reserve
 from tests.support.generations import generation, vmta
 
 ASK = Reserve("acme", "acme-pool", "a@acme.test", (("other", 1),))
@@ -215,7 +215,7 @@ async def test_a_master_with_a_replica_does_not_open_by_itself(tmp_path: Path) -
                 pass
             with pytest.raises(LedgerClosedError, match="1 replicas"):
                 await here.gateway().decide([ASK])
-            with pytest.raises(LedgerClosedError, match="its role is slave"):
+            with pytest.raises(LedgerAwayError, match="server is a replica"):
                 await here.gateway(url=replica.url).decide([ASK])
 
 

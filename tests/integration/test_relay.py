@@ -284,7 +284,8 @@ async def test_profile_and_limits_survive_a_ledger_that_goes_away(valkey_url: st
         settings = settings_for(valkey_url, ledger={"budget": 0.5, "timeout": 0.2, "attempts": 1})
         async with gateway(settings, plan) as gate:
             broken = msgspec.structs.replace(settings.ledger, url="redis://127.0.0.1:1/0")
-            from policy.ledger.ledger import RedisLedger, connect
+            from policy.ledger.connection import connect
+            from policy.ledger.ledger import RedisLedger
 
             away = RedisLedger(connect(broken.url, timeout=0.2), attempts=1, budget=0.5)
             away.incarnation = gate.worker.parts.ledger.incarnation

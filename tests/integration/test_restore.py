@@ -15,7 +15,7 @@ from control.restore import Restored, restore
 from control.stack.toml import to_toml
 from control.view.ledger import LedgerState
 from policy.ledger.admin import LedgerAdmin
-from policy.ledger.ledger import connect
+from policy.ledger.connection import connect
 from policy.limits import day_of
 from settings.model import Settings
 from tests.conftest import CreateDatabase

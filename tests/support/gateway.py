@@ -13,7 +13,7 @@ from gateway.app import Worker
 from gateway.log import Log
 from gateway.releasing import Releasing
 from policy.ledger.admin import LedgerAdmin
-from policy.ledger.ledger import connect
+from policy.ledger.connection import connect
 from policy.plan import Generation
 from settings.hold import Hold
 from settings.model import Gateway, Ledger, Listener, Relay, Settings

@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 
 from policy.ledger.admin import LedgerAdmin
-from policy.ledger.ledger import connect
+from policy.ledger.connection import connect
 from policy.plan import Generation
 from settings.model import Settings
 

@@ -12,7 +12,8 @@ from control.core import Core
 from control.opening import Opening
 from control.view.ledger import LedgerStatus
 from control.view.server import ServerAddresses
-from policy.ledger.ledger import RedisLedger, connect
+from policy.ledger.connection import connect
+from policy.ledger.ledger import RedisLedger
 from policy.limits import day_of
 from policy.model import Address
 from policy.ports import Duplicate, Granted, LedgerClosedError, Reserve
@@ -24,7 +25,7 @@ TENANTS = (
     ("globex", "192.0.2.20", 5, "pmta2"),
     ("initech", "192.0.2.30", "unlimited", "pmta2"),
 )
-WAIT = 51.0
+WAIT = 66.0
 """Seconds until no grant from before can still be sent, by the settings of tests."""
 
 

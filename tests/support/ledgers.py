@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from policy.ledger.admin import LedgerAdmin
-from policy.ledger.ledger import RedisLedger, connect
+from policy.ledger.connection import connect
+from policy.ledger.ledger import RedisLedger
 from policy.ledger.memory import MemoryLedger
 from policy.limits import DAY, day_of
 from policy.plan import Generation

@@ -113,6 +113,18 @@ def share_the_codec() -> None:
     content._Native = Shared  # type: ignore[misc, assignment]
 
 
+def trust_the_line_for_ever() -> None:
+    """Nobody looks whether the ledger's name leads elsewhere: two servers count, each to the whole
+    quota."""
+    from policy.ledger.lease import Lease
+
+    async def nothing(self: Lease) -> Any:
+        raise OSError("nobody asks")
+
+    Lease.ask = nothing  # type: ignore[method-assign]
+    Lease.valid = True  # type: ignore[method-assign, assignment]
+
+
 def forget_refunds() -> None:
     """Nothing is ever given back: no promise is broken, and the books must stay clean."""
     from gateway.reserve import Reserver

@@ -1,0 +1,81 @@
+"""Settings that are each right and cannot work together. Pure, but for files that must exist."""
+
+import re
+from pathlib import Path
+
+from policy.address import normal_domain
+from policy.node import network
+from settings.model import Settings
+
+_KEY = re.compile(r"[A-Za-z0-9]+:[A-Za-z0-9_-]{43}=")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}")
+
+
+def contradictions(settings: Settings) -> list[str]:
+    """One sentence each, naming the field to change."""
+    gateway, relay, ledger = settings.gateway, settings.relay, settings.ledger
+    found = []
+    secure = [li for li in gateway.listeners if li.tls != "none"]
+    if secure and not (gateway.certificate and gateway.key):
+        found.append("gateway.certificate, gateway.key: needed by the listeners with TLS")
+    for name in ("certificate", "key"):
+        file = getattr(gateway, name)
+        if file and not Path(file).is_file():
+            found.append(f"gateway.{name}: {file} does not exist")
+    found += [
+        f'gateway.listeners[{i}].require_tls: the listener offers no TLS (tls = "none")'
+        for i, li in enumerate(gateway.listeners)
+        if li.require_tls and li.tls == "none"
+    ]
+    found += _networks("gateway.plain_auth_networks", gateway.plain_auth_networks)
+    found += _networks("gateway.proxy_networks", gateway.proxy_networks)
+    if gateway.postmaster and not _is_plain(gateway.postmaster):
+        what = f"{gateway.postmaster!r} is no address such as postmaster@example.com"
+        found.append(f"gateway.postmaster: {what}")
+    if not gateway.listeners:
+        found.append("gateway.listeners: at least one is needed")
+    if relay.budget >= gateway.answer_budget:
+        found.append("relay.budget: must be below gateway.answer_budget, or clients time out first")
+    if ledger.budget >= relay.budget:
+        found.append("ledger.budget: must be below relay.budget")
+    if not ledger.timeout < ledger.lease < relay.grant_lifetime + relay.budget:
+        found.append(
+            "ledger.lease: must be above ledger.timeout, and below relay.grant_lifetime and "
+            "relay.budget together, after which a lost ledger may be opened again"
+        )
+    if settings.hold.enabled and relay.budget + settings.hold.commit_budget > gateway.answer_budget:
+        found.append(
+            "hold.commit_budget: must fit into gateway.answer_budget together with relay.budget"
+        )
+    if settings.hold.lease <= relay.grant_lifetime:
+        found.append("hold.lease: must be above relay.grant_lifetime")
+    if settings.hold.probe_gap <= relay.late_reply:
+        found.append(
+            "hold.probe_gap: must be above relay.late_reply, or a message whose session still "
+            "waits for its reply could be taken for absent"
+        )
+    if not all(_KEY.fullmatch(key) for key in settings.hold.keys):
+        found.append("hold.keys: each is ID:KEY, KEY being 32 octets in URL-safe base64")
+    servers = [stream.server for stream in settings.accounting.streams]
+    if len(set(servers)) < len(servers):
+        found.append("accounting.streams: each server has one stream; its files lie side by side")
+    if relay.password and not relay.login:
+        found.append("relay.login: missing, while relay.password is set")
+    if not re.fullmatch(r"(?:\w{32,128})?", settings.control.pmta_api_key, re.ASCII):
+        found.append("control.pmta_api_key: expected 32 to 128 letters, digits or underscores")
+    return found
+
+
+def _is_plain(address: str) -> bool:
+    local, _, domain = address.rpartition("@")
+    return _ATOMS.fullmatch(local) is not None and normal_domain(domain) is not None
+
+
+def _networks(field: str, texts: tuple[str, ...]) -> list[str]:
+    found = []
+    for text in texts:
+        try:
+            network(text)
+        except ValueError:
+            found.append(f"{field}: {text!r} is not a network such as 10.0.0.0/8")
+    return found
