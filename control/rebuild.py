@@ -71,9 +71,11 @@ async def write_back(
     await admin.free_entries()
     entries = 0
     kept = {"sent_kept": hold.sent_kept, "entry_kept": hold.age + ENTRIES_OUTLIVE_ROWS}
-    # Sent ones last: a message that PowerMTA has is sent, whatever else waits under its key.
+    # The surest last: a message of which only a copy tells, then those that wait here, then those
+    # that PowerMTA has; such a one is sent, whatever else waits under its key.
     since = now - int(hold.sent_kept * 1000)
-    for statement, arguments in (("held_entries", ()), ("sent_entries", (since,))):
+    sources = (("behind_entries", ()), ("held_entries", ()), ("sent_entries", (since,)))
+    for statement, arguments in sources:
         chunk: list[Entry] = []
         async for row in connection.cursor(_SQL[statement], *arguments, prefetch=_READ_AT_ONCE):
             chunk.append(msgspec.convert(dict(row), Entry))

@@ -61,10 +61,15 @@ WHERE h.day BETWEEN $1 AND $2 AND NOT EXISTS (
 )
 GROUP BY h.day, h.vmta, h.provider;
 
+-- name: behind_entries
+-- One that is in doubt behind another is not the owner of its entry: that is the other one, of which
+-- nothing else may be known. Its own row or record, where there is one, is written later.
+SELECT key, behind AS owner, 0 AS attempt, 'D' AS state, since, server
+FROM held WHERE state = 'doubt' AND key <> '' AND behind <> '';
+
 -- name: held_entries
--- One that is in doubt behind another is not the owner of its entry.
 SELECT key, id AS owner, attempt, CASE state WHEN 'doubt' THEN 'D' ELSE 'H' END AS state, since,
-    CASE state WHEN 'held' THEN '' ELSE server END AS server
+    server
 FROM held WHERE state IN ('held', 'claimed', 'doubt') AND key <> '' AND behind = '';
 
 -- name: sent_entries

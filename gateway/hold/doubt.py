@@ -51,10 +51,16 @@ class Doubt(msgspec.Struct, frozen=True, kw_only=True):
     failures: int
 
     @property
-    def evidence(self) -> tuple[str, int]:
-        """(message, attempt) that a record must name; attempt 0 is any."""
-        if self.behind:
-            return self.behind, 0
+    def first(self) -> tuple[str, int] | None:
+        """(message, attempt) that a record of the first one must name; attempt 0 is any."""
+        return (self.behind, 0) if self.behind else None
+
+    @property
+    def own(self) -> tuple[str, int] | None:
+        """The same for a record of its own attempt; None: it has none. One that a restored backup
+        put in doubt may have had any since, also where it was a copy."""
+        if self.behind and self.reason != RESTORED:
+            return None
         known = parse_envelope(self.envelope)
         if self.reason == RESTORED or known is None:
             return self.id, 0
@@ -108,7 +114,7 @@ class Doubts:
                     row["server"]: Proof(row["proven"] or 0, row["gap_at"])
                     for row in await link.fetch(_PROVEN, self._gap, timeout=_TIMEOUT)
                 }
-                asked = [doubt.evidence for doubt in doubts]
+                asked = [name for doubt in doubts for name in (doubt.first, doubt.own) if name]
                 found = await link.fetch(
                     _RECEIPTS, [m for m, _ in asked], [a for _, a in asked], timeout=_TIMEOUT
                 )
@@ -127,7 +133,7 @@ class Doubts:
             after = (doubts[-1].since, doubts[-1].id)
 
     def _of(self, doubt: Doubt) -> Sequence[str]:
-        """The servers it may have gone to."""
+        """The servers it may have gone to: one put in doubt by a restored backup to any."""
         return (doubt.server,) if doubt.server else self._servers()
 
     async def _one(
@@ -140,21 +146,25 @@ class Doubts:
         """Settle one; False: it waits on."""
         if self._settler.waits(doubt.bucket, doubt.id):
             return True
-        if doubt.behind and (known := await self._behind(doubt, firsts.get(doubt.behind))):
-            return known != "waits"
-        if doubt.evidence in delivered:
-            if doubt.behind:
-                self._change(doubt, doubt.behind, EntryState.SENT)
-            self._done(doubt, "an accounting record names it")
+        if doubt.own in delivered:
+            self._done(doubt, "an accounting record names it", ending="relayed")
+            return True
+        if doubt.first in delivered:
+            self._change(doubt, doubt.behind, EntryState.SENT)
+            self._done(doubt, "an accounting record names the first one")
             return True
         servers = self._of(doubt)
-        if doubt.behind and not doubt.server:
-            servers = ()  # nothing was granted to the first one: it went nowhere
-        elif not servers:
+        absent = all(proofs.get(server, Proof(0, 0)).covers(doubt.since) for server in servers)
+        if doubt.own is not None and not (servers and absent):
             return False
-        if all(proofs.get(server, Proof(0, 0)).covers(doubt.since) for server in servers):
-            if doubt.behind:
-                self._change(doubt, doubt.behind, EntryState.FREE)
+        if not doubt.behind:
+            self._goes(doubt, "absent")
+            return True
+        if known := await self._behind(doubt, firsts.get(doubt.behind)):
+            return known != "waits"
+        nowhere = doubt.own is None and not doubt.server  # nothing was granted to the first one
+        if nowhere or (servers and absent):
+            self._change(doubt, doubt.behind, EntryState.FREE)
             self._goes(doubt, "absent")
             return True
         return False
@@ -166,6 +176,9 @@ class Doubts:
             if state in ("doubt", "claimed"):
                 return "waits"
             if state in ("done", "held"):
+                if state == "done":
+                    # Its entry may be one that was rebuilt from this copy, and know no better.
+                    self._change(doubt, doubt.behind, EntryState.SENT)
                 self._done(doubt, f"copy of {doubt.behind}")
             else:
                 self._change(doubt, doubt.behind, EntryState.FREE)
@@ -188,9 +201,8 @@ class Doubts:
             return "settled"
         return "waits" if entry.state is EntryState.TRYING else ""
 
-    def _done(self, doubt: Doubt, verdict: str) -> None:
-        ending = "duplicate" if doubt.behind else "relayed"
-        metrics.doubts_settled.labels("duplicate" if doubt.behind else "delivered").inc()
+    def _done(self, doubt: Doubt, verdict: str, *, ending: str = "duplicate") -> None:
+        metrics.doubts_settled.labels("delivered" if ending == "relayed" else ending).inc()
         self._tell(doubt, verdict)
         self._settler.settle(
             [

@@ -45,7 +45,7 @@ async def test_the_sums_come_first(api: Api, core: Core) -> None:
     await hold(core.pool, "m2", size=20, provider="yahoo", arrived=MIDNIGHT - 60_000)
     await hold(core.pool, "m3", waiting=True, due=MIDNIGHT + 5_000, reason="failed", until=0)
     await hold(core.pool, "m4", paused=True, until=1, tenant="globex", pool="globex")
-    await hold(core.pool, "m5", state="doubt", until=1)
+    await hold(core.pool, "m5", state="doubt", reason="ip_quota")
     await hold(core.pool, "m6", state="done", size=10_000)
     _, found = await api("GET", "/api/v2/hold")
     every = found["all"]
@@ -251,7 +251,15 @@ async def test_a_waiting_message_is_explained(api: Api, core: Core) -> None:
     paused = await explained(api, "mine")
     assert "campaign camp01 is paused" in paused["sentence"]
     assert "--tenant acme --campaign camp01" in paused["change"]
-    await hold(core.pool, "unsure", state="doubt", server="pmta1", behind="old", attempt=4)
+    await hold(
+        core.pool,
+        "unsure",
+        state="doubt",
+        reason="duplicate",
+        server="pmta1",
+        behind="old",
+        attempt=4,
+    )
     doubt = await explained(api, "unsure")
     assert "behind old" in doubt["sentence"]
     assert "may have been sent" in doubt["sentence"]

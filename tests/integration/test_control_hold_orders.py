@@ -53,7 +53,7 @@ async def a_few(core: Core) -> None:
     await hold(core.pool, "held1")
     await hold(core.pool, "held2")
     await hold(core.pool, "paused", paused=True)
-    await hold(core.pool, "doubt", state="doubt")
+    await hold(core.pool, "doubt", state="doubt", reason="ip_quota")
     await hold(core.pool, "claimed", state="claimed")
     await hold(core.pool, "done", state="done")
     await hold(core.pool, "other", tenant="globex", pool="globex")
@@ -166,7 +166,7 @@ async def test_a_paused_campaign_is_paused_for_new_mail_too(api: Api, core: Core
 async def test_forgetting_leaves_the_address_nowhere_in_the_clear(api: Api, core: Core) -> None:
     who = "دعم@مثال.إختبار"
     await hold(core.pool, "m1", recipient=who)
-    await hold(core.pool, "m2", recipient=who, state="doubt")
+    await hold(core.pool, "m2", recipient=who, state="doubt", reason="ip_quota")
     await hold(core.pool, "m3", recipient=who, tenant="globex", pool="globex")
     earlier = await asked(api, "release", recipient=who)
     await core.pool.execute("UPDATE hold_request SET state = 'done'")

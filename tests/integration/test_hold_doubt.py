@@ -215,6 +215,55 @@ async def test_a_copy_in_doubt_follows_the_first_one(
         await until(settled)
 
 
+async def test_a_copy_that_went_by_itself_is_in_doubt_of_itself(
+    valkey_url: str, hold_url: str
+) -> None:
+    """It waited behind a first one that ended unsent; its own lost answer is its own."""
+    body = campaign_mail("s123456789", 1)
+    async with doubtful(valkey_url, hold_url, "drop-after-dot@dest.test", body=body) as case:
+        wire = await case.gate.wire()
+        again = campaign_mail("s123456789", 2)
+        assert (await wire.send("drop-after-dot@dest.test", body=again)).endswith("queued")
+        await wire.close()
+        [one, copy] = await rows(hold_url)
+        assert (copy["state"], copy["behind"]) == ("doubt", one["id"])
+        await execute(
+            hold_url,
+            "UPDATE held SET state = 'refused', ending = 'failed' WHERE id = $1",
+            one["id"],
+        )
+
+        async def went() -> bool:
+            found = await rows(hold_url, "state = 'doubt' AND attempt > 0")
+            return [row["id"] for row in found] == [copy["id"]]
+
+        await until(went)
+        for _ in range(20):
+            await case.looks()
+        taken = [m.envid for m in await case.pmta.messages()]
+        assert len(taken) == 2, "one copy each, however often its doubt is looked at"
+        [doubt] = await rows(hold_url, "state = 'doubt'")
+        assert (doubt["behind"], doubt["envelope"], doubt["attempt"]) == ("", taken[1], 1)
+
+
+async def test_a_restored_copy_has_records_of_its_own(valkey_url: str, hold_url: str) -> None:
+    """Since the dump it may have gone: its first one decides only when that is disproved."""
+    async with doubtful(valkey_url, hold_url) as case:
+        row = await case.row()
+        await execute(
+            hold_url,
+            "UPDATE held SET reason = 'duplicate', behind = 'first', envelope = '', vmta = ''",
+        )
+        await execute(hold_url, "SELECT hold_restore($1)", row["since"])
+        found = await case.row()
+        assert (found["reason"], found["behind"], found["server"]) == ("restored", "first", "")
+        await case.looks()
+        assert await case.is_state("doubt"), "nothing says that it did not go"
+        await execute(hold_url, RECEIPT, 20_000, row["id"], row["attempt"] + 3)
+        await case.looks()
+        assert ((await case.row())["state"], (await case.row())["ending"]) == ("done", "relayed")
+
+
 async def test_an_operator_releases_doubt_by_force_only(valkey_url: str, hold_url: str) -> None:
     ask = (
         "INSERT INTO hold_request (at, who, action, tenant, force) "

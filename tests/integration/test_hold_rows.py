@@ -48,18 +48,19 @@ def keeping(name: str, recipients: tuple[Recipient, ...]) -> Keeping:
             "message_id",
             "reason",
             "detail",
-            "server",
-            "vmta",
-            "envelope",
-            "behind",
         )
+    }
+    attempt = {field: f"{field} {name}" for field in ("server", "vmta", "envelope")}
+    of_state: dict[str, dict[str, Any]] = {
+        "m1": {"state": "doubt", **attempt},
+        "m2": {"state": "held", "until": 11, "due": 12},
+        "m3": {"state": "doubt", "reason": "duplicate", "behind": "first", "server": "server m3"},
     }
     return msgspec.convert(
         {
             **said, "message": message, "head": b"H: 1\r\n\r\n", "bulk": name == "m2",
             "providers": [f"provider {number} {name}" for number in range(len(recipients))],
-            "state": "doubt", "until": 11, "due": 12 if name == "m2" else 0, "attempt": 13,
-            "failures": 14,
+            "attempt": 13, "failures": 14, **of_state[name],
         },
         Keeping,
         from_attributes=True,
@@ -77,11 +78,13 @@ async def test_every_field_of_every_recipient_is_in_its_own_row(
             Recipient(b"c@x.test", "x.test", b"", b""),
         ),
     )
-    kept = await asyncio.gather(*(store.keep(one, NOW, 5.0) for one in (second, first)))
-    assert kept == [Kept.KEPT] * 2
+    third = keeping("m3", (Recipient(b"d@x.test", "x.test"),))
+    kept = await asyncio.gather(*(store.keep(one, NOW, 5.0) for one in (second, first, third)))
+    assert kept == [Kept.KEPT] * 3
     found = {row["id"]: row for row in await rows(hold_url)}
-    assert sorted(found) == ["m1", "m2x0", "m2x1"]
-    for name, said, number in (("m1", first, 0), ("m2x0", second, 0), ("m2x1", second, 1)):
+    assert sorted(found) == ["m1", "m2x0", "m2x1", "m3"]
+    every = (("m1", first, 0), ("m2x0", second, 0), ("m2x1", second, 1), ("m3", third, 0))
+    for name, said, number in every:
         row, recipient = found[name], said.message.recipients[number]
         same = (
             "pool",
@@ -105,14 +108,14 @@ async def test_every_field_of_every_recipient_is_in_its_own_row(
         assert row["recipient"] == recipient.address
         assert (row["notify"], row["orcpt"]) == (recipient.notify, recipient.orcpt)
         assert row["provider"] == said.providers[number]
-        assert row["key"] == (said.key if name == "m1" else "")
+        assert row["key"] == (said.key if said is not second else "")
         assert (row["bucket"], row["body"], row["tenant"]) == (DAY, said.message.id, "acme")
         assert (row["arrived"], row["since"], row["size"]) == (NOW, NOW, said.message.size)
         assert row["waiting"] == (said.due > 0)
     link = await asyncpg.connect(hold_url)
     bodies = {row["id"]: row for row in await link.fetch("SELECT * FROM held_body")}
     await link.close()
-    assert sorted(bodies) == ["m1", "m2"]
+    assert sorted(bodies) == ["m1", "m2", "m3"]
     for name, body in bodies.items():
         assert (body["bucket"], body["sender"]) == (DAY, b"s-%b@x.test" % name.encode())
         assert (body["flags"], body["ret"]) == (1, b"HDRS")

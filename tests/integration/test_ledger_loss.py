@@ -164,7 +164,7 @@ async def test_what_may_have_been_sent_counts_once(here: Scene) -> None:
     await here.held(2, "claimed", envelope=f"{day}-message2.1")
     await here.held(3, "doubt", envelope=f"{day}-message3.2", attempt=2)
     await here.held(4, "doubt", envelope=f"{day - 3}-message4.1")
-    await here.held(5, "held", envelope=f"{day}-message5.1")
+    await here.held(5, "held")
     await here.receipt("message3", 2)
     await here.receipt("message1", 2)
     await here.lose()
@@ -233,7 +233,8 @@ async def test_duplicate_entries_come_back_before_it_opens(here: Scene) -> None:
     await here.held(1, "held", key="kheld")
     await here.held(2, "claimed", key="kclaimed", server="pmta1")
     await here.held(3, "doubt", key="kdoubt", server="pmta1", attempt=4)
-    await here.held(4, "doubt", key="kdoubt", behind="message3")
+    await here.held(4, "doubt", reason="duplicate", key="kdoubt", behind="message3")
+    await here.held(10, "doubt", reason="duplicate", key="kcopy", behind="message0", server="pmta1")
     await here.held(5, "done", key="kdone")
     await here.held(6, "held", key="kboth")
     await here.receipt("message7", key="ksent", age=week - 60_000)
@@ -243,12 +244,13 @@ async def test_duplicate_entries_come_back_before_it_opens(here: Scene) -> None:
     await here.attend()
     met = {
         key: await here.send("initech", key=key)
-        for key in ("kheld", "kclaimed", "kdoubt", "ksent", "kboth", "kdone", "kold")
+        for key in ("kheld", "kclaimed", "kdoubt", "kcopy", "ksent", "kboth", "kdone", "kold")
     }
     assert met == {
         "kheld": "H message1",
         "kclaimed": "H message2",
         "kdoubt": "D message3",
+        "kcopy": "D message0",
         "ksent": "S message7",
         "kboth": "S message9",
         "kdone": 1,

@@ -35,12 +35,13 @@ async def here(settings: Settings) -> AsyncIterator[Scene]:
     async with scene(settings) as made:
         day = day_of(await made.now())
         await made.held(1, "held", reason="ip_quota", waiting=True, due=SINCE, key="kheld")
-        await made.held(2, "held", reason="failed", envelope=f"{day}-message2.1", attempt=1)
+        await made.held(2, "held", reason="failed", attempt=1)
         await made.held(3, "claimed", claimant="r1", envelope=f"{day}-message3.1")
         await made.held(4, "doubt", reason="unknown", envelope=f"{day}-message4.2", attempt=2)
-        await made.held(5, "doubt", reason="unknown", behind="message4")
-        for number, state in ((6, "done"), (7, "refused"), (8, "tombstone")):
-            await made.held(number, state, reason="was")
+        await made.held(5, "doubt", reason="duplicate", behind="message4")
+        await made.held(6, "done", verdict="was", vmta="vmta-192-0-2-10")
+        await made.held(7, "refused", verdict="was")
+        await made.held(8, "tombstone", reason="was", vmta="")
         yield made
 
 
@@ -75,7 +76,7 @@ async def test_what_waited_is_in_doubt_and_the_ledger_is_closed(here: Scene) -> 
         assert abs(row["since"] - await here.now()) < 60_000
     assert [found[n]["envelope"] != "" for n in "1234"] == [False, False, True, True]
     assert (found["4"]["attempt"], found["5"]["behind"]) == (2, "message4")
-    assert {found[n]["reason"] for n in "678"} == {"was"}
+    assert {found[n]["reason"] or found[n]["verdict"] for n in "678"} == {"was"}
     assert await here.send("initech") == "closed"
     status = await here.opening.status()
     assert (status.state, status.in_force) == (LedgerState.REBUILDING, "")

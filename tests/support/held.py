@@ -28,9 +28,20 @@ ROW: dict[str, Any] = {
 }
 
 
+NOT_HELD: dict[str, dict[str, Any]] = {
+    "claimed": {"until": 0, "claimant": "releaser/1"},
+    "doubt": {"until": 0, "reason": "unknown", "detail": "no answer to the dot"},
+    "done": {"until": 0, "reason": "", "detail": "", "ending": "relayed"},
+    "refused": {"until": 0, "reason": "", "detail": "", "ending": "expired"},
+    "tombstone": {"until": 0, "reason": "tombstone", "detail": ""},
+}
+"""What such a row has in place of a held one's."""
+
+
 async def hold(database: Any, name: str, /, **changes: Any) -> None:
     """One row, for `anna@gmail.com` by tenant acme unless said otherwise; `bucket` is the day."""
-    row = {**ROW, "bucket": DAY, "id": name, "body": name, **changes}
+    state = NOT_HELD.get(changes.get("state", "held"), {})
+    row = {**ROW, "bucket": DAY, "id": name, "body": name, **state, **changes}
     if isinstance(row["recipient"], str):
         row["recipient"] = row["recipient"].encode()
     await database.execute("SELECT hold_partition($1)", row["bucket"])

@@ -132,10 +132,11 @@ class Scene:
             "provider": "gmail",
             "bulk": False,
             **dict.fromkeys(("recipient", "notify", "orcpt"), b""),
-            **dict.fromkeys(("size", "arrived", "since", "until"), 1),
+            **dict.fromkeys(("size", "arrived", "since"), 1),
+            "until": int(state == "held"),
             "state": state,
             "attempt": 1,
-            "vmta": "vmta-192-0-2-10",
+            "vmta": "" if state == "held" or "behind" in columns else "vmta-192-0-2-10",
             **columns,
         }
         marks = ", ".join(f"${i + 1}" for i in range(len(row)))

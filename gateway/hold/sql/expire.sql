@@ -5,7 +5,7 @@ WITH old AS (
     LIMIT 500 FOR UPDATE SKIP LOCKED
 ), changed AS (
     UPDATE held h
-    SET state = 'refused', since = $4, ending = 'expired', waiting = false, paused = false,
+    SET state = 'refused', since = $4, ending = 'expired',
         verdict = 'held for longer than allowed; last: ' || h.reason || ' ' || h.detail
     FROM old WHERE h.bucket = old.bucket AND h.id = old.id
     RETURNING h.bucket, h.id, h.body, h.tenant, h.message_id, h.mailbox, h.recipient, h.campaign,

@@ -1,5 +1,5 @@
 -- Claims of processes that are gone: what they sent nobody knows. Never back to held.
-UPDATE held SET state = 'doubt', since = $1, reason = 'unknown', until = 0,
+UPDATE held SET state = 'doubt', since = $1, reason = 'unknown',
     detail = 'the process that was sending it is gone'
 WHERE (bucket, id) IN (
     SELECT bucket, id FROM held

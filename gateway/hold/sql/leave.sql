@@ -11,7 +11,7 @@ WITH wanted AS (
     SET reason = w.reason, detail = w.detail, until = w.until, waiting = w.due > 0, due = w.due,
         pool = w.pool, paused = w.paused, state = w.state, ending = w.ending,
         verdict = w.verdict, behind = w.behind,
-        server = CASE WHEN w.state = 'doubt' THEN w.server ELSE h.server END,
+        server = w.server,
         since = CASE WHEN w.state = 'held' THEN h.since ELSE $1 END
     FROM wanted w
     WHERE h.bucket = w.bucket AND h.id = w.id AND h.state = 'held'
