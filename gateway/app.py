@@ -105,7 +105,9 @@ class Worker:
         board: Board | None,
     ) -> asyncio.Server | Acceptor:
         listener = self.settings.gateway.listeners[index]
-        tls = self.service.tls if listener.tls == "implicit" else None
+        # A PROXY header comes in clear, before the handshake: its session begins that.
+        handshake_first = listener.tls == "implicit" and not listener.proxy_protocol
+        tls = self.service.tls if handshake_first else None
 
         def session() -> asyncio.Protocol:
             return cast(asyncio.Protocol, SmtpSession(self.service, listener))

@@ -39,11 +39,11 @@ class Dialogue:
         self.inbound = Inbound(service)
         self.transport: asyncio.Transport | None = None
         self.below: asyncio.Transport | None = None
-        """The plain transport, once STARTTLS has put another one on top."""
+        """The plain transport, once `encrypt` has put another one on top."""
         self.busy = False
         """We are the ones who are waited for."""
         self.shaking = False
-        """A TLS handshake is under way: nothing may be said in plain."""
+        """A TLS handshake is under way or next: nothing may be said in plain."""
         self.peer = ""
         self.hostname = ""
         """As the client names itself; empty before EHLO or HELO."""
@@ -107,7 +107,7 @@ class Dialogue:
 
     @property
     def encrypted(self) -> bool:
-        """STARTTLS was carried out."""
+        """STARTTLS was carried out, or what stands for it behind a PROXY header."""
         return self.below is not None
 
     @property

@@ -1,7 +1,7 @@
 """Command lines and blocks of one client, in bounded memory.
 
-Owns: strict line ends. A subclass of asyncio's reader because aiosmtpd's PROXY uses
-one; its buffer is asyncio's own `_buffer`, a contract that a test pins.
+Owns: strict line ends. A subclass of asyncio's reader for its buffer, its pausing and its waiting;
+they are asyncio's own, a contract that a test pins.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """One client session: the commands and their replies, and how a connection begins.
 
-The only file that names aiosmtpd, for PROXY. Not here: turns and the end of
-a session (`gateway.conversation`), MAIL, RCPT and content (`gateway.inbound`).
+Not here: turns and the end of a session (`gateway.conversation`), MAIL, RCPT and content
+(`gateway.inbound`), where a PROXY header ends (`gateway.proxyheader`).
 Measured: aiosmtpd inspects its handler for every connection and awaits once for every line of
 DATA; leaving both out is 4 to 6 times faster (README, chosen parts).
 """
@@ -11,13 +11,12 @@ from collections.abc import Callable, Coroutine
 from functools import lru_cache
 from typing import Any, cast
 
-from aiosmtpd.proxy_protocol import get_proxy
-
 from gateway import metrics
 from gateway.conversation import Conversation
 from gateway.dialogue import LONGEST_AUTH, OverError
 from gateway.linereader import LineFault
 from gateway.login import MECHANISMS, Login
+from gateway.proxyheader import ProxyHeader
 from gateway.service import Service
 from policy import reply
 from policy.node import node_name, within
@@ -25,7 +24,6 @@ from policy.reply import Reply
 from settings.model import Listener
 
 _LONGEST_COMMAND = 2048
-_LOCAL = 0  # PROXY protocol 2.2: the balancer speaks for itself
 _BLANKS = (b" ", b"\t")
 _CONTROL = bytes([*range(0x20), 0x7F])
 
@@ -52,31 +50,36 @@ class SmtpSession(Conversation):
         self._arm()
         peer = transport.get_extra_info("peername")
         self.peer = node_name(str(peer[0])) if peer else ""
-        if self._listener.proxy_protocol:
-            self._occupy(self._balanced(), self._welcome)
-        else:
+        if not self._listener.proxy_protocol:
             self._turn(self._welcome, True)
+        elif not within(self.peer, self.service.balancers):
+            if self.peer:  # else it was reset before we saw it, as HAProxy's checks do
+                self.service.log.warning("proxy_refused", peer=self.peer)
+            self._turn(self._welcome, False)
+        else:
+            header = ProxyHeader(self.transport, cast(asyncio.Protocol, self), self.service.log)
+            self.transport.set_protocol(header)
+            # Before TLS nothing may be said in plain, "closing" and "idle" neither.
+            self.busy = self.shaking = self._listener.tls == "implicit"
+            self._occupy(self._balanced(header, self.transport), self._welcome)
 
     @property
     def secured(self) -> bool:
         return self.encrypted or self._listener.tls == "implicit"
 
-    async def _balanced(self) -> bool:
-        """Who the client is, in the words of its balancer; False when there is none."""
+    async def _balanced(self, header: ProxyHeader, plain: asyncio.Transport) -> bool:
+        """Who the client is, in the words of its balancer; False when there is none. What follows
+        the header is the session's, or its TLS's. Raises as `encrypt`."""
         service = self.service
-        if not within(self.peer, service.balancers):
-            service.log.warning("proxy_refused", peer=self.peer)
+        client = await header.client(self.peer, service.settings.proxy_timeout)
+        if not client or self.gone:
             return False
-        try:
-            async with asyncio.timeout(service.settings.proxy_timeout):
-                found = await get_proxy(self.lines)
-        except (TimeoutError, asyncio.IncompleteReadError):
-            return False  # silent, or a balancer's look whether we are there
-        if not found.valid:
-            service.log.warning("proxy_malformed", peer=self.peer)
-            return False
-        if found.src_addr and found.command != _LOCAL:
-            self.peer = node_name(str(found.src_addr))
+        self.peer = client
+        if self._listener.tls != "implicit":
+            plain.set_protocol(cast(asyncio.Protocol, self))
+            plain.resume_reading()
+        elif (context := service.tls) is not None:
+            await self.encrypt(plain, context)
         return True
 
     def _welcome(self, known: bool) -> None:

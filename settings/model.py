@@ -72,7 +72,8 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     require_tls: bool = False
     """Nothing but STARTTLS before it: AUTH is not offered, `plain_auth_networks` or not."""
     proxy_protocol: bool = False
-    """Expect a PROXY protocol header (v1 or v2) from a balancer; set `proxy_networks` with it."""
+    """Expect a PROXY protocol header (v1 or v2) from a balancer, in clear before TLS where that is
+    `implicit`; set `proxy_networks` with it."""
 
 
 class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

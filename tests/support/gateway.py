@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from gateway.app import Worker
+from gateway.board import Board
 from gateway.log import Log
 from gateway.releasing import Releasing
 from policy.ledger.admin import LedgerAdmin
@@ -83,9 +84,10 @@ def settings_for(valkey_url: str, **changes: dict[str, Any]) -> Settings:
 
 @contextlib.asynccontextmanager
 async def gateway(
-    settings: Settings, generation: Generation | None
+    settings: Settings, generation: Generation | None, board: Board | None = None
 ) -> AsyncIterator[GatewayUnderTest]:
-    """Opens the ledger, publishes, serves; drains at the end."""
+    """Opens the ledger, publishes, serves; drains at the end. With `board` as one of several
+    workers."""
     client = connect(settings.ledger.url)
     admin = LedgerAdmin(client, settings.ledger.name)
     await admin.open()
@@ -96,7 +98,7 @@ async def gateway(
     sockets = [_bound(listener.host) for listener in settings.gateway.listeners]
     ports = [bound.getsockname()[1] for bound in sockets]
     try:
-        async with worker.serving(sockets):
+        async with worker.serving(sockets, board):
             yield GatewayUnderTest(worker, admin, ports, log)
     finally:
         await client.aclose()
@@ -106,6 +108,7 @@ async def gateway(
 def _bound(host: str) -> socket.socket:
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     bound.bind((host, 0))
+    bound.listen()
     bound.setblocking(False)
     return bound
 
