@@ -82,7 +82,7 @@ def _any_mail(argument: bytes, *, esmtp: bool, max_size: int) -> Sender | Reply:
         return syntax("malformed or repeated MAIL parameter")
     if given and not esmtp:
         return syntax("parameters need EHLO")
-    size, body8, utf8, ret = 0, False, False, b""
+    size, body8, utf8, ret, envid = 0, False, False, b"", b""
     for name, value in given.items():
         if name == b"SIZE" and value.isdigit() and len(value) <= 20:
             size = int(value)
@@ -95,7 +95,7 @@ def _any_mail(argument: bytes, *, esmtp: bool, max_size: int) -> Sender | Reply:
         elif name == b"RET" and value.upper() in (b"FULL", b"HDRS"):
             ret = value.upper()
         elif name == b"ENVID" and _XTEXT.match(value) and len(value) <= 100:
-            pass  # ours goes to PowerMTA instead: it is the key of every later record
+            envid = value  # for our log and reports: PowerMTA gets ours, the key of its records
         elif name == b"AUTH" and value:
             pass  # RFC 4954 section 5: a server that does not trust it ignores it
         elif name in (b"SIZE", b"BODY", b"SMTPUTF8", b"RET", b"ENVID", b"AUTH"):
@@ -104,7 +104,7 @@ def _any_mail(argument: bytes, *, esmtp: bool, max_size: int) -> Sender | Reply:
             return Reply(555, "5.5.4", "MAIL parameter not recognized")
     if not address.isascii() and not utf8:
         return Reply(553, "5.6.7", "a non-ASCII sender needs the SMTPUTF8 parameter")
-    return Sender(address, size, body8, utf8, ret)
+    return Sender(address, size, body8, utf8, ret, envid)
 
 
 def _any_rcpt(

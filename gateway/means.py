@@ -7,6 +7,7 @@ from gateway.attempt import Attempts
 from gateway.keeping import Hold
 from gateway.log import Log, Value
 from gateway.message import Message
+from gateway.xtext import spoken
 from policy.reply import Reply
 from settings.model import Settings
 
@@ -32,7 +33,7 @@ class Means:
     def about(self, message: Message) -> dict[str, Value]:
         """What every log line of a message says."""
         address = self.log.address
-        return {
+        about: dict[str, Value] = {
             "message": message.id,
             "tenant": message.tenant,
             "peer": message.peer,
@@ -40,6 +41,9 @@ class Means:
             "recipients": [address(r.address) for r in message.recipients],
             "size": message.size,
         }
+        if message.sender.envid:
+            about["envid"] = address(spoken(message.sender.envid).encode())
+        return about
 
     def rejected(self, message: Message, reply: Reply) -> Reply:
         """Never to be sent: said in the log, and to the client."""

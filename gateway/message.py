@@ -11,6 +11,8 @@ class Sender(msgspec.Struct, frozen=True):
     body8: bool = False
     utf8: bool = False
     ret: bytes = b""
+    envid: bytes = b""
+    """The client's own envelope id in xtext; ours takes its place towards PowerMTA."""
 
 
 class Recipient(msgspec.Struct, frozen=True):

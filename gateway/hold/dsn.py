@@ -20,6 +20,7 @@ from gateway.relay.parcel import Parcel
 from gateway.relay.relay import Relay
 from gateway.relay.wire import Session
 from gateway.stamp import stamp
+from gateway.xtext import spoken
 from policy.outcome import Failed, Outcome
 from policy.plan import SYSTEM_VIRTUAL_MTA
 from policy.reply import Reply
@@ -113,7 +114,7 @@ def notice(row: Any, hostname: str) -> tuple[bytes, bytes]:
     boundary = f"=_{row['message']}"
     recipient = row["recipient"].decode("utf-8", "replace")
     sender = row["sender"].decode("utf-8", "replace")
-    plain = all(text.isascii() for text in (recipient, sender))
+    plain = all(text.isascii() for text in (recipient, sender, row["orcpt"]))
     kind, report = ("rfc822", "delivery-status") if plain else ("utf-8", "global-delivery-status")
     detail = " ".join(row["detail"].split())[:500]
     # PowerMTA's own words, where it refused (RFC 3464 2.3.6: the type says whose reply it is).
@@ -121,6 +122,8 @@ def notice(row: Any, hostname: str) -> tuple[bytes, bytes]:
     status = (said and said[1]) or _STATUS[row["kind"]]
     diagnostic = "smtp" if said else "x-sendgate"
     thread = f"In-Reply-To: {_field(row['message_id'])}\r\n" if row["message_id"] else ""
+    envelope = f"Original-Envelope-Id: {spoken(row['envid'])}\r\n" if row["envid"] else ""
+    original = f"Original-Recipient: {_original(row['orcpt'])}\r\n" if row["orcpt"] else ""
     head = (
         f"From: Mail Delivery System <MAILER-DAEMON@{hostname}>\r\nTo: <{sender}>\r\n"
         f"Subject: Undelivered mail returned to sender\r\nDate: {formatdate(row['at'] / 1000)}\r\n"
@@ -133,11 +136,17 @@ def notice(row: Any, hostname: str) -> tuple[bytes, bytes]:
         f"Content-Transfer-Encoding: 8bit\r\n\r\n"
         f"Your message to {recipient} was not delivered:\r\n\r\n  {detail}\r\n\r\n"
         f"--{boundary}\r\nContent-Type: message/{report}\r\n\r\n"
-        f"Reporting-MTA: dns; {hostname}\r\nArrival-Date: {formatdate(row['at'] / 1000)}\r\n\r\n"
-        f"Final-Recipient: {kind}; {recipient}\r\nAction: failed\r\nStatus: {status}\r\n"
+        f"{envelope}Reporting-MTA: dns; {hostname}\r\n"
+        f"Arrival-Date: {formatdate(row['at'] / 1000)}\r\n\r\n"
+        f"{original}Final-Recipient: {kind}; {recipient}\r\nAction: failed\r\nStatus: {status}\r\n"
         f"Diagnostic-Code: {diagnostic}; {detail}\r\n\r\n--{boundary}--\r\n"
     )
     return head.encode(), body.encode()
+
+
+def _original(orcpt: bytes) -> str:
+    kind, _, address = orcpt.partition(b";")
+    return f"{kind.decode('ascii')};{spoken(address)}"
 
 
 def _field(text: str) -> str:

@@ -129,6 +129,7 @@ class Release:
             body8=bool(flags & BODY_8BIT),
             utf8=bool(flags & BODY_UTF8),
             ret=body["ret"],
+            envid=body["envid"],
         )
         message = msgspec.structs.replace(message, sender=sender, head=head, body=content)
         return msgspec.structs.replace(claimed.outgoing, message=message, head=head)

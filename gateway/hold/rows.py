@@ -23,7 +23,7 @@ class Packed(msgspec.Struct):
     message: str
     octets: int
     content: tuple[Any, ...]
-    """As type `hold_content`."""
+    """As type `hold_message`."""
     rows: list[tuple[Any, ...]]
     """As type `hold_line`."""
 
@@ -74,7 +74,7 @@ def packed(keeping: Keeping, *, bucket: int, now: int, codec: str, content: byte
         )
         for number, recipient in enumerate(message.recipients)
     ]
-    body = (bucket, message.id, sender.address, flags, sender.ret, codec, content)
+    body = (bucket, message.id, sender.address, flags, sender.ret, sender.envid, codec, content)
     return Packed(bucket, now, message.id, len(content), body, rows)
 
 

@@ -2,4 +2,4 @@
 UPDATE hold_event SET dsn = 'sending'
 WHERE id IN (SELECT id FROM hold_event WHERE dsn = 'wanted' ORDER BY id LIMIT 20
              FOR UPDATE SKIP LOCKED)
-RETURNING id, at, tenant, message, kind, message_id, sender, recipient, detail
+RETURNING id, at, tenant, message, kind, message_id, sender, recipient, detail, envid, orcpt

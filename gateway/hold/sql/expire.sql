@@ -8,15 +8,16 @@ WITH old AS (
     SET state = 'refused', since = $4, ending = 'expired',
         verdict = 'held for longer than allowed; last: ' || h.reason || ' ' || h.detail
     FROM old WHERE h.bucket = old.bucket AND h.id = old.id
-    RETURNING h.bucket, h.id, h.body, h.tenant, h.message_id, h.mailbox, h.recipient, h.campaign,
-        h.key, h.attempt, h.verdict,
+    RETURNING h.bucket, h.id, h.body, h.tenant, h.message_id, h.mailbox, h.recipient, h.orcpt,
+        h.campaign, h.key, h.attempt, h.verdict,
         h.notify <> '' AND position('FAILURE'::bytea IN h.notify) = 0 AS silent
 ), told AS (
     INSERT INTO hold_event (at, tenant, message, kind, class, message_id, mailbox, sender,
-                            recipient, campaign, detail, dsn)
+                            recipient, campaign, detail, dsn, envid, orcpt)
     SELECT $4, c.tenant, c.id, 'expired', 'soft', c.message_id, c.mailbox,
            coalesce(b.sender, ''), c.recipient, c.campaign, c.verdict,
-           CASE WHEN $5 AND NOT c.silent AND coalesce(b.sender, '') <> '' THEN 'wanted' ELSE '' END
+           CASE WHEN $5 AND NOT c.silent AND coalesce(b.sender, '') <> '' THEN 'wanted' ELSE '' END,
+           coalesce(b.envid, ''), c.orcpt
     FROM changed c LEFT JOIN held_body b ON b.bucket = c.bucket AND b.id = c.body
     ON CONFLICT (message) DO NOTHING
 )

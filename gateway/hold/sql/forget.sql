@@ -6,7 +6,7 @@ WITH rows AS (
                     IN (SELECT lower(encode(d, 'escape')) FROM unnest($3::bytea[]) AS d))
         AND ($2::text IS NULL OR tenant = $2) AND state IN ('done', 'refused')
 )
-UPDATE hold_event SET recipient = '', sender = '', message_id = ''
+UPDATE hold_event SET recipient = '', sender = '', message_id = '', envid = '', orcpt = ''
 WHERE (substring(recipient FROM 1 FOR length($1::bytea)) = $1::bytea
         AND lower(encode(substring(recipient FROM length($1::bytea) + 1), 'escape'))
             IN (SELECT lower(encode(d, 'escape')) FROM unnest($3::bytea[]) AS d))

@@ -12,16 +12,17 @@ WITH wanted AS (
     FROM wanted w
     WHERE h.bucket = w.bucket AND h.id = w.id AND h.attempt = w.attempt
         AND h.state IN ('claimed', 'doubt')
-    RETURNING h.bucket, h.id, h.body, h.tenant, h.message_id, h.mailbox, h.recipient, h.campaign,
-        h.key, h.attempt, h.state, w.event, w.dsn, w.verdict,
+    RETURNING h.bucket, h.id, h.body, h.tenant, h.message_id, h.mailbox, h.recipient, h.orcpt,
+        h.campaign, h.key, h.attempt, h.state, w.event, w.dsn, w.verdict,
         -- NOTIFY without FAILURE wants no report (RFC 3461 6.2).
         h.notify <> '' AND position('FAILURE'::bytea IN h.notify) = 0 AS silent
 ), told AS (
     INSERT INTO hold_event (at, tenant, message, kind, class, message_id, mailbox, sender,
-                            recipient, campaign, detail, dsn)
+                            recipient, campaign, detail, dsn, envid, orcpt)
     SELECT $13, c.tenant, c.id, c.event, 'soft', c.message_id, c.mailbox,
            coalesce(b.sender, ''), c.recipient, c.campaign, c.verdict,
-           CASE WHEN coalesce(b.sender, '') = '' OR c.silent THEN '' ELSE c.dsn END
+           CASE WHEN coalesce(b.sender, '') = '' OR c.silent THEN '' ELSE c.dsn END,
+           coalesce(b.envid, ''), c.orcpt
     FROM changed c LEFT JOIN held_body b ON b.bucket = c.bucket AND b.id = c.body
     WHERE c.event <> ''
     ON CONFLICT (message) DO NOTHING

@@ -1,0 +1,11 @@
+"""A client's own envelope and recipient, for reports."""
+
+from control.store.migrations.script import run
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    """Run the SQL of this revision."""
+    run("0006_pre_envelope_ids.sql")
