@@ -61,11 +61,7 @@ async def open_core(
                 f"the database is at schema {at or 'none'}, this version needs {newest()}: "
                 "run `sendgate migrate`"
             )
-        pool = await open_pool(
-            settings.database.url,
-            connections=settings.database.connections,
-            timeout=settings.database.timeout,
-        )
+        pool = await open_pool(settings.database)
         stack.push_async_callback(pool.close)
         # Once more: a connection that a restarted server closed is found out by using it, and
         # every script control runs answers the same when it is repeated.
@@ -108,7 +104,7 @@ async def serve(core: Core) -> AsyncIterator[str]:
             "(control.port, or --api-port)"
         ) from error
     settings = core.settings
-    feed = Feed(settings.database.url, core.pool, settings.accounting, core.calendar)
+    feed = Feed(settings.database, core.pool, settings.accounting, core.calendar)
     tasks = [asyncio.create_task(_reconcile(core)), asyncio.create_task(feed.run())]
     try:
         address = runner.addresses[0]

@@ -27,6 +27,7 @@ from policy.model import (
     Unlimited,
     VirtualMta,
 )
+from policy.overflow import circles, too_deep
 from policy.plan import Generation, problems
 from policy.warmup import Plan, Stage, default_plan, limits
 from settings.hold import Hold
@@ -88,6 +89,10 @@ def compile_generation(
         rate=Rate(minute=warmup.global_minute_limit, hour=warmup.global_hourly_limit),
     )
     found += [f"PowerMTA server {s.name} has no address" for s in rows.servers if not s.addresses]
+    overflow = {pool.name: pool.overflow for pool in rows.pools}
+    if not circles(overflow):
+        # Not among what gateways refuse: they and the ledger leave out what lies deeper.
+        found += too_deep(overflow)
     return Compiled(generation, found + problems(generation) + _shape_problems(generation))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
+import asyncpg
 import msgspec
 from redis.exceptions import RedisError
 
@@ -96,7 +97,7 @@ class Publisher:
             await transaction.start()
             committed = False
             try:
-                await connection.execute(statements("database")["lock_publishing"], PUBLISH_LOCK)
+                await self._lock(connection)
                 acting = Act(connection, now, who)
                 result = await act(acting)
                 if acting.unchanged and not acting.audited:
@@ -165,6 +166,16 @@ class Publisher:
             for row in keys
         }
 
+    async def _lock(self, connection: Connection) -> None:
+        try:
+            await connection.execute(statements("database")["lock_publishing"], PUBLISH_LOCK)
+        except (asyncpg.QueryCanceledError, TimeoutError) as error:
+            raise RefusedError(
+                f"another change was being published for {self._settings.database.timeout:g} s: "
+                "nothing was changed; try again",
+                status=503,
+            ) from error
+
     async def _alters_powermta(self, connection: Connection, generation: Generation) -> bool:
         last = await connection.fetchrow(_GENERATION["last"])
         before = Generation(number=0, created=0.0) if last is None else decode(last["encoded"])
@@ -182,11 +193,14 @@ class Publisher:
             created=now.timestamp(),
             ledger=self._settings.ledger.name,
         )
-        found = list(compiled.problems)
-        try:
-            await self.config_text(compiled.generation, connection)
-        except ConfigValueError as error:
-            found.append(str(error))
+        found = compiled.problems
+        if not found:
+            # Nothing is made of a plan that may not be used: rendering one whose pools overflow in
+            # a circle never ended, with the publishing lock held.
+            try:
+                await self.config_text(compiled.generation, connection)
+            except ConfigValueError as error:
+                found = [str(error)]
         if found:
             title = found[0] if len(found) == 1 else f"{len(found)} problems; nothing was changed"
             raise RefusedError(title, errors=[FieldProblem("", text) for text in found])

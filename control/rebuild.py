@@ -13,7 +13,7 @@ import logging
 
 import msgspec
 
-from control.store.database import Connection
+from control.store.database import Connection, allow
 from control.store.rows import fetch
 from control.store.statements import statements
 from policy.ledger.admin import LedgerAdmin
@@ -34,6 +34,10 @@ ENTRIES_OUTLIVE_ROWS = 10 * 86_400.0
 """Seconds; as gateways give them (`gateway.parts`)."""
 
 _READ_AT_ONCE = 5_000
+
+LONGEST = 3_600.0
+"""Seconds for one statement: these read all that waits and all that was sent within its life, while
+nothing may be sent; cut short they would begin again and never end."""
 
 
 class ClosedIp(msgspec.Struct, frozen=True):
@@ -66,6 +70,7 @@ async def write_back(
     """Raise the counters and write the entries; (IP days, entries) written.
 
     `connection` in a transaction, `now` in calendar milliseconds."""
+    await allow(connection, LONGEST)
     counters = await known_counters(connection, generation, day_of(now))
     await admin.raise_counters(counters)
     await admin.free_entries()
@@ -77,7 +82,10 @@ async def write_back(
     sources = (("behind_entries", ()), ("held_entries", ()), ("sent_entries", (since,)))
     for statement, arguments in sources:
         chunk: list[Entry] = []
-        async for row in connection.cursor(_SQL[statement], *arguments, prefetch=_READ_AT_ONCE):
+        cursor = connection.cursor(
+            _SQL[statement], *arguments, prefetch=_READ_AT_ONCE, timeout=LONGEST
+        )
+        async for row in cursor:
             chunk.append(msgspec.convert(dict(row), Entry))
             if len(chunk) == _READ_AT_ONCE:
                 entries += await admin.put_entries(chunk, **kept)
@@ -93,7 +101,9 @@ async def known_counters(
     meanwhile): those PowerMTA took, and those of which nobody knows."""
     counts: list[_Count] = []
     for statement in ("relayed", "charged"):
-        counts += await fetch(connection, _Count, _SQL[statement], today - 1, today + 1)
+        counts += await fetch(
+            connection, _Count, _SQL[statement], today - 1, today + 1, timeout=LONGEST
+        )
     ips = await _ips(connection, generation, {count.vmta for count in counts})
     days: dict[tuple[str, int], dict[str, int]] = {}
     for count in counts:

@@ -16,10 +16,14 @@ from redis.exceptions import RedisError
 from control.act import Act
 from control.opening import LEDGER_LOCK
 from control.problem import RefusedError
+from control.store.database import allow
 from control.store.statements import statements
 from policy.ledger.admin import LedgerAdmin
 
 _SQL = statements("ledger")
+
+LONGEST = 86_400.0
+"""Seconds for one statement."""
 
 WHY = "a backup of PostgreSQL was restored"
 
@@ -51,14 +55,15 @@ async def restore(
         ) from error
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(_SQL["lock"], LEDGER_LOCK)
-        found = await connection.fetch(_SQL["waiting_mail"])
+        # Millions of rows may wait.
+        await allow(connection, LONGEST)
+        found = await connection.fetch(_SQL["waiting_mail"], timeout=LONGEST)
         waiting = {row["state"]: row["count"] for row in found}
         if dry:
-            changes = await connection.fetchval(_SQL["restorable"])
+            changes = await connection.fetchval(_SQL["restorable"], timeout=LONGEST)
             return Restored(ledger=admin.name, waiting=waiting, in_doubt=changes, dry_run=True)
         now = datetime.fromtimestamp(standing.now / 1000, UTC)
-        # Millions of rows may wait: no time-out of ours.
-        changed = await connection.fetchval(_SQL["restore"], standing.now, timeout=86_400)
+        changed = await connection.fetchval(_SQL["restore"], standing.now, timeout=LONGEST)
         await connection.execute(_SQL["restored"], admin.name, now, standing.now, WHY)
         await Act(connection, now, who).audit(
             "restore", admin.name, {"waiting": waiting}, {"in_doubt": changed}, reason

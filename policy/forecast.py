@@ -16,6 +16,7 @@ import msgspec
 
 from policy.limits import day_of
 from policy.model import UNLIMITED, HoldBounds, IpState, Pool, VirtualMta
+from policy.overflow import chain
 from policy.plan import Generation
 
 MOST_DAYS = 60
@@ -225,17 +226,13 @@ def _reach(
 ) -> frozenset[str]:
     """The VirtualMTAs that carry a pool's mail."""
     running, paused = set(), set()
-    seen: set[str] = set()
-    step: Pool | None = pool
-    while step is not None and step.name not in seen:
-        seen.add(step.name)
+    for step in chain(pool, pools):
         for name in step.members:
             state = vmtas[name].state if name in vmtas else IpState.RETIRING
             if state.sends and not step.paused:
                 running.add(name)
             elif state.sends or state is IpState.PAUSED:
                 paused.add(name)
-        step = pools.get(step.overflow) if step.overflow else None
     return frozenset(running or paused)
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from policy.model import Name, Pool, Rate, Server, Tenant, VirtualMta
 from policy.node import Network, network
+from policy.overflow import circles
 
 SYSTEM_VIRTUAL_MTA = "sendgate-system"
 """Carries Sendgate's own mail (probes, DSNs), outside warm-up."""
@@ -103,6 +104,7 @@ def problems(generation: Generation) -> list[str]:
             found.append(f"VirtualMTA {vmta.name}: {vmta.ip!r} is not an IP address")
     for pool in generation.pools:
         found += _pool_problems(generation, pool)
+    found += circles({pool.name: pool.overflow for pool in generation.pools})
     for tenant in generation.tenants:
         found += _tenant_problems(generation, tenant)
     return found
@@ -147,19 +149,14 @@ def _pool_problems(generation: Generation, pool: Pool) -> list[str]:
             for other in generation.pools
             if other.tenant > pool.tenant and member in other.members
         ]
-    seen, step = {pool.name}, pool.overflow
-    while step is not None:
-        if step in seen:
-            found.append(f"pool {pool.name}: its overflow chain comes back to {step}")
-            break
-        seen.add(step)
-        target = generation.pool.get(step)
+    if pool.overflow is not None:
+        target = generation.pool.get(pool.overflow)
         if target is None:
-            found.append(f"pool {pool.name}: overflow pool {step} does not exist")
-            break
-        if target.tenant != pool.tenant:
-            found.append(f"pool {pool.name}: overflow pool {step} belongs to another tenant")
-        step = target.overflow
+            found.append(f"pool {pool.name}: overflow pool {pool.overflow} does not exist")
+        elif target.tenant != pool.tenant:
+            found.append(
+                f"pool {pool.name}: overflow pool {pool.overflow} belongs to another tenant"
+            )
     return found
 
 

@@ -27,6 +27,7 @@ from policy.limits import (
     wall_time,
 )
 from policy.model import UNLIMITED, Pool, VirtualMta, Window
+from policy.overflow import chain
 
 
 class Usage(msgspec.Struct):
@@ -97,8 +98,7 @@ def choose(
     """The VirtualMTA, or the denial among all candidates that ends first."""
     unusable_servers, unusable_vmtas = frozenset(away), frozenset(broken)
     denial: Denied | None = None
-    step: Pool | None = pool
-    while step is not None:
+    for step in chain(pool, pools):
         found: tuple[float, str, VirtualMta] | None = None
         own = _pool_denial(step)
         for name in () if step.paused else step.members:
@@ -119,7 +119,6 @@ def choose(
         if found is not None:
             return found[2]
         denial = sooner(denial, own) if denial is not None else own
-        step = pools.get(step.overflow) if step.overflow else None
     assert denial is not None
     return denial
 
@@ -142,14 +141,12 @@ def sooner(one: Denied, two: Denied) -> Denied:
 def biggest_day(pool: Pool, pools: dict[str, Pool], vmtas: dict[str, VirtualMta]) -> int | None:
     """The most recipients one message of this pool can ever have; None is no bound."""
     largest = 0
-    step: Pool | None = pool
-    while step is not None:
+    for step in chain(pool, pools):
         for name in step.members:
             daily = vmtas[name].daily
             if daily == UNLIMITED:
                 return None
             largest = max(largest, int(daily))
-        step = pools.get(step.overflow) if step.overflow else None
     return largest
 
 
@@ -167,8 +164,7 @@ def room(
     """Recipients of one provider that the pool's IPs, and its overflow's, may take now."""
     unusable_servers, unusable_vmtas = frozenset(away), frozenset(broken)
     total = 0.0
-    step: Pool | None = pool
-    while step is not None:
+    for step in chain(pool, pools):
         for name in () if step.paused else step.members:
             vmta = vmtas[name]
             if (
@@ -177,7 +173,6 @@ def room(
                 and name not in unusable_vmtas
             ):
                 total += _room(vmta, usage_of(vmta.ip), provider, now, window)
-        step = pools.get(step.overflow) if step.overflow else None
     return total
 
 

@@ -57,7 +57,21 @@ class Database(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     connections: Positive = 10
     """Most connections of one control process."""
     timeout: Seconds = 30.0
-    """For one statement."""
+    """For one statement; PostgreSQL is told, too, and ends it where a process of ours hangs."""
+    idle_transaction: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 60.0
+    """Longest wait for us between two statements of a transaction; then PostgreSQL ends it. So a
+    process that hangs or was frozen holds no lock for ever, that of publishing included; above the
+    20 s in which PowerMTA must have tested and loaded its configuration."""
+
+    def bounds(self, at_least: float = 0.0) -> dict[str, str]:
+        """What every session tells PostgreSQL at its start, milliseconds; statements that ask for
+        more time have `at_least` so many seconds. A COMMIT is not cut: the
+        server's clock for statements stops before it commits, so that it never calls durable what
+        a synchronous standby does not have yet."""
+        return {
+            "statement_timeout": str(round(max(self.timeout, at_least) * 1000)),
+            "idle_in_transaction_session_timeout": str(round(self.idle_transaction * 1000)),
+        }
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,6 +8,7 @@ from control.accounting import store
 from control.accounting.reader import Calendar, Reader
 from policy.limits import day_of
 from settings.hold import Accounting
+from settings.model import Database
 
 log = logging.getLogger(__name__)
 
@@ -18,8 +19,13 @@ FORGET_EVERY = 600.0
 class Feed:
     """Reads every configured stream. `pool`: the control process's."""
 
-    def __init__(self, url: str, pool: Any, settings: Accounting, calendar: Calendar) -> None:
-        self._readers = [Reader(url, stream, settings, calendar) for stream in settings.streams]
+    def __init__(
+        self, database: Database, pool: Any, settings: Accounting, calendar: Calendar
+    ) -> None:
+        self._readers = [
+            Reader(database.url, stream, settings, calendar, database.bounds())
+            for stream in settings.streams
+        ]
         self._pool = pool
         self._kept = settings.kept
         self._calendar = calendar

@@ -8,7 +8,7 @@ a snapshot open, and vacuum from cleaning).
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import asyncpg
@@ -32,8 +32,17 @@ _CLOSE = 2.0
 class Reader:
     """Reads one PowerMTA server's accounting files."""
 
-    def __init__(self, url: str, stream: Stream, settings: Accounting, calendar: Calendar) -> None:
+    def __init__(
+        self,
+        url: str,
+        stream: Stream,
+        settings: Accounting,
+        calendar: Calendar,
+        bounds: Mapping[str, str] | None = None,
+    ) -> None:
+        """`bounds` are what PostgreSQL itself keeps (`settings.model.Database.bounds`)."""
         self._url = url
+        self._bounds = {"application_name": "sendgate accounting", **(bounds or {})}
         self._server = stream.server
         self._path = Path(stream.path)
         self._settings = settings
@@ -51,7 +60,9 @@ class Reader:
             await asyncio.sleep(self._settings.poll)
 
     async def _session(self) -> None:
-        connection = await asyncpg.connect(self._url, timeout=10.0, command_timeout=_STATEMENT)
+        connection = await asyncpg.connect(
+            self._url, timeout=10.0, command_timeout=_STATEMENT, server_settings=self._bounds
+        )
         work = asyncio.create_task(self._work(connection))
         try:
             await asyncio.wait({work})

@@ -18,6 +18,7 @@ from control.store.rows import vmta_by_ip
 from control.store.statements import statements
 from policy.address import normal_domain
 from policy.model import Name, Share
+from policy.overflow import circles, too_deep
 from settings.model import Warmup
 
 _SQL = statements("domain")
@@ -126,6 +127,9 @@ async def _overflow(act: Act, tenant: str, pool: str, overflow: str) -> None:
             f"tenant {tenant} has no pool {overflow}: add a domain with --pool {overflow} first",
         )
     await act.connection.execute(_POOL["set_overflow"], tenant, pool, overflow)
+    after = dict(await act.connection.fetch(_POOL["overflows"], tenant))
+    if found := circles(after) or too_deep(after):
+        raise bad("overflow", found[0])
 
 
 async def _pool(act: Act, tenant: str, name: str) -> None:

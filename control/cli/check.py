@@ -6,6 +6,7 @@ import sys
 from typing import Annotated, Any
 
 import asyncpg
+import msgspec
 import typer
 from redis.exceptions import RedisError
 
@@ -95,7 +96,7 @@ async def _parts(settings: Settings, problems: list[str], good: list[str]) -> No
 
     servers: list[ServerRow] = []
     try:
-        pool = await open_pool(settings.database.url, connections=1)
+        pool = await open_pool(msgspec.structs.replace(settings.database, connections=1))
     except DatabaseRefusedError as error:
         await _ledger(settings, None, problems, good)
         problems.append(f"PostgreSQL: {error}")

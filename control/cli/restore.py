@@ -4,6 +4,7 @@ import asyncio
 from typing import Annotated
 
 import asyncpg
+import msgspec
 import typer
 
 from control.cli.configuration import Config, configuration
@@ -48,7 +49,7 @@ def restore(
 
 async def _restore(settings: Settings, reason: str, dry: bool) -> Restored:
     try:
-        pool = await open_pool(settings.database.url, connections=1)
+        pool = await open_pool(msgspec.structs.replace(settings.database, connections=1))
     except (OSError, asyncpg.PostgresError, TimeoutError) as error:
         raise RefusedError(f"PostgreSQL does not answer: {error or 'timed out'}") from error
     client = connect(settings.ledger.url, timeout=settings.ledger.timeout)

@@ -83,7 +83,7 @@ def _run(line: Line, config: Config, act: Callable[[Act], Awaitable[T]]) -> T:
 async def _transaction(settings: Settings, act: Callable[[Act], Awaitable[T]]) -> T:
     now = await _now(settings)
     try:
-        pool = await open_pool(settings.database.url, connections=1)
+        pool = await open_pool(msgspec.structs.replace(settings.database, connections=1))
     except (OSError, asyncpg.PostgresError, TimeoutError) as error:
         raise RefusedError(f"PostgreSQL does not answer: {error or 'timed out'}") from error
     try:

@@ -82,7 +82,7 @@ def _rows(mail: Mail) -> list[DemoIp]:
     """IPs that may carry it: its pool's, then the overflow pools'."""
     found: list[DemoIp] = []
     pool: str | None = next(row.pool for row in IPS if row.domain == mail.domain)
-    while pool is not None:
+    for _ in IPS:
         rows = [row for row in IPS if row.pool == pool]
         found += rows
         pool = next((row.overflow for row in rows if row.overflow), None)

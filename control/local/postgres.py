@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 USER = DATABASE = "sendgate"
 
+_STATEMENT = 10.0
+"""Seconds; making a database copies 8 MB."""
+
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     # No Unix socket: its path is limited to 107 bytes, and data directories lie deep.
@@ -129,6 +132,8 @@ class LocalPostgres(LocalServer):
                 password=self._password(),
                 database="postgres",
                 timeout=2.0,
+                command_timeout=_STATEMENT,
+                server_settings={"statement_timeout": str(round(_STATEMENT * 1000))},
                 ssl=False,
             )
         except asyncpg.InvalidPasswordError as error:
@@ -144,6 +149,8 @@ class LocalPostgres(LocalServer):
                     "SELECT 1 FROM pg_database WHERE datname = $1", DATABASE
                 ):
                     await connection.execute(f"CREATE DATABASE {DATABASE}")
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            return False
         finally:
-            await connection.close(timeout=2.0)
+            connection.terminate()
         return True

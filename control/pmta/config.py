@@ -9,8 +9,9 @@ Failure: `ConfigValueError` names the value; nothing is written.
 import ipaddress
 from collections.abc import Iterable, Mapping
 
-from policy.model import Pool, VirtualMta
+from policy.model import VirtualMta
 from policy.node import network
+from policy.overflow import chain
 from policy.plan import PROBE_DOMAIN, SYSTEM_VIRTUAL_MTA, Generation
 
 _BAD = set("#\"'`\\<>")
@@ -125,12 +126,11 @@ def _signed(
                 continue
             file = _value(f"{folder}/{key_file(domain, selector)}")
             line = f"domain-key {_value(selector)},{_value(domain)},{file}"
-            pool: Pool | None = generation.pool.get(name)
-            while pool is not None:
+            first = generation.pool.get(name)
+            for pool in chain(first, generation.pool) if first is not None else ():
                 for member in pool.members:
                     if line not in found.setdefault(member, []):
                         found[member].append(line)
-                pool = generation.pool.get(pool.overflow) if pool.overflow else None
     return found
 
 

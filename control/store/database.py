@@ -6,6 +6,7 @@ import asyncpg
 import msgspec
 
 from control.store.statements import statements
+from settings.model import Database
 
 _SQL = statements("database")
 
@@ -26,12 +27,18 @@ async def _prepare(connection: Connection) -> None:
     )
 
 
-async def open_pool(url: str, *, connections: int = 10, timeout: float = 30.0) -> Any:
-    """A pool whose sessions read jsonb as values. `timeout` in seconds for one statement.
+async def open_pool(database: Database) -> Any:
+    """A pool whose sessions read jsonb as values, and in which nothing waits without an end.
 
     Raises DatabaseRefusedError, and asyncpg's or the system's error when nobody answers."""
     pool = await asyncpg.create_pool(
-        url, min_size=1, max_size=connections, command_timeout=timeout, init=_prepare, timeout=10.0
+        database.url,
+        min_size=1,
+        max_size=database.connections,
+        command_timeout=database.timeout,
+        init=_prepare,
+        timeout=10.0,
+        server_settings={"application_name": "sendgate control", **database.bounds()},
     )
     try:
         async with pool.acquire() as connection:
@@ -41,6 +48,12 @@ async def open_pool(url: str, *, connections: int = 10, timeout: float = 30.0) -
         await pool.close()
         raise
     return pool
+
+
+async def allow(connection: Connection, seconds: float) -> None:
+    """For this transaction: so long for one statement, for what reads or changes all that waits.
+    Its caller gives asyncpg the same `timeout`."""
+    await connection.execute(_SQL["allow"], str(round(seconds * 1000)))
 
 
 async def durability_problems(connection: Connection) -> list[str]:

@@ -12,8 +12,16 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from settings.model import Database
+
 MIGRATION_LOCK = 0x5E4D_6A7E_0001
 """PostgreSQL advisory lock: two control nodes that start together migrate one after the other."""
+
+
+_LOOK = 30.0
+_MIGRATION = 86_400.0
+"""Seconds for one statement: an index over all that waits may take hours, and a node that starts
+together with another waits for it."""
 
 
 def _config() -> Config:
@@ -27,17 +35,22 @@ def newest() -> str:
     return cast(str, ScriptDirectory.from_config(_config()).get_current_head())
 
 
-def _engine(url: str) -> AsyncEngine:
+def _engine(url: str, statement: float) -> AsyncEngine:
+    """`statement`: seconds for one."""
+
     async def connect(*_: Any, **__: Any) -> asyncpg.Connection:
         # asyncpg reads the URL itself, so that TLS parameters mean the same everywhere.
-        return await asyncpg.connect(url)
+        bounds = Database(url=url, timeout=statement).bounds()
+        return await asyncpg.connect(
+            url, timeout=10.0, server_settings={"application_name": "sendgate migrate", **bounds}
+        )
 
     return create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
 
 
 async def revision(url: str) -> str | None:
     """The revision the database is at; None for an empty one."""
-    engine = _engine(url)
+    engine = _engine(url, _LOOK)
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(
@@ -49,7 +62,7 @@ async def revision(url: str) -> str | None:
 
 async def migrate(url: str) -> tuple[str | None, str]:
     """Run what is missing, in one transaction. Returns (revision before, revision after)."""
-    engine = _engine(url)
+    engine = _engine(url, _MIGRATION)
     try:
         async with engine.begin() as connection:
             return await connection.run_sync(_upgrade)

@@ -23,6 +23,9 @@ UPDATE pool SET paused = $2 WHERE name = $1;
 -- name: set_overflow
 UPDATE pool SET overflow = $3 WHERE tenant = $1 AND name = $2;
 
+-- name: overflows
+SELECT name, overflow FROM pool WHERE tenant = $1;
+
 -- name: member
 SELECT vmta FROM pool_member WHERE tenant = $1 AND pool = $2 AND vmta = $3;
 

@@ -128,9 +128,16 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
 T = TypeVar("T")
 
 
-async def fetch(connection: Connection, kind: type[T], statement: str, *values: Any) -> list[T]:
-    """The rows of a statement as structs of `kind`, column names being field names."""
-    records = await connection.fetch(statement, *values)
+async def fetch(
+    connection: Connection,
+    kind: type[T],
+    statement: str,
+    *values: Any,
+    timeout: float | None = None,
+) -> list[T]:
+    """The rows of a statement as structs of `kind`, column names being field names. `timeout` in
+    seconds, instead of the connection's."""
+    records = await connection.fetch(statement, *values, timeout=timeout)
     return [msgspec.convert(dict(record), kind) for record in records]
 
 

@@ -15,6 +15,7 @@ from policy.denial import Denied, Limit, iso_time
 from policy.ledger.admin import IpUsage
 from policy.limits import share_used
 from policy.model import Pool, Tenant, Unlimited, VirtualMta
+from policy.overflow import chain
 from policy.plan import Generation
 from policy.ports import Granted, Reserve
 from policy.provider import provider_of
@@ -185,12 +186,10 @@ def _candidates(
     generation: Generation, found: Asked, usage: dict[str, IpUsage], now: int
 ) -> list[Candidate]:
     listed: list[Candidate] = []
-    step: Pool | None = found.pool
-    while step is not None:
+    for step in chain(found.pool, generation.pool):
         for name in step.members:
             vmta = generation.vmta[name]
             listed.append(_candidate(vmta, step, found, usage.get(vmta.ip), now))
-        step = generation.pool.get(step.overflow) if step.overflow else None
     return listed
 
 

@@ -7,7 +7,7 @@ Failure: `AwayError` when nothing was sent, `UnknownError` when a commit may hav
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -33,8 +33,9 @@ _LOST = (
     EOFError,
     asyncio.TimeoutError,
 )
-# 08: connection exceptions; 57P: the server shuts down, crashed, or starts.
-_LOST_CLASSES = ("08", "57P")
+# 08: connection exceptions; 57P: the server shuts down, crashed, or starts; 25P03: it ended a
+# transaction that waited for us too long, and the session with it.
+_LOST_CLASSES = ("08", "57P", "25P03")
 
 
 class AwayError(Exception):
@@ -73,7 +74,12 @@ async def refusal(url: str) -> str:
     """Why a gateway must not start on this database; empty when it may, or when nobody answers:
     without PostgreSQL a gateway relays."""
     try:
-        connection = await asyncpg.connect(url, timeout=_CONNECT, command_timeout=_CONNECT)
+        connection = await asyncpg.connect(
+            url,
+            timeout=_CONNECT,
+            command_timeout=_CONNECT,
+            server_settings={"statement_timeout": str(round(_CONNECT * 1000))},
+        )
     except (asyncpg.PostgresError, *_LOST):
         return ""
     try:
@@ -97,11 +103,21 @@ class Database:
     for the pool: lending one through the pool costs 60 microseconds (two tasks, a timer), half as
     much as executing a commit."""
 
-    def __init__(self, url: str, *, connections: int, timeout: float, log: Log) -> None:
-        """`timeout` in seconds for one statement, unless a caller has less time."""
+    def __init__(
+        self,
+        url: str,
+        *,
+        connections: int,
+        timeout: float,
+        log: Log,
+        bounds: Mapping[str, str] | None = None,
+    ) -> None:
+        """`timeout` in seconds for one statement, unless a caller has less time; `bounds` are what
+        PostgreSQL itself keeps (`settings.model.Database.bounds`)."""
         self._url = url
         self._connections = connections
         self._timeout = timeout
+        self._session = {"application_name": "sendgate gateway", **(bounds or {})}
         self._log = log
         self._pool: Any = None
         self._at_hand: list[Connection] = []
@@ -123,7 +139,7 @@ class Database:
             max_inactive_connection_lifetime=60.0,
             init=self._prepare,
             reset=_as_it_is,
-            server_settings={"application_name": "sendgate gateway"},
+            server_settings=self._session,
         )
 
     async def _prepare(self, connection: Connection) -> None:
@@ -216,7 +232,10 @@ class Database:
         """A connection of its own, past the pool: the pool's may all hang."""
         try:
             connection = await asyncpg.connect(
-                self._url, timeout=patience, command_timeout=patience
+                self._url,
+                timeout=patience,
+                command_timeout=patience,
+                server_settings=self._session,
             )
         except (asyncpg.PostgresError, *_LOST) as error:
             raise AwayError(f"{type(error).__name__}: {error}") from error

@@ -27,6 +27,9 @@ from settings.model import Settings
 
 _MOST_DOUBTS = 100_000
 
+_LONGEST = 60.0
+"""Seconds of the longest statements: looks at all that waits, and orders about much of it."""
+
 
 class Holding:
     """Implements `gateway.keeping.Hold`."""
@@ -49,14 +52,16 @@ class Holding:
         self._doubts: OrderedDict[str, int] = OrderedDict()
         self.backoff = Backoff(hold.retry_first, hold.retry_most, hold.failures)
         self.contents = Contents(hold.keys)
+        database, bounds = settings.database, settings.database.bounds(_LONGEST)
         self.database = Database(
-            settings.database.url,
+            database.url,
             connections=hold.connections,
-            timeout=settings.database.timeout,
+            timeout=database.timeout,
             log=log,
+            bounds=bounds,
         )
         self.vital = Database(
-            settings.database.url, connections=2, timeout=settings.database.timeout, log=log
+            database.url, connections=2, timeout=database.timeout, log=log, bounds=bounds
         )
         """For what must not wait behind long work: signs of life, and what became of claims."""
         self.store = Store(

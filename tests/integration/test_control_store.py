@@ -12,6 +12,7 @@ from control.store.migrate import migrate, newest, revision
 from gateway.hold.database import Database, refusal
 from gateway.log import Log
 from settings.load import load
+from settings.model import Database as DatabaseSettings
 
 
 async def _shape(url: str) -> list[Any]:
@@ -65,7 +66,7 @@ async def test_a_database_that_forgets_commits_is_refused(postgres_url: str) -> 
     await connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
     await connection.close()
     with pytest.raises(DatabaseRefusedError, match="synchronous_commit = off"):
-        await open_pool(postgres_url)
+        await open_pool(DatabaseSettings(url=postgres_url))
 
 
 async def test_a_url_of_another_stack_migrates_and_opens_every_pool(
@@ -75,11 +76,11 @@ async def test_a_url_of_another_stack_migrates_and_opens_every_pool(
     monkeypatch.chdir(tmp_path)
     given = postgres_url + "?connection_limit=3&pool_timeout=30&schema=public"
     with pytest.raises(asyncpg.PostgresError, match="unrecognized configuration parameter"):
-        await open_pool(given)
+        await open_pool(DatabaseSettings(url=given))
     settings = load(None, {"DATABASE_URL": given})
     url = settings.database.url
     assert await migrate(url) == (None, newest())
-    pool = await open_pool(url, connections=settings.database.connections)
+    pool = await open_pool(settings.database)
     assert (pool.get_max_size(), settings.hold.connections) == (3, 3)
     await pool.close()
     assert await refusal(url) == ""

@@ -82,7 +82,7 @@ def test_every_problem_of_a_generation_is_named_at_once() -> None:
         "'not-an-ip' is not an IP address",
         "the name is taken by VirtualMTA ACME-pool",
         "pool acme-pool: VirtualMTA ghost does not exist",
-        "comes back to",
+        "pools acme-pool → loop → acme-pool overflow in a circle",
         "tenant nobody does not exist",
         "overflow pool gone does not exist",
         "VirtualMTA vmta-1 is in pools of two tenants",
