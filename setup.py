@@ -33,6 +33,7 @@ COMPILED = [
     "gateway/parcel.py",
     "gateway/relay/circuit.py",
     "gateway/relay/line.py",
+    "gateway/relay/passes.py",
     "gateway/relay/pool.py",
     "gateway/relay/relay.py",
     "gateway/relay/replies.py",

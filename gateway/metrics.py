@@ -202,7 +202,7 @@ hold_wait = Gauge(
 )
 released = Counters(
     "sendgate_released_total",
-    "Held recipients by how an attempt ended: relayed, refused, failed, unknown, duplicate.",
+    "Held recipients by how an attempt ended: relayed, refused, failed, rested, unknown.",
     ["result"],
     registry=REGISTRY,
 )

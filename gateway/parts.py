@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from gateway import metrics
 from gateway.attempt import Attempts
+from gateway.bulletin import Bulletin
 from gateway.calendar import Calendar
 from gateway.hold.holding import Holding
 from gateway.log import Log
@@ -79,8 +80,10 @@ class Parts:
             Endpoint(settings.relay, self.hostname),
             workers=settings.gateway.workers + settings.hold.releasers,
             clock=elapsed,
+            now=self.calendar.now,
             farewell=self._farewell,
         )
+        self.bulletin = Bulletin(self.client, ledger.name, name, self.relay, elapsed)
         self.stirred: list[Callable[[], None]] = [self.reserver.forget_denials]
         """Called for a new generation, a moved clock, an opened ledger."""
         self.feed = PlanFeed(
@@ -92,6 +95,7 @@ class Parts:
             stepped=self._stir,
             polled=self.reserver.probe,
             told=self.calendar.observe,
+            bulletin=self.bulletin.write,
         )
         self.attempts = Attempts(
             reserver=self.reserver,

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from gateway import metrics
 from gateway.log import Log
+from policy.ledger.bulletin import CIRCUITS
 from policy.ledger.connection import elsewhere, hang_up
 from policy.ledger.ledger import root_key
 from policy.plan import BadGenerationError, Generation, decode
@@ -38,10 +39,11 @@ class PlanFeed:
         stepped: Callable[[], None],
         polled: Callable[[], Awaitable[None]],
         told: Callable[[int], None] = lambda _now: None,
+        bulletin: Callable[[Any], Callable[[], None]] = lambda _pipe: lambda: None,
     ) -> None:
         """`swapped` is called with every new generation, `stepped` when the clock was moved or
         the ledger opened, `polled` about once a second while the ledger's server answers,
-        `told` what the ledger's time is then."""
+        `told` what the ledger's time is then, and `bulletin` adds to the sign of life."""
         self._client = client
         self._root = root_key(name)
         self._worker = worker
@@ -50,6 +52,7 @@ class PlanFeed:
         self._stepped = stepped
         self._polled = polled
         self._told = told
+        self._bulletin = bulletin
         self.current: Generation | None = None
         self.first = asyncio.Event()
         self._refused = 0
@@ -90,6 +93,8 @@ class PlanFeed:
         message = await news.get_message(ignore_subscribe_messages=True, timeout=_POLL)
         while message is not None:
             if not message["data"].startswith(b"generation"):
+                # Opened anew, a ledger may use the number of one we could not read again.
+                self._refused = 0
                 self._stepped()
             message = await news.get_message(ignore_subscribe_messages=True, timeout=0)
 
@@ -127,7 +132,9 @@ class PlanFeed:
         async with self._client.pipeline(transaction=True) as pipe:
             pipe.zadd(f"{self._root}workers", {self._worker: seconds + micro / 1e6})
             pipe.hset(f"{self._root}running", self._worker, str(number))
+            arrived = self._bulletin(pipe)
             await pipe.execute()
+        arrived()
 
     async def _bury(self) -> None:
         """Forget workers that were killed long ago: they could not say goodbye."""
@@ -138,6 +145,7 @@ class PlanFeed:
         if dead:
             await cast(Any, self._client.zrem(f"{self._root}workers", *dead))
             await cast(Any, self._client.hdel(f"{self._root}running", *dead))
+            await cast(Any, self._client.hdel(f"{self._root}{CIRCUITS}", *dead))
 
     def end(self) -> None:
         """Before the cancellation: redis-py swallows one that comes while it gives up on a
@@ -150,6 +158,7 @@ class PlanFeed:
             async with self._client.pipeline(transaction=True) as pipe:
                 pipe.zrem(f"{self._root}workers", self._worker)
                 pipe.hdel(f"{self._root}running", self._worker)
+                pipe.hdel(f"{self._root}{CIRCUITS}", self._worker)
                 await pipe.execute()
         except _TROUBLE:
             self._log.debug("leave_unsaid")

@@ -60,6 +60,7 @@ class Releasing:
             holding.settler,
             backoff=holding.backoff,
             budget=settings.relay.budget,
+            passed=parts.bulletin.passed,
             generation=generation,
             now=now,
             log=log,

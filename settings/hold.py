@@ -42,7 +42,8 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     retry_most: Seconds = 3600.0
     """Longest wait between two attempts of one message."""
     failures: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 20
-    """Failures of one message, while others pass, after which it is given up (soft)."""
+    """Failures of one message after which it is given up (soft). One counts only if another message
+    passed by the same server and VirtualMTA since the one before."""
     messages: Count = 5_000_000
     """Messages a tenant may have waiting, unless it has a bound of its own."""
     bytes: Annotated[int, msgspec.Meta(ge=0)] = 107_374_182_400

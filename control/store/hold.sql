@@ -30,7 +30,7 @@ ORDER BY mask DESC, messages DESC, name;
 -- name: messages
 SELECT id, body, tenant, pool, provider, mailbox, bulk, recipient, campaign, message_id, size,
     arrived, state, since, reason, detail, until, waiting, due, paused, attempt, server, vmta,
-    envelope, failures, behind, ending, verdict, bucket, key, notify, orcpt
+    envelope, failures, blamed, behind, ending, verdict, bucket, key, notify, orcpt
 FROM held
 WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR campaign = $2)
     AND ($3::text IS NULL OR reason = $3) AND ($4::text IS NULL OR id = $4 OR body = $4)
@@ -56,7 +56,7 @@ GROUP BY state, paused;
 -- of the first row where the message has several recipients.
 SELECT id, body, tenant, pool, provider, mailbox, bulk, recipient, campaign, message_id, size,
     arrived, state, since, reason, detail, until, waiting, due, paused, attempt, server, vmta,
-    envelope, failures, behind, ending, verdict, bucket, key, notify, orcpt
+    envelope, failures, blamed, behind, ending, verdict, bucket, key, notify, orcpt
 FROM held
 WHERE id = ANY($1::text[]) AND ($2::text IS NULL OR tenant = $2) AND state <> 'tombstone'
     AND bucket = ANY(ARRAY(SELECT substr(c.relname, 6)::integer

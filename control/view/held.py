@@ -70,6 +70,9 @@ class HeldView(msgspec.Struct, frozen=True, kw_only=True):
     vmta: str
     envelope: str
     failures: int
+    """It waits longer after each."""
+    blamed: int
+    """Those after which another message had passed on its path; too many of them end it."""
     behind: str
     """In doubt behind that message, whose fate decides."""
     ending: str

@@ -7,7 +7,11 @@ from typing import Any
 
 import msgspec
 
-from policy.outcome import Failed, Outcome, Refused, Relayed
+from policy.denial import Limit
+from policy.outcome import Asked, Failed, Outcome, Refused, Relayed
+
+REST = 1_000
+"""Milliseconds that a row rests whose attempt was not begun: enough to be no busy loop."""
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,8 +34,18 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     arrived: int
     attempt: int
     failures: int
+    """So many times it waited longer each time."""
+    blamed: int
+    """Failures among them that count against it."""
+    failed_at: int
+    """When the last one was written; 0: by the gateway that held it, or never."""
     reason: str
     until: int
+
+    def blames(self, passed: int) -> bool:
+        """Whether one more failure is its own: another message `passed` on the same path since the
+        failure before. Without one before, nothing is known."""
+        return bool(self.failures) and passed > (self.failed_at or self.arrived)
 
 
 def held(row: Any) -> Held:
@@ -52,6 +66,8 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     """Above 0: it waits by itself until then."""
     failed: int = 0
     """Failures to add."""
+    blamed: int = 0
+    """Of those that count against it."""
     ending: str = ""
     verdict: str = ""
     event: str = ""
@@ -66,7 +82,7 @@ class Backoff(msgspec.Struct, frozen=True):
     """Seconds after the first failure; doubles."""
     most: float
     failures: int
-    """Failures, while others pass, after which it is given up."""
+    """Failures that count against a message, after which it is given up."""
 
     def due(self, now: int, failures: int) -> int:
         """`failures` so far, this one included."""
@@ -90,12 +106,13 @@ def settlement(
     *,
     now: int,
     failures: int,
+    blamed: int,
+    own: bool,
     backoff: Backoff,
-    others_pass: bool,
     dsn: bool,
 ) -> Settlement:
-    """What a row becomes. `failures` before this one; `others_pass`: the server takes other mail,
-    so that the failure is the message's own."""
+    """What a row becomes. `failures` and `blamed` before this one; `own`: should it have failed,
+    that counts against the message."""
     said = str(outcome.reply) if isinstance(outcome, Relayed | Refused) else outcome.why
     said = said.replace("\0", " ")  # PostgreSQL's text has none, PowerMTA's replies may
     if isinstance(outcome, Relayed):
@@ -113,13 +130,20 @@ def settlement(
         return Settlement(
             bucket=bucket, id=row, attempt=attempt, state="doubt", reason="unknown", detail=said
         )
-    failures += 1
-    if failures >= backoff.failures and others_pass:
+    if outcome.rests:
+        # Nothing was asked of PowerMTA: no failure, and nothing that grows.
+        return Settlement(
+            bucket=bucket, id=row, attempt=attempt, state="held", reason=Limit.SERVER_AWAY.value,
+            detail=said, due=now + REST,
+        )  # fmt: skip
+    blame = int(own and outcome.asked is Asked.MESSAGE)
+    if blame and blamed + 1 >= backoff.failures:
         return Settlement(
             bucket=bucket, id=row, attempt=attempt, state="refused", ending="failed",
-            verdict=f"{failures} failures, the last: {said}", failed=1, event="failed", dsn=wanted,
+            verdict=f"{blamed + 1} failures while others passed, the last: {said}",
+            failed=1, blamed=1, event="failed", dsn=wanted,
         )  # fmt: skip
     return Settlement(
         bucket=bucket, id=row, attempt=attempt, state="held", reason="failed", detail=said,
-        due=backoff.due(now, failures), failed=1,
+        due=backoff.due(now, failures + 1), failed=1, blamed=blame,
     )  # fmt: skip

@@ -117,8 +117,9 @@ class Holding:
                     outcome,
                     now=self._now(),
                     failures=0,
+                    blamed=0,
+                    own=False,
                     backoff=self.backoff,
-                    others_pass=False,
                     dsn=tenant is not None and tenant.dsn,
                 )
                 for number, outcome in enumerate(outcomes)

@@ -5,7 +5,7 @@ before, the row is in doubt (policy/README.md: hold).
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -15,15 +15,14 @@ from gateway.attempt import Attempts
 from gateway.hold.claim import Claimed, envelope
 from gateway.hold.content import Contents, UnreadableError
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
-from gateway.hold.held import Backoff, Settlement, settlement
+from gateway.hold.held import Backoff, settlement
 from gateway.hold.rows import BODY_8BIT, BODY_UTF8
 from gateway.hold.settling import Settler
 from gateway.hold.statement import statement
 from gateway.log import Log
 from gateway.message import Sender
 from gateway.outgoing import Outgoing
-from gateway.relay.circuit import State
-from policy.outcome import Outcome, Unknown
+from policy.outcome import Asked, Failed, Outcome, Scope, Unknown
 from policy.plan import Generation
 
 _BODIES = statement("bodies")
@@ -44,17 +43,20 @@ class Release:
         *,
         backoff: Backoff,
         budget: float,
+        passed: Callable[[str, str], Awaitable[int]],
         generation: Callable[[], Generation | None],
         now: Callable[[], int],
         log: Log,
     ) -> None:
-        """`budget`: seconds for one relay; `now` in ledger milliseconds."""
+        """`budget`: seconds for one relay; `passed`: when mail last passed by a server and a
+        VirtualMTA, and `now`, in ledger milliseconds."""
         self._database = database
         self._contents = contents
         self._attempts = attempts
         self._settler = settler
         self._backoff = backoff
         self._budget = budget
+        self._passed = passed
         self._generation = generation
         self._now = now
         self._log = log
@@ -80,7 +82,7 @@ class Release:
         except (AwayError, UnknownError, RefusedError) as error:
             self.under_way -= len(claims)
             for claimed in claims:
-                self._give_back(claimed, f"its content could not be read: {error}", failed=0)
+                self._rest(claimed, f"its content could not be read: {error}")
             return
         await asyncio.gather(*(self._one(claimed, bodies) for claimed in claims))
 
@@ -107,12 +109,12 @@ class Release:
             outgoing = await self._filled(claimed, bodies.get(row.body))
         except UnreadableError as error:
             self._log.error("held_unreadable", message=row.id, why=str(error))
-            self._give_back(claimed, f"its content cannot be opened: {error}")
+            self._unreadable(claimed, f"its content cannot be opened: {error}")
             return
         attempt = self._attempts.attempt(outgoing, claimed.grant, claimed.number, claimed.asked)
         deadline = asyncio.get_running_loop().time() + self._budget
         outcome = await attempt.relay(deadline, lambda late: self._settle(claimed, late, late=True))
-        self._settle(claimed, outcome)
+        self._settle(claimed, outcome, own=await self._own(claimed, outcome))
 
     async def _filled(self, claimed: Claimed, body: Any) -> Outgoing:
         if body is None:
@@ -134,28 +136,33 @@ class Release:
         message = msgspec.structs.replace(message, sender=sender, head=head, body=content)
         return msgspec.structs.replace(claimed.outgoing, message=message, head=head)
 
-    def _give_back(self, claimed: Claimed, why: str, *, failed: int = 1) -> None:
-        """Not begun: the charge goes back, and the row waits by itself; `failed` 0: it is not the
-        message's own fault."""
+    def _rest(self, claimed: Claimed, why: str) -> None:
+        """Not begun, for no reason of its own: the charge goes back."""
         self._attempts.reserver.refund(claimed.grant)
-        row = claimed.row
-        due = self._backoff.due(self._now(), row.failures + 1 if failed else 1)
-        self._settler.settle(
-            [
-                Settlement(
-                    bucket=row.bucket, id=row.id, attempt=claimed.number, state="held",
-                    reason="failed", detail=why, due=due, failed=failed,
-                )
-            ]
-        )  # fmt: skip
+        self._settle(claimed, Failed(why, Scope.MESSAGE, asked=Asked.NOTHING))
 
-    def _settle(self, claimed: Claimed, outcome: Outcome, *, late: bool = False) -> None:
+    def _unreadable(self, claimed: Claimed, why: str) -> None:
+        """Not begun: the charge goes back, and the row waits longer each time, for a key to come
+        back."""
+        self._attempts.reserver.refund(claimed.grant)
+        self._settle(claimed, Failed(why, Scope.MESSAGE, asked=Asked.SESSION))
+
+    async def _own(self, claimed: Claimed, outcome: Outcome) -> bool:
+        """Whether a failure counts against the message."""
+        if not isinstance(outcome, Failed) or outcome.asked is not Asked.MESSAGE:
+            return False
+        grant = claimed.grant
+        return claimed.row.blames(await self._passed(grant.server, grant.vmta))
+
+    def _settle(
+        self, claimed: Claimed, outcome: Outcome, *, own: bool = False, late: bool = False
+    ) -> None:
         row, grant = claimed.row, claimed.grant
-        verdict = type(outcome).__name__.lower()
+        rests = isinstance(outcome, Failed) and outcome.rests
+        verdict = "rested" if rests else type(outcome).__name__.lower()
         metrics.released.labels(verdict).inc()
         generation = self._generation()
         tenant = generation.tenant.get(row.tenant) if generation else None
-        circuit = self._attempts.relay.servers[grant.server]
         settled = settlement(
             row.bucket,
             row.id,
@@ -163,8 +170,9 @@ class Release:
             outcome,
             now=self._now(),
             failures=row.failures,
+            blamed=row.blamed,
+            own=own,
             backoff=self._backoff,
-            others_pass=circuit.state is State.CLOSED,
             dsn=tenant is not None and tenant.dsn,
         )
         self._settler.settle([settled])

@@ -110,6 +110,7 @@ class Settler:
                     s.detail,
                     s.due,
                     s.failed,
+                    s.blamed,
                     s.ending,
                     s.verdict,
                     s.event,

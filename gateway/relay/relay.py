@@ -9,6 +9,7 @@ from collections.abc import Callable
 from gateway.relay.circuit import Circuits
 from gateway.relay.endpoint import OpenError
 from gateway.relay.parcel import Parcel
+from gateway.relay.passes import Passes
 from gateway.relay.pool import Opener, ServerPool
 from gateway.relay.verdicts import Divided
 from gateway.relay.wire import Session
@@ -35,10 +36,12 @@ class Relay:
         *,
         workers: int,
         clock: Callable[[], float],
+        now: Callable[[], int],
         farewell: Callable[[str, str], None] = _unheard,
     ) -> None:
-        """`workers`: processes of this node that share each server's sessions; `farewell` is told
-        the server and its words when it ends a session by itself."""
+        """`workers`: processes of this node that share each server's sessions; `clock` in real
+        elapsed seconds, `now` in ledger milliseconds; `farewell` is told the server and its words
+        when it ends a session by itself."""
         self._settings = settings
         self._opener = opener
         self._share = settings.gateways * workers
@@ -47,6 +50,7 @@ class Relay:
         self._pools: dict[str, ServerPool] = {}
         waits = {"wait": settings.circuit_wait, "wait_max": settings.circuit_wait_max}
         self.servers = Circuits(failures=settings.circuit_failures, **waits)
+        self.passes = Passes(now)
         self.vmtas = Circuits(failures=settings.circuit_failures, **waits)
 
     def update(self, servers: tuple[Server, ...], vmtas: set[str]) -> None:
@@ -65,6 +69,7 @@ class Relay:
                 self._pools[name] = self._pool(server)
         self.servers.keep_only(set(wanted))
         self.vmtas.keep_only(vmtas)
+        self.passes.keep_only(vmtas)
 
     def _limit(self, server: Server) -> int:
         return max(server.sessions // self._share, 1)
@@ -193,6 +198,8 @@ class Relay:
 
     def _count(self, outcome: Outcome, server: str, vmta: str, message: str) -> None:
         if isinstance(outcome, Relayed | Refused):
+            if isinstance(outcome, Relayed):
+                self.passes.passed(server, vmta)
             self.servers.succeeded(server)
             self.vmtas.succeeded(vmta)
             return

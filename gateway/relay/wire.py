@@ -76,6 +76,7 @@ class Session(Line):
         self._fresh: Callable[[], bool] = bool
         self._late: Callable[[Outcome], None] | None = None
         self._divided: Divided | None = None
+        self._divides_once = False
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._look_at = 0.0
@@ -109,7 +110,7 @@ class Session(Line):
         with a 421 before the dot: another one may take the message."""
         assert self.usable
         self.messages += 1
-        self.stale = self._dot_written = False
+        self.stale = self._dot_written = self._divides_once = False
         self._heard = 0
         if not fresh():
             return Failed("the grant grew old before MAIL", Scope.MESSAGE, asked=Asked.NOTHING)
@@ -225,6 +226,7 @@ class Session(Line):
             else:
                 self._say_data()
 
+        self._divides_once = True
         divided(verdicts, go_on)
         return True
 
@@ -348,9 +350,17 @@ class Session(Line):
             self._finish(Unknown(f"{why} after the dot"))
         else:
             # A time-out has told its outcome before it closes: it is no death of age.
-            self.stale = self._outcome is not None and (self._heard == 0 or self.farewell != "")
-            self._finish(Failed(f"{why} before the dot", Scope.SERVER))
+            ended = self._heard == 0 or self.farewell != ""
+            # What was divided is committed: another session might divide it otherwise.
+            self.stale = self._outcome is not None and ended and not self._divides_once
+            self._finish(self._lost_before_the_dot(f"{why} before the dot"))
         self._lost(self)
+
+    def _lost_before_the_dot(self, why: str) -> Failed:
+        """A kept session that PowerMTA ended says nothing about the server."""
+        if self.farewell and self.messages > 1:
+            return Failed(why, Scope.MESSAGE, asked=Asked.SESSION)
+        return Failed(why, Scope.SERVER)
 
     def _answered(self, stage: Stage | None, reply: Reply) -> None:
         if self.progress is Progress.CLOSED:

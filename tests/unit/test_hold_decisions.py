@@ -5,9 +5,9 @@ import pytest
 from gateway.hold.backlog import Count
 from gateway.hold.content import BadKeyError, Contents, UnreadableError
 from gateway.hold.groups import SOON, Groups
-from gateway.hold.held import Backoff, settlement
+from gateway.hold.held import REST, Backoff, Held, settlement
 from policy.denial import Denied, Limit
-from policy.outcome import Failed, Outcome, Refused, Relayed, Scope, Stage, Unknown
+from policy.outcome import Asked, Failed, Outcome, Refused, Relayed, Scope, Stage, Unknown
 from policy.ports import Mark
 from policy.reply import Reply
 
@@ -18,10 +18,10 @@ NO = Refused(Reply(550, "5.1.1", "no such user"), Stage.RCPT)
 BAD = Failed("lost", Scope.SERVER)
 
 
-def settled(outcome: Outcome, failures: int = 0, *, others_pass: bool = True) -> tuple[str, ...]:
+def settled(outcome: Outcome, failures: int = 0, *, own: bool = True) -> tuple[str, ...]:
     found = settlement(
-        1, "m", 3, outcome, now=NOW, failures=failures, backoff=BACKOFF,
-        others_pass=others_pass, dsn=True,
+        1, "m", 3, outcome, now=NOW, failures=failures, blamed=failures, backoff=BACKOFF, own=own,
+        dsn=True,
     )  # fmt: skip
     assert found.attempt == 3
     return found.state, found.ending, found.event, found.dsn, str(found.due)
@@ -44,7 +44,38 @@ def test_an_outcome_moves_a_row(outcome: Outcome, failures: int, wanted: tuple[s
 
 
 def test_a_message_is_not_given_up_while_nothing_passes() -> None:
-    assert settled(BAD, 500, others_pass=False)[0] == "held"
+    assert settled(BAD, 500, own=False)[0] == "held"
+
+
+def test_a_session_that_could_not_be_opened_is_never_charged_to_the_message() -> None:
+    no_session = Failed("cannot connect", Scope.SERVER, asked=Asked.SESSION)
+    assert settled(no_session, 500) == ("held", "", "", "", str(NOW + 3_600_000))
+
+
+def test_what_was_not_begun_rests_without_a_failure() -> None:
+    resting = Failed("pmta1 is resting", Scope.MESSAGE, asked=Asked.NOTHING)
+    found = settlement(
+        1, "m", 3, resting, now=NOW, failures=5, blamed=5, backoff=BACKOFF, own=True, dsn=True
+    )
+    assert (found.state, found.failed, found.blamed, found.due) == ("held", 0, 0, NOW + REST)
+    assert (found.reason, found.detail) == ("server_away", "pmta1 is resting")
+
+
+def test_a_failure_is_the_messages_own_when_another_passed_since_the_one_before() -> None:
+    def row(failures: int, failed_at: int) -> Held:
+        return Held(
+            bucket=1, id="m", body="m", tenant="acme", pool="p", provider="gmail", mailbox="a@b.c",
+            bulk=True, recipient=b"x@y.z", notify=b"", orcpt=b"", campaign="", key="", size=1,
+            arrived=1000, attempt=3, failures=failures, blamed=0, failed_at=failed_at,
+            reason="failed", until=0,
+        )  # fmt: skip
+
+    assert not row(0, 0).blames(5000)  # it has not failed before
+    assert row(1, 0).blames(1001)  # failed live, as it arrived
+    assert not row(1, 0).blames(1000)
+    assert row(2, 3000).blames(3001)
+    assert not row(2, 3000).blames(3000)
+    assert not row(2, 3000).blames(0)
 
 
 def count(provider: str = "gmail", tenant: str = "acme", number: int = 5, **changes: bool) -> Count:

@@ -154,6 +154,18 @@ async def test_nobody_gets_it_when_the_others_could_not_be_kept() -> None:
     assert peer.heard[1] == b"RSET\r\n"
 
 
+async def test_what_was_divided_is_not_offered_to_another_session() -> None:
+    """It is committed by then, and another session might accept others."""
+    peer = Peer(THREE, b"250 ok\r\n", ONE_BAD, b"421 4.3.2 bye\r\n")
+    made = session(peer)
+    assert isinstance(await transact(made), Relayed)
+    outcome = await transact(made, MANY, divided=Divider())
+    assert outcome == Failed(
+        "data: 421 4.3.2 bye before the dot", Scope.MESSAGE, asked=Asked.SESSION
+    )
+    assert not made.stale
+
+
 async def test_an_answer_about_the_others_that_comes_too_late_sends_nothing() -> None:
     peer = Peer(ONE_BAD)
     made = session(peer)
@@ -171,7 +183,7 @@ async def test_an_answer_about_the_others_that_comes_too_late_sends_nothing() ->
         ((b"550 5.1.1 no", b"451 4.2.1 later", b"550 5.1.1 no"), "rcpt: 451 4.2.1 later"),
         ((b"550 5.1.1 no", b"550 5.1.2 nor", b"552 5.2.2 full"), "550 5.1.1 no"),
         # The end of the channel says nothing of recipients.
-        ((b"250 ok", b"451 4.2.1 later", b"421 4.3.2 bye"), "rcpt: 421 4.3.2 bye"),
+        ((b"250 ok", b"451 4.2.1 later", b"421 4.3.2 bye"), "rcpt: 421 4.3.2 bye before the dot"),
     ],
 )
 async def test_without_a_division_one_refusal_answers_for_all(

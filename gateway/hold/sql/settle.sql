@@ -2,12 +2,16 @@
 -- process that was frozen changes nothing. Events are written with the change they report.
 WITH wanted AS (
     SELECT * FROM unnest($1::int[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[],
-                         $7::bigint[], $8::int[], $9::text[], $10::text[], $11::text[], $12::text[])
-        AS w (bucket, id, attempt, state, reason, detail, due, failed, ending, verdict, event, dsn)
+                         $7::bigint[], $8::int[], $9::int[], $10::text[], $11::text[], $12::text[],
+                         $13::text[])
+        AS w (bucket, id, attempt, state, reason, detail, due, failed, blamed, ending, verdict,
+              event, dsn)
 ), changed AS (
     UPDATE held h
-    SET state = w.state, since = $13, reason = w.reason, detail = w.detail, until = w.due,
-        waiting = w.due > 0, due = w.due, failures = h.failures + w.failed, ending = w.ending,
+    SET state = w.state, since = $14, reason = w.reason, detail = w.detail, until = w.due,
+        waiting = w.due > 0, due = w.due, failures = h.failures + w.failed,
+        blamed = h.blamed + w.blamed,
+        failed_at = CASE WHEN w.failed > 0 THEN $14 ELSE h.failed_at END, ending = w.ending,
         verdict = w.verdict, claimant = ''
     FROM wanted w
     WHERE h.bucket = w.bucket AND h.id = w.id AND h.attempt = w.attempt
@@ -19,7 +23,7 @@ WITH wanted AS (
 ), told AS (
     INSERT INTO hold_event (at, tenant, message, kind, class, message_id, mailbox, sender,
                             recipient, campaign, detail, dsn, envid, orcpt)
-    SELECT $13, c.tenant, c.id, c.event, 'soft', c.message_id, c.mailbox,
+    SELECT $14, c.tenant, c.id, c.event, 'soft', c.message_id, c.mailbox,
            coalesce(b.sender, ''), c.recipient, c.campaign, c.verdict,
            CASE WHEN coalesce(b.sender, '') = '' OR c.silent THEN '' ELSE c.dsn END,
            coalesce(b.envid, ''), c.orcpt

@@ -2,10 +2,10 @@
 
 from control.store.migrations.script import run
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 
 def upgrade() -> None:
     """Run the SQL of this revision."""
-    run("0006_pre_envelope_ids.sql")
+    run("0007_pre_envelope_ids.sql")

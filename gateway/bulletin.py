@@ -1,0 +1,73 @@
+"""What this process tells the others through the ledger: where mail passed, its open circuits.
+
+Owns: writing it with the sign of life (`plan_feed`), and asking when mail passed anywhere.
+Failure: a ledger that is away knows of no pass, so that no failure is counted against a message.
+"""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from gateway.relay.relay import Relay
+from policy.ledger.bulletin import CIRCUITS, PASSED, OpenCircuit, encode, path_field
+from policy.ledger.ledger import root_key
+
+
+class Bulletin:
+    """One process's."""
+
+    def __init__(
+        self, client: Redis, name: str, process: str, relay: Relay, clock: Callable[[], float]
+    ) -> None:
+        """`name` is the ledger's; `clock` as the relay's."""
+        self._client = client
+        self._root = root_key(name)
+        self._process = process
+        self._relay = relay
+        self._clock = clock
+        self._shown = False
+
+    def write(self, pipe: Any) -> Callable[[], None]:
+        """Add to a pipeline what is new; call what is returned when it has arrived."""
+        passes = self._relay.passes
+        news = passes.news()
+        if news:
+            pipe.hset(f"{self._root}{PASSED}", mapping={path_field(*p): t for p, t in news.items()})
+        circuits = self._circuits()
+        if circuits:
+            pipe.hset(f"{self._root}{CIRCUITS}", self._process, encode(circuits))
+        elif self._shown:
+            pipe.hdel(f"{self._root}{CIRCUITS}", self._process)
+
+        def arrived() -> None:
+            passes.told(news)
+            self._shown = bool(circuits)
+
+        return arrived
+
+    def _circuits(self) -> list[OpenCircuit]:
+        relay = self._relay
+        if relay.servers.all_closed and relay.vmtas.all_closed:
+            return []
+        now = self._clock()
+        return [
+            OpenCircuit("server", one.name, one.state.value, one.why, one.rests(now))
+            for one in relay.servers.not_closed()
+        ] + [
+            OpenCircuit("vmta", one.name, one.state.value, one.why, one.rests(now))
+            for one in relay.vmtas.not_closed()
+        ]
+
+    async def passed(self, server: str, vmta: str) -> int:
+        """When a message last passed on this path, by any process, in ledger milliseconds; 0:
+        nobody knows."""
+        ours = self._relay.passes.last(server, vmta)
+        try:
+            found = await cast(
+                Any, self._client.hget(f"{self._root}{PASSED}", path_field(server, vmta))
+            )
+        except (RedisError, OSError, TimeoutError):
+            return ours
+        return max(ours, int(found or 0))
