@@ -136,6 +136,8 @@ async def run(settings: Settings) -> None:
 async def _reconcile(core: Core) -> None:
     while True:
         try:
+            # A name may lead elsewhere by now: every look is at whom it leads to.
+            await core.pool.expire_connections()
             await core.opening.attend()
             number = await core.publisher.reconcile()
             if number is not None:

@@ -62,7 +62,7 @@ def _options() -> argparse.Namespace:
 def _supervise(settings: Settings, path: Path | None) -> int:
     # Where the parent's own copies of the metrics go; workers get a directory of their own.
     os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.gettempdir())
-    from gateway.hold.database import refusal
+    from gateway.hold.primary import refusal
     from gateway.relay import wire
     from gateway.supervisor import Supervisor
 

@@ -163,7 +163,7 @@ class Parts:
         """What runs beside the work, until cancelled."""
         tasks = [self.feed.run(), self.ledger.keep_lease(), self.relay.sweep(), self.gauge()]
         if self.holding is not None:
-            tasks.append(self.holding.backlog.run())
+            tasks += [self.holding.backlog.run(), self.holding.watch()]
         return tasks
 
     async def close(self) -> None:

@@ -62,6 +62,9 @@ class Database(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Longest wait for us between two statements of a transaction; then PostgreSQL ends it. So a
     process that hangs or was frozen holds no lock for ever, that of publishing included; above the
     20 s in which PowerMTA must have tested and loaded its configuration."""
+    look: Seconds = 15.0
+    """Between two looks of a gateway, over a new connection, whether `url` still leads to the
+    server that its other connections lead to; else those end."""
 
     def bounds(self, at_least: float = 0.0) -> dict[str, str]:
         """What every session tells PostgreSQL at its start, milliseconds; statements that ask for

@@ -11,12 +11,12 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-import asyncpg
 import msgspec
 
 from control.accounting import store
 from control.accounting.evidence import Evidence, evidence_of
 from control.accounting.trail import Look, Position, look
+from control.store.connecting import connect
 from control.store.database import Connection
 from settings.hold import Accounting, Stream
 
@@ -27,6 +27,9 @@ Calendar = Callable[[], Awaitable[int]]
 
 _STATEMENT = 30.0
 _CLOSE = 2.0
+_SESSION = 60.0
+"""Then a new connection: to a primary that was cut off one would read on for nobody. The position
+that its successor has knows nothing of that, so it is read again."""
 
 
 class Reader:
@@ -60,7 +63,7 @@ class Reader:
             await asyncio.sleep(self._settings.poll)
 
     async def _session(self) -> None:
-        connection = await asyncpg.connect(
+        connection = await connect(
             self._url, timeout=10.0, command_timeout=_STATEMENT, server_settings=self._bounds
         )
         work = asyncio.create_task(self._work(connection))
@@ -78,14 +81,17 @@ class Reader:
             raise ended
 
     async def _work(self, connection: Connection) -> None:
+        until = asyncio.get_running_loop().time() + _SESSION
         while not await store.lock(connection, self._server):
+            if asyncio.get_running_loop().time() >= until:
+                return
             await asyncio.sleep(self._settings.poll)
-        await self._follow(connection)
+        await self._follow(connection, until)
 
-    async def _follow(self, connection: Connection) -> None:
+    async def _follow(self, connection: Connection, until: float) -> None:
         path = str(self._path)
         at = await store.begin(connection, self._server, path, await self._calendar())
-        while True:
+        while asyncio.get_running_loop().time() < until:
             # Before the look: what was written until now is read when the look reaches the end.
             now = await self._calendar()
             try:

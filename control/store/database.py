@@ -5,6 +5,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from control.store.connecting import connect
 from control.store.statements import statements
 from settings.model import Database
 
@@ -18,6 +19,10 @@ class DatabaseRefusedError(Exception):
     """The database cannot keep our promises; the text says which setting to change."""
 
 
+_NOT_ME = ("25006", "57P", "08")
+"""Read-only, shutting down, broken: another server may be the primary by now."""
+
+
 async def _prepare(connection: Connection) -> None:
     await connection.set_type_codec(
         "jsonb",
@@ -28,18 +33,32 @@ async def _prepare(connection: Connection) -> None:
 
 
 async def open_pool(database: Database) -> Any:
-    """A pool whose sessions read jsonb as values, and in which nothing waits without an end.
+    """A pool whose sessions read jsonb as values, and in which nothing waits without an end. An
+    answer that says "not me" ends all its connections as they come back.
 
     Raises DatabaseRefusedError, and asyncpg's or the system's error when nobody answers."""
+    pools: list[Any] = []
+
+    async def distrust(query: Any) -> None:
+        code = str(getattr(query.exception, "sqlstate", "") or "")
+        if pools and code.startswith(_NOT_ME):
+            await pools[0].expire_connections()
+
+    async def prepare(connection: Connection) -> None:
+        await _prepare(connection)
+        connection.add_query_logger(distrust)
+
     pool = await asyncpg.create_pool(
         database.url,
         min_size=1,
         max_size=database.connections,
         command_timeout=database.timeout,
-        init=_prepare,
+        init=prepare,
+        connect=connect,
         timeout=10.0,
         server_settings={"application_name": "sendgate control", **database.bounds()},
     )
+    pools.append(pool)
     try:
         async with pool.acquire() as connection:
             if found := await durability_problems(connection):

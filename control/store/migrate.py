@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from control.store.connecting import connect as connect_to
 from settings.model import Database
 
 MIGRATION_LOCK = 0x5E4D_6A7E_0001
@@ -41,7 +42,7 @@ def _engine(url: str, statement: float) -> AsyncEngine:
     async def connect(*_: Any, **__: Any) -> asyncpg.Connection:
         # asyncpg reads the URL itself, so that TLS parameters mean the same everywhere.
         bounds = Database(url=url, timeout=statement).bounds()
-        return await asyncpg.connect(
+        return await connect_to(
             url, timeout=10.0, server_settings={"application_name": "sendgate migrate", **bounds}
         )
 

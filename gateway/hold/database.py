@@ -1,8 +1,11 @@
 """Connections of one gateway process to PostgreSQL.
 
 Owns: opening them, refusing a server that may forget a commit, telling a definite failure from
-an unknown one, lending connections. Rule: a gateway starts and relays without PostgreSQL; only
-holding needs it.
+an unknown one, lending connections. Rules: a gateway starts and relays without PostgreSQL; only
+holding needs it. A standby takes no mail: a connection to one is refused, an answer that says "not
+me" ends every connection, and so does another server behind the name, looked for over connections
+made for that (a primary that was cut off takes the commits of those who stay with it, and they are
+lost with it).
 Failure: `AwayError` when nothing was sent, `UnknownError` when a commit may have happened.
 """
 
@@ -14,32 +17,26 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from gateway.hold.statement import statement
+from gateway.hold.primary import CONNECT, LOST, STANDBY, WRITABLE, server_of
 from gateway.log import Log
 
 Connection = Any
 """asyncpg's connection; asyncpg ships no types."""
 
-_DURABILITY = statement("durability")
-_CONNECT = 2.0
 _AT_HAND = 1.0
 """Seconds after which what lies at hand goes back to the pool, which closes what nobody uses."""
-# The internal one is asyncpg's word for a protocol out of step, as a connection that dies while a
-# statement is cancelled leaves it: met when the database was cut off or killed under load.
-_LOST = (
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    OSError,
-    EOFError,
-    asyncio.TimeoutError,
-)
 # 08: connection exceptions; 57P: the server shuts down, crashed, or starts; 25P03: it ended a
 # transaction that waited for us too long, and the session with it.
 _LOST_CLASSES = ("08", "57P", "25P03")
+_READ_ONLY = "25006"
 
 
 class AwayError(Exception):
     """PostgreSQL cannot be used now; nothing was sent to it."""
+
+
+class StandbyError(AwayError):
+    """The server takes no writes; nothing was changed on it."""
 
 
 class UnknownError(Exception):
@@ -57,37 +54,6 @@ class RefusedError(Exception):
     def passes(self) -> bool:
         """It may be taken later: conflicts, no resources, locks, an operator, a standby."""
         return self.code[:2] in ("25", "40", "53", "55", "57", "58")
-
-
-async def durability_problem(connection: Connection) -> str:
-    """Why this server may forget a commit; empty when it does not."""
-    row = await connection.fetchrow(_DURABILITY)
-    found = []
-    if row["fsync"] != "on":
-        found.append("fsync is off")
-    if row["synchronous_commit"] == "off":
-        found.append("synchronous_commit is off")
-    return f"PostgreSQL must not hold mail: {' and '.join(found)}" if found else ""
-
-
-async def refusal(url: str) -> str:
-    """Why a gateway must not start on this database; empty when it may, or when nobody answers:
-    without PostgreSQL a gateway relays."""
-    try:
-        connection = await asyncpg.connect(
-            url,
-            timeout=_CONNECT,
-            command_timeout=_CONNECT,
-            server_settings={"statement_timeout": str(round(_CONNECT * 1000))},
-        )
-    except (asyncpg.PostgresError, *_LOST):
-        return ""
-    try:
-        return await durability_problem(connection)
-    except (asyncpg.PostgresError, *_LOST):
-        return ""
-    finally:
-        connection.terminate()
 
 
 async def _as_it_is(connection: Connection) -> None:
@@ -123,6 +89,10 @@ class Database:
         self._at_hand: list[Connection] = []
         self._tidying: asyncio.TimerHandle | None = None
         self._returning: set[asyncio.Task[None]] = set()
+        self._process = ""
+        """The server process that connections lead to, and its timeline."""
+        self._epoch = 0
+        """Connections lent in an earlier one are closed when they come back."""
         self._waiting = 0
         """Those who wait for the pool: while there are any, nothing stays at hand."""
         self.refused = ""
@@ -135,15 +105,18 @@ class Database:
             min_size=0,
             max_size=self._connections,
             command_timeout=self._timeout,
-            timeout=_CONNECT,
+            timeout=CONNECT,
             max_inactive_connection_lifetime=60.0,
             init=self._prepare,
             reset=_as_it_is,
             server_settings=self._session,
+            **WRITABLE,
         )
 
     async def _prepare(self, connection: Connection) -> None:
-        why = await durability_problem(connection)
+        server = await server_of(connection)
+        await self._compare(server.process)
+        why = server.problem
         if why and why != self.refused:
             self._log.error("database_refused", why=why)
         self.refused = why
@@ -156,23 +129,59 @@ class Database:
             decoder=msgspec.json.decode,
         )
 
+    async def watch(self, every: float) -> None:
+        """Side task: look whether the name still leads to the server that connections lead to."""
+        while True:
+            await asyncio.sleep(every)
+            if self._process:
+                await self.look()
+
+    async def look(self) -> None:
+        """Over a new connection. No answer says nothing about the connections there are."""
+        try:
+            async with self.fresh(CONNECT) as link:
+                await self._compare((await server_of(link)).process)
+        except StandbyError as error:
+            await self._leave(str(error))
+        except (AwayError, UnknownError) as error:
+            self._log.debug("database_unseen", why=str(error))
+
+    async def _compare(self, process: str) -> None:
+        if self._process not in ("", process):
+            await self._leave(f"another server answers: {process}, after {self._process}")
+        self._process = process
+
+    async def _leave(self, why: str) -> None:
+        """What leads to the server of before ends: at once what lies idle, the rest when it comes
+        back."""
+        self._log.warning("database_left", why=why)
+        self._epoch += 1
+        self._process = ""
+        await self._pool.expire_connections()
+        await self._return()
+
     @asynccontextmanager
-    async def connection(self, patience: float = _CONNECT) -> AsyncIterator[Connection]:
+    async def connection(self, patience: float = CONNECT) -> AsyncIterator[Connection]:
         """One connection, waited for at most `patience` seconds. Raises AwayError before, and
         UnknownError or RefusedError for what happens inside."""
         connection = self._lend() or await self._acquire(patience)
+        epoch = self._epoch
         well = False
         try:
             yield connection
             well = True
         except asyncpg.PostgresError as error:
-            if str(error.sqlstate or "").startswith(_LOST_CLASSES):
+            code = str(error.sqlstate or "")
+            if code.startswith(_LOST_CLASSES) or code == _READ_ONLY:
                 _cut(connection)
+                await self._leave(str(error))
+                if code == _READ_ONLY:
+                    raise StandbyError(str(error)) from error
                 raise UnknownError(str(error)) from error
             if connection.is_in_transaction():
                 _cut(connection)
             raise RefusedError(error) from error
-        except _LOST as error:
+        except LOST as error:
             if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
                 # A value that cannot be encoded: found out before anything was sent.
                 raise RefusedError(error) from error
@@ -180,7 +189,7 @@ class Database:
             _cut(connection)
             raise UnknownError(f"{type(error).__name__}: {error}") from error
         finally:
-            if well and not self._waiting and _fit(connection):
+            if well and epoch == self._epoch and not self._waiting and _fit(connection):
                 self._keep_at_hand(connection)
             else:
                 await self._release(connection)
@@ -198,7 +207,9 @@ class Database:
         self._waiting += 1
         try:
             return await self._pool.acquire(timeout=patience)
-        except (asyncpg.PostgresError, *_LOST) as error:
+        except asyncpg.TargetServerAttributeNotMatched as error:
+            raise StandbyError(STANDBY) from error
+        except (asyncpg.PostgresError, *LOST) as error:
             raise AwayError(f"{type(error).__name__}: {error}") from error
         finally:
             self._waiting -= 1
@@ -222,7 +233,7 @@ class Database:
     async def _release(self, connection: Connection) -> None:
         try:
             await self._pool.release(connection, timeout=1.0)
-        except (asyncpg.PostgresError, *_LOST) as error:
+        except (asyncpg.PostgresError, *LOST) as error:
             # The pool has cut it off already, and its wrapper takes no more orders: to say it
             # again raised, and ended a process whose database had only paused.
             self._log.warning("database_lost", why=f"{type(error).__name__}: {error}")
@@ -236,12 +247,15 @@ class Database:
                 timeout=patience,
                 command_timeout=patience,
                 server_settings=self._session,
+                **WRITABLE,
             )
-        except (asyncpg.PostgresError, *_LOST) as error:
+        except asyncpg.TargetServerAttributeNotMatched as error:
+            raise StandbyError(STANDBY) from error
+        except (asyncpg.PostgresError, *LOST) as error:
             raise AwayError(f"{type(error).__name__}: {error}") from error
         try:
             yield connection
-        except (asyncpg.PostgresError, *_LOST) as error:
+        except (asyncpg.PostgresError, *LOST) as error:
             raise UnknownError(f"{type(error).__name__}: {error}") from error
         finally:
             connection.terminate()

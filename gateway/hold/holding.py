@@ -48,6 +48,7 @@ class Holding:
         Raises BadKeyError."""
         hold = settings.hold
         self._now = now
+        self._look = settings.database.look
         self._generation = generation
         self._doubts: OrderedDict[str, int] = OrderedDict()
         self.backoff = Backoff(hold.retry_first, hold.retry_most, hold.failures)
@@ -79,6 +80,10 @@ class Holding:
         """Make the pools; connects to nobody yet."""
         await self.database.open()
         await self.vital.open()
+
+    async def watch(self) -> None:
+        """Side task: looks whether PostgreSQL's name leads elsewhere."""
+        await asyncio.gather(*(one.watch(self._look) for one in (self.database, self.vital)))
 
     async def close(self) -> None:
         await self.database.close()

@@ -1,16 +1,23 @@
-"""No session with PostgreSQL is opened without bounds that the server itself keeps."""
+"""No session with PostgreSQL is opened without bounds that the server itself keeps, and none
+but the embedded server's own with one that takes no writes."""
 
 import ast
 
 from tests.support.repository import ROOT
 
+_STARTS = "control/local/postgres.py"
+_WRITES = ("target_session_attrs='read-write'", "**WRITABLE", "connect=connect")
 _OPENS = {"connect", "create_pool"}
 
 
-def test_every_session_tells_the_server_its_bounds() -> None:
-    """A client's own time-out does not run while the client hangs or is frozen."""
-    calls = [
-        (str(file.relative_to(ROOT)), call.lineno, {word.arg for word in call.keywords})
+def _opened() -> list[tuple[str, set[str], set[str]]]:
+    """File, names of keyword arguments, and those as they are written."""
+    return [
+        (
+            str(file.relative_to(ROOT)),
+            {word.arg or "" for word in call.keywords},
+            {ast.unparse(word) for word in call.keywords},
+        )
         for folder in ("control", "gateway")
         for file in (ROOT / folder).rglob("*.py")
         for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
@@ -20,5 +27,14 @@ def test_every_session_tells_the_server_its_bounds() -> None:
         and isinstance(call.func.value, ast.Name)
         and call.func.value.id == "asyncpg"
     ]
+
+
+def test_every_session_tells_the_server_its_bounds() -> None:
+    """A client's own time-out does not run while the client hangs or is frozen."""
+    calls = _opened()
     assert len(calls) >= 6
-    assert [call for call in calls if "server_settings" not in call[2]] == []
+    assert [call for call in calls if "server_settings" not in call[1]] == []
+
+
+def test_every_session_is_with_a_server_that_takes_writes() -> None:
+    assert [file for file, _, words in _opened() if not words.intersection(_WRITES)] == [_STARTS]

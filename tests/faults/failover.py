@@ -1,4 +1,4 @@
-"""The ledger's name leads to what was its replica; connections of before lead where they did."""
+"""A store's name leads elsewhere: to its replica for good, or to its standby for a while."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 
 from tests.faults.books import Quota
 from tests.faults.conftest import Begin
+from tests.faults.load import Offer
 from tests.faults.scenario import Scenario
+from tests.support.standbys import caught_up, standby_of
 
 _QUOTAS = {"vmta-small": Quota(40), "vmta-large": Quota(700)}
 """More than is sent until the ledger is rebuilt, less than is offered: two ledgers that both count
@@ -43,3 +45,32 @@ async def failed_over(
             while (await stack.ledger.standing()).incarnation in ("", before):
                 await asyncio.sleep(0.1)
         yield scenario
+
+
+_SCARCE = {"vmta-small": Quota(10), "vmta-large": Quota(40)}
+"""Nearly everything is held."""
+
+
+@asynccontextmanager
+async def misled(
+    begin: Begin, scale: int, name: str, *, breakage: str = ""
+) -> AsyncIterator[tuple[Scenario, list[Offer]]]:
+    """PostgreSQL's name led to its standby for seconds, under load. Also yields what was offered
+    later than half a second after it was right again."""
+    scenario = await begin(
+        name, quotas=_SCARCE, load={"rate": 60.0}, breakage=breakage, through=("postgres",)
+    )
+    stack, proxy = scenario.stack, scenario.stack.proxies["postgres"]
+    async with standby_of(stack.postgres.server, stack.folder / "standby") as standby:
+        await caught_up(stack.postgres.server, standby)
+        scenario.load.start()
+        await scenario.load.until_offered(150 * scale)
+        proxy.lead_to(standby.port)
+        proxy.cut()
+        await asyncio.sleep(5.0)
+        proxy.lead_to(stack.postgres.server.port)
+        scenario.fault_ends()
+        begin_at = len(scenario.load.offers) + 30
+        await scenario.load.until_offered(begin_at + 150 * scale)
+        await scenario.settle()
+        yield scenario, scenario.load.offers[begin_at:]

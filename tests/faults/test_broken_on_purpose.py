@@ -5,7 +5,7 @@ import asyncio
 
 from tests.faults.books import OPEN, Quota
 from tests.faults.conftest import Begin
-from tests.faults.failover import failed_over
+from tests.faults.failover import failed_over, misled
 from tests.faults.mail import sizes, twin
 from tests.faults.midnight import over_midnight
 from tests.faults.proxy import Cut
@@ -125,6 +125,16 @@ async def test_without_a_lease_two_servers_count_to_the_whole_quota(
     async with failed_over(begin, scale, name, demoted=False, breakage=breakage) as scenario:
         await scenario.load.until_offered(1000 * scale)
         assert (await scenario.books()).excess
+
+
+async def test_with_connections_to_a_standby_kept_mail_is_deferred_long_after(
+    begin: Begin, scale: int
+) -> None:
+    name = "broken: connections to a standby are kept"
+    breakage = "keep_connections_to_a_standby"
+    async with misled(begin, scale, name, breakage=breakage) as (scenario, later):
+        assert sum(offer.deferred for offer in later) > len(later) / 2
+        await scenario.books()
 
 
 async def test_a_breakage_that_breaks_no_promise_leaves_the_books_clean(

@@ -125,6 +125,22 @@ def trust_the_line_for_ever() -> None:
     Lease.valid = True  # type: ignore[method-assign, assignment]
 
 
+def keep_connections_to_a_standby() -> None:
+    """A server that takes no writes is a server like any other: what has to wait is deferred long
+    after the name leads to the primary again."""
+    from gateway.hold import database, primary
+
+    primary.WRITABLE.clear()
+
+    async def nobody(connection: Any) -> primary.Server:
+        del connection
+        return primary.Server("", "")
+
+    door: Any = database
+    door.server_of = nobody
+    door._READ_ONLY = "none"
+
+
 def forget_refunds() -> None:
     """Nothing is ever given back: no promise is broken, and the books must stay clean."""
     from gateway.reserve import Reserver

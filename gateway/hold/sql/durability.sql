@@ -1,1 +1,0 @@
-SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit
