@@ -9,6 +9,7 @@ from control.clock import ClockMove, ClockView
 from control.problem import RefusedError
 from control.store.rows import ServerRow
 from control.view.changed import Changed
+from control.view.circuit import CircuitsView, circuits_view, sentences
 from control.view.explain import Explanation, Question, asked, explanation
 from control.view.key import KeyFile
 from control.view.ledger import LedgerState, LedgerStatus
@@ -68,8 +69,10 @@ async def _explain(call: Call) -> Explanation:
             generation=generation.number,
         )
     await call.core.opening.must_be_open()
+    # Some process would meet each of them: what goes in spite of all goes in any.
+    circuits = sentences(circuits_view(await call.core.admin.circuits()))
     try:
-        answer = await call.core.ledger.decide([found.reserve])
+        answer = await call.core.ledger.decide([found.reserve(circuits)])
     except LedgerClosedError as error:
         raise RefusedError(f"{error}; see `sendgate ledger status`", status=503) from error
     except LedgerAwayError as error:
@@ -78,7 +81,7 @@ async def _explain(call: Call) -> Explanation:
     assert isinstance(decision, Granted | Denied)  # a dry question has no key
     ips = [v.ip for v in generation.vmtas]
     now, usage = await call.core.admin.usage(ips)
-    return explanation(generation, found, decision, usage, now)
+    return explanation(generation, found, decision, usage, now, circuits)
 
 
 async def _clock(call: Call) -> ClockView:
@@ -147,6 +150,10 @@ async def _config(call: Call) -> str:
     return await call.core.publisher.config_text(await _generation(call))
 
 
+async def _circuits(call: Call) -> CircuitsView:
+    return circuits_view(await call.core.admin.circuits())
+
+
 async def _keys(call: Call) -> list[KeyFile]:
     if not call.core.settings.control.pmta_keys:
         raise RefusedError(
@@ -203,6 +210,7 @@ ROUTES = [
         body=OpenLedger,
     ),
     Route("GET", "/api/v2/servers", "PowerMTA servers", _servers, list[ServerRow]),
+    Route("GET", "/api/v2/circuits", "Who leaves which server alone", _circuits, CircuitsView),
     Route(
         "POST",
         "/api/v2/servers",

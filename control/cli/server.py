@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 from control.cli.client import Client
-from control.cli.show import as_json, line_of, said, table
+from control.cli.show import as_json, line_of, said, say, table
 from control.cli.tenant import Dry
 from control.stack.options import pmta_address
 from control.store.rows import ServerRow
 from control.view.changed import Changed
+from control.view.circuit import CircuitsView
 from control.view.server import ServerAddresses
 
 app = typer.Typer(no_args_is_help=True, help="PowerMTA servers and where they take mail.")
@@ -42,4 +43,25 @@ def list_(context: typer.Context) -> None:
     table(
         ("server", "sessions", "addresses"),
         ((s.name, s.sessions, [f"{a['host']}:{a['port']}" for a in s.addresses]) for s in found),
+    )
+
+
+@app.command()
+def circuits(context: typer.Context) -> None:
+    """Which gateway processes leave a server or a VirtualMTA alone, and why."""
+    line = line_of(context)
+    found = Client(line).get("/api/v2/circuits", CircuitsView)
+    if line.json:
+        as_json(found)
+        return
+    if not found.circuits:
+        say(f"all circuits are closed, in {found.processes} processes")
+        return
+    table(
+        ("kind", "name", "state", "process", "probe in", "why"),
+        (
+            (c.kind, c.name, c.state, c.process, f"{c.probe_in:.0f} s", c.why)
+            for c in found.circuits
+        ),
+        title=f"{found.processes} processes; those not named send there",
     )

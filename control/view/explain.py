@@ -4,6 +4,7 @@ The decision itself is the ledger's, asked with `dry`; what stands around it is 
 the same rules (`policy.selection`), so that a skipped IP has a reason.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 import msgspec
@@ -91,7 +92,7 @@ CHANGE = {
     Limit.CAMPAIGN_PAUSED: "`sendgate hold resume --tenant TENANT --campaign CAMPAIGN`",
     Limit.HELD_FIRST: "wait: held mail goes first where allowance is scarce; `sendgate hold list`",
     Limit.NO_IP: "add an IP (`sendgate domain add`) or resume one (`sendgate ip resume IP`)",
-    Limit.SERVER_AWAY: "bring PowerMTA back",
+    Limit.SERVER_AWAY: "bring PowerMTA back; `sendgate server circuits` says who waits for it",
     Limit.UNKNOWN_POOL: "publish again: POST /api/v2/generation",
     Limit.TOO_MANY: "send to fewer recipients at a time",
     Limit.LEDGER_CLOSED: "`sendgate ledger status` says why",
@@ -109,14 +110,17 @@ class Asked(msgspec.Struct, frozen=True):
     mailbox: str
     provider: str
 
-    @property
-    def reserve(self) -> Reserve:
-        """What the ledger is asked; nothing is charged."""
+    def reserve(self, circuits: Iterable[tuple[str, str]]) -> Reserve:
+        """What the ledger is asked, for who has these circuits open; nothing is charged."""
+        away = tuple([name for kind, name in circuits if kind == "server"])
+        broken = tuple([name for kind, name in circuits if kind == "vmta"])
         return Reserve(
             tenant=self.tenant.name,
             pool=self.pool.name,
             mailbox=self.mailbox,
             providers=((self.provider, 1),),
+            away=away,
+            broken=broken,
             dry=True,
         )
 
@@ -153,8 +157,9 @@ def explanation(
     decision: Granted | Denied,
     usage: dict[str, IpUsage],
     now: int,
+    circuits: Mapping[tuple[str, str], str],
 ) -> Explanation:
-    """The decision in words, with every candidate."""
+    """The decision in words, with every candidate. `circuits`: what is open, by (kind, name)."""
     base = Explanation(
         decision="defer",
         sentence="",
@@ -163,7 +168,7 @@ def explanation(
         mailbox=found.mailbox,
         provider=found.provider,
         generation=generation.number,
-        candidates=_candidates(generation, found, usage, now),
+        candidates=_candidates(generation, found, usage, now, circuits),
     )
     if isinstance(decision, Granted):
         return msgspec.structs.replace(
@@ -173,9 +178,12 @@ def explanation(
             vmta=decision.vmta,
             ip=decision.ip,
         )
+    said = decision.sentence()
+    if decision.limit is Limit.SERVER_AWAY and circuits:
+        said = f"{said}: {'; '.join(circuits.values())}"
     return msgspec.structs.replace(
         base,
-        sentence=decision.sentence(),
+        sentence=said,
         limit=decision.limit.value,
         until=iso_time(decision.until) if decision.until else "",
         change=CHANGE[decision.limit],
@@ -183,23 +191,29 @@ def explanation(
 
 
 def _candidates(
-    generation: Generation, found: Asked, usage: dict[str, IpUsage], now: int
+    generation: Generation,
+    found: Asked,
+    usage: dict[str, IpUsage],
+    now: int,
+    circuits: Mapping[tuple[str, str], str],
 ) -> list[Candidate]:
     listed: list[Candidate] = []
     for step in chain(found.pool, generation.pool):
         for name in step.members:
             vmta = generation.vmta[name]
-            listed.append(_candidate(vmta, step, found, usage.get(vmta.ip), now))
+            rests = circuits.get(("server", vmta.server)) or circuits.get(("vmta", name), "")
+            listed.append(_candidate(vmta, step, found, usage.get(vmta.ip), now, rests))
     return listed
 
 
 def _candidate(
-    vmta: VirtualMta, pool: Pool, found: Asked, counted: IpUsage | None, now: int
+    vmta: VirtualMta, pool: Pool, found: Asked, counted: IpUsage | None, now: int, rests: str
 ) -> Candidate:
+    """`rests`: why some processes leave it alone."""
     usage = to_usage(counted)
     provider = found.provider
     denied = fits(vmta, usage, ((provider, 1),), now, found.tenant.window)
-    skipped = denied.sentence() if denied else ""
+    skipped = denied.sentence() if denied else rests
     if not vmta.state.sends:
         skipped = f"it is {vmta.state.value}"
     elif pool.paused:

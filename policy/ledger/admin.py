@@ -14,6 +14,8 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
+from policy.ledger.bulletin import CIRCUITS, OpenCircuit
+from policy.ledger.bulletin import decode as open_circuits
 from policy.ledger.connection import ask, fields, hang_up, tried
 from policy.ledger.known import CHUNK, Counters, Entry, chunks
 from policy.ledger.ledger import ENTRY_KEPT, root_key
@@ -253,6 +255,16 @@ class LedgerAdmin:
             return {}
         running = await cast(Any, self.client.hmget(f"{self.root}running", ids))
         return {i.decode(): int(n or 0) for i, n in zip(ids, running, strict=True)}
+
+    async def circuits(self) -> dict[str, list[OpenCircuit]]:
+        """Live gateway processes and the circuits of each that are not closed."""
+        names = list(await self.workers())
+        if not names:
+            return {}
+        shown = await cast(Any, self.client.hmget(f"{self.root}{CIRCUITS}", names))
+        return {
+            n: open_circuits(data) if data else [] for n, data in zip(names, shown, strict=True)
+        }
 
     async def wait_for(self, number: int, timeout: float = 10.0) -> list[str]:
         """Wait until every live worker runs generation `number` or a later one. Returns those

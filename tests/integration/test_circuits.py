@@ -47,6 +47,30 @@ async def test_a_recipient_that_a_client_keeps_retrying_fails_no_probe(valkey_ur
             assert circuit.state == "closed"
 
 
+async def test_processes_say_which_circuits_are_open(valkey_url: str) -> None:
+    settings = settings_for(valkey_url, relay={"circuit_wait": 0.3})
+    async with StandIn.start() as pmta:
+        await pmta.fault(greeting="554 5.3.2 no service here")
+        plan = generation(port=pmta.smtp_port, tenants=HOUSE)
+        async with gateway(settings, plan) as gate:
+            await offer(gate)
+
+            async def told() -> bool:
+                return any((await gate.admin.circuits()).values())
+
+            await until(told)
+            [[one]] = (await gate.admin.circuits()).values()
+            assert (one.kind, one.name, one.state) == ("server", "pmta1", "open")
+            assert one.why.endswith("greeting: 554 5.3.2 no service here")
+            await pmta.fault(greeting=None)
+
+            async def closed() -> bool:
+                await offer(gate)
+                return await gate.admin.circuits() == {"worker-test": []}
+
+            await until(closed)
+
+
 async def test_a_lone_held_message_goes_when_a_refused_greeting_is_over(
     valkey_url: str, hold_url: str
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from control.api import openapi
 from control.api.server import ROUTES, application
 from control.core import Core
+from policy.ledger.bulletin import CIRCUITS, OpenCircuit, encode
 from policy.ports import Reserve
 from tests.conftest import CreateDatabase
 from tests.support.control import TOKEN, Api, api_of, build, control_core, settings_for
@@ -103,6 +104,33 @@ async def test_a_tenant_from_add_to_password_and_never_a_hash(api: Api, core: Co
     everything += str(await core.pool.fetch("SELECT before::text, after::text FROM audit_log"))
     assert "argon2" not in everything
     assert "horse" not in everything
+
+
+async def test_explain_does_not_say_goes_now_while_a_circuit_is_open(api: Api, core: Core) -> None:
+    await api("POST", "/api/v2/tenants", ACME)
+    await api("POST", "/api/v2/domains", DOMAIN)
+    question = {"tenant": "acme", "from": "news@example.com", "to": "x@gmail.com"}
+    client, root = core.admin.client, core.admin.root
+    seconds, _ = await client.time()  # type: ignore[misc]
+    for process in ("worker-1", "worker-2", "releaser-1"):
+        await client.zadd(f"{root}workers", {process: seconds})
+    resting = OpenCircuit("server", "pmta1", "open", "pmta:25: greeting: 554 no service", 8.0)
+    for process in ("worker-1", "gone-long-ago"):
+        await client.hset(f"{root}{CIRCUITS}", process, encode([resting]))  # type: ignore[misc]
+    _, found = await api("POST", "/api/v2/explain", question)
+    assert (found["decision"], found["limit"]) == ("defer", "server_away")
+    said = "the circuit of server pmta1 is open in 1 of 3 processes (pmta:25: greeting: 554"
+    assert said in found["sentence"]
+    assert found["candidates"][0]["skipped"].startswith(said)
+    assert "sendgate server circuits" in found["change"]
+    _, shown = await api("GET", "/api/v2/circuits")
+    assert shown["processes"] == 3
+    assert [(c["process"], c["name"], c["state"]) for c in shown["circuits"]] == [
+        ("worker-1", "pmta1", "open")
+    ]
+    await client.hdel(f"{root}{CIRCUITS}", "worker-1")  # type: ignore[misc]
+    _, found = await api("POST", "/api/v2/explain", question)
+    assert (found["decision"], found["candidates"][0]["skipped"]) == ("relay", "")
 
 
 async def test_quota_counts_and_explain_names_what_binds(api: Api, core: Core) -> None:
