@@ -118,6 +118,23 @@ async def test_a_megabyte_as_initial_response_is_one_refusal(valkey_url: str) ->
         await nothing_happened(gate, pmta)
 
 
+async def test_a_line_of_auth_has_12288_octets_with_its_end(valkey_url: str) -> None:
+    """RFC 4954 section 4, for the command and for each answer."""
+    async with guarded(valkey_url) as (gate, pmta):
+        for length, code in ((12_288, "501 5.5.2"), (12_289, "500 5.5.2")):
+            wire = await SmtpWire.open(gate.port)
+            said = "AUTH PLAIN ".ljust(length - 2, "A")
+            assert (await wire.ask(said)).startswith(code), length
+            for question in ("AUTH PLAIN", "AUTH LOGIN"):
+                assert (await wire.ask(question)).startswith("334")
+                answer = await wire.ask("A" * (length - 2 - 1) + "!")
+                assert answer.startswith(code), (question, length)
+            assert (await wire.ask(plain("\0acme\0secret"))).startswith("235")
+            await wire.close()
+        await until_gone(gate)
+        await nothing_happened(gate, pmta)
+
+
 async def test_commands_pipelined_around_a_login_are_answered_in_turn(valkey_url: str) -> None:
     envelope = "MAIL FROM:<a@acme.test>\r\nRCPT TO:<b@dest.test>\r\nDATA\r\n"
     async with guarded(valkey_url) as (gate, pmta):
