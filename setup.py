@@ -47,6 +47,7 @@ COMPILED = [
     "gateway/trace.py",
     "gateway/transaction.py",
     "policy/address.py",
+    "policy/author.py",
     "policy/duplicate.py",
     "policy/identity.py",
     "policy/ledger/line.py",

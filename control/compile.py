@@ -168,6 +168,7 @@ def _tenant(
         strict=row.strict,
         senders=tuple(row.senders),
         mailbox="envelope" if row.mailbox == "envelope" else "from",
+        unreadable_from="shared" if row.unreadable_from == "shared" else "refuse",
         mailboxes={
             m.address: MailboxLimits(
                 daily_max=m.daily_max, daily_min=m.daily_min, spacing=m.spacing

@@ -7,8 +7,9 @@ from functools import lru_cache
 
 from gateway.headers import Header
 from gateway.message import Message
-from policy.address import FromProblem, from_mailbox, mailbox_of
-from policy.model import Tenant
+from policy.address import mailbox_of
+from policy.author import FromProblem, from_mailbox
+from policy.model import SHARED_MAILBOX, Tenant
 from policy.provider import provider_of
 from policy.reply import Reply
 
@@ -27,15 +28,27 @@ _known = lru_cache(maxsize=4096)(_read)
 def mailbox(tenant: Tenant, message: Message, header: Header) -> str | Reply:
     """The sender's identity, `local@domain` in lower case."""
     if tenant.mailbox == "envelope":
-        address = mailbox_of(message.sender.address.decode())
-        return address or Reply(550, "5.1.7", "this tenant needs a sender in MAIL FROM")
+        address = message.sender.address.decode()
+        if not address:
+            return Reply(550, "5.1.7", "this tenant needs a sender in MAIL FROM")
+        malformed = "the sender in MAIL FROM cannot be read as one mailbox"
+        return mailbox_of(address) or Reply(550, "5.1.7", malformed)
     found: str | FromProblem
     if len(header.from_values) == 1:
         value = header.from_values[0]
         found = _known(value) if len(value) <= _SHORT else _read(value)
     else:
         found = FromProblem.SEVERAL if header.from_values else FromProblem.MISSING
-    return Reply(550, "5.6.0", found.value) if isinstance(found, FromProblem) else found
+    if not isinstance(found, FromProblem):
+        return found
+    if found.unreadable and tenant.unreadable_from == "shared" and _anybody(tenant):
+        return SHARED_MAILBOX
+    return Reply(550, "5.6.0", found.value)
+
+
+def _anybody(tenant: Tenant) -> bool:
+    """It may send as whom it likes, so that nobody has to know as whom."""
+    return not tenant.senders and not tenant.strict
 
 
 def allowed(tenant: Tenant, address: str) -> bool:

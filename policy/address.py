@@ -1,40 +1,31 @@
-"""Mail addresses: the domain of a recipient, and the mailbox a `From:` field names.
+"""Mail addresses: their domains, and the mailbox a sender address names.
 
-Owns: reading, normalising. Not here: the SMTP path syntax (`gateway.envelope`).
+Owns: reading, normalising. Not here: the SMTP path syntax (`gateway.envelope`), the `From:` field
+(`policy.author`).
 Rule: local parts keep their case on the wire, but a mailbox's *identity* is lower case:
 `Anna@` and `anna@` must not be warmed up twice.
-Failure: what cannot be read is None or a `FromProblem`, never a guess.
+Failure: what cannot be read is None, never a guess.
 """
 
+import ipaddress
 import re
-from enum import StrEnum
+import unicodedata
 from functools import lru_cache
 
 import idna
 
-
-class FromProblem(StrEnum):
-    """Why a header names no single mailbox; the value is the sentence for the client."""
-
-    MISSING = "the message has no From: field"
-    SEVERAL = "the message has more than one From: field or From: address"
-    UNREADABLE = "the From: field holds no readable address"
-
-
 _ASCII_DOMAIN = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?)*\Z"
 )
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_FOLD = re.compile(r"\r\n(?=[ \t])")
-_ANGLE = re.compile(r"<([^<>]*)>")
-_ATOM = r"-.A-Za-z0-9!#$%&'*+/=?^_`{|}~"
-_PLAIN = re.compile(rf"[{_ATOM} ]*+<([{_ATOM}]++@[A-Za-z0-9.-]++)>\Z")
-_LONGEST_FROM = 8192
+_QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
+_QUOTED_SPECIAL = re.compile(r'["\\]')
+_DOT_ATOM = re.compile(r"[-.A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff]+\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"})
 _PAIR = re.compile(rb"\\(.)", re.DOTALL)
 _SPECIAL = re.compile(rb'["\\]')
 # What the gateway takes without quotes (`gateway.envelope`): more than RFC 5322's dot-atom.
 _UNQUOTED = re.compile(rb'[^\s<>"@,:;()\\\x00-\x1f\x7f]+\Z')
-_BARE = re.compile(r'[^\s@<>()",;:\\]+@[^\s@<>()",;:\\]+')
 
 
 # Three times a message, and of few domains; an address has at most 254 octets where it is kept.
@@ -78,9 +69,46 @@ def split_address(address: str) -> tuple[str, str] | None:
 
 
 def mailbox_of(address: str) -> str | None:
-    """The identity of a sender address, `local@domain` in lower case with A-labels."""
-    parts = split_address(address)
-    return None if parts is None else f"{parts[0].lower()}@{parts[1]}"
+    """The identity of a sender address: `local@domain`, in lower case, with A-labels, without the
+    quotes it does not need. None for what is no address."""
+    local, at, domain = address.rpartition("@")
+    if not at or not local:
+        return None
+    quoted = len(local) > 1 and local[0] == '"' == local[-1]
+    name = mailbox_name(_QUOTED_PAIR.sub(r"\1", local[1:-1]) if quoted else local, quoted=quoted)
+    spelt = sender_domain(domain)
+    return None if name is None or spelt is None else f"{name}@{spelt}"
+
+
+def mailbox_name(local: str, *, quoted: bool) -> str | None:
+    """The local part of a mailbox's identity; `quoted`: it stood in quotes, which are gone. None
+    for one that may not be (RFC 5322 section 3.2.3, RFC 6532 section 3.2), or that the eye takes
+    for another: with blanks at its ends, or characters that are not seen."""
+    if local.isascii():
+        lowered = local.lower()
+    else:
+        lowered = unicodedata.normalize("NFC", local).lower()
+        lowered = unicodedata.normalize("NFC", lowered)
+        if any(unicodedata.category(char) in _UNSEEN for char in lowered):
+            return None
+    if _DOT_ATOM.match(lowered):
+        return lowered
+    if not quoted or not lowered or lowered.strip() != lowered or _CONTROL.search(lowered):
+        return None
+    return '"' + _QUOTED_SPECIAL.sub(r"\\\g<0>", lowered) + '"'
+
+
+def sender_domain(domain: str) -> str | None:
+    """As `normal_domain`, with address literals in one spelling each (RFC 5321 section 4.1.3)."""
+    normal = normal_domain(domain)
+    if normal is None or not normal.startswith("["):
+        return normal
+    try:
+        if normal.startswith("[ipv6:"):
+            return f"[ipv6:{ipaddress.IPv6Address(normal[6:-1])}]"
+        return f"[{ipaddress.IPv4Address(normal[1:-1])}]"
+    except ValueError:
+        return None
 
 
 def recipient_spellings(address: str) -> tuple[bytes, tuple[bytes, ...]] | None:
@@ -101,71 +129,3 @@ def recipient_spellings(address: str) -> tuple[bytes, tuple[bytes, ...]] | None:
         except (idna.IDNAError, UnicodeError):
             return local, (parts[1].encode(),)
     return local, tuple(domain.encode() for domain in spelt)
-
-
-def from_mailbox(value: str) -> str | FromProblem:
-    """The mailbox of one unfolded or folded `From:` value (RFC 5322 section 3.4).
-
-    Display names, quoted strings and comments are skipped; groups and lists are refused. What
-    nearly all mail has is read by one expression; a test holds it equal to the whole grammar."""
-    plain = _PLAIN.match(value) if len(value) <= _LONGEST_FROM else None
-    if plain is not None:
-        return mailbox_of(plain[1]) or FromProblem.UNREADABLE
-    return _any_mailbox(value)
-
-
-def _any_mailbox(value: str) -> str | FromProblem:
-    text = _FOLD.sub("", value)
-    if len(text) > _LONGEST_FROM:
-        return FromProblem.UNREADABLE
-    quoted = '"' in text
-    if quoted:
-        # A quoted local part ("a b"@x) is the rare case: keep it, blank the display names.
-        text = _QUOTED.sub(_keep_local_part, text)
-    if "(" in text:
-        stripped = _without_comments(text)
-        if stripped is None:
-            return FromProblem.UNREADABLE
-        text = stripped
-    angles = _ANGLE.findall(text)
-    if len(angles) > 1:
-        return FromProblem.SEVERAL
-    if angles:
-        outside = _ANGLE.sub("", text)
-        if "@" in outside and _BARE.search(outside) and "," in outside:
-            return FromProblem.SEVERAL
-        if ";" in outside or "," in outside.strip().strip(","):
-            return FromProblem.SEVERAL
-        candidate = angles[0].strip()
-    else:
-        parts = [part for part in text.split(",") if part.strip()]
-        if len(parts) > 1:
-            return FromProblem.SEVERAL
-        candidate = text.strip().strip(",").strip()
-    if any(c.isspace() for c in candidate) or candidate.count("@") != 1:
-        return FromProblem.UNREADABLE
-    return mailbox_of(candidate) or FromProblem.UNREADABLE
-
-
-def _keep_local_part(match: re.Match[str]) -> str:
-    following = match.string[match.end() : match.end() + 1]
-    return match.group().replace(" ", "_") if following == "@" else " "
-
-
-def _without_comments(text: str) -> str | None:
-    """Comments nest (RFC 5322 section 3.2.2); None when they do not balance."""
-    kept, depth, escaped = [], 0, False
-    for char in text:
-        if escaped:
-            escaped = False
-        elif char == "\\" and depth:
-            escaped = True
-        elif char == "(":
-            depth += 1
-        elif char == ")":
-            depth -= 1
-            if depth < 0:
-                return None
-        elif not depth:
-            kept.append(char)
-    return None if depth else "".join(kept)

@@ -106,6 +106,10 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     offsets: Annotated[tuple[tuple[int, int], ...], msgspec.Meta(min_length=1)]
 
 
+SHARED_MAILBOX = "*"
+"""Counts for all that are not counted one by one; no address is spelt like it."""
+
+
 class MailboxLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits of one sender address."""
 
@@ -183,6 +187,9 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     senders: tuple[str, ...] = ()
     """Allowed senders, `user@domain` or `domain`; empty allows every sender."""
     mailbox: Literal["from", "envelope"] = "from"
+    unreadable_from: Literal["refuse", "shared"] = "refuse"
+    """A `From:` that names nobody for certain: refuse it, or count it for the mailbox that all
+    beyond `mailbox_bound` share. Always refused for a tenant with a list of senders, or strict."""
     mailbox_default: MailboxLimits = MailboxLimits()
     mailboxes: dict[str, MailboxLimits] = {}
     mailbox_bound: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 100_000

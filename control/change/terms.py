@@ -33,6 +33,8 @@ class TenantChange(HoldTerms, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Most recipients of one message."""
     mailbox: Literal["from", "envelope"] | None = None
     """Which address is the mailbox that limits count."""
+    unreadable_from: Literal["refuse", "shared"] | None = None
+    """Mail whose From: names nobody for certain: refuse it, or count it for one shared mailbox."""
     mailbox_max: Count | UnsetType | None = UNSET
     """Recipients a day of each mailbox without a limit of its own; null is off."""
     mailbox_spacing: Spacing | None = None
@@ -73,6 +75,7 @@ async def change(act: Act, name: str, wanted: TenantChange) -> str:
         *(name, after.profile, after.strict, after.senders, after.mailbox, after.rate_minute),
         *(after.rate_hour, after.max_recipients, after.window_start, after.window_length),
         *(after.window_zone, after.mailbox_max, after.mailbox_spacing),
+        after.unreadable_from,
     )
     await set_hold(act, after)
     if after.networks != row.networks:
@@ -121,7 +124,14 @@ async def _tenant(act: Act, name: str) -> TenantRow:
 def _applied(row: TenantRow, wanted: TenantChange) -> TenantRow:
     """The row with the changes in it. Raises RefusedError."""
     columns = msgspec.structs.asdict(row) | given(wanted)
-    for field in ("strict", "max_recipients", "mailbox", "mailbox_spacing", "profile"):
+    for field in (
+        "strict",
+        "max_recipients",
+        "mailbox",
+        "unreadable_from",
+        "mailbox_spacing",
+        "profile",
+    ):
         if (value := getattr(wanted, field)) is not None:
             columns[field] = value
     for field, column in (

@@ -98,6 +98,7 @@ def show(context: typer.Context, name: str) -> None:
             "an hour",
             "recipients a message",
             "mailbox",
+            "unreadable From",
             "mailbox maximum",
             "spacing",
             "strict",
@@ -110,6 +111,7 @@ def show(context: typer.Context, name: str) -> None:
                 t.per_hour,
                 t.max_recipients,
                 t.mailbox,
+                t.unreadable_from,
                 t.mailbox_max,
                 t.mailbox_spacing,
                 t.strict,
@@ -161,6 +163,10 @@ def set_(
     any_sender: Annotated[bool, typer.Option("--any-sender")] = False,
     max_recipients: Annotated[int | None, typer.Option(help="Of one message.")] = None,
     mailbox: Annotated[str | None, typer.Option(help="from or envelope: what counts.")] = None,
+    unreadable_from: Annotated[
+        str | None,
+        typer.Option(help="refuse, or shared: a From: that cannot be read counts for one mailbox."),
+    ] = None,
     mailbox_max: Annotated[
         str | None, typer.Option(help="Recipients a day of each mailbox, or none.")
     ] = None,
@@ -197,11 +203,13 @@ def set_(
             raise misused(f"{one} and {two} contradict each other: give one of them")
     one_of("--profile", profile, "mailwizz", "mta")
     one_of("--mailbox", mailbox, "from", "envelope")
+    one_of("--unreadable-from", unreadable_from, "refuse", "shared")
     given: dict[str, Any] = {
         "strict": strict,
         "senders": [] if any_sender else sender or None,
         "max_recipients": max_recipients,
         "mailbox": mailbox,
+        "unreadable_from": unreadable_from,
         "mailbox_spacing": finite("--mailbox-spacing", mailbox_spacing),
         "hours": hours,
         "zone": zone,

@@ -41,6 +41,7 @@ class TenantRow(msgspec.Struct, frozen=True, kw_only=True):
     window_start: int | None = None
     window_length: int | None = None
     window_zone: str | None = None
+    unreadable_from: str = "refuse"
     mailbox_max: int | None = None
     mailbox_spacing: float = 0.0
     hold_messages: int | None = None

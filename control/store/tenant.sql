@@ -1,5 +1,6 @@
 -- name: all
 SELECT t.name, t.profile, t.paused, t.strict, t.default_pool, t.senders, t.mailbox,
+    t.unreadable_from,
     t.rate_minute, t.rate_hour, t.max_recipients, t.window_start, t.window_length, t.window_zone,
     t.mailbox_max, t.mailbox_spacing, t.hold_messages, t.hold_bytes, t.hold_age, t.hold_past,
     t.duplicates, t.feedback_id, t.list_unsubscribe,
@@ -21,7 +22,7 @@ UPDATE tenant SET paused = $2 WHERE name = $1;
 -- name: set
 UPDATE tenant SET profile = $2, strict = $3, senders = $4, mailbox = $5, rate_minute = $6,
     rate_hour = $7, max_recipients = $8, window_start = $9, window_length = $10, window_zone = $11,
-    mailbox_max = $12, mailbox_spacing = $13
+    mailbox_max = $12, mailbox_spacing = $13, unreadable_from = $14
 WHERE name = $1;
 
 -- name: set_hold

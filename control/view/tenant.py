@@ -32,6 +32,8 @@ class TenantView(msgspec.Struct, frozen=True, kw_only=True):
     """Empty: every sender."""
     max_recipients: int = 100
     mailbox: str = "from"
+    unreadable_from: str = "refuse"
+    """A From: that names nobody for certain: `refuse`, or `shared` for the shared mailbox."""
     mailbox_max: int | None = None
     mailbox_spacing: float = 0.0
     per_minute: int | None = None
@@ -76,6 +78,7 @@ def tenant_views(rows: Rows) -> list[TenantView]:
             senders=t.senders,
             max_recipients=t.max_recipients,
             mailbox=t.mailbox,
+            unreadable_from=t.unreadable_from,
             mailbox_max=t.mailbox_max,
             mailbox_spacing=t.mailbox_spacing,
             per_minute=t.rate_minute,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from policy.denial import Denied, Limit
 from policy.ledger.entries import Entries
 from policy.limits import DAY, HOUR, MINUTE, day_of, next_day, opens_at
-from policy.model import MailboxLimits, Rate, Tenant, VirtualMta
+from policy.model import SHARED_MAILBOX, MailboxLimits, Rate, Tenant, VirtualMta
 from policy.plan import Generation
 from policy.ports import (
     Answer,
@@ -216,7 +216,7 @@ class MemoryLedger:
             return mailbox, tenant.mailboxes.get(mailbox, tenant.mailbox_default)
         known = self._mailboxes.get((day_of(self.now), tenant.name), {})
         if mailbox not in known and len(known) >= tenant.mailbox_bound:
-            mailbox = "*"
+            mailbox = SHARED_MAILBOX
         return mailbox, tenant.mailbox_default
 
     def _mailbox_denial(

@@ -78,6 +78,21 @@ async def test_reports_are_by_profile_until_an_operator_decides(api: Api, core: 
         assert (await tenant(core)).dsn is wanted, change
 
 
+async def test_what_an_unreadable_from_counts_for_is_a_term(
+    api: Api, core: Core, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
+    assert (await tenant(core)).unreadable_from == "refuse"
+    command = Command(api, capsys)
+    await command("tenant", "set", "acme", "--unreadable-from", "shared")
+    assert (await tenant(core)).unreadable_from == "shared"
+    assert "shared" in await command("tenant", "show", "acme")
+    await command("tenant", "set", "acme", "--unreadable-from", "guess", code=2)
+    status, problem = await api("PATCH", "/api/v2/tenants/acme", {"unreadable_from": "guess"})
+    assert status == 400, problem
+
+
 async def test_terms_nobody_can_use_are_refused_by_field(api: Api, core: Core) -> None:
     assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
     number = await core.admin.number()

@@ -1,98 +1,8 @@
-"""Mailbox identities from From: fields, in every shape real mailers write."""
+"""Domains and addresses in one form each."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from policy.address import (
-    FromProblem,
-    _any_mailbox,
-    from_mailbox,
-    mailbox_of,
-    normal_domain,
-    recipient_spellings,
-    split_address,
-)
-
-
-@pytest.mark.parametrize(
-    ("value", "mailbox"),
-    [
-        ("a@x.test", "a@x.test"),
-        (" <A@X.Test>", "a@x.test"),
-        ("Anna <anna@x.test>", "anna@x.test"),
-        ('"Doe, Jane" <jane@x.test>', "jane@x.test"),
-        ('"a@b.test, c@d.test" <jane@x.test>', "jane@x.test"),
-        ("=?utf-8?q?J=C3=A9r=C3=B4me?= <j@x.test>", "j@x.test"),
-        ("مرحبا <j@x.test>", "j@x.test"),
-        ("Jane (the, one) <jane@x.test>", "jane@x.test"),
-        ("jane@x.test (Jane)", "jane@x.test"),
-        ("Jane\r\n <jane@x.test>", "jane@x.test"),
-        ("<jane@bücher.test>", "jane@xn--bcher-kva.test"),
-        ("<用户@例え.テスト>", "用户@xn--r8jz45g.xn--zckzah"),
-        ("jane+tag@x.test", "jane+tag@x.test"),
-    ],
-)
-def test_one_sender_is_found(value: str, mailbox: str) -> None:
-    assert from_mailbox(value) == mailbox
-
-
-@pytest.mark.parametrize(
-    ("value", "problem"),
-    [
-        ("a@x.test, b@x.test", FromProblem.SEVERAL),
-        ("<a@x.test>, <b@x.test>", FromProblem.SEVERAL),
-        ("A <a@x.test>, B <b@x.test>", FromProblem.SEVERAL),
-        ("A, B <b@x.test>", FromProblem.SEVERAL),
-        ("group: a@x.test;", FromProblem.UNREADABLE),
-        ("group: A <a@x.test>, b@x.test;", FromProblem.SEVERAL),
-        ("", FromProblem.UNREADABLE),
-        ("nobody", FromProblem.UNREADABLE),
-        ("<@x.test>", FromProblem.UNREADABLE),
-        ("<a@>", FromProblem.UNREADABLE),
-        ("a b@x.test", FromProblem.UNREADABLE),
-        ("a@x.test b@x.test", FromProblem.UNREADABLE),
-        ("Jane (open <jane@x.test>", FromProblem.UNREADABLE),
-        ("x" * 9000 + "@x.test", FromProblem.UNREADABLE),
-    ],
-)
-def test_what_names_no_single_sender_is_refused(value: str, problem: FromProblem) -> None:
-    assert from_mailbox(value) is problem
-
-
-@given(st.text(max_size=200))
-def test_any_text_gives_a_mailbox_or_a_problem(value: str) -> None:
-    found = from_mailbox(value)
-    if not isinstance(found, FromProblem):
-        assert found.count("@") >= 1
-        assert not any(c in found for c in "\r\n<> ")
-
-
-_PIECES = [
-    "<",
-    ">",
-    "a@x.test",
-    "@",
-    ".",
-    "..",
-    "-",
-    "A",
-    "_",
-    " ",
-    "\t",
-    ",",
-    ";",
-    '"',
-    "(",
-    "é",
-    "%",
-]
-
-
-@given(st.lists(st.sampled_from(_PIECES), max_size=9).map("".join))
-def test_usual_mail_is_read_as_by_the_whole_grammar(value: str) -> None:
-    for text in (value, f"Anna <{value}>", f"{value}<a@x.test>"):
-        assert from_mailbox(text) == _any_mailbox(text)
+from policy.address import mailbox_of, normal_domain, recipient_spellings, split_address
 
 
 def test_domains_are_compared_in_one_form() -> None:
@@ -108,6 +18,34 @@ def test_a_mailbox_needs_both_halves() -> None:
     assert mailbox_of("Anna@X.test") == "anna@x.test"
     assert mailbox_of("anna") is None
     assert mailbox_of("@x.test") is None
+
+
+@pytest.mark.parametrize(
+    ("address", "mailbox"),
+    [
+        ('"Anna"@x.test', "anna@x.test"),
+        ('"an\\na"@X.test', "anna@x.test"),
+        ('"Anna B"@x.test', '"anna b"@x.test'),
+        ('"a\\"b"@x.test', '"a\\"b"@x.test'),
+        ("jose\u0301@x.test", "jos\u00e9@x.test"),
+        ("\u212aim@x.test", "kim@x.test"),
+        ("anna@[IPv6:0::1]", "anna@[ipv6:::1]"),
+        ("anna@[192.0.2.1]", "anna@[192.0.2.1]"),
+    ],
+)
+def test_an_address_is_one_mailbox_however_it_is_spelt(address: str, mailbox: str) -> None:
+    assert mailbox_of(address) == mailbox
+    assert mailbox_of(mailbox) == mailbox
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["[a@x.test", "mailto:a@x.test", "a@b@x.test", "a b@x.test", '"a"b@x.test', '" a"@x.test',
+     '""@x.test', "a\u200b@x.test", "a\xa0@x.test", "a\\b@x.test", "a\0@x.test", '"a\0"@x.test',
+     "a@[x]", "a@[999.0.2.1]", "a@[ipv6:x]", "<a@x.test", '"a@x.test', "a(b)@x.test"],
+)  # fmt: skip
+def test_what_looks_like_another_address_is_none(address: str) -> None:
+    assert mailbox_of(address) is None
 
 
 def test_a_recipient_is_looked_for_in_both_spellings_of_its_domain() -> None:
