@@ -28,8 +28,8 @@ from control.token import Tokens
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.ledger.ledger import RedisLedger
-from settings.load import masked
 from settings.model import Settings
+from settings.secret import masked
 
 log = logging.getLogger(__name__)
 

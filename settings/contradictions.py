@@ -6,15 +6,22 @@ from pathlib import Path
 from policy.address import normal_domain
 from policy.node import network
 from settings.model import Settings
+from settings.urls import database_problems, ledger_problems, web_problems
 
 _KEY = re.compile(r"[A-Za-z0-9]+:[A-Za-z0-9_-]{43}=")
+_SECRET = re.compile(r"[A-Za-z0-9_+/-]{43}=")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}")
 
 
 def contradictions(settings: Settings) -> list[str]:
     """One sentence each, naming the field to change."""
     gateway, relay, ledger = settings.gateway, settings.relay, settings.ledger
-    found = []
+    found = [f"ledger.url: {problem}" for problem in ledger_problems(ledger.url)]
+    found += [f"database.url: {problem}" for problem in database_problems(settings.database.url)]
+    found += [
+        f"control.pmta_reload_url: {problem}"
+        for problem in web_problems(settings.control.pmta_reload_url)
+    ]
     secure = [li for li in gateway.listeners if li.tls != "none"]
     if secure and not (gateway.certificate and gateway.key):
         found.append("gateway.certificate, gateway.key: needed by the listeners with TLS")
@@ -56,6 +63,14 @@ def contradictions(settings: Settings) -> list[str]:
         )
     if not all(_KEY.fullmatch(key) for key in settings.hold.keys):
         found.append("hold.keys: each is ID:KEY, KEY being 32 octets in URL-safe base64")
+    ids = [key.partition(":")[0] for key in settings.hold.keys]
+    if len(set(ids)) < len(ids):
+        found.append("hold.keys: each has an ID of its own, which sealed contents name")
+    if settings.control.secret and not _SECRET.fullmatch(settings.control.secret):
+        found.append(
+            "control.secret: expected 32 octets in URL-safe base64, as `openssl rand -base64 32 | "
+            "tr +/ -_` makes them"
+        )
     servers = [stream.server for stream in settings.accounting.streams]
     if len(set(servers)) < len(servers):
         found.append("accounting.streams: each server has one stream; its files lie side by side")

@@ -18,17 +18,8 @@ from settings.contradictions import contradictions
 from settings.databaseurl import read as read_database_url
 from settings.environment import WEEK_QUOTAS, from_environment
 from settings.model import Settings
+from settings.secret import MASK, SECRETS, URLS, masked
 
-SECRETS = frozenset(
-    {
-        "ledger.url",
-        "database.url",
-        "relay.password",
-        "hold.keys",
-        "control.secret",
-        "control.pmta_api_key",
-    }
-)
 PATTERNS = {
     "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$": "1 to 64 letters, digits, dots, dashes or underscores, "
     "beginning with a letter or digit",
@@ -83,19 +74,13 @@ def describe(settings: Settings) -> dict[str, Any]:
     for path in SECRETS:
         section, field = path.split(".")
         value = plain[section][field]
-        if isinstance(value, list | tuple):
-            plain[section][field] = ["***"] * len(value)
-        elif "@" in value and "//" in value:
-            plain[section][field] = masked(value)
-        elif value and field in ("password", "secret", "pmta_api_key"):
-            plain[section][field] = "***"
+        plain[section][field] = (
+            [MASK] * len(value) if isinstance(value, list | tuple) else (MASK if value else "")
+        )
+    for path in URLS:
+        section, field = path.split(".")
+        plain[section][field] = masked(plain[section][field])
     return plain
-
-
-def masked(url: str) -> str:
-    """A URL without what stands before its host."""
-    scheme, slashes, rest = url.partition("//")
-    return f"{scheme}//***@{rest.rpartition('@')[2]}" if slashes and "@" in rest else url
 
 
 def _read(path: Path, problems: list[str]) -> dict[str, Any]:

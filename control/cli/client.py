@@ -1,6 +1,7 @@
 """The API from the command's side: finds it, asks it, turns its problems into one line."""
 
 import http.client
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +13,9 @@ from control.cli.line import Line
 from control.local.datadir import DataDir
 from control.local.error import LocalPartError
 from control.problem import Problem, RefusedError
+from settings.secret import masked
 
+_TOKEN = re.compile(r"[!-~]*")
 TIMEOUT = 60.0
 """Seconds; a change waits for gateways and PowerMTA."""
 
@@ -54,27 +57,35 @@ class Client:
         return self._ask("GET", path, None, {}).decode()
 
     def _ask(self, method: str, path: str, body: Any, query: Mapping[str, str | None]) -> bytes:
-        parts = urlsplit(self._url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise RefusedError(f"--url: {self._url!r} is not a URL such as http://127.0.0.1:8000")
+        try:
+            parts = urlsplit(self._url)
+            host, port = parts.hostname, parts.port
+        except ValueError:  # its text has what cannot be read, a password as likely as not
+            host = port = None
+        if not host or parts.scheme not in ("http", "https"):
+            raise RefusedError(
+                f"--url: {masked(self._url)!r} is not a URL such as http://127.0.0.1:8000"
+            )
         kind = (
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         )
         given = {key: value for key, value in query.items() if value}
         target = parts.path.rstrip("/") + quote(path) + (f"?{urlencode(given)}" if given else "")
+        if not _TOKEN.fullmatch(self._token):
+            raise RefusedError("SENDGATE_TOKEN: there are characters in it that no token has")
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
         data = None
         if body is not None:
             data = msgspec.json.encode(body)
             headers["Content-Type"] = "application/json"
-        connection = kind(parts.hostname, parts.port, timeout=TIMEOUT)
+        connection = kind(host, port, timeout=TIMEOUT)
         try:
             connection.request(method, target, body=data, headers=headers)
             response = connection.getresponse()
             answer = response.read()
         except (OSError, http.client.HTTPException) as error:
             raise RefusedError(
-                f"no control API answers at {self._url} ({error}); start one with "
+                f"no control API answers at {masked(self._url)} ({error}); start one with "
                 "`sendgate up`, or give its address with --url",
                 status=503,
             ) from error
@@ -89,7 +100,7 @@ class Client:
             return msgspec.json.decode(answer, type=kind)
         except msgspec.DecodeError as error:
             raise RefusedError(
-                f"{self._url} answers something this version cannot read: {error}"
+                f"{masked(self._url)} answers something this version cannot read: {error}"
             ) from error
 
 

@@ -13,6 +13,7 @@ import aiohttp
 
 from control.local.privatefile import write_private
 from control.problem import RefusedError
+from settings.secret import masked
 
 RELOAD_TIMEOUT = 10.0
 
@@ -23,6 +24,7 @@ class Handover:
     def __init__(self, file: str, reload_url: str, *, api_key: str = "", keys: str = "") -> None:
         self._file = Path(file) if file else None
         self._url = reload_url
+        self._where = f"PowerMTA at {masked(reload_url)}"
         self._headers = {"X-API-Key": api_key} if api_key else {}
         self._keys = Path(keys) if keys else None
 
@@ -73,13 +75,13 @@ class Handover:
                 status = response.status
         except (aiohttp.ClientError, TimeoutError) as error:
             raise RefusedError(
-                f"PowerMTA at {self._url} does not answer ({error or 'timed out'}): it must load "
+                f"{self._where} does not answer ({error or 'timed out'}): it must load "
                 "the new VirtualMTAs first, so nothing was changed",
                 status=503,
             ) from error
         if status in (401, 403):
             raise RefusedError(
-                f"PowerMTA at {self._url} answers {status}: set control.pmta_api_key to its "
+                f"{self._where} answers {status}: set control.pmta_api_key to its "
                 "http-api-key, or admit control's address with http-access",
                 status=503,
             )

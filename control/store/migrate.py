@@ -1,5 +1,7 @@
 """Brings a database to this version's schema, once, whoever starts at the same time."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Any, cast
 
@@ -36,39 +38,41 @@ def newest() -> str:
     return cast(str, ScriptDirectory.from_config(_config()).get_current_head())
 
 
-def _engine(url: str, statement: float) -> AsyncEngine:
-    """`statement`: seconds for one."""
+@asynccontextmanager
+async def _engine(url: str, statement: float) -> AsyncIterator[AsyncEngine]:
+    """`statement`: seconds for one. Raises asyncpg's or the system's error when nobody answers."""
+    # asyncpg reads the URL itself, so that TLS parameters mean the same everywhere; and before
+    # SQLAlchemy, which would wrap what goes wrong, so that nobody knew it again.
+    bounds = Database(url=url, timeout=statement).bounds()
+    connection = await connect_to(
+        url, timeout=10.0, server_settings={"application_name": "sendgate migrate", **bounds}
+    )
 
-    async def connect(*_: Any, **__: Any) -> asyncpg.Connection:
-        # asyncpg reads the URL itself, so that TLS parameters mean the same everywhere.
-        bounds = Database(url=url, timeout=statement).bounds()
-        return await connect_to(
-            url, timeout=10.0, server_settings={"application_name": "sendgate migrate", **bounds}
-        )
+    async def connected(*_: Any, **__: Any) -> asyncpg.Connection:
+        return connection
 
-    return create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=connected, poolclass=NullPool
+    )
+    try:
+        yield engine
+    finally:
+        await engine.dispose()
+        connection.terminate()
 
 
 async def revision(url: str) -> str | None:
     """The revision the database is at; None for an empty one."""
-    engine = _engine(url, _LOOK)
-    try:
-        async with engine.connect() as connection:
-            return await connection.run_sync(
-                lambda sync: MigrationContext.configure(sync).get_current_revision()
-            )
-    finally:
-        await engine.dispose()
+    async with _engine(url, _LOOK) as engine, engine.connect() as connection:
+        return await connection.run_sync(
+            lambda sync: MigrationContext.configure(sync).get_current_revision()
+        )
 
 
 async def migrate(url: str) -> tuple[str | None, str]:
     """Run what is missing, in one transaction. Returns (revision before, revision after)."""
-    engine = _engine(url, _MIGRATION)
-    try:
-        async with engine.begin() as connection:
-            return await connection.run_sync(_upgrade)
-    finally:
-        await engine.dispose()
+    async with _engine(url, _MIGRATION) as engine, engine.begin() as connection:
+        return await connection.run_sync(_upgrade)
 
 
 def _upgrade(connection: Connection) -> tuple[str | None, str]:
