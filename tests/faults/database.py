@@ -78,6 +78,14 @@ class PostgresPart:
         finally:
             await connection.close()
 
+    async def number(self, statement: str) -> int:
+        """What one statement counts."""
+        connection = await asyncpg.connect(self.url, timeout=10.0)
+        try:
+            return int(await connection.fetchval(statement))
+        finally:
+            await connection.close()
+
     async def execute(self, statement: str, *values: object) -> None:
         """One statement of a scenario's own."""
         connection = await asyncpg.connect(self.url, timeout=10.0)

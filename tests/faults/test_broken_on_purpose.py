@@ -9,6 +9,7 @@ from tests.faults.failover import failed_over, misled
 from tests.faults.mail import sizes, twin
 from tests.faults.midnight import over_midnight
 from tests.faults.proxy import Cut
+from tests.faults.refusing import Refusing, refused_for_a_day
 from tests.faults.stack import AMPLE
 
 SCARCE = {"vmta-small": Quota(20), "vmta-large": Quota(60, {"gmail": 5})}
@@ -135,6 +136,28 @@ async def test_with_connections_to_a_standby_kept_mail_is_deferred_long_after(
     async with misled(begin, scale, name, breakage=breakage) as (scenario, later):
         assert sum(offer.deferred for offer in later) > len(later) / 2
         await scenario.books()
+
+
+async def test_with_every_failure_charged_a_day_of_refusals_ends_a_message(begin: Begin) -> None:
+    scenario = await refused_for_a_day(
+        begin, "broken: every failure is charged", Refusing.CONNECTIONS, "blame_every_failure"
+    )
+    await scenario.books()
+    assert [row.ending for row in scenario.rows] == ["failed"]
+
+
+async def test_without_an_end_of_its_exclusion_a_lone_message_never_goes_again(
+    begin: Begin,
+) -> None:
+    scenario = await refused_for_a_day(
+        begin,
+        "broken: what failed last never probes",
+        Refusing.GREETING,
+        "never_probe_with_what_failed_last",
+        hours=2,
+    )
+    assert not await scenario.none_waits(*OPEN, patience=5.0)
+    assert not scenario.stack.pmta.receipts.read()
 
 
 async def test_a_breakage_that_breaks_no_promise_leaves_the_books_clean(

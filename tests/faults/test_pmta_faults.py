@@ -6,6 +6,7 @@ import pytest
 
 from tests.faults.conftest import Begin
 from tests.faults.proxy import Cut
+from tests.faults.refusing import Refusing, refused_for_a_day
 
 
 async def test_a_killed_powermta_gets_every_message_once(begin: Begin, scale: int) -> None:
@@ -70,3 +71,14 @@ async def test_a_stalled_network_before_powermta_loses_nothing(begin: Begin, sca
     await scenario.flows_again()
     await scenario.load.until_offered(320 * scale)
     await scenario.close()
+
+
+@pytest.mark.parametrize("how", Refusing, ids=lambda how: how.value)
+async def test_a_lone_message_outlives_a_day_of_refusals(begin: Begin, how: Refusing) -> None:
+    """Nothing that PowerMTA refuses to everybody is charged to it, and it is its own probe."""
+    name = f"PowerMTA refuses {how.value} for a day, one held"
+    scenario = await refused_for_a_day(begin, name, how)
+    await scenario.flows_again()
+    await scenario.close()
+    assert [row.ending for row in scenario.rows] == ["relayed"]
+    assert scenario.findings.delivered == 1

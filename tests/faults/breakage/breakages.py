@@ -146,3 +146,31 @@ def forget_refunds() -> None:
     from gateway.reserve import Reserver
 
     Reserver.refund = lambda self, charge: None  # type: ignore[method-assign]
+
+
+def blame_every_failure() -> None:
+    """Whatever failed is charged to the message: a day without PowerMTA ends it."""
+    from gateway.hold import release
+    from policy.outcome import Failed
+
+    door: Any = release
+    settlement = door.settlement
+
+    def broken(bucket: int, row: str, attempt: int, outcome: Any, **named: Any) -> Any:
+        if isinstance(outcome, Failed):
+            outcome = Failed(outcome.why, outcome.scope)
+        return settlement(bucket, row, attempt, outcome, **{**named, "own": True})
+
+    door.settlement = broken
+
+
+def never_probe_with_what_failed_last() -> None:
+    """The message that failed last is no probe for ever: alone, it never goes again."""
+    from gateway.relay.circuit import Circuit
+
+    blocked = Circuit.blocked
+
+    def broken(self: Circuit, message: str, now: float) -> bool:
+        return blocked(self, message, now) or (self.state != "closed" and message == self._last)
+
+    Circuit.blocked = broken  # type: ignore[method-assign]
