@@ -39,7 +39,12 @@ class Row(msgspec.Struct, frozen=True):
     @property
     def message(self) -> str:
         """Its message id: a row of several recipients adds `x` and a number."""
-        return self.id[:MESSAGE_ID]
+        return _whole(self.id)
+
+
+def _whole(name: str) -> str:
+    """The message id that a row's id, or an envelope id's message, begins with."""
+    return name[:MESSAGE_ID]
 
 
 class Quota(msgspec.Struct, frozen=True):
@@ -96,12 +101,13 @@ def close(
     """`named`: recipients that a log line calls unknown or delivered late."""
     taken = Counter(receipt.recipient for receipt in receipts)
     kept = {row.recipient for row in rows if _kept(row)}
-    messages = {receipt.message for receipt in receipts}
-    acknowledged = {o.mail.recipient for o in offers if o.acknowledged}
-    denied = {o.mail.recipient for o in offers if o.deferred or o.refused} - acknowledged
+    gone = {(_whole(receipt.message), receipt.recipient) for receipt in receipts}
+    acknowledged = {r for o in offers if o.acknowledged for r in o.mail.recipients}
+    denied = {r for o in offers if o.deferred or o.refused for r in o.mail.recipients}
+    denied -= acknowledged
     return Findings(
         offered=len(offers),
-        acknowledged=len(acknowledged),
+        acknowledged=sum(o.acknowledged for o in offers),
         refused=sum(o.refused for o in offers),
         deferred=sum(o.deferred for o in offers),
         unheard=sum(o.unheard for o in offers),
@@ -112,7 +118,9 @@ def close(
         lost=sorted(r for r in acknowledged if not taken[r] and r not in kept),
         twice=sorted(r for r, count in taken.items() if count > 1),
         due_again=sorted(
-            row.recipient for row in rows if row.state == "held" and row.message in messages
+            row.recipient
+            for row in rows
+            if row.state == "held" and (row.message, row.recipient) in gone
         ),
         excess=_excess(receipts, quotas),
         denied_and_taken=sorted(r for r in denied if taken[r] and r not in named),

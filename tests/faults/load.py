@@ -233,7 +233,8 @@ class _Wire:
 
     async def envelope(self, mail: Mail) -> str:
         """MAIL, RCPT, DATA one by one; the first reply that is not what it should be, or 354."""
-        for command in (f"MAIL FROM:<{SENDER}>", f"RCPT TO:<{mail.recipient}>", "DATA"):
+        rcpts = [f"RCPT TO:<{recipient}>" for recipient in mail.recipients]
+        for command in (f"MAIL FROM:<{SENDER}>", *rcpts, "DATA"):
             self._writer.write(command.encode() + b"\r\n")
             answer = await self._reply()
             if answer[:1] not in "23":

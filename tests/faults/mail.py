@@ -21,17 +21,24 @@ _BODY = "Bonjour,\r\n\r\nmerci de votre fidélité.\r\n..und ein Punkt am Anfang
 
 
 class Mail(msgspec.Struct, frozen=True):
-    """One message to one recipient."""
+    """One message to one recipient, or to one more that PowerMTA refuses at RCPT."""
 
     number: int
     domain: str
     keyed: bool
     lines: int = 0
     """Lines of 66 octets behind the usual text, of no pattern."""
+    divided: bool = False
 
     @property
     def recipient(self) -> str:
         return f"u{self.number}@{self.domain}"
+
+    @property
+    def recipients(self) -> list[str]:
+        """Of the envelope."""
+        refused = [f"refuse+{self.number}@{self.domain}"] if self.divided else []
+        return [self.recipient, *refused]
 
     def content(self) -> bytes:
         """Header block and body, dot-stuffed, with the final dot."""
@@ -76,3 +83,8 @@ def twin(number: int) -> Mail:
 def sizes(number: int) -> Mail:
     """Four small messages, then one of 2 MB."""
     return msgspec.structs.replace(mail(number), lines=0 if number % 5 else 32_000)
+
+
+def divided(number: int) -> Mail:
+    """Two of three name a second recipient, which PowerMTA refuses; none has a duplicate key."""
+    return msgspec.structs.replace(mail(number), keyed=False, divided=number % 3 != 0)

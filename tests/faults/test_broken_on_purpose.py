@@ -6,7 +6,7 @@ import asyncio
 from tests.faults.books import OPEN, Quota
 from tests.faults.conftest import Begin
 from tests.faults.failover import failed_over, misled
-from tests.faults.mail import sizes, twin
+from tests.faults.mail import divided, sizes, twin
 from tests.faults.midnight import over_midnight
 from tests.faults.proxy import Cut
 from tests.faults.refusing import Refusing, refused_for_a_day
@@ -46,6 +46,20 @@ async def test_with_the_answer_before_the_commit_a_dying_database_takes_mail_alo
     postgres.kill()
     await postgres.restart()
     assert (await scenario.books()).lost
+
+
+async def test_without_a_commit_before_data_refused_recipients_are_lost(
+    begin: Begin, scale: int
+) -> None:
+    scenario = await begin(
+        "broken: divided without a commit",
+        load={"make": divided},
+        breakage="divide_without_a_commit",
+    )
+    await scenario.load.send(60 * scale)
+    lost = (await scenario.books()).lost
+    assert lost
+    assert all(recipient.startswith("refuse+") for recipient in lost)
 
 
 async def test_without_the_tombstone_what_was_deferred_goes_all_the_same(

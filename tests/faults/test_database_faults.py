@@ -3,6 +3,7 @@
 import asyncio
 
 from tests.faults.conftest import Begin
+from tests.faults.mail import divided
 
 
 async def test_a_killed_database_comes_back_with_every_held_message(
@@ -39,6 +40,24 @@ async def test_a_commit_of_unknown_end_is_never_acknowledged_and_never_released(
     await scenario.load.until_offered(320 * scale)
     await scenario.next_day()
     await scenario.close()
+
+
+async def test_recipients_that_part_ways_while_the_database_is_frozen_wait_together(
+    begin: Begin, scale: int
+) -> None:
+    """Who is refused at RCPT cannot be kept, so nobody gets the message, and its client is told."""
+    scenario = await begin("SIGSTOP PostgreSQL, recipients refused", load={"make": divided})
+    postgres = scenario.stack.postgres
+    scenario.load.start()
+    await scenario.load.until_offered(150 * scale)
+    postgres.freeze()
+    await asyncio.sleep(8.0)
+    postgres.thaw()
+    scenario.fault_ends()
+    await scenario.flows_again()
+    await scenario.load.until_offered(320 * scale)
+    await scenario.close()
+    assert scenario.findings.deferred, "nobody was refused while it was frozen"
 
 
 async def test_database_and_ledger_away_together_defer_and_lose_nothing(

@@ -3,6 +3,7 @@
 import asyncio
 
 from tests.faults.conftest import Begin
+from tests.faults.mail import divided
 from tests.faults.midnight import over_midnight
 
 TWO = {"workers": 2}
@@ -24,6 +25,28 @@ async def test_a_killed_worker_loses_nothing_and_nothing_goes_twice(
     await scenario.load.until_offered(320 * scale)
     await scenario.close()
     assert scenario.findings.unheard, "nothing was under way: the fault came at no time at all"
+
+
+async def test_a_worker_killed_between_recipients_that_part_ways_loses_neither(
+    begin: Begin, scale: int
+) -> None:
+    """One recipient of two is refused at RCPT. The worker dies before, in and after the commit that
+    precedes DATA: who was accepted gets the message once, who was refused is reported."""
+    scenario = await begin(
+        "kill -9 a worker, recipients refused", load={"make": divided}, gateway=TWO
+    )
+    gateway = scenario.stack.gateway
+    await scenario.stack.pmta.fault(reply_delay=0.05)
+    scenario.load.start()
+    for count in (150, 250):
+        await scenario.load.until_offered(count * scale)
+        gateway.kill(gateway.workers()[0])
+    scenario.fault_ends()
+    await scenario.flows_again()
+    await scenario.load.until_offered(320 * scale)
+    await scenario.close()
+    assert scenario.findings.unheard, "nothing was under way: the fault came at no time at all"
+    assert any(row.ending == "refused" for row in scenario.rows)
 
 
 async def test_a_frozen_worker_that_thaws_sends_nothing_twice(begin: Begin, scale: int) -> None:

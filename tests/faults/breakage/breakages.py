@@ -52,6 +52,19 @@ def acknowledge_before_the_commit() -> None:
     Store.keep = broken  # type: ignore[method-assign]
 
 
+def divide_without_a_commit() -> None:
+    """The accepted recipients get the message before the refused ones are kept: those are
+    acknowledged and lost."""
+    from gateway.division import Division
+    from gateway.keeping import Kept
+
+    async def broken(self: Division, go_on: Any) -> Kept:
+        go_on("")
+        return Kept.KEPT
+
+    Division._keep = broken  # type: ignore[method-assign]
+
+
 def skip_the_tombstone() -> None:
     """A commit nobody answered is taken for one that never happened: it happens later."""
     from gateway.hold.store import Store
@@ -70,8 +83,8 @@ def trust_every_grant() -> None:
 
     relay = Attempt.relay
 
-    async def broken(self: Attempt, deadline: float, late: Any) -> Any:
-        return await relay(self, deadline + 3600.0, late)
+    async def broken(self: Attempt, deadline: float, late: Any, divided: Any = None) -> Any:
+        return await relay(self, deadline + 3600.0, late, divided)
 
     Attempt.relay = broken  # type: ignore[method-assign]
     Attempts.fresh = lambda self, asked: True  # type: ignore[method-assign]
