@@ -3,6 +3,8 @@
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 
 
+_LENGTH = 27
+
 # Two digits at a time, written out: an id is minted for every message.
 _PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
 
@@ -13,6 +15,17 @@ def _ten_digits(number: int) -> str:
         f"{_PAIRS[number >> 40 & 1023]}{_PAIRS[number >> 30 & 1023]}{_PAIRS[number >> 20 & 1023]}"
         f"{_PAIRS[number >> 10 & 1023]}{_PAIRS[number & 1023]}"
     )
+
+
+def minted(message: str) -> int | None:
+    """Milliseconds of the machine's clock at which a message id was minted; None for another id."""
+    number = 0
+    for digit in message[:10]:
+        value = _ALPHABET.find(digit)
+        if value < 0:
+            return None
+        number = number * 32 + value
+    return number if len(message) >= _LENGTH else None
 
 
 class Ids:

@@ -142,6 +142,13 @@ generation = Gauge(
     multiprocess_mode="livemin",
     registry=REGISTRY,
 )
+entry_changes = Gauge(
+    "sendgate_entry_changes_waiting",
+    "Changes of duplicate entries that wait for a ledger that is away; from ledger.changes on, "
+    "mail that would be held is deferred.",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
 ledger_usable = Gauge(
     "sendgate_ledger_usable",
     "1 while the ledger answers and is open, of the worst worker.",

@@ -74,6 +74,7 @@ class Parts:
             clock=elapsed,
             observe=_observe_batch,
             told=self.calendar.observe,
+            changes=ledger.changes,
         )
         self.relay = Relay(
             settings.relay,
@@ -111,6 +112,7 @@ class Parts:
                 change=self.reserver.change,
                 now=self.calendar.now,
                 log=log,
+                arrears=lambda: self.reserver.arrears.share,
             )
         self.leaving = False
         self.looks: list[Callable[[], None]] = []
@@ -153,6 +155,7 @@ class Parts:
             metrics.circuits.labels("server").set(len(self.relay.servers.not_closed()))
             metrics.circuits.labels("vmta").set(len(self.relay.vmtas.not_closed()))
             metrics.ledger_usable.set(1 if self.ready else 0)
+            metrics.entry_changes.set(len(self.reserver.arrears))
             metrics.log_dropped.set(self.log.dropped)
             for look in self.looks:
                 look()

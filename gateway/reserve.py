@@ -12,6 +12,7 @@ import asyncio
 import math
 from collections.abc import Callable
 
+from gateway.arrears import Arrears
 from gateway.denials import Denials
 from policy.denial import Denied, Limit
 from policy.ports import (
@@ -30,7 +31,6 @@ from policy.ports import (
 )
 
 REFUND_DELAY = 0.1
-_MOST_CHANGES = 100_000
 _TURNS, _ENOUGH = 8, 8
 
 
@@ -63,10 +63,11 @@ class Reserver:
         clock: Callable[[], float],
         observe: Callable[[int, float], None],
         told: Callable[[int], None] = lambda _now: None,
+        changes: int = 100_000,
     ) -> None:
         """`batch`: most items a call; `denial_cache`: seconds; `clock`: real elapsed seconds;
         `observe(size, seconds)` is told of every call, `told` of the ledger's time in each
-        answer."""
+        answer; `changes` of entries may wait for a ledger that is away."""
         self._ledger = ledger
         self._batch = batch
         self._clock = clock
@@ -78,7 +79,7 @@ class Reserver:
         self._flight: asyncio.Task[None] | None = None
         self._refund_timer: asyncio.TimerHandle | None = None
         self._denials = Denials(denial_cache, clock)
-        self._waiting_changes: list[_Asked] = []
+        self.arrears = Arrears(changes)
         self._impatience: asyncio.TimerHandle | None = None
         self._until = math.inf
         self.state = "open"
@@ -179,13 +180,13 @@ class Reserver:
         else:
             self.state = "open"
             self.forget_denials()
-            self._queue, self._waiting_changes = self._waiting_changes + self._queue, []
+            self._catch_up()
             self._take_off()
 
     async def drain(self) -> None:
         """Send what waits, refunds included; entry changes get a last chance at a ledger that was
         away."""
-        if self._waiting_changes:
+        if self.arrears:
             await self.probe()
         self._take_off()
         while self._flight is not None:
@@ -209,9 +210,8 @@ class Reserver:
 
     async def _fly(self) -> None:
         while self._queue:
-            if self.state == "open" and self._waiting_changes:
-                self._queue = self._waiting_changes + self._queue
-                self._waiting_changes = []
+            if self.state == "open" and self.arrears:
+                self._catch_up()
             await self._gather()
             batch, self._queue = self._queue[: self._batch], self._queue[self._batch :]
             self._flying = batch
@@ -269,7 +269,9 @@ class Reserver:
         the other, each with its whole budget, would outlast the clients. Refunds stay."""
         waiting, self._queue = self._queue, []
         for asked in waiting:
-            if asked.answer is None:
+            if isinstance(asked.item, Change):
+                self.arrears.keep([asked.item])
+            elif asked.answer is None:
                 self._queue.append(asked)
             elif not asked.answer.done():
                 asked.answer.set_result(_denial(limit))
@@ -277,8 +279,10 @@ class Reserver:
     def _keep_changes(self, batch: list[_Asked]) -> None:
         """Entries must not stay behind the truth: their changes travel again when the ledger is
         back (`probe`), the oldest first. Refunds and marks do not."""
-        changes = [asked for asked in batch if isinstance(asked.item, Change)]
-        self._waiting_changes = (self._waiting_changes + changes)[-_MOST_CHANGES:]
+        self.arrears.keep(asked.item for asked in batch if isinstance(asked.item, Change))
+
+    def _catch_up(self) -> None:
+        self._queue = [*(_Asked(change) for change in self.arrears.take()), *self._queue]
 
 
 def _denial(limit: Limit) -> Denied:

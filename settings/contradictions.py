@@ -61,6 +61,8 @@ def contradictions(settings: Settings) -> list[str]:
             "hold.probe_gap: must be above relay.late_reply, or a message whose session still "
             "waits for its reply could be taken for absent"
         )
+    if settings.hold.events_kept < settings.hold.history_kept:
+        found.append("hold.events_kept: must not be below hold.history_kept")
     if not all(_KEY.fullmatch(key) for key in settings.hold.keys):
         found.append("hold.keys: each is ID:KEY, KEY being 32 octets in URL-safe base64")
     ids = [key.partition(":")[0] for key in settings.hold.keys]

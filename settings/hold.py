@@ -60,6 +60,9 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Seconds the content stays after a message ended; at most a day (86400)."""
     history_kept: Annotated[float, msgspec.Meta(ge=0)] = 2_592_000.0
     """Seconds a message that ended can be explained."""
+    events_kept: Annotated[float, msgspec.Meta(gt=0)] = 7_776_000.0
+    """Seconds an event of held mail (late refusal, expiry) and an operator's request stay after
+    they are over (90 days); a report that still waits keeps its event. At least `history_kept`."""
     keys: tuple[str, ...] = ()
     """Seal contents (AES-256-GCM), each `ID:KEY` with 32 octets in URL-safe base64: the first
     seals, the others open what they sealed before. Better given as SENDGATE_HOLD_KEYS. Empty:

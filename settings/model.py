@@ -38,6 +38,10 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     batch: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 32
     """Most reservations in one call. The ledger answers nobody else meanwhile: at worst, when each
     is the day's first of another pool of a hundred IPs, about half a millisecond each."""
+    changes: Annotated[int, msgspec.Meta(ge=1000, le=10_000_000)] = 100_000
+    """Changes of duplicate entries that one process keeps while the ledger is away, some 300 octets
+    each. None is dropped: near it replies slow down (`hold.slow_from`), beyond it mail that would
+    be held is deferred."""
     single: bool = False
     """One server without replicas and with `appendfsync always`: after a restart of it the ledger
     opens again at once. Checked; with replicas a restart may have lost counts."""

@@ -14,6 +14,7 @@ import msgspec
 
 from gateway import metrics
 from gateway.hold.database import Database
+from gateway.hold.firsts import fates
 from gateway.hold.held import Settlement
 from gateway.hold.settling import Settler
 from gateway.hold.statement import statement
@@ -26,7 +27,6 @@ from policy.ports import ENDED, Change, EntryState
 _DOUBTS = statement("doubts")
 _RECEIPTS = statement("receipts")
 _PROVEN = statement("proven")
-_FIRST = statement("first_rows")
 
 _PAGE = 500
 _TIMEOUT = 30.0
@@ -120,12 +120,7 @@ class Doubts:
                 )
                 delivered = {(row["message"], row["attempt"]) for row in found}
                 behind = [doubt.behind for doubt in doubts if doubt.behind]
-                firsts = {
-                    row["id"]: (row["state"], row["ending"])
-                    for row in (
-                        await link.fetch(_FIRST, behind, timeout=_TIMEOUT) if behind else ()
-                    )
-                }
+                firsts = await fates(link, behind, _TIMEOUT)
             for doubt in doubts:
                 if not await self._one(doubt, delivered, proofs, firsts):
                     for server in self._of(doubt):

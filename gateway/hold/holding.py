@@ -26,6 +26,7 @@ from policy.ports import Change
 from settings.model import Settings
 
 _MOST_DOUBTS = 100_000
+_ARREARS = "the ledger has been away for too long; try again when it is back"
 
 _LONGEST = 60.0
 """Seconds of the longest statements: looks at all that waits, and orders about much of it."""
@@ -42,12 +43,16 @@ class Holding:
         change: Callable[[Change], None],
         now: Callable[[], int],
         log: Log,
+        arrears: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """`change` takes changes of duplicate entries; `now` in ledger milliseconds.
+        """`change` takes changes of duplicate entries; `now` in ledger milliseconds; `arrears`:
+        share of the changes that may wait for the ledger.
 
         Raises BadKeyError."""
         hold = settings.hold
         self._now = now
+        self._arrears = arrears
+        self._slow_from, self._slow_most = hold.slow_from, hold.slow_most
         self._look = settings.database.look
         self._generation = generation
         self._doubts: OrderedDict[str, int] = OrderedDict()
@@ -90,7 +95,14 @@ class Holding:
         await self.vital.close()
 
     def admit(self, message: Message, pool: str, providers: Sequence[str]) -> Admission:
-        return self.backlog.admit(message.tenant, message.size, pool, providers)
+        found = self.backlog.admit(message.tenant, message.size, pool, providers)
+        share, free = self._arrears(), self._slow_from
+        if share < free or not found.accept:
+            return found
+        if share >= 1.0:
+            return Admission(accept=False, sentence=_ARREARS)
+        delay = self._slow_most * (share - free) / (1.0 - free)
+        return Admission(delay=max(found.delay, delay))
 
     async def keep(self, keeping: Keeping, within: float) -> Kept:
         started = asyncio.get_running_loop().time()

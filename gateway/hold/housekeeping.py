@@ -21,6 +21,7 @@ _BODIES = statement("bodies_gone")
 _SWEEP = statement("sweep")
 _CLAIMANTS = statement("old_claimants")
 _PROBES = statement("old_probes")
+_EVENTS = statement("old_events")
 _PARTITION = statement("partition")
 _ENDED_KEYS = statement("ended_keys")
 
@@ -60,7 +61,10 @@ class Housekeeping:
 
     async def run(self) -> None:
         """Every chore once; one that fails does not keep the others from their turn."""
-        for chore in (self._days, self._free_again, self._all_expire, self._contents, self._drop):
+        for chore in (
+            *(self._days, self._free_again, self._all_expire, self._contents, self._drop),
+            self._forget_events,
+        ):
             try:
                 await chore()
             except (AwayError, UnknownError, RefusedError) as error:
@@ -105,6 +109,14 @@ class Housekeeping:
             await link.execute(_PROBES, now - _PROBES_KEPT)
         if gone:
             self._log.info("hold_days_dropped", days=[str(day) for day in gone])
+
+    async def _forget_events(self) -> None:
+        before = self._now() - round(self._settings.events_kept * 1000)
+        for _ in range(_MOST_CHUNKS):
+            async with self._database.connection() as link:
+                gone = await link.fetchrow(_EVENTS, before, _CHUNK, timeout=_TIMEOUT)
+            if max(gone["events"], gone["requests"]) < _CHUNK:
+                return
 
     async def _contents(self) -> None:
         """Goes on where it ended last: looking at every row again took longer than a sweep."""

@@ -261,3 +261,32 @@ async def test_a_day_with_open_mail_is_kept(valkey_url: str, hold_url: str) -> N
         await case.advance(20 * DAY)
         await case.tidy()
         assert [row["state"] for row in await rows(hold_url)] == ["held"]
+
+
+async def test_events_and_requests_that_are_over_are_forgotten_in_the_end(
+    valkey_url: str, hold_url: str
+) -> None:
+    async with held(valkey_url, hold_url) as here:
+        await here.send("a@dest.test", MESSAGE.format(1))
+        await here.order("drop", tenant="acme")
+        await execute(hold_url, "INSERT INTO hold_request (at, who, action, tenant) "
+                      "VALUES (now(), 'me', 'pause', 'acme')")  # fmt: skip
+        for name, dsn in (("m1", ""), ("m2", "sent"), ("m3", "wanted"), ("m4", "sending")):
+            await execute(
+                hold_url,
+                "INSERT INTO hold_event (at, tenant, message, kind, class, message_id, mailbox, "
+                "sender, recipient, campaign, detail, dsn) VALUES ($1, 'acme', $2, 'expired', "
+                "'soft', '', '', '', '', '', '', $3)",
+                here.releasing.parts.calendar.now(),
+                name,
+                dsn,
+            )
+        await here.tidy()
+        for table, count in (("hold_event", 4), ("hold_request", 2)):
+            assert len(await fetch(hold_url, f"SELECT 1 FROM {table}")) == count
+        await here.advance(91 * DAY)
+        await here.tidy()
+        left = await fetch(hold_url, "SELECT message FROM hold_event ORDER BY message")
+        assert [row["message"] for row in left] == ["m3", "m4"], "their reports wait"
+        left = await fetch(hold_url, "SELECT action FROM hold_request")
+        assert [row["action"] for row in left] == ["pause"], "it is not done"

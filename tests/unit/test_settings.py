@@ -168,6 +168,7 @@ def test_what_an_older_stack_said_about_sending_changes_no_bound_of_ours(file: P
         ("[hold]\ncommit_budget = 9.0\n", "hold.commit_budget: must fit into"),
         ("[hold]\nlease = 20.0\n", "hold.lease: must be above relay.grant_lifetime"),
         ("[hold]\nprobe_gap = 600.0\n", "hold.probe_gap: must be above relay.late_reply"),
+        ("[hold]\nevents_kept = 60.0\n", "hold.events_kept: must not be below"),
         ("[ledger]\nlease = 50.0\n", "ledger.lease: must be above ledger.timeout, and below"),
         ("[ledger]\nlease = 2.0\n", "ledger.lease: must be above ledger.timeout, and below"),
         (
