@@ -11,26 +11,37 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gateway.relay.relay import Relay
-from policy.ledger.bulletin import CIRCUITS, PASSED, OpenCircuit, encode, path_field
+from policy.ledger.bulletin import CIRCUITS, FULL, PASSED, OpenCircuit, encode, path_field
 from policy.ledger.ledger import root_key
+
+_WANTED = 15_000
+"""Milliseconds for which a process that found no slot is taken to be looking for one."""
 
 
 class Bulletin:
     """One process's."""
 
     def __init__(
-        self, client: Redis, name: str, process: str, relay: Relay, clock: Callable[[], float]
+        self,
+        client: Redis,
+        name: str,
+        process: str,
+        relay: Relay,
+        *,
+        clock: Callable[[], float],
+        now: Callable[[], int],
     ) -> None:
-        """`name` is the ledger's; `clock` as the relay's."""
+        """`name` is the ledger's; `clock` and `now` as the relay's."""
         self._client = client
         self._root = root_key(name)
         self._process = process
         self._relay = relay
         self._clock = clock
+        self._now = now
         self._shown = False
 
-    def write(self, pipe: Any) -> Callable[[], None]:
-        """Add to a pipeline what is new; call what is returned when it has arrived."""
+    def write(self, pipe: Any) -> Callable[[list[Any]], None]:
+        """Add to the end of a pipeline what is new; what is returned takes its answers."""
         passes = self._relay.passes
         news = passes.news()
         if news:
@@ -41,9 +52,18 @@ class Bulletin:
         elif self._shown:
             pipe.hdel(f"{self._root}{CIRCUITS}", self._process)
 
-        def arrived() -> None:
+        now = self._now()
+        full = {one.name: now for one in self._relay.servers.not_closed() if one.full}
+        if full:
+            pipe.hset(f"{self._root}{FULL}", mapping=full)
+        pipe.hgetall(f"{self._root}{FULL}")
+
+        def arrived(answers: list[Any]) -> None:
             passes.told(news)
             self._shown = bool(circuits)
+            since = now - _WANTED
+            wanted = {name.decode() for name, at in answers[-1].items() if int(at) >= since}
+            self._relay.want_slots(wanted - full.keys())
 
         return arrived
 

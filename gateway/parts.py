@@ -84,7 +84,9 @@ class Parts:
             now=self.calendar.now,
             farewell=self._farewell,
         )
-        self.bulletin = Bulletin(self.client, ledger.name, name, self.relay, elapsed)
+        self.bulletin = Bulletin(
+            self.client, ledger.name, name, self.relay, clock=elapsed, now=self.calendar.now
+        )
         self.stirred: list[Callable[[], None]] = [self.reserver.forget_denials]
         """Called for a new generation, a moved clock, an opened ledger."""
         self.feed = PlanFeed(

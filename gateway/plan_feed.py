@@ -39,7 +39,7 @@ class PlanFeed:
         stepped: Callable[[], None],
         polled: Callable[[], Awaitable[None]],
         told: Callable[[int], None] = lambda _now: None,
-        bulletin: Callable[[Any], Callable[[], None]] = lambda _pipe: lambda: None,
+        bulletin: Callable[[Any], Callable[[list[Any]], None]] = lambda _: lambda _: None,
     ) -> None:
         """`swapped` is called with every new generation, `stepped` when the clock was moved or
         the ledger opened, `polled` about once a second while the ledger's server answers,
@@ -133,8 +133,8 @@ class PlanFeed:
             pipe.zadd(f"{self._root}workers", {self._worker: seconds + micro / 1e6})
             pipe.hset(f"{self._root}running", self._worker, str(number))
             arrived = self._bulletin(pipe)
-            await pipe.execute()
-        arrived()
+            answers = await pipe.execute()
+        arrived(answers)
 
     async def _bury(self) -> None:
         """Forget workers that were killed long ago: they could not say goodbye."""

@@ -38,6 +38,8 @@ class Circuit:
         self._unwell = unwell
         self.state = State.CLOSED
         self.why = ""
+        self.full = False
+        """It is open because PowerMTA's slots are taken."""
         self._limit = failures
         self._first_wait = wait
         self._wait = wait
@@ -91,7 +93,8 @@ class Circuit:
         """`full`: PowerMTA's slots are taken by others."""
         if self.state is State.PROBING and message != self._probe:
             return  # it left before; what became of the probe decides
-        self._last, self._last_at = message, now
+        # Slots that others have taken are no matter of this message: it may find out.
+        self._last, self._last_at = "" if full else message, now
         if self.state is State.PROBING:
             self._wait = self._first_wait if full else min(self._wait * 2, self._wait_max)
         elif self.state is State.CLOSED:
@@ -101,6 +104,7 @@ class Circuit:
         self._failed.clear()
         self._until = now + self._wait
         self._enter(State.OPEN, why)
+        self.full = full
 
     def abandoned(self, message: str, now: float) -> None:
         """The probe ended without telling anything about the server."""
@@ -111,6 +115,7 @@ class Circuit:
     def _enter(self, state: State, why: str = "") -> None:
         self.state = state
         if state is State.CLOSED:
+            self.full = False
             self._unwell.pop(self.name, None)
         else:
             self._unwell[self.name] = self

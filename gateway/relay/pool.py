@@ -20,6 +20,10 @@ from gateway.relay.wire import Progress, Session
 from policy.model import Address, Server
 from policy.outcome import Asked, Failed, Scope
 
+_SCARCE = 2.0
+"""Seconds a session is kept unused while slots are short: other feeders and our own processes, who
+cannot know, wait for them."""
+
 
 class Opener(Protocol):
     """Opens one session (`relay.endpoint.Endpoint`)."""
@@ -42,6 +46,8 @@ class ServerPool:
         self._limit = limit
         self.bound = limit
         """Sessions the server has slots for, as far as we know; at most the limit."""
+        self.wanted = False
+        """Another process of ours finds no slot."""
         self._grow_after = grow_after
         self._grow_at = 0.0
         self._farewell = farewell
@@ -138,7 +144,10 @@ class ServerPool:
 
     def sweep(self, now: float) -> None:
         """Close what has been idle too long, oldest first; `now` is loop time."""
-        while self._idle and now - self._idle[0].idle_since > self._idle_limit:
+        patience = self._idle_limit
+        if self.wanted or self.bound < self._limit:
+            patience = min(patience, _SCARCE)
+        while self._idle and now - self._idle[0].idle_since > patience:
             self._idle.popleft().quit()
 
     def close(self) -> None:

@@ -102,6 +102,11 @@ class Relay:
         """Sessions this process may have to all servers together, as far as they have slots."""
         return sum(pool.bound for pool in self._pools.values())
 
+    def want_slots(self, servers: set[str]) -> None:
+        """Other processes of ours find no slot of these: sessions unused here are given up soon."""
+        for name, pool in self._pools.items():
+            pool.wanted = name in servers
+
     def blocked(self, message: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """(servers, VirtualMTAs) that this message must not use now."""
         if self.servers.all_closed and self.vmtas.all_closed:

@@ -13,6 +13,8 @@ PASSED = "passed"
 """Hash: path to the ledger milliseconds when a message last passed on it."""
 CIRCUITS = "circuits"
 """Hash: process to its circuits that are not closed; processes without one have no field."""
+FULL = "full"
+"""Hash: server to the ledger milliseconds when a process last found no slot of it."""
 
 MOST = 64
 _LONGEST = 300

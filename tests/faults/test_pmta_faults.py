@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
+from tests.faults.books import Quota
 from tests.faults.conftest import Begin
 from tests.faults.proxy import Cut
 from tests.faults.refusing import Refusing, refused_for_a_day
+from tests.faults.stack import AMPLE
 
 
 async def test_a_killed_powermta_gets_every_message_once(begin: Begin, scale: int) -> None:
@@ -82,3 +84,19 @@ async def test_a_lone_message_outlives_a_day_of_refusals(begin: Begin, how: Refu
     await scenario.close()
     assert [row.ending for row in scenario.rows] == ["relayed"]
     assert scenario.findings.delivered == 1
+
+
+async def test_three_slots_carry_all_live_and_held_mail(begin: Begin, scale: int) -> None:
+    """PowerMTA's other feeders have the rest; our worker and our releaser share these."""
+    scenario = await begin("PowerMTA has three slots for us")
+    stack = scenario.stack
+    await stack.pmta.fault(slots=3)
+    scenario.load.start()
+    await scenario.load.until_offered(150 * scale)
+    scenario.fault_ends()
+    await stack.raise_quotas(vmta_small=Quota(AMPLE), vmta_large=Quota(AMPLE))
+    await scenario.flows_again()
+    await scenario.load.until_offered(300 * scale)
+    await scenario.close()
+    charged = "SELECT count(*) FROM held WHERE failures > 0 OR ending <> 'relayed'"
+    assert await stack.postgres.number(charged) == 0

@@ -134,6 +134,34 @@ async def test_sixty_held_messages_go_at_the_speed_of_three_slots(
             assert report["totals"]["connections_refused"] < 60
 
 
+async def test_a_process_that_finds_no_slot_gets_those_that_another_does_not_use(
+    valkey_url: str, hold_url: str
+) -> None:
+    """A worker keeps sessions for a minute after its last mail; a releaser cannot see them."""
+    settings = holding(valkey_url, hold_url, relay={"circuit_wait": 1.0, "idle": 600.0})
+    async with StandIn.start() as pmta:
+        plan = generation(vmta(1, daily=3), port=pmta.smtp_port)
+        async with gateway(settings, plan) as gate, releaser(settings):
+            wires = [await gate.wire() for _ in range(3)]
+            await pmta.fault(slots=3, reply_delay=0.05)
+            replies = await asyncio.gather(
+                *(wire.send("you@dest.test", body=MESSAGE.format(1)) for wire in wires)
+            )
+            assert all(reply.startswith("250 2.0.0 OK") for reply in replies)
+            [pool] = gate.worker.parts.relay.pools
+            assert (pool.counts["idle"], pool.bound) == (3, pool.server.sessions // 2)
+            reply = await wires[0].send("me@dest.test", body=MESSAGE.format(2))
+            assert reply.endswith("queued")
+            for wire in wires:
+                await wire.close()
+            await gate.publish(generation(vmta(1, daily=900), number=2, port=pmta.smtp_port))
+
+            async def gone() -> bool:
+                return [(r["state"], r["failures"]) for r in await rows(hold_url)] == [("done", 0)]
+
+            await until(gone, 25.0)
+
+
 async def test_live_mail_waits_for_the_sessions_there_are(valkey_url: str) -> None:
     async with StandIn.start() as pmta:
         plan = generation(port=pmta.smtp_port, tenants=HOUSE)

@@ -84,7 +84,11 @@ def test_full_slots_do_not_make_the_wait_grow() -> None:
     for turn in range(1, 6):
         assert one.admits(f"probe-{turn}", 10.0 * turn)
         one.failed(f"probe-{turn}", "421", 10.0 * turn, immediate=True, full=True)
-    assert one.admits("x", 60.0)
+    assert one.full
+    # Not its fault: it need not wait for another one to find out.
+    assert one.admits("probe-5", 60.0)
+    one.succeeded()
+    assert not one.full
 
 
 def test_an_open_circuit_keeps_no_list_of_those_that_failed() -> None:

@@ -289,6 +289,22 @@ async def test_the_bound_grows_again_when_there_are_slots() -> None:
     assert len(opener.opened) == 3
 
 
+async def test_where_slots_are_short_an_unused_session_leaves_soon() -> None:
+    opener = Opener()
+    opener.slots = 1
+    sessions = pool(opener, limit=3)
+    first = await sessions.acquire(soon())
+    second = asyncio.create_task(sessions.acquire(soon(5)))
+    await asyncio.sleep(0.01)
+    sessions.release(first)
+    sessions.release(await second)
+    now = asyncio.get_running_loop().time()
+    sessions.sweep(now + 1.0)
+    assert sessions.counts["idle"] == 1
+    sessions.sweep(now + 3.0)
+    assert sessions.counts["idle"] == 0
+
+
 async def test_full_slots_without_a_session_of_ours_are_told() -> None:
     opener = Opener()
     opener.slots = 0
