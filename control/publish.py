@@ -152,6 +152,8 @@ class Publisher:
             system_host=self._system_host,
             keys=self._settings.control.pmta_keys,
             selectors={(row["tenant"], row["domain"]): row["dkim_selector"] for row in keys},
+            bounces=self._settings.control.pmta_bounces,
+            complaints=self._settings.control.pmta_complaints,
         )
 
     async def key_files(self, connection: Connection = None) -> dict[str, bytes]:

@@ -83,6 +83,7 @@ class Releasing:
             holding.settler,
             parts.reserver,
             probe_gap=settings.hold.probe_gap,
+            before=settings.hold.lease + settings.gateway.answer_budget,
             servers=self._servers,
             log=log,
         )

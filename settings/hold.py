@@ -80,7 +80,11 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     server: str
     """Its name here (`sendgate server`)."""
     path: str
-    """The file PowerMTA writes, such as `/var/log/pmta/acct.csv`; finished ones lie beside it."""
+    """The path as in PowerMTA's `<acct-file PATH>`, such as `/var/log/pmta/sendgate.csv`. PowerMTA
+    never writes a file of that name but `sendgate-YYYY-MM-DD-NNNN.csv` beside it, which may be
+    packed (`.csv.gz`) once they are finished."""
+    move_to: str = ""
+    """Where finished files go: the block's `move-to`, or the folder of your own cron job."""
 
 
 class Accounting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

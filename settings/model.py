@@ -239,6 +239,11 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Host name of Sendgate's own mail (probes) at PowerMTA; empty takes the machine's."""
     pmta_accounting: str = "/var/log/pmta"
     """Folder on the PowerMTA server for the accounting files of the generated configuration."""
+    pmta_bounces: tuple[str, ...] = ()
+    """Addresses, or `@DOMAIN`, whose mail PowerMTA reads as bounces (rb records). Their domains
+    become PowerMTA's own: their MX has to point at it, and it needs a restart, not a reload."""
+    pmta_complaints: tuple[str, ...] = ()
+    """The same for feedback loops (f records)."""
     secret: str = ""
     """Seals the DKIM keys kept in PostgreSQL: 32 octets in URL-safe base64. Better given as
     SENDGATE_CONTROL_SECRET; an embedded stack makes its own."""

@@ -1,23 +1,37 @@
 """What records prove: which attempts reached PowerMTA, how many recipients it took, which of our
 probes it read. Pure.
 
-Fields are found by the names in the header, never by position: the columns are what an operator
-configured, and rows may be shorter than the header (FACTS 3).
+A receipt counts once, whichever copies of its file are read: it is known by a digest of its octets
+and by how many equal ones stand before it in the same file. Two equal receipts of one file (a
+recipient named twice) are two; the same file again, under another name or written anew, adds none.
 """
 
-import re
-from datetime import UTC, datetime
+import hashlib
 
 import msgspec
 
+from control.accounting.columns import field, milliseconds, storable
+from control.accounting.rows import Piece
 from policy.address import split_address
 from policy.identity import PROBE, parse_envelope
 from policy.provider import OTHER, provider_of
 
 KINDS = frozenset("rdbt")
 """The record types that are evidence: receipt, delivered, bounced, transient."""
-_LONGEST = 255
-_TIME = re.compile(r"(\d\d)/(\d\d)/(\d{4}) (\d\d:\d\d:\d\d)(.*)", re.DOTALL)
+
+DIGEST = 8
+"""Octets that identify a receipt among those of one attempt."""
+
+_REMEMBERED = 20_000
+
+
+class Taken(msgspec.Struct):
+    """One recipient of an attempt that PowerMTA took."""
+
+    digest: bytes
+    vmta: str
+    """Name in the vmta column (a pool's, where one was chosen)."""
+    provider: str
 
 
 class Receipt(msgspec.Struct):
@@ -28,6 +42,7 @@ class Receipt(msgspec.Struct):
     """Record types in order of arrival, each once."""
     at: int
     """Of the first record, calendar milliseconds."""
+    taken: list[Taken] = []
 
 
 class Evidence(msgspec.Struct):
@@ -35,51 +50,73 @@ class Evidence(msgspec.Struct):
 
     receipts: dict[tuple[int, str, int], Receipt] = {}
     """By day of the grant, message and attempt."""
-    relayed: dict[tuple[int, str, str], int] = {}
-    """Recipients by day of the grant, name in the vmta column (a pool's, where one was chosen)
-    and provider."""
     probes: list[str] = []
     records: int = 0
     skipped: int = 0
-    broken: int = 0
-    """Of the skipped ones, those that may have been evidence."""
+    received: int = 0
+    """Of the records, receipts."""
+    named: int = 0
+    """Of the receipts, those with an envelope id of ours."""
+    unaddressed: int = 0
+    """Of those, the ones without a recipient or a VirtualMTA."""
+    behind_receipt: int = 0
+    """Records behind the last receipt."""
     oldest: int = 0
     """Time of the oldest record of ours; 0: none."""
 
 
-def evidence_of(
-    rows: list[list[str]], header: tuple[str, ...], now: int
-) -> tuple[Evidence, tuple[str, ...]]:
-    """(what `rows` prove, the header in force behind them). `now` stands in for times that
-    cannot be read, calendar milliseconds. A header may come anywhere: a restarted PowerMTA may
-    write a second one."""
-    found = Evidence()
-    columns = _Columns(header)
+class Repeats:
+    """How often each receipt of a file was met."""
+
+    def __init__(self) -> None:
+        self._met: dict[bytes, int] = {}
+
+    def identity(self, raw: bytes) -> bytes:
+        """The digest of a receipt that is met now."""
+        digest = hashlib.blake2b(raw, digest_size=DIGEST).digest()
+        before = self._met.pop(digest, 0)
+        self._met[digest] = before + 1
+        if len(self._met) > _REMEMBERED:
+            # Equal receipts are of one transaction: none follows so far behind.
+            for old in list(self._met)[: _REMEMBERED // 2]:
+                del self._met[old]
+        if not before:
+            return digest
+        return hashlib.blake2b(raw + b"\n%d" % before, digest_size=DIGEST).digest()
+
+    def recall(self, piece: Piece) -> None:
+        """Meet again what was read before."""
+        for row in piece.rows:
+            if row.fields[0] == "r":
+                self.identity(row.raw)
+
+
+def add(found: Evidence, piece: Piece, repeats: Repeats, now: int) -> None:
+    """Add what the rows of `piece` prove. `repeats`: of their file; `now` stands in for a time
+    that is not there, calendar milliseconds."""
+    columns = piece.columns
     times: dict[str, int] = {}
-    for row in rows:
-        if row[0] == "type" or (not header and "type" in _names(row)):
-            header = _names(row)
-            columns = _Columns(header)
-            continue
-        if not header or len(row) > len(header):
-            # More fields than columns: two records run together where a crash cut the first.
-            found.skipped += 1
-            found.broken += 1
-            continue
-        kind = columns.type_of(row)
+    for row in piece.rows:
+        fields = row.fields
+        kind = fields[0]
         if kind not in KINDS:
             found.skipped += 1
             continue
         found.records += 1
-        envid = columns.envid_of(row)
+        found.behind_receipt += 1
+        envid = field(fields, columns.envid)
+        if kind == "r":
+            found.received += 1
+            found.behind_receipt = 0
         if envid.startswith(PROBE):
             if kind == "r":
+                found.named += 1
                 found.probes.append(storable(envid.removeprefix(PROBE)))
             continue
         envelope = parse_envelope(envid)
         if envelope is None:
             continue
-        text = columns.time_of(row)
+        text = field(fields, columns.time)
         at = times.get(text)
         if at is None:
             at = times[text] = milliseconds(text) or now
@@ -87,72 +124,13 @@ def evidence_of(
         name = (envelope.day, envelope.message, envelope.attempt)
         receipt = found.receipts.get(name)
         if receipt is None:
-            found.receipts[name] = Receipt(envelope.key, kind, at)
+            receipt = found.receipts[name] = Receipt(envelope.key, kind, at)
         elif kind not in receipt.kinds:
             receipt.kinds += kind
         if kind == "r":
-            address = split_address(columns.rcpt_of(row))
+            found.named += 1
+            rcpt, vmta = field(fields, columns.rcpt), field(fields, columns.vmta)
+            found.unaddressed += not (rcpt and vmta)
+            address = split_address(rcpt)
             provider = OTHER if address is None else provider_of(address[1])
-            counted = (envelope.day, storable(columns.vmta_of(row)), provider)
-            found.relayed[counted] = found.relayed.get(counted, 0) + 1
-    return found, header
-
-
-def milliseconds(text: str) -> int | None:
-    """A record's time: `2019-02-08 21:54:05+0000`, MM/DD/YYYY HH:MM:SS or epoch seconds.
-
-    UTC where no zone is named. None when it is none of these."""
-    if text.isascii() and text.isdigit() and len(text) < 12:
-        return int(text) * 1000
-    if match := _TIME.fullmatch(text):
-        text = f"{match[3]}-{match[1]}-{match[2]} {match[4]}{match[5]}"
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if time.tzinfo is None:
-        time = time.replace(tzinfo=UTC)
-    return round(time.timestamp() * 1000)
-
-
-def storable(text: str) -> str:
-    """Text from a file as PostgreSQL and an index take it: no surrogates, no NUL, not for ever."""
-    clean = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
-    return clean[:_LONGEST]
-
-
-def _names(row: list[str]) -> tuple[str, ...]:
-    # Excel's byte order mark, should somebody have saved the file with it.
-    return tuple(storable(name.lstrip("\ufeff").strip().replace(",", "_")) for name in row)
-
-
-class _Columns:
-    """Where the fields stand; a field that is not there reads as ''."""
-
-    def __init__(self, header: tuple[str, ...]) -> None:
-        lowered = [name.lower() for name in header]
-
-        def place(name: str) -> int:
-            return lowered.index(name.lower()) if name.lower() in lowered else len(lowered)
-
-        self._type, self._time = place("type"), place("timeLogged")
-        self._rcpt, self._vmta, self._envid = place("rcpt"), place("vmta"), place("envId")
-
-    def type_of(self, row: list[str]) -> str:
-        return _field(row, self._type)
-
-    def time_of(self, row: list[str]) -> str:
-        return _field(row, self._time)
-
-    def rcpt_of(self, row: list[str]) -> str:
-        return _field(row, self._rcpt)
-
-    def vmta_of(self, row: list[str]) -> str:
-        return _field(row, self._vmta)
-
-    def envid_of(self, row: list[str]) -> str:
-        return _field(row, self._envid)
-
-
-def _field(row: list[str], place: int) -> str:
-    return row[place] if place < len(row) else ""
+            receipt.taken.append(Taken(repeats.identity(row.raw), storable(vmta), provider))

@@ -11,11 +11,11 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-import msgspec
-
 from control.accounting import store
-from control.accounting.evidence import Evidence, evidence_of
-from control.accounting.trail import Look, Position, look
+from control.accounting.folder import Folder
+from control.accounting.look import Look
+from control.accounting.position import Position
+from control.accounting.trail import Trail
 from control.store.connecting import connect
 from control.store.database import Connection
 from settings.hold import Accounting, Stream
@@ -25,11 +25,17 @@ log = logging.getLogger(__name__)
 Calendar = Callable[[], Awaitable[int]]
 """Calendar milliseconds now; raises nothing."""
 
+SKEW = 3_600_000
+"""Milliseconds by which PowerMTA's clock may be wrong, where its times say since when its records
+are complete."""
+
 _STATEMENT = 30.0
 _CLOSE = 2.0
 _SESSION = 60.0
 """Then a new connection: to a primary that was cut off one would read on for nobody. The position
 that its successor has knows nothing of that, so it is read again."""
+_SAID = 20
+"""Gaps of one look that the log gets."""
 
 
 class Reader:
@@ -47,20 +53,27 @@ class Reader:
         self._url = url
         self._bounds = {"application_name": "sendgate accounting", **(bounds or {})}
         self._server = stream.server
-        self._path = Path(stream.path)
+        moved = Path(stream.move_to) if stream.move_to else None
+        self._folder = Folder(Path(stream.path), moved)
         self._settings = settings
         self._calendar = calendar
+        self._trail: Trail | None = None
+        self._stored = (-1, Position())
+        """Turn and position behind its last look."""
         self._said = ""
         self._level = logging.WARNING
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            try:
-                await self._session()
-            except Exception as error:  # noqa: BLE001 - said, and tried again: doubt waits for us
-                self._say(type(error).__name__, str(error))
-            await asyncio.sleep(self._settings.poll)
+        try:
+            while True:
+                try:
+                    await self._session()
+                except Exception as error:  # noqa: BLE001 - said, and tried again: doubt waits
+                    self._say(type(error).__name__, str(error))
+                await asyncio.sleep(self._settings.poll)
+        finally:
+            self._drop()
 
     async def _session(self) -> None:
         connection = await connect(
@@ -89,45 +102,88 @@ class Reader:
         await self._follow(connection, until)
 
     async def _follow(self, connection: Connection, until: float) -> None:
-        path = str(self._path)
-        at = await store.begin(connection, self._server, path, await self._calendar())
+        path = str(self._folder.path)
+        while asyncio.get_running_loop().time() < until:
+            at = await store.begin(connection, self._server, path, await self._calendar())
+            trail = self._trail_from(at)
+            problem, ended = "", False
+            try:
+                problem = await self._looks(connection, trail, at, until)
+                ended = not problem
+            finally:
+                if not ended:
+                    # What it has looked at may not be stored.
+                    self._drop()
+            if problem:
+                await store.set_problem(connection, self._server, problem)
+                self._say("away", problem)
+                await asyncio.sleep(self._settings.poll)
+
+    def _trail_from(self, at: store.Stream) -> Trail:
+        """Behind what is stored: the one there is, which has the growing file open, or a new one."""
+        current = next((file for file in at.files if file.file == at.file), Position())
+        if self._trail is None or self._stored != (at.turn, current):
+            self._drop()
+            self._trail = Trail(
+                self._folder,
+                at.file,
+                at.files,
+                first=not at.read_at,
+                unwatched=at.unwatched,
+                watched=at.watched,
+            )
+        return self._trail
+
+    def _drop(self) -> None:
+        if self._trail is not None:
+            self._trail.close()
+            self._trail = None
+
+    async def _looks(
+        self, connection: Connection, trail: Trail, at: store.Stream, until: float
+    ) -> str:
+        """Until then, or until a file or folder cannot be read; why."""
+        turn, first, run = at.turn, not at.read_at, 0
+        tidied = False
         while asyncio.get_running_loop().time() < until:
             # Before the look: what was written until now is read when the look reaches the end.
             now = await self._calendar()
             try:
-                found, evidence = await asyncio.to_thread(self._look, at, now)
+                # In a thread: a file on a network may take its time, and parsing takes ours.
+                found = await asyncio.to_thread(trail.look, self._settings.batch, now)
             except OSError as error:
-                problem = f"{error.filename or path}: {error.strerror or error}"
-                await store.set_problem(connection, self._server, problem)
-                self._say(type(error).__name__, problem)
+                return f"{error.filename or self._folder.path}: {error.strerror or error}"
+            oldest = found.evidence.oldest
+            if found.begins or not run:
+                run = oldest
+            elif oldest:
+                run = min(run, oldest)
+            # What the first reading shows is known when it is through: until then a day may turn
+            # behind which nothing is proved.
+            since = run + SKEW if first and found.end and run else now
+            # A gap is found now, after the look: what is missing may have been written until now.
+            moment = store.Moment(now, await self._calendar(), min(since, now))
+            turn, gaps = await store.advance(connection, self._server, turn, found, moment)
+            self._stored = (turn, found.at)
+            self._report(found, gaps)
+            first = first and not found.end
+            if found.end and not tidied:
+                tidied = True
+                kept = self._settings.kept
+                await store.forget_files(connection, self._server, kept, trail.present)
+            if found.end or found.problem:
                 await asyncio.sleep(self._settings.poll)
-                continue
-            await store.advance(connection, self._server, at, found, evidence, now)
-            self._report(found)
-            waiting = found.end or found.at == at
-            at = found.at
-            if waiting:
-                await asyncio.sleep(self._settings.poll)
+        return ""
 
-    def _look(self, at: Position, now: int) -> tuple[Look, Evidence]:
-        """In a thread: a file on a network may take its time, and parsing takes ours."""
-        found = look(self._path, at, self._settings.batch)
-        evidence, header = evidence_of(found.rows, found.at.header, now)
-        gap, problem = found.gap, found.problem
-        if evidence.broken:
-            gap = gap or f"{evidence.broken} records of {found.at.file} do not fit their header"
-        if header and "envid" not in {name.lower() for name in header}:
-            problem = f"{found.at.file} has no envId column: add it to PowerMTA's record-fields"
-        after = msgspec.structs.replace(found.at, header=header)
-        return found._replace(at=after, gap=gap, problem=problem), evidence
-
-    def _report(self, found: Look) -> None:
-        if found.gap:
-            log.error("accounting of %s: gap: %s", self._server, found.gap)
-        if found.problem:
+    def _report(self, found: Look, gaps: list[str]) -> None:
+        for gap in gaps[:_SAID]:
+            log.error("accounting of %s: gap: %s", self._server, gap)
+        if len(gaps) > _SAID:
+            log.error("accounting of %s: %d gaps more", self._server, len(gaps) - _SAID)
+        if found.trouble:
             # A server that has had no mail yet is no trouble; a wrong path is seen in the status.
-            nothing = found.end and not found.at.inode
-            self._say("problem", found.problem, logging.INFO if nothing else logging.WARNING)
+            nothing = found.end and not found.at.file
+            self._say("problem", found.trouble, logging.INFO if nothing else logging.WARNING)
         elif self._said:
             self._said = ""
             log.log(self._level, "accounting of %s: reading again", self._server)

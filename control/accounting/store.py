@@ -1,9 +1,11 @@
 """Positions and evidence in PostgreSQL: both in one transaction, so evidence is exactly once."""
 
 import hashlib
+from typing import NamedTuple
 
-from control.accounting.evidence import Evidence
-from control.accounting.trail import Look, Position
+from control.accounting.evidence import DIGEST, Receipt, Taken
+from control.accounting.look import Look
+from control.accounting.position import Position
 from control.store.database import Connection
 from control.store.statements import statements
 
@@ -11,9 +13,39 @@ _SQL = statements("accounting")
 FORGOTTEN_AT_ONCE = 5_000
 """Rows of one deleting statement: tens of milliseconds, so no reader waits long behind it."""
 
+_TOLD = 3
+"""Gaps of one look that are stored; the log has all."""
+
+Name = tuple[int, str, int]
+"""Day of the grant, message, attempt."""
+
 
 class OutrunError(Exception):
     """Somebody else moved the stream's position: what was read here is not counted."""
+
+
+class Stream(NamedTuple):
+    """Where reading goes on."""
+
+    turn: int
+    file: str
+    """The one being read."""
+    files: list[Position]
+    read_at: int
+    """0: never read to its end."""
+    unwatched: float | None
+    """Real seconds since it last was."""
+    watched: bool
+    """As `Look.watched` was."""
+
+
+class Moment(NamedTuple):
+    """Calendar milliseconds of a look."""
+
+    began: int
+    ended: int
+    since: int
+    """From then on nothing is missing, as far as this look shows; never later than it began."""
 
 
 async def lock(connection: Connection, server: str) -> bool:
@@ -23,49 +55,60 @@ async def lock(connection: Connection, server: str) -> bool:
     return bool(await connection.fetchval(_SQL["try_lock"], key))
 
 
-async def begin(connection: Connection, server: str, path: str, now: int) -> Position:
+async def begin(connection: Connection, server: str, path: str, now: int) -> Stream:
     """Where reading goes on; the beginning for a new stream. `now` in calendar milliseconds."""
-    return position_of(await connection.fetchrow(_SQL["stream"], server, path, now))
+    row = await connection.fetchrow(_SQL["stream"], server, path, now)
+    files = await positions(connection, server)
+    return Stream(row["turn"], row["file"], files, row["read_at"], row["unwatched"], row["watched"])
 
 
-def position_of(row: Connection) -> Position:
-    """The position in a row of accounting_stream."""
-    return Position(
-        file=row["file"],
-        inode=row["inode"],
-        offset=row["position"],
-        mark=row["mark"],
-        header=tuple(row["header"].split(",")) if row["header"] else (),
-        done=tuple(row["done"]),
-    )
+async def positions(connection: Connection, server: str) -> list[Position]:
+    """How far each file of a stream was read."""
+    return [
+        Position(
+            row["file"],
+            row["inode"],
+            row["position"],
+            row["mark"],
+            tuple(row["header"].split(",")) if row["header"] else (),
+            row["state"],
+        )
+        for row in await connection.fetch(_SQL["files"], server)
+    ]
 
 
 async def advance(
-    connection: Connection,
-    server: str,
-    before: Position,
-    look: Look,
-    evidence: Evidence,
-    now: int,
-) -> None:
-    """Store what `look` found and where it ended. Raises OutrunError; nothing was stored then."""
-    at = look.at
+    connection: Connection, server: str, turn: int, look: Look, moment: Moment
+) -> tuple[int, list[str]]:
+    """Store what `look` found and where it ended: (turn of the next one, all gaps it told).
+
+    Raises OutrunError; nothing was stored then."""
+    found = look.evidence
+    receipts = sorted(found.receipts.items(), key=lambda item: item[0])
     async with connection.transaction():
-        moved = await connection.fetchval(
+        fresh, repeated = await _fresh(connection, receipts)
+        gaps = list(look.gaps)
+        if repeated and not gaps:
+            gaps.append(f"{look.at.file or 'a file'} repeats {repeated} receipts read before")
+        moved: int | None = await connection.fetchval(
             _SQL["advance"],
-            *(server, before.inode, before.offset),
-            *(at.file, at.inode, at.offset, at.mark, ",".join(at.header)),
-            *(evidence.records, evidence.skipped + look.broken),
-            evidence.oldest or now,
-            now if look.end and not look.problem else 0,
-            *(look.gap, now, look.problem),
+            *(server, turn, look.at.file),
+            *(found.records - repeated, found.skipped + look.cuts),
+            *(found.received - repeated, found.named - repeated, found.unaddressed),
+            found.behind_receipt,
+            moment.since,
+            moment.began if look.end and not look.problem else 0,
+            look.end and not look.problem,
+            *(_told(gaps), moment.ended, look.trouble, look.watched),
         )
         if moved is None:
             raise OutrunError(f"another node reads the accounting of {server}")
-        if at.done != before.done:
-            await connection.execute(_SQL["set_done"], server, list(at.done))
+        changed = {position.file: position for position in [*look.changed, look.at]}
+        changed.pop("", None)
+        if changed:
+            await connection.execute(_SQL["put_files"], server, *_columns(list(changed.values())))
         # Sorted: two streams that count for one pool take its rows in one order.
-        if receipts := sorted(evidence.receipts.items(), key=lambda item: item[0]):
+        if receipts:
             await connection.execute(
                 _SQL["add_receipts"],
                 server,
@@ -73,20 +116,78 @@ async def advance(
                 [receipt.key for _, receipt in receipts],
                 [receipt.kinds for _, receipt in receipts],
                 [receipt.at for _, receipt in receipts],
+                [b"".join(taken.digest for taken in fresh.get(name, ())) for name, _ in receipts],
             )
-        if relayed := sorted(evidence.relayed.items()):
+        if relayed := sorted(_relayed(fresh).items()):
             await connection.execute(
                 _SQL["add_relayed"],
                 *(list(column) for column in zip(*(name for name, _ in relayed), strict=True)),
                 [count for _, count in relayed],
             )
-        if evidence.probes:
-            await connection.execute(_SQL["probes_read"], server, evidence.probes)
+        if found.probes:
+            await connection.execute(_SQL["probes_read"], server, found.probes)
+    return moved, gaps
+
+
+async def _fresh(
+    connection: Connection, receipts: list[tuple[Name, Receipt]]
+) -> tuple[dict[Name, list[Taken]], int]:
+    """(of each attempt the receipts that were not counted yet, how many were)."""
+    fresh = {name: receipt.taken for name, receipt in receipts if receipt.taken}
+    repeated = 0
+    if not fresh:
+        return {}, 0
+    names = [list(column) for column in zip(*fresh, strict=True)]
+    for row in await connection.fetch(_SQL["seen"], *names):
+        name = (row["day"], row["message"], row["attempt"])
+        seen = row["seen"]
+        if seen is None:
+            # Of a release that kept no digests: what it had of this attempt it has counted.
+            if "r" in row["kinds"]:
+                fresh[name] = []
+            continue
+        known = {seen[at : at + DIGEST] for at in range(0, len(seen), DIGEST)}
+        new = [taken for taken in fresh[name] if taken.digest not in known]
+        repeated += len(fresh[name]) - len(new)
+        fresh[name] = new
+    return fresh, repeated
+
+
+def _relayed(fresh: dict[Name, list[Taken]]) -> dict[tuple[int, str, str], int]:
+    counts: dict[tuple[int, str, str], int] = {}
+    for (day, _, _), several in fresh.items():
+        for taken in several:
+            name = (day, taken.vmta, taken.provider)
+            counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def _columns(files: list[Position]) -> tuple[list[object], ...]:
+    return (
+        [file.file for file in files],
+        [file.inode for file in files],
+        [file.offset for file in files],
+        [file.mark for file in files],
+        [",".join(file.header) for file in files],
+        [file.state for file in files],
+    )
+
+
+def _told(gaps: list[str]) -> str:
+    more = len(gaps) - _TOLD
+    return "; ".join(gaps[:_TOLD]) + (f"; and {more} more" if more > 0 else "")
 
 
 async def set_problem(connection: Connection, server: str, problem: str) -> None:
     """Why nothing can be read now."""
     await connection.execute(_SQL["set_problem"], server, problem)
+
+
+async def forget_files(
+    connection: Connection, server: str, kept: float, present: list[str]
+) -> None:
+    """Forget the positions of files read more than `kept` seconds ago that are not `present`."""
+    await connection.execute(_SQL["forget_files"], server, kept, present)
 
 
 async def forget(pool: Connection, before: int) -> int:

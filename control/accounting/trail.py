@@ -1,222 +1,250 @@
-"""Following `acct.csv` through its rotations: from a position to the rows behind it.
+"""Following a stream's files: each record once, and every place where one may be missing is told.
 
-PowerMTA renames `acct.csv` to `acct-YYYY-MM-DD-NNNN.csv` when the day turns, at its maximum size
-or when asked, and starts a new one. A file is therefore known by its inode, and, because inodes
-are used again, by a digest of the octets before the position. Files read to their end are listed
-in the position: what is unread does not depend on names or times that a moved clock or a restored
-folder changes; their order is that of their last writing.
-
-Nothing is kept open between two looks, so a look may be abandoned in its thread. What is deleted
-unread is a gap; PowerMTA deletes after 8 days.
+What is proved, and how:
+- Within a day the numbers are consecutive: one that is missing is a gap.
+- A file is read to its end once a later one exists, for PowerMTA writes in one at a time. The
+  growing one stays open between two looks: moved, packed or deleted, it is read to its end all the
+  same. One that vanished while nobody had it open is a gap.
+- That a file was the last of its day, or that a day had none, no name proves: it is believed when
+  the folder was looked at all the while (`WATCHED`), else it is a gap. On the first start there is
+  nothing to have watched: days that follow each other are read, but what was sent before the last
+  of them is proved by nothing (`Look.begins`), and a day without a file is a gap.
+- A file that appears before one that was begun, grows after a later one was begun, or is written
+  anew is read, and is a gap.
 """
 
-import hashlib
-import os
-import re
-from pathlib import Path
-from typing import BinaryIO, NamedTuple
+import threading
+import time
+from collections.abc import Callable, Iterable
 
 import msgspec
 
-from control.accounting.rows import rows_of
+from control.accounting.columns import Columns
+from control.accounting.evidence import Repeats, add
+from control.accounting.folder import File, Folder
+from control.accounting.inventory import Inventory
+from control.accounting.look import Look, Step, lack_of
+from control.accounting.position import LOST, MARKED, READING, WHOLE, Position, is_same, mark_of
+from control.accounting.rows import LONGEST, split
+from control.accounting.source import Source, open_source
 
-CHUNK = 262_144
-"""Octets read at a time: about 1,500 records. Measured on a shared core: 9 ms to read and split
-them, 12 ms for what they prove, which is why a look runs in a thread. Also the longest record."""
-_MARK = 64
-
-
-class Position(msgspec.Struct, frozen=True):
-    """How far a stream has been read."""
-
-    file: str = ""
-    inode: int = 0
-    """0: the next file is still to be chosen."""
-    offset: int = 0
-    mark: str = ""
-    """Digest of the octets before `offset`."""
-    header: tuple[str, ...] = ()
-    done: tuple[str, ...] = ()
-    """Finished files read to their end, as `INODE:SIZE:NAME`."""
+CHUNK = LONGEST
+"""Octets read at a time: about 1,500 records."""
 
 
-class Look(NamedTuple):
-    """What one look found. `at`: where the next one begins, its header still that of before."""
+class Trail:
+    """One reader's way through a stream. Not for two threads at a time.
 
-    at: Position
-    rows: list[list[str]]
-    end: bool = False
-    """Everything that was written when the look began has been read."""
-    broken: int = 0
-    gap: str = ""
-    """Why something may never have been read; empty: nothing is missing."""
-    problem: str = ""
-    """Why nothing can be read now."""
+    A look that fails with OSError, or whose outcome is not stored, ends it: another begins from
+    what was stored."""
 
-
-class _Finished(NamedTuple):
-    written: int
-    day: str
-    number: int
-    name: str
-    inode: int
-    size: int
+    def __init__(
+        self,
+        folder: Folder,
+        current: str,
+        files: Iterable[Position],
+        *,
+        first: bool,
+        unwatched: float | None,
+        watched: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`current`: the file being read; `first`: the stream has never been read to its end;
+        `unwatched`: real seconds since it last was; `watched`: what `Look.watched` was then."""
+        self._inventory = Inventory(
+            folder, files, first=first, unwatched=unwatched, watched=watched, clock=clock
+        )
+        self._folder = folder
+        self._current = current
+        self._source: tuple[str, Source] | None = None
+        self._repeats = Repeats()
+        self._recalled = ""
+        self._looking = threading.Lock()
+        self._closed = False
 
     @property
-    def key(self) -> str:
-        return f"{self.inode}:{self.size}:{self.name}"
+    def present(self) -> list[str]:
+        """Names of the files that were there at the last look."""
+        return sorted(self._inventory.continuity.present)
+
+    def look(self, most: int, now: int) -> Look:
+        """One step: at most `most` rows. `now` in calendar milliseconds. Raises OSError."""
+        with self._looking:
+            try:
+                return self._look(most, now)
+            finally:
+                if self._closed:
+                    self._close()
+
+    def close(self) -> None:
+        """Close the file that is open, at the end of a look that was abandoned in its thread."""
+        self._closed = True
+        if self._looking.acquire(blocking=False):
+            self._close()
+            self._looking.release()
+
+    def _look(self, most: int, now: int) -> Look:
+        step = Step(most)
+        listed = self._inventory.is_due
+        held = self._source[0] if self._source else ""
+        if listed and not self._inventory.refresh(step, held):
+            return self._found(step)
+        while self._inventory.queue:
+            file = self._inventory.queue[0]
+            if file.name != self._current and not self._begin(file, step):
+                break
+            if file.trouble:
+                if file.key == self._inventory.newest:
+                    step.problem = f"{file.path} is {file.trouble}"
+                    break
+                step.gaps.append(f"{file.name} is {file.trouble}")
+                self._end(LOST, step)
+                continue
+            ended = self._read(file, step, now)
+            if ended and file.key == self._inventory.newest:
+                step.end = listed
+                break
+            if ended:
+                self._end(WHOLE, step)
+            if step.full or step.problem or step.again:
+                break
+        if step.end:
+            self._inventory.continuity.first = False
+        return self._found(step)
+
+    def _close(self) -> None:
+        if self._source is not None:
+            self._source[1].close()
+            self._source = None
+
+    def _found(self, step: Step) -> Look:
+        at = self._inventory.files.get(self._current, Position())
+        step.watched = self._inventory.continuity.watched
+        return step.look(at, [self._inventory.files[name] for name in step.changed])
+
+    def _end(self, state: str, step: Step) -> None:
+        position = self._inventory.files[self._current]
+        self._inventory.put(msgspec.structs.replace(position, state=state))
+        step.changed.add(self._current)
+        self._inventory.queue.popleft()
+        self._current = ""
+        self._close()
+
+    # From one file to the next
+
+    def _begin(self, file: File, step: Step) -> bool:
+        """Go on to `file`; False to look again first."""
+        if file.name not in self._inventory.files:
+            gaps, proved = self._inventory.continuity.between(file)
+            if gaps and not self._inventory.sure(file.name):
+                step.again = True
+                return False
+            if not proved and step.rows:
+                # What was read so far is of another run.
+                return False
+            step.gaps += gaps
+            step.begins = step.begins or not proved
+            self._inventory.continuity.begin(file)
+            self._inventory.put(Position(file.name, file.inode))
+        if self._current:
+            step.changed.add(self._current)
+        self._current = file.name
+        step.changed.add(file.name)
+        position = self._inventory.files[file.name]
+        self._inventory.put(msgspec.structs.replace(position, state=READING))
+        self._repeats = Repeats()
+        self._recalled = ""
+        self._close()
+        return True
+
+    # In a file
+
+    def _read(self, file: File, step: Step, now: int) -> bool:
+        """Read on in `file`; True when all of it was read."""
+        at = self._inventory.files[file.name]
+        try:
+            source = self._opened(file)
+        except FileNotFoundError:
+            # Packed, moved or deleted since it was listed.
+            step.again = True
+            self._inventory.queue.clear()
+            return False
+        begin = max(0, at.offset - MARKED)
+        content = source.read(begin, at.offset - begin + CHUNK)
+        if not content.torn and not is_same(at, begin, content.data):
+            # Shorter than the position, or written anew up to there, or another file.
+            lost = f"{file.name} was cut off or written anew before offset {at.offset} was reached"
+            step.gaps.append(lost)
+            self._inventory.put(msgspec.structs.replace(at, offset=0, mark=""))
+            self._repeats = Repeats()
+            return False
+        columns = Columns(at.header) if at.header else None
+        if at.offset and columns is None:
+            # Begun by a release that kept its header elsewhere.
+            columns = split(source.read(0, CHUNK).data, 1, None).columns
+        if at.offset and columns and self._recalled != file.name:
+            self._recall(source, at, columns)
+        self._recalled = file.name
+        before, data = content.data[: at.offset - begin], content.data[at.offset - begin :]
+        whole = len(data) < CHUNK
+        last = whole and not content.torn and file.key < self._inventory.newest
+        if last and not (at.offset or data):
+            step.gaps.append(f"{file.name} is empty: not even its header line was kept")
+        found = split(data, step.left, columns, last=last)
+        for piece in found.pieces:
+            add(step.evidence, piece, self._repeats, now)
+        step.gaps += [f"{file.name} at offset {at.offset + o}: {why}" for o, why in found.cuts]
+        step.cuts += len(found.cuts)
+        step.rows += found.rows
+        step.octets += found.used
+        after = Position(
+            file.name,
+            source.inode,
+            at.offset + found.used,
+            mark_of(before + data[: found.used]) if found.used else at.mark,
+            found.columns.names if found.columns else (),
+        )
+        self._inventory.put(after)
+        step.lack = lack_of(file.name, found.columns.missing if found.columns else ())
+        if content.torn and whole:
+            return self._wait_for_whole(file, after, step)
+        return whole and step.left > 0 and (not last or found.used == len(data))
+
+    def _opened(self, file: File) -> Source:
+        if self._source is not None:
+            name, source = self._source
+            if name == file.name and source.inode == file.inode:
+                return source
+            self._close()
+        source = open_source(file)
+        self._source = (file.name, source)
+        return source
+
+    def _recall(self, source: Source, at: Position, columns: Columns) -> None:
+        """Meet again the receipts just before the offset, for the equal ones behind it."""
+        begin = max(0, at.offset - CHUNK)
+        data = source.read(begin, at.offset - begin).data
+        start = data.find(b"\n") + 1 if begin else 0
+        for piece in split(data[start:], CHUNK, columns).pieces:
+            self._repeats.recall(piece)
+
+    def _wait_for_whole(self, file: File, at: Position, step: Step) -> bool:
+        """A packed file ends early: it may still be written."""
+        self._close()
+        if self._inventory.settled(file) and file.key < self._inventory.newest:
+            step.gaps.append(f"{file.path.name} cannot be unpacked behind offset {at.offset}")
+            return True
+        step.problem = f"{file.path} ends before its content does: it is waited for"
+        self._inventory.queue.clear()
+        return False
 
 
-def look(path: Path, at: Position, most: int) -> Look:
-    """One step from `at`: at most `most` rows of one file, or on to the next file.
-
-    Raises OSError when the folder or a file cannot be read."""
-    if not at.inode:
-        chosen = _next(path, at)
-        if chosen is None:
-            nothing = "" if at.done else f"there is no {path} yet"
-            return Look(at, [], end=True, problem=nothing)
-        at = chosen
-    opened = _open(path, at)
-    if opened is None:
-        if not path.exists() and not _finished(path):
-            # An unmounted volume looks like this. PowerMTA always has a file: it will tell.
-            return Look(at, [], problem=f"no accounting file is left in {path.parent}")
-        lost = f"{at.file} vanished before it was read to its end (offset {at.offset})"
-        return Look(_to_choose(at), [], gap=lost)
-    file, name = opened
-    with file:
-        return _read(path, msgspec.structs.replace(at, file=name), file, most)
-
-
-def behind(path: Path, at: Position) -> int:
-    """Octets written and not read yet. Raises OSError."""
-    total = sum(
-        f.size - at.offset if f.inode == at.inode else f.size
-        for f in _finished(path)
-        if f.key not in at.done
-    )
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return total
-    return total + status.st_size - (at.offset if _inode(status) == at.inode else 0)
-
-
-def _read(path: Path, at: Position, file: BinaryIO, most: int) -> Look:
-    begin = max(0, at.offset - _MARK)
-    data = os.pread(file.fileno(), at.offset - begin + CHUNK, begin)
-    before, data = data[: at.offset - begin], data[at.offset - begin :]
-    if _digest(before) != at.mark:
-        # Shorter than the position, or written anew up to there, or another file by this inode.
-        lost = f"{at.file} was cut off or written anew before offset {at.offset} was reached"
-        return Look(_to_choose(at), [], gap=lost)
-    rows, used, broken = rows_of(data, most)
-    gap = f"{broken} records of {at.file} cannot be read" if broken else ""
-    whole = len(data) < CHUNK and len(rows) < most
-    if not used and data:
-        rest = data.find(b"\n") + 1
-        finished = at.file != path.name
-        if not whole or (finished and rest):
-            # A quote nobody closed: one line is given up, not all that follow.
-            used, whole = rest or len(data), False
-            gap = f"a record of {at.file} at offset {at.offset} has no end"
-            broken += 1
-        elif finished:
-            used = len(data)
-            gap = f"{at.file} ends in the middle of a record"
-            broken += 1
-    after = msgspec.structs.replace(
-        at,
-        offset=at.offset + used,
-        mark=_digest((before + data[:used])[-_MARK:]),
-    )
-    if at.file == path.name or not whole or used < len(data):
-        return Look(after, rows, whole and at.file == path.name, broken, gap)
-    return Look(after if rows else _completed(path, after), rows, False, broken, gap)
-
-
-def _completed(path: Path, at: Position) -> Position:
-    """Choose the next file; forget the finished ones that are gone."""
-    done = {*at.done}
-    kept = [f.key for f in _finished(path) if f.key in done or f.inode == at.inode]
-    return Position(done=tuple(kept))
-
-
-def _to_choose(at: Position) -> Position:
-    return Position(done=at.done)
-
-
-def _next(path: Path, at: Position) -> Position | None:
-    """The oldest finished file that is unread, else `path`; None when there is neither."""
-    # In this order: a file that is finished between the two steps is found by one of them, and
-    # none that was finished before the first is missed by the second.
-    try:
-        current = _inode(path.stat())
-    except FileNotFoundError:
-        current = 0
-    for file in _finished(path):
-        if file.key not in at.done:
-            return Position(file.name, file.inode, done=at.done)
-    return Position(path.name, current, done=at.done) if current else None
-
-
-def _open(path: Path, at: Position) -> tuple[BinaryIO, str] | None:
-    """The file of `at` and its present name; None when it is not there any more."""
-    for name in (path.name, at.file):
-        if file := _with_inode(path.parent / name, at.inode):
-            return file, name
-    for finished in _finished(path):
-        if finished.inode == at.inode and (
-            file := _with_inode(path.parent / finished.name, at.inode)
-        ):
-            return file, finished.name
-    return None
-
-
-def _with_inode(path: Path, inode: int) -> BinaryIO | None:
-    try:
-        file = path.open("rb", buffering=0)
-    except FileNotFoundError:
-        return None
-    if _inode(os.fstat(file.fileno())) == inode:
-        return file
-    file.close()
-    return None
-
-
-def _finished(path: Path) -> list[_Finished]:
-    """The finished files beside `path`, in the order of their last writing."""
-    name = re.compile(
-        re.escape(path.stem) + r"-(\d{4}-\d\d-\d\d)-(\d{1,9})" + re.escape(path.suffix)
-    )
-    found = []
-    with os.scandir(path.parent) as entries:
-        for entry in entries:
-            if match := name.fullmatch(entry.name):
-                try:
-                    status = entry.stat()
-                except FileNotFoundError:
-                    continue
-                found.append(
-                    _Finished(
-                        status.st_mtime_ns,
-                        match[1],
-                        int(match[2]),
-                        entry.name,
-                        _inode(status),
-                        status.st_size,
-                    )
-                )
-    # Files finished within one tick of the kernel's clock (4 ms) differ by their number.
-    return sorted(found)
-
-
-def _inode(status: os.stat_result) -> int:
-    # PostgreSQL's bigint is signed; overlay file systems use the uppermost bit.
-    return status.st_ino - (1 << 64) if status.st_ino >= 1 << 63 else status.st_ino
-
-
-def _digest(octets: bytes) -> str:
-    # Of the content only a digest is kept: it holds addresses, which may have to be forgotten.
-    return hashlib.blake2b(octets, digest_size=8).hexdigest() if octets else ""
+def behind(folder: Folder, files: Iterable[Position]) -> int:
+    """Octets written and not read yet (of packed files their packed ones). Raises OSError."""
+    known = {position.file: position for position in files}
+    total = 0
+    for file in folder.list():
+        position = known.get(file.name, Position())
+        if position.state != WHOLE:
+            total += max(0, file.size - (0 if file.packed else position.offset))
+    return total

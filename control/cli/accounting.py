@@ -31,7 +31,17 @@ def status(context: typer.Context) -> None:
         )
         return
     table(
-        ("server", "file", "position", "behind", "age", "records", "skipped", "last gap"),
+        (
+            "server",
+            "file",
+            "position",
+            "behind",
+            "age",
+            "records",
+            "receipts",
+            "skipped",
+            "last gap",
+        ),
         (
             (
                 s.server,
@@ -40,6 +50,7 @@ def status(context: typer.Context) -> None:
                 s.behind,
                 None if s.age is None else f"{s.age:.0f} s",
                 s.records,
+                s.received,
                 s.skipped,
                 f"{_time(s.gap_at)} {s.gap}" if s.gap_at else None,
             )

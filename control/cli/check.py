@@ -10,6 +10,7 @@ import msgspec
 import typer
 from redis.exceptions import RedisError
 
+from control.accounting.survey import found as found_in_accounting
 from control.cli.configuration import Config, configuration
 from control.cli.show import as_json, line_of, say
 from control.problem import FieldProblem, Problem, RefusedError
@@ -113,6 +114,10 @@ async def _parts(settings: Settings, problems: list[str], good: list[str]) -> No
             return
         good.append("PostgreSQL")
         servers = await fetch(pool, ServerRow, statements("server")["all"])
+        if settings.accounting.streams:
+            trouble = await found_in_accounting(pool, settings.accounting)
+            problems += trouble
+            good += [] if trouble else ["accounting"]
     finally:
         await pool.close()
     for server in servers:

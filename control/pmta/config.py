@@ -7,6 +7,7 @@ Failure: `ConfigValueError` names the value; nothing is written.
 """
 
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping
 
 from policy.model import VirtualMta
@@ -21,6 +22,9 @@ _DELIVERY = (
     "srcType,srcMta,dlvType,dlvSourceIp,dlvDestinationIp,dlvSize,vmta,jobId,envId,queue,vmtaPool,"
     "header_Message-Id"
 )
+ACCT_FILE = "sendgate.csv"
+"""PowerMTA makes `sendgate-YYYY-MM-DD-NNNN.csv` of it."""
+
 RECORD_FIELDS = {
     "r": "timeLogged,orig,rcpt,orcpt,srcType,srcMta,vmta,vmtaPool,jobId,envId,header_Message-Id",
     "d": _DELIVERY,
@@ -66,12 +70,15 @@ def pmta_config(
     system_host: str = "localhost",
     keys: str = "",
     selectors: Mapping[tuple[str, str], str] | None = None,
+    bounces: Iterable[str] = (),
+    complaints: Iterable[str] = (),
 ) -> str:
     """The configuration of one PowerMTA server (None: of all VirtualMTAs).
 
     `gateways`: addresses or networks of the gateways; `accounting`: a folder on that server;
     `system_host`: the host name of Sendgate's own mail; `keys`: the folder of the DKIM key files
-    as PowerMTA sees it (empty: nothing is signed); `selectors`: of (tenant, domain).
+    as PowerMTA sees it (empty: nothing is signed); `selectors`: of (tenant, domain); `bounces` and
+    `complaints`: addresses, or `@DOMAIN`, whose mail PowerMTA reads as such.
     Every VirtualMTA of the generation is written, paused and retiring ones too: PowerMTA bounces
     the mail queued for one that vanishes. Raises ConfigValueError."""
     vmtas = [v for v in generation.vmtas if server is None or v.server == server]
@@ -93,12 +100,46 @@ def pmta_config(
             lines = [f"virtual-mta {_value(member)}" for member in members]
             blocks.append(_block("virtual-mta-pool", pool.name, lines))
     blocks.append(_block("domain", PROBE_DOMAIN, ("type discard",)))
+    blocks += _processors(bounces, complaints)
     records = ["records r,d,b,t,rb,f"]
     records += [f"record-fields {kind} {fields}" for kind, fields in RECORD_FIELDS.items()]
-    records.append("iso-times yes")
+    # Without sync a crash loses records, and a receipt that is missing proves nothing; control
+    # reads the files as another user.
+    records += ["iso-times yes", "sync yes", "world-readable yes"]
     folder = _path(accounting)
-    blocks.append(_block("acct-file", f"{folder}/sendgate.csv", records))
+    blocks.append(_block("acct-file", f"{folder}/{ACCT_FILE}", records))
     return "\n\n".join(blocks) + "\n"
+
+
+def _processors(bounces: Iterable[str], complaints: Iterable[str]) -> list[str]:
+    """What makes rb and f records: PowerMTA reads the mail to these addresses itself."""
+    found = []
+    for tag, kind, addresses in (
+        ("bounce-processor", "rb", bounces),
+        ("feedback-loop-processor", "f", complaints),
+    ):
+        lines = [f"        address {_pattern(address)}\n" for address in addresses]
+        if lines:
+            found.append(
+                f"# Makes {kind} records. These domains become PowerMTA's own: point their MX at\n"
+                "# it. After a change restart PowerMTA, a reload is not enough.\n"
+                f"<{tag}>\n    deliver-unmatched-email no\n    <address-list>\n{''.join(lines)}"
+                f"    </address-list>\n</{tag}>"
+            )
+    return found or [
+        "# rb and f records need `control.pmta_bounces` and `control.pmta_complaints`."
+    ]
+
+
+_ADDRESS = re.compile(r"[A-Za-z0-9._+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+
+
+def _pattern(address: str) -> str:
+    """A regular expression, as the lines of an address list are."""
+    if not _ADDRESS.fullmatch(address):
+        raise ConfigValueError(f"{address!r} is neither ADDRESS@DOMAIN nor @DOMAIN")
+    start = "" if address.startswith("@") else "^"
+    return f"/{start}{address.replace('.', chr(92) + '.').replace('+', chr(92) + '+')}$/"
 
 
 def fits(text: str) -> bool:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import aiohttp
 
+from control.pmta.config import ACCT_FILE
 from control.stack.child import Child, warn
 from policy.model import Address
 
@@ -13,8 +14,8 @@ class StandIn:
 
     def __init__(self, directory: Path, log: Path, config: Path, smtp: int, http: int) -> None:
         self.address = Address(host="127.0.0.1", port=smtp)
-        self.accounting_file = directory / "accounting" / "acct.csv"
-        """Where it writes its records."""
+        self.accounting_file = directory / "accounting" / ACCT_FILE
+        """As in its `<acct-file>`."""
         self.url = f"http://127.0.0.1:{http}"
         accounting = self.accounting_file.parent
         accounting.mkdir(mode=0o700, exist_ok=True)

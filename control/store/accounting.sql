@@ -5,36 +5,62 @@ SELECT pg_try_advisory_lock($1);
 -- name: stream
 INSERT INTO accounting_stream (server, path, since) VALUES ($1, $2, $3)
 ON CONFLICT (server) DO UPDATE SET path = excluded.path
-RETURNING file, inode, position, mark, header, done;
+RETURNING file, turn, read_at, watched, extract(epoch FROM now() - ended)::float8 AS unwatched;
+
+-- name: files
+SELECT file, inode, position, mark, header, state FROM accounting_file WHERE server = $1;
+
+-- name: forget_files
+-- Of files that lie nowhere any more.
+DELETE FROM accounting_file
+WHERE server = $1 AND state <> 'reading' AND read < now() - make_interval(secs => $2)
+    AND file <> ALL ($3::text[]);
 
 -- name: advance
 -- Only from where the reader began: a reader that lost its lock without knowing changes nothing.
 UPDATE accounting_stream SET
-    file = $4, inode = $5, position = $6, mark = $7, header = $8,
-    records = records + $9, skipped = skipped + $10,
-    since = least(since, $11),
-    read_at = greatest(read_at, $12),
+    turn = turn + 1,
+    file = $3,
+    records = records + $4, skipped = skipped + $5,
+    received = received + $6, named = named + $7, unaddressed = unaddressed + $8,
+    behind_receipt = $9 + CASE WHEN $6 > 0 THEN 0 ELSE behind_receipt END,
+    since = least(since, $10),
+    read_at = greatest(read_at, $11),
+    ended = CASE WHEN $12 THEN now() ELSE ended END,
     gap_at = CASE WHEN $13 = '' THEN gap_at ELSE greatest(gap_at, $14) END,
     gap = CASE WHEN $13 = '' THEN gap ELSE $13 END,
-    problem = $15
-WHERE server = $1 AND inode = $2 AND position = $3
-RETURNING server;
+    problem = $15,
+    watched = $16
+WHERE server = $1 AND turn = $2
+RETURNING turn;
 
--- name: set_done
-UPDATE accounting_stream SET done = $2 WHERE server = $1;
+-- name: put_files
+INSERT INTO accounting_file (server, file, inode, position, mark, header, state)
+SELECT $1, n.* FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[],
+    $7::text[]) AS n (file, inode, position, mark, header, state)
+ON CONFLICT (server, file) DO UPDATE
+SET inode = excluded.inode, position = excluded.position, mark = excluded.mark,
+    header = excluded.header, state = excluded.state, read = now();
 
 -- name: set_problem
 UPDATE accounting_stream SET problem = $2 WHERE server = $1 AND problem <> $2;
 
+-- name: seen
+SELECT r.day, r.message, r.attempt, r.kinds, r.seen
+FROM receipt r
+JOIN unnest($1::integer[], $2::text[], $3::integer[]) AS n (day, message, attempt)
+    ON r.day = n.day AND r.message = n.message AND r.attempt = n.attempt;
+
 -- name: add_receipts
-INSERT INTO receipt (day, message, attempt, key, server, kinds, at)
-SELECT n.day, n.message, n.attempt, n.key, $1, n.kinds, n.at
-FROM unnest($2::integer[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::bigint[])
-    AS n (day, message, attempt, key, kinds, at)
+INSERT INTO receipt (day, message, attempt, key, server, kinds, at, seen)
+SELECT n.day, n.message, n.attempt, n.key, $1, n.kinds, n.at, n.seen
+FROM unnest($2::integer[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::bigint[],
+    $8::bytea[]) AS n (day, message, attempt, key, kinds, at, seen)
 ON CONFLICT (day, message, attempt) DO UPDATE
-SET kinds = receipt.kinds || translate(excluded.kinds, receipt.kinds, '')
+SET kinds = receipt.kinds || translate(excluded.kinds, receipt.kinds, ''),
+    seen = receipt.seen || excluded.seen
 -- Most d records repeat nothing; a row that would not change is not written again.
-WHERE translate(excluded.kinds, receipt.kinds, '') <> '';
+WHERE translate(excluded.kinds, receipt.kinds, '') <> '' OR excluded.seen <> '';
 
 -- name: add_relayed
 INSERT INTO relayed (day, vmta, provider, count)
@@ -45,8 +71,8 @@ ON CONFLICT (day, vmta, provider) DO UPDATE SET count = relayed.count + excluded
 UPDATE probe SET read = true WHERE server = $1 AND id = ANY ($2::text[]);
 
 -- name: streams
-SELECT server, path, file, inode, position, mark, header, done, since, read_at, records, skipped,
-    gap_at, gap, problem
+SELECT server, path, file, since, read_at, records, skipped, received, named, unaddressed,
+    behind_receipt, gap_at, gap, problem
 FROM accounting_stream ORDER BY server;
 
 -- name: forget_receipts

@@ -69,16 +69,18 @@ async def revision(url: str) -> str | None:
         )
 
 
-async def migrate(url: str) -> tuple[str | None, str]:
-    """Run what is missing, in one transaction. Returns (revision before, revision after)."""
+async def migrate(url: str, to: str = "head") -> tuple[str | None, str]:
+    """Run what is missing, in one transaction. Returns (revision before, revision after).
+
+    `to`: a revision before this version's, for tests of the migrations behind it."""
     async with _engine(url, _MIGRATION) as engine, engine.begin() as connection:
-        return await connection.run_sync(_upgrade)
+        return await connection.run_sync(_upgrade, to)
 
 
-def _upgrade(connection: Connection) -> tuple[str | None, str]:
+def _upgrade(connection: Connection, to: str) -> tuple[str | None, str]:
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
     before = MigrationContext.configure(connection).get_current_revision()
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-    return before, newest()
+    command.upgrade(config, to)
+    return before, newest() if to == "head" else to

@@ -21,6 +21,8 @@ class StreamView(msgspec.Struct, frozen=True, kw_only=True):
     since: int = 0
     """What was sent before cannot be proved absent, nor what was sent before `gap_at`."""
     records: int = 0
+    received: int = 0
+    """Of the records, receipts (r)."""
     skipped: int = 0
     gap_at: int = 0
     gap: str = ""

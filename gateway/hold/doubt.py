@@ -73,8 +73,10 @@ class Proof(NamedTuple):
     proven: int
     gap_at: int
 
-    def covers(self, since: int) -> bool:
-        return self.gap_at < since <= self.proven
+    def covers(self, since: int, before: int) -> bool:
+        """Whether it proves the absence of an attempt that was in doubt from `since` on and handed
+        over at most `before` milliseconds earlier: its receipt may lie that far behind."""
+        return self.gap_at < since - before and since <= self.proven
 
 
 class Doubts:
@@ -87,14 +89,17 @@ class Doubts:
         reserver: Reserver,
         *,
         probe_gap: float,
+        before: float,
         servers: Callable[[], Sequence[str]],
         log: Log,
     ) -> None:
-        """`probe_gap` in calendar seconds; `servers`: names of the generation's."""
+        """`probe_gap` in calendar seconds; `before`: most seconds between a handing over and its
+        doubt; `servers`: names of the generation's."""
         self._database = database
         self._settler = settler
         self._reserver = reserver
         self._gap = round(probe_gap * 1000)
+        self._before = round(before * 1000)
         self._servers = servers
         self._log = log
 
@@ -149,7 +154,9 @@ class Doubts:
             self._done(doubt, "an accounting record names the first one")
             return True
         servers = self._of(doubt)
-        absent = all(proofs.get(server, Proof(0, 0)).covers(doubt.since) for server in servers)
+        absent = all(
+            proofs.get(server, Proof(0, 0)).covers(doubt.since, self._before) for server in servers
+        )
         if doubt.own is not None and not (servers and absent):
             return False
         if not doubt.behind:

@@ -8,7 +8,8 @@ import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loadtest.pmta.directives import check
+from loadtest.pmta.accounting import DEFAULT_MAX_SIZE, AcctFile
+from loadtest.pmta.directives import check, octets
 from loadtest.pmta.grammar import Block, ConfigError, Directive, parse
 from loadtest.pmta.source import Source, source_of
 
@@ -44,6 +45,8 @@ class Config:
     open_names: bool = False
     """True without a configuration: any VirtualMTA name exists."""
     addresses: tuple[str, ...] = (NO_ADDRESS,)
+    acct: AcctFile = field(default_factory=AcctFile)
+    """The first ``<acct-file>`` that is a file."""
 
 
 def load(path: Path) -> Config:
@@ -64,6 +67,9 @@ class _Builder:
         self.config = Config(discards=self._discards(root))
         self.config.addresses = _addresses(root) or (NO_ADDRESS,)
         with_domains: dict[str, str] = {}
+        files = [b for b in root.blocks if b.tag == "acct-file" and not b.argument.startswith("|")]
+        if files:
+            self.config.acct = _acct_file(files[0])
         for block in root.blocks:
             if block.tag == "virtual-mta":
                 self._virtual_mta(block)
@@ -144,6 +150,23 @@ class _Builder:
             }
         ):
             raise ConfigError(source.at, f"no virtual-mta '{name}' for default-virtual-mta")
+
+
+def _acct_file(block: Block) -> AcctFile:
+    values = {d.name: d.values[-1] for d in block.directives}
+    if not block.argument:
+        raise ConfigError(block.at, "<acct-file> needs a path")
+    return AcctFile(
+        Path(block.argument).name,
+        octets(values["max-size"]) if "max-size" in values else DEFAULT_MAX_SIZE,
+        Path(values["move-to"]) if "move-to" in values else None,
+        sync=_yes(values.get("sync", "no")),
+        world_readable=_yes(values.get("world-readable", "no")),
+    )
+
+
+def _yes(text: str) -> bool:
+    return text.lower() in ("yes", "true")
 
 
 def _addresses(block: Block) -> tuple[str, ...]:

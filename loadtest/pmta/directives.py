@@ -96,7 +96,7 @@ GLOBAL = {
     ),
 }
 ACCOUNTING = _table(
-    flags="iso-times sync",
+    flags="iso-times sync world-readable",
     sizes="max-size",
     intervals="move-interval delete-after retry-interval write-timeout http-webhook-max-interval"
     " http-webhook-io-timeout http-webhook-connect-timeout",
@@ -107,6 +107,7 @@ ACCOUNTING = _table(
 USER = _table(texts="password source authentication-method", flags="require-tls")
 GROUP = _table(counts="max-smtp-in reserved-smtp-in", texts="source")
 SPOOL = _table(texts="deliver-only")
+PROCESSOR = _table(flags="deliver-unmatched-email")
 # Lines of these are patterns or addresses, not directives.
 PATTERNS = {
     "smtp-pattern-list",
@@ -114,8 +115,6 @@ PATTERNS = {
     "pattern-list",
     "address-list",
     "mx-rollup-list",
-    "feedback-loop-processor",
-    "bounce-processor",
     "smtp-listener",
     "transmissions-api-listener",
     "dns-override",
@@ -131,12 +130,28 @@ TABLES = {
     "smtp-user": USER,
     "source-group": GROUP,
     "spool": SPOOL,
+    "bounce-processor": PROCESSOR,
+    "feedback-loop-processor": PROCESSOR,
 }
-INSIDE = {"virtual-mta": {"domain"}, "virtual-mta-pool": {"domain"}}
+INSIDE = {
+    "virtual-mta": {"domain"},
+    "virtual-mta-pool": {"domain"},
+    "bounce-processor": {"address-list"},
+    "feedback-loop-processor": {"address-list"},
+}
+_UNITS = {"b": 0, "k": 10, "m": 20, "g": 30, "t": 40}
+
+
+def octets(size: str) -> int:
+    """What a size such as 10M is."""
+    unit = size[-1].lower()
+    return int(size[:-1]) << _UNITS[unit] if unit in _UNITS else int(size)
 
 
 def check(block: Block) -> None:
     """Raise ConfigError at the first directive or block that does not exist in `block`."""
+    if block.tag == "address-list":
+        _check_addresses(block)
     if block.tag in PATTERNS:
         return
     table = TABLES[block.tag]
@@ -148,6 +163,13 @@ def check(block: Block) -> None:
             where = f" inside <{block.tag}>" if block.tag else ""
             raise ConfigError(inner.at, f"unknown block <{inner.tag}>{where}; remove it")
         check(inner)
+
+
+def _check_addresses(block: Block) -> None:
+    for line in block.directives:
+        pattern = line.values[0] if len(line.values) == 1 else ""
+        if line.name != "address" or not re.fullmatch(r"/.+/", pattern):
+            raise ConfigError(line.at, "expected address /PATTERN/")
 
 
 def _check_directive(block: Block, directive: Directive, shape: re.Pattern[str] | None) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from loadtest.pmta.accounting import DEFAULT_MAX_SIZE
 from loadtest.pmta.delivery import DEFAULT_RETRY_AFTER
 from loadtest.pmta.server import MAX_SESSIONS
 from loadtest.pmta.spool import Store
@@ -31,7 +30,8 @@ class Options:
     http: Address = HTTP
     config: Path | None = None
     accounting: Path | None = None
-    accounting_max_size: int = DEFAULT_MAX_SIZE
+    accounting_max_size: int = 0
+    """0: as the configuration has it."""
     store: Store = Store.ALL
     login: tuple[str, str] | None = None
     tls: tuple[Path, Path] | None = None
@@ -51,8 +51,8 @@ def parse(arguments: Sequence[str]) -> Options:
     add("--listen", type=_address, action="append", metavar="HOST:PORT", help="SMTP; repeatable")
     add("--http", type=_address, default=HTTP, metavar="HOST:PORT", help="report, switches")
     add("--config", type=Path, help="PowerMTA configuration; without it any VirtualMTA exists")
-    add("--accounting", type=Path, metavar="DIR", help="write acct.csv there")
-    add("--accounting-max-size", type=_count, default=DEFAULT_MAX_SIZE, metavar="BYTES")
+    add("--accounting", type=Path, metavar="DIR", help="write the <acct-file> there, else acct.csv")
+    add("--accounting-max-size", type=_count, default=0, metavar="BYTES")
     add("--store", type=Store, choices=list(Store), default=Store.ALL, help="kept of a message")
     add("--require-auth", type=_login, metavar="USER:PASS", help="refuse MAIL without this login")
     add("--tls", type=Path, nargs=2, metavar=("CERT", "KEY"), help="offer STARTTLS")

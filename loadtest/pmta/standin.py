@@ -54,7 +54,10 @@ class Standin:
         routing = routing_from(options.config, options.source)
         accounting = None
         if options.accounting is not None:
-            accounting = Accounting(options.accounting, clock, options.accounting_max_size)
+            block = routing.config.acct
+            if options.accounting_max_size:
+                block = block._replace(max_size=options.accounting_max_size)
+            accounting = Accounting(options.accounting, clock, block)
             stack.callback(accounting.close)
         delivery = Delivery(routing, accounting, clock, counts, options.retry_after)
         stack.callback(delivery.forget)

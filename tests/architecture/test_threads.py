@@ -17,7 +17,11 @@ THREADS = {
     ("gateway/hold/release.py", "self._contents.open"): "Contents is one of each thread",
     ("gateway/hold/store.py", "self._contents.pack"): "Contents is one of each thread",
     ("gateway/supervisor.py", "child.process.wait"): "waits; Popen has a lock for it",
-    ("control/accounting/reader.py", "self._look"): "opens files and parsers of its own",
+    (
+        "control/accounting/reader.py",
+        "trail.look",
+    ): "files and unpacker are the trail's, behind its lock",
+    ("control/accounting/survey.py", "survey"): "opens files of its own",
     ("control/accounting/status.py", "_views"): "looks at files, changes nothing",
     ("control/change/domain.py", "seal.new_key"): "makes its key and its Fernet in the call",
     ("control/change/password.py", "_hasher.hash"): "argon2's context is made in the call",

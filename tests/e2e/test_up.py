@@ -117,9 +117,9 @@ def test_what_the_stand_in_took_is_read_from_its_accounting(
         assert time.monotonic() < deadline, stream
         time.sleep(0.05)
     assert (stream["server"], stream["gap_at"], stream["problem"]) == ("pmta1", 0, "")
-    assert len(list((data_dir / "pmta" / "accounting").glob("acct-*-0001.csv"))) == 1
+    assert len(list((data_dir / "pmta" / "accounting").glob("sendgate-*-0001.csv"))) == 2
     assert command(data_dir, "accounting", "status") == 0
-    assert "acct.csv" in capfd.readouterr().out
+    assert "sendgate-" in capfd.readouterr().out
     assert up.end() == 0
 
 

@@ -16,6 +16,15 @@ from tests.faults.process import Served, arguments, children, family, send
 BREAKAGE = Path(__file__).with_name("breakage")
 
 
+def environment_of(breakage: str) -> Mapping[str, str]:
+    """Of a process that is to run that function of tests.faults.breakage.breakages, if it is the
+    one to be broken."""
+    if not breakage:
+        return {}
+    root = Path(__file__).parents[2]
+    return {"PYTHONPATH": f"{BREAKAGE}:{root}", "FAULT_BREAKAGE": breakage}
+
+
 class GatePart:
     """The gateway of one node."""
 
@@ -27,15 +36,11 @@ class GatePart:
         file.write_text(to_toml(settings), encoding="utf-8")
         self.port = settings.gateway.listeners[0].port
         self._admin = f"http://127.0.0.1:{settings.gateway.admin_port}"
-        environment: Mapping[str, str] = {}
-        if breakage:
-            root = Path(__file__).parents[2]
-            environment = {"PYTHONPATH": f"{BREAKAGE}:{root}", "FAULT_BREAKAGE": breakage}
         self.served = Served(
             *("-m", "gateway", "--config", str(file)),
             folder=folder,
             name="gateway",
-            environment=environment,
+            environment=environment_of(breakage),
         )
         self._stopped: set[int] = set()
         self._orphans: list[int] = []

@@ -6,6 +6,7 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
+from control.pmta.config import ACCT_FILE
 from tests.faults.process import Served, send
 from tests.faults.receipts import Receipts
 
@@ -36,8 +37,8 @@ class MtaPart:
 
     @property
     def stream(self) -> Path:
-        """The file that accounting readers follow."""
-        return self.accounting / "acct.csv"
+        """What accounting readers follow: the path as in its `<acct-file>`."""
+        return self.accounting / ACCT_FILE
 
     async def start(self) -> None:
         await self.served.start()
@@ -67,6 +68,15 @@ class MtaPart:
     async def fault(self, **switches: object) -> None:
         """Change switches of loadtest/pmta/faults.py."""
         await self._post("/fault", switches)
+
+    async def command(self, command: str) -> str:
+        """Run a command of PowerMTA's web interface; its answer's last word."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(self._url + "/command", data={"command": command}) as response,
+        ):
+            assert response.status == 200, await response.text()
+            return (await response.text()).strip().strip('."').rpartition(" ")[2]
 
     async def _post(self, path: str, body: object) -> None:
         async with (

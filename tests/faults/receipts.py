@@ -42,10 +42,11 @@ class Receipts:
 
     def read(self) -> list[Receipt]:
         """Everything so far, in file order. Whole lines only: the writer may be at work."""
-        files = sorted(self._folder.glob("*.csv"), key=lambda path: path.stat().st_mtime_ns)
+        # By name: day and number are the order of writing.
+        files = sorted(self._folder.glob("*-*.csv"))
         for path in files:
             with path.open("rb") as file:
-                # By inode: a finished file is renamed.
+                # By inode: a file may be moved.
                 number = path.stat().st_ino
                 start = self._positions.get(number, 0)
                 file.seek(start)

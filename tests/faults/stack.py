@@ -30,7 +30,7 @@ from settings.hold import Accounting, Hold, Stream
 from settings.model import Control, Database, Gateway, Ledger, Listener, Relay, Settings
 from tests.faults.books import Quota
 from tests.faults.database import PostgresPart
-from tests.faults.gate import GatePart
+from tests.faults.gate import GatePart, environment_of
 from tests.faults.ledgerserver import ValkeyPart
 from tests.faults.mta import MtaPart
 from tests.faults.process import Served
@@ -120,6 +120,7 @@ class Stack:
                 *("-c", _SENDGATE, "control", "--config", str(file)),
                 folder=self.folder,
                 name="control",
+                environment=environment_of(self._breakage),
             )
             self.settings_of_gateway = self._with_stream(self.settings)
             self.gateway = GatePart(self.folder, self.settings_of_gateway, self._breakage)
@@ -148,6 +149,8 @@ class Stack:
         publishes what a ledger has lost."""
         if not self.control.alive:
             await self.control.start()
+            if self._feed:
+                await self.accounting_is_whole()
 
     async def accounting_is_whole(self) -> None:
         """Say what is true of this PowerMTA: nothing was sent through it before its accounting was

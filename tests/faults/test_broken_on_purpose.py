@@ -7,6 +7,7 @@ from tests.faults.books import OPEN, Quota
 from tests.faults.conftest import Begin
 from tests.faults.failover import failed_over, misled
 from tests.faults.mail import divided, sizes, twin
+from tests.faults.middlefile import lose_the_middle_file
 from tests.faults.midnight import over_midnight
 from tests.faults.proxy import Cut
 from tests.faults.refusing import Refusing, refused_for_a_day
@@ -172,6 +173,20 @@ async def test_without_an_end_of_its_exclusion_a_lone_message_never_goes_again(
     )
     assert not await scenario.none_waits(*OPEN, patience=5.0)
     assert not scenario.stack.pmta.receipts.read()
+
+
+async def test_with_missing_files_overlooked_an_absence_is_proved_that_is_none(
+    begin: Begin, scale: int
+) -> None:
+    scenario = await begin(
+        "broken: missing accounting files are overlooked",
+        through=("pmta",),
+        control=True,
+        breakage="overlook_missing_files",
+    )
+    await lose_the_middle_file(scenario, scale)
+    await scenario.release_all()
+    assert (await scenario.books()).twice
 
 
 async def test_a_breakage_that_breaks_no_promise_leaves_the_books_clean(

@@ -216,7 +216,8 @@ async def test_as_a_process_it_says_ready_and_ends_cleanly(tmp_path: Path) -> No
     assert await pmta.messages() == []
     assert (await pmta.report())["totals"]["messages"] == 1
     assert await pmta.stop() == 0
-    assert (tmp_path / "acct.csv").read_bytes().count(b"\r\n") == 3
+    [file] = tmp_path.glob("acct-*-0001.csv")
+    assert file.read_bytes().count(b"\r\n") == 3
     bad = tmp_path / "config"
     bad.write_text("host-name a\nnonsense 1\n")
     with pytest.raises(RuntimeError, match=r"ended with 2: .*Error in line 2 of .*nonsense"):

@@ -12,6 +12,12 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def only(folder: Path) -> Path:
+    [file] = folder.glob("acct-*.csv")
+    assert file.name.endswith("-0001.csv"), "from the first record"
+    return file
+
+
 async def test_each_recipient_gets_its_records(tmp_path: Path) -> None:
     async with StandIn.start(accounting=tmp_path) as pmta:
         wire = await SmtpWire.open(pmta.smtp_port)
@@ -19,7 +25,7 @@ async def test_each_recipient_gets_its_records(tmp_path: Path) -> None:
         rcpts = ["a@gmail.test", "bounce@x.test", "transient@y.test", "queued@z.test"]
         await wire.send(*rcpts, body=body)
         await wire.close()
-        written = rows(tmp_path / "acct.csv")
+        written = rows(only(tmp_path))
         assert [(r["type"], r["rcpt"]) for r in written] == [
             *(("r", rcpt) for rcpt in rcpts),
             ("d", "a@gmail.test"),
@@ -32,9 +38,9 @@ async def test_each_recipient_gets_its_records(tmp_path: Path) -> None:
         assert written[5]["bounceCat"] == "bad-mailbox"
         assert written[4]["queue"] == "gmail.test/v1"
         assert await pmta.release() == 2
-        assert [r["type"] for r in rows(tmp_path / "acct.csv")[7:]] == ["d", "d"]
+        assert [r["type"] for r in rows(only(tmp_path))[7:]] == ["d", "d"]
         assert await pmta.release() == 0
-    assert (tmp_path / "acct.csv").read_bytes().startswith(b"type,timeLogged,")
+    assert only(tmp_path).read_bytes().startswith(b"type,timeLogged,")
 
 
 async def test_a_pools_receipt_names_the_pool_and_orphans_bounce(tmp_path: Path) -> None:
@@ -48,7 +54,7 @@ async def test_a_pools_receipt_names_the_pool_and_orphans_bounce(tmp_path: Path)
         config.write_text(vmta.replace("v1", "v2"))
         await pmta.command("reload")
         await pmta.release()
-    receipt, bounce = rows(tmp_path / "acct.csv")
+    receipt, bounce = rows(only(tmp_path))
     assert (receipt["vmta"], receipt["vmtaPool"]) == ("p", "p")
     assert (bounce["type"], bounce["vmta"], bounce["vmtaPool"]) == ("b", "v1", "p")
     assert bounce["dsnStatus"] == "5.3.5 (no such virtual MTA)"
@@ -75,3 +81,34 @@ async def test_files_rotate_by_command_by_day_and_by_size(tmp_path: Path) -> Non
             await wire.send("c@x.test")
         await wire.close()
         assert len(list(tmp_path.glob("acct-*-0002.csv"))) == 1
+
+
+async def test_the_blocks_directives_are_followed(tmp_path: Path) -> None:
+    done, config = tmp_path / "done", tmp_path / "config"
+    config.write_text(
+        "<acct-file /var/log/pmta/my.v5.csv>\nrecords r,d\nmax-size 1M\nsync yes\n"
+        f"world-readable yes\nmove-to {done}\n</acct-file>\n"
+    )
+    folder = tmp_path / "acct"
+    async with StandIn.start(config, folder) as pmta:
+        assert list(folder.iterdir()) == [], "from the first record on"
+        wire = await SmtpWire.open(pmta.smtp_port)
+        for count in (1, 2, 3):
+            await wire.send("a@x.test")
+            [file] = folder.iterdir()
+            assert file.name.startswith("my.v5-")
+            assert file.name.endswith(f"-000{count}.csv"), "numbers go on where the last one is"
+            assert file.stat().st_mode & 0o444 == 0o444
+            await pmta.command("rotate acct")
+        await wire.close()
+    assert list(folder.iterdir()) == []
+    assert [len(rows(file)) for file in sorted(done.iterdir())] == [2, 2, 2]
+
+
+async def test_a_restart_goes_on_with_the_newest_file_of_the_day(tmp_path: Path) -> None:
+    for _ in range(2):
+        async with StandIn.start(accounting=tmp_path) as pmta:
+            wire = await SmtpWire.open(pmta.smtp_port)
+            await wire.send("a@x.test")
+            await wire.close()
+    assert len(rows(only(tmp_path))) == 4

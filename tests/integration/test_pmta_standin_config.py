@@ -1,6 +1,7 @@
 """The stand-in under a PowerMTA configuration: VirtualMTAs, pools, sources, reload."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,9 @@ async def test_a_probe_is_taken_and_recorded_under_the_generated_configuration(
         assert (await wire.send(f"probe@{PROBE_DOMAIN}", body=body)).startswith("250")
         await wire.close()
         assert (await pmta.report())["totals"]["messages"] == 0
-    with (acct / "acct.csv").open(newline="") as file:
+    [path] = acct.iterdir()
+    assert re.fullmatch(r"sendgate-\d{4}-\d\d-\d\d-0001\.csv", path.name)
+    with path.open(newline="") as file:
         records = [(r["type"], r["envId"], r["dlvType"]) for r in csv.DictReader(file)]
     assert records == [("r", "probe-one", ""), ("d", "probe-one", "discard")]
 

@@ -75,7 +75,7 @@ class Receipt(msgspec.Struct, frozen=True):
 
 def receipts(data_dir: Path) -> list[Receipt]:
     """Of all messages but probes, in order, over restarts of the stand-in."""
-    files = sorted((data_dir / "pmta" / "accounting").glob("acct*.csv"))
+    files = sorted((data_dir / "pmta" / "accounting").glob("sendgate-*.csv"))
     rows = (row for f in files for row in csv.DictReader(f.read_text("utf-8").splitlines()))
     return [
         Receipt(row["timeLogged"][:10], row["vmta"], row["rcpt"], row["envId"])

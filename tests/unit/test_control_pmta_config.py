@@ -6,6 +6,8 @@ import msgspec
 import pytest
 
 from control.pmta.config import ConfigValueError, pmta_config
+from loadtest.pmta.config import load
+from loadtest.pmta.grammar import ConfigError
 from policy.model import Address, IpState, Pool, Server, Tenant, VirtualMta
 from policy.plan import Generation
 
@@ -54,6 +56,8 @@ def text(generation: Generation = GENERATION) -> str:
         system_host="gate.example",
         keys="/etc/pmta/keys",
         selectors={("acme", "acme.example"): "sg202603", ("acme", "gone.example"): "x"},
+        bounces=["bounces+x@b.acme.example", "@c.acme.example"],
+        complaints=["fbl@acme.example"],
     )
 
 
@@ -105,3 +109,41 @@ def test_a_key_follows_its_domain_into_the_overflow_pool() -> None:
     blocks = text(msgspec.structs.replace(GENERATION, pools=(first, more)))
     line = "domain-key sg202603,acme.example,/etc/pmta/keys/acme.example.sg202603.pem"
     assert blocks.count(line) == 3
+
+
+def test_receipts_outlive_a_crash_and_can_be_read_by_control() -> None:
+    block = text().split("<acct-file /var/log/pmta/sendgate.csv>")[1].split("</acct-file>")[0]
+    lines = [line.strip() for line in block.split("\n")]
+    assert {"sync yes", "world-readable yes", "iso-times yes"} <= set(lines)
+    assert lines[1].split() == ["records", "r,d,b,t,rb,f"]
+
+
+def test_without_addresses_no_domain_becomes_powermtas_own() -> None:
+    plain = pmta_config(GENERATION, gateways=[], accounting="/var/log/pmta")
+    assert "processor" not in plain
+    assert "# rb and f records need `control.pmta_bounces`" in plain
+
+
+@pytest.mark.parametrize("bad", ["", "a b@c.example", "a@b", "a/b@c.example", "@", "a#@c.example"])
+def test_what_is_no_address_of_bounces_is_refused(bad: str) -> None:
+    with pytest.raises(ConfigValueError, match="neither ADDRESS@DOMAIN nor @DOMAIN"):
+        pmta_config(GENERATION, gateways=[], accounting="/var/log/pmta", bounces=[bad])
+
+
+def test_the_stand_in_takes_exactly_this_grammar(tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_text(text())
+    acct = load(file).acct
+    assert (acct.name, acct.sync, acct.world_readable) == ("sendgate.csv", True, True)
+    for good, bad in (
+        ("sync yes", "sync always"),
+        ("world-readable yes", "world-read yes"),
+        ("deliver-unmatched-email no", "deliver-unmatched no"),
+        ("deliver-unmatched-email no", "deliver-unmatched-email never"),
+        ("address /^fbl", "address ^fbl"),
+        ("        address /^fbl", "        from /^fbl"),
+    ):
+        assert good in text()
+        file.write_text(text().replace(good, bad))
+        with pytest.raises(ConfigError):
+            load(file)

@@ -55,7 +55,7 @@ def test_the_stand_ins_accounting_is_read_beside_other_servers(tmp_path: Path) -
             accounting=file,
         ).accounting.streams
 
-    file, mine = tmp_path / "acct.csv", Stream(server="pmta1", path="/mine.csv")
+    file, mine = tmp_path / "sendgate.csv", Stream(server="pmta1", path="/mine.csv")
     other = Stream(server="pmta2", path="/other.csv")
     assert streams(other, file=file) == (other, Stream(server="pmta1", path=str(file)))
     assert streams(mine, file=file) == (mine,), "the user's word goes first"

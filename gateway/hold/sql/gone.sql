@@ -1,5 +1,8 @@
--- Claims of processes that are gone: what they sent nobody knows. Never back to held.
-UPDATE held SET state = 'doubt', since = $1, reason = 'unknown',
+-- Claims of processes that are gone: what they sent nobody knows. Never back to held. In doubt since
+-- the lease ended, whenever that is noticed: what was sent was sent before, and a gap in the
+-- accounting behind that moment may have its receipt.
+UPDATE held SET state = 'doubt', since = least($1, since + round($2 * 1000)::bigint),
+    reason = 'unknown',
     detail = 'the process that was sending it is gone'
 WHERE (bucket, id) IN (
     SELECT bucket, id FROM held

@@ -187,3 +187,11 @@ def never_probe_with_what_failed_last() -> None:
         return blocked(self, message, now) or (self.state != "closed" and message == self._last)
 
     Circuit.blocked = broken  # type: ignore[method-assign]
+
+
+def overlook_missing_files() -> None:
+    """What the names of accounting files say is not looked at: a receipt that was never read proves
+    an absence, and the message goes again."""
+    from control.accounting.continuity import Between, Continuity
+
+    Continuity.between = lambda self, file: Between([], proved=True)  # type: ignore[method-assign]

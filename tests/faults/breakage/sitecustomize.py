@@ -1,8 +1,8 @@
-"""Breaks the gateway on purpose: Python imports this file in every process started with its folder
-on PYTHONPATH. Product code knows nothing of it.
+"""Breaks the gateway or control on purpose: Python imports this file in every process started with
+its folder on PYTHONPATH. Product code knows nothing of it.
 
-Only workers and releasers are broken: importing the gateway's metrics in their parent, before it
-has chosen where they are kept, would break more than is meant.
+Of the gateway only workers and releasers are broken: importing the gateway's metrics in their
+parent, before it has chosen where they are kept, would break more than is meant.
 """
 
 import os
@@ -10,7 +10,11 @@ import sys
 
 _BROKEN = {"--worker", "--releaser"}
 
-if os.environ.get("FAULT_BREAKAGE") and _BROKEN & set(sys.orig_argv):
+_CONTROL = {"overlook_missing_files"}
+"""These break control."""
+
+_name = os.environ.get("FAULT_BREAKAGE", "")
+if _name and ({"control"} if _name in _CONTROL else _BROKEN) & set(sys.orig_argv):
     from tests.faults.breakage import breakages
 
-    getattr(breakages, os.environ["FAULT_BREAKAGE"])()
+    getattr(breakages, _name)()
