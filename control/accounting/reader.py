@@ -120,7 +120,7 @@ class Reader:
                 await asyncio.sleep(self._settings.poll)
 
     def _trail_from(self, at: store.Stream) -> Trail:
-        """Behind what is stored: the one there is, which has the growing file open, or a new one."""
+        """Behind what is stored: the one that has the growing file open, or a new one."""
         current = next((file for file in at.files if file.file == at.file), Position())
         if self._trail is None or self._stored != (at.turn, current):
             self._drop()
