@@ -80,7 +80,7 @@ async def restore(link: Any) -> None:
 
 
 async def keep_again(link: Any) -> None:
-    body = (DAY, "m1", b"s@x.test", 0, b"", "zstd", b"")
+    body = (DAY, "m1", b"s@x.test", 0, b"", b"", "zstd", b"")
     row = (
         DAY, "m1", "m1", "acme", "acme", "gmail", "news@acme.example", True, b"a@gmail.com", b"",
         b"", "", "", "", 1, MIDNIGHT, "held", "ip_quota", "", 0, False, 0, 0, "", "", "", 0, "",
