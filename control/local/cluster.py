@@ -1,5 +1,6 @@
 """PostgreSQL's data directory ("cluster" in its manual): made by initdb, whole or not at all."""
 
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -31,11 +32,15 @@ async def create_cluster(
     secret = directory.with_name("initdb-password")
     # An initdb of a supervisor that died holds the server's lock: it must not write below us.
     lock = await leftover.end(timeout)
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(mode=0o700)
-    account.own(unfinished)
-    write_private(secret, password + "\n")
-    account.own(secret)
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+        account.own(unfinished)
+        write_private(secret, password + "\n")
+        account.own(secret)
+    except BaseException:
+        os.close(lock)
+        raise
     try:
         process = ChildProcess(
             [

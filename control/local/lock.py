@@ -30,9 +30,12 @@ def open_locked(path: Path) -> int | None:
 
 
 def record(descriptor: int, pid: int) -> None:
-    """Write the holder's pid into the lock file."""
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, b"%d\n" % pid, 0)
+    """Write the holder's pid into the lock file; 0 is nobody.
+
+    In place and always as long: a file that was emptied first needs a new block, which a full disk
+    does not have, and a server could not be started again before somebody made room."""
+    os.pwrite(descriptor, b"%-20d\n" % pid, 0)
+    os.ftruncate(descriptor, 21)
 
 
 def recorded(path: Path) -> int | None:
@@ -70,7 +73,12 @@ class DirectoryLock:
                 f"another stack ({f'pid {pid}' if pid else 'pid unknown'}) is running on "
                 f"{self.path.parent}; stop it first, or choose another --data-dir"
             )
-        record(descriptor, os.getpid())
+        try:
+            record(descriptor, os.getpid())
+        except OSError:
+            # Kept, it would be the lock of a stack that nobody can end.
+            os.close(descriptor)
+            raise
         self._descriptor = descriptor
 
     def release(self) -> None:
@@ -78,7 +86,7 @@ class DirectoryLock:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             # The file stays: removing it would let two processes lock two files of one name.
-            os.ftruncate(descriptor, 0)
+            record(descriptor, 0)
             os.close(descriptor)
 
     def holder(self) -> int | None:

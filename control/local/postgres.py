@@ -108,10 +108,12 @@ class LocalPostgres(LocalServer):
                 timeout=self.start_timeout,
             )
 
-    def _spawn(self, lock: int) -> ChildProcess:
+    def _configure(self) -> None:
         # We hold the lock every server and backend here inherits, so nobody is left, and a pid
         # in this file is a stale one: a recycled number of the same user would stop the start.
         self._pid_file.unlink(missing_ok=True)
+
+    def _spawn(self, lock: int) -> ChildProcess:
         settings = {**SETTINGS, "port": str(self._port)}
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         return ChildProcess(

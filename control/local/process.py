@@ -71,7 +71,13 @@ class ChildProcess:
                     group=None if account.popen_uid is None else account.gid,
                     extra_groups=None if account.popen_uid is None else [],
                 )
-            record(lock, self._popen.pid)
+            try:
+                record(lock, self._popen.pid)
+            except OSError:
+                # Nobody could find it again, and it holds the lock.
+                self._popen.kill()
+                self._popen.wait()
+                raise
         finally:
             os.close(lock)
 

@@ -6,6 +6,7 @@ bounds on every wait and the texts of failures are here, once.
 
 import asyncio
 import logging
+import os
 import signal
 import time
 from abc import ABC, abstractmethod
@@ -64,6 +65,10 @@ class LocalServer(ABC):
     @abstractmethod
     async def _prepare(self) -> None:
         """Bring the directory into a state the server can start from; runs under the lock."""
+
+    @abstractmethod
+    def _configure(self) -> None:
+        """Write what the server reads at its start on `self._port`."""
 
     @abstractmethod
     def _spawn(self, lock: int) -> ChildProcess:
@@ -148,7 +153,13 @@ class LocalServer(ABC):
         for attempt in range(3):
             # First the left-over, which may be what sits on our remembered port.
             lock = await self._leftover().end(self.stop_timeout)
-            self._port = self._remembered.resolve()
+            try:
+                self._port = self._remembered.resolve()
+                self._configure()
+            except BaseException:
+                # Kept, it would be the lock of a server that nobody can end.
+                os.close(lock)
+                raise
             try:
                 await self._wait_answer(self._spawn(lock))
                 return

@@ -47,7 +47,7 @@ class LocalValkey(LocalServer):
     async def _prepare(self) -> None:
         binaries.valkey_server()
 
-    def _spawn(self, lock: int) -> ChildProcess:
+    def _configure(self) -> None:
         settings = {
             "bind": "127.0.0.1",
             "port": str(self._port),
@@ -69,6 +69,8 @@ class LocalValkey(LocalServer):
         }
         lines = (f"{key} {_quoted(value)}\n" for key, value in settings.items())
         write_private(self._config, "".join(lines))
+
+    def _spawn(self, lock: int) -> ChildProcess:
         return ChildProcess(
             [str(binaries.valkey_server()), str(self._config)],
             log=self.log,

@@ -5,6 +5,7 @@ They end in the opposite order: the gateway drains first, while everything it ne
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from control.local.server import LocalServer
 from control.local.valkey import LocalValkey
 from control.problem import RefusedError
 from control.stack import effective
-from control.stack.child import BACKOFF, Child, warn
+from control.stack.child import BACKOFF, HEALTHY, Child, warn
 from control.stack.options import Options
 from control.stack.ports import port
 from control.stack.setup import prepare
@@ -166,17 +167,28 @@ async def _stores(
 
 
 async def _keep(server: LocalServer) -> None:
-    """Start an embedded server again when it ends by itself; its data is on disk."""
+    """Start an embedded server again when it ends by itself, for as long as it takes: its data is
+    on disk, and what keeps it from starting (a full disk) ends some time."""
     deaths = 0
     while True:
+        born = time.monotonic()
         warn(await server.wait_failed())
-        await asyncio.sleep(BACKOFF[min(deaths, len(BACKOFF) - 1)])
-        deaths += 1
-        try:
-            await server.restart()
+        deaths = 0 if time.monotonic() - born > HEALTHY else deaths
+        said = ""
+        while True:
+            await asyncio.sleep(BACKOFF[min(deaths, len(BACKOFF) - 1)])
+            deaths += 1
+            try:
+                await server.restart()
+            except (LocalPartError, OSError) as error:
+                # The end of its log, which follows, is another one at each attempt.
+                text = f"cannot start the embedded {server.name} again: {error}"
+                if (first := text.partition("\n")[0]) != said:
+                    said = first
+                    warn(f"{text}\nsendgate: it is tried again every {BACKOFF[-1]:g} s")
+                continue
             warn(f"the embedded {server.name} runs again, pid {server.pid}")
-        except LocalPartError as error:
-            warn(f"cannot start the embedded {server.name} again: {error}")
+            break
 
 
 async def _no_demo_tenants(core: Core, root: Path) -> None:

@@ -50,7 +50,8 @@ async def open_pool(database: Database) -> Any:
 
     pool = await asyncpg.create_pool(
         database.url,
-        min_size=1,
+        # No floor: asyncpg would report each failure to keep it while PostgreSQL is away.
+        min_size=0,
         max_size=database.connections,
         command_timeout=database.timeout,
         init=prepare,
