@@ -108,8 +108,12 @@ def any_mailbox(value: str) -> str | FromProblem:
 def _tokens(text: str) -> list[_Token]:
     """Comments and blanks only separate. What opens and does not close is text."""
     tokens: list[_Token] = []
-    at, open_ended = 0, 0
+    at, open_ended, unquoted = 0, 0, False
     while at < len(text):
+        if unquoted and text[at] == '"':
+            tokens.append(_Token("text", '"'))
+            at += 1
+            continue
         if text[at] == "(" and open_ended < _OPEN_ENDED:
             end = _comment_end(text, at)
             if end:
@@ -126,6 +130,8 @@ def _tokens(text: str) -> list[_Token]:
         assert match is not None, "the last branch takes what the others leave"
         at = match.end()
         kind = match.lastgroup
+        # Every later one is escaped, as this one sees it, and closes as little.
+        unquoted = unquoted or match[0] == '"'
         if kind == "special":
             tokens.append(_Token(match[0], match[0]))
         elif kind == "quoted":

@@ -253,11 +253,16 @@ def test_a_field_that_python_reads_without_a_complaint_is_nobody_elses(value: st
         assert found == mailbox_of(address.addr_spec), value
 
 
+@pytest.mark.parametrize("begin", ["", '"', "("])
 @pytest.mark.parametrize(
-    "piece", ["(", '"', "<", "=?u?q?", "@[", "\\", "a@x,", "(\\", "[", ":", ")("]
+    "piece", ["(", '"', "<", "=?u?q?", "@[", "\\", "a@x,", "(\\", '\\"', "\\)", "[", ":", ")("]
 )
-def test_the_longest_field_is_read_in_no_time(piece: str) -> None:
-    value = (piece * 8192)[:8192]
-    started = time.process_time()
-    from_mailbox(value)
-    assert time.process_time() - started < 0.2
+def test_the_longest_field_is_read_in_no_time(begin: str, piece: str) -> None:
+    value = (begin + piece * 8192)[:8192]
+    times = []
+    for _ in range(3):
+        started = time.process_time()
+        from_mailbox(value)
+        times.append(time.process_time() - started)
+    # 25 ms at most where it was measured; reading to the end again at every sign took 400.
+    assert min(times) < 0.15
