@@ -79,7 +79,12 @@ async def write_back(
     # The surest last: a message of which only a copy tells, then those that wait here, then those
     # that PowerMTA has; such a one is sent, whatever else waits under its key.
     since = now - int(hold.sent_kept * 1000)
-    sources = (("behind_entries", ()), ("held_entries", ()), ("sent_entries", (since,)))
+    sources = (
+        ("whole_entries", (since,)),
+        ("behind_entries", ()),
+        ("held_entries", ()),
+        ("sent_entries", (since,)),
+    )
     for statement, arguments in sources:
         chunk: list[Entry] = []
         cursor = connection.cursor(

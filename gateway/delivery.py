@@ -86,7 +86,7 @@ class Delivery:
                     break
                 return await self.denied(decision)
             attempt = attempts.attempt(self._outgoing, decision, self._number, asked)
-            division = self._division = self._divisible(attempt)
+            self._division = division = self._divisible(attempt)
             outcome = await attempt.relay(
                 self._deadline, self._answered_late, division.divided if division else None
             )
@@ -111,8 +111,8 @@ class Delivery:
         hold = self._means.hold
         if hold is None or len(self._message.recipients) == 1:
             return None
-        why = "some of the recipients were not accepted"
-        return Division(hold, attempt, self._doubt(attempt, why), lambda: self._left)
+        doubt = self._doubt(attempt, "some of the recipients were not accepted")
+        return Division(hold, attempt, doubt, lambda: self._left)
 
     async def _divided(self, attempt: Attempt, division: Division, outcome: Outcome) -> Reply:
         """Only some recipients were accepted, and `outcome` is theirs."""
@@ -205,16 +205,21 @@ class Delivery:
 
     async def _duplicate(self, first: Duplicate) -> Reply:
         metrics.duplicates.labels(self._message.tenant).inc()
-        if first.state in (EntryState.SENT, EntryState.HELD):
+        known = first.state in (EntryState.SENT, EntryState.HELD)
+        before = Reply(250, "2.0.0", f"OK {first.owner} (received before)")
+        if known and (self._means.hold is None or len(self._message.recipients) == 1):
             self._telling.ending("duplicate", first=first.owner, state=first.state.name.lower())
-            return Reply(250, "2.0.0", f"OK {first.owner} (received before)")
+            return before
         if self._means.hold is None:
             self._telling.ending("deferred", first=first.owner, why="the first copy is in doubt")
             return trouble("the same message is being handled already, please try again")
-        copy = self._keeping("doubt", "duplicate", f"behind {first.owner}")
-        return await self._keep(
-            msgspec.structs.replace(copy, behind=first.owner, server=first.server), entry=False
-        )
+        # Of several recipients the first one may have reached some.
+        copy = msgspec.structs.replace(
+            self._keeping("doubt", "duplicate", f"behind {first.owner}"),
+            behind=first.owner, server="" if known else first.server,
+        )  # fmt: skip
+        reply = await self._keep(copy, entry=False)
+        return before if known and reply.code == 250 else reply
 
     # Holding
 
@@ -248,10 +253,8 @@ class Delivery:
         if kept is Kept.KEPT:
             if entry:
                 self._change(EntryState.HELD)
-            self._telling.ending(
-                what.state, reason=what.reason, until=what.until, why=what.detail,
-                pool=what.pool,
-            )  # fmt: skip
+            said = {"reason": what.reason, "why": what.detail, "pool": what.pool}
+            self._telling.ending(what.state, until=what.until, **said)
             if delay:
                 await asyncio.sleep(min(delay, self._left))
             return Reply(250, "2.0.0", f"OK {self._message.id} queued")
@@ -267,9 +270,7 @@ class Delivery:
         return keeping(self._outgoing, self._header, self._number, state, reason, detail)
 
     def _answered_late(self, outcome: Outcome) -> None:
-        """PowerMTA answered the dot after we had stopped waiting."""
-        verdict = type(outcome).__name__.lower()
-        self._means.log.warning("late_reply", **self._means.about(self._message), verdict=verdict)
+        self._telling.late(outcome)
         self._late = outcome
         self._settle_late()
 

@@ -46,6 +46,11 @@ class Telling:
         elif isinstance(outcome, Unknown):
             self._means.log.error("relay_unknown", **self.fields(attempt), why=outcome.why)
 
+    def late(self, outcome: Outcome) -> None:
+        """PowerMTA's reply to the dot, after nobody waited for it any more."""
+        verdict = type(outcome).__name__.lower()
+        self._means.log.warning("late_reply", **self._means.about(self._message), verdict=verdict)
+
     def unacknowledged(self, attempt: Attempt) -> None:
         """The client hears no 250 although PowerMTA may have the message: named here, so that an
         operator can find every message that may arrive without having been acknowledged."""

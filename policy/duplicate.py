@@ -86,6 +86,17 @@ def _begin(mode: str, tenant: str, recipients: int) -> bytes:
     return b"".join([b"%d:%b" % (len(p), p) for p in parts])
 
 
+def recipient_key(key: str, recipient: bytes) -> str:
+    """The key of one recipient of a message with several, when they go one by one."""
+    return blake2b(key.encode() + b" " + _normal(recipient), digest_size=16).hexdigest()
+
+
+def recipient_digest(recipient: bytes) -> int:
+    """What receipts keep of a recipient: 64 bits, never 0, the same for two spellings of one."""
+    octets = blake2b(_normal(recipient), digest_size=8).digest()
+    return int.from_bytes(octets, "big", signed=True) or 1
+
+
 def _normal(recipient: bytes) -> bytes:
     """Local parts belong to the recipient's server: `Anna@` and `anna@` may be two people, but
     `"anna"@` is `anna@`."""

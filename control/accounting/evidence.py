@@ -13,6 +13,7 @@ import msgspec
 from control.accounting.columns import field, milliseconds, storable
 from control.accounting.rows import Piece
 from policy.address import split_address
+from policy.duplicate import recipient_digest
 from policy.identity import PROBE, parse_envelope
 from policy.provider import OTHER, provider_of
 
@@ -43,6 +44,8 @@ class Receipt(msgspec.Struct):
     at: int
     """Of the first record, calendar milliseconds."""
     taken: list[Taken] = []
+    recipients: list[int] = []
+    """Digests of the recipients that the records name (`policy.duplicate`), each once."""
 
 
 class Evidence(msgspec.Struct):
@@ -127,9 +130,14 @@ def add(found: Evidence, piece: Piece, repeats: Repeats, now: int) -> None:
             receipt = found.receipts[name] = Receipt(envelope.key, kind, at)
         elif kind not in receipt.kinds:
             receipt.kinds += kind
+        rcpt = field(fields, columns.rcpt)
+        if rcpt:
+            digest = recipient_digest(rcpt.encode("utf-8", "surrogateescape"))
+            if digest not in receipt.recipients:
+                receipt.recipients.append(digest)
         if kind == "r":
             found.named += 1
-            rcpt, vmta = field(fields, columns.rcpt), field(fields, columns.vmta)
+            vmta = field(fields, columns.vmta)
             found.unaddressed += not (rcpt and vmta)
             address = split_address(rcpt)
             provider = OTHER if address is None else provider_of(address[1])

@@ -117,6 +117,8 @@ async def advance(
                 [receipt.kinds for _, receipt in receipts],
                 [receipt.at for _, receipt in receipts],
                 [b"".join(taken.digest for taken in fresh.get(name, ())) for name, _ in receipts],
+                # Arrays of different lengths make no array: as PostgreSQL writes them.
+                [f"{{{','.join(map(str, receipt.recipients))}}}" for _, receipt in receipts],
             )
         if relayed := sorted(_relayed(fresh).items()):
             await connection.execute(

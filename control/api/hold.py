@@ -25,6 +25,7 @@ from control.view.held import (
 )
 from control.view.holdevent import HoldEvent, event_view
 from control.view.tenant import must_exist
+from policy.duplicate import recipient_digest
 
 _SQL = statements("hold")
 
@@ -133,7 +134,8 @@ async def _fate(call: Call) -> Fate:
         if record is None and call.query.get("tenant") is not None:
             # A receipt does not say whose it is.
             return fate(asked, None, [])
-        proofs = evidence(await connection.fetch(_SQL["receipts"], ids))
+        records = await connection.fetch(_SQL["receipts"], ids)
+        proofs = evidence(records if record is None else _of_recipient(records, record))
         if record is None or record["state"] not in OPEN:
             return fate(asked, held_view(record) if record else None, proofs)
     held = held_view(record)
@@ -144,6 +146,14 @@ async def _fate(call: Call) -> Fate:
     if held.state == "held" and not held.paused and not paused:
         before, forecast = await _place(call, held, record["arrived"])
     return fate(asked, held, proofs, campaign_paused=paused, before=before, forecast=forecast)
+
+
+def _of_recipient(records: list[Any], row: Any) -> list[Any]:
+    """Without those of other recipients: an envelope id may name several."""
+    if row["id"] == row["body"]:
+        return records
+    mine = recipient_digest(row["recipient"])
+    return [r for r in records if not r["recipients"] or mine in r["recipients"]]
 
 
 async def _place(call: Call, held: HeldView, arrived: int) -> tuple[int, str]:

@@ -52,15 +52,19 @@ JOIN unnest($1::integer[], $2::text[], $3::integer[]) AS n (day, message, attemp
     ON r.day = n.day AND r.message = n.message AND r.attempt = n.attempt;
 
 -- name: add_receipts
-INSERT INTO receipt (day, message, attempt, key, server, kinds, at, seen)
-SELECT n.day, n.message, n.attempt, n.key, $1, n.kinds, n.at, n.seen
+INSERT INTO receipt (day, message, attempt, key, server, kinds, at, seen, recipients)
+SELECT n.day, n.message, n.attempt, n.key, $1, n.kinds, n.at, n.seen, n.recipients::bigint[]
 FROM unnest($2::integer[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::bigint[],
-    $8::bytea[]) AS n (day, message, attempt, key, kinds, at, seen)
+    $8::bytea[], $9::text[]) AS n (day, message, attempt, key, kinds, at, seen, recipients)
 ON CONFLICT (day, message, attempt) DO UPDATE
 SET kinds = receipt.kinds || translate(excluded.kinds, receipt.kinds, ''),
-    seen = receipt.seen || excluded.seen
+    seen = receipt.seen || excluded.seen,
+    -- Recipients that are not known stay so: an older version wrote the record of all of them.
+    recipients = CASE receipt.recipients WHEN '{}' THEN '{}' ELSE receipt.recipients
+        || ARRAY(SELECT unnest(excluded.recipients) EXCEPT SELECT unnest(receipt.recipients)) END
 -- Most d records repeat nothing; a row that would not change is not written again.
-WHERE translate(excluded.kinds, receipt.kinds, '') <> '' OR excluded.seen <> '';
+WHERE translate(excluded.kinds, receipt.kinds, '') <> '' OR excluded.seen <> ''
+    OR NOT (receipt.recipients = '{}' OR receipt.recipients @> excluded.recipients);
 
 -- name: add_relayed
 INSERT INTO relayed (day, vmta, provider, count)

@@ -87,7 +87,7 @@ WHERE state IN ('held', 'claimed') AND ($1::text IS NULL OR tenant = $1)
 GROUP BY tenant, pool, provider ORDER BY tenant, pool, messages DESC, provider;
 
 -- name: receipts
-SELECT day, message, attempt, server, kinds, at FROM receipt
+SELECT day, message, attempt, server, kinds, at, recipients FROM receipt
 WHERE message = ANY($1::text[]) ORDER BY at, day, attempt;
 
 -- name: add_request

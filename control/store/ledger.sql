@@ -52,12 +52,14 @@ FROM (
     SELECT substring(envelope FROM '^([0-9]{1,7})-')::integer AS day,
         substring(envelope FROM '^[0-9]+-([0-9a-z]+)\.') AS message,
         substring(envelope FROM '\.([0-9]{1,9})')::integer AS attempt,
-        vmta, provider
+        id, vmta, provider
     FROM held WHERE state IN ('claimed', 'doubt') AND envelope <> ''
 ) h
 WHERE h.day BETWEEN $1 AND $2 AND NOT EXISTS (
     SELECT 1 FROM receipt r
     WHERE r.day = h.day AND r.message = h.message AND r.attempt = h.attempt
+        -- Went to several at once: a record may be another recipient's. Too high, never too low.
+        AND (h.message = h.id OR r.recipients = '{}')
 )
 GROUP BY h.day, h.vmta, h.provider;
 
@@ -71,6 +73,15 @@ FROM held WHERE state = 'doubt' AND key <> '' AND behind <> '';
 SELECT key, id AS owner, attempt, CASE state WHEN 'doubt' THEN 'D' ELSE 'H' END AS state, since,
     server
 FROM held WHERE state IN ('held', 'claimed', 'doubt') AND key <> '' AND behind = '';
+
+-- name: whole_entries
+-- Of messages with several recipients that are here or were lately: a copy of one is held, and each of
+-- its recipients judged by that recipient's row or entry.
+SELECT whole AS key, body AS owner, min(attempt) AS attempt, 'H' AS state, max(since) AS since,
+    '' AS server
+FROM held
+WHERE whole <> '' AND (state IN ('held', 'claimed', 'doubt') OR (state <> 'tombstone' AND since >= $1))
+GROUP BY whole, body ORDER BY min(arrived);
 
 -- name: sent_entries
 SELECT key, message AS owner, attempt, 'S' AS state, at AS since, server

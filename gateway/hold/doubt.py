@@ -8,20 +8,19 @@ Failure: a doubt that cannot be settled stays.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import msgspec
 
 from gateway import metrics
 from gateway.hold.database import Database
-from gateway.hold.firsts import fates
-from gateway.hold.held import Settlement
+from gateway.hold.evidence import Doubt, Firsts, Named, Proof
+from gateway.hold.firsts import fates, fates_by_recipient
+from gateway.hold.held import WITHDRAWN, Settlement
 from gateway.hold.settling import Settler
 from gateway.hold.statement import statement
 from gateway.log import Log
 from gateway.reserve import Reserver
 from policy.denial import Denied
-from policy.identity import parse_envelope
 from policy.ports import ENDED, Change, EntryState
 
 _DOUBTS = statement("doubts")
@@ -30,53 +29,6 @@ _PROVEN = statement("proven")
 
 _PAGE = 500
 _TIMEOUT = 30.0
-RESTORED = "restored"
-"""Reason of rows that a restored backup had as held: any attempt of them may have been sent."""
-
-
-class Doubt(msgspec.Struct, frozen=True, kw_only=True):
-    """A row in doubt."""
-
-    bucket: int
-    id: str
-    body: str
-    tenant: str
-    key: str
-    attempt: int
-    server: str
-    envelope: str
-    since: int
-    reason: str
-    behind: str
-    failures: int
-
-    @property
-    def first(self) -> tuple[str, int] | None:
-        """(message, attempt) that a record of the first one must name; attempt 0 is any."""
-        return (self.behind, 0) if self.behind else None
-
-    @property
-    def own(self) -> tuple[str, int] | None:
-        """The same for a record of its own attempt; None: it has none. One that a restored backup
-        put in doubt may have had any since, also where it was a copy."""
-        if self.behind and self.reason != RESTORED:
-            return None
-        known = parse_envelope(self.envelope)
-        if self.reason == RESTORED or known is None:
-            return self.id, 0
-        return known.message, known.attempt
-
-
-class Proof(NamedTuple):
-    """Up to when a server's stream proves absences, milliseconds; 0: not at all."""
-
-    proven: int
-    gap_at: int
-
-    def covers(self, since: int, before: int) -> bool:
-        """Whether it proves the absence of an attempt that was in doubt from `since` on and handed
-        over at most `before` milliseconds earlier: its receipt may lie that far behind."""
-        return self.gap_at < since - before and since <= self.proven
 
 
 class Doubts:
@@ -119,13 +71,16 @@ class Doubts:
                     row["server"]: Proof(row["proven"] or 0, row["gap_at"])
                     for row in await link.fetch(_PROVEN, self._gap, timeout=_TIMEOUT)
                 }
-                asked = [name for doubt in doubts for name in (doubt.first, doubt.own) if name]
-                found = await link.fetch(
-                    _RECEIPTS, [m for m, _ in asked], [a for _, a in asked], timeout=_TIMEOUT
+                asked = {named for doubt in doubts for named in doubt.asked}
+                columns = [list(column) for column in zip(*asked, strict=True)] or [[]] * 3
+                found = await link.fetch(_RECEIPTS, *columns, timeout=_TIMEOUT)
+                delivered = {(r["message"], r["attempt"], r["recipient"]) for r in found}
+                behind = list({doubt.behind for doubt in doubts if doubt.behind})
+                parts = list({d.behind for d in doubts if d.behind and d.several})
+                firsts = Firsts(
+                    await fates(link, behind, _TIMEOUT),
+                    await fates_by_recipient(link, parts, _TIMEOUT),
                 )
-                delivered = {(row["message"], row["attempt"]) for row in found}
-                behind = [doubt.behind for doubt in doubts if doubt.behind]
-                firsts = await fates(link, behind, _TIMEOUT)
             for doubt in doubts:
                 if not await self._one(doubt, delivered, proofs, firsts):
                     for server in self._of(doubt):
@@ -137,34 +92,34 @@ class Doubts:
         return (doubt.server,) if doubt.server else self._servers()
 
     async def _one(
-        self,
-        doubt: Doubt,
-        delivered: set[tuple[str, int]],
-        proofs: dict[str, Proof],
-        firsts: dict[str, tuple[str, str]],
+        self, doubt: Doubt, delivered: set[Named], proofs: dict[str, Proof], firsts: Firsts
     ) -> bool:
         """Settle one; False: it waits on."""
         if self._settler.waits(doubt.bucket, doubt.id):
             return True
-        if doubt.own in delivered:
+        if doubt.alone in delivered or doubt.together in delivered:
             self._done(doubt, "an accounting record names it", ending="relayed")
             return True
         if doubt.first in delivered:
             self._change(doubt, doubt.behind, EntryState.SENT)
             self._done(doubt, "an accounting record names the first one")
             return True
+        if doubt.together is not None and (*doubt.together[:2], 0) in delivered:
+            # PowerMTA has the message, and no record of this recipient yet: neither proves it.
+            return False
+        own = doubt.alone is not None or doubt.together is not None
         servers = self._of(doubt)
         absent = all(
             proofs.get(server, Proof(0, 0)).covers(doubt.since, self._before) for server in servers
         )
-        if doubt.own is not None and not (servers and absent):
+        if own and not (servers and absent):
             return False
         if not doubt.behind:
             self._goes(doubt, "absent")
             return True
-        if known := await self._behind(doubt, firsts.get(doubt.behind)):
+        if known := await self._behind(doubt, firsts.of(doubt)):
             return known != "waits"
-        nowhere = doubt.own is None and not doubt.server  # nothing was granted to the first one
+        nowhere = not own and not doubt.server  # nothing was granted to the first one
         if nowhere or (servers and absent):
             self._change(doubt, doubt.behind, EntryState.FREE)
             self._goes(doubt, "absent")
@@ -177,7 +132,7 @@ class Doubts:
             state, ending = first
             if state in ("doubt", "claimed"):
                 return "waits"
-            if state in ("done", "held"):
+            if state == "held" or (state == "done" and ending != WITHDRAWN):
                 if state == "done":
                     # Its entry may be one that was rebuilt from this copy, and know no better.
                     self._change(doubt, doubt.behind, EntryState.SENT)
@@ -187,6 +142,8 @@ class Doubts:
                 self._goes(doubt, f"goes: the first one was {ending or state}")
             return "settled"
         entry = await self._reserver.look(doubt.key)
+        if entry is None and doubt.whole:
+            return await self._whole(doubt)
         if isinstance(entry, Denied):
             return "waits"
         if entry is None or entry.owner != doubt.behind:
@@ -203,6 +160,24 @@ class Doubts:
             return "settled"
         return "waits" if entry.state is EntryState.TRYING else ""
 
+    async def _whole(self, doubt: Doubt) -> str:
+        """As `_behind`, for a message with several recipients of which this one has no entry: what
+        the entry of the whole message says."""
+        entry = await self._reserver.look(doubt.whole)
+        if entry is None:
+            return ""
+        if isinstance(entry, Denied) or entry.state is EntryState.TRYING:
+            return "waits"
+        if entry.state is EntryState.SENT:
+            self._done(doubt, f"copy of {entry.owner}")
+            return "settled"
+        theirs = entry.owner != doubt.behind
+        if entry.state is EntryState.FREE or (theirs and entry.state is EntryState.HELD):
+            # Held by another: both go by the entry of this recipient, so one of them.
+            self._goes(doubt, "goes: the first one gave its place up")
+            return "settled"
+        return "waits" if theirs else ""
+
     def _done(self, doubt: Doubt, verdict: str, *, ending: str = "duplicate") -> None:
         metrics.doubts_settled.labels("delivered" if ending == "relayed" else ending).inc()
         self._tell(doubt, verdict)
@@ -218,6 +193,11 @@ class Doubts:
     def _goes(self, doubt: Doubt, verdict: str) -> None:
         metrics.doubts_settled.labels("goes" if doubt.behind else "absent").inc()
         self._tell(doubt, verdict)
+        if doubt.whole and doubt.behind:
+            # If nobody has the place of the whole message any more: a copy must not go live.
+            self._reserver.change(
+                Change(doubt.whole, doubt.message, doubt.attempt, EntryState.HELD)
+            )
         self._settler.settle(
             [
                 Settlement(

@@ -10,30 +10,49 @@ from typing import Any
 
 from gateway.hold.statement import statement
 from gateway.ids import minted
+from policy.duplicate import recipient_digest
 from policy.limits import day_of
 
 _FIRST = statement("first_rows")
+_PARTS = statement("first_parts")
 _DAYS = statement("days")
 
 
-async def fates(link: Any, ids: Sequence[str], timeout: float) -> dict[str, tuple[str, str]]:
-    """Id to (state, ending), of those that have a row."""
+Fate = tuple[str, str]
+"""(state, ending)"""
+
+
+async def fates(link: Any, ids: Sequence[str], timeout: float) -> dict[str, Fate]:
+    """By id, of those that have a row."""
+    rows = await _look(link, _FIRST, ids, timeout)
+    return {row["id"]: (row["state"], row["ending"]) for row in rows}
+
+
+async def fates_by_recipient(
+    link: Any, messages: Sequence[str], timeout: float
+) -> dict[tuple[str, int], Fate]:
+    """By message and recipient (its digest), of messages that have a row for each of several."""
+    return {
+        (row["id"], recipient_digest(row["recipient"])): (row["state"], row["ending"])
+        for row in await _look(link, _PARTS, messages, timeout)
+    }
+
+
+async def _look(link: Any, text: str, ids: Sequence[str], timeout: float) -> list[Any]:
     near = {name: day_of(at) for name in ids if (at := minted(name)) is not None}
-    found = await _look(
-        link, [(day + more, name) for name, day in near.items() for more in (-1, 0, 1)], timeout
-    )
+    around = [(day + more, name) for name, day in near.items() for more in (-1, 0, 1)]
+    rows = await _rows(link, text, around, timeout)
+    found = {row["id"] for row in rows}
     if missing := [name for name in ids if name not in found]:
         days = [row["day"] for row in await link.fetch(_DAYS, timeout=timeout)]
-        found |= await _look(link, [(day, name) for name in missing for day in days], timeout)
-    return found
+        rows += await _rows(link, text, [(day, name) for name in missing for day in days], timeout)
+    return rows
 
 
-async def _look(
-    link: Any, wanted: Sequence[tuple[int, str]], timeout: float
-) -> dict[str, tuple[str, str]]:
+async def _rows(
+    link: Any, text: str, wanted: Sequence[tuple[int, str]], timeout: float
+) -> list[Any]:
     if not wanted:
-        return {}
-    rows = await link.fetch(
-        _FIRST, [day for day, _ in wanted], [name for _, name in wanted], timeout=timeout
-    )
-    return {row["id"]: (row["fate"][0], row["fate"][1]) for row in rows if row["fate"]}
+        return []
+    columns = [day for day, _ in wanted], [name for _, name in wanted]
+    return list(await link.fetch(text, *columns, timeout=timeout))

@@ -90,10 +90,14 @@ class Backoff(msgspec.Struct, frozen=True):
         return now + round(wait * 1000)
 
 
+WITHDRAWN = "withdrawn"
+"""Ending of rows whose client has the message still: done, but nobody got it."""
+
+
 def withdrawal(bucket: int, row: str, attempt: int, why: str) -> Settlement:
     """Its client was told that it was not sent, and has it still: a refusal or a deferral."""
     return Settlement(
-        bucket=bucket, id=row, attempt=attempt, state="done", ending="withdrawn",
+        bucket=bucket, id=row, attempt=attempt, state="done", ending=WITHDRAWN,
         verdict=why.replace("\0", " "),
     )  # fmt: skip
 

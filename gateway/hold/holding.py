@@ -18,11 +18,12 @@ from gateway.hold.store import Store
 from gateway.keeping import Admission, Keeping, Kept
 from gateway.log import Log
 from gateway.message import Message
+from policy.duplicate import recipient_key
 from policy.identity import row_id
 from policy.limits import day_of
 from policy.outcome import Outcome, Unknown
 from policy.plan import Generation
-from policy.ports import Change
+from policy.ports import Change, EntryState
 from settings.model import Settings
 
 _MOST_DOUBTS = 100_000
@@ -55,6 +56,7 @@ class Holding:
         self._slow_from, self._slow_most = hold.slow_from, hold.slow_most
         self._look = settings.database.look
         self._generation = generation
+        self._change = change
         self._doubts: OrderedDict[str, int] = OrderedDict()
         self.backoff = Backoff(hold.retry_first, hold.retry_most, hold.failures)
         self.contents = Contents(hold.keys)
@@ -114,7 +116,18 @@ class Holding:
             self._doubts[keeping.message.id] = day_of(now)
             if len(self._doubts) > _MOST_DOUBTS:
                 self._doubts.popitem(last=False)
+            if kept is Kept.KEPT and not keeping.behind:
+                self._doubt_each(keeping)
         return kept
+
+    def _doubt_each(self, keeping: Keeping) -> None:
+        """Of a message that went to several at once only the entry of the whole is known, and a
+        copy that is held goes by those of its recipients."""
+        message, count = keeping.message, len(keeping.message.recipients)
+        for number, recipient in enumerate(message.recipients if keeping.key and count > 1 else ()):
+            key = recipient_key(keeping.key, recipient.address)
+            owner = row_id(message.id, number, count)
+            self._change(Change(key, owner, keeping.attempt, EntryState.DOUBT, keeping.server))
 
     def settle(self, message: Message, attempt: int, outcomes: Sequence[Outcome | None]) -> None:
         bucket = self._doubts.get(message.id)

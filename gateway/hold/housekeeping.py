@@ -94,7 +94,7 @@ class Housekeeping:
         async with self._database.connection() as link:
             rows = await link.fetch(_ENDED_KEYS, since, _MOST_KEYS, timeout=_TIMEOUT)
         for row in rows:
-            self._change(Change(row["key"], row["body"], ENDED, EntryState.FREE))
+            self._change(Change(row["key"], row["id"], ENDED, EntryState.FREE))
         self._freed = True
 
     async def _drop(self) -> None:
@@ -142,4 +142,4 @@ class Housekeeping:
             self._log.warning("hold_expired", tenant=tenant, count=len(rows), first=rows[0]["id"])
             for row in rows:
                 if row["key"]:
-                    self._change(Change(row["key"], row["body"], ENDED, EntryState.FREE))
+                    self._change(Change(row["key"], row["id"], ENDED, EntryState.FREE))

@@ -73,7 +73,7 @@ class Presence:
             rows = await link.fetch(_GONE, self._now(), self._lease)
         for row in rows:
             if row["key"]:
-                self._change(Change(row["key"], row["body"], row["attempt"], EntryState.DOUBT))
+                self._change(Change(row["key"], row["id"], row["attempt"], EntryState.DOUBT))
         if rows:
             self._log.warning("claims_of_the_gone", count=len(rows), first=rows[0]["id"])
 

@@ -88,12 +88,12 @@ class Requests:
         if not key or action in ("pause", "resume"):
             return
         if action in _ENDINGS:
-            self._change(Change(key, row["body"], ENDED, EntryState.FREE))
+            self._change(Change(key, row["id"], ENDED, EntryState.FREE))
         elif row["behind"]:
             # Released by force: what became of the first one is not waited for any more.
             self._change(Change(key, row["behind"], ENDED, EntryState.FREE))
         elif row["state"] == "doubt":
-            self._change(Change(key, row["body"], row["attempt"], EntryState.HELD))
+            self._change(Change(key, row["id"], row["attempt"], EntryState.HELD))
 
 
 def _spellings(address: str | None) -> tuple[bytes | None, list[bytes]]:

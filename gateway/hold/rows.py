@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from gateway.keeping import Keeping
+from policy.duplicate import recipient_key
 from policy.identity import row_id
 
 BODY_8BIT, BODY_UTF8 = 1, 2
@@ -25,7 +26,7 @@ class Packed(msgspec.Struct):
     content: tuple[Any, ...]
     """As type `hold_message`."""
     rows: list[tuple[Any, ...]]
-    """As type `hold_line`."""
+    """As type `hold_recipient`."""
 
     @property
     def first(self) -> str:
@@ -39,8 +40,8 @@ def packed(keeping: Keeping, *, bucket: int, now: int, codec: str, content: byte
     message, sender = keeping.message, keeping.message.sender
     flags = BODY_8BIT * sender.body8 + BODY_UTF8 * sender.utf8
     count = len(message.recipients)
-    # Several recipients go one by one from here: no single one of them answers for the key.
-    key = keeping.key if count == 1 else ""
+    # Several recipients go one by one from here, each with an entry of its own.
+    whole = keeping.key if count > 1 else ""
     rows: list[tuple[Any, ...]] = [
         (
             bucket,
@@ -55,7 +56,7 @@ def packed(keeping: Keeping, *, bucket: int, now: int, codec: str, content: byte
             recipient.notify,
             recipient.orcpt,
             keeping.campaign,
-            key,
+            recipient_key(whole, recipient.address) if whole else keeping.key,
             keeping.message_id,
             message.size,
             now,
@@ -71,6 +72,7 @@ def packed(keeping: Keeping, *, bucket: int, now: int, codec: str, content: byte
             keeping.envelopes[number] if keeping.envelopes else keeping.envelope,
             keeping.failures,
             keeping.behind,
+            whole,
         )
         for number, recipient in enumerate(message.recipients)
     ]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from gateway import metrics
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
-from gateway.hold.held import Settlement
+from gateway.hold.held import WITHDRAWN, Settlement
 from gateway.hold.statement import statement
 from gateway.log import Log
 from policy.ports import ENDED, Change, EntryState
@@ -140,8 +140,10 @@ class Settler:
         for row in rows:
             if row["key"]:
                 state = _ENTRY[row["state"]]
+                if row["ending"] == WITHDRAWN:
+                    state = EntryState.FREE
                 attempt = ENDED if state is EntryState.FREE else row["attempt"]
-                self._change(Change(row["key"], row["body"], attempt, state))
+                self._change(Change(row["key"], row["id"], attempt, state))
         for settled in batch:
             if settled.event:
                 metrics.expired.labels(settled.event).inc()

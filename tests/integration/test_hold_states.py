@@ -62,7 +62,7 @@ def settle(state: str, *, reason: str = "", ending: str = "") -> Move:
     async def move(link: Any) -> None:
         await link.fetch(
             statement("settle"), [DAY], ["m1"], [1], [state], [reason], [reason], [0], [0],
-            [ending], [ending], [""], [""], MIDNIGHT,
+            [0], [ending], [ending], [""], [""], MIDNIGHT,
         )  # fmt: skip
 
     return move
@@ -83,7 +83,7 @@ async def keep_again(link: Any) -> None:
     body = (DAY, "m1", b"s@x.test", 0, b"", b"", "zstd", b"")
     row = (
         DAY, "m1", "m1", "acme", "acme", "gmail", "news@acme.example", True, b"a@gmail.com", b"",
-        b"", "", "", "", 1, MIDNIGHT, "held", "ip_quota", "", 0, False, 0, 0, "", "", "", 0, "",
+        b"", "", "", "", 1, MIDNIGHT, "held", "ip_quota", "", 0, False, 0, 0, "", "", "", 0, "", "",
     )  # fmt: skip
     found = await link.fetch(statement("keep") + statement("keep_again"), [body], [row], 1)
     assert len(found) == 1

@@ -165,6 +165,11 @@ async def test_what_may_have_been_sent_counts_once(here: Scene) -> None:
     await here.held(3, "doubt", envelope=f"{day}-message3.2", attempt=2)
     await here.held(4, "doubt", envelope=f"{day - 3}-message4.1")
     await here.held(5, "held")
+    # Went with another recipient, and the record is that one's.
+    together = {"body": "message6", "envelope": f"{day}-message6.1"}
+    await here.held(6, "doubt", id="message6x1", **together)
+    await here.receipt("message6")
+    await here.core.pool.execute("UPDATE receipt SET recipients = '{7}' WHERE message = 'message6'")
     await here.receipt("message3", 2)
     await here.receipt("message1", 2)
     await here.lose()
@@ -172,8 +177,8 @@ async def test_what_may_have_been_sent_counts_once(here: Scene) -> None:
     await here.answer("pmta1", "pmta2")
     assert (await here.attend()).state is LedgerState.OPEN
     _, usage = await here.core.admin.usage(["192.0.2.10"])
-    assert (usage["192.0.2.10"].relayed, usage["192.0.2.10"].by_provider) == (3, {"gmail": 3})
-    assert await here.send("acme", 5) == 2
+    assert (usage["192.0.2.10"].relayed, usage["192.0.2.10"].by_provider) == (4, {"gmail": 4})
+    assert await here.send("acme", 5) == 1
 
 
 async def test_counts_of_a_ledger_that_went_back_are_only_raised(here: Scene) -> None:
@@ -237,6 +242,9 @@ async def test_duplicate_entries_come_back_before_it_opens(here: Scene) -> None:
     await here.held(10, "doubt", reason="duplicate", key="kcopy", behind="message0", server="pmta1")
     await here.held(5, "done", key="kdone")
     await here.held(6, "held", key="kboth")
+    several = {"body": "message11", "whole": "kwhole", "since": await here.now()}
+    await here.held(11, "done", id="message11x0", key="kpart0", **several)
+    await here.held(11, "held", id="message11x1", key="kpart1", **several)
     await here.receipt("message7", key="ksent", age=week - 60_000)
     await here.receipt("message8", key="kold", age=week + 60_000)
     await here.receipt("message9", key="kboth")
@@ -244,13 +252,26 @@ async def test_duplicate_entries_come_back_before_it_opens(here: Scene) -> None:
     await here.attend()
     met = {
         key: await here.send("initech", key=key)
-        for key in ("kheld", "kclaimed", "kdoubt", "kcopy", "ksent", "kboth", "kdone", "kold")
+        for key in (
+            "kheld",
+            "kclaimed",
+            "kdoubt",
+            "kcopy",
+            "kwhole",
+            "kpart1",
+            "ksent",
+            "kboth",
+            "kdone",
+            "kold",
+        )
     }
     assert met == {
         "kheld": "H message1",
         "kclaimed": "H message2",
         "kdoubt": "D message3",
         "kcopy": "D message0",
+        "kwhole": "H message11",
+        "kpart1": "H message11x1",
         "ksent": "S message7",
         "kboth": "S message9",
         "kdone": 1,

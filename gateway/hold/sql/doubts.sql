@@ -1,5 +1,6 @@
 -- Open doubts, oldest first, a page at a time.
-SELECT bucket, id, body, tenant, key, attempt, server, envelope, since, reason, behind, failures
+SELECT bucket, id, body AS message, tenant, recipient, key, whole, attempt, server, envelope, since,
+       reason, behind, failures
 FROM held
 WHERE state = 'doubt' AND (since, id) > ($1, $2)
 ORDER BY since, id LIMIT $3

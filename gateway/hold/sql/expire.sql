@@ -21,4 +21,4 @@ WITH old AS (
     FROM changed c LEFT JOIN held_body b ON b.bucket = c.bucket AND b.id = c.body
     ON CONFLICT (message) DO NOTHING
 )
-SELECT id, body, key, attempt FROM changed
+SELECT id, key, attempt FROM changed

@@ -10,4 +10,4 @@ WHERE (bucket, id) IN (
         SELECT name FROM hold_claimant
         WHERE seen > clock_timestamp() - make_interval(secs => $2))
     LIMIT 500 FOR UPDATE SKIP LOCKED)
-RETURNING id, body, key, attempt
+RETURNING id, key, attempt

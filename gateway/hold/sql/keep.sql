@@ -6,9 +6,9 @@ WITH bodies AS (
 )
 INSERT INTO held (bucket, id, body, tenant, pool, provider, mailbox, bulk, recipient, notify,
                   orcpt, campaign, key, message_id, size, arrived, state, since, reason, detail,
-                  until, waiting, due, attempt, server, vmta, envelope, failures, behind)
+                  until, waiting, due, attempt, server, vmta, envelope, failures, behind, whole)
 SELECT bucket, id, body, tenant, pool, provider, mailbox, bulk, recipient, notify,
        orcpt, campaign, key, message_id, size, arrived, state, arrived, reason, detail,
-       until, waiting, due, attempt, server, vmta, envelope, failures, behind
-FROM unnest($2::hold_line[])
+       until, waiting, due, attempt, server, vmta, envelope, failures, behind, whole
+FROM unnest($2::hold_recipient[])
 ORDER BY id

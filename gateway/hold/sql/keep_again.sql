@@ -9,6 +9,7 @@ ON CONFLICT (bucket, id) DO UPDATE SET
     since = excluded.since, reason = excluded.reason, detail = excluded.detail,
     until = excluded.until, waiting = excluded.waiting, due = excluded.due,
     attempt = excluded.attempt, server = excluded.server, vmta = excluded.vmta,
-    envelope = excluded.envelope, failures = excluded.failures, behind = excluded.behind
+    envelope = excluded.envelope, failures = excluded.failures, behind = excluded.behind,
+    whole = excluded.whole
 WHERE held.state = 'tombstone' AND held.failures = $3
 RETURNING id

@@ -17,7 +17,7 @@ WITH wanted AS (
     WHERE h.bucket = w.bucket AND h.id = w.id AND h.attempt = w.attempt
         AND h.state IN ('claimed', 'doubt')
     RETURNING h.bucket, h.id, h.body, h.tenant, h.message_id, h.mailbox, h.recipient, h.orcpt,
-        h.campaign, h.key, h.attempt, h.state, w.event, w.dsn, w.verdict,
+        h.campaign, h.key, h.attempt, h.state, h.ending, w.event, w.dsn, w.verdict,
         -- NOTIFY without FAILURE wants no report (RFC 3461 6.2).
         h.notify <> '' AND position('FAILURE'::bytea IN h.notify) = 0 AS silent
 ), told AS (
@@ -31,9 +31,9 @@ WITH wanted AS (
     WHERE c.event <> ''
     ON CONFLICT (message) DO NOTHING
 )
-SELECT id, body, key, attempt, state FROM changed
+SELECT id, key, attempt, state, ending FROM changed
 UNION ALL
 -- Written before, by a commit whose answer was lost: its entry may still have to follow.
-SELECT h.id, h.body, h.key, h.attempt, h.state
+SELECT h.id, h.key, h.attempt, h.state, h.ending
 FROM held h JOIN wanted w ON h.bucket = w.bucket AND h.id = w.id
     AND h.attempt = w.attempt AND h.state = w.state
