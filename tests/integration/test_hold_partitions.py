@@ -74,3 +74,17 @@ async def test_one_that_came_on_another_day_than_its_id_says_is_found(
         far: ("done", "relayed"),
         odd: ("doubt", ""),
     }
+
+
+async def test_what_is_not_over_is_never_forgotten(link: Any) -> None:
+    for state in ("waiting", "running", "done", "failed"):
+        await link.execute(
+            "INSERT INTO hold_request (at, who, action, tenant, state, finished) VALUES "
+            "(to_timestamp(1), 'me', 'drop', 'acme', $1, "
+            "CASE WHEN $1 IN ('done', 'failed') THEN to_timestamp(2) END)",
+            state,
+        )
+    gone = await link.fetchrow(statement("old_events"), 3_000, 100)
+    assert tuple(gone) == (0, 2)
+    left = await link.fetch("SELECT state FROM hold_request ORDER BY id")
+    assert [row["state"] for row in left] == ["waiting", "running"]
