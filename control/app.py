@@ -19,6 +19,7 @@ from control.api.server import application
 from control.clock import Clock, Follower
 from control.core import Core
 from control.dkim import Seal
+from control.failover import judge
 from control.opening import Opening
 from control.problem import RefusedError
 from control.publish import Publisher
@@ -138,6 +139,8 @@ async def _reconcile(core: Core) -> None:
         try:
             # A name may lead elsewhere by now: every look is at whom it leads to.
             await core.pool.expire_connections()
+            await core.admin.afresh()
+            await judge(core.pool, core.admin, synchronous=core.settings.database.synchronous)
             await core.opening.attend()
             number = await core.publisher.reconcile()
             if number is not None:

@@ -7,7 +7,9 @@ who run then: control rebuilds and opens the ledger, the releaser settles the do
 receipts.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,9 +20,12 @@ from control.opening import LEDGER_LOCK
 from control.problem import RefusedError
 from control.store.database import allow
 from control.store.statements import statements
+from control.unknown import Unknown, from_log
 from policy.ledger.admin import LedgerAdmin
+from policy.ledger.witness import beats, held_since
 
 _SQL = statements("ledger")
+_PRIMARY = statements("primary")
 
 LONGEST = 86_400.0
 """Seconds for one statement."""
@@ -37,14 +42,24 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     in_doubt: int
     """Messages that were put in doubt; 0 the second time."""
     dry_run: bool
+    unknown: Unknown = Unknown()
+    """What was answered 250 and is not here."""
 
 
 async def restore(
-    pool: Any, admin: LedgerAdmin, *, who: str, reason: str = "", dry: bool = False
+    pool: Any,
+    admin: LedgerAdmin,
+    *,
+    who: str,
+    reason: str = "",
+    dry: bool = False,
+    logs: Sequence[Path] = (),
 ) -> Restored:
-    """Close the ledger and doubt what waits; twice is as good as once. Raises RefusedError."""
+    """Close the ledger and doubt what waits; twice is as good as once. `logs`: files of the
+    gateways' log since the dump. Raises RefusedError."""
     try:
         standing = await admin.standing()
+        heard = await beats(admin)
         if standing.incarnation and not dry:
             # First of all: a gateway that was not stopped must not go on meanwhile.
             await admin.close(standing.incarnation)
@@ -59,13 +74,35 @@ async def restore(
         await allow(connection, LONGEST)
         found = await connection.fetch(_SQL["waiting_mail"], timeout=LONGEST)
         waiting = {row["state"]: row["count"] for row in found}
+        since = await connection.fetchval(_PRIMARY["newest"], timeout=LONGEST)
+        unknown = await _unknown(admin, since, logs)
         if dry:
             changes = await connection.fetchval(_SQL["restorable"], timeout=LONGEST)
-            return Restored(ledger=admin.name, waiting=waiting, in_doubt=changes, dry_run=True)
+            return Restored(
+                ledger=admin.name, waiting=waiting, in_doubt=changes, dry_run=True, unknown=unknown
+            )
         now = datetime.fromtimestamp(standing.now / 1000, UTC)
         changed = await connection.fetchval(_SQL["restore"], standing.now, timeout=LONGEST)
         await connection.execute(_SQL["restored"], admin.name, now, standing.now, WHY)
+        await connection.execute(_PRIMARY["record"], heard)
         await Act(connection, now, who).audit(
-            "restore", admin.name, {"waiting": waiting}, {"in_doubt": changed}, reason
+            "restore",
+            admin.name,
+            {"waiting": waiting},
+            {"in_doubt": changed, "unknown": unknown.entries},
+            reason,
         )
-    return Restored(ledger=admin.name, waiting=waiting, in_doubt=changed, dry_run=False)
+    return Restored(
+        ledger=admin.name, waiting=waiting, in_doubt=changed, dry_run=False, unknown=unknown
+    )
+
+
+async def _unknown(admin: LedgerAdmin, since: int, logs: Sequence[Path]) -> Unknown:
+    try:
+        entries, until = await held_since(admin, since)
+        logged = from_log(logs, since)
+    except RedisError as error:
+        raise RefusedError(f"the ledger does not answer: {error}", status=503) from error
+    except OSError as error:
+        raise RefusedError(f"{error.filename}: {error.strerror}", status=400) from error
+    return Unknown(since=since, entries=entries, until=until, logged=logged)

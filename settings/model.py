@@ -66,6 +66,9 @@ class Database(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Longest wait for us between two statements of a transaction; then PostgreSQL ends it. So a
     process that hangs or was frozen holds no lock for ever, that of publishing included; above the
     20 s in which PowerMTA must have tested and loaded its configuration."""
+    synchronous: bool = False
+    """true: a failover goes to a synchronous standby only, so that it loses no commit. Believed
+    where commits waited for one at control's last look; else it is treated as a restored backup."""
     look: Seconds = 15.0
     """Between two looks of a gateway, over a new connection, whether `url` still leads to the
     server that its other connections lead to; else those end."""

@@ -1,6 +1,7 @@
 """`sendgate restore`: straight at PostgreSQL and the ledger, for the rest is stopped then."""
 
 import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import asyncpg
@@ -25,6 +26,9 @@ def restore(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and change nothing.")] = False,
     reason: Annotated[str, typer.Option(help="For the audit log.")] = "",
+    log: Annotated[
+        list[Path], typer.Option(help="A gateway's log since the dump; lists what is lost.")
+    ] = [],  # noqa: B006 - typer's way
     config: Config = None,
 ) -> None:
     """After a backup of PostgreSQL was put back, before gateways start: doubt what waited."""
@@ -34,12 +38,14 @@ def restore(
             "accounting was read; --dry-run counts them, --yes does it"
         )
     line = line_of(context)
-    done = asyncio.run(_restore(configuration(line, config), reason, dry_run))
+    done = asyncio.run(_restore(configuration(line, config), reason, dry_run, log))
     if line.json:
         as_json(done)
         return
     waiting = ", ".join(f"{count} {state}" for state, count in done.waiting.items()) or "nothing"
     say(f"waiting: {waiting}")
+    for sentence in done.unknown.sentences():
+        say(sentence)
     if done.dry_run:
         say(f"would put {done.in_doubt} messages in doubt and close ledger {done.ledger}")
     else:
@@ -47,7 +53,7 @@ def restore(
         say("start control and the gateways: both are settled by PowerMTA's accounting")
 
 
-async def _restore(settings: Settings, reason: str, dry: bool) -> Restored:
+async def _restore(settings: Settings, reason: str, dry: bool, logs: list[Path]) -> Restored:
     try:
         pool = await open_pool(msgspec.structs.replace(settings.database, connections=1))
     except (OSError, asyncpg.PostgresError, TimeoutError) as error:
@@ -55,7 +61,9 @@ async def _restore(settings: Settings, reason: str, dry: bool) -> Restored:
     client = connect(settings.ledger.url, timeout=settings.ledger.timeout)
     try:
         admin = LedgerAdmin(client, settings.ledger.name)
-        return await put_in_doubt(pool, admin, who="command line", reason=reason, dry=dry)
+        return await put_in_doubt(
+            pool, admin, who="command line", reason=reason, dry=dry, logs=logs
+        )
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError) as error:
         raise RefusedError("the schema is not this version's: run `sendgate migrate`") from error
     finally:

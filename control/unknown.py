@@ -1,0 +1,68 @@
+"""Messages answered 250 after the moment a restored PostgreSQL knows of: how many, and from when.
+
+The ledger knows those with a duplicate key, as entries of held messages newer than the newest row;
+the log of the gateways knows all (`outcome` held). What they are is in the log alone.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+
+class Unknown(msgspec.Struct, frozen=True, kw_only=True):
+    """`since`: the newest message of this PostgreSQL; times in calendar milliseconds."""
+
+    since: int = 0
+    entries: int = 0
+    """Held messages in the ledger that came later."""
+    until: int = 0
+    """The last of them."""
+    logged: list[str] = []
+    """Ids of those in the log."""
+
+    def sentences(self) -> list[str]:
+        """For people; none where nothing is missing."""
+        said = []
+        if self.entries:
+            said.append(
+                f"{self.entries} messages answered 250 after {_date(self.since)}, the last at "
+                f"{_date(self.until)}, are in the ledger and not in this PostgreSQL"
+            )
+        if self.logged:
+            said.append(
+                f"{len(self.logged)} messages of the log were held after {_date(self.since)} and "
+                f"are not in this PostgreSQL: {', '.join(self.logged[:5])}"
+            )
+        return said
+
+
+def from_log(files: Iterable[Path], since: int) -> list[str]:
+    """Ids of messages that a line calls held later than `since`, and none calls released. Raises
+    OSError."""
+    held: dict[str, None] = {}
+    released: set[str] = set()
+    for file in files:
+        with file.open("rb") as lines:
+            for raw in lines:
+                start = raw.find(b"{")
+                try:
+                    line = msgspec.json.decode(raw[start:]) if start >= 0 else None
+                except msgspec.DecodeError:
+                    continue
+                if not isinstance(line, dict) or not isinstance(line.get("message"), str):
+                    continue
+                if line.get("event") == "released" and line.get("outcome") == "relayed":
+                    released.add(line["message"][:27])
+                elif line.get("outcome") == "held" and _at(line.get("time")) > since:
+                    held[line["message"]] = None
+    return [name for name in held if name not in released]
+
+
+def _at(seconds: object) -> int:
+    return round(seconds * 1000) if isinstance(seconds, int | float) else 0
+
+
+def _date(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
