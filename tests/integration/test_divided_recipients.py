@@ -256,7 +256,8 @@ async def test_what_a_worker_that_died_left_undecided_goes_by_evidence(
         await execute(hold_url, RECEIPT, known.day, known.message, known.attempt)
         doubts = Doubts(
             holding.database, Settler(holding.database, change=print, now=holding._now, log=LOG),
-            case.gate.worker.parts.reserver, probe_gap=900.0, servers=lambda: ("pmta1",), log=LOG,
+            case.gate.worker.parts.reserver, probe_gap=900.0, before=0.0,
+            servers=lambda: ("pmta1",), log=LOG,
         )  # fmt: skip
         await doubts.settle()
         await case.until({GOOD: ("done", "relayed"), LATER: doubt})
