@@ -1,5 +1,7 @@
 # Every target works on a fresh machine with only Python >= 3.11, git and make:
 # the environment is built on first use and reused until the lock file changes.
+# The lock is installed closed: nothing is resolved, so that no newer version of anything matters.
+# PIP='>=26' takes another pip than the interpreter brings.
 # The distribution's own interpreter, where it will do: Debian's is built with profile-guided
 # optimisation, and a worker needs a tenth less of the processor with it than with one that pyenv
 # compiled. PYTHON=/path/to/python3 overrides.
@@ -20,8 +22,10 @@ $(STAMP): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import venv, ensurepip' \
 		|| { echo "Python lacks venv; on Debian: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
+	@$(if $(PIP),$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip$(PIP)')
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip check --disable-pip-version-check
 	@touch $@
 
 demo: $(STAMP)
@@ -103,6 +107,9 @@ fmt: $(STAMP)
 lock: $(STAMP)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
 		--python-version 3.11 --all-extras pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
+		--python-version 3.11 --constraint requirements.lock pyproject.toml \
+		-o deploy/requirements.lock
 
 clean:
 	rm -rf .venv .sendgate build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache

@@ -108,7 +108,7 @@ def test_image_is_not_roots_and_its_packages_are_checked() -> None:
     image = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
     assert re.search(r"^USER sendgate$", image, re.MULTILINE)
     assert "--require-hashes" in image
-    assert "--constraint requirements.lock" in image
+    assert "COPY deploy/requirements.lock" in image
 
 
 def test_compose_file_has_no_secret() -> None:
