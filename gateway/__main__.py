@@ -12,6 +12,7 @@ from pathlib import Path
 from gateway.log import Log
 from settings.load import SettingsError, describe, load
 from settings.model import Settings
+from settings.tls import start_problems
 
 
 def main() -> int:
@@ -64,7 +65,7 @@ def _supervise(settings: Settings, path: Path | None) -> int:
     os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.gettempdir())
     from gateway.hold.primary import refusal
     from gateway.relay import wire
-    from gateway.supervisor import Supervisor
+    from gateway.supervisor import FaultError, Supervisor
 
     log = Log(level=settings.log.level, process="gateway")
     compiled = not str(wire.__file__).endswith(".py")
@@ -76,13 +77,17 @@ def _supervise(settings: Settings, path: Path | None) -> int:
         print(f"gateway: {why}: set both on, or a crash loses held mail", file=sys.stderr)
         return 1
 
+    if problems := start_problems(settings):
+        print(f"gateway: {'; '.join(problems)}", file=sys.stderr)
+        return 1
+
     async def run() -> None:
         supervisor = Supervisor(settings, arguments, lambda: load(path), log)
         await supervisor.run(_announce)
 
     try:
         asyncio.run(run())
-    except OSError as error:
+    except (OSError, FaultError) as error:
         print(f"gateway: {error}", file=sys.stderr)
         return 1
     finally:

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import os
 import socket
-import ssl
 from collections.abc import AsyncIterator, Sequence
 from typing import cast
 
@@ -26,6 +25,7 @@ from gateway.parts import CLEAN_UP, Parts, cancel, until
 from gateway.service import Service
 from gateway.transaction import Transactions
 from settings.model import Settings
+from settings.tls import server_context
 
 
 class Worker:
@@ -57,7 +57,7 @@ class Worker:
             ids=Ids(os.urandom(8)),
             log=log,
             wall_clock=lambda: parts.calendar.now() / 1000,
-            tls=server_context(settings),
+            tls=server_context(gateway),
             max_size=parts.relay.max_size,
         )
 
@@ -151,14 +151,3 @@ class Worker:
         await self.parts.reserver.drain()
         self.parts.relay.close()
         self.log.info("drained")
-
-
-def server_context(settings: Settings) -> ssl.SSLContext | None:
-    """TLS towards clients; None when no listener offers it."""
-    gateway = settings.gateway
-    if all(listener.tls == "none" for listener in gateway.listeners):
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(gateway.certificate, gateway.key)
-    return context

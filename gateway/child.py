@@ -28,6 +28,8 @@ class Child:
         self.born = self.heard
         self.retired = False
         self.trial = False
+        self.fault = ""
+        """What in the settings keeps it from starting, in its own words."""
 
     @property
     def serving(self) -> bool:

@@ -19,10 +19,12 @@ from pathlib import Path
 
 from gateway import board
 from gateway.admin import Admin
+from gateway.binding import bind
 from gateway.child import Child, Place, name, places
 from gateway.log import Log
 from settings.load import SettingsError
 from settings.model import Settings
+from settings.tls import start_problems
 
 _BACKOFF = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 _SILENCE = 10.0
@@ -32,6 +34,10 @@ _TRIAL = 30.0
 # glibc's allocator keeps what large messages used: left alone it raises its bound for memory it
 # gives back up to 32 MB (mallopt(3), M_MMAP_THRESHOLD).
 _MALLOC = {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "1048576"}
+
+
+class FaultError(Exception):
+    """The settings keep the workers from starting; the text says what in them."""
 
 
 class Supervisor:
@@ -49,6 +55,9 @@ class Supervisor:
         self._sockets: list[socket.socket] = []
         self._children: list[Child] = []
         self._deaths = 0
+        self._announced = False
+        self._fault = ""
+        """The latest that a process told of the settings."""
         self._epoch = self._epochs = 0
         self._reloading = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -73,23 +82,26 @@ class Supervisor:
     async def run(self, announce: Callable[[list[str], str], None]) -> None:
         """Bind, start workers, serve. `announce(addresses, admin)` when mail can be sent.
 
-        Raises OSError, naming the address, when a port is taken."""
+        Raises OSError, naming the address, when a port is taken, and FaultError."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         self._prepare_run_dir()
         try:
-            self._sockets = [_bind(li.host, li.port) for li in self.settings.gateway.listeners]
+            self._sockets = [bind(li.host, li.port) for li in self.settings.gateway.listeners]
             async with Admin(self).serving() as admin:
                 for place in places(self.settings):
                     self._start(place)
                 while not self.ready and not self.stop.is_set():
                     await asyncio.sleep(0.02)
                 if not self.stop.is_set():
+                    self._announced = True
                     announce(self.addresses, admin)
                 await self.stop.wait()
                 await self._end()
+            if self._fault and not self._announced:
+                raise FaultError(self._fault)
         finally:
             for bound in self._sockets:
                 bound.close()
@@ -151,6 +163,8 @@ class Supervisor:
             while line := await reader.readline():
                 child.ready = line == b"ready\n"
                 child.heard = loop.time()
+                if line.startswith(b"fault "):
+                    child.fault = self._fault = line[6:].decode("utf-8", "replace").strip()
         finally:
             transport.close()
         code = await asyncio.to_thread(child.process.wait)
@@ -158,9 +172,14 @@ class Supervisor:
         Admin.forget(child.process.pid, self.run_dir)
         if not child.serving or self.stop.is_set():
             return
+        if child.fault and not self._announced:
+            # At the start nothing is served yet that would be lost by saying so and ending.
+            self.stop.set()
+            return
         self._deaths = 0 if loop.time() - child.born > _HEALTHY else self._deaths + 1
         delay = _BACKOFF[min(self._deaths, len(_BACKOFF) - 1)]
-        self.log.error("worker_died", worker=name(child.place), code=code, again_in=delay)
+        why = {"why": child.fault} if child.fault else {}
+        self.log.error("worker_died", worker=name(child.place), code=code, again_in=delay, **why)
         await asyncio.sleep(delay)
         while not self.stop.is_set() and child.epoch == self._epoch:
             if self._held(child.place):
@@ -185,6 +204,9 @@ class Supervisor:
         except SettingsError as error:
             self.log.error("reload_refused", why=error.problems)
             return
+        if problems := start_problems(settings):
+            self.log.error("reload_refused", why=problems)
+            return
         if settings.gateway.listeners != self.settings.gateway.listeners:
             self.log.error("reload_refused", why="listeners change with a restart only")
             return
@@ -204,6 +226,7 @@ class Supervisor:
         old, epoch = self._children[:], self._epoch
         self._epochs += 1
         self._epoch = self._epochs
+        self._fault = ""
         wanted = places(settings)
         why = await self._try_out(wanted)
         fresh = [child for child in self._children if child.trial]
@@ -237,7 +260,7 @@ class Supervisor:
         while not self.stop.is_set():
             fresh = [child for child in self._children if child.trial]
             if len(fresh) < len(wanted):
-                return "a new worker died"
+                return f"a new worker died{': ' if self._fault else ''}{self._fault}"
             if all(child.ready for child in fresh):
                 return ""
             if asyncio.get_running_loop().time() > deadline:
@@ -269,17 +292,3 @@ class Supervisor:
         for child in self._children:
             self.log.error("worker_killed", worker=name(child.place))
             child.process.kill()
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((host, port))
-    except OSError as error:
-        bound.close()
-        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}") from error
-    bound.listen(1024)
-    bound.setblocking(False)
-    return bound

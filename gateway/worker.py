@@ -5,8 +5,9 @@ import gc
 import os
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import uvloop
 
@@ -16,6 +17,9 @@ from gateway.log import Log
 from gateway.releasing import Releasing
 from settings.model import Settings
 
+FAULTY = os.EX_CONFIG
+"""Exit code of a process that its settings keep from starting."""
+Part = TypeVar("Part")
 _TELL = 0.5
 _COLLECT_AFTER = 10_000
 """Objects that may gather before the collector looks, about two megabytes."""
@@ -57,7 +61,7 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     name = f"{socket.gethostname()}:{os.getpid()}:{index}"
-    worker = Worker(settings, name, log)
+    worker = _built(lambda: Worker(settings, name, log), report)
     retire = asyncio.Event()
     loop.add_signal_handler(signal.SIGHUP, retire.set)
     async with worker.serving(sockets, board):
@@ -101,11 +105,21 @@ async def _release(settings: Settings, index: int, report: int, log: Log) -> Non
         loop.add_signal_handler(number, stop.set)
     start = os.urandom(4).hex()
     name = f"{socket.gethostname()}:{os.getpid()}:r{index}:{start}"
-    releasing = Releasing(settings, name, log)
+    releasing = _built(lambda: Releasing(settings, name, log), report)
     async with releasing.serving():
         teller = loop.create_task(_tell(report, releasing, stop))
         await stop.wait()
         teller.cancel()
+
+
+def _built(build: Callable[[], Part], report: int) -> Part:
+    """What is put together from the settings alone. What goes wrong with that goes wrong again:
+    the supervisor is told why, so that nobody starts the process anew for ever."""
+    try:
+        return build()
+    except (OSError, ValueError) as error:
+        os.write(report, b"fault %b\n" % " ".join(str(error).split()).encode()[:1000])
+        raise SystemExit(FAULTY) from error
 
 
 class Ready(Protocol):

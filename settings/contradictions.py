@@ -76,6 +76,10 @@ def contradictions(settings: Settings) -> list[str]:
     servers = [stream.server for stream in settings.accounting.streams]
     if len(set(servers)) < len(servers):
         found.append("accounting.streams: each server has one stream; its files lie side by side")
+    try:
+        re.compile(relay.suppression_pattern, re.IGNORECASE)
+    except re.error as error:
+        found.append(f"relay.suppression_pattern: no regular expression: {error}")
     if relay.password and not relay.login:
         found.append("relay.login: missing, while relay.password is set")
     if not re.fullmatch(r"(?:\w{32,128})?", settings.control.pmta_api_key, re.ASCII):

@@ -4,6 +4,7 @@ Every field of the file has a variable: `[gateway] workers` is SENDGATE_GATEWAY_
 Names users already know act too. Unknown variables are never errors: an environment is shared.
 """
 
+import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,11 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "WARMUP_GLOBAL_MINUTE_LIMIT": ("warmup", "global_minute_limit"),
     "WARMUP_USER_HOURLY_LIMIT": ("warmup", "user_hourly_limit"),
 }
+
+OTHERS = tuple(
+    f"{PREFIX}{name}" for name in ("CONFIG", "DOTENV", "URL", "TOKEN", "DATA_DIR", "COMPILE")
+)
+"""What processes, commands and the build read beside the settings."""
 
 WEEK_QUOTAS = tuple(f"WARMUP_WEEK{n}_QUOTA" for n in range(1, 7))
 
@@ -69,6 +75,18 @@ def from_environment(
             values.setdefault(section, {})[field] = environ[variable]
             origin[f"{section}.{field}"] = variable
     return values, origin
+
+
+def misspelt(environ: Mapping[str, str]) -> list[str]:
+    """A sentence for each variable that looks like ours and is none, with the nearest that is."""
+    known = {*variable_paths(), *WEEK_QUOTAS, *OTHERS}
+    found = []
+    for name in environ:
+        if not name.startswith((PREFIX, "WARMUP_")) or name in known or name in WITHOUT_EFFECT:
+            continue
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+        found.append(f"{name}: no such setting{f'; is it {nearest[0]}?' if nearest else ''}")
+    return found
 
 
 def without_effect(environ: Mapping[str, str]) -> list[str]:

@@ -43,7 +43,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
 
     `path` None takes SENDGATE_CONFIG, else /etc/sendgate/sendgate.toml if it exists, else
     defaults alone. Raises SettingsError."""
-    env = _with_dotenv(os.environ if environ is None else environ)
+    env = with_dotenv(os.environ if environ is None else environ)
     given = path or (Path(env["SENDGATE_CONFIG"]) if env.get("SENDGATE_CONFIG") else None)
     problems: list[str] = []
     tree: dict[str, Any] = {}
@@ -207,7 +207,7 @@ def _database_url(
     )
 
 
-def _with_dotenv(environ: Mapping[str, str]) -> dict[str, str]:
+def with_dotenv(environ: Mapping[str, str]) -> dict[str, str]:
     """`.env` of the working directory below the environment: NAME=value lines, # comments."""
     merged: dict[str, str] = {}
     file = Path(environ.get("SENDGATE_DOTENV", ".env"))

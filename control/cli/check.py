@@ -2,15 +2,18 @@
 
 import asyncio
 import os
+import socket
 import sys
 from typing import Annotated, Any
 
 import asyncpg
 import msgspec
 import typer
-from redis.exceptions import RedisError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
 
 from control.accounting.survey import found as found_in_accounting
+from control.certificate import lifetime_problems, weaknesses
 from control.cli.configuration import Config, configuration
 from control.cli.show import as_json, line_of, say
 from control.problem import FieldProblem, Problem, RefusedError
@@ -20,10 +23,13 @@ from control.store.rows import ServerRow, fetch
 from control.store.statements import statements
 from control.view.ledger import LedgerState
 from policy.ledger.admin import LedgerAdmin
-from policy.ledger.connection import connect
-from settings.environment import without_effect
-from settings.load import SettingsError
-from settings.model import Settings
+from policy.ledger.connection import connect, tried
+from policy.ledger.reopening import setup_problems
+from settings.environment import misspelt, without_effect
+from settings.load import SettingsError, with_dotenv
+from settings.model import Relay, Settings
+from settings.secret import masked
+from settings.tls import client_context, start_problems
 
 GREETING_WAIT = 5.0
 """Seconds for PowerMTA's greeting."""
@@ -32,12 +38,17 @@ GREETING_WAIT = 5.0
 def check(context: typer.Context, config: Config = None) -> None:
     """Settings, PostgreSQL, ledger and PowerMTA: every problem at once."""
     line = line_of(context)
-    warnings = without_effect(os.environ)
+    environ = with_dotenv(os.environ)
+    warnings = [f"without effect: {text}" for text in without_effect(environ)]
+    warnings += [f"without effect: {text}" for text in misspelt(environ)]
     problems: list[str] = []
     good: list[str] = []
     try:
         settings = configuration(line, config)
-        good.append("settings")
+        if not (found := [*start_problems(settings), *lifetime_problems(settings.gateway)]):
+            good.append("settings")
+        problems += found
+        warnings += weaknesses(settings)
     except SettingsError as error:
         problems += error.problems
     else:
@@ -46,7 +57,7 @@ def check(context: typer.Context, config: Config = None) -> None:
         for text in good:
             say(f"ok: {text}")
         for text in warnings:
-            say(f"without effect: {text}")
+            say(text)
     if problems:
         for text in problems:
             print(f"sendgate: {text}", file=sys.stderr)
@@ -56,7 +67,10 @@ def check(context: typer.Context, config: Config = None) -> None:
             as_json(Problem(title=title, status=409, errors=errors))
         raise typer.Exit(1)
     if line.json:
-        as_json({"ok": good, "without_effect": warnings})
+        mark = "without effect: "
+        less = [text.removeprefix(mark) for text in warnings if text.startswith(mark)]
+        weak = [text for text in warnings if not text.startswith(mark)]
+        as_json({"ok": good, "without_effect": less, "warnings": weak})
 
 
 def migrate(
@@ -102,9 +116,9 @@ async def _parts(settings: Settings, problems: list[str], good: list[str]) -> No
         await _ledger(settings, None, problems, good)
         problems.append(f"PostgreSQL: {error}")
         return
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
         await _ledger(settings, None, problems, good)
-        problems.append(f"PostgreSQL does not answer: {error or 'timed out'}")
+        problems.append(f"PostgreSQL at {masked(settings.database.url)} {_silence(error)}")
         return
     try:
         at = await revision(settings.database.url)
@@ -122,7 +136,8 @@ async def _parts(settings: Settings, problems: list[str], good: list[str]) -> No
         await pool.close()
     for server in servers:
         for address in server.addresses:
-            await _greeting(server.name, address["host"], address["port"], problems, good)
+            where = (server.name, address["host"], address["port"])
+            await _greeting(settings.relay, *where, problems, good)
 
 
 async def _ledger(settings: Settings, pool: Any, problems: list[str], good: list[str]) -> None:
@@ -131,6 +146,7 @@ async def _ledger(settings: Settings, pool: Any, problems: list[str], good: list
     try:
         admin = LedgerAdmin(client, settings.ledger.name)
         found = [f"ledger: {text}" for text in await admin.server_problems()]
+        found += await _single(settings, client)
         status = None if pool is None else await ledger_status(pool, admin)
         # One that was never opened is opened by the first `sendgate control`.
         if status is not None and status.state in (LedgerState.LOST, LedgerState.REBUILDING):
@@ -138,23 +154,47 @@ async def _ledger(settings: Settings, pool: Any, problems: list[str], good: list
         problems += found
         if not found:
             good.append("ledger")
-    except (RedisError, OSError) as error:
-        problems.append(f"the ledger does not answer: {error}")
+    except (RedisError, OSError, ValueError) as error:
+        problems.append(f"the ledger at {masked(settings.ledger.url)} {_silence(error)}")
     finally:
         await client.aclose()
 
 
-async def _greeting(name: str, host: str, port: int, problems: list[str], good: list[str]) -> None:
+async def _single(settings: Settings, client: Redis) -> list[str]:
+    """What `ledger.single` says of the server, and the server does not."""
+    if not settings.ledger.single:
+        return []
+    fix = "set the server right, or ledger.single = false"
+    try:
+        async with tried(client) as connection:
+            found = await setup_problems(connection)
+    except ResponseError as error:
+        found = [f"its set-up cannot be read ({error}), so it stays closed after a restart"]
+    return [f"ledger.single: {text}; {fix}" for text in found]
+
+
+def _silence(error: Exception) -> str:
+    """Why nobody answers. redis-py keeps the resolver's error as a cause, and its number."""
+    first = error.__cause__ or error
+    if isinstance(first, socket.gaierror | UnicodeError) or "Name or service" in str(error):
+        return "cannot be resolved: is the name right, and does this machine's DNS know it?"
+    return f"does not answer: {error or 'timed out'}"
+
+
+async def _greeting(
+    relay: Relay, name: str, host: str, port: int, problems: list[str], good: list[str]
+) -> None:
     where = f"PowerMTA {name} at {host}:{port}"
     try:
+        tls = client_context(relay) if relay.tls == "implicit" else None
         async with asyncio.timeout(GREETING_WAIT):
-            reader, writer = await asyncio.open_connection(host, port)
+            reader, writer = await asyncio.open_connection(host, port, ssl=tls)
             greeting = (await reader.readline()).decode("ascii", "replace").strip()
             writer.write(b"QUIT\r\n")
             writer.close()
             await writer.wait_closed()
-    except (OSError, TimeoutError) as error:
-        problems.append(f"{where} does not answer: {error or 'timed out'}")
+    except (OSError, ValueError) as error:  # a line without an end, a name that cannot be one
+        problems.append(f"{where} {_silence(error)}")
         return
     if greeting.startswith("220"):
         good.append(where)

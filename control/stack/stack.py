@@ -38,7 +38,9 @@ from control.store.migrate import migrate
 from control.view.ledger import LedgerState
 from policy.model import Address
 from policy.plan import Generation
+from settings.load import SettingsError
 from settings.model import Settings
+from settings.tls import start_problems
 
 NO_DATABASE = (asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -76,6 +78,8 @@ class Running:
 async def stack(options: Options) -> AsyncIterator[Running]:
     """Start everything; end it on leaving. Raises LocalPartError, RefusedError, SettingsError."""
     settings = effective.base(options)
+    if problems := start_problems(settings):
+        raise SettingsError(problems)
     data = DataDir(options.data_dir.absolute())
     async with AsyncExitStack() as entered:
         data.create()

@@ -6,7 +6,6 @@ The only file that names aiosmtplib. Failures are values of `policy.outcome.Fail
 
 import asyncio
 import re
-import ssl
 from collections.abc import Callable
 from typing import cast
 
@@ -24,6 +23,7 @@ from gateway.relay.wire import Session
 from policy.model import Address
 from policy.outcome import Asked, Failed, Scope, Stage
 from settings.model import Relay
+from settings.tls import client_context
 
 _UNKNOWN = frozenset({500, 501, 502, 504})
 """Replies to a command that is not known, not taken or not so (RFC 5321 4.2.2)."""
@@ -46,14 +46,7 @@ class Endpoint:
         self._settings = settings
         self._hello = settings.hello or hostname
         self._suppression = re.compile(settings.suppression_pattern, re.IGNORECASE)
-        self._context = self._tls_context() if settings.tls != "none" else None
-
-    def _tls_context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=self._settings.ca or None)
-        if not self._settings.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
+        self._context = client_context(settings) if settings.tls != "none" else None
 
     async def open(self, address: Address, lost: Callable[[Session], None]) -> Session:
         """A session ready for its first MAIL. Raises OpenError."""

@@ -50,19 +50,25 @@ def restart_problems(info: dict[str, str], config: dict[str, str]) -> list[str]:
     return found
 
 
+async def setup_problems(connection: Any) -> list[str]:
+    """Why a restart of this server may lose counts, as sentences. Raises redis-py's errors."""
+    info: dict[str, str] = {}
+    for section in ("replication", "persistence"):
+        info |= fields(await ask(connection, "INFO", section))
+    config = _config(await ask(connection, "CONFIG", "GET", "*append*"))
+    config |= _config(await ask(connection, "CONFIG", "GET", "maxmemory-policy"))
+    return restart_problems(info, config)
+
+
 async def reopen(connection: Any, root: str, incarnation: str, run: str) -> str:
     """Write the run id of the connection's server over `run`, if nothing can have been lost.
 
     Returns '' when the ledger is open again, else why not. Raises redis-py's errors."""
     try:
-        info: dict[str, str] = {}
-        for section in ("replication", "persistence"):
-            info |= fields(await ask(connection, "INFO", section))
-        config = _config(await ask(connection, "CONFIG", "GET", "*append*"))
-        config |= _config(await ask(connection, "CONFIG", "GET", "maxmemory-policy"))
+        problems = await setup_problems(connection)
     except ResponseError as error:
         return f"the ledger's server was restarted, and its set-up cannot be read ({error})"
-    if problems := restart_problems(info, config):
+    if problems:
         return f"the ledger's server was restarted or replaced: {'; '.join(problems)}"
     script = source("reopen")
     answer = await ask(connection, "EVAL", script, 1, root, incarnation, run, connection.run)

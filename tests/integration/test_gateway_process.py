@@ -157,10 +157,10 @@ async def test_a_wrong_configuration_does_not_replace_a_running_one(
             assert (await offer(gate.port, 1))[0].startswith("250")
 
 
-async def test_a_reload_whose_workers_cannot_start_leaves_the_old_ones_in_peace(
+async def test_a_reload_whose_workers_could_not_start_leaves_the_old_ones_in_peace(
     valkey_url: str, tmp_path: Path
 ) -> None:
-    """A certificate that is no certificate: the configuration is sound, the workers die."""
+    """A certificate that is no certificate: the workers would die of it."""
     files = make_certificate(tmp_path)
     listeners = (Listener(port=0), Listener(port=0, tls="starttls"))
     settings = process_settings(
@@ -177,7 +177,8 @@ async def test_a_reload_whose_workers_cannot_start_leaves_the_old_ones_in_peace(
             kept = files.certificate.read_bytes()
             files.certificate.write_text("nonsense")
             gate.signal(signal.SIGHUP)
-            await gate.until("reload_failed")
+            [line] = await gate.until("reload_refused")
+            assert "is no PEM file with a certificate" in str(line["why"])
             assert await gate.get("/readyz") == (200, "ready\n")
             assert gate.worker_pids() == before
             assert gate.lines("worker_died") == []

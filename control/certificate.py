@@ -1,0 +1,48 @@
+"""What weakens a start and stops none: a certificate's days, secrets that are not set."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+
+from settings.model import Gateway, Settings
+
+_SOON = timedelta(days=14)
+
+
+def lifetime_problems(gateway: Gateway) -> list[str]:
+    """Certificates that no client takes today."""
+    return [
+        f"gateway.certificate: {gateway.certificate} is valid from {first:%Y-%m-%d} to "
+        f"{last:%Y-%m-%d} only: renew it, and reload the gateway"
+        for first, last in _lives(gateway)
+        if not first <= datetime.now(UTC) <= last
+    ]
+
+
+def weaknesses(settings: Settings) -> list[str]:
+    """What will be missed, with its fix."""
+    gateway = settings.gateway
+    now = datetime.now(UTC)
+    found = [
+        f"gateway.certificate: {gateway.certificate} ends on {last:%Y-%m-%d}: renew it"
+        for _, last in _lives(gateway)
+        if now <= last < now + _SOON
+    ]
+    if not settings.control.secret:
+        found.append(
+            "control.secret: not set, so no domain can be added (it seals DKIM keys): give "
+            "SENDGATE_CONTROL_SECRET, 32 octets in URL-safe base64"
+        )
+    return found
+
+
+def _lives(gateway: Gateway) -> list[tuple[datetime, datetime]]:
+    """From when to when; of a file that cannot be read others have said so."""
+    if all(listener.tls == "none" for listener in gateway.listeners):
+        return []
+    try:
+        own = x509.load_pem_x509_certificates(Path(gateway.certificate).read_bytes())[0]
+    except (OSError, ValueError):
+        return []
+    return [(own.not_valid_before_utc, own.not_valid_after_utc)]
