@@ -35,10 +35,10 @@ THREADS = {
 NATIVE = {
     "AESGCM": {"gateway/hold/content.py"},
     "Fernet": {"control/dkim.py"},
-    "SSLContext": {"gateway/app.py"},
+    "SSLContext": {"settings/tls.py"},
     "ZstdCompressor": {"gateway/hold/content.py"},
     "ZstdDecompressor": {"gateway/hold/content.py"},
-    "create_default_context": {"gateway/relay/endpoint.py"},
+    "create_default_context": {"settings/tls.py"},
     "hiredis.Reader": {"policy/ledger/line.py"},
 }
 """Makers of objects of C libraries that let go of Python's lock, and who may call them: the event

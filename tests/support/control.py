@@ -108,6 +108,8 @@ async def api_of(core: Core) -> AsyncIterator[Api]:
     await runner.setup()
     await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
-    async with aiohttp.ClientSession() as session:
-        yield Api(session, f"http://{host}:{port}")
-    await runner.cleanup()
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield Api(session, f"http://{host}:{port}")
+    finally:
+        await runner.cleanup()
