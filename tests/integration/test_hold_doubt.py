@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from gateway.hold.doubt import Proof
 from gateway.releasing import Releasing
 from policy.identity import parse_envelope
 from policy.limits import DAY
@@ -185,6 +186,28 @@ async def test_a_claim_whose_process_is_gone_is_doubt_and_never_held(
         async with releaser(settings):
             await until(lambda: case.is_state("doubt"))
         assert (await case.row())["detail"] == "the process that was sending it is gone"
+
+
+async def test_a_claim_found_dead_hours_later_is_in_doubt_since_its_lease_ended(
+    valkey_url: str, hold_url: str
+) -> None:
+    """A gap in between may have the receipt of what it sent: such a doubt is not settled by what
+    was read behind the gap."""
+    async with doubtful(valkey_url, hold_url) as case:
+        claimed = (await case.row())["since"]
+        await execute(hold_url, "UPDATE held SET state = 'claimed', claimant = 'nobody'")
+        await case.advance(3 * 3_600_000)
+        settings = holding(valkey_url, hold_url, hold={"lease": 5.0, "sweep": 0.2})
+        async with releaser(settings):
+            await until(lambda: case.is_state("doubt"))
+        assert (await case.row())["since"] == claimed + 5_000
+
+
+def test_a_gap_just_before_a_doubt_may_have_its_receipt() -> None:
+    proof = Proof(proven=2_000_000, gap_at=1_000_000)
+    assert proof.covers(1_085_001, 85_000)
+    assert not proof.covers(1_085_000, 85_000)
+    assert not proof.covers(2_000_001, 85_000)
 
 
 @pytest.mark.parametrize(("first", "then"), [("done", "done"), ("refused", "goes")])

@@ -36,7 +36,7 @@ HARMLESS = (
     "touch",
     "unpack",
 )
-HARMFUL = (*HARMLESS, "cut", "delete", "away", "sleep", "skip")
+HARMFUL = (*HARMLESS, "cut", "delete", "away", "sleep", "skip", "night")
 
 
 class Model:
@@ -140,6 +140,19 @@ class Model:
         if path := self.finished(read=False):
             self.unseen(path)
             path.rename(self.files.folder / f"old-{path.name}")
+
+    def night(self) -> None:
+        """The day's last file comes and goes while nobody looks."""
+        self.rotate()
+        self.append()
+        gone = self.open
+        self.rotate()
+        if gone is not None:
+            self.unseen(gone)
+            gone.unlink()
+        if self.random.random() < 0.5:
+            self.look()
+        self.skip()
 
     def unseen(self, path: Path) -> None:
         """Nobody takes away a file that is younger than what counts as watched."""
