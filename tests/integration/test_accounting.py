@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from control.accounting import reader as reader_module
 from control.accounting import store
 from control.accounting.evidence import Evidence, Receipt, Taken
 from control.accounting.look import Look
@@ -22,6 +23,7 @@ from loadtest.pmta.clock import Clock
 from loadtest.pmta.records import COLUMNS
 from settings.hold import Accounting, Stream
 from tests.conftest import CreateDatabase
+from tests.support.acctfiles import Files
 from tests.support.control import build
 from tests.support.smtpwire import SmtpWire
 from tests.support.standin import StandInProcess
@@ -300,6 +302,35 @@ async def test_a_file_that_vanished_is_a_gap_and_survives_a_restart(
     async with reading(url, tmp_path / "acct.csv"):
         await until(lambda: _later(database, row["read_at"]))
     assert (await stream(database))["gap_at"] == gap_at, "it is one gap, not one each start"
+
+
+async def test_the_growing_file_stays_open_from_one_session_to_the_next(
+    url: str, database: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connections live for a minute; what is deleted meanwhile is read to its end all the same."""
+    monkeypatch.setattr(reader_module, "_SESSION", 0.1)
+    files = Files(tmp_path)
+    async with reading(url, files.path):
+        files.add(1, "a")
+        row = await caught_up(database, 1)
+        for number in range(2, 5):
+            files.add(number - 1, f"b{number}").unlink()
+            first = await database.fetchval(_SESSIONS)
+
+            async def another(first: Any = first) -> bool:
+                return bool(await database.fetchval(_SESSIONS) not in (None, first))
+
+            await until(another)
+            await until(lambda row=row: _later(database, row["read_at"]))  # type: ignore[misc]
+            files.add(number, f"c{number}")
+            row = await caught_up(database, 2 * number - 1)
+    assert (row["gap"], row["records"]) == ("", 7)
+
+
+_SESSIONS = (
+    "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
+    "AND application_name = 'sendgate accounting'"
+)
 
 
 async def test_what_the_first_reading_does_not_prove_is_not_claimed(
