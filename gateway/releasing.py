@@ -74,10 +74,11 @@ class Releasing:
             release=self._sender,
             reserver=parts.reserver,
             minimums=LedgerMinimums(parts.client, settings.ledger.name, generation, now),
+            generation=generation,
             now=now,
             log=log,
         )
-        parts.stirred.append(self.releaser.wake)
+        parts.stirred.append(self.releaser.renew)
         self.doubts = Doubts(
             database,
             holding.settler,

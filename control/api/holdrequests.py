@@ -122,7 +122,7 @@ ROUTES = [
     Route(
         "POST",
         _REQUESTS,
-        "Pause, resume, release or drop held mail; a releaser does it in small steps",
+        "Pause, resume, release, drop or settle held mail; a releaser does it in small steps",
         _order,
         HoldAnswer,
         body=HoldOrder,

@@ -1,4 +1,4 @@
-"""Asking the releasers: pause, resume, release, drop, forget. Held rows are theirs to change."""
+"""Asking the releasers: pause, resume, release, drop, settle, forget; the rows are theirs."""
 
 import hashlib
 import hmac
@@ -14,7 +14,13 @@ from control.view.holdrequest import HoldAnswer, request_view
 _SQL = statements("hold")
 _TENANT = statements("tenant")
 
-Action = Literal["pause", "resume", "release", "drop"]
+Action = Literal["pause", "resume", "release", "drop", "settle"]
+
+
+IN_DOUBT = (
+    "mail in doubt may have been sent, and is neither released nor dropped: say what became of it "
+    "by `sendgate hold settle --delivered` or `--absent`"
+)
 
 
 class HoldOrder(HoldFilter, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,8 +28,10 @@ class HoldOrder(HoldFilter, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     action: Action
     force: bool = False
-    """release, drop: also messages in doubt. Such a message may have been sent: released it may
-    come twice."""
+    """Was for mail in doubt, and is refused: `settle` says what became of it."""
+    outcome: Literal["delivered", "absent"] | None = None
+    """settle: what became of the messages in doubt. `delivered` ends them, and their copies;
+    `absent` lets them go again (delivered all the same, they come twice)."""
     confirm: bool = False
     """drop: they are gone for good."""
 
@@ -35,8 +43,12 @@ class Forget(HoldFilter, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def order(wanted: HoldOrder, *, dry: bool) -> HoldOrder:
     """The order with its filters in one spelling. Raises RefusedError."""
     found = some(wanted)
-    if wanted.force and wanted.action not in ("release", "drop"):
-        raise bad("force", f"has no meaning for {wanted.action}: it never touches mail in doubt")
+    if wanted.force:
+        raise bad("force", IN_DOUBT)
+    if wanted.action == "settle" and wanted.outcome is None:
+        raise bad("outcome", "is missing: delivered or absent")
+    if wanted.action != "settle" and wanted.outcome is not None:
+        raise bad("outcome", f"has no meaning for {wanted.action}: only settle has one")
     if wanted.action == "drop" and not wanted.confirm and not dry:
         raise bad("confirm", "must be true: what is dropped is gone (see it with dry_run first)")
     if wanted.action in ("pause", "resume") and found.campaign and not found.tenant:
@@ -44,7 +56,7 @@ def order(wanted: HoldOrder, *, dry: bool) -> HoldOrder:
     return HoldOrder(
         **{field: getattr(found, field) for field in FIELDS},
         action=wanted.action,
-        force=wanted.force,
+        outcome=wanted.outcome,
         confirm=wanted.confirm,
     )
 
@@ -59,13 +71,15 @@ async def ask(act: Act, wanted: HoldOrder, *, dry: bool) -> HoldAnswer:
     """Write the request down (not with `dry`), and the campaign's pause. Raises RefusedError."""
     if concerns_campaign(wanted):
         await _set_campaign(act, wanted)
-    matching, notes = await would_change(act.connection, wanted, wanted.action, wanted.force)
-    record = await _add(act, wanted.action, wanted, wanted.force)
+    matching, notes = await would_change(act.connection, wanted, wanted.action)
+    record = await _add(act, wanted.action, wanted, outcome=wanted.outcome or "")
     filters = {f: v for f in FIELDS if (v := getattr(wanted, f)) is not None and f != "recipient"}
     if wanted.recipient is not None:
         # The audit log outlives what it tells of; an address forgotten later must not stay in it.
         filters["recipient"] = wanted.recipient.rpartition("@")[2]
-    after = {**filters, "force": wanted.force, "matching": matching}
+    after = {**filters, "matching": matching}
+    if wanted.outcome is not None:
+        after["outcome"] = wanted.outcome
     await act.audit(f"hold.{wanted.action}", _subject(wanted), None, after)
     return HoldAnswer(request=record, matching=matching, dry_run=dry, notes=notes)
 
@@ -79,10 +93,10 @@ async def forget(act: Act, wanted: Forget, *, secret: str, dry: bool) -> HoldAns
             raise bad(field, "an address is forgotten as a whole: leave it out")
     whom = HoldFilter(tenant=wanted.tenant, recipient=address(wanted.recipient, "recipient"))
     assert whom.recipient is not None
-    matching, notes = await would_change(act.connection, whom, "forget", True)
+    matching, notes = await would_change(act.connection, whom, "forget")
     await act.connection.execute(_SQL["forget_requests"], whom.recipient, whom.tenant)
     # Doubt too: whoever is to be forgotten is not kept for the sake of a count.
-    record = await _add(act, "forget", whom, True)
+    record = await _add(act, "forget", whom, force=True)
     subject = digest(secret, whom.recipient)
     await act.audit("hold.forget", subject, None, {"tenant": whom.tenant, "matching": matching})
     return HoldAnswer(request=record, matching=matching, dry_run=dry, notes=notes)
@@ -95,7 +109,7 @@ def digest(secret: str, text: str) -> str:
 
 
 async def would_change(
-    connection: Connection, filters: HoldFilter, action: str, force: bool
+    connection: Connection, filters: HoldFilter, action: str
 ) -> tuple[int, list[str]]:
     """(messages a request would change now, what it leaves alone and why)."""
     rows = await connection.fetch(_SQL["matching"], *arguments(filters))
@@ -103,22 +117,26 @@ async def would_change(
     held = counted.get(("held", False), 0), counted.get(("held", True), 0)
     doubt = sum(counted.get(("doubt", paused), 0) for paused in (False, True))
     claimed = sum(counted.get(("claimed", paused), 0) for paused in (False, True))
-    matching = {"pause": held[0], "resume": held[1]}.get(action, sum(held))
+    matching = {"pause": held[0], "resume": held[1], "settle": doubt}.get(action, sum(held))
     notes = []
     if claimed:
         notes.append(f"{claimed} are being sent this moment and stay as they are")
-    if action in ("release", "drop", "forget"):
-        if force:
-            matching += doubt
-        elif doubt:
-            notes.append(f"{doubt} are in doubt (they may have been sent): --force includes them")
+    if action == "forget":
+        matching += doubt
+    elif action == "settle":
+        if sum(held):
+            notes.append(f"{sum(held)} are not in doubt and stay as they are")
+    elif doubt and action in ("release", "drop"):
+        notes.append(f"{doubt} are left alone: {IN_DOUBT}")
     return matching, notes
 
 
-async def _add(act: Act, action: str, filters: HoldFilter, force: bool) -> Any:
+async def _add(
+    act: Act, action: str, filters: HoldFilter, *, force: bool = False, outcome: str = ""
+) -> Any:
     columns = (filters.tenant, filters.campaign, filters.recipient, filters.reason, filters.message)
     record = await act.connection.fetchrow(
-        _SQL["add_request"], act.now, act.who, action, *columns, force
+        _SQL["add_request"], act.now, act.who, action, *columns, force, outcome
     )
     return request_view(record)
 

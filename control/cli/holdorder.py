@@ -1,4 +1,4 @@
-"""`sendgate hold pause|resume|release|drop` and `sendgate forget`: ask, then watch it done."""
+"""`sendgate hold pause|resume|release|drop|settle`, `sendgate forget`: ask, then watch it done."""
 
 import math
 import time
@@ -19,9 +19,7 @@ from control.view.holdrequest import HoldAnswer, HoldRequest
 LOOK = 5
 """Seconds one question for news stays open."""
 
-Force = Annotated[
-    bool, typer.Option("--force", help="Also messages in doubt: they may have been sent.")
-]
+Force = Annotated[bool, typer.Option("--force", hidden=True, help="Refused: see `hold settle`.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Ask, and return at once.")]
 Timeout = Annotated[float, typer.Option(min=0, help="Longest wait, in seconds.")]
 WAIT = 600.0
@@ -31,6 +29,7 @@ _DONE = {
     "resume": "resumed",
     "release": "released",
     "drop": "dropped",
+    "settle": "settled",
     "forget": "forgotten",
 }
 
@@ -107,6 +106,33 @@ def drop(
         found = _send(context, "/api/v2/hold/requests", body, True)
         raise RefusedError(f"{found.matching} messages would be gone for good: say --yes")
     _order(context, body | {"confirm": yes}, dry_run, no_wait, timeout)
+
+
+@app.command()
+def settle(
+    context: typer.Context,
+    tenant: of.Tenant = None,
+    campaign: of.Campaign = None,
+    recipient: of.Recipient = None,
+    reason: of.Reason = None,
+    message: of.Message = None,
+    delivered: Annotated[
+        bool, typer.Option("--delivered", help="PowerMTA has it: it ends, and so do its copies.")
+    ] = False,
+    absent: Annotated[
+        bool, typer.Option("--absent", help="PowerMTA never got it: it goes again.")
+    ] = False,
+    dry_run: Dry = False,
+    no_wait: NoWait = False,
+    timeout: Timeout = WAIT,
+) -> None:
+    """End doubt by your word, where accounting does not: what PowerMTA has, delivered, would come
+    twice as absent; what it has not, absent, is lost as delivered. A charge stays."""
+    if delivered == absent:
+        raise misused("hold settle: say what became of it, --delivered or --absent")
+    body = _body("settle", tenant, campaign, recipient, reason, message)
+    outcome = "delivered" if delivered else "absent"
+    _order(context, body | {"outcome": outcome}, dry_run, no_wait, timeout)
 
 
 def forget(

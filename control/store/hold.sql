@@ -91,19 +91,20 @@ SELECT day, message, attempt, server, kinds, at, recipients FROM receipt
 WHERE message = ANY($1::text[]) ORDER BY at, day, attempt;
 
 -- name: add_request
-INSERT INTO hold_request (at, who, action, tenant, campaign, recipient, reason, message, force)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-RETURNING id, at, who, action, tenant, campaign, recipient, reason, message, force, state, changed,
-    error, finished;
+INSERT INTO hold_request (at, who, action, tenant, campaign, recipient, reason, message, force,
+    outcome)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+RETURNING id, at, who, action, tenant, campaign, recipient, reason, message, force, outcome, state,
+    changed, error, finished;
 
 -- name: request
-SELECT id, at, who, action, tenant, campaign, recipient, reason, message, force, state, changed,
-    error, finished
+SELECT id, at, who, action, tenant, campaign, recipient, reason, message, force, outcome, state,
+    changed, error, finished
 FROM hold_request WHERE id = $1;
 
 -- name: requests
-SELECT id, at, who, action, tenant, campaign, recipient, reason, message, force, state, changed,
-    error, finished
+SELECT id, at, who, action, tenant, campaign, recipient, reason, message, force, outcome, state,
+    changed, error, finished
 FROM hold_request
 WHERE ($1::text IS NULL OR tenant = $1) AND ($2::bigint IS NULL OR id < $2)
 ORDER BY id DESC LIMIT $3;

@@ -138,8 +138,8 @@ def _waiting(held: HeldView, campaign_paused: bool) -> tuple[str, str]:
             f"answer ({held.detail or held.reason}); it may have been sent"
         )
         change = (
-            f"accounting settles it; without: `sendgate hold release --message {held.id} --force` "
-            "(it may come twice) or `sendgate hold drop` with the same"
+            "accounting settles it; without, look for the envelope id in PowerMTA's records, then "
+            f"`sendgate hold settle --message {held.id} --delivered` or `--absent`"
         )
         return why, change
     if held.paused:

@@ -22,6 +22,8 @@ class HoldRequest(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
     message: str | None
     force: bool
+    outcome: str
+    """Of `settle`: delivered or absent."""
     state: str
     """waiting, running, done or failed."""
     changed: int

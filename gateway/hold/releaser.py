@@ -22,17 +22,23 @@ from gateway.hold.statement import statement
 from gateway.log import Log
 from gateway.reserve import Reserver
 from policy.denial import MAILBOX_LIMITS, Denied, Limit
+from policy.plan import Generation
 from settings.hold import Hold
 
 _REST_MAILBOX = statement("rest_mailbox")
 _REST_CAMPAIGN = statement("rest_campaign")
 _STIR = statement("stir")
+_RENEW_MAILBOXES = statement("renew_mailboxes")
+_RENEW_CAMPAIGNS = statement("renew_campaigns")
 
 _CHUNK = 500
 _ROUNDS = 16
 """Rounds under way: while some wait for PowerMTA, others are claimed."""
 _LOOK = 0.02
 _TIMEOUT = 10.0
+_RENEWED = 5_000
+"""Rows of one statement when a generation changed: no index has the paused ones."""
+_LONG = 60.0
 _MARK_EVERY = 1.5
 
 
@@ -56,6 +62,7 @@ class Releaser:
         release: Release,
         reserver: Reserver,
         minimums: Minimums,
+        generation: Callable[[], Generation | None],
         now: Callable[[], int],
         log: Log,
     ) -> None:
@@ -68,19 +75,28 @@ class Releaser:
         self._release = release
         self._reserver = reserver
         self._minimums = minimums
+        self._generation = generation
         self._now = now
         self._log = log
         self._groups = Groups()
         self._wake = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
         self._swept = 0.0
+        self._renewals = 0
         self._stopping = False
 
     def __repr__(self) -> str:
         return f"<Releaser: {len(self._sending)} rounds under way>"
 
+    def renew(self) -> None:
+        """A generation, the clock, an opening: what was denied before may go, rows that wait by
+        themselves too. Once more with the next sweep, for what was denied a moment ago by
+        somebody who did not know of it may be committed only now."""
+        self._renewals = 2
+        self.wake()
+
     def wake(self) -> None:
-        """Something changed that may let mail go: a generation, the clock, an opening."""
+        """Something changed that may let mail go."""
         self._groups.forget()
         self._wake.set()
 
@@ -130,9 +146,12 @@ class Releaser:
     async def _round(self) -> bool:
         """One round; False when there was nothing to do."""
         loop = asyncio.get_running_loop()
-        if loop.time() - self._swept >= self._settings.sweep:
+        swept = loop.time() - self._swept >= self._settings.sweep
+        if swept:
             self._swept = loop.time()
             self._groups.forget()
+        if self._renewals == 2 or (swept and self._renewals):
+            await self._renew()
         now = self._now()
         await self._stir(now)
         groups = self._groups.open(self._backlog.counts, now)
@@ -165,6 +184,24 @@ class Releaser:
         async with self._database.connection() as link:
             await link.execute(_STIR, now, _CHUNK, timeout=_TIMEOUT)
 
+    async def _renew(self) -> None:
+        """Rows that wait for a limit as it was are looked at again."""
+        generation = self._generation()
+        if generation is None:
+            return
+        wanted, self._renewals = self._renewals, self._renewals - 1
+        paused = [(t.name, campaign) for t in generation.tenants for campaign in t.paused_campaigns]
+        columns = [t for t, _ in paused], [c for _, c in paused]
+        try:
+            for text, arguments in ((_RENEW_MAILBOXES, ()), (_RENEW_CAMPAIGNS, columns)):
+                changed = _RENEWED
+                while changed == _RENEWED:
+                    async with self._database.connection() as link:
+                        changed = await link.fetchval(text, _RENEWED, *arguments, timeout=_LONG)
+        except (AwayError, UnknownError, RefusedError):
+            self._renewals = max(self._renewals, wanted)
+            raise
+
     async def _blocked(self, left: list[Left]) -> None:
         now = self._now()
         rested: set[tuple[str, str, str]] = set()
@@ -179,7 +216,7 @@ class Releaser:
                 await self._rest_mailbox(row, entry.denied)
             elif entry.denied.limit is Limit.CAMPAIGN_PAUSED and subject not in rested:
                 rested.add(subject)
-                await self._rest_campaign(row)
+                await self._rest_campaign(row, entry.denied)
 
     async def _rest_mailbox(self, row: Held, denied: Denied) -> None:
         async with self._database.connection() as link:
@@ -188,10 +225,16 @@ class Releaser:
                 denied.sentence(), _CHUNK, timeout=_TIMEOUT,
             )  # fmt: skip
 
-    async def _rest_campaign(self, row: Held) -> None:
+    async def _rest_campaign(self, row: Held, denied: Denied) -> None:
         async with self._database.connection() as link:
             await link.execute(
-                _REST_CAMPAIGN, row.tenant, row.pool, row.campaign, _CHUNK, timeout=_TIMEOUT
+                _REST_CAMPAIGN,
+                row.tenant,
+                row.pool,
+                row.campaign,
+                _CHUNK,
+                denied.sentence(),
+                timeout=_TIMEOUT,
             )
 
     async def mark(self) -> None:

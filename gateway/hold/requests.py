@@ -1,7 +1,9 @@
-"""Does what operators ask for by rows of `hold_request`: pause, resume, release, drop, forget.
+"""Does what operators ask for by rows of `hold_request`: pause, resume, release, drop, settle,
+forget.
 
-Rules: small transactions, counted in the request; claimed rows are never touched, doubt only with
-force; a dropped message frees its duplicate entry, so that the campaign may be sent again.
+Rules: small transactions, counted in the request; claimed rows are never touched, doubt only
+to settle or to forget it; a dropped message frees its duplicate entry, so that the campaign may be
+sent again.
 """
 
 from collections.abc import Callable
@@ -19,6 +21,7 @@ _ROWS = statement("request_rows")
 _PAUSE = statement("request_pause")
 _RELEASE = statement("request_release")
 _END = statement("request_end")
+_SETTLE = statement("request_settle")
 _DONE = statement("request_done")
 _FORGET = statement("forget")
 _BUSY = statement("request_busy")
@@ -54,18 +57,19 @@ class Requests:
             if request is None:
                 return False
             action = request["action"]
-            # Who is to be forgotten is forgotten whatever state the mail is in.
-            force = request["force"] or action == "forget"
             local, domains = _spellings(request["recipient"])
             rows = await link.fetch(
                 _ROWS, request["tenant"], request["campaign"], local, request["reason"],
-                request["message"], force, action, _CHUNK, domains, timeout=_TIMEOUT,
+                request["message"], action, _CHUNK, domains, timeout=_TIMEOUT,
             )  # fmt: skip
             keys = [row["bucket"] for row in rows], [row["id"] for row in rows]
             if action in ("pause", "resume"):
                 await link.execute(_PAUSE, *keys, action == "pause")
             elif action == "release":
                 await link.execute(_RELEASE, *keys)
+            elif action == "settle":
+                found = "done" if request["outcome"] == "delivered" else "held"
+                await link.execute(_SETTLE, *keys, self._now(), found)
             else:
                 await link.execute(_END, *keys, self._now(), *_ENDINGS[action])
             state = "running" if len(rows) == _CHUNK else "done"
@@ -77,22 +81,28 @@ class Requests:
             await link.execute(_DONE, request["id"], len(rows), state, "", self._now())
         if action in _ENDINGS:
             metrics.expired.labels(_ENDINGS[action][0]).inc(len(rows))
+        if action == "settle":
+            metrics.doubts_settled.labels(request["outcome"]).inc(len(rows))
         for row in rows:
-            self._follow(action, row)
+            self._follow(request["outcome"] or action, row)
         self._log.info("hold_request", request=request["id"], action=action, changed=len(rows))
         return bool(rows) or state == "done"
 
     def _follow(self, action: str, row: Any) -> None:
-        """The duplicate entry goes with the row."""
-        key = row["key"]
-        if not key or action in ("pause", "resume"):
+        """The duplicate entry goes with the row; of a copy, that of the first one too."""
+        key, first = row["key"], row["behind"]
+        if not key or action in ("pause", "resume", "release"):
             return
         if action in _ENDINGS:
             self._change(Change(key, row["id"], ENDED, EntryState.FREE))
-        elif row["behind"]:
-            # Released by force: what became of the first one is not waited for any more.
-            self._change(Change(key, row["behind"], ENDED, EntryState.FREE))
-        elif row["state"] == "doubt":
+        elif action == "delivered":
+            attempt = ENDED if first else row["attempt"]
+            self._change(Change(key, first or row["id"], attempt, EntryState.SENT))
+        else:
+            if first:
+                self._change(Change(key, first, ENDED, EntryState.FREE))
+            if first and row["whole"]:
+                self._change(Change(row["whole"], row["body"], row["attempt"], EntryState.HELD))
             self._change(Change(key, row["id"], row["attempt"], EntryState.HELD))
 
 

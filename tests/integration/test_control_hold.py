@@ -263,7 +263,7 @@ async def test_a_waiting_message_is_explained(api: Api, core: Core) -> None:
     doubt = await explained(api, "unsure")
     assert "behind old" in doubt["sentence"]
     assert "may have been sent" in doubt["sentence"]
-    assert "--force" in doubt["change"]
+    assert "hold settle --message unsure --delivered" in doubt["change"]
     due = {"waiting": True, "due": MIDNIGHT + 60_000}
     await hold(
         core.pool, "tried", reason="failed", detail="421 4.3.2 busy", until=0, campaign="", **due

@@ -62,38 +62,39 @@ async def a_few(core: Core) -> None:
 async def test_an_order_is_counted_first_and_changes_nothing_dry(api: Api, core: Core) -> None:
     await a_few(core)
     before = await everything(core)
-    for action, force, matching in (
-        ("pause", False, 2),
-        ("resume", False, 1),
-        ("release", False, 3),
-        ("release", True, 4),
-        ("drop", False, 3),
-        ("drop", True, 4),
+    for action, more, matching in (
+        ("pause", {}, 2),
+        ("resume", {}, 1),
+        ("release", {}, 3),
+        ("drop", {}, 3),
+        ("settle", {"outcome": "delivered"}, 1),
+        ("settle", {"outcome": "absent"}, 1),
     ):
-        order = {"tenant": "acme", "campaign": "camp01", "force": force}
+        order = {"tenant": "acme", "campaign": "camp01", **more}
         found = await asked(api, action, "?dry_run=1", **order)
         assert (found["matching"], found["dry_run"], found["request"]["id"]) == (matching, True, 0)
         assert any("1 are being sent this moment" in note for note in found["notes"])
-        hint = any("--force includes them" in note for note in found["notes"])
-        assert hint == (action in ("release", "drop") and not force)
+        hint = any("hold settle --delivered" in note for note in found["notes"])
+        assert hint == (action in ("release", "drop"))
+        assert found["request"]["outcome"] == more.get("outcome", "")
     assert await everything(core) == before
 
 
 async def test_an_order_is_a_row_and_an_audit_line_and_moves_no_mail(api: Api, core: Core) -> None:
     await a_few(core)
     before = await everything(core)
-    found = await asked(api, "drop", tenant="acme", reason="ip_quota", force=True, confirm=True)
+    found = await asked(api, "drop", tenant="acme", reason="ip_quota", confirm=True)
     row = dict(await core.pool.fetchrow("SELECT * FROM hold_request"))
     assert row["id"] == found["request"]["id"]
-    assert (row["action"], row["tenant"], row["reason"], row["force"], row["state"]) == (
-        *("drop", "acme", "ip_quota", True, "waiting"),
+    assert (row["action"], row["tenant"], row["reason"], row["outcome"], row["state"]) == (
+        *("drop", "acme", "ip_quota", "", "waiting"),
     )
     assert (row["campaign"], row["recipient"], row["message"]) == (None, None, None)
     assert (row["who"], row["changed"]) == ("test", 0)
     audit = await core.pool.fetchrow("SELECT * FROM audit_log ORDER BY id DESC LIMIT 1")
     assert (audit["action"], audit["who"]) == ("hold.drop", "test")
     assert audit["subject"] == "tenant=acme reason=ip_quota"
-    assert audit["after"]["matching"] == 4
+    assert audit["after"]["matching"] == 3
     after = await everything(core)
     assert after[2:] == before[2:], "no mail, no campaign, no generation"
 
@@ -107,7 +108,12 @@ async def test_an_order_without_a_filter_or_a_needed_word_is_refused(api: Api, c
         ({"action": "drop", "tenant": "acme"}, "confirm"),
         ({"action": "drop", "tenant": "", "confirm": True}, "tenant"),
         ({"action": "pause", "campaign": "camp01"}, "tenant"),
-        ({"action": "pause", "tenant": "acme", "force": True}, "force"),
+        *(({"action": a, "tenant": "acme", "force": True}, "force") for a in ("pause", "release")),
+        ({"action": "drop", "tenant": "acme", "confirm": True, "force": True}, "force"),
+        ({"action": "settle", "tenant": "acme"}, "outcome"),
+        ({"action": "settle", "tenant": "acme", "outcome": "gone"}, "outcome"),
+        ({"action": "settle", "outcome": "absent"}, "tenant"),
+        ({"action": "drop", "tenant": "acme", "confirm": True, "outcome": "absent"}, "outcome"),
         ({"action": "release", "recipient": "nobody"}, "recipient"),
         ({"action": "shred", "tenant": "acme"}, "action"),
         ({"action": "release", "tenants": "acme"}, "tenants"),

@@ -7,13 +7,14 @@ from typing import Any
 import asyncpg
 import pytest
 
-from gateway.hold.doubt import Proof
+from gateway.hold.evidence import Proof
+from gateway.hold.held import Settlement
 from gateway.releasing import Releasing
 from policy.identity import parse_envelope
 from policy.limits import DAY
 from tests.integration.test_hold import MESSAGE, campaign_mail, until
 from tests.support.gateway import GatewayUnderTest, gateway, holding, releaser
-from tests.support.generations import generation
+from tests.support.generations import generation, vmta
 from tests.support.holds import execute, rows, states
 from tests.support.standin import StandIn
 
@@ -287,15 +288,78 @@ async def test_a_restored_copy_has_records_of_its_own(valkey_url: str, hold_url:
         assert ((await case.row())["state"], (await case.row())["ending"]) == ("done", "relayed")
 
 
-async def test_an_operator_releases_doubt_by_force_only(valkey_url: str, hold_url: str) -> None:
-    ask = (
-        "INSERT INTO hold_request (at, who, action, tenant, force) "
-        "VALUES (now(), 'me', $1, 'acme', $2)"
-    )
-    async with doubtful(valkey_url, hold_url) as case:
-        await execute(hold_url, ask, "drop", False)
-        await case.looks()
+ASK = (
+    "INSERT INTO hold_request (at, who, action, tenant, force, outcome) "
+    "VALUES (now(), 'me', $1, 'acme', $2, $3)"
+)
+
+
+async def test_doubt_is_neither_dropped_nor_released(valkey_url: str, hold_url: str) -> None:
+    async with doubtful(valkey_url, hold_url):
+        for action in ("drop", "release"):
+            # As an older control may have asked.
+            await execute(hold_url, ASK, action, True, "")
+        await until(lambda: _asked(hold_url))
         assert await states(hold_url) == {"doubt": 1}
-        await execute(hold_url, ask, "drop", True)
-        await until(lambda: case.is_state("refused"))
-        assert (await case.row())["ending"] == "dropped"
+
+
+async def _asked(url: str) -> bool:
+    link = await asyncpg.connect(url)
+    try:
+        return not await link.fetchval("SELECT count(*) FROM hold_request WHERE state <> 'done'")
+    finally:
+        await link.close()
+
+
+@pytest.mark.parametrize("outcome", ["delivered", "absent"])
+async def test_an_operator_says_what_became_of_it(
+    valkey_url: str, hold_url: str, outcome: str
+) -> None:
+    """Nobody reads accounting: the message and a copy of it wait for a word."""
+    body = campaign_mail("s123456789", 1)
+    name = "drop-after-dot" if outcome == "delivered" else "lose-after-dot"
+    async with doubtful(valkey_url, hold_url, f"{name}@dest.test", body=body) as case:
+        wire = await case.gate.wire()
+        again = campaign_mail("s123456789", 2)
+        assert (await wire.send(f"{name}@dest.test", body=again)).endswith("queued")
+        [first, copy] = await rows(hold_url)
+        await execute(hold_url, ASK, "settle", False, outcome)
+
+        async def over() -> bool:
+            found = {row["id"]: row for row in await rows(hold_url)}
+            ended = found[copy["id"]]["ending"] == "duplicate"
+            gone = found[first["id"]]["attempt"] == 2 or found[first["id"]]["state"] == "done"
+            return bool(ended and gone)
+
+        await until(over)
+        await case.releasing.parts.reserver.drain()
+        settled = next(row for row in await rows(hold_url) if row["id"] == first["id"])
+        if outcome == "delivered":
+            assert (settled["state"], settled["ending"]) == ("done", "relayed")
+            assert len(await case.pmta.messages()) == 1
+            third = campaign_mail("s123456789", 3)
+            answer = await wire.send(f"{name}@dest.test", body=third)
+            assert answer == f"250 2.0.0 OK {first['id']} (received before)"
+            assert await case.gate.used("192.0.2.1") == {"192.0.2.1": 1}
+        else:
+            # Its first charge stays: too high, never too low.
+            assert await case.gate.used("192.0.2.1") == {"192.0.2.1": 2}
+        await wire.close()
+
+
+async def test_a_late_reply_outranks_the_word_that_it_was_absent(
+    valkey_url: str, hold_url: str
+) -> None:
+    async with doubtful(valkey_url, hold_url) as case:
+        # Nothing may go: it waits where the word put it.
+        await case.gate.publish(generation(vmta(1, daily=0), number=2, port=case.pmta.smtp_port))
+        row = await case.row()
+        await execute(hold_url, ASK, "settle", False, "absent")
+        await until(lambda: case.is_state("held"))
+        done = Settlement(
+            bucket=row["bucket"], id=row["id"], attempt=row["attempt"], state="done",
+            ending="relayed",
+        )  # fmt: skip
+        case.releasing._holding.settler.settle([done])
+        await case.releasing._holding.settler.drain(5.0)
+        assert await case.is_state("done")

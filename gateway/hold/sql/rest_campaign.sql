@@ -1,5 +1,5 @@
 -- Rows of a paused campaign leave the way.
-UPDATE held SET paused = true
+UPDATE held SET paused = true, reason = 'campaign_paused', detail = $5, until = 0
 WHERE (bucket, id) IN (
     SELECT bucket, id FROM held
     WHERE tenant = $1 AND pool = $2 AND campaign = $3 AND state = 'held' AND NOT waiting

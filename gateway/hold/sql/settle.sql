@@ -15,7 +15,9 @@ WITH wanted AS (
         verdict = w.verdict, claimant = ''
     FROM wanted w
     WHERE h.bucket = w.bucket AND h.id = w.id AND h.attempt = w.attempt
-        AND h.state IN ('claimed', 'doubt')
+        AND (h.state IN ('claimed', 'doubt')
+            -- Settled as absent, and PowerMTA's late reply says otherwise before it went again.
+            OR (h.state = 'held' AND w.state = 'done' AND w.ending = 'relayed'))
     RETURNING h.bucket, h.id, h.body, h.tenant, h.message_id, h.mailbox, h.recipient, h.orcpt,
         h.campaign, h.key, h.attempt, h.state, h.ending, w.event, w.dsn, w.verdict,
         -- NOTIFY without FAILURE wants no report (RFC 3461 6.2).

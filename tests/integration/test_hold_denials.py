@@ -1,0 +1,107 @@
+"""What a held message waits for ends with the plan that said so."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from policy.model import MailboxLimits, Rate
+from tests.integration.test_hold import campaign_mail, until
+from tests.support.gateway import GatewayUnderTest, gateway, holding, releaser
+from tests.support.generations import generation, tenant, vmta
+from tests.support.holds import rows
+from tests.support.standin import StandIn
+
+CAMPAIGN = "ab123456789cd"
+
+
+class Case:
+    """A gateway and a releaser by a plan that changes."""
+
+    def __init__(self, url: str, gate: GatewayUnderTest, pmta: StandIn) -> None:
+        self.url = url
+        self.gate = gate
+        self.pmta = pmta
+        self._number = 1
+
+    async def plan(self, **terms: Any) -> None:
+        self._number += 1
+        await self.gate.publish(_plan(self.pmta, self._number, terms))
+
+    async def send(self, number: int) -> None:
+        wire = await self.gate.wire()
+        body = campaign_mail(f"s12345678{number}", number)
+        assert (await wire.send("a@dest.test", body=body)).startswith("250")
+        await wire.close()
+
+    async def waiting(self) -> list[tuple[str, bool, bool]]:
+        found = await rows(self.url, "state = 'held'")
+        return [(row["reason"], row["waiting"], row["paused"]) for row in found]
+
+    async def all_go(self, patience: float) -> None:
+        async def gone() -> bool:
+            return await self.waiting() == []
+
+        await until(gone, patience)
+
+
+def _plan(pmta: StandIn, number: int, terms: dict[str, Any]) -> Any:
+    return generation(vmta(1), number=number, port=pmta.smtp_port, tenants=(tenant(**terms),))
+
+
+@contextlib.asynccontextmanager
+async def case(valkey_url: str, hold_url: str, **terms: Any) -> AsyncIterator[Case]:
+    settings = holding(valkey_url, hold_url)
+    async with (
+        StandIn.start() as pmta,
+        gateway(settings, _plan(pmta, 1, terms)) as gate,
+        releaser(settings),
+    ):
+        yield Case(hold_url, gate, pmta)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        (
+            {"mailbox_default": MailboxLimits(daily_max=1)},
+            {"mailbox_default": MailboxLimits(daily_max=100)},
+            "mailbox_max",
+        ),
+        (
+            {"mailbox_default": MailboxLimits(spacing=3600.0)},
+            {"mailbox_default": MailboxLimits(spacing=0.01)},
+            "mailbox_spacing",
+        ),
+        ({"rate": Rate(hour=1)}, {"rate": Rate(hour=100)}, "tenant_hour"),
+    ],
+    ids=["mailbox maximum", "spacing", "tenant rate"],
+)
+async def test_what_waits_for_a_limit_goes_when_it_is_raised(
+    valkey_url: str, hold_url: str, before: Any, after: Any, reason: str
+) -> None:
+    async with case(valkey_url, hold_url, **before) as it:
+        for number in range(3):
+            await it.send(number)
+        held = await it.waiting()
+        assert [why for why, *_ in held] == [reason] * 2
+        await it.plan(**after)
+        # Within a sweep: two seconds in tests.
+        await it.all_go(6.0)
+
+
+async def test_a_campaign_that_is_resumed_goes(valkey_url: str, hold_url: str) -> None:
+    """Its rows left the way of others; the plan alone brings them back."""
+    async with case(valkey_url, hold_url, mailbox_default=MailboxLimits(daily_max=1)) as it:
+        for number in range(4):
+            await it.send(number)
+        await it.plan(paused_campaigns=(CAMPAIGN,))
+
+        async def aside() -> bool:
+            return await it.waiting() == [("campaign_paused", False, True)] * 3
+
+        await until(aside)
+        await it.plan()
+        await it.all_go(6.0)
+        assert len(await it.pmta.messages()) == 4
