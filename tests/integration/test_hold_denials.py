@@ -104,4 +104,4 @@ async def test_a_campaign_that_is_resumed_goes(valkey_url: str, hold_url: str) -
         await until(aside)
         await it.plan()
         await it.all_go(6.0)
-        assert len(await it.pmta.messages()) == 4
+        await it.pmta.until_messages(4)
