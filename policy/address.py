@@ -89,7 +89,8 @@ def mailbox_name(local: str, *, quoted: bool) -> str | None:
     else:
         lowered = unicodedata.normalize("NFC", local).lower()
         lowered = unicodedata.normalize("NFC", lowered)
-        if any(unicodedata.category(char) in _UNSEEN for char in lowered):
+        # The blank is seen between quotes, and refused without them by what follows.
+        if any(char != " " and unicodedata.category(char) in _UNSEEN for char in lowered):
             return None
     if _DOT_ATOM.match(lowered):
         return lowered

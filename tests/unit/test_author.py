@@ -67,6 +67,7 @@ FIELD = SMTPUTF8.header_factory
         ('"a".b@x.test', "a.b@x.test"),
         ('"a,b"@x.test', '"a,b"@x.test'),
         ('"A B"@x.test', '"a b"@x.test'),
+        ('"A É"@x.test', '"a é"@x.test'),
         (r'"a\"b" <"a\"b"@x.test>', r'"a\"b"@x.test'),
         ("<a@[192.0.2.1]>", "a@[192.0.2.1]"),
         ("a@[IPv6:2001:DB8::0:1]", "a@[ipv6:2001:db8::1]"),
