@@ -1,6 +1,7 @@
 """Asking the releasers: what is written down, what is not, and what the answer says."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -279,6 +280,38 @@ async def test_the_command_asks_before_mail_is_gone(core: Core, command: Command
     assert '"state": "waiting"' in await command(*asked_for)
     needs = await command("hold", "pause", "--campaign", "camp01", code=1)
     assert "tenant: is missing" in needs
+
+
+async def test_the_command_settles_doubt_by_one_word_and_no_other(
+    core: Core, command: Command
+) -> None:
+    await a_few(core)
+    settle = ("hold", "settle", "--tenant", "acme")
+    before = await everything(core)
+    for words in (settle, (*settle, "--delivered", "--absent")):
+        said = await command(*words, code=2)
+        assert said == (
+            "sendgate: hold settle: say what became of it, --delivered or --absent "
+            "(see `sendgate hold settle --help`)\n"
+        )
+    said = await command("hold", "settle", "--absent", code=2)
+    assert said.startswith("sendgate: hold settle: name what is meant with --tenant"), said
+    assert said.count("\n") == 1
+    said = await command(*settle, "--absent", "--dry-run")
+    assert "settle: 1 messages (dry run, nothing was changed)" in said
+    dry = json.loads(await command(*settle, "--delivered", "--dry-run", "--json"))
+    assert (dry["matching"], dry["dry_run"], dry["request"]["outcome"]) == (1, True, "delivered")
+    assert await everything(core) == before, "asked for nothing"
+    asked_for = json.loads(await command(*settle, "--absent", "--no-wait", "--json"))
+    request = asked_for["request"]
+    assert (request["action"], request["outcome"], request["state"]) == (
+        *("settle", "absent", "waiting"),
+    )
+    row = await core.pool.fetchrow("SELECT action, outcome, tenant FROM hold_request")
+    assert tuple(row) == ("settle", "absent", "acme")
+    audit = await core.pool.fetchrow("SELECT * FROM audit_log ORDER BY id DESC LIMIT 1")
+    assert (audit["action"], audit["subject"]) == ("hold.settle", "tenant=acme")
+    assert audit["after"]["outcome"] == "absent"
 
 
 async def test_the_command_shows_addresses_as_they_are(core: Core, command: Command) -> None:
