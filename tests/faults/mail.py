@@ -21,7 +21,7 @@ _BODY = "Bonjour,\r\n\r\nmerci de votre fidélité.\r\n..und ein Punkt am Anfang
 
 
 class Mail(msgspec.Struct, frozen=True):
-    """One message to one recipient, or to one more that PowerMTA refuses at RCPT."""
+    """One message to one recipient, to more, or to one more that PowerMTA refuses at RCPT."""
 
     number: int
     domain: str
@@ -29,6 +29,8 @@ class Mail(msgspec.Struct, frozen=True):
     lines: int = 0
     """Lines of 66 octets behind the usual text, of no pattern."""
     divided: bool = False
+    others: int = 0
+    """Recipients besides."""
 
     @property
     def recipient(self) -> str:
@@ -38,7 +40,8 @@ class Mail(msgspec.Struct, frozen=True):
     def recipients(self) -> list[str]:
         """Of the envelope."""
         refused = [f"refuse+{self.number}@{self.domain}"] if self.divided else []
-        return [self.recipient, *refused]
+        others = [f"u{self.number}.{other}@{self.domain}" for other in range(self.others)]
+        return [self.recipient, *others, *refused]
 
     def content(self) -> bytes:
         """Header block and body, dot-stuffed, with the final dot."""
@@ -78,6 +81,16 @@ def mail(number: int) -> Mail:
 def twin(number: int) -> Mail:
     """Two numbers share a message: copies with one duplicate key, on their way together."""
     return msgspec.structs.replace(mail((number + 1) // 2), keyed=True)
+
+
+def keyed(number: int) -> Mail:
+    """Each has a duplicate key: a client that hears nothing sends it again."""
+    return msgspec.structs.replace(mail(number), keyed=True)
+
+
+def several(number: int) -> Mail:
+    """Each has three recipients and a duplicate key."""
+    return msgspec.structs.replace(mail(number), keyed=True, others=2)
 
 
 def sizes(number: int) -> Mail:

@@ -1,13 +1,12 @@
 """The PowerMTA stand-in as a process of its own: the same ports and accounting after each start."""
 
-import signal
 from pathlib import Path
 
 import aiohttp
 import msgspec
 
 from control.pmta.config import ACCT_FILE
-from tests.faults.process import Served, send
+from tests.faults.process import Served
 from tests.faults.receipts import Receipts
 
 
@@ -49,10 +48,10 @@ class MtaPart:
         self.served.kill()
 
     def freeze(self) -> None:
-        send([self.served.pid], signal.SIGSTOP)
+        self.served.freeze()
 
     def thaw(self) -> None:
-        send([self.served.pid], signal.SIGCONT)
+        self.served.thaw()
 
     async def restart(self) -> None:
         await self.start()

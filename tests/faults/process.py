@@ -96,6 +96,13 @@ class Served:
         assert self._popen is not None
         self._popen.wait()
 
+    def freeze(self) -> None:
+        """SIGSTOP; `thaw`, or `stop`, lets it go on."""
+        send([self.pid], signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        send([self.pid], signal.SIGCONT)
+
     async def stop(self, patience: float = 30.0) -> None:
         """SIGTERM, then SIGKILL to everything that is left; stopped processes go on first."""
         if self._popen is None:

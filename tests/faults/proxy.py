@@ -25,6 +25,7 @@ class Cut(enum.Enum):
     BEFORE_DOT = "the go-ahead for the content does not come back"
     DOT_LOST = "the final dot does not pass"
     AFTER_DOT = "the dot passes, its reply does not"
+    SWALLOWED = "the final dot does not pass, and nobody hears of it: the connection stays"
 
 
 class Proxy:
@@ -127,6 +128,7 @@ class _Connection:
         self._tasks: list[asyncio.Task[None]] = []
         self._tail = b""
         self._owed = False
+        self._silent = False
 
     async def run(self, target: tuple[str, int]) -> None:
         try:
@@ -166,6 +168,8 @@ class _Connection:
                 await self._proxy.passes()
                 if not look(data):
                     return
+                if self._silent:
+                    continue
                 writer.write(data)
                 await writer.drain()
         except OSError:
@@ -176,6 +180,7 @@ class _Connection:
         if DOT in seen:
             if self._proxy.tears(Cut.DOT_LOST):
                 return False
+            self._silent = self._silent or self._proxy.tears(Cut.SWALLOWED)
             self._owed = True
         return True
 

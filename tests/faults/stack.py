@@ -14,14 +14,17 @@ import msgspec
 
 from control.act import Act
 from control.app import open_core
-from control.change import domain, ip, server, tenant
+from control.change import domain, holdrequest, ip, server, tenant
 from control.change.domain import NewDomain
+from control.change.holdrequest import HoldOrder
 from control.change.ip import IpChange
 from control.change.tenant import NewTenant
 from control.core import Core
 from control.dkim import new_secret
 from control.local.ports import choose
+from control.restore import restore
 from control.stack.toml import to_toml
+from control.view.holdrequest import HoldAnswer
 from control.view.server import ServerAddresses
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
@@ -179,6 +182,27 @@ class Stack:
                 return await tenant.set_paused(a, "acme", paused)
 
             await core.publisher.change("test", act)
+
+    async def order(self, wanted: HoldOrder) -> None:
+        """What `sendgate hold` asks for, and wait until the releasers have done it."""
+        async with open_core(self.settings, movable_clock=True) as core:
+
+            async def act(a: Act) -> HoldAnswer:
+                return await holdrequest.ask(a, holdrequest.order(wanted, dry=False), dry=False)
+
+            await core.publisher.change("test", act)
+        open_ = "SELECT count(*) FROM hold_request WHERE state IN ('waiting', 'running')"
+        async with asyncio.timeout(30):
+            while await self.postgres.number(open_):
+                await asyncio.sleep(0.05)
+
+    async def restore(self) -> int:
+        """What `sendgate restore` does, while gateways are stopped; messages put in doubt."""
+        await self.gateway.stop()
+        async with open_core(self.settings, movable_clock=True) as core:
+            done = await restore(core.pool, core.admin, who="test")
+        await self.gateway.start()
+        return done.in_doubt
 
     async def advance(self, days: float) -> None:
         """Move calendar time forward, everywhere it is kept."""

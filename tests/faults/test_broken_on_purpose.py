@@ -5,12 +5,14 @@ import asyncio
 
 from tests.faults.books import OPEN, Quota
 from tests.faults.conftest import Begin
+from tests.faults.copies import copies_that_go
 from tests.faults.failover import failed_over, misled
 from tests.faults.mail import divided, sizes, twin
 from tests.faults.middlefile import lose_the_middle_file
 from tests.faults.midnight import over_midnight
 from tests.faults.proxy import Cut
 from tests.faults.refusing import Refusing, refused_for_a_day
+from tests.faults.several import restored_with_several
 from tests.faults.stack import AMPLE
 
 SCARCE = {"vmta-small": Quota(20), "vmta-large": Quota(60, {"gmail": 5})}
@@ -116,6 +118,37 @@ async def test_with_claims_of_the_dead_held_again_what_they_sent_goes_twice(
     await scenario.until(lambda: len(stack.pmta.receipts.read()) > 100, "some are released")
     stack.gateway.kill(*stack.gateway.releasers())
     assert await scenario.none_waits(*OPEN, patience=40.0), scenario.waiting()
+    assert (await scenario.books()).twice
+
+
+async def test_with_columns_that_outlive_their_state_a_copy_goes_again_and_again(
+    begin: Begin, scale: int
+) -> None:
+    scenario = await copies_that_go(
+        begin,
+        scale,
+        "broken: what a row stood behind stays",
+        breakage="judge_a_copy_by_its_first_for_ever",
+        unbind=True,
+    )
+    receipts = scenario.stack.pmta.receipts
+    await scenario.until(
+        lambda: any(len(found) > 1 for found in receipts.by_recipient().values()),
+        "a copy goes again",
+    )
+    assert (await scenario.books()).twice
+
+
+async def test_with_a_rows_id_for_the_messages_what_was_restored_goes_twice(
+    begin: Begin, scale: int
+) -> None:
+    scenario = await restored_with_several(
+        begin,
+        scale,
+        "broken: a row's id for the message's",
+        breakage="take_a_rows_id_for_the_messages",
+    )
+    await scenario.release_all()
     assert (await scenario.books()).twice
 
 

@@ -6,8 +6,10 @@ import pytest
 
 from tests.faults.books import OPEN, Quota
 from tests.faults.conftest import Begin
+from tests.faults.copies import copies_that_go
 from tests.faults.mail import sizes, twin
 from tests.faults.scenario import Scenario
+from tests.faults.several import restored_with_several
 from tests.faults.stack import AMPLE
 
 SCARCE = {"vmta-small": Quota(10, {"gmail": 5}), "vmta-large": Quota(40, {"gmail": 10})}
@@ -123,6 +125,26 @@ async def test_hazard_4_the_twin_of_a_message_whose_commit_failed_is_not_lost(
     scenario.fault_ends()
     await scenario.load.until_offered(300 * scale)
     await scenario.close()
+
+
+async def test_copies_behind_first_messages_go_once_when_these_never_did(
+    begin: Begin, scale: int
+) -> None:
+    """The answers of some copies are lost, too: their doubt is their own."""
+    scenario = await copies_that_go(begin, scale, "copy behind a first")
+    # Many looks at every doubt.
+    await asyncio.sleep(3.0)
+    await scenario.close()
+
+
+async def test_several_recipients_in_doubt_dropped_and_restored_get_it_once(
+    begin: Begin, scale: int
+) -> None:
+    scenario = await restored_with_several(
+        begin, scale, "several recipients in doubt, restored, dropped"
+    )
+    await scenario.close()
+    assert scenario.findings.doubt
 
 
 async def test_hazard_17_a_paused_tenant_releases_nothing_and_loses_nothing(

@@ -32,9 +32,7 @@ def test_a_missing_name_or_file_is_refused() -> None:
         statements("nothing")
 
 
-ELAPSED = {
-    ("accounting.sql", name) for name in ("stream", "forget_files", "advance", "put_files")
-}
+ELAPSED = {("accounting.sql", name) for name in ("stream", "forget_files", "advance", "put_files")}
 """Whether a folder was watched is a matter of real seconds, by one clock for all control nodes,
 whatever the calendar says (policy/README.md: doubt, time)."""
 

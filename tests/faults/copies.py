@@ -1,0 +1,74 @@
+"""Copies in doubt behind first messages that nobody has a row of, which then go themselves, and of
+some of which the answer is lost."""
+
+import asyncio
+
+from tests.faults.conftest import Begin
+from tests.faults.mail import keyed
+from tests.faults.proxy import Cut
+from tests.faults.scenario import PROBES, Scenario
+
+_CLIENTS = 12
+"""So many dots are out when the workers die."""
+
+_BEHIND = "SELECT count(*) FROM held WHERE behind <> ''"
+_ACCEPTED = "SELECT count(*) FROM probe WHERE accepted"
+
+
+async def lose_dots_and_workers(scenario: Scenario, waves: int) -> None:
+    """The dots of every client are swallowed, and all workers killed before anything of the
+    messages is written down; clients that heard nothing send them again."""
+    stack, proxy = scenario.stack, scenario.stack.proxies["pmta"]
+    before = proxy.cuts
+    proxy.tear(Cut.SWALLOWED, _CLIENTS * waves)
+    sending = asyncio.create_task(scenario.load.send(_CLIENTS * waves, patience=60.0))
+    for wave in range(1, waves + 1):
+        await scenario.until(lambda: proxy.cuts - before >= _CLIENTS * wave, "dots are out")  # noqa: B023
+        stack.gateway.kill(*stack.gateway.workers())
+    await sending
+    proxy.tear(Cut.SWALLOWED, 0)
+
+
+async def copies_that_go(
+    begin: Begin, scale: int, name: str, *, breakage: str = "", unbind: bool = False
+) -> Scenario:
+    """Until the copies have gone and the answers of some were lost. `unbind`: columns of a row
+    stay when it leaves their state, as before there was a rule."""
+    scenario = await begin(
+        name,
+        through=("pmta",),
+        control=True,
+        breakage=breakage,
+        load={"connections": _CLIENTS, "make": keyed},
+        gateway={"workers": 2},
+    )
+    stack, proxy = scenario.stack, scenario.stack.proxies["pmta"]
+    await stack.accounting_is_whole()
+    if unbind:
+        await stack.postgres.execute("DROP TRIGGER held_leave_state ON held")
+        await stack.postgres.execute("ALTER TABLE held DROP CONSTRAINT held_columns_of_state")
+    await lose_dots_and_workers(scenario, 2 * scale)
+    assert await stack.postgres.number(_BEHIND) >= _CLIENTS * scale, "no copy stands behind a first"
+    for _ in range(PROBES):
+        await _one_more_probe(scenario)
+        proxy.tear(Cut.AFTER_DOT, 6 * scale)
+        stack.control.thaw()
+        await scenario.none_waits("doubt", patience=4.0)
+        if not proxy.cuts_left:
+            break
+        proxy.tear(Cut.AFTER_DOT, 0)
+    assert stack.pmta.receipts.read(), "no copy went"
+    scenario.fault_ends()
+    return scenario
+
+
+async def _one_more_probe(scenario: Scenario) -> None:
+    """PowerMTA has taken it, and nobody has read that: what it proves is proved when we say so, and
+    it is not the probe whose answer is lost."""
+    stack = scenario.stack
+    stack.control.freeze()
+    before = await stack.postgres.number(_ACCEPTED)
+    await stack.advance((stack.settings_of_gateway.hold.probe_gap + 60) / 86_400)
+    async with asyncio.timeout(20):
+        while await stack.postgres.number(_ACCEPTED) == before:
+            await asyncio.sleep(0.05)
