@@ -7,7 +7,7 @@ who run then: control rebuilds and opens the ledger, the releaser settles the do
 receipts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ async def restore(
 ) -> Restored:
     """Close the ledger and doubt what waits; twice is as good as once. `logs`: files of the
     gateways' log since the dump. Raises RefusedError."""
+    logged = await _logged(pool, logs) if logs else []
     try:
         standing = await admin.standing()
         heard = await beats(admin)
@@ -75,7 +76,7 @@ async def restore(
         found = await connection.fetch(_SQL["waiting_mail"], timeout=LONGEST)
         waiting = {row["state"]: row["count"] for row in found}
         since = await connection.fetchval(_PRIMARY["newest"], timeout=LONGEST)
-        unknown = await _unknown(admin, since, logs)
+        unknown = await _unknown(connection, admin, since, logged)
         if dry:
             changes = await connection.fetchval(_SQL["restorable"], timeout=LONGEST)
             return Restored(
@@ -97,12 +98,33 @@ async def restore(
     )
 
 
-async def _unknown(admin: LedgerAdmin, since: int, logs: Sequence[Path]) -> Unknown:
+async def _logged(pool: Any, logs: Sequence[Path]) -> list[str]:
+    """Before anything is changed: a file may not be there."""
+    since = await pool.fetchval(_PRIMARY["newest"], timeout=LONGEST)
     try:
-        entries, until = await held_since(admin, since)
-        logged = from_log(logs, since)
-    except RedisError as error:
-        raise RefusedError(f"the ledger does not answer: {error}", status=503) from error
+        return from_log(logs, since)
     except OSError as error:
-        raise RefusedError(f"{error.filename}: {error.strerror}", status=400) from error
-    return Unknown(since=since, entries=entries, until=until, logged=logged)
+        raise RefusedError(f"--log: {error.filename}: {error.strerror}", status=400) from error
+
+
+async def _unknown(
+    connection: Any, admin: LedgerAdmin, since: int, logged: Sequence[str]
+) -> Unknown:
+    try:
+        entries = await held_since(admin, since)
+    except (RedisError, OSError) as error:
+        raise RefusedError(f"the ledger does not answer: {error}", status=503) from error
+    absent = await _absent(connection, entries)
+    named = await _absent(connection, logged)
+    return Unknown(
+        since=since,
+        entries=len(absent),
+        until=max((entries[message] for message in absent), default=0),
+        logged=[message for message in logged if message in named],
+    )
+
+
+async def _absent(connection: Any, messages: Iterable[str]) -> set[str]:
+    """Those without a row: a line or an entry is newer than the message it is about."""
+    rows = await connection.fetch(_PRIMARY["absent"], list(messages), timeout=LONGEST)
+    return {row["message"] for row in rows}

@@ -1,7 +1,9 @@
 """Messages answered 250 after the moment a restored PostgreSQL knows of: how many, and from when.
 
-The ledger knows those with a duplicate key, as entries of held messages newer than the newest row;
-the log of the gateways knows all (`outcome` held). What they are is in the log alone.
+The ledger knows those with a duplicate key, as entries of held messages that changed after the newest
+row came and whose message has none; the log of the gateways knows all (`outcome` held). A commit is
+later than the arrival of any row before it, so none that is missing changed earlier. What they are is
+in the log alone.
 """
 
 from collections.abc import Iterable
@@ -16,11 +18,11 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
 
     since: int = 0
     entries: int = 0
-    """Held messages in the ledger that came later."""
+    """Held messages in the ledger that are not in this PostgreSQL."""
     until: int = 0
-    """The last of them."""
+    """When the last of them was held."""
     logged: list[str] = []
-    """Ids of those in the log."""
+    """Ids of those that the log names."""
 
     def sentences(self) -> list[str]:
         """For people; none where nothing is missing."""

@@ -14,5 +14,9 @@ UPDATE primary_server SET beats = greatest(beats, $1) + 1, synchronous = false,
     timeline = hold_timeline(),
     system = (SELECT system_identifier::text FROM pg_control_system());
 
+-- name: absent
+-- Messages of $1 that have no row. Ids of rows of one recipient of several go on behind the message's.
+SELECT unnest($1::text[]) AS message EXCEPT SELECT left(id, 27) FROM held;
+
 -- name: newest
 SELECT coalesce(max(arrived), 0) FROM held;

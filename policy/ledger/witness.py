@@ -9,6 +9,9 @@ from typing import Any, cast
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.known import CHUNK
 
+MESSAGE = 27
+"""Characters of a message id (gateway/ids.py); an owner of one of several recipients goes on."""
+
 
 async def beats(admin: LedgerAdmin) -> int:
     """How many of PostgreSQL's beats were heard here."""
@@ -20,17 +23,18 @@ async def put_beats(admin: LedgerAdmin, count: int) -> None:
     await admin.client.set(f"{admin.root}beats", count)
 
 
-async def held_since(admin: LedgerAdmin, since: int) -> tuple[int, int]:
-    """(how many entries of held messages are newer than `since`, the newest); milliseconds."""
-    count, newest = 0, 0
+async def held_since(admin: LedgerAdmin, since: int) -> dict[str, int]:
+    """Messages to when their entry was last held, later than `since`; milliseconds.
+
+    Also messages that came before: an entry is as new as its last change."""
+    held: dict[str, int] = {}
     names: list[bytes] = []
 
     async def look() -> None:
-        nonlocal count, newest
         for found in await admin.client.mget(names) if names else ():
             words = cast(bytes, found).split() if found else ()
             if len(words) == 5 and words[0] == b"H" and int(words[2]) > since:
-                count, newest = count + 1, max(newest, int(words[2]))
+                held[words[4].decode()[:MESSAGE]] = int(words[2])
         names.clear()
 
     async for key in admin.client.scan_iter(match=f"{admin.root}dup:*", count=CHUNK):
@@ -38,4 +42,4 @@ async def held_since(admin: LedgerAdmin, since: int) -> tuple[int, int]:
         if len(names) == CHUNK:
             await look()
     await look()
-    return count, newest
+    return held

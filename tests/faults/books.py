@@ -3,14 +3,15 @@ log says. Pure: `close` decides, and its findings name every message that breaks
 
 The invariants:
 1. an acknowledged message was taken exactly once, or waits (held, claimed), or is in doubt with a
-   reason, or ended with a report;
+   reason, or ended with a report; or it went with a store that only had it (`unknowable`: an
+   asynchronous standby took over), and then it is counted so and not as lost;
 2. no message was taken twice, and none that was taken waits to be sent again;
 3. no VirtualMTA, and no VirtualMTA with a provider, took more in a day than its quota;
 4. a message its client was told is *not* sent was not taken, or the log names it.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import msgspec
@@ -69,6 +70,8 @@ class Findings(msgspec.Struct, kw_only=True):
     slowest: float
     """Seconds of the latest answer."""
     lost: list[str]
+    unknowable: list[str]
+    """Acknowledged, and only on a database that is gone."""
     twice: list[str]
     due_again: list[str]
     """Taken, and yet waiting to be sent."""
@@ -97,14 +100,17 @@ def close(
     rows: Sequence[Row],
     named: set[str],
     quotas: Mapping[str, Quota],
+    gone_with_primary: Set[str] = frozenset(),
 ) -> Findings:
-    """`named`: recipients that a log line calls unknown or delivered late."""
+    """`named`: recipients that a log line calls unknown or delivered late. `gone_with_primary`:
+    those whose row the database that took over never had."""
     taken = Counter(receipt.recipient for receipt in receipts)
     kept = {row.recipient for row in rows if _kept(row)}
     gone = {(_whole(receipt.message), receipt.recipient) for receipt in receipts}
     acknowledged = {r for o in offers if o.acknowledged for r in o.mail.recipients}
     denied = {r for o in offers if o.deferred or o.refused for r in o.mail.recipients}
     denied -= acknowledged
+    missing = {r for r in acknowledged if not taken[r] and r not in kept}
     return Findings(
         offered=len(offers),
         acknowledged=sum(o.acknowledged for o in offers),
@@ -115,7 +121,8 @@ def close(
         held=sum(row.state in OPEN for row in rows),
         doubt=sum(row.state == "doubt" for row in rows),
         slowest=max((a.ended - a.began for o in offers for a in o.answers if a.code), default=0.0),
-        lost=sorted(r for r in acknowledged if not taken[r] and r not in kept),
+        lost=sorted(missing - gone_with_primary),
+        unknowable=sorted(missing & gone_with_primary),
         twice=sorted(r for r, count in taken.items() if count > 1),
         due_again=sorted(
             row.recipient

@@ -1,4 +1,4 @@
-"""A store's name leads elsewhere: to its replica for good, or to its standby for a while."""
+"""A store's name leads elsewhere: to its replica or standby for good, or to that for a while."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from tests.faults.books import Quota
 from tests.faults.conftest import Begin
 from tests.faults.load import Offer
 from tests.faults.scenario import Scenario
-from tests.support.standbys import caught_up, standby_of
+from tests.support.standbys import caught_up, cut_off, promote, standby_of
 
 _QUOTAS = {"vmta-small": Quota(40), "vmta-large": Quota(700)}
 """More than is sent until the ledger is rebuilt, less than is offered: two ledgers that both count
@@ -74,3 +74,48 @@ async def misled(
         await scenario.load.until_offered(begin_at + 150 * scale)
         await scenario.settle()
         yield scenario, scenario.load.offers[begin_at:]
+
+
+@asynccontextmanager
+async def replaced(
+    begin: Begin, scale: int, name: str, *, breakage: str = ""
+) -> AsyncIterator[Scenario]:
+    """PostgreSQL's name leads for good to a standby that lags. What was held when the standby was
+    cut off has since been released by the primary, or is claimed at that moment; what was held
+    later only the primary had."""
+    scenario = await begin(
+        name,
+        quotas=_SCARCE,
+        breakage=breakage,
+        through=("postgres",),
+        control=True,
+        hold={"claim": 8},
+    )
+    stack, proxy = scenario.stack, scenario.stack.proxies["postgres"]
+    primary = stack.postgres.server
+    receipts = stack.pmta.receipts
+    async with standby_of(primary, stack.folder / "standby") as standby:
+        await scenario.load.send(150 * scale)
+        await scenario.settle()
+        await caught_up(primary, standby)
+        await cut_off(standby)
+        seen = {row.id for row in scenario.rows}
+        await scenario.load.send(30 * scale)
+        await scenario.settle()
+        scenario.gone_with_primary = {row.recipient for row in scenario.rows if row.id not in seen}
+        await stack.pmta.fault(reply_delay=0.2)
+        before = len(receipts.read())
+        await scenario.next_day()
+        await scenario.until(lambda: len(receipts.read()) >= before + 20, "20 are released")
+        await promote(standby)
+        proxy.lead_to(standby.port)
+        proxy.cut()
+        stack.postgres.server = standby
+        try:
+            # What was under way to PowerMTA arrives, and counts as seen before.
+            await scenario.settle()
+            scenario.fault_ends()
+            yield scenario
+        finally:
+            # The stack stops its own.
+            stack.postgres.server = primary

@@ -99,6 +99,7 @@ class Load:
         self._run()
 
     def _run(self) -> None:
+        self._ending = False
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._client(i)) for i in range(self._connections)]
 

@@ -34,6 +34,8 @@ class Scenario:
         self.released = 0
         """Recipients that went at the end, when no quota and no doubt kept them any more."""
         self.rows: list[Row] = []
+        self.gone_with_primary: set[str] = set()
+        """Recipients whose row the database that took over never had."""
         self.findings: Findings
 
     def fault_ends(self) -> None:
@@ -97,6 +99,7 @@ class Scenario:
             rows=self.rows,
             named=named_recipients(self.stack.gateway.log_lines()),
             quotas=self.stack.quotas,
+            gone_with_primary=self.gone_with_primary,
         )
         return self.findings
 
@@ -170,6 +173,7 @@ class Scenario:
             released=self.released,
             slowest=found.slowest,
             lost=len(found.lost),
+            unknowable=len(found.unknowable),
             twice=len(found.twice) + len(found.due_again),
             excess=max(found.excess.values(), default=0),
             recovery=self.recovery,

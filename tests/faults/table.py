@@ -29,6 +29,8 @@ class Line(msgspec.Struct, frozen=True):
     slowest: float
     """Seconds of the latest answer."""
     lost: int
+    unknowable: int
+    """Acknowledged, and only on a primary that an asynchronous standby has replaced."""
     twice: int
     excess: int
     """Recipients above the quota of the day, VirtualMTA or provider that was exceeded most."""

@@ -6,7 +6,7 @@ import asyncio
 from tests.faults.books import OPEN, Quota
 from tests.faults.conftest import Begin
 from tests.faults.copies import copies_that_go
-from tests.faults.failover import failed_over, misled
+from tests.faults.failover import failed_over, misled, replaced
 from tests.faults.mail import divided, sizes, twin
 from tests.faults.middlefile import lose_the_middle_file
 from tests.faults.midnight import over_midnight
@@ -184,6 +184,16 @@ async def test_with_connections_to_a_standby_kept_mail_is_deferred_long_after(
     async with misled(begin, scale, name, breakage=breakage) as (scenario, later):
         assert sum(offer.deferred for offer in later) > len(later) / 2
         await scenario.books()
+
+
+async def test_with_a_standby_taken_for_its_primary_what_that_had_sent_goes_twice(
+    begin: Begin, scale: int
+) -> None:
+    name = "broken: a standby is taken for its primary"
+    breakage = "take_every_server_for_known"
+    async with replaced(begin, scale, name, breakage=breakage) as scenario:
+        await scenario.release_all()
+        assert (await scenario.books()).twice
 
 
 async def test_with_every_failure_charged_a_day_of_refusals_ends_a_message(begin: Begin) -> None:

@@ -1,7 +1,9 @@
-"""PostgreSQL's name leads to its standby for a while, under load."""
+"""PostgreSQL's name leads to its standby, for a while under load, or for good."""
+
+import asyncio
 
 from tests.faults.conftest import Begin
-from tests.faults.failover import misled
+from tests.faults.failover import misled, replaced
 
 
 async def test_after_a_name_that_led_to_a_standby_mail_is_held_at_once(
@@ -14,3 +16,36 @@ async def test_after_a_name_that_led_to_a_standby_mail_is_held_at_once(
         await scenario.flows_again()
         await scenario.close()
     assert scenario.findings.deferred > 20, "the standby took nothing"
+
+
+async def test_a_standby_that_lagged_and_took_over_sends_nothing_again(
+    begin: Begin, scale: int
+) -> None:
+    """What its primary released is held there: in doubt until PowerMTA's accounting has said so."""
+    name = "PostgreSQL fails over to an asynchronous standby"
+    async with replaced(begin, scale, name) as scenario:
+        stack = scenario.stack
+        await scenario.until(
+            lambda: "messages are in doubt" in stack.control.log.read_text(), "it is noticed"
+        )
+        assert "failed over: timeline 2" in stack.control.log.read_text()
+        doubts = await stack.postgres.number("SELECT count(*) FROM held WHERE state = 'doubt'")
+        assert doubts > 50 * scale, "what its primary sent, and what it did not"
+        taken = {receipt.recipient for receipt in stack.pmta.receipts.all}
+        told = await stack.postgres.number(
+            "SELECT (after->>'unknown')::int FROM audit_log WHERE action = 'restore'"
+        )
+        assert told == sum(
+            offer.mail.keyed and offer.mail.recipient in scenario.gone_with_primary - taken
+            for offer in scenario.load.offers
+        ), "the messages with an entry that are not here"
+        await stack.ledger.afresh()
+        async with asyncio.timeout(60):
+            while (await stack.ledger.standing()).incarnation == "":
+                await asyncio.sleep(0.1)
+        # The day's quota is spent, as the rebuilt ledger has to know.
+        await scenario.load.send(60 * scale)
+        await scenario.next_day()
+        await scenario.flows_again()
+        await scenario.close()
+    assert set(scenario.findings.unknowable) == scenario.gone_with_primary - taken

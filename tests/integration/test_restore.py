@@ -2,6 +2,7 @@
 did not go since."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from control.view.ledger import LedgerState
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.limits import day_of
+from policy.ports import Change, EntryState
 from settings.model import Settings
 from tests.conftest import CreateDatabase
 from tests.support.control import build, settings_for
@@ -153,3 +155,62 @@ async def test_the_command_asks_for_a_yes(
     assert (code, msgspec.json.decode(out, type=Restored).in_doubt) == (0, 5)
     assert await here.audits("restore") == [("command line", "disk died")]
     assert await here.send("initech") == "closed"
+
+
+async def test_it_says_which_250s_it_does_not_know(
+    here: Scene, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Held messages that the ledger has entries of, or the log lines, and PostgreSQL no row."""
+    file, log = tmp_path / "sendgate.toml", tmp_path / "gateway.log"
+    file.write_text(to_toml(settings))
+    known, several, lost, went, keyless = (name.ljust(27, "0") for name in "kslwu")
+    newest = await here.now() - 60_000
+    for number, (name, row) in enumerate([(known, known), (several, f"{several}x1")], 20):
+        await here.held(number, "held", reason="ip_quota", id=row, arrived=newest)
+    changes = [
+        Change("k1", known, 1, EntryState.HELD),
+        Change("k2", f"{several}x1", 1, EntryState.HELD),
+        Change("k3", f"{lost}x0", 1, EntryState.HELD),
+        Change("k4", f"{lost}x1", 1, EntryState.HELD),
+        Change("k5", went, 1, EntryState.SENT),
+    ]
+    await here.core.ledger.decide(changes)
+    lines = [
+        {"time": time.time(), "event": event, "outcome": outcome, "message": name}
+        for event, outcome, name in (
+            ("message", "held", known),
+            ("message", "held", several),
+            ("message", "held", lost),
+            ("message", "held", went),
+            ("released", "relayed", f"{went}x0"),
+            ("message", "held", keyless),
+            ("message", "relayed", "n" * 27),
+        )
+    ]
+    log.write_bytes(b"\n".join(map(msgspec.json.encode, lines)))
+
+    async def command(*words: str) -> str:
+        line = ["restore", "--config", str(file), "--log", str(log), *words]
+        assert await asyncio.to_thread(run, line) == 0
+        return capsys.readouterr().out
+
+    dry = msgspec.json.decode(await command("--dry-run", "--json"), type=Restored)
+    assert dry.unknown.logged == [lost, keyless]
+    assert (dry.unknown.since, dry.unknown.entries) == (newest, 1)
+    assert newest < dry.unknown.until <= await here.now()
+    _, ledger, logged, *_ = (await command("--yes")).splitlines()
+    assert ledger.startswith("1 messages answered 250 after ")
+    assert logged.endswith(f"are not in this PostgreSQL: {lost}, {keyless}")
+    audited = await here.core.pool.fetchval(
+        "SELECT after->>'unknown' FROM audit_log WHERE action = 'restore'"
+    )
+    assert audited == "1"
+
+
+async def test_a_log_that_is_not_there_changes_nothing(here: Scene, tmp_path: Path) -> None:
+    before = await rows(here)
+    with pytest.raises(RefusedError, match="gateway.log: No such file"):
+        await doubt(here, logs=[tmp_path / "gateway.log"])
+    assert await rows(here) == before
+    assert (await here.opening.status()).state is LedgerState.OPEN
+    assert await here.audits("restore") == []

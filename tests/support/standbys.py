@@ -49,6 +49,16 @@ async def caught_up(primary: LocalPostgres, standby: LocalPostgres) -> None:
             await asyncio.sleep(0.05)
 
 
+async def cut_off(standby: LocalPostgres) -> None:
+    """It hears nothing of the primary from now on, and stays as it is."""
+    # On its command line the product sets other things; this one is read again.
+    await ask(standby.url, "ALTER SYSTEM SET primary_conninfo = ''")
+    assert await ask(standby.url, "SELECT pg_reload_conf()")
+    async with asyncio.timeout(20):
+        while await ask(standby.url, "SELECT count(*) FROM pg_stat_wal_receiver"):
+            await asyncio.sleep(0.05)
+
+
 async def promote(standby: LocalPostgres) -> None:
     """It is a primary of its own from now on, on a new timeline."""
     assert await ask(standby.url, "SELECT pg_promote()")

@@ -216,3 +216,17 @@ def overlook_missing_files() -> None:
     from control.accounting.continuity import Between, Continuity
 
     Continuity.between = lambda self, file: Between([], proved=True)  # type: ignore[method-assign]
+
+
+def take_every_server_for_known() -> None:
+    """A PostgreSQL that took over is written down as the one of before, and nothing is doubted:
+    what went on its predecessor goes again."""
+    from control import app, failover
+    from policy.ledger.admin import LedgerAdmin
+    from policy.ledger.witness import beats
+
+    async def broken(pool: Any, admin: LedgerAdmin, *, synchronous: bool) -> str:
+        await pool.execute(failover._SQL["record"], await beats(admin))
+        return ""
+
+    app.judge = broken  # type: ignore[attr-defined]

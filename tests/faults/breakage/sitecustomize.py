@@ -10,7 +10,7 @@ import sys
 
 _BROKEN = {"--worker", "--releaser"}
 
-_CONTROL = {"overlook_missing_files"}
+_CONTROL = {"overlook_missing_files", "take_every_server_for_known"}
 """These break control."""
 
 _name = os.environ.get("FAULT_BREAKAGE", "")
