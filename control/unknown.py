@@ -1,9 +1,9 @@
 """Messages answered 250 after the moment a restored PostgreSQL knows of: how many, and from when.
 
-The ledger knows those with a duplicate key, as entries of held messages that changed after the newest
-row came and whose message has none; the log of the gateways knows all (`outcome` held). A commit is
-later than the arrival of any row before it, so none that is missing changed earlier. What they are is
-in the log alone.
+The ledger knows those with a duplicate key, as entries of held messages that changed after the
+newest row came and whose message has none; the log of the gateways knows all (`outcome` held). A
+commit is later than the arrival of any row before it, so none that is missing changed earlier. What
+they are is in the log alone.
 """
 
 from collections.abc import Iterable

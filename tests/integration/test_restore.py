@@ -165,7 +165,7 @@ async def test_it_says_which_250s_it_does_not_know(
     file.write_text(to_toml(settings))
     known, several, lost, went, keyless = (name.ljust(27, "0") for name in "kslwu")
     newest = await here.now() - 60_000
-    for number, (name, row) in enumerate([(known, known), (several, f"{several}x1")], 20):
+    for number, row in enumerate((known, f"{several}x1"), 20):
         await here.held(number, "held", reason="ip_quota", id=row, arrived=newest)
     changes = [
         Change("k1", known, 1, EntryState.HELD),
@@ -209,7 +209,7 @@ async def test_it_says_which_250s_it_does_not_know(
 
 async def test_a_log_that_is_not_there_changes_nothing(here: Scene, tmp_path: Path) -> None:
     before = await rows(here)
-    with pytest.raises(RefusedError, match="gateway.log: No such file"):
+    with pytest.raises(RefusedError, match=r"gateway\.log: No such file"):
         await doubt(here, logs=[tmp_path / "gateway.log"])
     assert await rows(here) == before
     assert (await here.opening.status()).state is LedgerState.OPEN
