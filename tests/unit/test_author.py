@@ -1,6 +1,7 @@
 """Mailbox identities from From: fields, in every shape real mailers write."""
 
 import time
+from email.errors import HeaderParseError
 from email.headerregistry import AddressHeader
 from email.policy import SMTPUTF8
 
@@ -243,7 +244,7 @@ def test_a_field_that_python_reads_without_a_complaint_is_nobody_elses(value: st
     """Another reader, of RFC 5322 alone: where it is sure, ours agrees or refuses."""
     try:
         header = FIELD("From", value)
-    except (IndexError, ValueError, AttributeError):
+    except (IndexError, ValueError, AttributeError, TypeError, HeaderParseError):
         return  # its own faults
     assert isinstance(header, AddressHeader)
     if header.defects or len(header.addresses) != 1:
