@@ -2,6 +2,11 @@
 
 import asyncio
 
+import msgspec
+import pytest
+
+from control.cli.main import run
+from control.restore import Restored
 from tests.faults.conftest import Begin
 from tests.faults.failover import misled, replaced
 
@@ -19,7 +24,7 @@ async def test_after_a_name_that_led_to_a_standby_mail_is_held_at_once(
 
 
 async def test_a_standby_that_lagged_and_took_over_sends_nothing_again(
-    begin: Begin, scale: int
+    begin: Begin, scale: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What its primary released is held there: in doubt until PowerMTA's accounting has said so."""
     name = "PostgreSQL fails over to an asynchronous standby"
@@ -39,6 +44,11 @@ async def test_a_standby_that_lagged_and_took_over_sends_nothing_again(
             offer.mail.keyed and offer.mail.recipient in scenario.gone_with_primary - taken
             for offer in scenario.load.offers
         ), "the messages with an entry that are not here"
+        words = ["restore", "--config", str(stack.folder / "control.toml"), "--dry-run", "--json"]
+        log = stack.gateway.served.log
+        assert await asyncio.to_thread(run, [*words, "--log", str(log)]) == 0
+        done = msgspec.json.decode(capsys.readouterr().out, type=Restored)
+        assert len(done.unknown.logged) == len(scenario.gone_with_primary - taken)
         await stack.ledger.afresh()
         async with asyncio.timeout(60):
             while (await stack.ledger.standing()).incarnation == "":

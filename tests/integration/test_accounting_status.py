@@ -1,19 +1,24 @@
 """What is said of a stream that proves nothing, and how positions of an older release are taken."""
 
+import asyncio
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from control.accounting.status import streams
 from control.accounting.survey import found, survey
+from control.cli.main import run
+from control.stack.toml import to_toml
 from control.store.migrate import migrate
+from control.view.accounting import StreamView
 from settings.hold import Accounting, Stream
 from tests.conftest import CreateDatabase
 from tests.integration.test_accounting import DAY, NOW, reading, relayed, stream, until
-from tests.support.control import build
+from tests.support.control import TOKEN, Command, api_of, build, control_core, settings_for
 
 HEADER = "type,timeLogged,rcpt,vmta,envId\r\n"
 LOGGED = "2026-03-01 00:00:01+0000"
@@ -126,3 +131,51 @@ async def test_positions_of_an_older_release_go_on_where_they_were(
         assert await relayed(database) == {("v1", "other"): 3}
     finally:
         await database.close()
+
+
+@pytest.mark.parametrize(
+    ("header", "text", "said"),
+    [
+        ("type,timeLogged,vmta\r\n", f"r,{LOGGED},v1\r\n", "has no rcpt and envId columns"),
+        (HEADER, f"d,{LOGGED},a@x.example,v1,e\r\n", "it has no r records"),
+    ],
+)
+async def test_every_door_tells_an_operator(
+    create_database: CreateDatabase,
+    valkey_url: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    header: str,
+    text: str,
+    said: str,
+) -> None:
+    """The API, `sendgate accounting status` as text and as JSON, and `sendgate check`."""
+    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
+    url = await create_database("control", build)
+    write(tmp_path, text, header=header)
+    one = Stream(server="pmta1", path=str(tmp_path / "acct.csv"))
+    settings = msgspec.structs.replace(
+        settings_for(url, valkey_url), accounting=Accounting(streams=(one,))
+    )
+    async with control_core(settings) as core, api_of(core) as api:
+        async with reading(url, tmp_path / "acct.csv"):
+
+            async def told() -> bool:
+                _, found = await api("GET", "/api/v2/accounting")
+                return said in str(found)
+
+            await until(told)
+        _, found = await api("GET", "/api/v2/accounting")
+        [view] = msgspec.convert(found, list[StreamView])
+        assert said in view.problem
+        command = Command(api, capsys)
+        assert f"warning: pmta1: {view.problem}" in await command("accounting", "status")
+        as_json = await command("accounting", "status", "--json")
+        assert msgspec.json.decode(as_json, type=list[StreamView])[0].problem == view.problem
+        file = tmp_path / "sendgate.toml"
+        file.write_text(to_toml(settings))
+        assert await asyncio.to_thread(run, ["check", "--config", str(file)]) == 1
+        out, error = capsys.readouterr()
+        told_of = [line for line in (out + error).splitlines() if "accounting of pmta1" in line]
+        assert any(said in line for line in told_of), out + error

@@ -175,6 +175,9 @@ async def test_it_says_which_250s_it_does_not_know(
         Change("k5", went, 1, EntryState.SENT),
     ]
     await here.core.ledger.decide(changes)
+    # One that has ended long ago, its day forgotten: older than the newest row.
+    old = f"H 1 {newest - 1} - {'o' * 27}"
+    await here.core.admin.client.set(f"{here.core.admin.root}dup:k6", old)
     lines = [
         {"time": time.time(), "event": event, "outcome": outcome, "message": name}
         for event, outcome, name in (
