@@ -156,7 +156,11 @@ class Delivery:
         metrics.denials_by(denied.limit.value).inc()
         sentence = denied.sentence()
         if self._holds:
-            due = denied.until if denied.limit in MAILBOX_LIMITS else 0
+            due = 0
+            if denied.limit in MAILBOX_LIMITS:
+                # A place may be free before: the releaser looks.
+                soon = self._means.now() + round(self._settings.hold.mailbox_look * 1000)
+                due = min(denied.until, soon)
             return await self._hold(denied.limit.value, sentence, until=denied.until, due=due)
         self._telling.ending("denied", limit=denied.limit.value, until=denied.until, why=sentence)
         return self._deferred(trouble if denied.limit in _OURS else deferral, sentence)

@@ -50,6 +50,7 @@ class Releasing:
             claimant=name,
             generation=generation,
             suppressions=Nobody(),
+            mailbox_look=settings.hold.mailbox_look,
             now=now,
             log=log,
         )

@@ -13,7 +13,7 @@ FROM (
     SELECT tenant, pool, provider, reason, state,
         count(*) AS messages, sum(size) AS octets, min(arrived) AS oldest,
         count(*) FILTER (WHERE paused) AS paused,
-        min(CASE WHEN paused OR state <> 'held' THEN NULL WHEN waiting THEN due
+        min(CASE WHEN paused OR state <> 'held' THEN NULL WHEN waiting THEN greatest(due, until)
             ELSE nullif(until, 0) END) AS next
     FROM held
     WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR campaign = $2)

@@ -152,7 +152,7 @@ def _waiting(held: HeldView, campaign_paused: bool) -> tuple[str, str]:
     why = f"waits: {held.reason}"
     if held.detail:
         why += f": {held.detail}"
-    until = held.due or held.until
+    until = held.until or held.due
     if until and until not in why:
         why += f", until {until}"
     try:

@@ -80,15 +80,18 @@ class Claims:
         claimant: str,
         generation: Callable[[], Generation | None],
         suppressions: Suppressions,
+        mailbox_look: float,
         now: Callable[[], int],
         log: Log,
     ) -> None:
-        """`claimant` names this process, this start of it; `now` in ledger milliseconds."""
+        """`claimant` names this process, this start of it; `mailbox_look` in seconds, as in the
+        settings; `now` in ledger milliseconds."""
         self._database = database
         self._attempts = attempts
         self._claimant = claimant
         self._generation = generation
         self._suppressions = suppressions
+        self._mailbox_look = round(mailbox_look * 1000)
         self._now = now
         self._log = log
         self._undoing: set[asyncio.Task[None]] = set()
@@ -111,7 +114,7 @@ class Claims:
                 # Locking has an order of its own; allowance goes in the order asked for.
                 rows = sorted((held(r) for r in records), key=lambda row: places[row.id])
                 decided = await asyncio.gather(*(self._decide(row, granted) for row in rows))
-                left = [d for d in decided if isinstance(d, Left)]
+                left = self._looking([d for d in decided if isinstance(d, Left)])
                 await self._write(link, token, granted, left)
                 await link.execute("COMMIT", timeout=_PATIENCE)
         except (AwayError, UnknownError, RefusedError, asyncio.CancelledError):
@@ -119,6 +122,20 @@ class Claims:
             raise
         self._free(left)
         return granted, left
+
+    def _looking(self, left: list[Left]) -> list[Left]:
+        """The first of each mailbox that has to wait looks again before the others: a place may be
+        free before the limit ends."""
+        soon = self._now() + self._mailbox_look
+        seen: set[tuple[str, str]] = set()
+        found = []
+        for one in left:
+            mailbox = (one.row.tenant, one.row.mailbox)
+            if one.denied and one.denied.limit in MAILBOX_LIMITS and mailbox not in seen:
+                seen.add(mailbox)
+                one = msgspec.structs.replace(one, due=min(one.due, soon))  # noqa: PLW2901
+            found.append(one)
+        return found
 
     async def _decide(self, row: Held, granted: list[Claimed]) -> Claimed | Left:
         """What may go is in `granted` as soon as it is charged: should another row's decision

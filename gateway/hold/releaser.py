@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from gateway.hold.backlog import Backlog
-from gateway.hold.claim import Claims, Left
+from gateway.hold.claim import Claimed, Claims, Left
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
 from gateway.hold.groups import Groups
 from gateway.hold.held import Held
@@ -29,6 +29,7 @@ _REST_MAILBOX = statement("rest_mailbox")
 _REST_CAMPAIGN = statement("rest_campaign")
 _STIR = statement("stir")
 _RENEW_MAILBOXES = statement("renew_mailboxes")
+_FREED = statement("stir_mailbox")
 _RENEW_CAMPAIGNS = statement("renew_campaigns")
 
 _CHUNK = 500
@@ -39,6 +40,8 @@ _TIMEOUT = 10.0
 _RENEWED = 5_000
 """Rows of one statement when a generation changed: no index has the paused ones."""
 _LONG = 60.0
+_PLACES = 8
+"""Rows of a mailbox that are looked at when one of it found a place; each that goes calls more."""
 _MARK_EVERY = 1.5
 
 
@@ -169,6 +172,7 @@ class Releaser:
             task = loop.create_task(self._release.send(granted))
             self._sending.add(task)
             task.add_done_callback(self._sent)
+        await self._freed(granted)
         await self._blocked(left)
         return bool(granted or left)
 
@@ -201,6 +205,15 @@ class Releaser:
         except (AwayError, UnknownError, RefusedError):
             self._renewals = max(self._renewals, wanted)
             raise
+
+    async def _freed(self, granted: list[Claimed]) -> None:
+        """Where one went whose mailbox had no place until later, there may be more: a message of it
+        was refused, and its charge given back."""
+        now = self._now()
+        for row in (claimed.row for claimed in granted):
+            if row.reason in MAILBOX_LIMITS and row.until > now:
+                async with self._database.connection() as link:
+                    await link.execute(_FREED, row.pool, row.mailbox, _PLACES, timeout=_TIMEOUT)
 
     async def _blocked(self, left: list[Left]) -> None:
         now = self._now()

@@ -1,5 +1,6 @@
 """What a held message waits for ends with the plan that said so."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -39,6 +40,12 @@ class Case:
         found = await rows(self.url, "state = 'held'")
         return [(row["reason"], row["waiting"], row["paused"]) for row in found]
 
+    async def used(self, count: int) -> bool:
+        return await self.gate.used("192.0.2.1") == {"192.0.2.1": count}
+
+    async def all_wait(self) -> bool:
+        return all(waiting for _, waiting, _ in await self.waiting())
+
     async def all_go(self, patience: float) -> None:
         async def gone() -> bool:
             return await self.waiting() == []
@@ -51,8 +58,10 @@ def _plan(pmta: StandIn, number: int, terms: dict[str, Any]) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def case(valkey_url: str, hold_url: str, **terms: Any) -> AsyncIterator[Case]:
-    settings = holding(valkey_url, hold_url)
+async def case(
+    valkey_url: str, hold_url: str, look: float = 300.0, **terms: Any
+) -> AsyncIterator[Case]:
+    settings = holding(valkey_url, hold_url, hold={"mailbox_look": look})
     async with (
         StandIn.start() as pmta,
         gateway(settings, _plan(pmta, 1, terms)) as gate,
@@ -105,3 +114,30 @@ async def test_a_campaign_that_is_resumed_goes(valkey_url: str, hold_url: str) -
         await it.plan()
         await it.all_go(6.0)
         await it.pmta.until_messages(4)
+
+
+async def test_a_place_given_back_is_taken_before_midnight(valkey_url: str, hold_url: str) -> None:
+    """A mailbox may send twice: one message is refused late, and what was denied meanwhile goes."""
+    limits = MailboxLimits(daily_max=2)
+    async with case(valkey_url, hold_url, look=0.5, mailbox_default=limits) as it:
+        await it.send(0)
+        await it.pmta.fault(reply_delay=0.5)
+        wire = await it.gate.wire()
+        refused = asyncio.create_task(
+            wire.send("refuse@dest.test", body=campaign_mail("s123456781", 1))
+        )
+        await until(lambda: it.used(2))
+        for number in (2, 3, 4):
+            await it.send(number)
+        assert (await refused).startswith("550")
+        await wire.close()
+        await it.pmta.fault(reply_delay=0.0)
+
+        async def one_went() -> bool:
+            return len(await it.waiting()) == 2
+
+        await until(one_went, 6.0)
+        assert len(await it.pmta.messages()) == 2
+        # What was called and found no place rests again.
+        await until(it.all_wait, 6.0)
+        assert await it.used(2)

@@ -4,7 +4,7 @@ WITH mine AS (
 ), counted AS (
     SELECT tenant, pool, provider, state, reason, waiting, paused, count(*) AS count,
            sum(size)::bigint AS octets, min(arrived) AS oldest,
-           min(CASE WHEN waiting THEN due ELSE until END)
+           min(CASE WHEN waiting THEN greatest(due, until) ELSE until END)
                FILTER (WHERE waiting OR until > 0) AS next
     FROM held
     WHERE state IN ('held', 'claimed', 'doubt') AND (SELECT locked FROM mine)
