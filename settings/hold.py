@@ -35,8 +35,8 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     sweep: Seconds = 30.0
     """Between two looks that trust no remembered denial."""
     mailbox_look: Seconds = 300.0
-    """Between two looks whether a mailbox at its maximum may send after all, by one message of it: a
-    place is free again where another one was refused."""
+    """Between two looks whether a mailbox at its maximum may send after all, by one message of it:
+    a place is free again where another one was refused."""
     lease: Annotated[float, msgspec.Meta(ge=5, le=3600)] = 60.0
     """A process not heard of for so long is gone, and what it had claimed is in doubt; above
     `relay.grant_lifetime`."""

@@ -133,7 +133,7 @@ class Claims:
             mailbox = (one.row.tenant, one.row.mailbox)
             if one.denied and one.denied.limit in MAILBOX_LIMITS and mailbox not in seen:
                 seen.add(mailbox)
-                one = msgspec.structs.replace(one, due=min(one.due, soon))  # noqa: PLW2901
+                one = msgspec.structs.replace(one, due=min(one.due, soon))
             found.append(one)
         return found
 

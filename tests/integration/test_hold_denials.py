@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway.releasing import Releasing
 from policy.model import MailboxLimits, Rate
 from tests.integration.test_hold import campaign_mail, until
 from tests.support.gateway import GatewayUnderTest, gateway, holding, releaser
@@ -20,8 +21,11 @@ CAMPAIGN = "ab123456789cd"
 class Case:
     """A gateway and a releaser by a plan that changes."""
 
-    def __init__(self, url: str, gate: GatewayUnderTest, pmta: StandIn) -> None:
+    def __init__(
+        self, url: str, gate: GatewayUnderTest, pmta: StandIn, releasing: Releasing
+    ) -> None:
         self.url = url
+        self.releasing = releasing
         self.gate = gate
         self.pmta = pmta
         self._number = 1
@@ -65,9 +69,9 @@ async def case(
     async with (
         StandIn.start() as pmta,
         gateway(settings, _plan(pmta, 1, terms)) as gate,
-        releaser(settings),
+        releaser(settings) as own,
     ):
-        yield Case(hold_url, gate, pmta)
+        yield Case(hold_url, gate, pmta, own)
 
 
 @pytest.mark.parametrize(
@@ -120,8 +124,14 @@ async def test_a_place_given_back_is_taken_before_midnight(valkey_url: str, hold
     """A mailbox may send twice: one message is refused late, and what was denied meanwhile goes."""
     limits = MailboxLimits(daily_max=2)
     async with case(valkey_url, hold_url, look=0.5, mailbox_default=limits) as it:
+
+        async def only_looks_are_left() -> bool:
+            return not it.releasing.releaser._renewals
+
+        # The plan that came at the start has everything looked at twice.
+        await until(only_looks_are_left, 6.0)
         await it.send(0)
-        await it.pmta.fault(reply_delay=0.5)
+        await it.pmta.fault(reply_delay=2.0)
         wire = await it.gate.wire()
         refused = asyncio.create_task(
             wire.send("refuse@dest.test", body=campaign_mail("s123456781", 1))
@@ -129,6 +139,8 @@ async def test_a_place_given_back_is_taken_before_midnight(valkey_url: str, hold
         await until(lambda: it.used(2))
         for number in (2, 3, 4):
             await it.send(number)
+        assert [why for why, *_ in await it.waiting()] == ["mailbox_max"] * 3
+        assert not refused.done()
         assert (await refused).startswith("550")
         await wire.close()
         await it.pmta.fault(reply_delay=0.0)
@@ -137,7 +149,7 @@ async def test_a_place_given_back_is_taken_before_midnight(valkey_url: str, hold
             return len(await it.waiting()) == 2
 
         await until(one_went, 6.0)
-        assert len(await it.pmta.messages()) == 2
+        await it.pmta.until_messages(2)
         # What was called and found no place rests again.
         await until(it.all_wait, 6.0)
         assert await it.used(2)
