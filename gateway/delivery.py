@@ -20,7 +20,7 @@ from gateway.keeping import Keeping, Kept, State, keeping
 from gateway.means import Means
 from gateway.outgoing import Outgoing
 from gateway.telling import Telling
-from policy.denial import MAILBOX_LIMITS, Denied, Limit
+from policy.denial import Denied, Limit
 from policy.model import Profile, Tenant
 from policy.outcome import Failed, Outcome, Refused, Relayed, Scope, Unknown
 from policy.ports import Change, Duplicate, EntryState
@@ -156,11 +156,7 @@ class Delivery:
         metrics.denials_by(denied.limit.value).inc()
         sentence = denied.sentence()
         if self._holds:
-            due = 0
-            if denied.limit in MAILBOX_LIMITS:
-                # A place may be free before: the releaser looks.
-                soon = self._means.now() + round(self._settings.hold.mailbox_look * 1000)
-                due = min(denied.until, soon)
+            due = self._means.rests(denied)
             return await self._hold(denied.limit.value, sentence, until=denied.until, due=due)
         self._telling.ending("denied", limit=denied.limit.value, until=denied.until, why=sentence)
         return self._deferred(trouble if denied.limit in _OURS else deferral, sentence)

@@ -8,6 +8,7 @@ from gateway.keeping import Hold
 from gateway.log import Log, Value
 from gateway.message import Message
 from gateway.xtext import spoken
+from policy.denial import MAILBOX_LIMITS, Denied
 from policy.reply import Reply
 from settings.model import Settings
 
@@ -29,6 +30,13 @@ class Means:
         self.hold = hold
         self.now = now
         self.log = log
+
+    def rests(self, denied: Denied) -> int:
+        """Until when a message that was denied so waits by itself; 0: it stands in line. A mailbox
+        may have a place before its limit ends: the releaser looks."""
+        if denied.limit not in MAILBOX_LIMITS:
+            return 0
+        return min(denied.until, self.now() + round(self.settings.hold.mailbox_look * 1000))
 
     def about(self, message: Message) -> dict[str, Value]:
         """What every log line of a message says."""

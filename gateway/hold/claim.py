@@ -16,6 +16,7 @@ import msgspec
 from gateway.attempt import Attempts
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
 from gateway.hold.held import Held, held
+from gateway.hold.left import Left, looking
 from gateway.hold.statement import statement
 from gateway.hold.suppression import Suppressions
 from gateway.log import Log
@@ -49,24 +50,6 @@ class Claimed(msgspec.Struct, frozen=True):
     grant: Granted
     number: int
     asked: float
-
-
-class Left(msgspec.Struct, frozen=True, kw_only=True):
-    """A row that is not sent now; most fields go to `leave.sql`."""
-
-    row: Held
-    denied: Denied | None = None
-    reason: str = ""
-    detail: str = ""
-    until: int = 0
-    due: int = 0
-    pool: str = ""
-    paused: bool = False
-    state: str = "held"
-    ending: str = ""
-    verdict: str = ""
-    behind: str = ""
-    server: str = ""
 
 
 class Claims:
@@ -114,7 +97,9 @@ class Claims:
                 # Locking has an order of its own; allowance goes in the order asked for.
                 rows = sorted((held(r) for r in records), key=lambda row: places[row.id])
                 decided = await asyncio.gather(*(self._decide(row, granted) for row in rows))
-                left = self._looking([d for d in decided if isinstance(d, Left)])
+                left = looking(
+                    [d for d in decided if isinstance(d, Left)], self._now() + self._mailbox_look
+                )
                 await self._write(link, token, granted, left)
                 await link.execute("COMMIT", timeout=_PATIENCE)
         except (AwayError, UnknownError, RefusedError, asyncio.CancelledError):
@@ -122,20 +107,6 @@ class Claims:
             raise
         self._free(left)
         return granted, left
-
-    def _looking(self, left: list[Left]) -> list[Left]:
-        """The first of each mailbox that has to wait looks again before the others: a place may be
-        free before the limit ends."""
-        soon = self._now() + self._mailbox_look
-        seen: set[tuple[str, str]] = set()
-        found = []
-        for one in left:
-            mailbox = (one.row.tenant, one.row.mailbox)
-            if one.denied and one.denied.limit in MAILBOX_LIMITS and mailbox not in seen:
-                seen.add(mailbox)
-                one = msgspec.structs.replace(one, due=min(one.due, soon))
-            found.append(one)
-        return found
 
     async def _decide(self, row: Held, granted: list[Claimed]) -> Claimed | Left:
         """What may go is in `granted` as soon as it is charged: should another row's decision

@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from gateway.hold.backlog import Backlog
-from gateway.hold.claim import Claimed, Claims, Left
+from gateway.hold.claim import Claimed, Claims
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
 from gateway.hold.groups import Groups
 from gateway.hold.held import Held
+from gateway.hold.left import Left
 from gateway.hold.queue import Queue
 from gateway.hold.release import Release
 from gateway.hold.statement import statement
