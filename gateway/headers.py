@@ -65,6 +65,7 @@ _FIELD = re.compile(
 )
 _LINE_DOT = re.compile(rb"(?:\A|(?<=\r\n))\.")
 _BOM = b"\xef\xbb\xbf"
+_BOMS = (_BOM, b"." + _BOM)
 _FIRST = (b"From ", b">")
 # What mbox puts before a message, as Postfix reads it; `From :` is a field (RFC 5322 4.5.2).
 _MBOX = re.compile(rb"(?:>*From (?![ \t]*:)[^\r\n]*+\r\n)+")
@@ -90,7 +91,8 @@ class Header(NamedTuple):
 def split(content: bytes) -> tuple[bytes, bytes]:
     """(header block with its empty line, body). Without an empty line all is header."""
     # No field begins with a BOM, and PowerMTA would take all that follows for text.
-    content = content.removeprefix(_BOM)
+    if content.startswith(_BOMS):
+        content = content[content.index(_BOM) + len(_BOM) :]
     if content.startswith(b"\r\n"):
         return b"\r\n", content[2:]
     end = content.find(_HEADER_END)
@@ -104,14 +106,19 @@ def scan(head: bytes, max_size: int) -> Header | Reply:
     """Reads a header block as `split` gives it, dot-stuffed; `kept` is dot-stuffed again."""
     if len(head) > max_size:
         return Reply(552, "5.3.4", f"the header is larger than {max_size} octets")
-    if head.startswith(_FIRST) and (mbox := _MBOX.match(head)) is not None:
-        named = (b"X-Mailbox-Line: " + line for line in mbox[0].splitlines(keepends=True))
-        head = b"".join(named) + head[mbox.end() :]
     text = b"\r\n" + head
     read = _fields(text)
     stuffed = b"" in read
     if stuffed:
         head = _LINE_DOT.sub(b"", head)
+        if head.startswith(b"\r\n"):
+            # A dot behind a BOM. It would end the header below our fields, before any of its own.
+            return Reply(554, "5.6.0", "the header begins with an empty line")
+    mbox = _MBOX.match(head) if head.startswith(_FIRST) else None
+    if mbox is not None:
+        named = [b"X-Mailbox-Line: " + line for line in mbox[0].splitlines(keepends=True)]
+        head = b"".join(named) + head[mbox.end() :]
+    if stuffed or mbox is not None:
         text = b"\r\n" + head
         read = _fields(text)
     if head[:1] in (b" ", b"\t"):

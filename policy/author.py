@@ -14,7 +14,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
-from policy.address import mailbox_name, mailbox_of, sender_domain
+from policy.address import LONGEST, mailbox_name, mailbox_of, sender_domain
 
 
 class FromProblem(StrEnum):
@@ -26,6 +26,7 @@ class FromProblem(StrEnum):
     NO_ADDRESS = "the From: field holds no address"
     BRACKETS = "an angle bracket of the From: field has no counterpart"
     BESIDE = "the From: field has words beside its address: put that in angle brackets"
+    LONG = "the From: address has more than 254 characters before its @"
     AT = "the From: address does not have exactly one @"
     LOCAL = "the From: address has a character before its @ that may not stand there unquoted"
     DOMAIN = "the From: address has a malformed domain"
@@ -60,7 +61,6 @@ _TOKEN = re.compile(
 _LITERAL = re.compile(r"\[[^\[\]\\\s]*\]")
 _PARENTHESIS = re.compile(r"\\.|[()]", re.DOTALL)
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
-_ENCODED = re.compile(r"=\?.*\?=", re.DOTALL)
 _OPEN_ENDED = 8
 """Parentheses without an end that are looked for one; each look reads the rest of the field."""
 
@@ -68,7 +68,7 @@ _OPEN_ENDED = 8
 def from_mailbox(value: str) -> str | FromProblem:
     """The mailbox of one folded or unfolded `From:` value."""
     plain = _PLAIN.match(value) if len(value) <= _LONGEST else None
-    if plain is not None:
+    if plain is not None and len(plain[1]) <= LONGEST:
         return mailbox_of(plain[1]) or FromProblem.DOMAIN
     return any_mailbox(value)
 
@@ -206,8 +206,10 @@ def _address(tokens: list[_Token]) -> str | FromProblem:
         return FromProblem.LOCAL
     kinds = {token.kind for token in before}
     local = "".join([token.text for token in before])
-    if "encoded" in kinds or ("quoted" not in kinds and _ENCODED.search(local)):
+    if "encoded" in kinds or ("quoted" not in kinds and _holds_encoded(local)):
         return FromProblem.ENCODED
+    if len(local) > LONGEST:
+        return FromProblem.LONG
     if not kinds <= {"text", "quoted"}:
         return FromProblem.LOCAL
     if any(token.kind not in ("text", "literal") for token in after):
@@ -222,6 +224,13 @@ def _address(tokens: list[_Token]) -> str | FromProblem:
         return FromProblem.LOCAL
     domain = sender_domain("".join([token.text for token in after]))
     return FromProblem.DOMAIN if domain is None else f"{name}@{domain}"
+
+
+def _holds_encoded(local: str) -> bool:
+    """Whether a begin of an encoded word has an end behind it. Two looks: an expression with a gap
+    between them would look for the end again at each begin."""
+    begin = local.find("=?")
+    return begin >= 0 and local.find("?=", begin + 2) >= 0
 
 
 def _joined(words: list[_Token]) -> bool:

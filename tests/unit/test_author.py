@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.address import mailbox_of
+from policy.address import mailbox_of, normal_domain
 from policy.author import FromProblem, any_mailbox, from_mailbox
 
 A = "a@x.test"
@@ -268,3 +268,50 @@ def test_the_longest_field_is_read_in_no_time(begin: str, piece: str) -> None:
         times.append(time.process_time() - started)
     # 25 ms at most where it was measured; reading to the end again at every sign took 400.
     assert min(times) < 0.15
+
+
+@pytest.mark.parametrize(
+    ("before", "shape", "piece", "after"),
+    [
+        ("", "as it is", "=?a", "@x.test"),
+        ("<a", "pairs", "\u0301\u0323", "@x.test>"),
+        ('"a', "halves", "\u0301\u0323", '"@x.test'),
+        ("a@", "halves", "\u0301\u0323", ".test"),
+        ("a@", "as it is", "\u0627", ".test"),
+    ],
+)
+def test_twice_the_address_takes_about_twice_the_time(
+    before: str, shape: str, piece: str, after: str
+) -> None:
+    """What is quadratic takes four times; what is done in 5 ms may take what it likes."""
+
+    def best(length: int) -> float:
+        count = length // len(piece)
+        inner = piece * count
+        if shape == "halves":
+            inner = "".join(char * count for char in piece)
+        times = []
+        for _ in range(5):
+            normal_domain.cache_clear()
+            started = time.process_time()
+            any_mailbox(before + inner + after)
+            times.append(time.process_time() - started)
+        return min(times)
+
+    twice = best(8000)
+    assert twice < 0.005 or twice < 3 * best(4000), f"{1000 * twice:.0f} ms"
+
+
+def test_an_address_too_long_is_refused_by_both_readings() -> None:
+    longest = "a" * 254
+    for read in (from_mailbox, any_mailbox):
+        assert read(f"<{longest}@x.test>") == f"{longest}@x.test"
+        assert read(f"<a{longest}@x.test>") is FromProblem.LONG
+        assert read(f'"{longest}\u0301"@x.test') is FromProblem.LONG
+
+
+def test_an_encoded_word_needs_its_end_behind_its_begin() -> None:
+    assert from_mailbox("=?u?q?a?=b@x.test") is FromProblem.ENCODED
+    assert from_mailbox("=??=@x.test") is FromProblem.ENCODED
+    for local in ("=?a", "=?=", "?=a=?"):
+        assert from_mailbox(f"{local}@x.test") == f"{local}@x.test"

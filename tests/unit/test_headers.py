@@ -75,6 +75,32 @@ def test_mail_without_list_fields_is_not_bulk() -> None:
     assert scanned(b"PRECEDENCE: bulk\r\n\r\n").bulk
 
 
+@pytest.mark.parametrize("bom", [b"\xef\xbb\xbf", b".\xef\xbb\xbf"])
+def test_a_dot_behind_a_bom_ends_no_header(bom: bytes) -> None:
+    """The BOM hides it from the reader of DATA; PowerMTA would find an empty line there, below our
+    fields, and all that we read in the text of the message."""
+    head, _ = split(bom + b".\r\nFrom: a@x.test\r\nX-Job: 1\r\n\r\nbody\r\n")
+    found = scan(head, 1000)
+    assert isinstance(found, Reply)
+    assert found.text == "the header begins with an empty line"
+    head, _ = split(bom + b"From: a@x.test\r\n\r\n")
+    assert scanned(head).from_values == (b" a@x.test",)
+    # What is no lone dot is a field, or none, as everywhere.
+    assert scanned(split(bom + b".From: a@x.test\r\n\r\n")[0]).from_values == (b" a@x.test",)
+
+
+@pytest.mark.parametrize("line", [b"From x", b">From x", b">>From a@y.test Thu Jan  1 00:00:00"])
+@pytest.mark.parametrize("before", [b"", b"From z\r\n", b".From z\r\n"])
+def test_mbox_lines_are_found_whether_stuffed_or_not(line: bytes, before: bytes) -> None:
+    rest = b"From: a@x.test\r\n..dots: 1\r\n\r\n"
+    found = scanned(before + line + b"\r\n" + rest)
+    assert scanned(before + b"." + line + b"\r\n" + rest) == found
+    shown = before.removeprefix(b".") + line + b"\r\n"
+    expected = b"".join(b"X-Mailbox-Line: " + one for one in shown.splitlines(keepends=True))
+    assert found.kept == expected + rest
+    assert found.from_values == (b" a@x.test",)
+
+
 def test_header_and_body_are_split_at_the_first_empty_line() -> None:
     assert split(b"A: 1\r\n\r\nbody\r\n\r\nmore\r\n") == (b"A: 1\r\n\r\n", b"body\r\n\r\nmore\r\n")
     assert split(b"\r\nbody\r\n") == (b"\r\n", b"body\r\n")
@@ -129,11 +155,17 @@ _wild_line = st.one_of(
         lambda *parts: b"".join(parts), _spelt, _blanks, st.sampled_from([b":", b""]), _value
     ),
     st.sampled_from([b"", b".", b"..", b"text", b" fold", b": x"]),
+    st.sampled_from([b"From x", b".From x", b".>From x", b">.From x", b"From : a@x.test"]),
 )
 
 
 def _by_hand(head: bytes) -> Header | None:
     """The same, field by field; None where the block is refused."""
+    # A dot after an LF alone is no stuffing, but no such block is made here.
+    stuffed = head.startswith(b".") or b"\r\n." in head
+    head = b"\r\n".join(line.removeprefix(b".") for line in head.split(b"\r\n"))
+    if stuffed and head.startswith(b"\r\n"):
+        return None
     box = b""
     while head.startswith((b"From ", b">")):
         line, _, rest = head.partition(b"\r\n")
@@ -142,10 +174,9 @@ def _by_hand(head: bytes) -> Header | None:
             break
         box, head = box + b"X-Mailbox-Line: " + line + b"\r\n", rest
     head = box + head
-    lines = [line.removeprefix(b".") for line in head.split(b"\r\n")]
-    if head.startswith((b".", b" ", b"\t")) and lines[0][:1] in (b" ", b"\t"):
+    lines = head.split(b"\r\n")
+    if head.startswith((b" ", b"\t")):
         return None
-    stuffed = head.startswith(b".") or b"\r\n." in head
     fields: list[list[bytes]] = []
     for line in lines:
         if line[:1] in (b" ", b"\t") and line and fields:
