@@ -347,6 +347,23 @@ async def test_an_operator_says_what_became_of_it(
         await wire.close()
 
 
+async def test_what_an_operator_says_was_delivered_is_known_as_sent(
+    valkey_url: str, hold_url: str
+) -> None:
+    """No copy was there whose own end would have said so."""
+    body = campaign_mail("s123456789", 1)
+    async with doubtful(valkey_url, hold_url, "drop-after-dot@dest.test", body=body) as case:
+        await execute(hold_url, ASK, "settle", False, "delivered")
+        await until(lambda: case.is_state("done"))
+        await case.releasing.parts.reserver.drain()
+        wire = await case.gate.wire()
+        again = campaign_mail("s123456789", 2)
+        answer = await wire.send("drop-after-dot@dest.test", body=again)
+        await wire.close()
+        assert answer == f"250 2.0.0 OK {(await case.row())['id']} (received before)"
+        assert len(await case.pmta.messages()) == 1
+
+
 async def test_a_late_reply_outranks_the_word_that_it_was_absent(
     valkey_url: str, hold_url: str
 ) -> None:
