@@ -139,8 +139,8 @@ class Database:
     async def look(self) -> None:
         """Over a new connection. No answer says nothing about the connections there are."""
         try:
-            async with self.fresh(CONNECT) as link:
-                await self._compare((await server_of(link)).process)
+            async with self.fresh(CONNECT):
+                pass
         except StandbyError as error:
             await self._leave(str(error))
         except (AwayError, UnknownError) as error:
@@ -163,13 +163,14 @@ class Database:
     @asynccontextmanager
     async def connection(self, patience: float = CONNECT) -> AsyncIterator[Connection]:
         """One connection, waited for at most `patience` seconds. Raises AwayError before, and
-        UnknownError or RefusedError for what happens inside."""
+        UnknownError or RefusedError for what happens inside; UnknownError too when another server
+        was found behind the name meanwhile: what this one committed may be lost with it."""
         connection = self._lend() or await self._acquire(patience)
         epoch = self._epoch
         well = False
         try:
             yield connection
-            well = True
+            well = epoch == self._epoch
         except asyncpg.PostgresError as error:
             code = str(error.sqlstate or "")
             if code.startswith(_LOST_CLASSES) or code == _READ_ONLY:
@@ -189,10 +190,12 @@ class Database:
             _cut(connection)
             raise UnknownError(f"{type(error).__name__}: {error}") from error
         finally:
-            if well and epoch == self._epoch and not self._waiting and _fit(connection):
+            if well and not self._waiting and _fit(connection):
                 self._keep_at_hand(connection)
             else:
                 await self._release(connection)
+        if not well:
+            raise UnknownError("the server was left while it worked")
 
     def _lend(self) -> Connection | None:
         """One that lies at hand and is alive. The dead have left the pool by themselves."""
@@ -240,7 +243,8 @@ class Database:
 
     @asynccontextmanager
     async def fresh(self, patience: float) -> AsyncIterator[Connection]:
-        """A connection of its own, past the pool: the pool's may all hang."""
+        """A connection of its own, past the pool: the pool's may all hang. Where it leads to
+        another server than those, they end: what is settled here must not be undone there."""
         try:
             connection = await asyncpg.connect(
                 self._url,
@@ -254,6 +258,7 @@ class Database:
         except (asyncpg.PostgresError, *LOST) as error:
             raise AwayError(f"{type(error).__name__}: {error}") from error
         try:
+            await self._compare((await server_of(connection)).process)
             yield connection
         except (asyncpg.PostgresError, *LOST) as error:
             raise UnknownError(f"{type(error).__name__}: {error}") from error

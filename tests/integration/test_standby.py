@@ -94,6 +94,13 @@ async def test_an_answer_that_says_not_me_ends_every_connection(folder: Path) ->
         assert here.proxy.accepted > accepted, "none of before is lent"
 
 
+async def left_meanwhile(here: Name) -> None:
+    """It takes the commit, and is left already: whether the new one has it nobody knows."""
+    async with here.database.connection() as busy:
+        await here.database.look()
+        assert await busy.fetchval(PUT) == here.primary.port
+
+
 async def test_a_primary_that_was_cut_off_is_left_at_the_next_look(folder: Path) -> None:
     """It takes writes as before; what it commits is lost with it."""
     async with name(folder) as here:
@@ -101,11 +108,22 @@ async def test_a_primary_that_was_cut_off_is_left_at_the_next_look(folder: Path)
         await promote(here.standby)
         here.proxy.lead_to(here.standby.port)
         assert await here.put() == here.primary.port, "the connection of before"
-        async with here.database.connection() as busy:
-            await here.database.look()
-            await busy.fetchval("SELECT 1")
+        with pytest.raises(UnknownError, match="the server was left"):
+            await left_meanwhile(here)
         for _ in range(3):
             assert await here.put() == here.standby.port
+
+
+async def test_a_commit_is_settled_on_the_server_that_takes_the_next_ones(folder: Path) -> None:
+    """After the tombstone on the new one, a second try on a pooled connection to the old one would
+    say that it is kept."""
+    async with name(folder) as here:
+        assert await here.put() == here.primary.port
+        await promote(here.standby)
+        here.proxy.lead_to(here.standby.port)
+        async with here.database.fresh(2.0) as link:
+            assert await link.fetchval(PUT) == here.standby.port
+        assert await here.put() == here.standby.port
 
 
 async def test_a_look_at_a_standby_ends_the_connections_and_no_answer_does_not(
