@@ -119,16 +119,15 @@ class Delivery:
         kept = await division.kept()
         if kept is not Kept.KEPT:
             # Those who were not accepted are not certainly stored, so nobody got it.
-            if kept is Kept.UNSURE:
-                division.withdraw("its client was told to come again")
             return self._unkept(kept)
-        if isinstance(outcome, Refused) or (isinstance(outcome, Failed) and not self._holds):
-            # A verdict about the content is everybody's, and so is a deferral: nobody got it.
-            said = outcome.reply if isinstance(outcome, Refused) else outcome.why
-            division.withdraw(f"its client was told: {said}")
-            if isinstance(outcome, Refused):
+        if isinstance(outcome, Refused):
+            # A verdict about the content is everybody's: nobody got it.
+            if await division.withdraw(outcome):
                 return await self._settled(attempt, outcome)
-            return await self._failed(outcome)
+            self._change(EntryState.FREE)
+            said = {"envelope": attempt.envelope, "why": str(outcome.reply)}
+            self._telling.ending("refused", acknowledged=True, **said)
+            return Reply(250, "2.0.0", f"OK {self._message.id} queued")
         division.settle(outcome)
         for refusal in division.refusals():
             self._telling.refusal(attempt, *refusal)

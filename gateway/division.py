@@ -4,7 +4,9 @@ Owns: committing it to the hold between the last RCPT and DATA, and what becomes
 Rule: nobody gets the message before those that do not are committed, or a 250 could lose them and
 a 451 send it twice to the rest. The rows of all are kept in doubt, for the dot is still to come:
 the accepted ones' under the attempt's envelope id, the others' under ids that PowerMTA never saw,
-so that, should this process die, accounting tells the ones from the others.
+so that, should this process die, accounting tells the ones from the others. Until the attempt is
+over they are nobody else's (`dividing`). What was committed is ours: the client hears a refusal
+only when the rows have ended before, and a deferral never.
 Failure: a commit that is not certain sends nothing, and the client is told to come again.
 """
 
@@ -14,7 +16,7 @@ from collections.abc import Callable
 import msgspec
 
 from gateway.attempt import Attempt
-from gateway.keeping import Hold, Keeping, Kept
+from gateway.keeping import DIVIDING, Hold, Keeping, Kept
 from gateway.relay.verdicts import Verdict
 from policy.identity import envelope_id, row_id
 from policy.outcome import Outcome, Refused
@@ -59,7 +61,7 @@ class Division:
             else envelope_id(attempt.grant.at, row_id(message.id, number, count), attempt.number)
             for number, verdict in enumerate(self.verdicts)
         ]
-        return msgspec.structs.replace(self._keeping, envelopes=tuple(envelopes))
+        return msgspec.structs.replace(self._keeping, reason=DIVIDING, envelopes=tuple(envelopes))
 
     async def kept(self) -> Kept:
         """What became of the commit."""
@@ -78,9 +80,15 @@ class Division:
         """The client hears 250, so each row goes its own way: sent, held, refused or in doubt."""
         self._hold.settle(self._message, self._attempt.number, self.outcomes(accepted))
 
-    def withdraw(self, why: str) -> None:
-        """Nothing was sent, and the client will know."""
-        self._hold.withdraw(self._message, self._attempt.number, why)
+    async def withdraw(self, refusal: Refused) -> bool:
+        """Nobody gets it, and the client shall hear `refusal`. False when the rows may be there
+        still: the client hears 250, and each recipient's refusal is a late one."""
+        why = f"its client was told: {refusal.reply}"
+        number, left = self._attempt.number, self._left()
+        if await self._hold.withdraw(self._message, number, why, left):
+            return True
+        self._hold.settle(self._message, number, (refusal,) * len(self.verdicts))
+        return False
 
     def sentence(self) -> str:
         """How many got it, for the client."""

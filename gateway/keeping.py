@@ -24,10 +24,14 @@ class Kept(StrEnum):
     NOT_KEPT = "not_kept"
     """It did not happen and never will."""
     UNSURE = "unsure"
-    """Nobody knows; the client must not be told 250."""
+    """Nobody knows; the client must not be told 250. Where nothing was sent the hold makes sure
+    that nothing of it ever goes, and then frees its duplicate entry."""
 
 
 State = Literal["held", "doubt"]
+
+DIVIDING = "dividing"
+"""Reason of rows in doubt whose attempt is under way: nobody but that settles them."""
 
 
 class Keeping(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +111,8 @@ class Hold(Protocol):
         it was settled before."""
         ...
 
-    def withdraw(self, message: Message, attempt: int, why: str) -> None:
-        """Nothing of a message kept in doubt was sent, and its client knows: its rows end."""
+    async def withdraw(self, message: Message, attempt: int, why: str, within: float) -> bool:
+        """Nothing of a message kept in doubt was sent, and its client shall know: its rows end.
+        False when that is not certain within so many seconds: then the client must be told 250, and
+        `settle` says what became of them."""
         ...

@@ -42,7 +42,13 @@ class Releasing:
         database, now, generation = holding.database, parts.calendar.now, parts.feed.generation
         change = parts.reserver.change
         self.presence = Presence(
-            holding.vital, name, lease=settings.hold.lease, change=change, now=now, log=log
+            holding.vital,
+            name,
+            lease=settings.hold.lease,
+            attempt=settings.hold.lease + settings.gateway.answer_budget,
+            change=change,
+            now=now,
+            log=log,
         )
         self._claims = Claims(
             database,

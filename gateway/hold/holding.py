@@ -15,6 +15,7 @@ from gateway.hold.database import Database
 from gateway.hold.held import Backoff, settlement, withdrawal
 from gateway.hold.settling import Settler
 from gateway.hold.store import Store
+from gateway.hold.unsure import Unsure
 from gateway.keeping import Admission, Keeping, Kept
 from gateway.log import Log
 from gateway.message import Message
@@ -82,6 +83,7 @@ class Holding:
         )
         self.backlog = Backlog(self.database, hold, generation, now=now, log=log)
         self.settler = Settler(self.vital, change=change, now=now, log=log)
+        self.unsure = Unsure(self.vital, change=change, now=now, log=log)
 
     async def open(self) -> None:
         """Make the pools; connects to nobody yet."""
@@ -112,7 +114,9 @@ class Holding:
         kept = await self.store.keep(keeping, now, within)
         metrics.hold_seconds.observe(asyncio.get_running_loop().time() - started)
         metrics.hold_kept_as(kept.value).inc()
-        if keeping.state == "doubt" and kept is not Kept.NOT_KEPT:
+        if kept is Kept.UNSURE and _unsent(keeping):
+            self.unsure.end(keeping, day_of(now))
+        elif keeping.state == "doubt" and kept is not Kept.NOT_KEPT:
             self._doubts[keeping.message.id] = day_of(now)
             if len(self._doubts) > _MOST_DOUBTS:
                 self._doubts.popitem(last=False)
@@ -157,15 +161,26 @@ class Holding:
             ]
         )
 
-    def withdraw(self, message: Message, attempt: int, why: str) -> None:
-        bucket = self._doubts.pop(message.id, None)
+    async def withdraw(self, message: Message, attempt: int, why: str, within: float) -> bool:
+        bucket = self._doubts.get(message.id)
         if bucket is None:
-            return
+            return False
         count = len(message.recipients)
         rows = [row_id(message.id, number, count) for number in range(count)]
-        self.settler.settle([withdrawal(bucket, row, attempt, why) for row in rows])
+        withdrawn = await self.settler.at_once(
+            [withdrawal(bucket, row, attempt, why) for row in rows], within
+        )
+        if withdrawn:
+            self._doubts.pop(message.id, None)
+        return withdrawn
 
     async def drain(self, patience: float) -> None:
         """Commits and settlements under way end, within `patience` seconds each."""
         await self.store.drain()
-        await self.settler.drain(patience)
+        await asyncio.gather(self.settler.drain(patience), self.unsure.drain(patience))
+
+
+def _unsent(keeping: Keeping) -> bool:
+    """Whether no dot was said: then no copy needs these rows to know what became of it. Without a
+    duplicate entry no copy knows of them at all, and they would only send it again."""
+    return keeping.reason != "unknown" or not keeping.key

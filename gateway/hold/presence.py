@@ -16,6 +16,7 @@ from policy.ports import Change, EntryState
 _BEAT = statement("beat")
 _LEAVE = statement("leave_claimants")
 _GONE = statement("gone")
+_UNDIVIDED = statement("undivided")
 
 _BEATS = 6
 """Beats in one lease."""
@@ -30,14 +31,17 @@ class Presence:
         name: str,
         *,
         lease: float,
+        attempt: float,
         change: Callable[[Change], None],
         now: Callable[[], int],
         log: Log,
     ) -> None:
-        """`lease` in real seconds; `now` in ledger milliseconds."""
+        """`lease` in real seconds; `attempt`: most seconds from the commit of a divided message to
+        the end of its attempt; `now` in ledger milliseconds."""
         self._database = database
         self.name = name
         self._lease = lease
+        self._attempt = round(attempt * 1000)
         self._change = change
         self._now = now
         self._log = log
@@ -64,13 +68,15 @@ class Presence:
         return True
 
     async def bury(self) -> None:
-        """Claims of processes that are gone become doubt. Raises AwayError, UnknownError,
-        RefusedError."""
+        """Claims of processes that are gone become doubt, and what they were dividing.
+
+        Raises AwayError, UnknownError, RefusedError."""
         loop = asyncio.get_running_loop()
         if self._good_since is None or loop.time() - self._good_since < self._lease:
             return
         async with self._database.connection() as link:
             rows = await link.fetch(_GONE, self._now(), self._lease)
+            rows += await link.fetch(_UNDIVIDED, self._now(), self._attempt)
         for row in rows:
             if row["key"]:
                 self._change(Change(row["key"], row["id"], row["attempt"], EntryState.DOUBT))

@@ -20,6 +20,8 @@ from policy.ports import ENDED, Change, EntryState
 _SETTLE = statement("settle")
 _BATCH = 500
 _PAUSE = 0.5
+_AGAIN = 0.1
+"""Seconds between two tries while a client waits for its answer."""
 _PATIENCE = 10.0
 _ENTRY = {
     "held": EntryState.HELD,
@@ -64,6 +66,26 @@ class Settler:
         """Whether a settlement of this row is still on its way."""
         return (bucket, row) in self._pending
 
+    async def at_once(self, settlements: Sequence[Settlement], within: float) -> bool:
+        """Write them now; False: not certain within so many seconds, and not tried any more. What
+        is then settled instead applies whether they were written or not."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + within
+        for start in range(0, len(settlements), _BATCH):
+            batch = list(settlements[start : start + _BATCH])
+            while True:
+                left = min(until - loop.time(), _PATIENCE)
+                if left <= 0:
+                    return False
+                try:
+                    if await self._put(batch, left) < len(batch):
+                        return False  # somebody had one of the rows before
+                    break
+                except (AwayError, UnknownError, RefusedError) as error:
+                    self._log.warning("settling_waits", why=str(error), count=len(batch))
+                await asyncio.sleep(min(_AGAIN, max(until - loop.time(), 0.0)))
+        return True
+
     async def drain(self, patience: float) -> None:
         """Write what waits, for at most `patience` seconds of an absent PostgreSQL."""
         self._patience = asyncio.get_running_loop().time() + patience
@@ -99,6 +121,25 @@ class Settler:
         return batch
 
     async def _write(self, batch: list[Settlement]) -> bool:
+        try:
+            await self._put(batch, _PATIENCE)
+        except (AwayError, UnknownError) as error:
+            self._log.warning("settling_waits", why=str(error), count=len(batch))
+            return False
+        except RefusedError as error:
+            self._log.error("settling_refused", why=str(error), count=len(batch))
+            if error.passes:
+                return False
+            for settled in batch if len(batch) > 1 else ():
+                while not await self._write([settled]):
+                    await asyncio.sleep(_PAUSE)
+            # A single one that can never be written stays claimed, and is doubt after we end.
+        return True
+
+    async def _put(self, batch: list[Settlement], within: float) -> int:
+        """How many of the rows are as they were to be. Raises AwayError, UnknownError,
+        RefusedError."""
+        until = asyncio.get_running_loop().time() + within
         columns = zip(
             *(
                 (
@@ -120,23 +161,9 @@ class Settler:
             ),
             strict=True,
         )
-        try:
-            async with self._database.connection() as link:
-                rows = await link.fetch(
-                    _SETTLE, *map(list, columns), self._now(), timeout=_PATIENCE
-                )
-        except (AwayError, UnknownError) as error:
-            self._log.warning("settling_waits", why=str(error), count=len(batch))
-            return False
-        except RefusedError as error:
-            self._log.error("settling_refused", why=str(error), count=len(batch))
-            if error.passes:
-                return False
-            for settled in batch if len(batch) > 1 else ():
-                while not await self._write([settled]):
-                    await asyncio.sleep(_PAUSE)
-            # A single one that can never be written stays claimed, and is doubt after we end.
-            return True
+        async with self._database.connection(within) as link:
+            left = max(until - asyncio.get_running_loop().time(), 0.01)
+            rows = await link.fetch(_SETTLE, *map(list, columns), self._now(), timeout=left)
         for row in rows:
             if row["key"]:
                 state = _ENTRY[row["state"]]
@@ -147,4 +174,4 @@ class Settler:
         for settled in batch:
             if settled.event:
                 metrics.expired.labels(settled.event).inc()
-        return True
+        return len({row["id"] for row in rows})

@@ -1,14 +1,23 @@
 """PowerMTA takes some recipients of a message and not others."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
 import pytest
 
-from gateway.hold.database import AwayError, Database
+from gateway.division import Division
+from gateway.hold.database import AwayError, Database, UnknownError
 from gateway.hold.doubt import Doubts
+from gateway.hold.holding import Holding
+from gateway.hold.presence import Presence
+from gateway.hold.requests import Requests
+from gateway.hold.rows import values
 from gateway.hold.settling import Settler
+from gateway.hold.statement import statement
+from gateway.hold.store import Store
 from gateway.log import Log
 from policy.identity import parse_envelope
 from policy.model import MailboxLimits, Profile
@@ -61,7 +70,10 @@ class Case:
 
 @contextlib.asynccontextmanager
 async def divided(valkey_url: str, hold_url: str, **terms: Any) -> AsyncIterator[Case]:
-    settings = holding(valkey_url, hold_url, ledger={"denial_cache": 0.0}, relay={"budget": 2.0})
+    settings = holding(
+        valkey_url, hold_url, ledger={"denial_cache": 0.0}, relay={"budget": 2.0},
+        hold={"commit_budget": 1.0}, gateway={"answer_budget": 4.0},
+    )  # fmt: skip
     house = tenant(**terms)
     async with StandIn.start() as pmta:
         plan = generation(vmta(1, daily=10), port=pmta.smtp_port, tenants=(house,))
@@ -116,24 +128,201 @@ async def test_what_is_refused_after_the_dot_is_the_clients_for_all(
         assert (await case.send("refuse-data@dest.test", BAD, LATER)).startswith("554 5.6.0")
         assert await case.charged() == 0
         gone = ("done", "withdrawn")
-        await case.until({"refuse-data@dest.test": gone, BAD: gone, LATER: gone})
+        # Before the client hears it: what it bounces must not wait here for anything.
+        assert await case.rows() == {"refuse-data@dest.test": gone, BAD: gone, LATER: gone}
         assert await case.events() == []
 
 
 @pytest.mark.parametrize("profile", list(Profile))
-async def test_what_fails_after_the_dot_is_held_or_deferred_whole(
+async def test_what_fails_after_the_dot_is_held_for_every_profile(
     valkey_url: str, hold_url: str, profile: Profile
 ) -> None:
+    """It is committed: a 451 whose withdrawal is lost with this process would send it twice."""
     async with divided(valkey_url, hold_url, profile=profile) as case:
-        answer = await case.send("defer-data@dest.test", BAD)
+        assert (await case.send("defer-data@dest.test", BAD)).endswith("queued")
         assert await case.charged() == 0
-        if profile is Profile.MAILWIZZ:
-            assert answer.endswith("queued")
-            await case.until({"defer-data@dest.test": ("held", ""), BAD: ("refused", "refused")})
+        await case.until({"defer-data@dest.test": ("held", ""), BAD: ("refused", "refused")})
+
+
+@contextlib.asynccontextmanager
+async def unanswered(real: Any, patience: float) -> AsyncIterator[Any]:
+    async with real(patience) as link:
+        yield link
+    raise UnknownError("the commit was not answered")
+
+
+def absent(real: Any, patience: float) -> Any:
+    raise AwayError("PostgreSQL is away")
+
+
+@pytest.mark.parametrize("trouble", [absent, unanswered])
+async def test_a_refusal_whose_withdrawal_is_not_certain_is_a_late_one(
+    valkey_url: str, hold_url: str, trouble: Any
+) -> None:
+    """Nothing may be refused to the client and wait here, too."""
+    async with divided(valkey_url, hold_url, profile=Profile.MTA) as case:
+        holding = case.gate.worker.parts.holding
+        assert holding is not None
+        real = holding.vital.connection
+        holding.vital.connection = lambda patience=1.0: trouble(real, patience)  # type: ignore[method-assign]
+        answer = await case.send("refuse-data@dest.test", BAD, LATER)
+        assert answer.endswith("queued"), answer
+        holding.vital.connection = real  # type: ignore[method-assign]
+        late = ("refused", "refused")
+        await case.until({"refuse-data@dest.test": late, BAD: late, LATER: late})
+        assert {event["detail"] for event in await case.events()} == {"554 5.6.0 content refused"}
+        assert len(await case.events()) == 3
+        assert await case.taken() == []
+
+
+@pytest.mark.parametrize("rcpts", [(GOOD, LATER), (LATER,)])
+@pytest.mark.parametrize("arrives", ["late", "meanwhile"])
+@pytest.mark.parametrize("body", [MESSAGE.format(1), campaign_mail("s123456789", 1)])
+async def test_what_an_unsure_commit_leaves_never_goes(
+    valkey_url: str, hold_url: str, rcpts: tuple[str, ...], arrives: str, body: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The client was told 451 and comes again. The commit is in the kernel's buffer still, or
+    executed and not committed, when its rows are ended."""
+    server = await asyncpg.connect(hold_url)
+    keep = statement("keep")
+    sent: list[Any] = []
+
+    async def insert(self: Store, batch: Any, last: float) -> None:
+        sent.extend(values([job.packed for job in batch]))
+        if arrives == "meanwhile":
+            await server.execute("SELECT hold_partition($1)", batch[0].packed.bucket)
+            await server.execute("BEGIN")
+            await server.execute(keep, *sent)
+        raise UnknownError("cut off")
+
+    def away(self: Database, patience: float) -> Any:
+        raise AwayError("PostgreSQL is away")
+
+    async with divided(valkey_url, hold_url) as case:
+        holding = case.gate.worker.parts.holding
+        assert holding is not None
+
+        async def ended() -> bool:
+            return not holding.unsure.waiting
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, "_insert", insert)
+            patch.setattr(Database, "fresh", away)
+            assert (await case.send(*rcpts, body=body)).startswith("451 4.3.0")
+        assert await case.taken() == []
+        if arrives == "meanwhile":
+            assert holding.unsure.waiting, "for the commit that is under way"
+            await server.execute("COMMIT")
+            await until(ended)
         else:
-            assert answer.startswith("451")
-            gone = ("done", "withdrawn")
-            await case.until({"defer-data@dest.test": gone, BAD: gone})
+            await until(ended)
+            with pytest.raises(asyncpg.UniqueViolationError):
+                await server.execute(keep, *sent)
+        await server.close()
+        assert await rows(hold_url, "state IN ('held', 'claimed', 'doubt')") == []
+        assert (await case.send(*rcpts, body=body)).startswith("250 ")
+        assert await case.taken() == [*rcpts[:-1]]
+
+        async def held() -> bool:
+            found = await rows(hold_url, "state IN ('held', 'claimed', 'doubt')")
+            return [(row["recipient"], row["state"]) for row in found] == [(LATER.encode(), "held")]
+
+        await until(held)
+
+
+@contextlib.asynccontextmanager
+async def dividing(case: Case, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Holding]:
+    """While the rows are committed and the accepted ones have not got the message."""
+    there, go = asyncio.Event(), asyncio.Event()
+    keep = Division._keep
+
+    async def slowly(self: Division, go_on: Any) -> Any:
+        def later(why: str) -> None:
+            assert why == ""
+            there.set()
+
+        kept = await keep(self, later)
+        await go.wait()
+        go_on("")
+        return kept
+
+    monkeypatch.setattr(Division, "_keep", slowly)
+    sending = asyncio.create_task(case.send(GOOD, LATER))
+    await there.wait()
+    holding = case.gate.worker.parts.holding
+    assert holding is not None
+    try:
+        yield holding
+    finally:
+        go.set()
+        await asyncio.wait([sending])
+    assert (await sending).endswith("(1 of 2 recipients)")
+    await case.until({GOOD: ("done", "relayed"), LATER: ("held", "")})
+    assert await case.taken() == [GOOD]
+
+
+@pytest.mark.parametrize(
+    ("action", "outcome"), [("settle", "absent"), ("settle", "delivered"), ("forget", "")]
+)
+async def test_no_order_touches_what_is_being_divided(
+    valkey_url: str, hold_url: str, action: str, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        divided(valkey_url, hold_url) as case,
+        dividing(case, monkeypatch) as holding,
+    ):
+        requests = Requests(holding.database, change=print, now=holding._now, log=LOG)
+        await execute(
+            hold_url,
+            "INSERT INTO hold_request (at, who, action, tenant, recipient, outcome) "
+            "VALUES (now(), 'ops', $1, 'acme', $2, $3)",
+            action, GOOD, outcome,
+        )  # fmt: skip
+        await requests.step()
+        [order] = await fetch(hold_url, "SELECT state, changed FROM hold_request")
+        # To be forgotten it is when it is over.
+        wanted = "running" if action == "forget" else "done"
+        assert (order["state"], order["changed"]) == (wanted, 0)
+        assert await case.rows() == {GOOD: ("doubt", ""), LATER: ("doubt", "")}
+
+
+async def absence(case: Case, now: int) -> None:
+    """The stream is read past `now`, and two probes say so."""
+    await execute(case.url, STREAM)
+    for number, sent_at in enumerate((now + 1000, now + 901_000)):
+        await execute(
+            case.url, "INSERT INTO probe VALUES ($1, 'pmta1', $2, true, true)",
+            f"probe{number}", sent_at,
+        )  # fmt: skip
+
+
+def doubts_of(case: Case, holding: Holding) -> Doubts:
+    return Doubts(
+        holding.database, Settler(holding.database, change=print, now=holding._now, log=LOG),
+        case.gate.worker.parts.reserver, probe_gap=900.0, before=0.0,
+        servers=lambda: ("pmta1",), log=LOG,
+    )  # fmt: skip
+
+
+async def test_no_evidence_settles_what_is_being_divided(
+    valkey_url: str, hold_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with divided(valkey_url, hold_url) as case, dividing(case, monkeypatch) as holding:
+        await absence(case, holding._now())
+        doubts = doubts_of(case, holding)
+        await doubts.settle()
+        await doubts._settler.drain(5.0)
+        assert await case.rows() == {GOOD: ("doubt", ""), LATER: ("doubt", "")}
+
+
+def presence(holding: Holding, later: int) -> Presence:
+    found = Presence(
+        holding.vital, "r1", lease=1.0, attempt=30.0, change=print,
+        now=lambda: holding._now() + later, log=LOG,
+    )  # fmt: skip
+    found._good_since = -10.0
+    return found
 
 
 @pytest.mark.parametrize("profile", list(Profile))
@@ -254,20 +443,18 @@ async def test_what_a_worker_that_died_left_undecided_goes_by_evidence(
         doubt = ("doubt", "")
         assert await case.rows() == {GOOD: doubt, LATER: doubt}
         await execute(hold_url, RECEIPT, known.day, known.message, known.attempt)
-        doubts = Doubts(
-            holding.database, Settler(holding.database, change=print, now=holding._now, log=LOG),
-            case.gate.worker.parts.reserver, probe_gap=900.0, before=0.0,
-            servers=lambda: ("pmta1",), log=LOG,
-        )  # fmt: skip
+        doubts = doubts_of(case, holding)
+        await presence(holding, 20_000).bury()
+        await doubts.settle()
+        assert {row["reason"] for row in await rows(hold_url)} == {"dividing"}
+        [before, _] = await rows(hold_url)
+        # Long after the attempt must be over: its process is gone.
+        await presence(holding, 40_000).bury()
+        for row in await rows(hold_url):
+            assert (row["reason"], row["since"]) == ("unknown", before["since"] + 30_000)
         await doubts.settle()
         await case.until({GOOD: ("done", "relayed"), LATER: doubt})
         # The stream is read past the dot without a record of it: it was not sent, and goes.
-        await execute(hold_url, STREAM)
-        now = holding._now()
-        for number, sent_at in enumerate((now + 1000, now + 901_000)):
-            await execute(
-                hold_url, "INSERT INTO probe VALUES ($1, 'pmta1', $2, true, true)",
-                f"probe{number}", sent_at,
-            )  # fmt: skip
+        await absence(case, holding._now() + 30_000)
         await doubts.settle()
         await case.until({GOOD: ("done", "relayed"), LATER: ("held", "")})

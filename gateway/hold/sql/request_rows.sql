@@ -1,7 +1,8 @@
--- The next rows a request is about; claimed ones are never touched. $3, $8: a recipient, as in
+-- The next rows a request is about; claimed ones are never touched, nor those of a divided message
+-- whose attempt is under way. $3, $8: a recipient, as in
 -- policy.address.recipient_spellings.
 SELECT bucket, id, body, key, whole, attempt, state, behind FROM held h
-WHERE CASE $6::text
+WHERE reason <> 'dividing' AND CASE $6::text
         WHEN 'forget' THEN state IN ('held', 'doubt')
         -- One behind another that is here open is settled by that one's row and nothing else.
         WHEN 'settle' THEN state = 'doubt' AND (behind = '' OR NOT EXISTS (

@@ -17,7 +17,9 @@ WITH wanted AS (
     WHERE h.bucket = w.bucket AND h.id = w.id AND h.attempt = w.attempt
         AND (h.state IN ('claimed', 'doubt')
             -- Settled as absent, and PowerMTA's late reply says otherwise before it went again.
-            OR (h.state = 'held' AND w.state = 'done' AND w.ending = 'relayed'))
+            OR (h.state = 'held' AND w.state = 'done' AND w.ending = 'relayed')
+            -- Withdrawn by a commit whose answer came too late for the client: it was told 250.
+            OR (h.state = 'done' AND h.ending = 'withdrawn' AND w.state = 'refused'))
     RETURNING h.bucket, h.id, h.body, h.tenant, h.message_id, h.mailbox, h.recipient, h.orcpt,
         h.campaign, h.key, h.attempt, h.state, h.ending, w.event, w.dsn, w.verdict,
         -- NOTIFY without FAILURE wants no report (RFC 3461 6.2).
