@@ -2,12 +2,12 @@
 
 Owns: who waits for a session, which address is tried, sessions that owe a reply. Not here:
 opening (`relay.endpoint`), the transaction (`relay.wire`).
-Rules: a server's sessions never exceed its budget, those that owe a reply included, and at most
-a quarter of it may owe; the addresses of one server are alternatives, the last good one first.
-PowerMTA's slots are shared with other feeders: a 421 greeting while sessions of ours are open, or
-being opened, is the bound of that moment. Who asked waits for those sessions; after `grow_after`
-seconds one more is tried, and then one a second while there are slots. What EHLO offered lives as
-long as its session.
+Rules: a server's sessions never exceed its budget, those that owe a reply included, and at most a
+quarter of it, or one, may owe; the addresses of one server are alternatives, the last good one
+first. PowerMTA's slots are shared with other feeders: a 421 greeting while sessions of ours are
+open, or being opened, is the bound of that moment. Who asked waits for those sessions; after
+`grow_after` seconds one more is tried, though nobody new asks, and then one a second while there
+are slots. What EHLO offered lives as long as its session.
 """
 
 import asyncio
@@ -62,6 +62,7 @@ class ServerPool:
         self._owing: dict[Session, asyncio.TimerHandle] = {}
         self._opening = 0
         self._waiting: deque[asyncio.Future[Session | None]] = deque()
+        self._growing: asyncio.TimerHandle | None = None
         self._first_address = 0
         self.closed = False
 
@@ -150,9 +151,31 @@ class ServerPool:
         while self._idle and now - self._idle[0].idle_since > patience:
             self._idle.popleft().quit()
 
+    def _await_growth(self) -> None:
+        """One who waits tries a further slot in time, though nobody new comes to ask for it."""
+        if self._growing is None and not self.closed and self.bound < self._limit:
+            self._growing = self._loop.call_at(self._grow_at, self._grow)
+
+    def _grow(self) -> None:
+        self._growing = None
+        if not self._waiting:
+            return
+        if self._loop.time() < self._grow_at:
+            self._await_growth()  # it was put off
+            return
+        # Who is woken asks `_may_open`, and waits again, at its place, if the answer is no.
+        if len(self._all) + self._opening < self._limit:
+            self._wake_first()
+        else:
+            self._grow_at = self._loop.time() + self._grow_after
+            self._await_growth()
+
     def close(self) -> None:
         """No new work; idle sessions end now, busy ones when they are released."""
         self.closed = True
+        if self._growing is not None:
+            self._growing.cancel()
+            self._growing = None
         while self._idle:
             self._idle.pop().quit()
         while self._waiting:
@@ -173,6 +196,7 @@ class ServerPool:
             self._waiting.appendleft(waiter)
         else:
             self._waiting.append(waiter)
+        self._await_growth()
         try:
             async with asyncio.timeout_at(deadline):
                 return await waiter
@@ -226,12 +250,15 @@ class ServerPool:
             if full and others:
                 self.bound = others
                 self._grow_at = self._loop.time() + self._grow_after
+                self._trim_owing()
                 return None
             assert failure is not None
             raise failure
         finally:
             self._opening -= 1
             self._wake_one()
+            if self._waiting:
+                self._await_growth()
 
     def _opened(self, session: Session) -> None:
         self._all.add(session)
@@ -254,7 +281,9 @@ class ServerPool:
         self._trim_owing()
 
     def _trim_owing(self) -> None:
-        while len(self._owing) > self.bound // 4:
+        # Of the limit, for slots that are short now are no reason to lose a reply; but never all
+        # that the server has slots for, or nothing could be sent.
+        while len(self._owing) > min(max(1, self._limit // 4), self.bound - 1):
             oldest = next(iter(self._owing))
             oldest.close("gave up waiting for its reply: too many others wait too")
 
@@ -273,6 +302,9 @@ class ServerPool:
         """Room for one more session: the first waiter may open it."""
         if len(self._all) + self._opening >= self.bound:
             return
+        self._wake_first()
+
+    def _wake_first(self) -> None:
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():

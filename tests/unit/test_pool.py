@@ -204,7 +204,7 @@ async def test_sessions_that_owe_never_fill_a_smaller_budget() -> None:
         session.progress = Progress.OWES
         sessions.release(session)
     sessions.resize(SERVER, 2)
-    assert sessions.counts["owing"] == 0
+    assert sessions.counts["owing"] == 1
     assert (await sessions.acquire(soon())).usable
 
 
@@ -287,6 +287,46 @@ async def test_the_bound_grows_again_when_there_are_slots() -> None:
         await sessions.acquire(soon())
         assert sessions.bound == bound
     assert len(opener.opened) == 3
+
+
+async def test_one_who_waits_tries_a_further_slot_though_nobody_new_comes() -> None:
+    opener = Opener()
+    opener.slots = 1
+    sessions = pool(opener, limit=3)
+    await sessions.acquire(soon())  # and it is stuck
+    waiting = asyncio.create_task(sessions.acquire(soon(5)))
+    await asyncio.sleep(0.01)
+    assert sessions.bound == 1
+    also = asyncio.create_task(sessions.acquire(soon(5)))
+    await asyncio.sleep(0.01)
+    opener.slots = 3
+    assert (await waiting) is opener.opened[1]
+    assert (await also) is opener.opened[2]
+    opener.slots, sessions.bound = 2, 2
+    opener.opened[2].close("lost")
+    later = asyncio.create_task(sessions.acquire(soon(5)))
+    await asyncio.sleep(0.01)
+    sessions.close()
+    with pytest.raises(OpenError, match="closing"):
+        await later
+    assert sessions._growing is None
+
+
+async def test_a_bound_learned_of_the_server_closes_no_session_that_owes_a_reply() -> None:
+    opener = Opener()
+    opener.slots = 3
+    sessions = pool(opener, limit=8)
+    busy = [await sessions.acquire(soon()) for _ in range(3)]
+    waiting = asyncio.create_task(sessions.acquire(soon(5)))
+    await asyncio.sleep(0.01)
+    assert sessions.bound == 3
+    for session in busy:
+        session.progress = Progress.OWES
+        sessions.release(session)
+    # A quarter of the limit, not of the bound; and a slot is left for who waits.
+    assert [one.progress for one in busy[1:]] == [Progress.OWES, Progress.OWES]
+    assert (await waiting).usable
+    assert sum(one.progress is not Progress.CLOSED for one in opener.opened) == 3
 
 
 async def test_where_slots_are_short_an_unused_session_leaves_soon() -> None:
