@@ -41,8 +41,8 @@ RECONCILE_EVERY = 5.0
 def no_database(url: str, error: Exception) -> RefusedError:
     """What to do about a PostgreSQL that does not answer; no password in it."""
     return RefusedError(
-        f"PostgreSQL at {masked(url)} does not answer ({error}): start it, or give its address in "
-        "database.url (DATABASE_URL)",
+        f"PostgreSQL at {masked(url)} does not answer ({error or 'timed out'}): start it, or "
+        "give its address in database.url (DATABASE_URL)",
         status=503,
     )
 

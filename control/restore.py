@@ -20,7 +20,7 @@ from control.opening import LEDGER_LOCK
 from control.problem import RefusedError
 from control.store.database import allow
 from control.store.statements import statements
-from control.unknown import Unknown, from_log
+from control.unknown import Unknown, date, from_log
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.witness import beats, held_since
 
@@ -117,9 +117,9 @@ async def _unknown(
     absent = await _absent(connection, entries)
     named = await _absent(connection, logged)
     return Unknown(
-        since=since,
+        since=date(since),
         entries=len(absent),
-        until=max((entries[message] for message in absent), default=0),
+        until=date(max(entries[message] for message in absent)) if absent else "",
         logged=[message for message in logged if message in named],
     )
 

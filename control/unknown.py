@@ -12,15 +12,18 @@ from pathlib import Path
 
 import msgspec
 
+NAMED = 5
+"""Ids said in a sentence; --json has all."""
+
 
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):
-    """`since`: the newest message of this PostgreSQL; times in calendar milliseconds."""
+    """`since`: the newest message of this PostgreSQL; times by the calendar."""
 
-    since: int = 0
+    since: str = ""
     entries: int = 0
     """Held messages in the ledger that are not in this PostgreSQL."""
-    until: int = 0
-    """When the last of them was held."""
+    until: str = ""
+    """When the last of them was held; empty where there is none."""
     logged: list[str] = []
     """Ids of those that the log names."""
 
@@ -29,13 +32,15 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
         said = []
         if self.entries:
             said.append(
-                f"{self.entries} messages answered 250 after {_date(self.since)}, the last at "
-                f"{_date(self.until)}, are in the ledger and not in this PostgreSQL"
+                f"{self.entries} messages answered 250 after {self.since}, the last at "
+                f"{self.until}, are in the ledger and not in this PostgreSQL"
             )
         if self.logged:
+            more = len(self.logged) - NAMED
             said.append(
-                f"{len(self.logged)} messages of the log were held after {_date(self.since)} and "
-                f"are not in this PostgreSQL: {', '.join(self.logged[:5])}"
+                f"{len(self.logged)} messages of the log were held after {self.since} and "
+                f"are not in this PostgreSQL: {', '.join(self.logged[:NAMED])}"
+                + (f" and {more} more (--json names all)" if more > 0 else "")
             )
         return said
 
@@ -66,5 +71,6 @@ def _at(seconds: object) -> int:
     return round(seconds * 1000) if isinstance(seconds, int | float) else 0
 
 
-def _date(milliseconds: int) -> str:
+def date(milliseconds: int) -> str:
+    """ISO time, as `ledger status` gives it."""
     return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"

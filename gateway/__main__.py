@@ -78,8 +78,9 @@ def _supervise(settings: Settings, path: Path | None) -> int:
         return 1
 
     if problems := start_problems(settings):
+        # As a broken file: systemd must not start it again for ever.
         print(f"gateway: {'; '.join(problems)}", file=sys.stderr)
-        return 1
+        return 2
 
     async def run() -> None:
         supervisor = Supervisor(settings, arguments, lambda: load(path), log)

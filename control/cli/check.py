@@ -31,6 +31,9 @@ from settings.model import Relay, Settings
 from settings.secret import masked
 from settings.tls import client_context, start_problems
 
+LESS = "without effect: "
+"""Before a warning about a variable."""
+
 GREETING_WAIT = 5.0
 """Seconds for PowerMTA's greeting."""
 
@@ -39,8 +42,8 @@ def check(context: typer.Context, config: Config = None) -> None:
     """Settings, PostgreSQL, ledger and PowerMTA: every problem at once."""
     line = line_of(context)
     environ = with_dotenv(os.environ)
-    warnings = [f"without effect: {text}" for text in without_effect(environ)]
-    warnings += [f"without effect: {text}" for text in misspelt(environ)]
+    warnings = [f"{LESS}{text}" for text in without_effect(environ)]
+    warnings += [f"{LESS}{text}" for text in misspelt(environ)]
     problems: list[str] = []
     good: list[str] = []
     try:
@@ -57,7 +60,7 @@ def check(context: typer.Context, config: Config = None) -> None:
         for text in good:
             say(f"ok: {text}")
         for text in warnings:
-            say(text)
+            say(text if text.startswith(LESS) else f"warning: {text}")
     if problems:
         for text in problems:
             print(f"sendgate: {text}", file=sys.stderr)
@@ -67,9 +70,8 @@ def check(context: typer.Context, config: Config = None) -> None:
             as_json(Problem(title=title, status=409, errors=errors))
         raise typer.Exit(1)
     if line.json:
-        mark = "without effect: "
-        less = [text.removeprefix(mark) for text in warnings if text.startswith(mark)]
-        weak = [text for text in warnings if not text.startswith(mark)]
+        less = [text.removeprefix(LESS) for text in warnings if text.startswith(LESS)]
+        weak = [text for text in warnings if not text.startswith(LESS)]
         as_json({"ok": good, "without_effect": less, "warnings": weak})
 
 

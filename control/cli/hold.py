@@ -110,11 +110,14 @@ def requests(
         as_json(found)
         return
     table(
-        ("id", "at", "who", "action", "filters", "force", "state", "changed", "error", "finished"),
+        (
+            *("id", "at", "who", "action", "filters", "outcome"),
+            *("state", "changed", "error", "finished"),
+        ),
         (
             (
                 *(r.id, r.at, r.who, r.action, _filters(r)),
-                *(r.force, r.state, r.changed, r.error, r.finished),
+                *(r.outcome or "-", r.state, r.changed, r.error, r.finished),
             )
             for r in found
         ),

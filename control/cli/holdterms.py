@@ -38,7 +38,7 @@ Dsn = Annotated[
     bool | None,
     typer.Option(
         "--dsn/--no-dsn",
-        help="Report expiry and late refusals by mail to MAIL FROM [default: for profile mta].",
+        help="Report expiry and late refusals by mail to MAIL FROM (default: for profile mta).",
     ),
 ]
 

@@ -60,7 +60,7 @@ def up(
         config=config,
         smtp_port=smtp_port,
         api_port=api_port,
-        pmta=pmta_address(pmta) if pmta else None,
+        pmta=pmta_address(pmta, "--pmta") if pmta else None,
         standin_port=standin_port,
         workers=workers,
         demo_tenants=not no_demo,

@@ -54,10 +54,13 @@ def restore(
 
 
 async def _restore(settings: Settings, reason: str, dry: bool, logs: list[Path]) -> Restored:
+    # Its imports take longer than most commands take to run.
+    from control.app import no_database
+
     try:
         pool = await open_pool(msgspec.structs.replace(settings.database, connections=1))
     except (OSError, asyncpg.PostgresError, TimeoutError) as error:
-        raise RefusedError(f"PostgreSQL does not answer: {error or 'timed out'}") from error
+        raise no_database(settings.database.url, error) from error
     client = connect(settings.ledger.url, timeout=settings.ledger.timeout)
     try:
         admin = LedgerAdmin(client, settings.ledger.name)

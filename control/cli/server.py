@@ -25,7 +25,8 @@ def set_(
 ) -> None:
     """Add a server or replace its addresses."""
     line = line_of(context)
-    body = ServerAddresses(name=name, addresses=tuple(pmta_address(text) for text in address))
+    addresses = tuple(pmta_address(text, "ADDRESS") for text in address)
+    body = ServerAddresses(name=name, addresses=addresses)
     changed = Client(line).send(
         "POST", "/api/v2/servers", body, Changed[ServerAddresses], dry_run=dry_run
     )

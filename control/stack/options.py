@@ -25,9 +25,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Read neither configuration file nor environment: embedded parts and defaults alone."""
 
 
-def pmta_address(text: str) -> Address:
-    """`HOST:PORT` as an address. Raises RefusedError."""
+def pmta_address(text: str, field: str) -> Address:
+    """`HOST:PORT` as an address; `field` is who gave it. Raises RefusedError."""
     host, colon, port = text.rpartition(":")
     if not (colon and host and port.isascii() and port.isdigit() and 1 <= int(port) <= 65_535):
-        raise bad("--pmta", f"{text!r} is not HOST:PORT, such as 192.0.2.10:2525")
+        raise bad(field, f"{text!r} is not HOST:PORT, such as 192.0.2.10:2525")
     return Address(host=host.strip("[]"), port=int(port))

@@ -14,6 +14,7 @@ from control.cli.main import run
 from control.problem import RefusedError
 from control.restore import Restored, restore
 from control.stack.toml import to_toml
+from control.unknown import Unknown, date
 from control.view.ledger import LedgerState
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
@@ -199,8 +200,8 @@ async def test_it_says_which_250s_it_does_not_know(
 
     dry = msgspec.json.decode(await command("--dry-run", "--json"), type=Restored)
     assert dry.unknown.logged == [lost, keyless]
-    assert (dry.unknown.since, dry.unknown.entries) == (newest, 1)
-    assert newest < dry.unknown.until <= await here.now()
+    assert (dry.unknown.since, dry.unknown.entries) == (date(newest), 1)
+    assert date(newest) < dry.unknown.until <= date(await here.now())
     _, ledger, logged, *_ = (await command("--yes")).splitlines()
     assert ledger.startswith("1 messages answered 250 after ")
     assert logged.endswith(f"are not in this PostgreSQL: {lost}, {keyless}")
@@ -208,6 +209,13 @@ async def test_it_says_which_250s_it_does_not_know(
         "SELECT after->>'unknown' FROM audit_log WHERE action = 'restore'"
     )
     assert audited == "1"
+
+
+def test_a_sentence_names_a_few_ids_and_says_how_many_more() -> None:
+    [five] = Unknown(since="s", logged=list("abcde")).sentences()
+    assert five.endswith(": a, b, c, d, e")
+    [seven] = Unknown(since="s", logged=list("abcdefg")).sentences()
+    assert seven.endswith(": a, b, c, d, e and 2 more (--json names all)")
 
 
 async def test_a_log_that_is_not_there_changes_nothing(here: Scene, tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import typer
+from rich.text import Text
 
 from control.cli.line import LineError, take
-from control.cli.main import run
+from control.cli.main import app, run
 from control.clock import moment, step_seconds
 from control.dkim import Seal, new_secret
 from control.dns import records, zone_text
@@ -164,3 +166,16 @@ def test_a_dkim_key_opens_with_its_secret_alone() -> None:
         Seal("").new_key()
     with pytest.raises(RefusedError, match=r"control\.secret"):
         Seal("short")
+
+
+def test_help_is_shown_as_it_is_written() -> None:
+    """What looks like markup is left out by the one who prints it."""
+    commands, seen = [typer.main.get_command(app)], 0
+    while commands:
+        command = commands.pop()
+        commands += getattr(command, "commands", {}).values()
+        for text in (command.help, *(getattr(p, "help", None) for p in command.params)):
+            if text:
+                seen += 1
+                assert Text.from_markup(text).plain == text
+    assert seen > 100

@@ -63,11 +63,12 @@ def test_the_stand_ins_accounting_is_read_beside_other_servers(tmp_path: Path) -
 
 
 def test_pmta_addresses() -> None:
-    assert str(pmta_address("192.0.2.1:2525")) == "192.0.2.1:2525"
-    assert pmta_address("[2001:db8::1]:25").host == "2001:db8::1"
+    assert str(pmta_address("192.0.2.1:2525", "--pmta")) == "192.0.2.1:2525"
+    assert pmta_address("[2001:db8::1]:25", "--pmta").host == "2001:db8::1"
     for wrong in ("host", "host:", ":25", "host:0", "host:70000", "host:x"):
-        with pytest.raises(RefusedError):
-            pmta_address(wrong)
+        with pytest.raises(RefusedError) as refused:
+            pmta_address(wrong, "ADDRESS")
+        assert refused.value.line().startswith(f"ADDRESS: {wrong!r} is not HOST:PORT")
 
 
 def test_a_free_port_is_kept(tmp_path: Path) -> None:
