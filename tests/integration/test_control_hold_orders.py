@@ -326,8 +326,8 @@ async def test_the_command_shows_addresses_as_they_are(core: Core, command: Comm
     await command("forget", "دعم@مثال.إختبار", "--no-wait")
     assert "(forgotten)" in await command("hold", "requests", "--json")
     await command("hold", "settle", "--tenant", "acme", "--absent", "--no-wait")
-    heads, *lines = (await command("hold", "requests")).splitlines()
-    assert "outcome" in heads.split()
-    assert "force" not in heads.split()
-    assert any("absent" in line.split() for line in lines)
+    shown = await command("hold", "requests")
+    assert "outcome" in shown
+    assert "absent" in shown
+    assert "force" not in shown
     await command("hold", "events")
