@@ -171,6 +171,8 @@ class Releasing:
     async def _release(self) -> None:
         """Claims need an owner that others know to be alive."""
         while not await self.presence.beat():
+            if self.parts.leaving:
+                return  # it claimed nothing, and there is nothing to wait for
             await asyncio.sleep(self.settings.hold.poll)
         await self.releaser.run()
 

@@ -73,8 +73,13 @@ CASES = (
 )  # fmt: skip
 
 
+ENDS = 20.0
+"""Seconds: less than the answer budget, for which nobody waits who has nothing to answer."""
+
+
 async def said(*command: str, environ: dict[str, str], until: bytes = b"") -> str:
     """All a process prints; one that would go on is ended after it said `until`."""
+    loop = asyncio.get_running_loop()
     process = await asyncio.create_subprocess_exec(
         *command, env={**os.environ, **environ}, stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -82,11 +87,12 @@ async def said(*command: str, environ: dict[str, str], until: bytes = b"") -> st
     assert process.stdout is not None
     text = b""
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(60) as patience:
             while line := await process.stdout.readline():
                 text += line
                 if until and until in line:
                     process.send_signal(signal.SIGTERM)
+                    patience.reschedule(loop.time() + ENDS)
             await process.wait()
     finally:
         if process.returncode is None:
@@ -105,14 +111,17 @@ async def test_no_process_says_it(
     config = tmp_path / "sendgate.toml"
     config.write_text("[[gateway.listeners]]\nport = 0\n", encoding="utf-8")
     named = ("--config", str(config))
-    commands = (
-        ((*SENDGATE, "check", *named), b""),
+    commands = [
         ((*SENDGATE, "check", "--json", *named), b""),
         ((*SENDGATE, "control", *named), b"ready"),
-        ((*SENDGATE, "migrate", *named), b""),
-        ((sys.executable, "-m", "gateway", "--check", *named), b""),
         ((sys.executable, "-m", "gateway", *named), b'"ledger_away"'),
-    )
+    ]
+    if case == CASES[0]:  # these read and print by the same functions; an interpreter takes seconds
+        commands += [
+            ((*SENDGATE, "check", *named), b""),
+            ((*SENDGATE, "migrate", *named), b""),
+            ((sys.executable, "-m", "gateway", "--check", *named), b""),
+        ]
     texts = await asyncio.gather(
         *(said(*command, environ=environ, until=until) for command, until in commands)
     )
