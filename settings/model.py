@@ -191,7 +191,7 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     budget: Seconds = 20.0
     """From the grant to PowerMTA's answer, below `gateway.answer_budget`."""
     grant_lifetime: Seconds = 30.0
-    """A grant not begun by then is given back (PROMISES, section 3)."""
+    """A grant not begun by then is given back (policy/README.md: charging)."""
     gateways: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
     """Gateway nodes that share each server's sessions; every worker gets its part."""
     idle: Seconds = 60.0

@@ -3,8 +3,9 @@
 Owns: the transaction (lock, check again, reserve, write attempt and owner, commit), and giving
 back what a commit nobody answered may have claimed. Not here: which rows (`releaser`), sending
 them (`release`).
-Rules (PROMISES 5): the attempt is in PostgreSQL before PowerMTA hears of it; no transaction stays
-open while relaying; a commit that failed or is unknown sends nothing, is undone, then refunded.
+Rules (policy/README.md: hold): the attempt is in PostgreSQL before PowerMTA hears of it; no
+transaction stays open while relaying; a commit that failed or is unknown sends nothing, is undone,
+then refunded.
 """
 
 import asyncio

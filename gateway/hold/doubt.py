@@ -1,4 +1,4 @@
-"""Settles doubt by evidence, as PROMISES 6 has it.
+"""Settles doubt by evidence, as policy/README.md has it.
 
 Owns: which evidence counts. Delivery: any accounting record with the attempt's envelope id.
 Absence: two probes of that server far enough apart, both accepted after the dot, the second

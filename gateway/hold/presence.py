@@ -1,7 +1,7 @@
 """That this process is alive, and that others are not.
 
 Rules: a process beats in PostgreSQL before it claims anything; what a process had claimed that was
-not heard of for a lease is in doubt, never held again (PROMISES 5). After trouble with
+not heard of for a lease is in doubt, never held again (policy/README.md: hold). After trouble with
 PostgreSQL nobody is declared gone for one lease: the others could not beat either.
 """
 

@@ -1,8 +1,9 @@
 """Probes: messages of our own that show how far a server's receipt stream has been read.
 
-Owns: when one is needed, sending it. Rules (PROMISES 6): only where a receipt stream of that server
-is read, and only while a doubt there, or a closed ledger, waits for it; own envelope id, system
-VirtualMTA, a discarded domain, outside quotas, allowed while the ledger is closed.
+Owns: when one is needed, sending it. Rules (policy/README.md: doubt): only where a
+receipt stream of that server is read, and only while a doubt there, or a closed ledger, waits for
+it; own envelope id, system VirtualMTA, a discarded domain, outside quotas, allowed while the ledger
+is closed.
 Failure: a probe that was not accepted proves nothing, and another one follows.
 """
 

@@ -2,9 +2,9 @@
 
 Owns: batches, the budget of a commit, settling a commit nobody answered. Not here: what happens
 to held rows afterwards (`releaser`, `settling`).
-Rules (PROMISES 5): 250 only after a commit; a failed batch is tried message by message; after an
-unknown commit a tombstone under the same id, on a connection of its own, either finds the row
-or makes a late commit impossible. What is proved not to be committed is tried again while the
+Rules (policy/README.md: hold): 250 only after a commit; a failed batch is tried message by message;
+after an unknown commit a tombstone under the same id, on a connection of its own, either finds the
+row or makes a late commit impossible. What is proved not to be committed is tried again while the
 budget lasts: PostgreSQL restarts in less.
 Failure: `NOT_KEPT` or `UNSURE`, and the caller defers.
 """

@@ -1,4 +1,7 @@
-"""Duplicate entries and marks of held mail: both ledgers, the same cases (PROMISES 2 and 5)."""
+"""Duplicate entries and marks of held mail: both ledgers, the same cases.
+
+Rules: policy/README.md, duplicates and hold.
+"""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Doubt ends by evidence and by nothing else (PROMISES 6)."""
+"""Doubt ends by evidence and by nothing else (policy/README.md: doubt)."""
 
 import contextlib
 from collections.abc import AsyncIterator

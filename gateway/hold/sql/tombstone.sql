@@ -1,5 +1,5 @@
 -- Settles commits nobody answered: waits for a transaction that is still under way; what is
--- returned was not committed and can never be (PROMISES, section 5, Commit).
+-- returned was not committed and can never be (policy/README.md: hold).
 INSERT INTO held (bucket, id, body, tenant, pool, provider, mailbox, bulk, recipient, notify,
                   orcpt, campaign, key, message_id, size, arrived, state, since, reason, detail,
                   until, attempt, failures)
