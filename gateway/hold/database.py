@@ -17,7 +17,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from gateway.hold.primary import CONNECT, LOST, STANDBY, WRITABLE, server_of
+from gateway.hold.primary import CONNECT, LOST, STANDBY, WRITABLE, Whereabouts, server_of
 from gateway.log import Log
 
 Connection = Any
@@ -77,9 +77,11 @@ class Database:
         timeout: float,
         log: Log,
         bounds: Mapping[str, str] | None = None,
+        whereabouts: Whereabouts | None = None,
     ) -> None:
         """`timeout` in seconds for one statement, unless a caller has less time; `bounds` are what
-        PostgreSQL itself keeps (`settings.model.Database.bounds`)."""
+        PostgreSQL itself keeps (`settings.model.Database.bounds`); `whereabouts`: shared with the
+        other pools of the process."""
         self._url = url
         self._connections = connections
         self._timeout = timeout
@@ -89,8 +91,9 @@ class Database:
         self._at_hand: list[Connection] = []
         self._tidying: asyncio.TimerHandle | None = None
         self._returning: set[asyncio.Task[None]] = set()
-        self._process = ""
-        """The server process that connections lead to, and its timeline."""
+        self._whereabouts = whereabouts or Whereabouts()
+        self._moves = 0
+        """Of the whereabouts, those that this pool has followed."""
         self._epoch = 0
         """Connections lent in an earlier one are closed when they come back."""
         self._waiting = 0
@@ -133,7 +136,7 @@ class Database:
         """Side task: look whether the name still leads to the server that connections lead to."""
         while True:
             await asyncio.sleep(every)
-            if self._process:
+            if self._whereabouts.process:
                 await self.look()
 
     async def look(self) -> None:
@@ -147,16 +150,16 @@ class Database:
             self._log.debug("database_unseen", why=str(error))
 
     async def _compare(self, process: str) -> None:
-        if self._process not in ("", process):
-            await self._leave(f"another server answers: {process}, after {self._process}")
-        self._process = process
+        before = self._whereabouts.process
+        if self._whereabouts.seen(process):
+            await self._leave(f"another server answers: {process}, after {before}")
 
     async def _leave(self, why: str) -> None:
         """What leads to the server of before ends: at once what lies idle, the rest when it comes
         back."""
         self._log.warning("database_left", why=why)
         self._epoch += 1
-        self._process = ""
+        self._moves = self._whereabouts.moves
         await self._pool.expire_connections()
         await self._return()
 
@@ -165,12 +168,17 @@ class Database:
         """One connection, waited for at most `patience` seconds. Raises AwayError before, and
         UnknownError or RefusedError for what happens inside; UnknownError too when another server
         was found behind the name meanwhile: what this one committed may be lost with it."""
+        where = self._whereabouts
+        if self._moves != where.moves:
+            await self._leave("another pool of this process found another server")
         connection = self._lend() or await self._acquire(patience)
-        epoch = self._epoch
-        well = False
+        epoch, moves = self._epoch, where.moves
+        stayed = well = False
         try:
             yield connection
-            well = epoch == self._epoch
+            # Others' sessions may end on the same server: that takes nothing from this commit.
+            stayed = moves == where.moves
+            well = stayed and epoch == self._epoch
         except asyncpg.PostgresError as error:
             code = str(error.sqlstate or "")
             if code.startswith(_LOST_CLASSES) or code == _READ_ONLY:
@@ -194,7 +202,7 @@ class Database:
                 self._keep_at_hand(connection)
             else:
                 await self._release(connection)
-        if not well:
+        if not stayed:
             raise UnknownError("the server was left while it worked")
 
     def _lend(self) -> Connection | None:
@@ -247,12 +255,9 @@ class Database:
         another server than those, they end: what is settled here must not be undone there."""
         try:
             connection = await asyncpg.connect(
-                self._url,
-                timeout=patience,
-                command_timeout=patience,
-                server_settings=self._session,
-                **WRITABLE,
-            )
+                self._url, timeout=patience, command_timeout=patience,
+                server_settings=self._session, **WRITABLE,
+            )  # fmt: skip
         except asyncpg.TargetServerAttributeNotMatched as error:
             raise StandbyError(STANDBY) from error
         except (asyncpg.PostgresError, *LOST) as error:

@@ -13,6 +13,7 @@ from gateway.hold.backlog import Backlog
 from gateway.hold.content import Contents
 from gateway.hold.database import Database
 from gateway.hold.held import Backoff, settlement, withdrawal
+from gateway.hold.primary import Whereabouts
 from gateway.hold.settling import Settler
 from gateway.hold.store import Store
 from gateway.hold.unsure import Unsure
@@ -62,15 +63,23 @@ class Holding:
         self.backoff = Backoff(hold.retry_first, hold.retry_most, hold.failures)
         self.contents = Contents(hold.keys)
         database, bounds = settings.database, settings.database.bounds(_LONGEST)
+        # What is settled over one of them must not stay with a server that the other has left.
+        where = Whereabouts()
         self.database = Database(
             database.url,
             connections=hold.connections,
             timeout=database.timeout,
             log=log,
             bounds=bounds,
+            whereabouts=where,
         )
         self.vital = Database(
-            database.url, connections=2, timeout=database.timeout, log=log, bounds=bounds
+            database.url,
+            connections=2,
+            timeout=database.timeout,
+            log=log,
+            bounds=bounds,
+            whereabouts=where,
         )
         """For what must not wait behind long work: signs of life, and what became of claims."""
         self.store = Store(

@@ -6,7 +6,8 @@ PostgreSQL nobody is declared gone for one lease: the others could not beat eith
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
 from gateway.hold.statement import statement
@@ -75,8 +76,11 @@ class Presence:
         if self._good_since is None or loop.time() - self._good_since < self._lease:
             return
         async with self._database.connection() as link:
-            rows = await link.fetch(_GONE, self._now(), self._lease)
-            rows += await link.fetch(_UNDIVIDED, self._now(), self._attempt)
+            self._tell(await link.fetch(_GONE, self._now(), self._lease))
+            self._tell(await link.fetch(_UNDIVIDED, self._now(), self._attempt))
+
+    def _tell(self, rows: Sequence[Any]) -> None:
+        """Each is committed by itself, and told as soon as it is: another look finds none of it."""
         for row in rows:
             if row["key"]:
                 self._change(Change(row["key"], row["id"], row["attempt"], EntryState.DOUBT))

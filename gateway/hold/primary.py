@@ -41,6 +41,23 @@ class Server(msgspec.Struct, frozen=True):
     """Why it may forget a commit; empty when it does not."""
 
 
+class Whereabouts:
+    """Which server the connections of one process lead to: what one pool finds out, all know."""
+
+    def __init__(self) -> None:
+        self.process = ""
+        """As in `Server`; empty while none was seen."""
+        self.moves = 0
+        """Times another one was found than the one before."""
+
+    def seen(self, process: str) -> bool:
+        """Whether it is another one."""
+        moved = self.process not in ("", process)
+        self.process = process
+        self.moves += moved
+        return moved
+
+
 async def server_of(connection: Any) -> Server:
     """Ask; asyncpg's errors are raised."""
     row = await connection.fetchrow(_SERVER)

@@ -71,6 +71,7 @@ class Settler:
         is then settled instead applies whether they were written or not."""
         loop = asyncio.get_running_loop()
         until = loop.time() + within
+        tell = self._log.warning
         for start in range(0, len(settlements), _BATCH):
             batch = list(settlements[start : start + _BATCH])
             while True:
@@ -82,7 +83,8 @@ class Settler:
                         return False  # somebody had one of the rows before
                     break
                 except (AwayError, UnknownError, RefusedError) as error:
-                    self._log.warning("settling_waits", why=str(error), count=len(batch))
+                    tell("settling_waits", why=str(error), count=len(batch))
+                    tell = self._log.debug  # the same again, ten times a second
                 await asyncio.sleep(min(_AGAIN, max(until - loop.time(), 0.0)))
         return True
 

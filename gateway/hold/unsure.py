@@ -85,12 +85,13 @@ class Unsure:
         loop = asyncio.get_running_loop()
         try:
             while self._queue:
-                while not await self._write(self._queue[0]):
-                    if loop.time() > self._patience:
-                        self._log.error("unsure_lost", count=len(self._queue))
-                        return
+                if loop.time() > self._patience:
+                    self._log.error("unsure_lost", count=len(self._queue))
+                    return
+                if await self._write(self._queue[0]):
+                    self._queue.popleft()
+                else:
                     await asyncio.sleep(_PAUSE)
-                self._queue.popleft()
         finally:
             self._flight = None
 

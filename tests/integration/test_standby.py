@@ -13,6 +13,7 @@ from control.store.connecting import StandbyError as NoPrimaryError
 from control.store.database import open_pool
 from control.store.migrate import migrate, revision
 from gateway.hold.database import AwayError, Database, StandbyError, UnknownError
+from gateway.hold.primary import Whereabouts
 from gateway.log import Log
 from settings.model import Database as Where
 from tests.faults.proxy import Proxy
@@ -28,12 +29,15 @@ class Name:
         self.primary, self.standby, self.proxy = primary, standby, proxy
         head, _, tail = primary.url.rpartition(":")
         self.url = f"{head}:{proxy.port}/{tail.partition('/')[2]}"
-        log = Log(descriptor=os.memfd_create("log"))
-        self.database = Database(self.url, connections=3, timeout=5.0, log=log)
+        log, where = Log(descriptor=os.memfd_create("log")), Whereabouts()
+        self.database, self.vital = (
+            Database(self.url, connections=size, timeout=5.0, log=log, whereabouts=where)
+            for size in (3, 2)
+        )
 
-    async def put(self) -> int:
+    async def put(self, database: Database | None = None) -> int:
         """Port of the server that a row was committed on."""
-        async with self.database.connection() as link:
+        async with (database or self.database).connection() as link:
             return int(await link.fetchval(PUT))
 
 
@@ -48,10 +52,12 @@ async def name(folder: Path) -> AsyncIterator[Name]:
             await caught_up(primary, standby)
             made = Name(primary, standby, proxy)
             await made.database.open()
+            await made.vital.open()
             try:
                 yield made
             finally:
                 await made.database.close()
+                await made.vital.close()
 
 
 @pytest.fixture
@@ -124,6 +130,33 @@ async def test_a_commit_is_settled_on_the_server_that_takes_the_next_ones(folder
         async with here.database.fresh(2.0) as link:
             assert await link.fetchval(PUT) == here.standby.port
         assert await here.put() == here.standby.port
+
+
+async def test_what_one_pool_of_a_process_finds_out_all_follow(folder: Path) -> None:
+    """A commit is settled over one pool, and ended over another: not on the server of before."""
+    async with name(folder) as here:
+        assert await here.put(here.vital) == here.primary.port
+        assert await here.put() == here.primary.port
+        await promote(here.standby)
+        here.proxy.lead_to(here.standby.port)
+        async with here.database.fresh(2.0):
+            pass
+        assert await here.put(here.vital) == here.standby.port
+
+
+async def test_a_session_that_ends_takes_nothing_from_the_commits_of_others(folder: Path) -> None:
+    """What is committed on a server that nobody left is known, whosever session it ended."""
+
+    async def ended() -> None:
+        async with here.database.connection() as link:
+            await link.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    async with name(folder) as here:
+        async with here.database.connection() as link:
+            with pytest.raises(UnknownError):
+                await ended()
+            assert await link.fetchval(PUT) == here.primary.port
+        assert await here.put() == here.primary.port
 
 
 async def test_a_look_at_a_standby_ends_the_connections_and_no_answer_does_not(
