@@ -39,6 +39,13 @@ def contradictions(settings: Settings) -> list[str]:
     if gateway.postmaster and not _is_plain(gateway.postmaster):
         what = f"{gateway.postmaster!r} is no address such as postmaster@example.com"
         found.append(f"gateway.postmaster: {what}")
+    for field, host in (
+        ("gateway.hostname", gateway.hostname),
+        ("relay.hello", relay.hello),
+        ("control.system_host_name", settings.control.system_host_name),
+    ):
+        if host and normal_domain(host) is None:
+            found.append(f"{field}: {host!r} is no host name such as smtp.example.com")
     if not gateway.listeners:
         found.append("gateway.listeners: at least one is needed")
     if relay.budget >= gateway.answer_budget:

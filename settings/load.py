@@ -4,6 +4,7 @@ Rule: an unknown key in the file is an error (a typo must not silently keep a de
 unknown environment variable never is. Nothing starts with a half-read configuration.
 """
 
+import enum
 import os
 import re
 import tomllib
@@ -27,6 +28,8 @@ PATTERNS = {
 }
 """What the regular expressions of names mean."""
 _REGEX = re.compile(r"matching regex '([^']*)'")
+_ENUM = re.compile(r"Invalid enum value (.*?)( - at `.*`)?$", re.DOTALL)
+_ITEM = re.compile(r" - at `\$\[(\d+)\]`$")
 DEFAULT_FILE = Path("/etc/sendgate/sendgate.toml")
 
 
@@ -104,7 +107,6 @@ def _struct(
         if key not in fields:
             problems.append(f"{where}: no such setting")
             continue
-        shown = f"{where} (from {origin[where]})" if where in origin else where
         wanted = fields[key].type
         row = _row_type(wanted)
         if row is not None and isinstance(raw, list):
@@ -120,8 +122,7 @@ def _struct(
                 _split(raw, wanted, where in origin), wanted, strict=where not in origin
             )
         except msgspec.ValidationError as error:
-            text = friendly(str(error))
-            problems.append(f"{shown}: {text[0].lower()}{text[1:]}")
+            problems.append(f"{_shown(where, origin, error)}: {_said(where, error, wanted, raw)}")
     try:
         return kind(**values)
     except TypeError as error:
@@ -129,8 +130,38 @@ def _struct(
         return None
 
 
-def friendly(text: str) -> str:
-    """A validation error in words: regular expressions are for programs."""
+def _shown(where: str, origin: dict[str, str], error: msgspec.ValidationError) -> str:
+    """The field, and the variable it was read from: an entry of a list may have its own."""
+    item = _ITEM.search(str(error))
+    variable = (origin.get(f"{where}[{item[1]}]") if item else None) or origin.get(where)
+    return f"{where} (from {variable})" if variable else where
+
+
+def _said(where: str, error: msgspec.ValidationError, wanted: Any, raw: Any) -> str:
+    text = friendly(str(error), wanted)
+    if item := _ITEM.search(text):
+        entries = _split(raw, wanted, from_env=isinstance(raw, str))
+        # What is secret is not shown, right or wrong.
+        entry = "" if where in SECRETS else f" ({entries[int(item[1])]!r})"
+        text = f"{text[: item.start()]}: entry {int(item[1]) + 1}{entry}"
+    return f"{text[0].lower()}{text[1:]}"
+
+
+def _choices(wanted: Any) -> list[str]:
+    """The words of a Literal or an enumeration, also of one in a list or beside null."""
+    if isinstance(wanted, type) and issubclass(wanted, enum.Enum):
+        return [str(member.value) for member in wanted]
+    arguments = typing.get_args(wanted)
+    if typing.get_origin(wanted) is typing.Literal:
+        return [str(one) for one in arguments]
+    return [word for one in arguments for word in _choices(one)]
+
+
+def friendly(text: str, wanted: Any) -> str:
+    """A validation error of type `wanted` in words: regular expressions are for programs, and who
+    meets a wrong word wants the right ones."""
+    if (wrong := _ENUM.match(text)) and (choices := _choices(wanted)):
+        return f"expected {' or '.join(choices)}, not {wrong[1]}{wrong[2] or ''}"
     found = _REGEX.search(text)
     if found is None or found[1] not in PATTERNS:
         return text
@@ -171,7 +202,7 @@ def _weeks(
         if name in env:
             weeks += weeks[-1:] * (index + 1 - len(weeks))
             weeks[index] = env[name]
-            origin["warmup.weeks"] = name
+            origin["warmup.weeks"] = origin[f"warmup.weeks[{index}]"] = name
     overrides.setdefault("warmup", {})["weeks"] = weeks
 
 

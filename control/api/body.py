@@ -26,7 +26,7 @@ def decode(data: bytes, kind: Any) -> Any:
         try:
             msgspec.convert(raw[key], field.type)
         except msgspec.ValidationError as error:
-            found.append(FieldProblem(key, _lower(friendly(str(error)))))
+            found.append(FieldProblem(key, _lower(friendly(str(error), field.type))))
     if found:
         title = f"{len(found)} fields are wrong" if len(found) > 1 else "a field is wrong"
         raise RefusedError(title, status=400, errors=found)

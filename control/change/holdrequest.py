@@ -111,8 +111,11 @@ def digest(secret: str, text: str) -> str:
 async def would_change(
     connection: Connection, filters: HoldFilter, action: str
 ) -> tuple[int, list[str]]:
-    """(messages a request would change now, what it leaves alone and why)."""
+    """(messages a request would change now, what it leaves alone and why). Raises RefusedError for
+    one message that is not here: who mistypes its id must not read that all is done."""
     rows = await connection.fetch(_SQL["matching"], *arguments(filters))
+    if filters.message is not None and not rows:
+        raise RefusedError(f"no message {filters.message} is held", status=404)
     counted = {(row["state"], row["paused"]): row["messages"] for row in rows}
     held = counted.get(("held", False), 0), counted.get(("held", True), 0)
     doubt = sum(counted.get(("doubt", paused), 0) for paused in (False, True))

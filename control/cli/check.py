@@ -16,6 +16,7 @@ from control.accounting.survey import found as found_in_accounting
 from control.certificate import lifetime_problems, weaknesses
 from control.cli.configuration import Config, configuration
 from control.cli.show import as_json, line_of, say
+from control.listening import listening_problems
 from control.problem import FieldProblem, Problem, RefusedError
 from control.standing import ledger_status
 from control.store.database import DatabaseRefusedError, open_pool
@@ -48,7 +49,9 @@ def check(context: typer.Context, config: Config = None) -> None:
     good: list[str] = []
     try:
         settings = configuration(line, config)
-        if not (found := [*start_problems(settings), *lifetime_problems(settings.gateway)]):
+        found = [*start_problems(settings), *lifetime_problems(settings.gateway)]
+        found += listening_problems(settings)
+        if not found:
             good.append("settings")
         problems += found
         warnings += weaknesses(settings)

@@ -128,7 +128,7 @@ async def test_an_order_without_a_filter_or_a_needed_word_is_refused(api: Api, c
 
 
 async def test_filters_are_kept_in_their_one_spelling(api: Api, core: Core) -> None:
-    await hold(core.pool, "m1", recipient="jürgen@bücher.example")
+    await hold(core.pool, "message0001", recipient="jürgen@bücher.example")
     found = await asked(
         api, "release", recipient="jürgen@Bücher.Example", message="20500-message0001.2-abc"
     )
@@ -140,6 +140,21 @@ async def test_filters_are_kept_in_their_one_spelling(api: Api, core: Core) -> N
     found = await asked(api, "release", campaign=hostile, reason=hostile)
     assert (found["request"]["campaign"], found["matching"]) == (hostile, 0)
     assert await core.pool.fetchval("SELECT count(*) FROM hold_request") == 2
+
+
+async def test_a_message_that_is_not_held_is_said_to_be_none(core: Core, command: Command) -> None:
+    await a_few(core)
+    before = await everything(core)
+    for words in (("settle", "--absent"), ("release",), ("drop", "--yes"), ("drop",), ("pause",)):
+        for name in ("nosuch", "done"):
+            for more in (("--no-wait",), ("--dry-run",)):
+                said = await command("hold", *words, "--message", name, *more, code=1)
+                assert f"no message {name} is held" in said
+    assert await everything(core) == before
+    # It is there, and nothing is to be done with it.
+    assert "settle: 0 messages" in await command(
+        "hold", "settle", "--absent", "--message", "held1", "--dry-run"
+    )
 
 
 async def test_a_paused_campaign_is_paused_for_new_mail_too(api: Api, core: Core) -> None:

@@ -193,6 +193,32 @@ async def test_servers_that_cannot_be_resolved_are_told_from_silent_ones(
         assert "does not answer" in capsys.readouterr().err
 
 
+async def test_check_finds_hosts_that_this_machine_cannot_listen_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "sendgate.toml"
+    config.write_text(
+        '[gateway]\nadmin_host = "192.0.2.78"\n[[gateway.listeners]]\nhost = "nosuch.invalid"\n'
+        '[[gateway.listeners]]\nhost = "192.0.2.77"\n[[gateway.listeners]]\nhost = "0.0.0.0"\n'
+        '[control]\nhost = "2001:db8::77"\n[database]\nurl = "postgresql://u@127.0.0.1:1/db"\n'
+        '[ledger]\nurl = "redis://127.0.0.1:1/0"\n',
+        encoding="utf-8",
+    )
+    assert await asyncio.to_thread(run, ["check", "--config", str(config)]) == 1
+    said = capsys.readouterr()
+    found = [line for line in said.err.splitlines() if "host: " in line]
+    wanted = (
+        "gateway.listeners[0].host: nosuch.invalid cannot be resolved",
+        "gateway.listeners[1].host: this machine cannot listen on 192.0.2.77 (",
+        "gateway.admin_host: this machine cannot listen on 192.0.2.78 (",
+        "control.host: this machine cannot listen on 2001:db8::77 (",
+    )
+    assert len(found) == len(wanted)
+    for line, text in zip(found, wanted, strict=True):
+        assert line.startswith(f"sendgate: {text}")
+    assert "ok: settings" not in said.out
+
+
 async def test_a_restore_without_postgresql_says_where_and_what_to_do(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,7 +25,7 @@ def test_settings_survive_their_file(tmp_path: Path) -> None:
         plain,
         gateway=msgspec.structs.replace(
             plain.gateway,
-            hostname=NASTY,
+            run_dir=NASTY,
             listeners=(Listener(port=1), Listener(host="::1", port=2, proxy_protocol=True)),
         ),
         accounting=Accounting(streams=(Stream(server="pmta1", path=NASTY),)),

@@ -48,6 +48,34 @@ def test_every_error_is_told_with_its_path(file: Path) -> None:
         assert part in found
 
 
+def test_a_wrong_word_or_entry_is_told_with_the_right_ones_and_where_it_came_from(
+    file: Path,
+) -> None:
+    file.write_text(
+        '[gateway]\nreceived = ["mta", "x"]\nhostname = "ok.example"\n'
+        '[[gateway.listeners]]\ntls = "ssl"\n[hold]\nkeys = [5]\n'
+    )
+    weeks = {"WARMUP_WEEK3_QUOTA": "many", "WARMUP_WEEK6_QUOTA": "9000"}
+    assert set(problems(file, weeks)) == {
+        "gateway.received: expected mailwizz or mta, not 'x': entry 2 ('x')",
+        "gateway.listeners[0].tls: expected none or starttls or implicit, not 'ssl'",
+        "hold.keys: expected `str`, got `int`: entry 1",
+        "warmup.weeks (from WARMUP_WEEK3_QUOTA): expected `int`, got `str`: entry 3 ('many')",
+    }
+
+
+def test_names_we_greet_by_are_host_names(file: Path) -> None:
+    names = {"gateway": "hostname", "relay": "hello", "control": "system_host_name"}
+    for section, field in names.items():
+        file.write_text(f'[{section}]\n{field} = "nosuch host"\n')
+        assert problems(file) == [
+            f"{section}.{field}: 'nosuch host' is no host name such as smtp.example.com"
+        ]
+        for good in ("", "localhost", "mta_1.example", "[192.0.2.1]", "bücher.example"):
+            file.write_text(f'[{section}]\n{field} = "{good}"\n', encoding="utf-8")
+            load(file, {})
+
+
 def test_contradictions_are_told(file: Path) -> None:
     file.write_text(
         '[gateway]\ncertificate = "/nowhere.pem"\n'
