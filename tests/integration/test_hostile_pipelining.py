@@ -1,7 +1,6 @@
 """Commands pipelined at every state and cut at every octet: the same replies, the same mail."""
 
 import asyncio
-import contextlib
 import re
 
 import pytest
@@ -47,14 +46,8 @@ async def test_a_cut_at_any_octet_changes_nothing(valkey_url: str) -> None:
 
         async def cut(at: int) -> None:
             # Two segments, the second one after the gateway has seen the first.
-            reader, writer = await asyncio.open_connection("127.0.0.1", gate.port)
-            writer.write(TRANSCRIPT[:at])
-            await asyncio.sleep(0.02)
-            with contextlib.suppress(ConnectionError):
-                writer.write(TRANSCRIPT[at:])
-            async with asyncio.timeout(10):
-                said = (await reader.read()).decode().split("\r\n")[:-1]
-            writer.close()
+            cut_at = TRANSCRIPT[:at], TRANSCRIPT[at:]
+            said = await conversation(gate.port, *cut_at, end=False, pause=0.02)
             assert shown(said) == whole, at
 
         for start in range(1, len(TRANSCRIPT), 40):
@@ -69,6 +62,15 @@ async def test_octet_by_octet_it_is_the_same_conversation(valkey_url: str) -> No
         whole = shown(await conversation(gate.port, TRANSCRIPT, end=False))
         single = [bytes([octet]) for octet in TRANSCRIPT]
         assert shown(await conversation(gate.port, *single, end=False)) == whole
+        await quiet(gate, pmta, 4)
+
+
+async def test_who_talks_on_after_quit_still_reads_every_reply(valkey_url: str) -> None:
+    async with house(valkey_url) as (gate, pmta):
+        whole = shown(await conversation(gate.port, TRANSCRIPT, end=False))
+        late = [b"NOOP\r\n"] * 4
+        said = await conversation(gate.port, TRANSCRIPT, *late, end=False, pause=0.05)
+        assert shown(said) == whole
         await quiet(gate, pmta, 4)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -58,24 +59,43 @@ def sessions(gate: GatewayUnderTest) -> list[SmtpSession]:
     return [one for one in gate.worker.service.live if isinstance(one, SmtpSession)]
 
 
-async def conversation(port: int, *segments: bytes, end: bool = True) -> list[str]:
-    """Says these segments one TCP write each, half-closes with `end`, and reads everything."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def conversation(
+    port: int, *segments: bytes, end: bool = True, pause: float = 0
+) -> list[str]:
+    """Says these segments one TCP write each, half-closes with `end`, and reads everything.
+
+    `pause` seconds lie between two segments, so that the gateway sees each alone.
+
+    On a socket without streams: who still talks after the gateway has closed is answered by a
+    reset, and what had arrived before it is still there to be read. A transport of asyncio drops
+    it, with the first write that fails.
+    """
+    loop = asyncio.get_running_loop()
     said = b""
-    try:
-        with contextlib.suppress(ConnectionError):
-            for segment in segments:
-                writer.write(segment)
-                await writer.drain()
-                # Gives the gateway the chance to see the segment alone.
-                await asyncio.sleep(0)
-            if end:
-                writer.write_eof()
-            async with asyncio.timeout(10):
-                while block := await reader.read(65_536):
-                    said += block
-    finally:
-        writer.close()
+    with socket.socket() as sock:
+        sock.setblocking(False)
+        await loop.sock_connect(sock, ("127.0.0.1", port))
+
+        async def talk() -> None:
+            with contextlib.suppress(ConnectionError):
+                for segment in segments:
+                    await loop.sock_sendall(sock, segment)
+                    await asyncio.sleep(pause)
+                if end:
+                    # One that is reset already is not connected (ENOTCONN), which is no error here.
+                    with contextlib.suppress(OSError):
+                        sock.shutdown(socket.SHUT_WR)
+
+        talking = asyncio.create_task(talk())
+        try:
+            async with asyncio.timeout(10 + pause * len(segments)):
+                with contextlib.suppress(ConnectionResetError):
+                    while block := await loop.sock_recv(sock, 65_536):
+                        said += block
+                await talking
+        finally:
+            talking.cancel()
+            await asyncio.wait([talking])
     return said.decode().split("\r\n")[:-1]
 
 
