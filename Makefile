@@ -84,9 +84,8 @@ install: $(STAMP) | compiler
 test-compiled: $(COMPILED)/.ready
 	PYTHONPATH=$(CURDIR)/$(COMPILED) PYTHONSAFEPATH=1 $(BIN)/pytest -n 2 --dist worksteal \
 		--import-mode=append -k "not broken" tests/faults tests/dialogs tests/fuzz tests/contract \
-		tests/unit --ignore-glob '*/test_bench_*' tests/integration/test_bad_input.py \
-		tests/integration/test_gateway_process.py tests/integration/test_ledger_line.py \
-		tests/integration/test_hostile_*.py tests/integration/test_relay*.py
+		tests/unit --ignore-glob '*/test_bench_*' tests/hostile tests/integration/relay \
+		tests/integration/process/test_workers.py tests/integration/ledger/test_line.py
 
 # Everything, about half an hour; `loadtest/README.md` has the options.
 bench: $(COMPILED)/.ready

@@ -9,8 +9,8 @@ import uvloop
 
 from control.local import ports
 from tests.faults.table import pytest_addoption, pytest_terminal_summary
-from tests.support.holds import migrated
-from tests.support.parts import Build, SharedParts
+from tests.support.hold.database import migrated
+from tests.support.servers.parts import Build, SharedParts
 
 # pytest takes hooks from here only: the controller of several workers loads no deeper file.
 __all__ = ["pytest_addoption", "pytest_terminal_summary"]

@@ -30,7 +30,7 @@ BROAD_FOR_A_REASON = {
 }
 
 PATH_FOR_A_REASON = {
-    "tests/integration/test_local_parts.py": "the folder of root is what the test is about",
+    "tests/integration/embedded/test_local_parts.py": "the folder of root is what it is about",
 }
 
 OUR_OWN = Path("tests/architecture/test_repository.py")

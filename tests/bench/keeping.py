@@ -23,9 +23,9 @@ from gateway.message import Message, Recipient, Sender
 from loadtest.newsletter import newsletter
 from settings.hold import Hold
 from settings.model import Settings
-from tests.support.generations import generation
-from tests.support.holds import migrated
-from tests.support.parts import SharedParts
+from tests.support.gateway.generations import generation
+from tests.support.hold.database import migrated
+from tests.support.servers.parts import SharedParts
 
 _ROUNDS = 5
 

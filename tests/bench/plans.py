@@ -8,7 +8,7 @@ import msgspec
 from policy.model import Pool, Tenant, VirtualMta
 from policy.plan import Generation
 from policy.ports import Reserve
-from tests.support.generations import generation, tenant, vmta
+from tests.support.gateway.generations import generation, tenant, vmta
 
 PROVIDERS = ("gmail", "microsoft", "yahoo", "apple", "orange", "other")
 """Six, drawn alike: the most indexes a pool can have in use."""

@@ -6,7 +6,7 @@ import msgspec
 
 from policy.denial import Denied
 from policy.ports import Decision, Duplicate, Granted, Reserve
-from tests.support.ledgers import LedgerUnderTest
+from tests.support.ledger.twins import LedgerUnderTest
 
 GMAIL = (("gmail", 1),)
 OTHER = (("other", 1),)

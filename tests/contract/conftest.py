@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from policy.plan import Generation
-from tests.support.ledgers import LedgerUnderTest, MemoryUnderTest, RedisUnderTest, Start
+from tests.support.ledger.twins import LedgerUnderTest, MemoryUnderTest, RedisUnderTest, Start
 
 
 @pytest.fixture(params=["memory", "valkey"])

@@ -11,8 +11,8 @@ from policy.model import MailboxLimits, Pool, Rate, Window
 from policy.plan import Generation
 from policy.ports import Decision, Granted, LedgerClosedError, Refund
 from tests.contract.asking import GMAIL, OTHER, ask, decide, names
-from tests.support.generations import generation, tenant, vmta
-from tests.support.ledgers import MIDNIGHT, RedisUnderTest, Start
+from tests.support.gateway.generations import generation, tenant, vmta
+from tests.support.ledger.twins import MIDNIGHT, RedisUnderTest, Start
 
 
 def denied(decision: Decision) -> Denied:

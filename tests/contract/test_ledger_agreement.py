@@ -11,9 +11,9 @@ from policy.limits import DAY, HOUR
 from policy.model import MailboxLimits, Pool, VirtualMta
 from policy.plan import Generation
 from policy.ports import Decision, Granted, Refund, Reserve
-from tests.support.generations import generation, tenant, vmta
-from tests.support.ledgers import MIDNIGHT, MemoryUnderTest, RedisUnderTest
-from tests.support.parts import SharedParts
+from tests.support.gateway.generations import generation, tenant, vmta
+from tests.support.ledger.twins import MIDNIGHT, MemoryUnderTest, RedisUnderTest
+from tests.support.servers.parts import SharedParts
 
 # From 2,000 on an IP takes several in a row.
 _quota = st.one_of(

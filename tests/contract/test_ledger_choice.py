@@ -13,8 +13,8 @@ from policy.model import MailboxLimits, Pool, Rate
 from policy.plan import Generation
 from policy.ports import Change, EntryState, Granted, Mark, Refund
 from tests.contract.asking import OTHER, ask, charge, decide, names
-from tests.support.generations import generation, tenant, vmta
-from tests.support.ledgers import MIDNIGHT, RedisUnderTest, Start
+from tests.support.gateway.generations import generation, tenant, vmta
+from tests.support.ledger.twins import MIDNIGHT, RedisUnderTest, Start
 
 CROWD = 200
 

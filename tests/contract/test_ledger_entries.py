@@ -21,8 +21,8 @@ from policy.ports import (
     Mark,
     Reserve,
 )  # fmt: skip
-from tests.support.generations import generation, vmta
-from tests.support.ledgers import MIDNIGHT, LedgerUnderTest, Start
+from tests.support.gateway.generations import generation, vmta
+from tests.support.ledger.twins import MIDNIGHT, LedgerUnderTest, Start
 
 GMAIL = (("gmail", 1),)
 KEY = "k1"

@@ -19,9 +19,9 @@ from policy.model import Pool
 from policy.plan import Generation
 from policy.ports import LedgerAwayError, LedgerClosedError
 from tests.contract.asking import ask, decide, names
-from tests.support.fakeledger import INCARNATION, FakeLedger
-from tests.support.generations import generation, tenant, vmta
-from tests.support.ledgers import MIDNIGHT, RedisUnderTest
+from tests.support.gateway.generations import generation, tenant, vmta
+from tests.support.ledger.fake import INCARNATION, FakeLedger
+from tests.support.ledger.twins import MIDNIGHT, RedisUnderTest
 
 IP = "192.0.2.1"
 

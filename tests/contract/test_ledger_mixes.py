@@ -20,8 +20,8 @@ from policy.ports import (
     Refund,
 )  # fmt: skip
 from tests.contract.asking import OTHER, ask, charge, decide, names
-from tests.support.generations import generation, tenant, vmta
-from tests.support.ledgers import MIDNIGHT, RedisUnderTest, Start
+from tests.support.gateway.generations import generation, tenant, vmta
+from tests.support.ledger.twins import MIDNIGHT, RedisUnderTest, Start
 
 IP = "192.0.2.1"
 

@@ -19,10 +19,10 @@ import pytest
 
 from settings.model import Listener
 from tests.support.certificates import Certificate, make_certificate
-from tests.support.gateway import GatewayUnderTest, gateway, settings_for
-from tests.support.generations import generation, tenant, vmta
-from tests.support.standin import StandIn
-from tests.support.statuscodes import well_coded
+from tests.support.gateway.generations import generation, tenant, vmta
+from tests.support.gateway.worker import GatewayUnderTest, gateway, settings_for
+from tests.support.pmta.standin import StandIn
+from tests.support.session.statuscodes import well_coded
 
 FOLDER = Path(__file__).parent
 DIALOGS = sorted(path for path in FOLDER.glob("*.dialog") if not path.name.startswith("_"))

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from control.stack.toml import to_toml
-from tests.support.control import settings_for
-from tests.support.standin import StandIn
+from tests.support.control.core import settings_for
+from tests.support.pmta.standin import StandIn
 
 SENDGATE = str(Path(sys.executable).with_name("sendgate"))
 

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.support.up import Receipt, Up, command, receipts
+from tests.support.control.up import Receipt, Up, command, receipts
 
 SCRIPT = Path(__file__).parent / "php" / "campaign.php"
 MESSAGES = int(os.environ.get("SENDGATE_CAMPAIGN_MESSAGES", "800"))

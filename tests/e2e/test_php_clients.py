@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.gateway import gateway, holding, settings_for
-from tests.support.generations import generation, vmta
-from tests.support.holds import rows
-from tests.support.recorder import recorder
-from tests.support.standin import StandIn
+from tests.support.gateway.generations import generation, vmta
+from tests.support.gateway.worker import gateway, holding, settings_for
+from tests.support.hold.database import rows
+from tests.support.pmta.standin import StandIn
+from tests.support.session.recorder import recorder
 
 SCRIPT = Path(__file__).parent / "php" / "send.php"
 LIBRARIES = {

@@ -9,9 +9,9 @@ import pytest
 
 from loadtest import postfix
 from policy.model import Profile
-from tests.support.gateway import gateway, holding, releaser
-from tests.support.generations import generation, tenant, vmta
-from tests.support.standin import StandIn
+from tests.support.gateway.generations import generation, tenant, vmta
+from tests.support.gateway.worker import gateway, holding, releaser
+from tests.support.pmta.standin import StandIn
 
 pytestmark = [
     pytest.mark.postfix,

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from control.cli.main import run
-from tests.support.up import FREE, Up, command, leftovers, receipts
+from tests.support.control.up import FREE, Up, command, leftovers, receipts
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from tests.e2e.test_up import send, waiting
-from tests.support.up import Up, command, leftovers, receipts
+from tests.support.control.up import Up, command, leftovers, receipts
 
 QUOTA = 20
 SIZE = 320

@@ -8,7 +8,7 @@ from tests.faults.books import Quota
 from tests.faults.conftest import Begin
 from tests.faults.load import Offer
 from tests.faults.scenario import Scenario
-from tests.support.standbys import caught_up, cut_off, promote, standby_of
+from tests.support.hold.standbys import caught_up, cut_off, promote, standby_of
 
 _QUOTAS = {"vmta-small": Quota(40), "vmta-large": Quota(700)}
 """More than is sent until the ledger is rebuilt, less than is offered: two ledgers that both count

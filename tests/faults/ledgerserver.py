@@ -8,7 +8,7 @@ from pathlib import Path
 
 from control.local.valkey import LocalValkey
 from tests.faults.process import send
-from tests.support.replicas import demote, follow, promote
+from tests.support.ledger.replicas import demote, follow, promote
 
 
 class ValkeyPart:

@@ -15,8 +15,8 @@ from policy.reply import Reply
 from settings.model import Gateway
 from tests.fuzz.budget import budget
 from tests.fuzz.reference import LARGEST, LONGEST_CONTENT_LINE, LONGEST_STREAM, read
-from tests.support.inmemory import Wire, service
-from tests.support.statuscodes import well_coded
+from tests.support.session.inmemory import Wire, service
+from tests.support.session.statuscodes import well_coded
 
 GREETING, MAIL, RCPT, DATA = (
     b"EHLO x\r\n", b"MAIL FROM:<a@acme.test>\r\n", b"RCPT TO:<b@dest.test>\r\n", b"DATA\r\n",

@@ -15,7 +15,7 @@ from gateway.message import Message
 from policy.reply import Reply
 from settings.model import Gateway
 from tests.fuzz.budget import budget
-from tests.support.inmemory import Wire, service
+from tests.support.session.inmemory import Wire, service
 
 MEMORY = 4_000
 ENVELOPE = b"MAIL FROM:<a@acme.test>\r\nRCPT TO:<b@dest.test>\r\nDATA\r\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.acctfiles import Files, Follow, Follower
+from tests.support.control.acctfiles import Files, Follow, Follower
 
 
 @pytest.fixture

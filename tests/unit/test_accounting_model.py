@@ -13,7 +13,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.acctfiles import Files, Follower, line, pack
+from tests.support.control.acctfiles import Files, Follower, line, pack
 
 RCPTS = (
     "a@gmail.com",

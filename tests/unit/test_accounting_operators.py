@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.acctfiles import HEADER, Files, Follow, Follower, line, pack
+from tests.support.control.acctfiles import HEADER, Files, Follow, Follower, line, pack
 
 
 @pytest.mark.parametrize("end", ["delete", "move", "pack", "rename"])

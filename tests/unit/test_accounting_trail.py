@@ -7,7 +7,7 @@ import pytest
 
 from control.accounting.rows import LONGEST
 from control.accounting.trail import behind
-from tests.support.acctfiles import HEADER, Files, Follow, Follower, line
+from tests.support.control.acctfiles import HEADER, Files, Follow, Follower, line
 
 
 def test_the_growing_file_is_read_on_from_where_it_was(files: Files, follower: Follower) -> None:

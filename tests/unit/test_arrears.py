@@ -5,8 +5,8 @@ import pytest
 from gateway.arrears import Arrears
 from policy.ledger.memory import MemoryLedger
 from policy.ports import ENDED, Change, EntryState, LedgerAwayError, Look
-from tests.support.generations import generation, vmta
-from tests.support.ledgers import MIDNIGHT
+from tests.support.gateway.generations import generation, vmta
+from tests.support.ledger.twins import MIDNIGHT
 from tests.unit.test_reserve import Gate, reserver
 
 HELD, SENT, FREE, DOUBT = EntryState.HELD, EntryState.SENT, EntryState.FREE, EntryState.DOUBT

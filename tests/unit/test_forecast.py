@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from policy.forecast import MOST_DAYS, Backlog, Day, coming, schedule, wait_days, waits
 from policy.model import IpState, Pool, VirtualMta
 from policy.plan import Generation
-from tests.support.generations import generation, vmta
+from tests.support.gateway.generations import generation, vmta
 
 GMAIL, OTHER = ("acme-pool", "gmail"), ("acme-pool", "other")
 

@@ -5,7 +5,7 @@ import pytest
 from control.change.tenant import source_network
 from control.pmta.config import pmta_config
 from policy.node import network, node, node_name, within
-from tests.support.generations import generation
+from tests.support.gateway.generations import generation
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from policy.model import Pool
 from policy.overflow import DEEPEST, chain, circles, too_deep
 from policy.plan import problems
 from policy.selection import Usage, biggest_day, choose, room
-from tests.support.generations import generation, vmta
+from tests.support.gateway.generations import generation, vmta
 
 
 @pytest.fixture(autouse=True)

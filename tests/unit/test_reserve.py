@@ -10,8 +10,8 @@ from gateway.reserve import REFUND_DELAY, Reserver
 from policy.denial import Denied, Limit
 from policy.ledger.memory import MemoryLedger
 from policy.ports import Answer, Granted, Item, LedgerAwayError, LedgerClosedError, Refund, Reserve
-from tests.support.generations import generation, vmta
-from tests.support.ledgers import MIDNIGHT
+from tests.support.gateway.generations import generation, vmta
+from tests.support.ledger.twins import MIDNIGHT
 
 
 class Gate:

@@ -7,7 +7,7 @@ from policy.denial import Denied, Limit
 from policy.limits import DAY, NOMINAL_QUOTA, share_used, stride
 from policy.model import UNLIMITED, IpState, Pool, VirtualMta
 from policy.selection import Usage, biggest_day, choose, fits, sooner
-from tests.support.generations import vmta
+from tests.support.gateway.generations import vmta
 
 NOW = 20_000 * DAY + 1000
 GMAIL = (("gmail", 1),)

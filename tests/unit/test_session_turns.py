@@ -11,7 +11,7 @@ import pytest
 from gateway.message import Message
 from policy.reply import Reply
 from settings.model import Gateway
-from tests.support.inmemory import Wire, service
+from tests.support.session.inmemory import Wire, service
 
 
 async def refuse(message: Message) -> Reply:

@@ -7,7 +7,7 @@ from policy.model import Login, Pool
 from policy.plan import BadGenerationError, decode, encode, problems
 from policy.provider import OTHER, PROVIDERS, provider_of
 from policy.warmup import Plan, default_plan, limits
-from tests.support.generations import generation, tenant, vmta
+from tests.support.gateway.generations import generation, tenant, vmta
 
 
 def test_weeks_become_stages_with_ceilings_under_the_quota() -> None:

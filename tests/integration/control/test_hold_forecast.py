@@ -1,0 +1,76 @@
+"""When what waits will be gone: by the plan in force, each tenant for itself."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from control.core import Core
+from tests.conftest import CreateDatabase
+from tests.support.control.core import (
+    TOKEN,
+    Api,
+    Command,
+    api_of,
+    build,
+    control_core,
+    settings_for,
+)
+from tests.support.hold.held import MIDNIGHT, hold
+
+
+@pytest.fixture
+async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterator[Core]:
+    url = await create_database("control", build)
+    async with control_core(settings_for(url, valkey_url)) as opened:
+        # 13 June 2038: the clock seam only goes forward, so a day ahead of every machine.
+        await opened.admin.set_clock(25_000 * 86_400_000 + 3_600_000)
+        yield opened
+
+
+@pytest.fixture
+async def api(core: Core) -> AsyncIterator[Api]:
+    async with api_of(core) as opened:
+        for number, name in enumerate(("acme", "globex")):
+            body = {"name": name, "login": f"{name}-smtp", "password": "correct horse"}
+            assert (await opened("POST", "/api/v2/tenants", body))[0] == 201
+            domain = {"tenant": name, "domain": f"{name}.example", "quota": 10}
+            domain["ip"] = f"192.0.2.{number + 1}"
+            assert (await opened("POST", "/api/v2/domains", domain))[0] == 201
+        yield opened
+
+
+async def test_a_forecast_divides_what_waits_by_what_is_coming(
+    api: Api, core: Core, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await api("PATCH", "/api/v2/ips/192.0.2.1", {"ceilings": {"gmail": 2}})
+    for number in range(7):
+        await hold(core.pool, f"g{number}", arrived=MIDNIGHT + number)
+    await hold(core.pool, "stopped", paused=True)
+    await hold(core.pool, "y1", provider="yahoo")
+    await hold(core.pool, "doubt", state="doubt")
+    await hold(core.pool, "other", tenant="globex", pool="globex")
+    await hold(core.pool, "lost", pool="no-such-pool")
+    _, found = await api("GET", "/api/v2/hold/forecast?tenant=acme")
+    rows = {(r["pool"], r["provider"]): r for r in found["rows"]}
+    assert set(rows) == {("acme", "gmail"), ("acme", "yahoo"), ("no-such-pool", "gmail")}
+    gmail = rows["acme", "gmail"]
+    assert (gmail["waiting"], gmail["paused"], gmail["a_day"], gmail["days"]) == (7, 1, 2, 3.5)
+    assert gmail["gone"] == "2038-06-17", "four days after the clock's 13 June"
+    assert rows["acme", "yahoo"]["a_day"] == 10
+    lost = rows["no-such-pool", "gmail"]
+    assert (lost["a_day"], lost["days"], lost["gone"]) == (0, None, "")
+    _, every = await api("GET", "/api/v2/hold/forecast")
+    assert {r["tenant"] for r in every["rows"]} == {"acme", "globex"}
+    _, first = await api("GET", "/api/v2/explain/g0")
+    assert (first["before"], "2038-06-14" in first["forecast"]) == (0, True)
+    _, last = await api("GET", "/api/v2/explain/g6")
+    assert (last["before"], "2038-06-17" in last["forecast"]) == (6, True), last["forecast"]
+    _, never = await api("GET", "/api/v2/explain/lost")
+    assert "nobody can say" in never["forecast"]
+    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
+    command = Command(api, capsys)
+    shown = await command("hold", "forecast", "--tenant", "acme")
+    assert "2038-06-17" in shown
+    assert "never" in shown
+    assert "globex" not in shown
+    assert "forecast: not after 2038-06-17" in await command("explain", "--message", "g6")
