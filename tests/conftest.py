@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
+import hypothesis
 import pytest
 import uvloop
 
@@ -14,6 +15,18 @@ from tests.support.servers.parts import Build, SharedParts
 
 # pytest takes hooks from here only: the controller of several workers loads no deeper file.
 __all__ = ["pytest_addoption", "pytest_terminal_summary"]
+
+# Hypothesis' own limits judge the machine and the dice: a busy machine took longer than 200 ms for
+# an example, and one run in hundreds filtered fifty examples before its tenth.
+hypothesis.settings.register_profile(
+    "sendgate",
+    deadline=None,
+    suppress_health_check=[
+        hypothesis.HealthCheck.filter_too_much,
+        hypothesis.HealthCheck.too_slow,
+    ],
+)
+hypothesis.settings.load_profile("sendgate")
 
 CreateDatabase = Callable[..., Awaitable[str]]
 
