@@ -5,6 +5,7 @@ from pathlib import Path
 
 from policy.address import normal_domain
 from policy.node import network
+from policy.provider import PROVIDERS
 from settings.model import Settings
 from settings.urls import database_problems, ledger_problems, web_problems
 
@@ -46,6 +47,11 @@ def contradictions(settings: Settings) -> list[str]:
     ):
         if host and normal_domain(host) is None:
             found.append(f"{field}: {host!r} is no host name such as smtp.example.com")
+    found += [
+        f"warmup.provider_shares.{name}: no such provider; known: {', '.join(sorted(PROVIDERS))}"
+        for name in settings.warmup.provider_shares
+        if name not in PROVIDERS
+    ]
     if not gateway.listeners:
         found.append("gateway.listeners: at least one is needed")
     if relay.budget >= gateway.answer_budget:

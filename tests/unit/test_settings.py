@@ -91,6 +91,12 @@ def test_contradictions_are_told(file: Path) -> None:
         assert part in found
 
 
+def test_a_share_of_the_day_is_a_known_provider_s(file: Path) -> None:
+    file.write_text("[warmup.provider_shares]\ngmial = 0.5\natt = 0.5\n")
+    (problem,) = problems(file)
+    assert problem.startswith("warmup.provider_shares.gmial: no such provider; known: apple, ")
+
+
 def test_networks_are_read_at_the_start(file: Path) -> None:
     file.write_text(
         '[gateway]\nplain_auth_networks = ["::ffff:10.0.0.0/104"]\n'
