@@ -1,16 +1,18 @@
 """The part of a PowerMTA configuration the stand-in acts on.
 
 Source: PowerMTA 5.0 User's Guide (``source``, ``virtual-mta``, ``virtual-mta-pool``, ``domain``).
-Everything else is checked for its spelling (``directives.py``) and then ignored.
+Everything else is checked (``directives.py``, ``references.py``) and then ignored.
 """
 
-import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from loadtest.pmta.accounting import DEFAULT_MAX_SIZE, AcctFile
-from loadtest.pmta.directives import check, octets
-from loadtest.pmta.grammar import Block, ConfigError, Directive, parse
+from loadtest.pmta.argument import network, octets
+from loadtest.pmta.directives import check
+from loadtest.pmta.grammar import Block, ConfigError, parse
+from loadtest.pmta.macro import Macros
+from loadtest.pmta.references import check_references
 from loadtest.pmta.source import Source, source_of
 
 NO_ADDRESS = "127.0.0.1"
@@ -58,12 +60,13 @@ def load(path: Path) -> Config:
         return Config()
     root = parse(path)
     check(root)
+    check_references(root)
     return _Builder(root).config
 
 
 class _Builder:
     def __init__(self, root: Block) -> None:
-        self._macros = {d.values[0].lower(): d for d in root.all("domain-macro")}
+        self._macros = Macros(root)
         self.config = Config(discards=self._discards(root))
         self.config.addresses = _addresses(root) or (NO_ADDRESS,)
         with_domains: dict[str, str] = {}
@@ -83,8 +86,6 @@ class _Builder:
 
     def _new_name(self, block: Block) -> str:
         name = block.argument.lower()
-        if not name:
-            raise ConfigError(block.at, f"<{block.tag}> needs a name")
         if name in self.config.virtual_mtas or name in self.config.pools:
             raise ConfigError(block.at, f"'{block.argument}' is already defined; rename one")
         return name
@@ -101,8 +102,8 @@ class _Builder:
         members = []
         for directive in block.all("virtual-mta"):
             member = self.config.virtual_mtas.get(directive.values[0].lower())
-            if member is None or len(directive.values) > 1:
-                problem = f"no virtual-mta '{' '.join(directive.values)}'; define it or remove this"
+            if member is None:
+                problem = f"no virtual-mta '{directive.values[0]}'; define it or remove this"
                 raise ConfigError(directive.at, problem)
             members.append(member)
             if any(inner.tag == "domain" for inner in block.blocks):
@@ -119,23 +120,12 @@ class _Builder:
         for inner in block.blocks:
             if inner.tag != "domain":
                 continue
-            domains = self._domains(inner)
+            domains = self._macros.domains(inner)
             if any(d.values[0].lower() == "discard" for d in inner.all("type")):
-                patterns.update(domains)
+                for domain in domains:
+                    both = domain.startswith("[*.]")
+                    patterns.update((domain[4:], domain[1:3] + domain[4:]) if both else (domain,))
         return frozenset(patterns)
-
-    def _domains(self, block: Block) -> list[str]:
-        argument = block.argument.lower()
-        if argument.startswith("$"):
-            macro = self._macros.get(argument[1:])
-            if macro is None or len(macro.values) < 2:
-                raise ConfigError(block.at, f"no domain-macro '{argument[1:]}'; define it above")
-            return [d for d in ",".join(macro.values[1:]).lower().split(",") if d]
-        if not argument:
-            raise ConfigError(block.at, "<domain> needs a domain")
-        if argument.startswith("[*.]"):
-            return [argument[4:], "*." + argument[4:]]
-        return [argument]
 
     def _check_default(self, source: Source) -> None:
         name = source.default_virtual_mta
@@ -154,8 +144,6 @@ class _Builder:
 
 def _acct_file(block: Block) -> AcctFile:
     values = {d.name: d.values[-1] for d in block.directives}
-    if not block.argument:
-        raise ConfigError(block.at, "<acct-file> needs a path")
     return AcctFile(
         Path(block.argument).name,
         octets(values["max-size"]) if "max-size" in values else DEFAULT_MAX_SIZE,
@@ -170,16 +158,6 @@ def _yes(text: str) -> bool:
 
 
 def _addresses(block: Block) -> tuple[str, ...]:
-    return tuple(_address(d) for d in block.all("smtp-source-host"))
-
-
-def _address(directive: Directive) -> str:
-    # IP before HOST: the reverse is the mistake seen most in the wild.
-    try:
-        address = ipaddress.ip_address(directive.values[0])
-    except ValueError as problem:
-        text = f"invalid IP address '{directive.values[0]}'; write smtp-source-host IP HOST"
-        raise ConfigError(directive.at, text) from problem
-    if len(directive.values) != 2:
-        raise ConfigError(directive.at, "argument missing; write smtp-source-host IP HOST")
-    return str(address)
+    # Of a CIDR PowerMTA takes the machine's own addresses; here its first one stands for them.
+    found = (network(directive.values[0]) for directive in block.all("smtp-source-host"))
+    return tuple(str(address.network_address) for address in found if address is not None)

@@ -3,7 +3,8 @@
 Source: PowerMTA 5.0 User's Guide, configuration. One directive a line, ``<tag arg>`` to
 ``</tag>`` for blocks, ``"…"`` around values with blanks. ``#`` starts a comment anywhere in a
 line, quotes or not: a generator that forgets this truncates its own values, and must see that here.
-What a directive means is not known here (``directives.py``, ``config.py``).
+What a directive means is not known here (``directives.py``, ``config.py``); where ``include`` may
+stand is the table's (``table.py``).
 """
 
 import re
@@ -12,7 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-WORD = re.compile(r'"([^"]*)"|(\S+)')
+from loadtest.pmta.table import GLOBAL, places, shown
+
+WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
+PATTERN_LINE = "/"
+"""What a line is called that begins with a regular expression instead of a name."""
+NESTED = "<pattern-list>"
+"""Behind a line of a pattern list it opens a list of its own."""
 
 
 class ConfigError(Exception):
@@ -30,11 +37,12 @@ class Place(NamedTuple):
 
 
 class Directive(NamedTuple):
-    """One line: ``name value…``; names are compared in lower case."""
+    """One line: ``name value…``; names are compared in lower case. `text`: all behind the name."""
 
     at: Place
     name: str
     values: tuple[str, ...]
+    text: str
 
 
 @dataclass(slots=True)
@@ -44,6 +52,8 @@ class Block:
     at: Place
     tag: str
     argument: str = ""
+    text: str = ""
+    """The argument as it was written."""
     directives: list[Directive] = field(default_factory=list)
     blocks: list["Block"] = field(default_factory=list)
 
@@ -68,18 +78,20 @@ def _read(path: Path, open_blocks: list[Block], including: tuple[Path, ...]) -> 
         if line.startswith("</"):
             if len(open_blocks) == depth:
                 raise ConfigError(at, f"{line} closes nothing; remove it or open its block")
-            if line[2:-1].strip().lower() != open_blocks[-1].tag or not line.endswith(">"):
-                raise ConfigError(at, f"expected </{open_blocks[-1].tag}>, found {line}")
+            _close(at, line, open_blocks[-1])
             open_blocks.pop()
         elif line.startswith("<"):
             open_blocks.append(_open(at, line))
             open_blocks[-2].blocks.append(open_blocks[-1])
         elif line:
-            name, *values = _words(at, line)
-            if name.lower() == "include":
-                _include(at, values, open_blocks, (*including, path))
+            directive = _directive(at, line)
+            if directive.name == "include":
+                _include(directive, open_blocks, (*including, path))
             else:
-                open_blocks[-1].directives.append(Directive(at, name.lower(), tuple(values)))
+                open_blocks[-1].directives.append(directive)
+            if open_blocks[-1].tag == "pattern-list" and line.endswith(NESTED):
+                open_blocks.append(Block(at, "pattern-list"))
+                open_blocks[-2].blocks.append(open_blocks[-1])
     if len(open_blocks) > depth:
         block = open_blocks[-1]
         raise ConfigError(block.at, f"<{block.tag}> is never closed; add </{block.tag}>")
@@ -89,7 +101,22 @@ def _open(at: Place, line: str) -> Block:
     words = _words(at, line[1:-1])
     if not line.endswith(">") or not words:
         raise ConfigError(at, f"{line} is not a block; write <tag argument>")
-    return Block(at, words[0].lower(), " ".join(words[1:]))
+    text = line[1:-1].strip().partition(words[0])[2].strip()
+    return Block(at, words[0].lower(), " ".join(words[1:]), text)
+
+
+def _close(at: Place, line: str, block: Block) -> None:
+    # The guide closes a block with its argument as well (3.3.19).
+    tag, *argument = line[2:-1].split() or [""]
+    if not line.endswith(">") or tag.lower() != block.tag or argument not in ([], [block.argument]):
+        raise ConfigError(at, f"expected </{block.tag}>, found {line}")
+
+
+def _directive(at: Place, line: str) -> Directive:
+    if line.startswith("/"):
+        return Directive(at, PATTERN_LINE, (), line)
+    name, *values = _words(at, line)
+    return Directive(at, name.lower(), tuple(values), line.partition(name)[2].strip())
 
 
 def _words(at: Place, line: str) -> list[str]:
@@ -98,13 +125,15 @@ def _words(at: Place, line: str) -> list[str]:
         quoted, plain = match.groups()
         if plain is not None and plain.startswith('"'):
             raise ConfigError(at, "closing quote missing (a # inside quotes starts a comment too)")
-        words.append(quoted if plain is None else plain)
+        words.append(re.sub(r'\\(["\\])', r"\1", quoted) if plain is None else plain)
     return words
 
 
-def _include(
-    at: Place, values: list[str], open_blocks: list[Block], including: tuple[Path, ...]
-) -> None:
+def _include(directive: Directive, open_blocks: list[Block], including: tuple[Path, ...]) -> None:
+    at, values = directive.at, directive.values
+    place = open_blocks[-1].tag or GLOBAL
+    if place not in places("include"):
+        raise ConfigError(at, f"'include' may not stand in {shown(place)}; include the whole block")
     if len(values) != 1:
         raise ConfigError(at, "include takes one file name")
     pattern = at.path.parent / values[0]

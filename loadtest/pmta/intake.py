@@ -126,7 +126,7 @@ class Intake:
                 for name, processed, retained in (
                     (b"x-virtual-mta", rules.process_x_virtual_mta, rules.retain_x_virtual_mta),
                     (b"x-job", rules.process_x_job, rules.retain_x_job),
-                    (b"x-envid", rules.process_x_envid, rules.retain_x_envid),
+                    (b"x-envid", rules.process_x_envid, False),
                 )
                 if processed and not retained
             )

@@ -7,9 +7,9 @@ a named source adds to what the feeder's address already has.
 import ipaddress
 from dataclasses import dataclass, field
 
-from loadtest.pmta.grammar import Block, ConfigError, Place
+from loadtest.pmta.argument import Network, network
+from loadtest.pmta.grammar import Block, Place
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 YES = ("yes", "true")
 
 
@@ -36,7 +36,6 @@ class Rules:
     process_x_job: bool = False
     retain_x_job: bool = False
     process_x_envid: bool = False
-    retain_x_envid: bool = False
     default_virtual_mta: str = field(default="", kw_only=True)
 
 
@@ -50,9 +49,7 @@ OURS = Rules(
 
 
 def source_of(block: Block) -> Source:
-    """The source a ``<source>`` block describes. Raises ConfigError for one without argument."""
-    if not block.argument:
-        raise ConfigError(block.at, "<source> needs an address, a network or a name")
+    """The source a ``<source>`` block describes."""
     flags = {
         d.name.replace("-", "_"): d.values[-1].lower() in YES
         for d in block.directives
@@ -60,9 +57,9 @@ def source_of(block: Block) -> Source:
         and d.name != "default-virtual-mta"
     }
     default = [d.values[0] for d in block.all("default-virtual-mta")]
-    network = _network(block.argument)
-    name = "" if network else block.argument.lower()
-    return Source(block.at, name, network, flags, default[-1] if default else "")
+    where = network(block.argument)
+    name = "" if where else block.argument.lower()
+    return Source(block.at, name, where, flags, default[-1] if default else "")
 
 
 def rules_for(sources: list[Source], peer: str, name: str) -> Rules:
@@ -81,13 +78,3 @@ def rules_for(sources: list[Source], peer: str, name: str) -> Rules:
             setattr(rules, flag, value)
         rules.default_virtual_mta = source.default_virtual_mta or rules.default_virtual_mta
     return rules
-
-
-def _network(argument: str) -> Network | None:
-    address, slash, prefix = argument.partition("/")
-    if slash and "." not in address and ":" not in address and address.isdigit():
-        address += ".0.0.0"  # `0/0`, as every other configuration in the wild writes it
-    try:
-        return ipaddress.ip_network(address + slash + prefix, strict=False)
-    except ValueError:
-        return None
