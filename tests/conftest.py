@@ -1,6 +1,8 @@
 """Fixtures every test may use: the real servers, empty."""
 
 import asyncio
+import functools
+import inspect
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
@@ -38,6 +40,29 @@ def pytest_configure(config: pytest.Config) -> None:
     width = (ports.HIGHEST - ports.LOWEST) // 4
     ports.LOWEST += width * (int(worker) % 4)
     ports.HIGHEST = ports.LOWEST + width
+
+
+AWAITING = 3 / 4
+"""Of a test's time-out: how long it may await, so that it ends in order and shows where it was."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A time-out by signal would be lost in uvloop, one by thread ends pytest's process."""
+    for item in items:
+        if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+            marker = item.get_closest_marker("timeout")
+            limit = float(marker.args[0] if marker else item.config.getini("timeout"))
+            if limit and not getattr(item.obj, "is_hypothesis_test", False):
+                item.obj = _bounded(item.obj, limit * AWAITING)
+
+
+def _bounded(test: Callable[..., Awaitable[None]], limit: float) -> Callable[..., Awaitable[None]]:
+    @functools.wraps(test)
+    async def awaited(*arguments: object, **named: object) -> None:
+        async with asyncio.timeout(limit):
+            await test(*arguments, **named)
+
+    return awaited
 
 
 def pytest_asyncio_loop_factories(

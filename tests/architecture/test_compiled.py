@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.repository import ROOT, nodes_of
 
 
 def _compiled() -> list[str]:
@@ -27,8 +27,7 @@ def test_the_list_is_sorted_and_names_files() -> None:
 @pytest.mark.parametrize("name", _compiled())
 def test_no_class_takes_keywords(name: str) -> None:
     """`class Reply(msgspec.Struct, array_like=True)` would lose its `array_like`."""
-    tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
-    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    classes = [node for node in nodes_of(Path(name)) if isinstance(node, ast.ClassDef)]
     assert not [node.name for node in classes if node.keywords]
 
 
@@ -36,8 +35,7 @@ def test_no_class_takes_keywords(name: str) -> None:
 def test_nothing_is_awaited_while_an_exception_is_handled(name: str) -> None:
     """In an `except` or `finally` that awaits, the exception would stay the event loop's own: every
     later one would have it as its context, and none would ever be freed."""
-    tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
-    tries = [node for node in ast.walk(tree) if isinstance(node, ast.Try | ast.TryStar)]
+    tries = [node for node in nodes_of(Path(name)) if isinstance(node, ast.Try | ast.TryStar)]
     handling = [[*node.finalbody, *(s for h in node.handlers for s in h.body)] for node in tries]
     waits = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom)
     assert not [
@@ -52,10 +50,9 @@ def test_nothing_is_awaited_while_an_exception_is_handled(name: str) -> None:
 @pytest.mark.parametrize("name", _compiled())
 def test_only_timeouts_are_entered_asynchronously(name: str) -> None:
     """mypyc leaves `async with` from within a handler: where that waits, it is the same fault."""
-    tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
     entered = [
         ast.unparse(item.context_expr).partition("(")[0]
-        for node in ast.walk(tree)
+        for node in nodes_of(Path(name))
         if isinstance(node, ast.AsyncWith)
         for item in node.items
     ]

@@ -3,7 +3,7 @@ but the embedded server's own with one that takes no writes."""
 
 import ast
 
-from tests.support.repository import ROOT
+from tests.support.repository import nodes_of, python_files
 
 _STARTS = "control/local/postgres.py"
 _WRITES = ("target_session_attrs='read-write'", "**WRITABLE", "connect=connect")
@@ -14,13 +14,12 @@ def _opened() -> list[tuple[str, set[str], set[str]]]:
     """File, names of keyword arguments, and those as they are written."""
     return [
         (
-            str(file.relative_to(ROOT)),
+            str(file),
             {word.arg or "" for word in call.keywords},
             {ast.unparse(word) for word in call.keywords},
         )
-        for folder in ("control", "gateway")
-        for file in (ROOT / folder).rglob("*.py")
-        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for file in python_files("control", "gateway")
+        for call in nodes_of(file)
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Attribute)
         and call.func.attr in _OPENS

@@ -5,7 +5,7 @@ from statistics import median
 
 import pytest
 
-from tests.support.repository import PRODUCT, ROOT, lines_of, python_files, text_of
+from tests.support.repository import PRODUCT, ROOT, lines_of, python_files, tree_of
 
 SOFT, HARD, MEDIAN, TESTS = 300, 400, 150, 500
 
@@ -46,7 +46,7 @@ def test_no_module_has_an_empty_name() -> None:
 
 
 def test_every_module_and_package_says_what_it_is() -> None:
-    silent = [p for p in python_files(*PRODUCT) if not ast.get_docstring(ast.parse(text_of(p)))]
+    silent = [p for p in python_files(*PRODUCT) if not ast.get_docstring(tree_of(p))]
     assert not silent
 
 

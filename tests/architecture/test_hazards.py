@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from tests.support.repository import ROOT, text_of
+from tests.support.repository import ROOT, nodes_of
 
 LIST = ROOT / "tests" / "faults" / "HAZARDS.md"
 LATER = {10}
@@ -21,8 +21,11 @@ def _rows() -> dict[int, list[tuple[str, str]]]:
 
 
 def _functions(path: str) -> set[str]:
-    nodes = ast.walk(ast.parse(text_of(Path(path))))
-    return {n.name for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
+    return {
+        n.name
+        for n in nodes_of(Path(path))
+        if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
 
 
 def test_every_hazard_names_a_test() -> None:

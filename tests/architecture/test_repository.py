@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commandlines import commands, targets, unknown_make, unknown_sendgate
-from tests.support.repository import PRODUCT, ROOT, files, python_files, text_of
+from tests.support.repository import PRODUCT, ROOT, files, nodes_of, python_files, text_of
 
 # In pieces, so that this file passes its own check.
 HOSTS = re.compile(
@@ -77,7 +77,7 @@ def test_product_code_never_blocks_in_sleep() -> None:
     found = [
         f"{path}:{node.lineno}"
         for path in python_files(*PRODUCT)
-        for node in ast.walk(ast.parse(text_of(path)))
+        for node in nodes_of(path)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("time.sleep", "sleep")
     ]
     assert not found
@@ -90,9 +90,9 @@ def test_broad_excepts_raise_again() -> None:
 
 def _swallowing(path: Path) -> Iterator[str]:
     """`file:function` of each broad handler from which nothing is raised."""
-    tree = ast.parse(text_of(path))
-    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
-    for node in ast.walk(tree):
+    nodes = nodes_of(path)
+    functions = [n for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    for node in nodes:
         if isinstance(node, ast.ExceptHandler) and _broad(node.type) and not _raises(node):
             around = [f.name for f in functions if any(inner is node for inner in ast.walk(f))]
             yield f"{path}:{around[-1] if around else '-'}"

@@ -5,11 +5,11 @@ moves would otherwise be missed by the tests that name it until these run.
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from tests.support.repository import PRODUCT, python_files, text_of
+from tests.support.repository import PRODUCT, nodes_of, python_files
 
 OURS = (*PRODUCT, "tests")
 
@@ -27,7 +27,7 @@ def _modules() -> dict[str, Path]:
 def _names(module: str) -> frozenset[str]:
     """What a module binds, wherever in it, and the modules inside of it."""
     found = {m.rpartition(".")[2] for m in _modules() if m.rpartition(".")[0] == module}
-    for node in ast.walk(ast.parse(text_of(_modules()[module]))):
+    for node in nodes_of(_modules()[module]):
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 found.add(node.name)
@@ -38,9 +38,9 @@ def _names(module: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def missing(text: str) -> Iterator[str]:
+def missing(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """What this module imports from the repository and is not there."""
-    for node in ast.walk(ast.parse(text)):
+    for node in nodes:
         if isinstance(node, ast.Import):
             wanted = [(alias.name, ()) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -57,7 +57,9 @@ def missing(text: str) -> Iterator[str]:
 
 
 def test_what_tests_import_is_there() -> None:
-    found = [f"{path}: {what}" for path in python_files("tests") for what in missing(text_of(path))]
+    found = [
+        f"{path}: {what}" for path in python_files("tests") for what in missing(nodes_of(path))
+    ]
     assert not found
 
 
@@ -66,7 +68,7 @@ def test_a_missing_module_and_a_missing_name_are_found() -> None:
         "import policy.nowhere\nimport asyncio.nothing\nfrom tests.support import repository\n"
         "def f():\n    from policy.plan import Generation, Nothing\n"
     )
-    assert list(missing(text)) == ["policy.nowhere", "policy.plan.Nothing"]
+    assert list(missing(ast.walk(ast.parse(text)))) == ["policy.nowhere", "policy.plan.Nothing"]
 
 
 def test_integration_tests_stand_in_rooms() -> None:

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.repository import nodes_of, python_files
 
 THREADS = {
     ("gateway/admin.py", "_collect"): "reads files into a registry of its own",
@@ -50,12 +50,11 @@ _NEVER = {"Thread", "ThreadPoolExecutor", "start_new_thread"}
 
 def _calls() -> Iterator[tuple[str, str, ast.Call]]:
     """(file, name of what is called, the call) of the whole product."""
-    for package in ("gateway", "control", "policy", "settings"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Call):
-                    name = ast.unparse(node.func).rpartition(".")[2]
-                    yield str(path.relative_to(ROOT)), name, node
+    for path in python_files("gateway", "control", "policy", "settings"):
+        for node in nodes_of(path):
+            if isinstance(node, ast.Call):
+                name = ast.unparse(node.func).rpartition(".")[2]
+                yield str(path), name, node
 
 
 def test_every_thread_is_known_and_uses_nothing_of_anybody_else() -> None:
@@ -77,16 +76,16 @@ def test_native_objects_are_made_where_no_second_thread_reaches_them() -> None:
 
 
 def test_the_codecs_of_held_contents_belong_to_one_thread_each() -> None:
-    tree = ast.parse((ROOT / "gateway/hold/content.py").read_text(encoding="utf-8"))
+    nodes = nodes_of(Path("gateway/hold/content.py"))
     local = {
         id(call)
-        for kind in ast.walk(tree)
+        for kind in nodes
         if isinstance(kind, ast.ClassDef) and [*map(ast.unparse, kind.bases)] == ["threading.local"]
         for call in ast.walk(kind)
     }
     made = [
         call
-        for call in ast.walk(tree)
+        for call in nodes
         if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] in NATIVE
     ]
     assert len(made) == 3

@@ -4,11 +4,12 @@ from typing import Any
 
 import asyncpg
 
-from control.store.migrate import migrate
-
 
 async def migrated(url: str) -> None:
     """Bring a template database to the newest schema."""
+    # Alembic costs more to import than everything else that a run without a database needs.
+    from control.store.migrate import migrate
+
     await migrate(url)
 
 
