@@ -1,14 +1,16 @@
 """The DNS records a sending domain needs, as text for the operator. Pure.
 
-SPF is one `include:` record per pool that lists all its IPs, since any VirtualMTA of the pool may
-carry the domain. It stands under the pool's first domain and every domain of the pool includes it:
-when the pool grows, that one record changes and the domains' own stay as they are.
+SPF is one `include:` per pool that stands for all its IPs (`spf.py`), since any VirtualMTA of the
+pool may carry the domain. It is below the pool's first domain and every domain of the pool includes
+it: when the pool grows, what is there changes and the domains' own records stay as they are.
 """
 
 import ipaddress
 from typing import Literal
 
 import msgspec
+
+from control.spf import lines, name_of
 
 _CHUNK = 255
 """Octets in one string of a TXT record (RFC 1035 3.3.14)."""
@@ -35,14 +37,16 @@ def records(
     selector: str,
     public: str,
 ) -> list[Record]:
-    """`first_domain`: of the pool; `ips`: every IP that may carry the domain, overflow pools
-    included; `hosts`: (IP, host name) of the same."""
-    include = f"_spf-{pool}.{first_domain}".lower()
-    addresses = [ipaddress.ip_address(ip) for ip in sorted(ips)]
-    listed = " ".join(f"ip{a.version}:{a}" for a in addresses)
+    """In the order in which they are to be published. `first_domain`: of the pool; `ips`: every IP
+    that may carry the domain, overflow pools included, the newest last; `hosts`: (IP, host name) of
+    the same."""
+    include = name_of(pool, first_domain)
     found = [
+        Record(name, kind, value, f"SPF: {'every IP' if name == include else 'IPs'} of pool {pool}")
+        for name, kind, value in lines(include, ips)
+    ]
+    found += [
         Record(domain, "TXT", f"v=spf1 include:{include} ~all", "SPF: who may send for it"),
-        Record(include, "TXT", f"v=spf1 {listed} -all", f"SPF: every IP of pool {pool}"),
         Record(
             f"{selector}._domainkey.{domain}",
             "TXT",

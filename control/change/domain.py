@@ -14,6 +14,7 @@ from control.change.tenant import holder_of
 from control.compile import DEFAULT_PLAN
 from control.dkim import Seal
 from control.problem import RefusedError, bad, missing
+from control.spf import LONGEST_DOMAIN
 from control.store.rows import vmta_by_ip
 from control.store.statements import statements
 from policy.address import normal_domain
@@ -56,6 +57,12 @@ async def add(act: Act, new: NewDomain, *, seal: Seal, warmup: Warmup) -> str:
     domain = normal_domain(new.domain)
     if domain is None or domain.startswith("[") or "." not in domain:
         raise bad("domain", f"{new.domain!r} is not a domain name")
+    if len(domain) > LONGEST_DOMAIN:
+        raise bad(
+            "domain",
+            f"{domain[:20]}… has {len(domain)} octets; at most {LONGEST_DOMAIN}, so that the names "
+            "of its DNS records have at most 253",
+        )
     ip = sending_ip(new.ip)
     tenant = await act.connection.fetchrow(_TENANT["lock"], new.tenant)
     if tenant is None:

@@ -81,6 +81,8 @@ class VmtaRow(msgspec.Struct, frozen=True, kw_only=True):
     plan: str | None
     stage: int | None
     ceilings: dict[str, int] | None
+    created: float = 0.0
+    """Unix seconds: the newest come last in what is published of a pool."""
 
 
 class DomainRow(msgspec.Struct, frozen=True):

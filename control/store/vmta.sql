@@ -1,11 +1,13 @@
 -- name: all
 SELECT name, tenant, host(ip) AS ip, host_name, server, state, quota_source,
-    fixed_quota, hourly_share, weight, plan, stage, ceilings
+    fixed_quota, hourly_share, weight, plan, stage, ceilings,
+    extract(epoch FROM created)::float8 AS created
 FROM virtual_mta ORDER BY name;
 
 -- name: lock_by_ip
 SELECT name, tenant, host(ip) AS ip, host_name, server, state, quota_source,
-    fixed_quota, hourly_share, weight, plan, stage, ceilings
+    fixed_quota, hourly_share, weight, plan, stage, ceilings,
+    extract(epoch FROM created)::float8 AS created
 FROM virtual_mta WHERE ip = $1::text::inet FOR UPDATE;
 
 -- name: by_host_name

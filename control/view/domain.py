@@ -61,7 +61,7 @@ def _view(rows: Rows, row: DomainRow) -> DomainView:
             row.domain,
             pool=row.pool,
             first_domain=row.first_domain or row.domain,
-            ips=[v.ip for v in carriers],
+            ips=[v.ip for v in sorted(carriers, key=lambda v: (v.created, v.name))],
             hosts=[(v.ip, v.host_name) for v in carriers],
             selector=row.dkim_selector,
             public=row.dkim_public,

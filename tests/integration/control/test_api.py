@@ -229,6 +229,11 @@ async def test_spf_stands_once_a_pool_and_what_a_change_altered_is_marked(api: A
     over = {"tenant": "acme", "domain": "b.example", "ip": "192.0.2.13", "overflow": "acme"}
     _, fourth = await api("POST", "/api/v2/domains", over)
     assert [r["change"] for r in fourth["view"]["records"] if "_spf" in r["name"]] == ["changed"]
+    long = {**DOMAIN, "domain": ".".join(["a" * 60, "b" * 60, "c" * 60, "example"])}
+    status, refused = await api("POST", "/api/v2/domains", long)
+    assert status == 400
+    assert refused["title"].startswith("domain: aaaa")
+    assert "at most 160" in refused["title"]
     grown = {"tenant": "acme", "domain": "a.example", "ip": "192.0.2.14"}
     _, fifth = await api("POST", "/api/v2/domains", grown)
     assert [(r["name"], r["change"]) for r in fifth["view"]["also"]] == [
