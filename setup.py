@@ -14,23 +14,19 @@ import os
 from setuptools import Extension, setup
 
 COMPILED = [
-    "gateway/admission.py",
-    "gateway/attempt.py",
-    "gateway/conversation.py",
-    "gateway/datareader.py",
-    "gateway/delivery.py",
-    "gateway/denials.py",
-    "gateway/dialogue.py",
-    "gateway/envelope.py",
-    "gateway/headers.py",
-    "gateway/ids.py",
-    "gateway/inbound.py",
-    "gateway/linereader.py",
-    "gateway/listener.py",
-    "gateway/live.py",
-    "gateway/log.py",
-    "gateway/means.py",
-    "gateway/parcel.py",
+    "gateway/delivery/attempt.py",
+    "gateway/delivery/delivery.py",
+    "gateway/delivery/hop.py",
+    "gateway/delivery/means.py",
+    "gateway/delivery/telling.py",
+    "gateway/delivery/transaction.py",
+    "gateway/ledger/denials.py",
+    "gateway/ledger/reserve.py",
+    "gateway/message/headers.py",
+    "gateway/message/ids.py",
+    "gateway/message/routing.py",
+    "gateway/message/stamp.py",
+    "gateway/message/trace.py",
     "gateway/relay/circuit.py",
     "gateway/relay/line.py",
     "gateway/relay/passes.py",
@@ -38,14 +34,18 @@ COMPILED = [
     "gateway/relay/relay.py",
     "gateway/relay/replies.py",
     "gateway/relay/wire.py",
-    "gateway/reserve.py",
-    "gateway/routing.py",
-    "gateway/service.py",
-    "gateway/stamp.py",
-    "gateway/tally.py",
-    "gateway/telling.py",
-    "gateway/trace.py",
-    "gateway/transaction.py",
+    "gateway/session/admission.py",
+    "gateway/session/conversation.py",
+    "gateway/session/datareader.py",
+    "gateway/session/dialogue.py",
+    "gateway/session/envelope.py",
+    "gateway/session/inbound.py",
+    "gateway/session/linereader.py",
+    "gateway/session/listener.py",
+    "gateway/session/service.py",
+    "gateway/sessions.py",
+    "gateway/watch/log.py",
+    "gateway/watch/tally.py",
     "policy/address.py",
     "policy/author.py",
     "policy/duplicate.py",
@@ -58,7 +58,9 @@ COMPILED = [
 if os.environ.get("SENDGATE_COMPILE") == "1":
     from mypyc.build import mypycify
 
-    by_hand = Extension("gateway._lineends", ["gateway/_lineends.c"], extra_compile_args=["-O3"])
+    by_hand = Extension(
+        "gateway.session._lineends", ["gateway/session/_lineends.c"], extra_compile_args=["-O3"]
+    )
     setup(ext_modules=[*mypycify(COMPILED, opt_level="3", group_name="sendgate"), by_hand])
 else:
     setup()

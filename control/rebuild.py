@@ -31,7 +31,7 @@ PLANS = 200
 """Generations looked through for the IP of a VirtualMTA that the present one has no more."""
 
 ENTRIES_OUTLIVE_ROWS = 10 * 86_400.0
-"""Seconds; as gateways give them (`gateway.parts`)."""
+"""Seconds; as gateways give them (`gateway.process`)."""
 
 _READ_AT_ONCE = 5_000
 

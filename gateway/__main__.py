@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from gateway.log import Log
+from gateway.watch.log import Log
 from settings.load import SettingsError, describe, load
 from settings.model import Settings
 from settings.tls import start_problems
@@ -31,7 +31,7 @@ def main() -> int:
         return 0
     if options.worker is not None:
         # Imported late: prometheus-client picks its mode from the environment when imported.
-        from gateway import worker
+        from gateway import entry as worker
 
         descriptors = [int(number) for number in options.listen_fds.split(",")]
         return worker.run(
@@ -42,7 +42,7 @@ def main() -> int:
             board=options.board,
         )
     if options.releaser is not None:
-        from gateway import worker
+        from gateway import entry as worker
 
         return worker.release(settings, index=options.releaser, report=options.report_fd)
     return _supervise(settings, path)
@@ -65,7 +65,7 @@ def _supervise(settings: Settings, path: Path | None) -> int:
     os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.gettempdir())
     from gateway.hold.primary import refusal
     from gateway.relay import wire
-    from gateway.supervisor import FaultError, Supervisor
+    from gateway.supervisor.supervisor import FaultError, Supervisor
 
     log = Log(level=settings.log.level, process="gateway")
     compiled = not str(wire.__file__).endswith(".py")

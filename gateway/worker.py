@@ -1,140 +1,153 @@
-"""Entry of one worker or releaser process: its sockets, its signals, its word to the supervisor."""
+"""One gateway worker: what is built from what, in reading order, and how it ends.
+
+Owns: lifetimes. On SIGTERM the listeners close, sessions finish the message they are in, the
+reserver sends the last refunds, sessions to PowerMTA end, and only then the ledger is left.
+"""
 
 import asyncio
-import gc
+import contextlib
 import os
-import signal
 import socket
-from collections.abc import Callable
-from pathlib import Path
-from typing import Protocol, TypeVar
+from collections.abc import AsyncIterator, Sequence
+from typing import cast
 
-import uvloop
-
-from gateway.app import Worker
-from gateway.board import Board
-from gateway.log import Log
-from gateway.releasing import Releasing
+from gateway.accept.acceptor import Acceptor
+from gateway.accept.board import Board
+from gateway.delivery.means import Means
+from gateway.delivery.transaction import Transactions
+from gateway.message.ids import Ids
+from gateway.process import CLEAN_UP, Parts, cancel, until
+from gateway.session.admission import Memory, Sessions
+from gateway.session.auth import Authenticator
+from gateway.session.listener import SmtpSession
+from gateway.session.service import Service
+from gateway.sessions import nobody
+from gateway.watch import metrics
+from gateway.watch.log import Log
 from settings.model import Settings
-
-FAULTY = os.EX_CONFIG
-"""Exit code of a process that its settings keep from starting."""
-Part = TypeVar("Part")
-_TELL = 0.5
-_COLLECT_AFTER = 10_000
-"""Objects that may gather before the collector looks, about two megabytes."""
+from settings.tls import server_context
 
 
-def run(settings: Settings, *, index: int, descriptors: list[int], report: int, board: str) -> int:
-    """Serve on inherited listening sockets until SIGTERM. `report` is a pipe: a line says
-    `ready` or `waiting` every half second, so that the supervisor knows. `board`: the path
-    of `gateway.board`, where the workers of one gateway see each other.
+class Worker:
+    """A running worker."""
 
-    SIGTERM drains within `gateway.drain`, SIGHUP (new configuration elsewhere) lets the sessions
-    of this worker go on for `gateway.reload_drain`."""
-    log = Log(
-        level=settings.log.level,
-        addresses=settings.log.addresses,
-        buffer=settings.log.buffer,
-        process=f"worker-{index}",
-    )
-    sockets = [socket.socket(fileno=number) for number in descriptors]
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        # A worker alone takes what comes, which is quicker.
-        workers = settings.gateway.workers
-        shared = Board(Path(board), index, workers) if workers > 1 else None
-        runner.run(_serve(settings, index, sockets, report, log, shared))
-    log.flush()
-    return 0
+    def __init__(self, settings: Settings, name: str, log: Log) -> None:
+        """Raises OSError or ssl.SSLError when certificates cannot be read."""
+        self.settings = settings
+        self.log = log
+        self.parts = parts = Parts(settings, name, log)
+        self._servers: list[asyncio.Server | Acceptor] = []
+        self.transactions = Transactions(
+            Means(settings, parts.attempts, parts.holding, parts.calendar.now, log),
+            parts.feed.generation,
+        )
+        gateway = settings.gateway
+        self.service = Service(
+            settings=gateway,
+            hostname=parts.hostname,
+            generation=parts.feed.generation,
+            handle=self.transactions.handle,
+            authenticator=Authenticator(
+                parts.feed.generation,
+                parallel=gateway.auth_parallel,
+                remembered=gateway.auth_cache,
+            ),
+            sessions=Sessions(gateway.max_sessions, gateway.overload_delay),
+            memory=Memory(gateway.memory_budget),
+            ids=Ids(os.urandom(8)),
+            log=log,
+            wall_clock=lambda: parts.calendar.now() / 1000,
+            tls=server_context(gateway),
+            max_size=parts.relay.max_size,
+        )
 
-
-async def _serve(
-    settings: Settings,
-    index: int,
-    sockets: list[socket.socket],
-    report: int,
-    log: Log,
-    board: Board | None,
-) -> None:
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    name = f"{socket.gethostname()}:{os.getpid()}:{index}"
-    worker = _built(lambda: Worker(settings, name, log), report)
-    retire = asyncio.Event()
-    loop.add_signal_handler(signal.SIGHUP, retire.set)
-    async with worker.serving(sockets, board):
-        _spare_the_collector()
-        teller = loop.create_task(_tell(report, worker, stop))
-        waits = [loop.create_task(event.wait()) for event in (stop, retire)]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        if retire.is_set() and not stop.is_set():
-            await worker.retire(stop)
-        teller.cancel()
-        for wait in waits:
-            wait.cancel()
-
-
-def _spare_the_collector() -> None:
-    """What was loaded stays, and a message makes hardly any cycles: with Python's defaults the
-    collector takes a tenth of the time of a message to find nothing."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER, 10, 10)
-
-
-def release(settings: Settings, *, index: int, report: int) -> int:
-    """Release held mail until SIGTERM or SIGHUP (a successor is there). `report` as for `run`."""
-    log = Log(
-        level=settings.log.level,
-        addresses=settings.log.addresses,
-        buffer=settings.log.buffer,
-        process=f"releaser-{index}",
-    )
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_release(settings, index, report, log))
-    log.flush()
-    return 0
-
-
-async def _release(settings: Settings, index: int, report: int, log: Log) -> None:
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
-    start = os.urandom(4).hex()
-    name = f"{socket.gethostname()}:{os.getpid()}:r{index}:{start}"
-    releasing = _built(lambda: Releasing(settings, name, log), report)
-    async with releasing.serving():
-        teller = loop.create_task(_tell(report, releasing, stop))
-        await stop.wait()
-        teller.cancel()
-
-
-def _built(build: Callable[[], Part], report: int) -> Part:
-    """What is put together from the settings alone. What goes wrong with that goes wrong again:
-    the supervisor is told why, so that nobody starts the process anew for ever."""
-    try:
-        return build()
-    except (OSError, ValueError) as error:
-        os.write(report, b"fault %b\n" % " ".join(str(error).split()).encode()[:1000])
-        raise SystemExit(FAULTY) from error
-
-
-class Ready(Protocol):
-    """What tells whether it can work."""
+        memory = self.service.memory
+        parts.looks.append(lambda: metrics.memory.set(memory.used))
 
     @property
-    def ready(self) -> bool: ...
+    def ready(self) -> bool:
+        """Mail can be taken."""
+        return self.parts.ready
 
+    @contextlib.asynccontextmanager
+    async def serving(
+        self, sockets: Sequence[socket.socket], board: Board | None = None
+    ) -> AsyncIterator[None]:
+        """Accept on bound sockets, one for each configured listener; drains on leaving. `board`:
+        where other workers that share the sockets are seen."""
+        loop = asyncio.get_running_loop()
+        parts = self.parts
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(parts.close)
+            if parts.holding is not None:
+                await parts.holding.open()
+            tasks = [loop.create_task(parts.watched(task)) for task in parts.side_tasks()]
+            stack.push_async_callback(cancel, tasks)
+            stack.push_async_callback(parts.feed.leave)
+            await asyncio.wait([loop.create_task(parts.feed.first.wait())], timeout=CLEAN_UP)
+            if board is not None:
+                self.service.live.tell = board.post
+            self._servers = [
+                await self._listen(loop, index, bound, board) for index, bound in enumerate(sockets)
+            ]
+            try:
+                yield
+            finally:
+                parts.leaving = True
+                await self._drain()
+                parts.feed.end()
 
-async def _tell(report: int, worker: Ready, stop: asyncio.Event) -> None:
-    """Without a supervisor there is nobody to restart or to stop us: then end too."""
-    while True:
-        try:
-            os.write(report, b"ready\n" if worker.ready else b"waiting\n")
-        except BrokenPipeError:
-            stop.set()
-            return
-        await asyncio.sleep(_TELL)
+    async def _listen(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        index: int,
+        bound: socket.socket,
+        board: Board | None,
+    ) -> asyncio.Server | Acceptor:
+        listener = self.settings.gateway.listeners[index]
+        # A PROXY header comes in clear, before the handshake: its session begins that.
+        handshake_first = listener.tls == "implicit" and not listener.proxy_protocol
+        tls = self.service.tls if handshake_first else None
+
+        def session() -> asyncio.Protocol:
+            return cast(asyncio.Protocol, SmtpSession(self.service, listener))
+
+        if board is None:
+            return await loop.create_server(session, sock=bound, backlog=1024, ssl=tls)
+        live = self.service.live
+        return Acceptor(bound, session, tls, board=board, live=live, log=self.log)
+
+    def _stop_listening(self) -> None:
+        for server in self._servers:
+            server.close()
+        self._servers = []
+        # The successor of a worker has its place on the board.
+        self.service.live.tell = nobody
+
+    async def retire(self, stop: asyncio.Event) -> None:
+        """A successor listens now: serve the sessions we have to their own end, for a while."""
+        self._stop_listening()
+        self.parts.relay.retire()
+        await until(
+            lambda: not self.service.live.count or stop.is_set(), self.settings.gateway.reload_drain
+        )
+
+    async def _drain(self) -> None:
+        self.log.info("draining", sessions=len(self.service.live))
+        self._stop_listening()
+        self.service.close_idle()
+        gateway = self.settings.gateway
+        await until(lambda: not self.service.live, gateway.drain)
+        self.service.cut_readers()
+        # What was handed to PowerMTA is settled, and its client hears of it: cut off now, it
+        # would send the message again.
+        await until(lambda: not self.service.live, gateway.answer_budget)
+        if self.service.live:
+            self.log.warning("sessions_cut", sessions=len(self.service.live))
+            self.service.abort()
+        await until(lambda: not self.transactions.under_way, gateway.answer_budget)
+        if self.parts.holding is not None:
+            await self.parts.holding.drain(gateway.drain)
+        await self.parts.reserver.drain()
+        self.parts.relay.close()
+        self.log.info("drained")

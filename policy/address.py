@@ -1,7 +1,7 @@
 """Mail addresses: their domains, and the mailbox a sender address names.
 
-Owns: reading, normalising. Not here: the SMTP path syntax (`gateway.envelope`), the `From:` field
-(`policy.author`).
+Owns: reading, normalising. Not here: the SMTP path syntax (`gateway.session.envelope`), the `From:`
+field (`policy.author`).
 Rule: local parts keep their case on the wire, but a mailbox's *identity* is lower case:
 `Anna@` and `anna@` must not be warmed up twice.
 Failure: what cannot be read is None, never a guess.
@@ -27,7 +27,7 @@ them). Without a bound 8000 combining marks take NFC 260 ms, which sorts them by
 _UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"})
 _PAIR = re.compile(rb"\\(.)", re.DOTALL)
 _SPECIAL = re.compile(rb'["\\]')
-# What the gateway takes without quotes (`gateway.envelope`): more than RFC 5322's dot-atom.
+# What the gateway takes without quotes (`gateway.session.envelope`): more than RFC 5322's dot-atom.
 _UNQUOTED = re.compile(rb'[^\s<>"@,:;()\\\x00-\x1f\x7f]+\Z')
 
 

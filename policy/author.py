@@ -1,7 +1,7 @@
 """The mailbox that a `From:` field names (RFC 5322 sections 3.4, 3.6.2, 4.4).
 
 Owns: reading the field, and why it cannot be read. Not here: one address by itself
-(`policy.address`), what is done about either (`gateway.routing`).
+(`policy.address`), what is done about either (`gateway.message.routing`).
 Rules: every spelling of one address is one mailbox, or a mailbox's maximum is escaped by spelling
 it anew; what mail programs may read in two ways is refused. Read leniently is only what they read
 alike: commas, parentheses, quotes and colons that stand raw in a display name before an address in

@@ -1,6 +1,6 @@
 """Message, attempt and envelope ids: their shapes (policy/README.md: identity).
 
-Owns: writing and reading them. Not here: minting message ids (`gateway.ids`).
+Owns: writing and reading them. Not here: minting message ids (`gateway.message.ids`).
 """
 
 import re

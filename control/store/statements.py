@@ -1,65 +1,9 @@
-"""SQL by name: `.sql` files hold blocks that begin with `-- name: what_it_does`.
+"""Control's statements: `NOUN.sql` of this folder."""
 
-All files are read once, at import of their user. A duplicate or a missing name fails there and
-not in the middle of a request.
-"""
-
-import re
-from functools import cache
-from importlib.resources import files
-
-_NAME = re.compile(r"^-- name: *(\S*) *$", re.MULTILINE)
+from settings.statements import Statements
+from settings.statements import statements as of_package
 
 
-class StatementError(Exception):
-    """A statement file is wrong, or lacks a name somebody asks for."""
-
-
-def parse(text: str, file: str) -> dict[str, str]:
-    """Name to statement. Raises StatementError for text before the first name and for
-    names that are missing, malformed, empty or used twice."""
-    first, *rest = _NAME.split(text)
-    if re.sub(r"^--.*$", "", first, flags=re.MULTILINE).strip():
-        raise StatementError(f"{file}: SQL before the first `-- name:`")
-    found: dict[str, str] = {}
-    for name, body in zip(rest[::2], rest[1::2], strict=True):
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-            raise StatementError(f"{file}: {name!r} is not a statement name")
-        if name in found:
-            raise StatementError(f"{file}: {name} occurs twice")
-        if not re.sub(r"^--.*$", "", body, flags=re.MULTILINE).strip():
-            raise StatementError(f"{file}: {name} is empty")
-        found[name] = body.strip()
-    return found
-
-
-class Statements:
-    """The statements of one file."""
-
-    def __init__(self, file: str, found: dict[str, str]) -> None:
-        self._file = file
-        self._found = found
-
-    def __repr__(self) -> str:
-        return f"<Statements {self._file}: {len(self._found)}>"
-
-    def names(self) -> frozenset[str]:
-        """All names in the file."""
-        return frozenset(self._found)
-
-    def __getitem__(self, name: str) -> str:
-        try:
-            return self._found[name]
-        except KeyError:
-            raise StatementError(f"{self._file} has no statement {name}") from None
-
-
-@cache
 def statements(noun: str) -> Statements:
     """The statements of `NOUN.sql`. Raises StatementError."""
-    file = f"{noun}.sql"
-    try:
-        text = (files("control.store") / file).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise StatementError(f"there is no {file}") from None
-    return Statements(file, parse(text, file))
+    return of_package("control.store", noun)

@@ -18,7 +18,7 @@ import asyncpg
 import msgspec
 
 from gateway.hold.primary import CONNECT, LOST, STANDBY, WRITABLE, Whereabouts, server_of
-from gateway.log import Log
+from gateway.watch.log import Log
 
 Connection = Any
 """asyncpg's connection; asyncpg ships no types."""

@@ -49,7 +49,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def held(row: Any) -> Held:
-    """A record of `heads.sql` or `lock.sql`."""
+    """A record of the statements `heads` and `lock`."""
     return msgspec.convert(dict(row), Held)
 
 

@@ -8,18 +8,18 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from gateway import metrics
-from gateway.hold.backlog import Backlog
-from gateway.hold.content import Contents
 from gateway.hold.database import Database
 from gateway.hold.held import Backoff, settlement, withdrawal
+from gateway.hold.keep.backlog import Backlog
+from gateway.hold.keep.content import Contents
+from gateway.hold.keep.store import Store
+from gateway.hold.keep.unsure import Unsure
 from gateway.hold.primary import Whereabouts
-from gateway.hold.settling import Settler
-from gateway.hold.store import Store
-from gateway.hold.unsure import Unsure
-from gateway.keeping import Admission, Keeping, Kept
-from gateway.log import Log
-from gateway.message import Message
+from gateway.hold.settle.settling import Settler
+from gateway.hold_port import Admission, Keeping, Kept
+from gateway.message.message import Message
+from gateway.watch import metrics
+from gateway.watch.log import Log
 from policy.duplicate import recipient_key
 from policy.identity import row_id
 from policy.limits import day_of
@@ -36,7 +36,7 @@ _LONGEST = 60.0
 
 
 class Holding:
-    """Implements `gateway.keeping.Hold`."""
+    """Implements `gateway.hold_port.Hold`."""
 
     def __init__(
         self,

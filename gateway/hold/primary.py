@@ -9,9 +9,10 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from gateway.hold.statement import statement
+from settings.statements import statements
 
-_SERVER = statement("server")
+_SQL = statements("gateway.hold", "database")
+_SERVER = _SQL["server"]
 
 CONNECT = 2.0
 """Seconds for a connection to be made."""

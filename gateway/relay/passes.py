@@ -1,6 +1,6 @@
 """When a message last passed on each path, a path being a server and a VirtualMTA.
 
-Owns: what this process has seen. Others are told through the ledger (`gateway.bulletin`), for a
+Owns: what this process has seen. Others are told through the ledger (`ledger.bulletin`), for a
 failure counts against a message only where another one passed since the failure before it.
 """
 

@@ -10,7 +10,7 @@ from policy.ledger.admin import LedgerAdmin
 from policy.ledger.known import CHUNK
 
 MESSAGE = 27
-"""Characters of a message id (gateway/ids.py); an owner of one of several recipients goes on."""
+"""Characters of a message id (`gateway.message.ids`); an owner of one of several goes on."""
 
 
 async def beats(admin: LedgerAdmin) -> int:

@@ -54,7 +54,7 @@ def test_unit_is_hardened(file: Path) -> None:
 
 
 def _drain() -> float:
-    """Seconds a gateway may take to end (`gateway.supervisor`)."""
+    """Seconds a gateway may take to end (`gateway.supervisor.supervisor`)."""
     gateway = Settings().gateway
     return gateway.drain + gateway.answer_budget + 10
 

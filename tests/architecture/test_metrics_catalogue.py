@@ -2,8 +2,8 @@
 
 import re
 
-from gateway import metrics
-from gateway.catalogue import catalogue, entries
+from gateway.watch import metrics
+from gateway.watch.catalogue import catalogue, entries
 from tests.support.repository import ROOT
 
 FILE = ROOT / "deploy" / "METRICS.md"
@@ -17,7 +17,7 @@ OF_A_CLIENTS_MAKING = (
 
 def test_page_is_the_one_the_declarations_make() -> None:
     assert FILE.read_text(encoding="utf-8") == catalogue(), (
-        "run: python -m gateway.catalogue > deploy/METRICS.md"
+        "run: python -m gateway.watch.catalogue > deploy/METRICS.md"
     )
 
 

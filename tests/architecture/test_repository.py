@@ -25,8 +25,8 @@ BROAD_FOR_A_REASON = {
     "control/api/server.py:_problems": "the edge of HTTP: logged in full, answered with 500",
     "control/api/system.py:_readyz": "whatever the database says becomes the answer: not ready",
     "control/stack/child.py:_keep": "a child that cannot start is said, and tried again",
-    "gateway/conversation.py:_turn": "a bug costs one session: logged, and told to the loop",
-    "gateway/hold/release.py:_one": "a bug costs one message its certainty: logged, and in doubt",
+    "gateway/session/conversation.py:_turn": "a bug costs one session: logged, told to the loop",
+    "gateway/hold/release/release.py:_one": "a bug costs a message its certainty: logged, in doubt",
 }
 
 PATH_FOR_A_REASON = {

@@ -12,11 +12,11 @@ from pathlib import Path
 from tests.support.repository import nodes_of, python_files
 
 THREADS = {
-    ("gateway/admin.py", "_collect"): "reads files into a registry of its own",
-    ("gateway/auth.py", "self._verify"): "argon2's context is made in the call",
-    ("gateway/hold/release.py", "self._contents.open"): "Contents is one of each thread",
-    ("gateway/hold/store.py", "self._contents.pack"): "Contents is one of each thread",
-    ("gateway/supervisor.py", "child.process.wait"): "waits; Popen has a lock for it",
+    ("gateway/watch/admin.py", "_collect"): "reads files into a registry of its own",
+    ("gateway/session/auth.py", "self._verify"): "argon2's context is made in the call",
+    ("gateway/hold/release/release.py", "self._contents.open"): "Contents is one of each thread",
+    ("gateway/hold/keep/store.py", "self._contents.pack"): "Contents is one of each thread",
+    ("gateway/supervisor/supervisor.py", "child.process.wait"): "waits; Popen has a lock for it",
     (
         "control/accounting/reader.py",
         "trail.look",
@@ -33,11 +33,11 @@ THREADS = {
 """(file, what runs in the thread) to why nothing native in it is anybody else's."""
 
 NATIVE = {
-    "AESGCM": {"gateway/hold/content.py"},
+    "AESGCM": {"gateway/hold/keep/content.py"},
     "Fernet": {"control/dkim.py"},
     "SSLContext": {"settings/tls.py"},
-    "ZstdCompressor": {"gateway/hold/content.py"},
-    "ZstdDecompressor": {"gateway/hold/content.py"},
+    "ZstdCompressor": {"gateway/hold/keep/content.py"},
+    "ZstdDecompressor": {"gateway/hold/keep/content.py"},
     "create_default_context": {"settings/tls.py"},
     "hiredis.Reader": {"policy/ledger/line.py"},
 }
@@ -76,7 +76,7 @@ def test_native_objects_are_made_where_no_second_thread_reaches_them() -> None:
 
 
 def test_the_codecs_of_held_contents_belong_to_one_thread_each() -> None:
-    nodes = nodes_of(Path("gateway/hold/content.py"))
+    nodes = nodes_of(Path("gateway/hold/keep/content.py"))
     local = {
         id(call)
         for kind in nodes

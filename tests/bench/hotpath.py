@@ -17,18 +17,18 @@ from collections.abc import Callable
 
 import uvloop
 
-from gateway import metrics
-from gateway.datareader import DataReader
-from gateway.envelope import parse_mail, parse_rcpt
-from gateway.headers import Header, scan, split
-from gateway.ids import Ids
-from gateway.log import Log
-from gateway.means import Means
-from gateway.message import Message, Recipient, Sender
-from gateway.parcel import parcel
+from gateway.delivery.hop import parcel
+from gateway.delivery.means import Means
+from gateway.message.headers import Header, scan, split
+from gateway.message.ids import Ids
+from gateway.message.message import Message, Recipient, Sender
+from gateway.message.routing import mailbox, pool_of, providers_of
+from gateway.message.stamp import stamp
 from gateway.relay.replies import ReplyParser
-from gateway.routing import mailbox, pool_of, providers_of
-from gateway.stamp import stamp
+from gateway.session.datareader import DataReader
+from gateway.session.envelope import parse_mail, parse_rcpt
+from gateway.watch import metrics
+from gateway.watch.log import Log
 from loadtest.newsletter import newsletter
 from policy.duplicate import identify
 from policy.identity import envelope_id
@@ -137,7 +137,7 @@ def _counting() -> dict[str, Callable[[], object]]:
 
 
 async def _logged(log: Log, means: Means, rounds: int = 300, lines: int = 10) -> list[float]:
-    """[microseconds to make a line as `gateway.delivery` does, to write ten of them]."""
+    """[microseconds to make a line as `gateway.delivery.delivery` does, to write ten of them]."""
     message = _message(newsletter(4096))
     reply = Reply(250, "2.6.0", "message received")
     made, written = [], []

@@ -17,9 +17,9 @@ import msgspec
 import uvloop
 
 from gateway.hold.holding import Holding
-from gateway.keeping import Keeping, Kept
-from gateway.log import Log
-from gateway.message import Message, Recipient, Sender
+from gateway.hold_port import Keeping, Kept
+from gateway.message.message import Message, Recipient, Sender
+from gateway.watch.log import Log
 from loadtest.newsletter import newsletter
 from settings.hold import Hold
 from settings.model import Settings

@@ -25,7 +25,7 @@ REPORTED = ("refused", "expired", "failed")
 """Endings that the sender's system is told of."""
 
 MESSAGE_ID = 27
-"""Characters of a message id (gateway/ids.py)."""
+"""Characters of a message id (gateway/message/ids.py)."""
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ trusted.
 import re
 from dataclasses import dataclass, field
 
-from gateway.envelope import parse_mail, parse_rcpt
+from gateway.session.envelope import parse_mail, parse_rcpt
 from policy.address import normal_domain
 from policy.reply import Reply
 

@@ -10,7 +10,7 @@ import uvloop
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from gateway.message import Message
+from gateway.message.message import Message
 from policy.reply import Reply
 from settings.model import Gateway
 from tests.fuzz.budget import budget

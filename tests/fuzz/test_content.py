@@ -7,9 +7,9 @@ from itertools import pairwise
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from gateway.datareader import DataReader
-from gateway.headers import STRIPPED, Header, scan, split
-from gateway.stamp import stamp
+from gateway.message.headers import STRIPPED, Header, scan, split
+from gateway.message.stamp import stamp
+from gateway.session.datareader import DataReader
 from tests.fuzz.budget import budget
 from tests.fuzz.reference import LARGEST, LONGEST_CONTENT_LINE, content_of, refusal_of
 

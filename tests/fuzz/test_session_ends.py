@@ -10,8 +10,8 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.listener import SmtpSession
-from gateway.message import Message
+from gateway.message.message import Message
+from gateway.session.listener import SmtpSession
 from policy.reply import Reply
 from settings.model import Gateway
 from tests.fuzz.budget import budget

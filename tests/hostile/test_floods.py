@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from gateway.message import Message
+from gateway.message.message import Message
 from policy.reply import Reply
 from tests.support.gateway.house import (
     IP,

@@ -20,7 +20,10 @@ NOT_BUILT = {"EXPOSE", "STOPSIGNAL", "HEALTHCHECK", "CMD"}
 DEBIAN, MIRROR = "trixie", "http://deb.debian.org/debian"
 """Debian 13, whose Python is the 3.13 of the image."""
 PACKAGES = "ca-certificates,python3,python3-venv,python3-dev"
-STARTS = (["sendgate", "--help"], ["python", "-c", "import gateway._lineends, gateway.parts"])
+STARTS = (
+    ["sendgate", "--help"],
+    ["python", "-c", "import gateway.session._lineends, gateway.entry"],
+)
 
 
 class Stage:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.acceptor import _MOST_SLACK, _PASSING, Acceptor
-from gateway.board import Board
-from gateway.live import Live
-from gateway.log import Log
+from gateway.accept.acceptor import _MOST_SLACK, _PASSING, Acceptor
+from gateway.accept.board import Board
+from gateway.sessions import Live
+from gateway.watch.log import Log
 
 _LEFT = 0.025
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.arrears import Arrears
+from gateway.ledger.arrears import Arrears
 from policy.ledger.memory import MemoryLedger
 from policy.ports import ENDED, Change, EntryState, LedgerAwayError, Look
 from tests.support.gateway.generations import generation, vmta

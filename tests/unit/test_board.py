@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from gateway import board
-from gateway.board import Board
+from gateway.accept import board
+from gateway.accept.board import Board
 
 
 def test_workers_see_the_fewest_sessions_of_the_others(tmp_path: Path) -> None:

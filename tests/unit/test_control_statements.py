@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 import control.store
-from control.store.statements import StatementError, parse, statements
+from control.store.statements import statements
+from settings.statements import StatementError, parse
 
 HERE = Path(control.store.__file__).parent
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.datareader import DataReader
+from gateway.session.datareader import DataReader
 
 STEPS = [1, 2, 3, 5, 10_000]
 TRAILING = [b"", b"QUIT\r\n", b".\r\n", b"\r\n.\r\n"]

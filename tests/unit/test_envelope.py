@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway import envelope
-from gateway.envelope import parse_mail, parse_rcpt
-from gateway.message import Message, Recipient, Sender
-from gateway.parcel import parcel
+from gateway.delivery.hop import parcel
+from gateway.message.message import Message, Recipient, Sender
+from gateway.session import envelope
+from gateway.session.envelope import parse_mail, parse_rcpt
 from policy.reply import Reply
 
 

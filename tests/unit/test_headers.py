@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.headers import STRIPPED, Header, scan, split
-from gateway.stamp import stamp
+from gateway.message.headers import STRIPPED, Header, scan, split
+from gateway.message.stamp import stamp
 from policy.duplicate import KeyFields
 from policy.reply import Reply
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from gateway.hold.backlog import Count
-from gateway.hold.content import BadKeyError, Contents, UnreadableError
-from gateway.hold.groups import SOON, Groups
 from gateway.hold.held import REST, Backoff, Held, settlement
+from gateway.hold.keep.backlog import Count
+from gateway.hold.keep.content import BadKeyError, Contents, UnreadableError
+from gateway.hold.release.groups import SOON, Groups
 from policy.denial import Denied, Limit
 from policy.outcome import Asked, Failed, Outcome, Refused, Relayed, Scope, Stage, Unknown
 from policy.ports import Mark

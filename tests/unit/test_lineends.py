@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.lineends import paired, paired_in_python
 from gateway.relay import wire
+from gateway.session.lineends import paired, paired_in_python
 
 _ANY = st.lists(st.sampled_from([b"a", b"\r", b"\n", b"\r\n", b"\0", b"\xe9"]), max_size=12)
 _BEFORE = st.sampled_from([0, 1, 253, 254, 255, 256, 509, 510])

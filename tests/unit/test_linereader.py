@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from gateway.linereader import LineFault, LineReader
+from gateway.session.linereader import LineFault, LineReader
 
 
 class Paused(asyncio.ReadTransport):

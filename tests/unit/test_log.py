@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 
-from gateway.log import Log
+from gateway.watch.log import Log
 
 
 def lines(descriptor: int) -> list[dict[str, object]]:

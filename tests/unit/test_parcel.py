@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gateway.message import Message, Recipient, Sender
-from gateway.parcel import parcel, unsendable
+from gateway.delivery.hop import parcel, unsendable
+from gateway.message.message import Message, Recipient, Sender
 from policy.address import normal_domain
 from policy.outcome import Asked, Failed, Scope
 from policy.reply import Reply

@@ -5,8 +5,8 @@ from typing import Any
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from gateway.log import Log
-from gateway.plan_feed import PlanFeed
+from gateway.ledger.plan_feed import PlanFeed
+from gateway.watch.log import Log
 
 
 class Deaf:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from gateway.reserve import REFUND_DELAY, Reserver
+from gateway.ledger.reserve import REFUND_DELAY, Reserver
 from policy.denial import Denied, Limit
 from policy.ledger.memory import MemoryLedger
 from policy.ports import Answer, Granted, Item, LedgerAwayError, LedgerClosedError, Refund, Reserve

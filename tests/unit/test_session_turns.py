@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.message import Message
+from gateway.message.message import Message
 from policy.reply import Reply
 from settings.model import Gateway
 from tests.support.session.inmemory import Wire, service

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from gateway.tally import Counter, Counters, Histogram, Level
+from gateway.watch.tally import Counter, Counters, Histogram, Level
 
 BOUNDS = (0.5, 1.0, 2.5)
 
@@ -70,7 +70,7 @@ def test_a_histogram_is_the_librarys_own(amounts: list[float]) -> None:
 
 def test_a_flush_shows_the_counts_to_other_processes(tmp_path: Path) -> None:
     counted = """
-from gateway import metrics
+from gateway.watch import metrics
 metrics.refunds.inc(3)
 metrics.messages_of("acme", "relayed").inc()
 metrics.relay_seconds.observe(0.003)
@@ -80,7 +80,7 @@ metrics.refunds.inc()
 """
     environment = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", counted], env=environment, check=True, timeout=60)
-    from gateway.admin import _collect
+    from gateway.watch.admin import _collect
 
     text = _collect(str(tmp_path)).decode()
     assert "sendgate_refunds_total 3.0" in text, "what came after the flush is lost with us"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.xtext import spoken
+from gateway.message.xtext import spoken
 
 
 @pytest.mark.parametrize(

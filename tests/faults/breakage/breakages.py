@@ -9,7 +9,7 @@ from typing import Any
 
 def refund_what_was_relayed() -> None:
     """A charge is given back although PowerMTA took the message: the quota is exceeded."""
-    from gateway.attempt import Attempt
+    from gateway.delivery.attempt import Attempt
     from policy.outcome import Outcome, Relayed
 
     settle = Attempt._settle
@@ -24,7 +24,7 @@ def refund_what_was_relayed() -> None:
 
 def acknowledge_the_unknown() -> None:
     """A lost reply is taken for a delivery: a message is acknowledged and lost."""
-    from gateway.delivery import Delivery
+    from gateway.delivery.delivery import Delivery
     from policy.reply import Reply
 
     async def broken(self: Delivery, attempt: Any, outcome: Any) -> Reply:
@@ -37,8 +37,8 @@ def acknowledge_before_the_commit() -> None:
     """The client hears 250 while the row is on its way: a dying database takes it along."""
     from asyncio import get_running_loop
 
-    from gateway.hold.store import Store
-    from gateway.keeping import Keeping, Kept
+    from gateway.hold.keep.store import Store
+    from gateway.hold_port import Keeping, Kept
 
     keep = Store.keep
     early = set()
@@ -55,8 +55,8 @@ def acknowledge_before_the_commit() -> None:
 def divide_without_a_commit() -> None:
     """The accepted recipients get the message before the refused ones are kept: those are
     acknowledged and lost."""
-    from gateway.division import Division
-    from gateway.keeping import Kept
+    from gateway.delivery.division import Division
+    from gateway.hold_port import Kept
 
     async def broken(self: Division, go_on: Any) -> Kept:
         go_on("")
@@ -67,7 +67,7 @@ def divide_without_a_commit() -> None:
 
 def skip_the_tombstone() -> None:
     """A commit nobody answered is taken for one that never happened: it happens later."""
-    from gateway.hold.store import Store
+    from gateway.hold.keep.store import Store
 
     async def broken(self: Store, batch: list[Any], deadline: float) -> list[Any]:
         self._give_up(batch)
@@ -79,7 +79,7 @@ def skip_the_tombstone() -> None:
 def trust_every_grant() -> None:
     """A grant is used however old it is, and a relay may take for ever: yesterday's is spent
     today."""
-    from gateway.attempt import Attempt, Attempts
+    from gateway.delivery.attempt import Attempt, Attempts
 
     relay = Attempt.relay
 
@@ -92,7 +92,7 @@ def trust_every_grant() -> None:
 
 def forget_duplicate_keys() -> None:
     """Nothing is known to be a copy: what a client repeats goes twice."""
-    from gateway import transaction
+    from gateway.delivery import transaction
 
     door: Any = transaction
     identify = door.identify
@@ -105,7 +105,7 @@ def forget_duplicate_keys() -> None:
 
 def release_what_the_gone_had_claimed() -> None:
     """A claim of a dead releaser is simply held again: what it had sent goes twice."""
-    from gateway.hold import presence
+    from gateway.hold.upkeep import presence
 
     door: Any = presence
     door._GONE = door._GONE.replace("SET state = 'doubt'", "SET state = 'held'")
@@ -114,7 +114,7 @@ def release_what_the_gone_had_claimed() -> None:
 def share_the_codec() -> None:
     """One zstd context serves the event loop and the threads beside it: contents are corrupted, and
     so is the heap."""
-    from gateway.hold import content
+    from gateway.hold.keep import content
 
     class Shared:
         def __init__(self, secrets: Any) -> None:
@@ -156,14 +156,14 @@ def keep_connections_to_a_standby() -> None:
 
 def forget_refunds() -> None:
     """Nothing is ever given back: no promise is broken, and the books must stay clean."""
-    from gateway.reserve import Reserver
+    from gateway.ledger.reserve import Reserver
 
     Reserver.refund = lambda self, charge: None  # type: ignore[method-assign]
 
 
 def blame_every_failure() -> None:
     """Whatever failed is charged to the message: a day without PowerMTA ends it."""
-    from gateway.hold import release
+    from gateway.hold.release import release
     from policy.outcome import Failed
 
     door: Any = release
@@ -192,7 +192,7 @@ def never_probe_with_what_failed_last() -> None:
 def judge_a_copy_by_its_first_for_ever() -> None:
     """What a row stands behind is believed in every doubt it is ever in (the test lets the column
     outlive its state): a copy that went, and whose answer was lost, goes again and again."""
-    from gateway.hold.evidence import Doubt
+    from gateway.hold.settle.proof import Doubt
 
     door: Any = Doubt
     together, alone = door.together.fget, door.alone.fget
@@ -203,7 +203,7 @@ def judge_a_copy_by_its_first_for_ever() -> None:
 def take_a_rows_id_for_the_messages() -> None:
     """Records are looked for under a row's id, and PowerMTA writes those of several recipients
     under their message's: what it has is proved absent, and goes again."""
-    from gateway.hold.evidence import Doubt
+    from gateway.hold.settle.proof import Doubt
 
     door: Any = Doubt
     door.together = property(lambda self: None)

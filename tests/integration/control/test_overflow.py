@@ -23,7 +23,7 @@ from control.store.database import allow
 from gateway.hold.database import Database as HoldDatabase
 from gateway.hold.database import UnknownError
 from gateway.hold.holding import Holding
-from gateway.log import Log
+from gateway.watch.log import Log
 from settings.model import Settings
 from tests.conftest import CreateDatabase
 from tests.support.control.core import Api, build, control_core, settings_for

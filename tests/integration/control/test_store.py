@@ -11,7 +11,7 @@ from control.store.database import DatabaseRefusedError, open_pool
 from control.store.migrate import migrate, newest, revision
 from gateway.hold.database import Database
 from gateway.hold.primary import refusal
-from gateway.log import Log
+from gateway.watch.log import Log
 from settings.load import load
 from settings.model import Database as DatabaseSettings
 

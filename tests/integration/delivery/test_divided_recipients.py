@@ -8,19 +8,19 @@ from typing import Any
 import asyncpg
 import pytest
 
-from gateway.division import Division
+from gateway.delivery.division import Division
 from gateway.hold.database import AwayError, Database, UnknownError
-from gateway.hold.doubt import Doubts
 from gateway.hold.holding import Holding
-from gateway.hold.presence import Presence
-from gateway.hold.requests import Requests
-from gateway.hold.rows import values
-from gateway.hold.settling import Settler
-from gateway.hold.statement import statement
-from gateway.hold.store import Store
-from gateway.log import Log
+from gateway.hold.keep.rows import values
+from gateway.hold.keep.store import Store
+from gateway.hold.settle.doubt import Doubts
+from gateway.hold.settle.settling import Settler
+from gateway.hold.upkeep.presence import Presence
+from gateway.hold.upkeep.requests import Requests
+from gateway.watch.log import Log
 from policy.identity import parse_envelope
 from policy.model import MailboxLimits, Profile
+from settings.statements import statements
 from tests.integration.hold.test_doubt import RECEIPT, STREAM
 from tests.integration.hold.test_keeping_and_releasing import MESSAGE, campaign_mail, until
 from tests.integration.hold.test_upkeep import fetch
@@ -185,7 +185,7 @@ async def test_what_an_unsure_commit_leaves_never_goes(
     """The client was told 451 and comes again. The commit is in the kernel's buffer still, or
     executed and not committed, when its rows are ended."""
     server = await asyncpg.connect(hold_url)
-    keep = statement("keep")
+    keep = statements("gateway.hold.keep", "keep")["keep"]
     sent: list[Any] = []
 
     async def insert(self: Store, batch: Any, last: float) -> None:

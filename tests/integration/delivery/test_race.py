@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from gateway.app import Worker
+from gateway.worker import Worker
 from policy.ledger.ledger import RedisLedger
 from policy.ports import Answer, Granted, Item, Reserve
 from tests.support.gateway.generations import generation, tenant, vmta

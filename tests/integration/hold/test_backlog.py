@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from gateway.hold.backlog import Backlog
 from gateway.hold.database import AwayError, Database, _fit
-from gateway.log import Log
+from gateway.hold.keep.backlog import Backlog
+from gateway.watch.log import Log
 from settings.hold import Hold
 from tests.support.hold.database import execute
 

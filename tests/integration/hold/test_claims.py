@@ -9,16 +9,16 @@ from typing import Any
 import asyncpg
 import pytest
 
-from gateway.hold.content import Contents
 from gateway.hold.database import Database, UnknownError
 from gateway.hold.held import Settlement
-from gateway.hold.settling import Settler
-from gateway.hold.statement import statement
-from gateway.hold.store import Store
-from gateway.keeping import Keeping, Kept
-from gateway.log import Log
-from gateway.message import Message, Recipient, Sender
+from gateway.hold.keep.content import Contents
+from gateway.hold.keep.store import Store
+from gateway.hold.settle.settling import Settler
+from gateway.hold_port import Keeping, Kept
+from gateway.message.message import Message, Recipient, Sender
+from gateway.watch.log import Log
 from policy.ports import ENDED, Change, EntryState
+from settings.statements import statements
 from tests.support.hold.held import DAY, hold
 
 
@@ -46,14 +46,26 @@ async def settling(url: str, changes: list[Change]) -> AsyncIterator[tuple[Settl
 
 async def _claim(link: Any, token: str, row: str, attempt: int) -> None:
     await link.execute(
-        statement("claim"), 1, token, [DAY], [row], [attempt], ["pmta1"], ["v"], ["e"]
+        statements("gateway.hold.release", "release")["claim"],
+        1,
+        token,
+        [DAY],
+        [row],
+        [attempt],
+        ["pmta1"],
+        ["v"],
+        ["e"],
     )
 
 
 async def _undo(link: Any, token: str, row: str) -> None:
     async with link.transaction():
-        await link.execute(statement("await_rows"), [DAY], [row])
-        await link.execute(statement("unclaim"), token, [DAY], [row], 2)
+        await link.execute(
+            statements("gateway.hold.release", "release")["await_rows"], [DAY], [row]
+        )
+        await link.execute(
+            statements("gateway.hold.release", "release")["unclaim"], token, [DAY], [row], 2
+        )
 
 
 async def test_an_undo_waits_for_the_commit_that_nobody_answered(link: Any, hold_url: str) -> None:

@@ -10,8 +10,8 @@ import pytest
 from control.failover import judge
 from control.unknown import from_log
 from control.view.ledger import LedgerState
-from gateway.hold.statement import statement
 from policy.ledger.witness import beats
+from settings.statements import statements
 from tests.conftest import CreateDatabase
 from tests.support.control.core import build, settings_for
 from tests.support.ledger.loss import Scene, scene
@@ -47,7 +47,11 @@ async def judged(here: Scene) -> bool:
 
 async def claimable(here: Scene) -> int:
     row = await here.core.pool.fetchrow("SELECT bucket, id FROM held")
-    return len(await here.core.pool.fetch(statement("lock"), [row["bucket"]], [row["id"]]))
+    return len(
+        await here.core.pool.fetch(
+            statements("gateway.hold.release", "release")["lock"], [row["bucket"]], [row["id"]]
+        )
+    )
 
 
 async def test_a_server_that_stays_is_beaten_and_left_alone(here: Scene) -> None:

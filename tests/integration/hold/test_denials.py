@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.releasing import Releasing
+from gateway.releaser import Releasing
 from policy.model import MailboxLimits, Rate
 from tests.integration.hold.test_keeping_and_releasing import campaign_mail, until
 from tests.support.gateway.generations import generation, tenant, vmta

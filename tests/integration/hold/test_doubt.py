@@ -7,9 +7,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from gateway.hold.evidence import Proof
 from gateway.hold.held import Settlement
-from gateway.releasing import Releasing
+from gateway.hold.settle.proof import Proof
+from gateway.releaser import Releasing
 from policy.identity import parse_envelope
 from policy.limits import DAY
 from tests.integration.hold.test_keeping_and_releasing import MESSAGE, campaign_mail, until

@@ -6,10 +6,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from gateway.hold.firsts import fates
-from gateway.hold.statement import statement
-from gateway.ids import Ids
+from gateway.hold.settle.firsts import fates
+from gateway.message.ids import Ids
 from policy.limits import DAY
+from settings.statements import statements
 from tests.support.hold.database import execute
 
 TODAY = 20_000
@@ -55,7 +55,10 @@ async def test_the_first_ones_are_looked_for_on_their_days(link: Any, hold_url: 
     names = [id_of(day) for day in (TODAY, TODAY - 30)]
     await put(hold_url, TODAY, names[0])
     text = await link.fetchval(
-        "EXPLAIN (ANALYZE, FORMAT JSON) " + statement("first_rows"), [TODAY, TODAY - 30], names
+        "EXPLAIN (ANALYZE, FORMAT JSON) "
+        + statements("gateway.hold.settle", "settle")["first_rows"],
+        [TODAY, TODAY - 30],
+        names,
     )
     read = executed(json.loads(text)[0]["Plan"])
     assert sorted(read) == [f"held_{TODAY - 30}", f"held_{TODAY}"]
@@ -84,7 +87,9 @@ async def test_what_is_not_over_is_never_forgotten(link: Any) -> None:
             "CASE WHEN $1 IN ('done', 'failed') THEN to_timestamp(2) END)",
             state,
         )
-    gone = await link.fetchrow(statement("old_events"), 3_000, 100)
+    gone = await link.fetchrow(
+        statements("gateway.hold.upkeep", "upkeep")["old_events"], 3_000, 100
+    )
     assert tuple(gone) == (0, 2)
     left = await link.fetch("SELECT state FROM hold_request ORDER BY id")
     assert [row["state"] for row in left] == ["waiting", "running"]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
-from gateway.releasing import Releasing
+from gateway.releaser import Releasing
 from policy.duplicate import recipient_digest
 from policy.identity import parse_envelope
 from tests.integration.hold.test_keeping_and_releasing import campaign_mail, until

@@ -10,12 +10,12 @@ import asyncpg
 import msgspec
 import pytest
 
-from gateway.hold.content import Contents
 from gateway.hold.database import Database, UnknownError
-from gateway.hold.store import Store
-from gateway.keeping import Keeping, Kept
-from gateway.log import Log
-from gateway.message import Message, Recipient, Sender
+from gateway.hold.keep.content import Contents
+from gateway.hold.keep.store import Store
+from gateway.hold_port import Keeping, Kept
+from gateway.message.message import Message, Recipient, Sender
+from gateway.watch.log import Log
 from policy.duplicate import recipient_key
 from tests.support.hold.database import execute, rows
 from tests.support.hold.held import DAY

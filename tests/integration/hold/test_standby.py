@@ -14,7 +14,7 @@ from control.store.database import open_pool
 from control.store.migrate import migrate, revision
 from gateway.hold.database import AwayError, Database, StandbyError, UnknownError
 from gateway.hold.primary import Whereabouts
-from gateway.log import Log
+from gateway.watch.log import Log
 from settings.model import Database as Where
 from tests.faults.proxy import Proxy
 from tests.support.hold.standbys import ask, caught_up, promote, standby_of

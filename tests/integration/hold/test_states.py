@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from gateway.hold.statement import statement
+from settings.statements import statements
 from tests.conftest import CreateDatabase
 from tests.support.hold.held import DAY, MIDNIGHT, hold
 
@@ -51,7 +51,7 @@ def leave(
 ) -> Move:
     async def move(link: Any) -> None:
         await link.execute(
-            statement("leave"), MIDNIGHT, [DAY], ["m1"], [reason], ["said"], [0], [due], ["acme"],
+            _named("leave"), MIDNIGHT, [DAY], ["m1"], [reason], ["said"], [0], [due], ["acme"],
             [False], [state], [ending], [ending], [behind], ["pmta1" if behind else ""],
         )  # fmt: skip
 
@@ -61,16 +61,25 @@ def leave(
 def settle(state: str, *, reason: str = "", ending: str = "") -> Move:
     async def move(link: Any) -> None:
         await link.fetch(
-            statement("settle"), [DAY], ["m1"], [1], [state], [reason], [reason], [0], [0],
+            _named("settle"), [DAY], ["m1"], [1], [state], [reason], [reason], [0], [0],
             [0], [ending], [ending], [""], [""], MIDNIGHT,
         )  # fmt: skip
 
     return move
 
 
+def _named(name: str) -> str:
+    release, upkeep, settle = (
+        statements(f"gateway.hold.{room}", room) for room in ("release", "upkeep", "settle")
+    )
+    found = [room[name] for room in (release, upkeep, settle) if name in room.names()]
+    assert len(found) == 1
+    return found[0]
+
+
 def run(name: str, *arguments: Any) -> Move:
     async def move(link: Any) -> None:
-        await link.execute(statement(name), *arguments)
+        await link.execute(_named(name), *arguments)
 
     return move
 
@@ -85,7 +94,8 @@ async def keep_again(link: Any) -> None:
         DAY, "m1", "m1", "acme", "acme", "gmail", "news@acme.example", True, b"a@gmail.com", b"",
         b"", "", "", "", 1, MIDNIGHT, "held", "ip_quota", "", 0, False, 0, 0, "", "", "", 0, "", "",
     )  # fmt: skip
-    found = await link.fetch(statement("keep") + statement("keep_again"), [body], [row], 1)
+    sql = statements("gateway.hold.keep", "keep")
+    found = await link.fetch(f"{sql['keep']}\n{sql['keep_again']}", [body], [row], 1)
     assert len(found) == 1
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from gateway.releasing import Releasing
+from gateway.releaser import Releasing
 from policy.limits import DAY
 from policy.model import HoldBounds
 from policy.ports import Duplicate, EntryState

@@ -10,9 +10,9 @@ from typing import TypeVar
 
 import pytest
 
-from gateway import board
-from gateway.board import Board
-from gateway.proxyheader import missing
+from gateway.accept import board
+from gateway.accept.board import Board
+from gateway.session.proxyheader import missing
 from settings.model import Listener
 from tests.support.certificates import Certificate, make_certificate
 from tests.support.gateway.generations import generation, tenant, vmta

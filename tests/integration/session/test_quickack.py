@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from gateway.quickack import acknowledge
+from gateway.session.quickack import acknowledge
 from tests.support.gateway.generations import generation
 from tests.support.gateway.worker import gateway, settings_for
 from tests.support.pmta.standin import StandIn

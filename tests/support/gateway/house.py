@@ -6,7 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from gateway.listener import SmtpSession
+from gateway.session.listener import SmtpSession
 from tests.support.gateway.generations import generation, tenant, vmta
 from tests.support.gateway.worker import GatewayUnderTest, gateway, settings_for
 from tests.support.pmta.standin import StandIn

@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from gateway.app import Worker
-from gateway.board import Board
-from gateway.log import Log
-from gateway.releasing import Releasing
+from gateway.accept.board import Board
+from gateway.releaser import Releasing
+from gateway.watch.log import Log
+from gateway.worker import Worker
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.plan import Generation

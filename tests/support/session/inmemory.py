@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
-from gateway.admission import Memory, Sessions
-from gateway.auth import Authenticator
-from gateway.ids import Ids
-from gateway.listener import SmtpSession
-from gateway.log import Log
-from gateway.message import Message
-from gateway.service import Service
+from gateway.message.ids import Ids
+from gateway.message.message import Message
+from gateway.session.admission import Memory, Sessions
+from gateway.session.auth import Authenticator
+from gateway.session.listener import SmtpSession
+from gateway.session.service import Service
+from gateway.watch.log import Log
 from policy.reply import Reply
 from settings.model import Gateway, Listener
 from tests.support.gateway.generations import generation

@@ -1,0 +1,1 @@
+"""Connections shared by the workers of one gateway."""

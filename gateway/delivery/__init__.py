@@ -1,0 +1,1 @@
+"""One message: screening, attempts, and what every outcome means."""

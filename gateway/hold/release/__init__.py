@@ -1,0 +1,1 @@
+"""Held messages out of the hold, when an IP may send them."""

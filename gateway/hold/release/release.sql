@@ -1,0 +1,156 @@
+-- name: heads
+-- The oldest rows of each group.
+SELECT h.*
+FROM unnest($1::text[], $2::text[], $3::bool[]) AS g (pool, provider, bulk)
+CROSS JOIN LATERAL (
+    SELECT bucket, id, body, tenant, pool, provider, mailbox, bulk, recipient, notify, orcpt,
+           campaign, key, size, arrived, attempt, failures, blamed, failed_at, reason, until
+    FROM held
+    WHERE pool = g.pool AND provider = g.provider AND bulk = g.bulk
+        AND state = 'held' AND NOT waiting AND NOT paused
+    ORDER BY arrived, id
+    LIMIT $4
+) AS h
+
+-- name: heads_of_mailboxes
+-- The oldest rows of mailboxes behind their minimum.
+SELECT h.*
+FROM unnest($1::text[], $2::text[], $3::text[]) AS g (pool, provider, mailbox)
+CROSS JOIN LATERAL (
+    SELECT bucket, id, body, tenant, pool, provider, mailbox, bulk, recipient, notify, orcpt,
+           campaign, key, size, arrived, attempt, failures, blamed, failed_at, reason, until
+    FROM held
+    WHERE pool = g.pool AND provider = g.provider AND mailbox = g.mailbox
+        AND state = 'held' AND NOT waiting AND NOT paused
+    ORDER BY arrived, id
+    LIMIT $4
+) AS h
+
+-- name: lock
+-- The rows of one claim, locked until its commit; what another releaser has is skipped. None where
+-- PostgreSQL is another server than control knows.
+SELECT h.bucket, h.id, h.body, h.tenant, h.pool, h.provider, h.mailbox, h.bulk, h.recipient,
+       h.notify, h.orcpt, h.campaign, h.key, h.size, h.arrived, h.attempt, h.failures,
+       h.blamed, h.failed_at, h.reason, h.until
+FROM held h JOIN unnest($1::int[], $2::text[]) AS w (bucket, id)
+    ON h.bucket = w.bucket AND h.id = w.id
+WHERE h.state = 'held' AND NOT h.waiting AND NOT h.paused
+    AND (SELECT hold_judged())
+FOR UPDATE OF h SKIP LOCKED
+
+-- name: claim
+UPDATE held h
+SET state = 'claimed', since = $1, claimant = $2, attempt = w.attempt, server = w.server,
+    vmta = w.vmta, envelope = w.envelope
+FROM unnest($3::int[], $4::text[], $5::int[], $6::text[], $7::text[], $8::text[])
+    AS w (bucket, id, attempt, server, vmta, envelope)
+WHERE h.bucket = w.bucket AND h.id = w.id AND h.state = 'held'
+
+-- name: await_rows
+-- Waits for whoever is changing these rows.
+SELECT 1 FROM held h JOIN unnest($1::int[], $2::text[]) AS w (bucket, id)
+    ON h.bucket = w.bucket AND h.id = w.id
+FOR UPDATE OF h
+
+-- name: leave
+-- Rows that are not sent now: why, until when, whether by themselves, the pool they belong to; and
+-- those that never will be, with their event.
+WITH wanted AS (
+    SELECT * FROM unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::bigint[],
+                         $7::bigint[], $8::text[], $9::bool[], $10::text[], $11::text[],
+                         $12::text[], $13::text[], $14::text[])
+        AS w (bucket, id, reason, detail, until, due, pool, paused, state, ending, verdict,
+              behind, server)
+), changed AS (
+    UPDATE held h
+    SET reason = w.reason, detail = w.detail, until = w.until, waiting = w.due > 0, due = w.due,
+        pool = w.pool, paused = w.paused, state = w.state, ending = w.ending,
+        verdict = w.verdict, behind = w.behind,
+        server = w.server,
+        since = CASE WHEN w.state = 'held' THEN h.since ELSE $1 END
+    FROM wanted w
+    WHERE h.bucket = w.bucket AND h.id = w.id AND h.state = 'held'
+    RETURNING h.bucket, h.id, h.body, h.tenant, h.message_id, h.mailbox, h.recipient, h.campaign,
+        h.state, h.verdict
+)
+INSERT INTO hold_event (at, tenant, message, kind, class, message_id, mailbox, sender, recipient,
+                        campaign, detail)
+SELECT $1, c.tenant, c.id, 'refused', 'soft', c.message_id, c.mailbox, coalesce(b.sender, ''),
+       c.recipient, c.campaign, c.verdict
+FROM changed c LEFT JOIN held_body b ON b.bucket = c.bucket AND b.id = c.body
+WHERE c.state = 'refused'
+ON CONFLICT (message) DO NOTHING
+
+-- name: unclaim
+-- A claim whose commit nobody answered, and that we therefore did not begin.
+UPDATE held h
+SET state = 'held', since = $4
+FROM unnest($2::int[], $3::text[]) AS w (bucket, id)
+WHERE h.bucket = w.bucket AND h.id = w.id AND h.claimant = $1
+    AND h.state IN ('claimed', 'doubt')
+
+-- name: bodies
+SELECT b.id, b.sender, b.flags, b.ret, b.envid, b.codec, b.content
+FROM held_body b JOIN unnest($1::int[], $2::text[]) AS w (bucket, id)
+    ON b.bucket = w.bucket AND b.id = w.id
+
+-- name: rest_mailbox
+-- More rows of a mailbox that has to wait, so that they do not stand before everybody else.
+UPDATE held SET waiting = true, due = $3, reason = $4, detail = $5, until = $3
+WHERE (bucket, id) IN (
+    SELECT bucket, id FROM held
+    WHERE pool = $1 AND mailbox = $2 AND state = 'held' AND NOT waiting AND NOT paused
+    ORDER BY arrived, id LIMIT $6 FOR UPDATE SKIP LOCKED)
+
+-- name: rest_campaign
+-- Rows of a paused campaign leave the way.
+UPDATE held SET paused = true, reason = 'campaign_paused', detail = $5, until = 0
+WHERE (bucket, id) IN (
+    SELECT bucket, id FROM held
+    WHERE tenant = $1 AND pool = $2 AND campaign = $3 AND state = 'held' AND NOT waiting
+        AND NOT paused
+    ORDER BY arrived, id LIMIT $4 FOR UPDATE SKIP LOCKED)
+
+-- name: renew_mailboxes
+-- Rows that wait for a limit of their mailbox as it was; what binds still is found out again.
+WITH renewed AS (
+    UPDATE held SET waiting = false, due = 0, until = 0
+    WHERE (bucket, id) IN (
+        SELECT bucket, id FROM held
+        WHERE state = 'held' AND waiting AND reason IN ('mailbox_max', 'mailbox_spacing')
+        ORDER BY due LIMIT $1 FOR UPDATE SKIP LOCKED)
+    RETURNING 1
+)
+SELECT count(*) FROM renewed
+
+-- name: renew_campaigns
+-- Rows that left the way of others because their campaign was paused, and which is so no more; $2 and
+-- $3: the tenants and campaigns that are. What an operator paused himself has another reason.
+WITH renewed AS (
+    UPDATE held SET paused = false
+    WHERE (bucket, id) IN (
+        SELECT bucket, id FROM held h
+        WHERE state = 'held' AND paused AND reason = 'campaign_paused' AND NOT EXISTS (
+            SELECT 1 FROM unnest($2::text[], $3::text[]) AS p (tenant, campaign)
+            WHERE p.tenant = h.tenant AND p.campaign = h.campaign)
+        LIMIT $1 FOR UPDATE SKIP LOCKED)
+    RETURNING 1
+)
+SELECT count(*) FROM renewed
+
+-- name: stir
+-- Rows whose own waiting is over.
+UPDATE held SET waiting = false, due = 0
+WHERE (bucket, id) IN (
+    SELECT bucket, id FROM held WHERE state = 'held' AND waiting AND due <= $1
+    ORDER BY due LIMIT $2 FOR UPDATE SKIP LOCKED)
+
+-- name: stir_mailbox
+-- A few rows of a mailbox that has a place free before its limit ends; they remember how long it was
+-- said to bind, so that each that goes calls more.
+UPDATE held SET waiting = false, due = 0
+WHERE (bucket, id) IN (
+    SELECT bucket, id FROM held
+    WHERE pool = $1 AND mailbox = $2 AND state = 'held' AND waiting AND NOT paused
+        AND reason IN ('mailbox_max', 'mailbox_spacing')
+    ORDER BY arrived, id LIMIT $3 FOR UPDATE SKIP LOCKED)

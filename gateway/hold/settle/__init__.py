@@ -1,0 +1,1 @@
+"""What became of rows that were claimed, and of those in doubt."""

@@ -1,1 +1,0 @@
-UPDATE hold_event SET dsn = 'sent' WHERE id = $1

@@ -1,1 +1,0 @@
-DELETE FROM hold_claimant WHERE name = $1

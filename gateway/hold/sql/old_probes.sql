@@ -1,1 +1,0 @@
-DELETE FROM probe WHERE sent > 0 AND sent < $1

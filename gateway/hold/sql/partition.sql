@@ -1,1 +1,0 @@
-SELECT hold_partition($1)

@@ -1,1 +1,0 @@
-UPDATE probe SET accepted = true WHERE id = $1

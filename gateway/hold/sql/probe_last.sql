@@ -1,1 +1,0 @@
-SELECT server, max(sent) AS sent FROM probe WHERE accepted GROUP BY server

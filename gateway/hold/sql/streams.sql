@@ -1,1 +1,0 @@
-SELECT server FROM accounting_stream

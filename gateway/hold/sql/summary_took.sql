@@ -1,1 +1,0 @@
-UPDATE hold_summary SET took = $1

@@ -1,1 +1,0 @@
-SELECT hold_sweep($1, $2)

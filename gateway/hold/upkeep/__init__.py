@@ -1,0 +1,1 @@
+"""What the hold needs beside its mail: signs of life, expiry, requests, probes, notices."""

@@ -1,0 +1,1 @@
+"""The ledger as a process uses it: reservations that travel together, the plan, denials."""

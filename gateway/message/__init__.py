@@ -1,0 +1,1 @@
+"""A message, its header, ids and stamp."""

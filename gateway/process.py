@@ -1,0 +1,204 @@
+"""What every gateway process has: the ledger, the plan, the way to PowerMTA, the hold.
+
+Owns: putting them together, for `gateway.worker` and for `gateway.releaser`.
+"""
+
+import asyncio
+import socket
+import time
+import traceback
+from collections.abc import Callable, Coroutine
+from os import _exit
+
+from redis.asyncio import Redis
+
+from gateway.delivery.attempt import Attempts
+from gateway.hold.holding import Holding
+from gateway.ledger.bulletin import Bulletin
+from gateway.ledger.clock import Calendar
+from gateway.ledger.plan_feed import PlanFeed
+from gateway.ledger.reserve import Reserver
+from gateway.relay.endpoint import Endpoint
+from gateway.relay.relay import Relay
+from gateway.watch import metrics
+from gateway.watch.log import Log
+from policy.ledger.connection import connect
+from policy.ledger.lease import Lease
+from policy.ledger.ledger import RedisLedger, elapsed, root_key
+from policy.plan import Generation
+from settings.model import Settings
+
+CLEAN_UP = 5.0
+_ENTRY_LIFE = 400 * 86_400.0
+"""Seconds: above the longest any row may wait. It only bounds what processes that died left."""
+
+
+class Parts:
+    """The parts of one process."""
+
+    def __init__(self, settings: Settings, name: str, log: Log) -> None:
+        """Raises BadKeyError for keys of the hold that cannot be used."""
+        self.settings = settings
+        self.name = name
+        self.log = log
+        self.hostname = settings.gateway.hostname or socket.getfqdn()
+        self.calendar = Calendar(time.time)
+        ledger = settings.ledger
+
+        def dial() -> Redis:
+            return connect(ledger.url, timeout=ledger.timeout)
+
+        self.client, self._feed_client = dial(), dial()
+        self.ledger = RedisLedger(
+            self.client,
+            ledger.name,
+            attempts=ledger.attempts,
+            budget=ledger.budget,
+            trying=settings.gateway.answer_budget,
+            sent_kept=settings.hold.sent_kept,
+            entry_kept=_ENTRY_LIFE,
+            single=ledger.single,
+            lease=Lease(
+                dial,
+                root_key(ledger.name),
+                seconds=ledger.lease,
+                timeout=ledger.timeout,
+                clock=elapsed,
+            ),
+            others=(self._feed_client,),
+        )
+        self.reserver = Reserver(
+            self.ledger,
+            batch=ledger.batch,
+            denial_cache=ledger.denial_cache,
+            clock=elapsed,
+            observe=_observe_batch,
+            told=self.calendar.observe,
+            changes=ledger.changes,
+        )
+        self.relay = Relay(
+            settings.relay,
+            Endpoint(settings.relay, self.hostname),
+            workers=settings.gateway.workers + settings.hold.releasers,
+            clock=elapsed,
+            now=self.calendar.now,
+            farewell=self._farewell,
+        )
+        self.bulletin = Bulletin(
+            self.client, ledger.name, name, self.relay, clock=elapsed, now=self.calendar.now
+        )
+        self.stirred: list[Callable[[], None]] = [self.reserver.forget_denials]
+        """Called for a new generation, a moved clock, an opened ledger."""
+        self.feed = PlanFeed(
+            self._feed_client,
+            ledger.name,
+            name,
+            log,
+            swapped=self._swapped,
+            stepped=self._stir,
+            polled=self.reserver.probe,
+            told=self.calendar.observe,
+            bulletin=self.bulletin.write,
+        )
+        self.attempts = Attempts(
+            reserver=self.reserver,
+            relay=self.relay,
+            clock=elapsed,
+            grant_lifetime=settings.relay.grant_lifetime,
+        )
+        self.holding: Holding | None = None
+        if settings.hold.enabled:
+            self.holding = Holding(
+                settings,
+                generation=self.feed.generation,
+                change=self.reserver.change,
+                now=self.calendar.now,
+                log=log,
+                arrears=lambda: self.reserver.arrears.share,
+            )
+        self.leaving = False
+        self.looks: list[Callable[[], None]] = []
+        """What the side task of the gauges calls once a second."""
+
+    def _swapped(self, generation: Generation) -> None:
+        self.relay.update(generation.servers, {vmta.name for vmta in generation.vmtas})
+        self._stir()
+
+    def _farewell(self, server: str, said: str) -> None:
+        self.log.info("relay_session_ended", server=server, said=said)
+
+    def _stir(self) -> None:
+        for stirred in self.stirred:
+            stirred()
+
+    @property
+    def ready(self) -> bool:
+        """A generation is in force and the ledger answered last time."""
+        return self.feed.current is not None and self.reserver.state == "open"
+
+    async def watched(self, task: Coroutine[None, None, None]) -> None:
+        """A side task that dies takes the process with it: half a gateway is worse than none."""
+        try:
+            await task
+        finally:
+            if not self.leaving:
+                self.log.error("side_task_died", task=repr(task))
+                self.log.flush()
+                metrics.flush()
+                traceback.print_exc()
+                _exit(70)
+
+    async def gauge(self) -> None:
+        """Side task: what is counted by looking, and to show what was counted since."""
+        while True:
+            for pool in self.relay.pools:
+                for state, count in pool.counts.items():
+                    metrics.relay_sessions.labels(pool.server.name, state).set(count)
+            metrics.circuits.labels("server").set(len(self.relay.servers.not_closed()))
+            metrics.circuits.labels("vmta").set(len(self.relay.vmtas.not_closed()))
+            metrics.ledger_usable.set(1 if self.ready else 0)
+            metrics.entry_changes.set(len(self.reserver.arrears))
+            metrics.log_dropped.set(self.log.dropped)
+            for look in self.looks:
+                look()
+            metrics.flush()
+            await asyncio.sleep(1.0)
+
+    def side_tasks(self) -> list[Coroutine[None, None, None]]:
+        """What runs beside the work, until cancelled."""
+        tasks = [self.feed.run(), self.ledger.keep_lease(), self.relay.sweep(), self.gauge()]
+        if self.holding is not None:
+            tasks += [self.holding.backlog.run(), self.holding.watch()]
+        return tasks
+
+    async def close(self) -> None:
+        """Leave the servers; the last thing a process does."""
+        try:
+            if self.holding is not None:
+                await self.holding.close()
+            await self.client.aclose()
+            await self._feed_client.aclose()
+        finally:
+            metrics.flush()
+
+
+async def until(condition: Callable[[], bool], patience: float) -> None:
+    """Wait for a condition of the process's last minutes, at most `patience` seconds."""
+    deadline = elapsed() + patience
+    while not condition() and elapsed() < deadline:
+        await asyncio.sleep(0.02)
+
+
+async def cancel(tasks: list[asyncio.Task[None]]) -> None:
+    """End side tasks; asked again, for a library below may swallow a cancellation."""
+    deadline = elapsed() + CLEAN_UP
+    pending = set(tasks)
+    while pending and elapsed() < deadline:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=0.5)
+
+
+def _observe_batch(size: int, seconds: float) -> None:
+    metrics.ledger_batch.observe(size)
+    metrics.ledger_seconds.observe(seconds)

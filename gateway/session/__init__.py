@@ -1,0 +1,1 @@
+"""One client: its dialogue, commands, AUTH, envelope and content."""

@@ -1,0 +1,1 @@
+"""What people and machines see of a gateway: metrics, log, admin port."""
