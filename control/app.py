@@ -15,17 +15,17 @@ from aiohttp import web
 
 from control.accounting.calendar import Calendar
 from control.accounting.feed import Feed
-from control.api.server import application
-from control.clock import Clock, Follower
+from control.api.application import application
 from control.core import Core
-from control.dkim import Seal
-from control.failover import judge
-from control.opening import Opening
+from control.ledger.clock import Clock, Follower
+from control.ledger.failover import judge
+from control.ledger.opening import Opening
+from control.plan.publish import Publisher
+from control.pmta.dkim import Seal
 from control.problem import RefusedError
-from control.publish import Publisher
 from control.store.database import open_pool
 from control.store.migrate import newest, revision
-from control.token import Tokens
+from control.users.token import Tokens
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.ledger.ledger import RedisLedger

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from control.accounting.calendar import Calendar
-from control.clock import Clock
-from control.dkim import Seal
-from control.opening import Opening
-from control.publish import Publisher
-from control.store.rows import Rows, read
-from control.token import Tokens
+from control.ledger.clock import Clock
+from control.ledger.opening import Opening
+from control.plan.publish import Publisher
+from control.plan.rows import Rows, read
+from control.pmta.dkim import Seal
+from control.users.token import Tokens
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.ledger import RedisLedger
 from settings.model import Settings

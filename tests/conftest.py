@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 import uvloop
 
-from control.local import ports
+from control.embedded.servers import ports
 from tests.faults.table import pytest_addoption, pytest_terminal_summary
 from tests.support.hold.database import migrated
 from tests.support.servers.parts import Build, SharedParts

@@ -4,21 +4,47 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from control.accounting.folder import Folder
 from control.accounting.position import Position
 from control.accounting.store import positions
 from control.accounting.trail import behind
-from control.store.statements import statements
-from control.view.accounting import StreamView
 from settings.hold import Accounting, Stream
+from settings.statements import statements
 
-_SQL = statements("accounting")
-
+_SQL = statements(__package__, "accounting")
 
 NO_RECEIPTS = "it has no r records, which alone prove an absence: add r to the block's `records`"
 
 SILENT = 10_000
 """Records without a receipt among them, after which receipts are missed."""
+
+
+class StreamView(msgspec.Struct, frozen=True, kw_only=True):
+    """One server's accounting; times are calendar milliseconds, 0 for never."""
+
+    server: str
+    path: str
+    file: str = ""
+    """The file being read."""
+    position: int = 0
+    """Octets of it that were read."""
+    behind: int | None = None
+    """Octets written and not read yet; null where this node cannot see the files."""
+    read_at: int = 0
+    """Up to then everything written was read."""
+    age: float | None = None
+    """Seconds since `read_at`; null when it has never been."""
+    since: int = 0
+    """What was sent before cannot be proved absent, nor what was sent before `gap_at`."""
+    records: int = 0
+    received: int = 0
+    """Of the records, receipts (r)."""
+    skipped: int = 0
+    gap_at: int = 0
+    gap: str = ""
+    problem: str = ""
 
 
 async def streams(pool: Any, settings: Accounting, now: int) -> list[StreamView]:

@@ -7,9 +7,9 @@ from control.accounting.evidence import DIGEST, Receipt, Taken
 from control.accounting.look import Look
 from control.accounting.position import Position
 from control.store.database import Connection
-from control.store.statements import statements
+from settings.statements import statements
 
-_SQL = statements("accounting")
+_SQL = statements(__package__, "accounting")
 FORGOTTEN_AT_ONCE = 5_000
 """Rows of one deleting statement: tens of milliseconds, so no reader waits long behind it."""
 

@@ -1,8 +1,7 @@
 """/api/v2/accounting: how far PowerMTA's accounting has been read."""
 
-from control.accounting.status import streams
+from control.accounting.status import StreamView, streams
 from control.api.route import Call, Route
-from control.view.accounting import StreamView
 
 
 async def _streams(call: Call) -> list[StreamView]:

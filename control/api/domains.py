@@ -1,13 +1,13 @@
 """/api/v2/domains."""
 
-from control.act import Act
 from control.api.route import DRY, Call, Route, changed
-from control.change import domain
-from control.change.domain import NewDomain
-from control.store.rows import read
-from control.view.changed import Changed
-from control.view.domain import DomainView, domain_changed, domain_view, domain_views
-from control.view.tenant import must_exist
+from control.plan.changed import Changed
+from control.plan.rows import read
+from control.sources import domain
+from control.sources.domain import NewDomain
+from control.sources.domainview import DomainView, domain_changed, domain_view, domain_views
+from control.store.change import Act
+from control.tenants.view import must_exist
 from policy.address import normal_domain
 
 NOTHING_SIGNS = (

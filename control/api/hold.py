@@ -5,13 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from control.api.route import Call, Route
-from control.change.holdfilter import HoldFilter, arguments, checked, message_id
-from control.problem import RefusedError, bad, missing
-from control.store.database import Connection
-from control.store.statements import statements
-from control.view.fate import Fate, evidence, fate
-from control.view.forecast import HoldForecast, hold_forecast, turn
-from control.view.held import (
+from control.explain.fate import Fate, evidence, fate
+from control.held.event import HoldEvent, event_view
+from control.held.filter import HoldFilter, arguments, checked, message_id
+from control.held.forecast import HoldForecast, hold_forecast, turn
+from control.held.held import (
     OPEN,
     STATES,
     HeldDetail,
@@ -23,11 +21,13 @@ from control.view.held import (
     recipients,
     summary,
 )
-from control.view.holdevent import HoldEvent, event_view
-from control.view.tenant import must_exist
+from control.problem import RefusedError, bad, missing
+from control.store.database import Connection
+from control.tenants.view import must_exist
 from policy.duplicate import recipient_digest
+from settings.statements import statements
 
-_SQL = statements("hold")
+_SQL = statements("control.held", "hold")
 
 FILTERS = {
     "tenant": "only this tenant's",

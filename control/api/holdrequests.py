@@ -5,18 +5,18 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from control.act import Act
 from control.api.hold import number
 from control.api.route import DRY, Call, Route
-from control.change import holdrequest
-from control.change.holdfilter import HoldFilter, some
-from control.change.holdrequest import Forget, HoldOrder
+from control.held import request as holdrequest
+from control.held.filter import HoldFilter, some
+from control.held.request import Forget, HoldOrder
+from control.held.requestview import HoldAnswer, HoldRequest, request_view
 from control.problem import bad, missing
-from control.store.statements import statements
-from control.view.holdrequest import HoldAnswer, HoldRequest, request_view
-from control.view.tenant import must_exist
+from control.store.change import Act
+from control.tenants.view import must_exist
+from settings.statements import statements
 
-_SQL = statements("hold")
+_SQL = statements("control.held", "hold")
 
 LONGEST_WAIT = 10
 """Seconds one question may stay open; commands ask again."""

@@ -2,16 +2,16 @@
 
 import msgspec
 
-from control.act import Act
 from control.api.route import DRY, Call, Route, changed
-from control.change import ip
-from control.change.ip import IpChange
+from control.plan.changed import Changed
+from control.plan.rows import Rows, read
 from control.problem import RefusedError
-from control.store.rows import Rows, read
-from control.view.changed import Changed
-from control.view.ip import IpView, ip_view, ip_views
-from control.view.tenant import must_exist
-from control.view.usage import UsageView, usage_views
+from control.sources import ip
+from control.sources.ip import IpChange
+from control.sources.ipview import IpView, ip_view, ip_views
+from control.sources.usage import UsageView, usage_views
+from control.store.change import Act
+from control.tenants.view import must_exist
 from policy.model import Window
 from policy.plan import Generation
 

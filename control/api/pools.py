@@ -1,11 +1,11 @@
 """/api/v2/pools."""
 
-from control.act import Act
 from control.api.route import DRY, Call, Route, changed
-from control.change import pool
-from control.store.rows import read
-from control.view.changed import Changed
-from control.view.tenant import PoolView, tenant_view
+from control.plan.changed import Changed
+from control.plan.rows import read
+from control.sources import pool
+from control.store.change import Act
+from control.tenants.view import PoolView, tenant_view
 
 
 async def _pause(call: Call) -> Changed[PoolView]:

@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from control.act import Act
 from control.core import Core
-from control.view.changed import Changed, V
+from control.plan.changed import Changed, V
+from control.store.change import Act
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,18 @@
 
 import msgspec
 
-from control.act import Act
 from control.api.route import DRY, Call, Route, changed
-from control.change import server
-from control.clock import ClockMove, ClockView
+from control.explain.explanation import Explanation, Question, asked, explanation
+from control.ledger.clock import ClockMove, ClockView
+from control.ledger.status import LedgerState, LedgerStatus
+from control.plan.changed import Changed
+from control.plan.rows import ServerRow
+from control.pmta import server
+from control.pmta.circuit import CircuitsView, circuits_view, sentences
+from control.pmta.key import KeyFile
+from control.pmta.server import ServerAddresses
 from control.problem import RefusedError
-from control.store.rows import ServerRow
-from control.view.changed import Changed
-from control.view.circuit import CircuitsView, circuits_view, sentences
-from control.view.explain import Explanation, Question, asked, explanation
-from control.view.key import KeyFile
-from control.view.ledger import LedgerState, LedgerStatus
-from control.view.server import ServerAddresses
+from control.store.change import Act
 from policy.denial import Denied
 from policy.plan import Generation
 from policy.ports import Granted, LedgerAwayError, LedgerClosedError

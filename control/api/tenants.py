@@ -1,13 +1,13 @@
 """/api/v2/tenants."""
 
-from control.act import Act
 from control.api.route import DRY, Call, Route, changed
-from control.change import tenant, terms
-from control.change.tenant import NewPassword, NewTenant
-from control.change.terms import MailboxChange, TenantChange
-from control.store.rows import MailboxRow, read
-from control.view.changed import Changed
-from control.view.tenant import TenantView, tenant_view, tenant_views
+from control.plan.changed import Changed
+from control.plan.rows import MailboxRow, read
+from control.store.change import Act
+from control.tenants import tenant, terms
+from control.tenants.tenant import NewPassword, NewTenant
+from control.tenants.terms import MailboxChange, TenantChange
+from control.tenants.view import TenantView, tenant_view, tenant_views
 
 
 async def _list(call: Call) -> list[TenantView]:

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import typer
 
-from control.cli.client import Client
-from control.cli.show import as_json, line_of, say, table
-from control.view.accounting import StreamView
+from control.accounting.status import StreamView
+from control.terminal.client import Client
+from control.terminal.show import as_json, line_of, say, table
 
 app = typer.Typer(no_args_is_help=True, help="The reading of PowerMTA's accounting files.")
 

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from control.cli.client import Client
-from control.cli.show import as_json, line_of, say
-from control.clock import ClockView
+from control.ledger.clock import ClockView
+from control.ledger.status import LedgerState, LedgerStatus
 from control.pmta.handover import write_keys
+from control.pmta.key import KeyFile
 from control.problem import RefusedError
-from control.view.key import KeyFile
-from control.view.ledger import LedgerState, LedgerStatus
+from control.terminal.client import Client
+from control.terminal.show import as_json, line_of, say
 
 clock = typer.Typer(no_args_is_help=True, help="Calendar time; moves in an embedded stack only.")
 ledger = typer.Typer(no_args_is_help=True, help="Whether the counters can be trusted.")

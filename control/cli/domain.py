@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from control.cli.client import Client
-from control.cli.show import as_json, line_of, said, say, table
 from control.cli.tenant import Dry
-from control.cli.usage import finite
-from control.dns import Record, zone_text
-from control.view.changed import Changed
-from control.view.domain import DomainView
+from control.plan.changed import Changed
+from control.sources.dns import Record, zone_text
+from control.sources.domainview import DomainView
+from control.terminal.client import Client
+from control.terminal.show import as_json, line_of, said, say, table
+from control.terminal.usage import finite
 
 app = typer.Typer(no_args_is_help=True, help="Sending domains, with their IPs and DNS records.")
 

@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from control.cli import holdfilter as of
-from control.cli.client import Client
-from control.cli.line import Line
-from control.cli.show import as_json, line_of, say, table
-from control.cli.usage import misused
-from control.view.explain import Explanation
-from control.view.fate import Fate
+from control.explain.explanation import Explanation
+from control.explain.fate import Fate
+from control.terminal.client import Client
+from control.terminal.line import Line
+from control.terminal.show import as_json, line_of, say, table
+from control.terminal.usage import misused
 
 
 def explain(

@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from control.cli import holdfilter as of
-from control.cli.client import Client
-from control.cli.show import as_json, line_of, say, table
-from control.view.forecast import HoldForecast
-from control.view.held import HeldDetail, HeldPage, HeldView, HoldSummary, Part
-from control.view.holdevent import HoldEvent
-from control.view.holdrequest import HoldRequest
+from control.held.event import HoldEvent
+from control.held.forecast import HoldForecast
+from control.held.held import HeldDetail, HeldPage, HeldView, HoldSummary, Part
+from control.held.requestview import HoldRequest
+from control.terminal.client import Client
+from control.terminal.show import as_json, line_of, say, table
 
 app = typer.Typer(no_args_is_help=True, help="Mail that waits: look, pause, release, drop.")
 

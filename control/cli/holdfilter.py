@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from control.cli.usage import misused
+from control.terminal.usage import misused
 
 Tenant = Annotated[str | None, typer.Option(help="Of this tenant.")]
 Campaign = Annotated[str | None, typer.Option(help="Of this campaign.")]

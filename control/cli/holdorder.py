@@ -8,13 +8,13 @@ import msgspec
 import typer
 
 from control.cli import holdfilter as of
-from control.cli.client import Client
 from control.cli.hold import app
-from control.cli.show import as_json, line_of, say
 from control.cli.tenant import Dry
-from control.cli.usage import finite, misused
+from control.held.requestview import HoldAnswer, HoldRequest
 from control.problem import RefusedError
-from control.view.holdrequest import HoldAnswer, HoldRequest
+from control.terminal.client import Client
+from control.terminal.show import as_json, line_of, say
+from control.terminal.usage import finite, misused
 
 LOOK = 5
 """Seconds one question for news stays open."""

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from control.cli.usage import misused, one_of
-from control.clock import step_seconds
+from control.ledger.clock import step_seconds
 from control.problem import RefusedError
+from control.terminal.usage import misused, one_of
 
 DEFAULT = "default"
 

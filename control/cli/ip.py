@@ -4,13 +4,13 @@ from typing import Annotated, Any
 
 import typer
 
-from control.cli.client import Client
-from control.cli.show import as_json, line_of, said, say, table
 from control.cli.tenant import Dry
-from control.cli.usage import finite, misused
-from control.view.changed import Changed
-from control.view.ip import IpView
-from control.view.usage import ALL, UsageView
+from control.plan.changed import Changed
+from control.sources.ipview import IpView
+from control.sources.usage import ALL, UsageView
+from control.terminal.client import Client
+from control.terminal.show import as_json, line_of, said, say, table
+from control.terminal.usage import finite, misused
 from policy.model import UNLIMITED
 
 app = typer.Typer(no_args_is_help=True, help="IPs: quota, warm-up stage, pause.")

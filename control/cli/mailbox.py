@@ -4,12 +4,12 @@ from typing import Annotated, Any
 
 import typer
 
-from control.cli.client import Client
-from control.cli.show import as_json, line_of, said, table
 from control.cli.tenant import Dry
-from control.cli.usage import finite, misused, number_or_none
-from control.store.rows import MailboxRow
-from control.view.changed import Changed
+from control.plan.changed import Changed
+from control.plan.rows import MailboxRow
+from control.terminal.client import Client
+from control.terminal.show import as_json, line_of, said, table
+from control.terminal.usage import finite, misused, number_or_none
 
 app = typer.Typer(no_args_is_help=True, help="Limits of single sender addresses.")
 

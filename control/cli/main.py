@@ -30,12 +30,12 @@ from control.cli import (
     tenant,
     token,
 )
-from control.cli.line import Line, LineError, take
-from control.cli.usage import UsageError
-from control.local.error import LocalPartError
+from control.embedded.servers.error import LocalPartError
 from control.pmta.config import ConfigValueError
 from control.problem import Problem, RefusedError
 from control.store.database import DatabaseRefusedError
+from control.terminal.line import Line, LineError, take
+from control.terminal.usage import UsageError
 from settings.load import SettingsError
 
 NoArgs: Any = getattr(sys.modules[UsageError.__module__], "NoArgsIsHelpError", UsageError)

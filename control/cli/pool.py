@@ -2,11 +2,11 @@
 
 import typer
 
-from control.cli.client import Client
-from control.cli.show import as_json, line_of, said
 from control.cli.tenant import Dry
-from control.view.changed import Changed
-from control.view.tenant import PoolView
+from control.plan.changed import Changed
+from control.tenants.view import PoolView
+from control.terminal.client import Client
+from control.terminal.show import as_json, line_of, said
 
 app = typer.Typer(no_args_is_help=True, help="Pools: pause, resume.")
 

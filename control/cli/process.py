@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from control.cli.configuration import Config, configuration, configuration_file
-from control.cli.show import line_of
+from control.terminal.configuration import Config, configuration, configuration_file
+from control.terminal.show import line_of
 
 
 def control(context: typer.Context, config: Config = None) -> None:
@@ -50,9 +50,9 @@ def up(
     ] = False,
 ) -> None:
     """Run the whole product on this machine, until SIGTERM."""
-    from control.stack.options import Options, pmta_address
-    from control.stack.run import until_told
-    from control.stack.run import up as serve
+    from control.embedded.stack.options import Options, pmta_address
+    from control.embedded.stack.run import until_told
+    from control.embedded.stack.run import up as serve
 
     line = line_of(context)
     options = Options(
@@ -71,8 +71,8 @@ def up(
 
 def demo(context: typer.Context) -> None:
     """Show the main job end to end, and check it against the policy."""
-    from control.demo.run import run
-    from control.stack.run import until_told
+    from control.embedded.demo.run import run
+    from control.embedded.stack.run import until_told
 
     line = line_of(context)
     work = run(line.data_dir if line.data_dir_given else None, as_json=line.json)

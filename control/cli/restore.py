@@ -8,12 +8,12 @@ import asyncpg
 import msgspec
 import typer
 
-from control.cli.configuration import Config, configuration
-from control.cli.show import as_json, line_of, say
+from control.ledger.restore import Restored
+from control.ledger.restore import restore as put_in_doubt
 from control.problem import RefusedError
-from control.restore import Restored
-from control.restore import restore as put_in_doubt
 from control.store.database import open_pool
+from control.terminal.configuration import Config, configuration
+from control.terminal.show import as_json, line_of, say
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from settings.model import Settings

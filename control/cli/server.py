@@ -4,14 +4,14 @@ from typing import Annotated
 
 import typer
 
-from control.cli.client import Client
-from control.cli.show import as_json, line_of, said, say, table
 from control.cli.tenant import Dry
-from control.stack.options import pmta_address
-from control.store.rows import ServerRow
-from control.view.changed import Changed
-from control.view.circuit import CircuitsView
-from control.view.server import ServerAddresses
+from control.embedded.stack.options import pmta_address
+from control.plan.changed import Changed
+from control.plan.rows import ServerRow
+from control.pmta.circuit import CircuitsView
+from control.pmta.server import ServerAddresses
+from control.terminal.client import Client
+from control.terminal.show import as_json, line_of, said, say, table
 
 app = typer.Typer(no_args_is_help=True, help="PowerMTA servers and where they take mail.")
 

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 
 import typer
 
-from control.change.password import SAFE
 from control.cli import holdterms as hold
-from control.cli.client import Client
-from control.cli.show import as_json, line_of, said, table
-from control.cli.usage import finite, misused, number_or_none, one_of
-from control.view.changed import Changed
-from control.view.tenant import TenantView
+from control.plan.changed import Changed
+from control.tenants.password import SAFE
+from control.tenants.view import TenantView
+from control.terminal.client import Client
+from control.terminal.show import as_json, line_of, said, table
+from control.terminal.usage import finite, misused, number_or_none, one_of
 
 app = typer.Typer(no_args_is_help=True, help="Customers: logins, networks, pause.")
 

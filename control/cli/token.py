@@ -10,18 +10,17 @@ import msgspec
 import typer
 from redis.exceptions import RedisError
 
-from control import token
-from control.act import Act
-from control.cli.configuration import Config, configuration
-from control.cli.line import Line
-from control.cli.show import as_json, line_of, say, table
 from control.problem import RefusedError
-from control.store.database import open_pool
-from control.store.rows import fetch
-from control.store.statements import statements
+from control.store.change import Act
+from control.store.database import fetch, open_pool
+from control.terminal.configuration import Config, configuration
+from control.terminal.line import Line
+from control.terminal.show import as_json, line_of, say, table
+from control.users import token
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from settings.model import Settings
+from settings.statements import statements
 
 app = typer.Typer(no_args_is_help=True, help="Tokens of the API.")
 
@@ -54,7 +53,7 @@ def list_(context: typer.Context, config: Config = None) -> None:
     """All tokens."""
 
     async def act(act: Act) -> list[TokenView]:
-        return await fetch(act.connection, TokenView, statements("token")["all"])
+        return await fetch(act.connection, TokenView, statements("control.users", "token")["all"])
 
     found = _run(line_of(context), config, act)
     if line_of(context).json:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import aiohttp
 
-from control.local.privatefile import write_private
 from control.problem import RefusedError
+from control.store.files import write_private
 from settings.secret import masked
 
 RELOAD_TIMEOUT = 10.0

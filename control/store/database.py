@@ -1,16 +1,17 @@
 """The connection pool, and the refusal to run on a database that may forget commits."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import msgspec
 
 from control.store.connecting import connect
-from control.store.statements import statements
 from settings.model import Database
+from settings.statements import statements
 
-_SQL = statements("database")
+_SQL = statements(__package__, "database")
 
+T = TypeVar("T")
 Connection = Any
 """asyncpg's connection or its pool proxy; asyncpg ships no types."""
 
@@ -74,6 +75,19 @@ async def allow(connection: Connection, seconds: float) -> None:
     """For this transaction: so long for one statement, for what reads or changes all that waits.
     Its caller gives asyncpg the same `timeout`."""
     await connection.execute(_SQL["allow"], str(round(seconds * 1000)))
+
+
+async def fetch(
+    connection: Connection,
+    kind: type[T],
+    statement: str,
+    *values: Any,
+    timeout: float | None = None,
+) -> list[T]:
+    """The rows of a statement as structs of `kind`, column names being field names. `timeout` in
+    seconds, instead of the connection's."""
+    records = await connection.fetch(statement, *values, timeout=timeout)
+    return [msgspec.convert(dict(record), kind) for record in records]
 
 
 async def durability_problems(connection: Connection) -> list[str]:

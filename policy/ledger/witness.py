@@ -1,7 +1,7 @@
 """What a ledger knows of PostgreSQL: how far that had come, and what it must have held.
 
 Not part of the counts: kept whatever happens to the ledger's incarnation, so that either store can
-say that the other one knows less (`control.failover`, `control.restore`).
+say that the other one knows less (`control.ledger.failover`, `control.ledger.restore`).
 """
 
 from typing import Any, cast

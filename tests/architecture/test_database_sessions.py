@@ -5,7 +5,7 @@ import ast
 
 from tests.support.repository import nodes_of, python_files
 
-_STARTS = "control/local/postgres.py"
+_STARTS = "control/embedded/servers/postgres.py"
 _WRITES = ("target_session_attrs='read-write'", "**WRITABLE", "connect=connect")
 _OPENS = {"connect", "create_pool"}
 

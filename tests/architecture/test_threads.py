@@ -23,9 +23,9 @@ THREADS = {
     ): "files and unpacker are the trail's, behind its lock",
     ("control/accounting/survey.py", "survey"): "opens files of its own",
     ("control/accounting/status.py", "_views"): "looks at files, changes nothing",
-    ("control/change/domain.py", "seal.new_key"): "makes its key and its Fernet in the call",
-    ("control/change/password.py", "_hasher.hash"): "argon2's context is made in the call",
-    ("control/demo/run.py", "send_all"): "opens an SMTP connection of its own",
+    ("control/sources/domain.py", "seal.new_key"): "makes its key and its Fernet in the call",
+    ("control/tenants/password.py", "_hasher.hash"): "argon2's context is made in the call",
+    ("control/embedded/demo/run.py", "send_all"): "opens an SMTP connection of its own",
     ("control/pmta/handover.py", "_read"): "a file",
     ("control/pmta/handover.py", "_write"): "a file",
     ("control/pmta/handover.py", "write_keys"): "files",
@@ -34,7 +34,7 @@ THREADS = {
 
 NATIVE = {
     "AESGCM": {"gateway/hold/keep/content.py"},
-    "Fernet": {"control/dkim.py"},
+    "Fernet": {"control/pmta/dkim.py"},
     "SSLContext": {"settings/tls.py"},
     "ZstdCompressor": {"gateway/hold/keep/content.py"},
     "ZstdDecompressor": {"gateway/hold/keep/content.py"},

@@ -25,7 +25,7 @@ from typing import Any, cast
 
 import msgspec
 
-from control.local.valkey import LocalValkey
+from control.embedded.servers.valkey import LocalValkey
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.ledger.known import Counters

@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from control.stack.toml import to_toml
+from control.embedded.stack.toml import to_toml
 from tests.support.control.core import settings_for
 from tests.support.pmta.standin import StandIn
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import asyncpg
 
-from control.local.postgres import LocalPostgres
+from control.embedded.servers.postgres import LocalPostgres
 from control.store.migrate import migrate
 from tests.faults.books import Row
 from tests.faults.process import family, send

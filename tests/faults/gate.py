@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from control.stack.toml import to_toml
+from control.embedded.stack.toml import to_toml
 from settings.model import Settings
 from tests.faults.process import Served, arguments, children, family, send
 

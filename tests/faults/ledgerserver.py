@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from control.local.valkey import LocalValkey
+from control.embedded.servers.valkey import LocalValkey
 from tests.faults.process import send
 from tests.support.ledger.replicas import demote, follow, promote
 

@@ -1,7 +1,7 @@
 """Messages with several recipients: in doubt, held, dropped in part and sent again, settled by an
 operator's word, and all that in a backup that is put back."""
 
-from control.change.holdrequest import HoldOrder
+from control.held.request import HoldOrder
 from tests.faults.books import Quota
 from tests.faults.conftest import Begin
 from tests.faults.copies import lose_dots_and_workers

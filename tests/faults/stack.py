@@ -12,20 +12,23 @@ from typing import Any, Protocol, Self
 import asyncpg
 import msgspec
 
-from control.act import Act
 from control.app import open_core
-from control.change import domain, holdrequest, ip, server, tenant
-from control.change.domain import NewDomain
-from control.change.holdrequest import HoldOrder
-from control.change.ip import IpChange
-from control.change.tenant import NewTenant
 from control.core import Core
-from control.dkim import new_secret
-from control.local.ports import choose
-from control.restore import restore
-from control.stack.toml import to_toml
-from control.view.holdrequest import HoldAnswer
-from control.view.server import ServerAddresses
+from control.embedded.servers.ports import choose
+from control.embedded.stack.toml import to_toml
+from control.held import request as holdrequest
+from control.held.request import HoldOrder
+from control.held.requestview import HoldAnswer
+from control.ledger.restore import restore
+from control.pmta import server
+from control.pmta.dkim import new_secret
+from control.pmta.server import ServerAddresses
+from control.sources import domain, ip
+from control.sources.domain import NewDomain
+from control.sources.ip import IpChange
+from control.store.change import Act
+from control.tenants import tenant
+from control.tenants.tenant import NewTenant
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.model import Address

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from control.cli.main import run
-from control.restore import Restored
+from control.ledger.restore import Restored
 from tests.faults.conftest import Begin
 from tests.faults.failover import misled, replaced
 

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from control.compile import compile_generation
-from control.store.rows import (
+from control.plan.compile import compile_generation
+from control.plan.rows import (
     DomainRow,
     LoginRow,
     MailboxRow,

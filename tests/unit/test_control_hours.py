@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from control.hours import REACH, hours, hours_text, offsets, window
+from control.plan.hours import REACH, hours, hours_text, offsets, window
 from control.problem import RefusedError
 from policy.limits import opens_at
 

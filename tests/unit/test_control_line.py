@@ -7,12 +7,12 @@ import pytest
 import typer
 from rich.text import Text
 
-from control.cli.line import LineError, take
 from control.cli.main import app, run
-from control.clock import moment, step_seconds
-from control.dkim import Seal, new_secret
-from control.dns import records, zone_text
+from control.ledger.clock import moment, step_seconds
+from control.pmta.dkim import Seal, new_secret
 from control.problem import RefusedError
+from control.sources.dns import records, zone_text
+from control.terminal.line import LineError, take
 
 
 def test_options_of_every_command_may_stand_anywhere() -> None:

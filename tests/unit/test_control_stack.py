@@ -6,12 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from control.local.error import LocalPartError
+from control.embedded.servers.error import LocalPartError
+from control.embedded.stack.effective import effective
+from control.embedded.stack.options import Options, pmta_address
+from control.embedded.stack.ports import port
+from control.embedded.stack.toml import to_toml
 from control.problem import RefusedError
-from control.stack.effective import effective
-from control.stack.options import Options, pmta_address
-from control.stack.ports import port
-from control.stack.toml import to_toml
 from settings.hold import Accounting, Stream
 from settings.load import load
 from settings.model import Listener, Settings

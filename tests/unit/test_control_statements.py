@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-import control.store
-from control.store.statements import statements
-from settings.statements import StatementError, parse
+import control
+from settings.statements import StatementError, parse, statements
 
-HERE = Path(control.store.__file__).parent
+HERE = Path(control.__file__).parent
+MIGRATIONS = HERE / "store" / "migrations" / "sql"
 
 
 @pytest.mark.parametrize(
@@ -28,9 +28,9 @@ def test_a_wrong_file_is_refused(text: str, why: str) -> None:
 
 def test_a_missing_name_or_file_is_refused() -> None:
     with pytest.raises(StatementError, match="no statement nothing"):
-        statements("tenant")["nothing"]
-    with pytest.raises(StatementError, match=r"no nothing\.sql"):
-        statements("nothing")
+        statements("control.tenants", "tenant")["nothing"]
+    with pytest.raises(StatementError, match=r"no nothing\.sql in control\.tenants"):
+        statements("control.tenants", "nothing")
 
 
 ELAPSED = {("accounting.sql", name) for name in ("stream", "forget_files", "advance", "put_files")}
@@ -43,7 +43,7 @@ ONCE = {"0010_pre_accounting_files.sql"}
 
 def test_every_file_loads_and_none_asks_the_server_for_the_time() -> None:
     clock = re.compile(r"\b(now\(|current_timestamp|current_date|clock_timestamp|localtime)", re.I)
-    files = sorted(HERE.glob("*.sql"))
+    files = sorted(f for f in HERE.rglob("*.sql") if f.parent != MIGRATIONS)
     assert len(files) > 10
     asking = {
         (file.name, name)
@@ -52,5 +52,5 @@ def test_every_file_loads_and_none_asks_the_server_for_the_time() -> None:
         if clock.search(text)
     }
     assert asking == ELAPSED
-    migrations = (HERE / "migrations" / "sql").glob("*.sql")
+    migrations = MIGRATIONS.glob("*.sql")
     assert {file.name for file in migrations if clock.search(file.read_text())} == ONCE

@@ -2,9 +2,9 @@
 
 import pytest
 
+from control.explain.explanation import Question, asked, explanation
 from control.problem import RefusedError
-from control.view.explain import Question, asked, explanation
-from control.view.usage import usage_views
+from control.sources.usage import usage_views
 from policy.denial import Denied, Limit
 from policy.ledger.admin import IpUsage
 from policy.limits import DAY

@@ -2,8 +2,8 @@
 
 import pytest
 
-from control.change.tenant import source_network
 from control.pmta.config import pmta_config
+from control.tenants.tenant import source_network
 from policy.node import network, node, node_name, within
 from tests.support.gateway.generations import generation
 

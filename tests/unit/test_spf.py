@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from control.dns import Record, records, zone_text
-from control.spf import LABEL, LONGEST_DOMAIN, lines
+from control.sources.dns import Record, records, zone_text
+from control.sources.spf import LABEL, LONGEST_DOMAIN, lines
 
 LONG = ".".join(["a" * 49, "b" * 49, "c" * 49, "d" * 10])
 assert len(LONG) == LONGEST_DOMAIN

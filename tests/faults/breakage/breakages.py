@@ -221,7 +221,8 @@ def overlook_missing_files() -> None:
 def take_every_server_for_known() -> None:
     """A PostgreSQL that took over is written down as the one of before, and nothing is doubted:
     what went on its predecessor goes again."""
-    from control import app, failover
+    from control import app
+    from control.ledger import failover
     from policy.ledger.admin import LedgerAdmin
     from policy.ledger.witness import beats
 

@@ -9,12 +9,11 @@ import asyncpg
 import msgspec
 import pytest
 
-from control.accounting.status import streams
+from control.accounting.status import StreamView, streams
 from control.accounting.survey import found, survey
 from control.cli.main import run
-from control.stack.toml import to_toml
+from control.embedded.stack.toml import to_toml
 from control.store.migrate import migrate
-from control.view.accounting import StreamView
 from settings.hold import Accounting, Stream
 from tests.conftest import CreateDatabase
 from tests.integration.accounting.test_evidence import DAY, NOW, reading, relayed, stream, until

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from control.api import openapi
-from control.api.server import ROUTES, application
+from control.api.application import ROUTES, application
 from control.core import Core
 from policy.ledger.bulletin import CIRCUITS, OpenCircuit, encode
 from policy.ports import Reserve

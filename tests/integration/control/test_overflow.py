@@ -14,11 +14,11 @@ import asyncpg
 import msgspec
 import pytest
 
-from control.act import Act
 from control.app import open_core
+from control.embedded.stack.toml import to_toml
+from control.plan.publish import PUBLISH_LOCK
 from control.problem import RefusedError
-from control.publish import PUBLISH_LOCK
-from control.stack.toml import to_toml
+from control.store.change import Act
 from control.store.database import allow
 from gateway.hold.database import Database as HoldDatabase
 from gateway.hold.database import UnknownError

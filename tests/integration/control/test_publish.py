@@ -9,15 +9,16 @@ import pytest
 from aiohttp import web
 from redis.asyncio import Redis
 
-from control.act import Act
 from control.app import open_core
-from control.change import domain, ip, tenant
-from control.change.domain import NewDomain
-from control.change.ip import IpChange
-from control.change.tenant import NewTenant
 from control.core import Core
+from control.ledger.status import LedgerState
 from control.problem import RefusedError
-from control.view.ledger import LedgerState
+from control.sources import domain, ip
+from control.sources.domain import NewDomain
+from control.sources.ip import IpChange
+from control.store.change import Act
+from control.tenants import tenant
+from control.tenants.tenant import NewTenant
 from policy.ledger.admin import LedgerAdmin
 from settings.model import Settings
 from tests.conftest import CreateDatabase

@@ -19,13 +19,13 @@ import redis
 import redis.asyncio
 from redis.exceptions import AuthenticationError
 
-from control.local import account, binaries
-from control.local.datadir import Addresses, DataDir
-from control.local.error import LocalPartError
-from control.local.lock import open_locked
-from control.local.postgres import LocalPostgres
-from control.local.server import LocalServer
-from control.local.valkey import LocalValkey
+from control.embedded.servers import account, binaries
+from control.embedded.servers.datadir import Addresses, DataDir
+from control.embedded.servers.error import LocalPartError
+from control.embedded.servers.localserver import LocalServer
+from control.embedded.servers.lock import open_locked
+from control.embedded.servers.postgres import LocalPostgres
+from control.embedded.servers.valkey import LocalValkey
 
 PARTS = {"valkey": LocalValkey, "postgres": LocalPostgres}
 
@@ -200,7 +200,7 @@ async def test_taken_port_is_replaced_and_said(
         squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         squatter.bind(("127.0.0.1", before))
         squatter.listen()
-        with caplog.at_level(logging.WARNING, logger="control.local.ports"):
+        with caplog.at_level(logging.WARNING, logger="control.embedded.servers.ports"):
             await part.start()
         assert f"port {before} is taken" in caplog.text
         assert await read(part.url) == "kept"

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from control.failover import judge
-from control.unknown import from_log
-from control.view.ledger import LedgerState
+from control.ledger.failover import judge
+from control.ledger.status import LedgerState
+from control.ledger.unknown import from_log
 from policy.ledger.witness import beats
 from settings.statements import statements
 from tests.conftest import CreateDatabase

@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from control.cli.main import run
+from control.embedded.stack.toml import to_toml
+from control.ledger.restore import Restored, restore
+from control.ledger.status import LedgerState
+from control.ledger.unknown import Unknown, date
 from control.problem import RefusedError
-from control.restore import Restored, restore
-from control.stack.toml import to_toml
-from control.unknown import Unknown, date
-from control.view.ledger import LedgerState
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.limits import day_of

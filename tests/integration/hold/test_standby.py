@@ -8,7 +8,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from control.local.postgres import LocalPostgres
+from control.embedded.servers.postgres import LocalPostgres
 from control.store.connecting import StandbyError as NoPrimaryError
 from control.store.database import open_pool
 from control.store.migrate import migrate, revision

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from control.local.valkey import LocalValkey
+from control.embedded.servers.valkey import LocalValkey
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.ledger.lease import Lease

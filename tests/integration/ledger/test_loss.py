@@ -8,9 +8,9 @@ import pytest
 from redis.exceptions import ConnectionError as BrokenError
 
 from control import app
-from control.local.valkey import LocalValkey
+from control.embedded.servers.valkey import LocalValkey
+from control.ledger.status import LedgerState
 from control.problem import RefusedError
-from control.view.ledger import LedgerState
 from policy.limits import day_of
 from settings.model import Settings
 from tests.conftest import CreateDatabase

@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import ConnectionError as BrokenError
 
-from control.local.valkey import LocalValkey
+from control.embedded.servers.valkey import LocalValkey
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import ask, connect, lent
 from policy.ledger.ledger import RedisLedger, root_key

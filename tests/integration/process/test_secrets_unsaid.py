@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from control.api.server import application
+from control.api.application import application
 from control.app import open_core
-from control.local import ports
+from control.embedded.servers import ports
 from tests.conftest import CreateDatabase
 from tests.support.control.core import SECRET as SEALING
 from tests.support.control.core import TOKEN, api_of, build, control_core, settings_for

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from control.local import ports
+from control.embedded.servers import ports
 from settings.model import Listener
 from tests.support.certificates import Certificate, make_certificate
 from tests.support.gateway.generations import generation, tenant

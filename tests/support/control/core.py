@@ -10,16 +10,16 @@ import aiohttp.web
 import msgspec
 import pytest
 
-from control.act import Act
-from control.api.server import application
+from control.api.application import application
 from control.app import open_core
-from control.change import server
 from control.cli.main import run
 from control.core import Core
-from control.dkim import new_secret
+from control.pmta import server
+from control.pmta.dkim import new_secret
+from control.pmta.server import ServerAddresses
+from control.store.change import Act
 from control.store.migrate import migrate
-from control.token import put
-from control.view.server import ServerAddresses
+from control.users.token import put
 from policy.model import Address
 from settings.model import Control, Database, Ledger, Settings
 

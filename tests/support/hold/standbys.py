@@ -9,8 +9,8 @@ from pathlib import Path
 
 import asyncpg
 
-from control.local import binaries
-from control.local.postgres import LocalPostgres
+from control.embedded.servers import binaries
+from control.embedded.servers.postgres import LocalPostgres
 
 
 @asynccontextmanager

@@ -4,14 +4,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from control.act import Act
-from control.change import domain, server, tenant
-from control.change.domain import NewDomain
-from control.change.tenant import NewTenant
 from control.core import Core
-from control.opening import Opening
-from control.view.ledger import LedgerStatus
-from control.view.server import ServerAddresses
+from control.ledger.opening import Opening
+from control.ledger.status import LedgerStatus
+from control.pmta import server
+from control.pmta.server import ServerAddresses
+from control.sources import domain
+from control.sources.domain import NewDomain
+from control.store.change import Act
+from control.tenants import tenant
+from control.tenants.tenant import NewTenant
 from policy.ledger.connection import connect
 from policy.ledger.ledger import RedisLedger
 from policy.limits import day_of

@@ -5,7 +5,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from control.local.valkey import LocalValkey
+from control.embedded.servers.valkey import LocalValkey
 
 
 def secret(server: LocalValkey) -> str:

@@ -12,8 +12,8 @@ from pathlib import Path
 import asyncpg
 from redis.asyncio import Redis
 
-from control.local.postgres import LocalPostgres
-from control.local.valkey import LocalValkey
+from control.embedded.servers.postgres import LocalPostgres
+from control.embedded.servers.valkey import LocalValkey
 
 # Called with the URL of an empty database, to bring it to the state tests start from.
 Build = Callable[[str], Awaitable[None]]

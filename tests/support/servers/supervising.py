@@ -9,8 +9,8 @@ import sys
 import threading
 from pathlib import Path
 
-from control.local.postgres import LocalPostgres
-from control.local.valkey import LocalValkey
+from control.embedded.servers.postgres import LocalPostgres
+from control.embedded.servers.valkey import LocalValkey
 
 PARTS = {"valkey": LocalValkey, "postgres": LocalPostgres}
 

@@ -1,1 +1,0 @@
-"""What an operator may change: each a function inside one transaction."""

@@ -1,0 +1,138 @@
+"""`sendgate demo`: the main job, end to end, on the real parts, judged by a second reading of
+the policy. Exit code 0 only when PowerMTA received exactly what the policy says, day by day, every
+message was answered 250 and arrived once."""
+
+import asyncio
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+import msgspec
+
+from control.embedded.demo.expect import expected
+from control.embedded.demo.judge import Day, Taken, Waits, differences
+from control.embedded.demo.mail import Mail, first_day
+from control.embedded.demo.report import Report
+from control.embedded.demo.send import Reply, send_all
+from control.embedded.demo.table import IPS, PASSWORDS
+from control.embedded.stack.options import Options
+from control.embedded.stack.stack import Running, stack
+from control.ledger.clock import ClockMove
+from control.problem import RefusedError
+
+_MOST_DAYS = 7
+_PATIENCE = 20.0
+"""Seconds for a day's releases; the releaser needs one or two."""
+_LOOK = 0.05
+
+
+class _Page(msgspec.Struct, frozen=True):
+    messages: list[Waits]
+
+
+async def run(data_dir: Path | None, *, as_json: bool) -> int:
+    """`data_dir` None takes a temporary one."""
+    report = Report(as_json=as_json)
+    with tempfile.TemporaryDirectory(prefix="sendgate-demo-") as temporary:
+        options = Options(
+            data_dir=data_dir or Path(temporary) / "stack",
+            smtp_port=0,
+            api_port=0,
+            standin_port=0,
+            isolated=True,
+        )
+        report.step("starting Valkey, PostgreSQL, the PowerMTA stand-in, control and gateway")
+        async with stack(options) as running, aiohttp.ClientSession() as session:
+            found = await _Demo(running, session, report).run()
+    report.verdict(found)
+    for text in found:
+        print(f"sendgate: {text}", file=sys.stderr, flush=True)
+    return 1 if found else 0
+
+
+class _Demo:
+    """One run on one stack."""
+
+    def __init__(self, running: Running, session: aiohttp.ClientSession, report: Report) -> None:
+        self._running = running
+        self._session = session
+        self._report = report
+
+    async def run(self) -> list[str]:
+        """All days; the differences."""
+        where = self._running.addresses
+        self._report.step(
+            f"gateway at {where.smtp}, API at {where.api}, PowerMTA stand-in at {where.pmta}"
+        )
+        noon = await self._noon()
+        mails = first_day()
+        self._report.step(f"{noon:%A %d %B %Y}, {len(mails)} messages for two tenants")
+        replies = await self._send(mails)
+        self._report.answers(replies)
+        days = [await self._day("day 1", noon, mails)]
+        while days[-1].left and len(days) < _MOST_DAYS:
+            self._report.step("moving the clock one day: the quotas open again")
+            await self._running.core.clock.move(ClockMove(advance="1d"))
+            noon += timedelta(days=1)
+            days.append(await self._day(f"day {len(days) + 1}", noon, days[-1].left))
+        return differences(replies, days, await self._taken())
+
+    async def _noon(self) -> datetime:
+        """Go to the next day's noon, on which nothing was sent and no midnight comes by."""
+        clock = self._running.core.clock
+        now = datetime.fromisoformat((await clock.show()).now).astimezone(UTC)
+        noon = (now + timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
+        await clock.move(ClockMove(set=noon.isoformat()))
+        return noon
+
+    async def _send(self, mails: list[Mail]) -> list[Reply]:
+        """Both tenants at once."""
+        smtp = self._running.addresses.smtp
+        groups = [[mail for mail in mails if mail.tenant == tenant] for tenant in PASSWORDS]
+        sent = await asyncio.gather(*(asyncio.to_thread(send_all, smtp, group) for group in groups))
+        return [reply for group in sent for reply in group]
+
+    async def _day(self, title: str, noon: datetime, mails: list[Mail]) -> Day:
+        """Wait until the hold is as the policy says, or for `_PATIENCE`; then look."""
+        policy = expected(mails)
+        left = sum(not entry.vmta for entry in policy.values())
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _PATIENCE
+        while True:
+            held = await self._held()
+            settled = len(held) == left and all(entry.state == "held" for entry in held)
+            if settled or loop.time() > deadline:
+                break
+            await asyncio.sleep(_LOOK)
+        _, usage = await self._running.core.admin.usage([row.ip for row in IPS])
+        day = Day(
+            title=title,
+            date=noon.date(),
+            mails=mails,
+            policy=policy,
+            ledger={ip: counted.relayed for ip, counted in usage.items()},
+            held=held,
+        )
+        self._report.day(day, [m for m in await self._taken() if m.day == day.date])
+        return day
+
+    async def _held(self) -> list[Waits]:
+        running = self._running
+        content = await self._get(
+            f"{running.addresses.api}/api/v2/hold/messages?limit=1000",
+            {"Authorization": f"Bearer {running.token}"},
+        )
+        return msgspec.json.decode(content, type=_Page).messages
+
+    async def _taken(self) -> list[Taken]:
+        assert self._running.standin is not None
+        content = await self._get(f"{self._running.standin.url}/messages?limit=100000", {})
+        return msgspec.json.decode(content, type=list[Taken])
+
+    async def _get(self, url: str, headers: dict[str, str]) -> bytes:
+        async with self._session.get(url, headers=headers) as response:
+            if response.status != 200:
+                raise RefusedError(f"{url} answers {response.status}")
+            return await response.read()

@@ -1,0 +1,1 @@
+"""Why a message goes where it goes, or waits, or how it ended."""

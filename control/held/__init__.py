@@ -1,0 +1,1 @@
+"""Mail that waits: looking at it, counting it, orders for it."""

@@ -1,0 +1,177 @@
+"""Asking the releasers: pause, resume, release, drop, settle, forget; the rows are theirs."""
+
+import hashlib
+import hmac
+from typing import Any, Literal
+
+from control.held.filter import FIELDS, HoldFilter, address, arguments, some
+from control.held.requestview import HoldAnswer, request_view
+from control.problem import RefusedError, bad, missing
+from control.store.change import Act
+from control.store.database import Connection
+from settings.statements import statements
+
+_SQL = statements(__package__, "hold")
+_TENANT = statements("control.tenants", "tenant")
+
+Action = Literal["pause", "resume", "release", "drop", "settle"]
+
+
+IN_DOUBT = (
+    "mail in doubt may have been sent, and is neither released nor dropped: say what became of it "
+    "by `sendgate hold settle --delivered` or `--absent`"
+)
+
+
+class HoldOrder(HoldFilter, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to do with the messages that match."""
+
+    action: Action
+    force: bool = False
+    """Was for mail in doubt, and is refused: `settle` says what became of it."""
+    outcome: Literal["delivered", "absent"] | None = None
+    """settle: what became of the messages in doubt. `delivered` ends them, and their copies;
+    `absent` lets them go again (delivered all the same, they come twice)."""
+    confirm: bool = False
+    """drop: they are gone for good."""
+
+
+class Forget(HoldFilter, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose address is to be forgotten: `recipient`, and `tenant` unless for all of them."""
+
+
+def order(wanted: HoldOrder, *, dry: bool) -> HoldOrder:
+    """The order with its filters in one spelling. Raises RefusedError."""
+    found = some(wanted)
+    if wanted.force:
+        raise bad("force", IN_DOUBT)
+    if wanted.action == "settle" and wanted.outcome is None:
+        raise bad("outcome", "is missing: delivered or absent")
+    if wanted.action != "settle" and wanted.outcome is not None:
+        raise bad("outcome", f"has no meaning for {wanted.action}: only settle has one")
+    if wanted.action == "drop" and not wanted.confirm and not dry:
+        raise bad("confirm", "must be true: what is dropped is gone (see it with dry_run first)")
+    if wanted.action in ("pause", "resume") and found.campaign and not found.tenant:
+        raise bad("tenant", "is missing: campaign ids belong to a tenant")
+    return HoldOrder(
+        **{field: getattr(found, field) for field in FIELDS},
+        action=wanted.action,
+        outcome=wanted.outcome,
+        confirm=wanted.confirm,
+    )
+
+
+def concerns_campaign(wanted: HoldOrder) -> bool:
+    """Whether new mail is meant too: a whole campaign is paused or resumed, not a part of it."""
+    narrower = (wanted.recipient, wanted.reason, wanted.message)
+    return wanted.action in ("pause", "resume") and bool(wanted.campaign) and not any(narrower)
+
+
+async def ask(act: Act, wanted: HoldOrder, *, dry: bool) -> HoldAnswer:
+    """Write the request down (not with `dry`), and the campaign's pause. Raises RefusedError."""
+    if concerns_campaign(wanted):
+        await _set_campaign(act, wanted)
+    matching, notes = await would_change(act.connection, wanted, wanted.action)
+    record = await _add(act, wanted.action, wanted, outcome=wanted.outcome or "")
+    filters = {f: v for f in FIELDS if (v := getattr(wanted, f)) is not None and f != "recipient"}
+    if wanted.recipient is not None:
+        # The audit log outlives what it tells of; an address forgotten later must not stay in it.
+        filters["recipient"] = wanted.recipient.rpartition("@")[2]
+    after = {**filters, "matching": matching}
+    if wanted.outcome is not None:
+        after["outcome"] = wanted.outcome
+    await act.audit(f"hold.{wanted.action}", _subject(wanted), None, after)
+    return HoldAnswer(request=record, matching=matching, dry_run=dry, notes=notes)
+
+
+async def forget(act: Act, wanted: Forget, *, secret: str, dry: bool) -> HoldAnswer:
+    """Ask for a recipient to be forgotten. Raises RefusedError."""
+    if wanted.recipient is None:
+        raise bad("recipient", "is missing")
+    for field in ("campaign", "reason", "message"):
+        if getattr(wanted, field) is not None:
+            raise bad(field, "an address is forgotten as a whole: leave it out")
+    whom = HoldFilter(tenant=wanted.tenant, recipient=address(wanted.recipient, "recipient"))
+    assert whom.recipient is not None
+    matching, notes = await would_change(act.connection, whom, "forget")
+    await act.connection.execute(_SQL["forget_requests"], whom.recipient, whom.tenant)
+    # Doubt too: whoever is to be forgotten is not kept for the sake of a count.
+    record = await _add(act, "forget", whom, force=True)
+    subject = digest(secret, whom.recipient)
+    await act.audit("hold.forget", subject, None, {"tenant": whom.tenant, "matching": matching})
+    return HoldAnswer(request=record, matching=matching, dry_run=dry, notes=notes)
+
+
+def digest(secret: str, text: str) -> str:
+    """A keyed digest of an address: whoever has the key can check a guess, nobody can read it."""
+    key = hashlib.sha256(b"sendgate audit " + secret.encode()).digest()
+    return "address:" + hmac.digest(key, text.encode(), hashlib.sha256).hex()[:32]
+
+
+async def would_change(
+    connection: Connection, filters: HoldFilter, action: str
+) -> tuple[int, list[str]]:
+    """(messages a request would change now, what it leaves alone and why). Raises RefusedError for
+    one message that is not here: who mistypes its id must not read that all is done."""
+    rows = await connection.fetch(_SQL["matching"], *arguments(filters))
+    if filters.message is not None and not rows:
+        raise RefusedError(f"no message {filters.message} is held", status=404)
+    counted = {(row["state"], row["paused"]): row["messages"] for row in rows}
+    held = counted.get(("held", False), 0), counted.get(("held", True), 0)
+    doubt = sum(counted.get(("doubt", paused), 0) for paused in (False, True))
+    claimed = sum(counted.get(("claimed", paused), 0) for paused in (False, True))
+    matching = {"pause": held[0], "resume": held[1], "settle": doubt}.get(action, sum(held))
+    notes = []
+    if claimed:
+        notes.append(f"{claimed} are being sent this moment and stay as they are")
+    if action == "forget":
+        matching += doubt
+    elif action == "settle":
+        if sum(held):
+            notes.append(f"{sum(held)} are not in doubt and stay as they are")
+    elif doubt and action in ("release", "drop"):
+        notes.append(f"{doubt} are left alone: {IN_DOUBT}")
+    return matching, notes
+
+
+async def _add(
+    act: Act, action: str, filters: HoldFilter, *, force: bool = False, outcome: str = ""
+) -> Any:
+    columns = (filters.tenant, filters.campaign, filters.recipient, filters.reason, filters.message)
+    record = await act.connection.fetchrow(
+        _SQL["add_request"], act.now, act.who, action, *columns, force, outcome
+    )
+    return request_view(record)
+
+
+async def _set_campaign(act: Act, wanted: HoldOrder) -> None:
+    row = await act.connection.fetchrow(_TENANT["lock_campaigns"], wanted.tenant)
+    if row is None:
+        raise missing("tenant", wanted.tenant or "")
+    before: list[str] = row["paused_campaigns"]
+    campaign = wanted.campaign or ""
+    after = sorted({*before} - {campaign})
+    if wanted.action == "pause":
+        after = sorted({*before, campaign})
+    if len(after) > MOST_CAMPAIGNS:
+        raise RefusedError(
+            f"tenant {wanted.tenant} has {MOST_CAMPAIGNS} paused campaigns: resume those that ended"
+        )
+    if after == before:
+        state = "paused" if wanted.action == "pause" else "not paused"
+        act.note(f"new mail of campaign {campaign} is {state} already")
+        return
+    await act.connection.execute(_TENANT["set_campaigns"], wanted.tenant, after)
+    await act.audit(f"campaign.{wanted.action}", f"{wanted.tenant}/{campaign}")
+
+
+MOST_CAMPAIGNS = 1_000
+"""Paused campaigns of a tenant: every gateway carries them in its plan."""
+
+
+def _subject(wanted: HoldOrder) -> str:
+    named = {f: getattr(wanted, f) for f in FIELDS if f != "recipient"}
+    words = [f"{field}={value}" for field, value in named.items() if value is not None]
+    if wanted.recipient is not None:
+        words.append("recipient")
+    return " ".join(words)

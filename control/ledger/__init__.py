@@ -1,0 +1,1 @@
+"""The ledger as control keeps it: opened, lost, rebuilt, restored; its clock."""

@@ -1,0 +1,149 @@
+"""Rows as values: what a generation is compiled from."""
+
+from typing import Any
+
+import msgspec
+
+from control.store.database import Connection, fetch
+from settings.statements import statements
+
+_SQL = statements(__package__, "rows")
+
+
+class ServerRow(msgspec.Struct, frozen=True):
+    """A PowerMTA server with its addresses in order."""
+
+    name: str
+    sessions: int
+    addresses: list[dict[str, Any]]
+
+
+class LoginRow(msgspec.Struct, frozen=True):
+    """An SMTP login; `hash` is an argon2id PHC string."""
+
+    name: str
+    hash: str
+
+
+class TenantRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A tenant with its logins and networks."""
+
+    name: str
+    profile: str
+    paused: bool
+    strict: bool
+    default_pool: str
+    senders: list[str]
+    mailbox: str
+    rate_minute: int | None
+    rate_hour: int | None
+    max_recipients: int
+    logins: list[LoginRow]
+    networks: list[str]
+    window_start: int | None = None
+    window_length: int | None = None
+    window_zone: str | None = None
+    unreadable_from: str = "refuse"
+    mailbox_max: int | None = None
+    mailbox_spacing: float = 0.0
+    hold_messages: int | None = None
+    hold_bytes: int | None = None
+    hold_age: float | None = None
+    hold_past: str | None = None
+    duplicates: str | None = None
+    feedback_id: str | None = None
+    list_unsubscribe: str | None = None
+    dsn: bool | None = None
+    paused_campaigns: list[str] = []
+
+
+class PoolRow(msgspec.Struct, frozen=True):
+    """A pool with the names of its VirtualMTAs."""
+
+    name: str
+    tenant: str
+    overflow: str | None
+    paused: bool
+    members: list[str]
+
+
+class VmtaRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A VirtualMTA as an operator set it up; its quota is still to be worked out."""
+
+    name: str
+    tenant: str
+    ip: str
+    host_name: str
+    server: str
+    state: str
+    quota_source: str | None
+    fixed_quota: int | None
+    hourly_share: float
+    weight: float
+    plan: str | None
+    stage: int | None
+    ceilings: dict[str, int] | None
+    created: float = 0.0
+    """Unix seconds: the newest come last in what is published of a pool."""
+
+
+class DomainRow(msgspec.Struct, frozen=True):
+    """A sending domain; the private key stays where it is."""
+
+    tenant: str
+    domain: str
+    pool: str
+    dkim_selector: str
+    dkim_public: str
+    first_domain: str = ""
+    """The pool's first domain, whose name carries the SPF record of the pool."""
+
+
+class StageRow(msgspec.Struct, frozen=True):
+    """A stage of a stored warm-up plan."""
+
+    plan: str
+    stage: int
+    quota: int
+    ceilings: dict[str, int]
+
+
+class MailboxRow(msgspec.Struct, frozen=True):
+    """Limits of one sender address."""
+
+    tenant: str
+    address: str
+    daily_max: int | None
+    spacing: float
+    daily_min: int | None = None
+
+
+class Rows(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a generation is compiled from."""
+
+    servers: list[ServerRow] = []
+    tenants: list[TenantRow] = []
+    pools: list[PoolRow] = []
+    vmtas: list[VmtaRow] = []
+    domains: list[DomainRow] = []
+    stages: list[StageRow] = []
+    mailboxes: list[MailboxRow] = []
+
+
+async def read(connection: Connection) -> Rows:
+    """All rows of one transaction's view; the caller holds the publishing lock."""
+    return Rows(
+        servers=await fetch(connection, ServerRow, _SQL["servers"]),
+        tenants=await fetch(connection, TenantRow, _SQL["tenants"]),
+        pools=await fetch(connection, PoolRow, _SQL["pools"]),
+        vmtas=await fetch(connection, VmtaRow, _SQL["vmtas"]),
+        domains=await fetch(connection, DomainRow, _SQL["domains"]),
+        stages=await fetch(connection, StageRow, _SQL["stages"]),
+        mailboxes=await fetch(connection, MailboxRow, _SQL["mailboxes"]),
+    )
+
+
+async def vmta_by_ip(connection: Connection, ip: str) -> VmtaRow | None:
+    """The VirtualMTA of an IP, its row locked; None when no tenant has it."""
+    found = await fetch(connection, VmtaRow, _SQL["vmta_by_ip"], ip)
+    return found[0] if found else None

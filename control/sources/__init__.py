@@ -1,0 +1,1 @@
+"""What mail is sent from: domains, IPs, pools, and the DNS they need."""

@@ -1,0 +1,222 @@
+"""Sending domains: domain, DKIM key, IP, VirtualMTA, pool and warm-up plan in one step."""
+
+import asyncio
+import ipaddress
+import re
+from typing import Annotated
+
+import asyncpg
+import msgspec
+
+from control.plan.compile import DEFAULT_PLAN
+from control.plan.rows import vmta_by_ip
+from control.pmta.dkim import Seal
+from control.problem import RefusedError, bad, missing
+from control.sources.quota import QuotaText, quota_columns
+from control.sources.spf import LONGEST_DOMAIN
+from control.store.change import Act
+from control.tenants.tenant import holder_of
+from policy.address import normal_domain
+from policy.model import Name, Share
+from policy.overflow import circles, too_deep
+from settings.model import Warmup
+from settings.statements import statements
+
+_SQL = statements(__package__, "domain")
+_POOL = statements(__package__, "pool")
+_VMTA = statements(__package__, "vmta")
+_TENANT = statements("control.tenants", "tenant")
+_ROWS = statements("control.plan", "rows")
+
+
+class NewDomain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A sending domain and the IP that carries it."""
+
+    tenant: Name
+    domain: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    ip: str
+    """Source IP; one of the tenant's own is used again."""
+    pool: Name | None = None
+    """Pool of the tenant, made when it does not exist; none takes the default pool."""
+    quota: QuotaText | None = None
+    """Recipients a day (switches the warm-up plan off), `unlimited`, or `plan`."""
+    hourly_share: Share | None = None
+    """Largest burst as a share of the day; 1.0 switches pacing off."""
+    host_name: str | None = None
+    """The IP's host name, as in its PTR record; none takes `mtaN.DOMAIN`."""
+    vmta: Name | None = None
+    """VirtualMTA name; none takes one from the IP."""
+    server: Name | None = None
+    """PowerMTA server; none takes the only one."""
+    overflow: Name | None = None
+    """Pool that takes what this domain's pool may not send now."""
+
+
+async def add(act: Act, new: NewDomain, *, seal: Seal, warmup: Warmup) -> str:
+    """Returns the domain in normal form. Raises RefusedError."""
+    domain = normal_domain(new.domain)
+    if domain is None or domain.startswith("[") or "." not in domain:
+        raise bad("domain", f"{new.domain!r} is not a domain name")
+    if len(domain) > LONGEST_DOMAIN:
+        raise bad(
+            "domain",
+            f"{domain[:20]}… has {len(domain)} octets; at most {LONGEST_DOMAIN}, so that the names "
+            "of its DNS records have at most 253",
+        )
+    ip = sending_ip(new.ip)
+    tenant = await act.connection.fetchrow(_TENANT["lock"], new.tenant)
+    if tenant is None:
+        raise missing("tenant", new.tenant)
+    there = await act.connection.fetchrow(_SQL["one"], new.tenant, domain)
+    if there is not None:
+        pool = str(there["pool"])
+        if new.pool not in (None, pool):
+            raise bad("pool", f"domain {domain} uses pool {pool}: an IP is added to that one")
+    else:
+        await _not_elsewhere(act, new.tenant, domain)
+        pool = new.pool or tenant["default_pool"]
+        await _pool(act, new.tenant, pool)
+    if new.overflow is not None:
+        await _overflow(act, new.tenant, pool, new.overflow)
+    vmta = await _vmta(act, new, domain, ip, warmup)
+    if there is not None and await act.connection.fetchrow(_POOL["member"], new.tenant, pool, vmta):
+        raise RefusedError(f"tenant {new.tenant} has domain {domain} on IP {ip} already")
+    await act.connection.execute(_POOL["add_member"], new.tenant, pool, vmta)
+    if there is not None:
+        added = {"tenant": new.tenant, "ip": ip, "vmta": vmta, "pool": pool}
+        await act.audit("domain.add_ip", domain, None, added)
+        return domain
+    key = await asyncio.to_thread(seal.new_key)
+    selector = f"sg{act.now:%Y%m}"
+    await act.connection.execute(
+        _SQL["add"], new.tenant, domain, pool, selector, key.public, key.sealed, act.now
+    )
+    after = {"tenant": new.tenant, "ip": ip, "vmta": vmta, "pool": pool, "selector": selector}
+    await act.audit("domain.add", domain, None, after)
+    return domain
+
+
+def normal_ip(text: str) -> str:
+    """The usual spelling of an IP. Raises RefusedError."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError as error:
+        raise bad("ip", f"{text!r} is not an IP address") from error
+
+
+def sending_ip(text: str) -> str:
+    """An IP that mail can be sent from, in its usual spelling. Raises RefusedError.
+
+    Private and documentation addresses pass: behind NAT and in tests they are what there is."""
+    ip = ipaddress.ip_address(normal_ip(text))
+    wrong = {
+        "unspecified": ip.is_unspecified,
+        "multicast": ip.is_multicast,
+        "a loopback address": ip.is_loopback,
+        "link-local": ip.is_link_local,
+        "the broadcast address": str(ip) == "255.255.255.255",
+        "an IPv4 address written as IPv6": ip.version == 6 and ip.ipv4_mapped is not None,
+    }
+    if found := [why for why, holds in wrong.items() if holds]:
+        raise bad("ip", f"{ip} is {found[-1]}: nothing can be sent from it; give a source address")
+    return str(ip)
+
+
+async def _not_elsewhere(act: Act, tenant: str, domain: str) -> None:
+    if await act.connection.fetchval(_SQL["elsewhere"], tenant, domain) is not None:
+        raise bad("domain", f"{domain} belongs to another tenant: a domain is one tenant's")
+
+
+async def _overflow(act: Act, tenant: str, pool: str, overflow: str) -> None:
+    if await act.connection.fetchrow(_POOL["one"], tenant, overflow) is None:
+        raise bad(
+            "overflow",
+            f"tenant {tenant} has no pool {overflow}: add a domain with --pool {overflow} first",
+        )
+    await act.connection.execute(_POOL["set_overflow"], tenant, pool, overflow)
+    after = dict(await act.connection.fetch(_POOL["overflows"], tenant))
+    if found := circles(after) or too_deep(after):
+        raise bad("overflow", found[0])
+
+
+async def _pool(act: Act, tenant: str, name: str) -> None:
+    if await act.connection.fetchrow(_POOL["one"], tenant, name) is None:
+        if (holder := await holder_of(act, name)) is not None:
+            raise bad("pool", f"the name {name} is taken by {holder}; choose another with --pool")
+        try:
+            await act.connection.execute(_POOL["add"], name, tenant, None, act.now)
+        except asyncpg.UniqueViolationError as error:
+            raise bad("pool", f"{name} is taken; choose another with --pool") from error
+
+
+async def _vmta(act: Act, new: NewDomain, domain: str, ip: str, warmup: Warmup) -> str:
+    """The name of the IP's VirtualMTA: the tenant's existing one, else a new one."""
+    row = await vmta_by_ip(act.connection, ip)
+    if row is not None:
+        if row.tenant != new.tenant:
+            raise RefusedError(f"IP {ip} is not available to tenant {new.tenant}")
+        given = {"quota": new.quota, "hourly_share": new.hourly_share}
+        given |= {"host_name": new.host_name, "vmta": new.vmta, "server": new.server}
+        if kept := [field for field, value in given.items() if value is not None]:
+            raise RefusedError(
+                f"IP {ip} exists already as VirtualMTA {row.name}: its {', '.join(kept)} cannot "
+                "be set here; use `sendgate ip set`",
+            )
+        return row.name
+    name = new.vmta or "vmta-" + re.sub(r"[.:]+", "-", ip).strip("-")
+    if (holder := await holder_of(act, name)) is not None:
+        raise bad("vmta", f"the name {name} is taken by {holder}; choose another with --vmta")
+    host = await _host_name(act, new, domain)
+    source, number = quota_columns("plan" if new.quota is None else new.quota)
+    plan, stage = (DEFAULT_PLAN, 1) if source == "plan" else (None, None)
+    state = "warming" if source == "plan" else "active"
+    share = warmup.hourly_share if new.hourly_share is None else new.hourly_share
+    server = await _server(act, new.server)
+    try:
+        await act.connection.execute(
+            _VMTA["add"],
+            *(name, new.tenant, ip, host, server, state, source, number, share, plan, stage),
+            act.now,
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise bad("vmta", f"the name {name} is taken; choose another with --vmta") from error
+    await act.connection.execute(
+        _VMTA["add_history"],
+        name,
+        act.now,
+        None,
+        str(new.quota or "plan"),
+        None,
+        stage,
+        act.who,
+        "",
+    )
+    return name
+
+
+async def _host_name(act: Act, new: NewDomain, domain: str) -> str:
+    if new.host_name is not None:
+        host = normal_domain(new.host_name)
+        if host is None or host.startswith("[") or "." not in host:
+            raise bad("host_name", f"{new.host_name!r} is not a host name")
+        if (other := await act.connection.fetchval(_VMTA["by_host_name"], host)) is not None:
+            raise bad("host_name", f"{host} is the name of IP {other} already: each IP has its own")
+        return host
+    taken = {row["host_name"] for row in await act.connection.fetch(_ROWS["vmtas"])}
+    number = 1
+    while f"mta{number}.{domain}" in taken:
+        number += 1
+    return f"mta{number}.{domain}"
+
+
+async def _server(act: Act, wanted: str | None) -> str:
+    names = [row["name"] for row in await act.connection.fetch(_ROWS["servers"])]
+    if wanted is not None:
+        if wanted not in names:
+            raise missing("PowerMTA server", wanted)
+        return wanted
+    if not names:
+        raise RefusedError("there is no PowerMTA server yet; add one with `sendgate server set`")
+    if len(names) > 1:
+        raise bad("server", f"several exist, name one of {', '.join(names)}")
+    return str(names[0])

@@ -1,0 +1,10 @@
+-- name: one
+SELECT pool FROM sending_domain WHERE tenant = $1 AND domain = $2;
+
+-- name: elsewhere
+SELECT tenant FROM sending_domain WHERE tenant <> $1 AND domain = $2 LIMIT 1;
+
+-- name: add
+INSERT INTO sending_domain
+    (tenant, domain, pool, dkim_selector, dkim_public, dkim_private, created)
+VALUES ($1, $2, $3, $4, $5, $6, $7);

@@ -1,0 +1,156 @@
+"""IPs: quota, warm-up stage, ceilings, pace, and their life from new to retiring."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from control.plan.compile import DEFAULT_PLAN, plans_of, stage_limits
+from control.plan.rows import VmtaRow, read, vmta_by_ip
+from control.problem import RefusedError, bad, missing
+from control.sources.domain import normal_ip
+from control.sources.quota import QuotaText, quota_columns
+from control.store.change import Act
+from policy.model import Count, Share
+from policy.provider import PROVIDERS
+from policy.warmup import Plan
+from settings.model import Warmup
+from settings.statements import statements
+
+_VMTA = statements(__package__, "vmta")
+
+Order = Literal["pause", "resume", "retire"]
+
+_STATES: dict[tuple[str, Order], str] = {
+    ("new", "pause"): "paused",
+    ("warming", "pause"): "paused",
+    ("active", "pause"): "paused",
+    ("paused", "pause"): "paused",
+    ("new", "resume"): "",
+    ("paused", "resume"): "",
+    ("retiring", "resume"): "",
+    ("warming", "resume"): "warming",
+    ("active", "resume"): "active",
+    ("new", "retire"): "retiring",
+    ("warming", "retire"): "retiring",
+    ("active", "retire"): "retiring",
+    ("paused", "retire"): "retiring",
+    ("retiring", "retire"): "retiring",
+}
+"""Every transition there is; '' goes back to what the quota says (warming on a plan, else active).
+A retiring IP is not paused: it does not send, and pausing it would hide that it is leaving."""
+
+
+class IpChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to change; a field left out stays as it is."""
+
+    quota: QuotaText | None = None
+    """Recipients a day, `unlimited`, or `plan` (the warm-up plan decides)."""
+    stage: Annotated[int, msgspec.Meta(ge=1, le=520)] | None = None
+    """Stage of the warm-up plan, from 1."""
+    state: Order | None = None
+    hourly_share: Share | None = None
+    weight: Annotated[float, msgspec.Meta(gt=0, le=1000)] | None = None
+    ceilings: dict[str, Count] | Literal["plan"] | None = None
+    """Provider to recipients a day, replacing the plan's; `{}` has none, `plan` goes back to the
+    plan's."""
+    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    """For the audit log."""
+
+
+async def change(act: Act, ip: str, wanted: IpChange, *, warmup: Warmup) -> str:
+    """Returns the IP in its usual spelling. Raises RefusedError."""
+    ip = normal_ip(ip)
+    row = await vmta_by_ip(act.connection, ip)
+    if row is None:
+        raise missing("IP", ip)
+    plans = plans_of(await read(act.connection), warmup)
+    after = _applied(row, wanted, plans)
+    if after == row:
+        act.no_change(f"IP {ip} is {row.state} and like that already")
+        return ip
+    for text in _lost_ceilings(row, after, plans):
+        act.note(text)
+    await act.connection.execute(
+        _VMTA["set"],
+        *(row.tenant, row.name, after.state, after.quota_source),
+        *(after.fixed_quota, after.hourly_share, after.weight, after.plan, after.stage),
+        after.ceilings,
+    )
+    if _quota_text(row) != _quota_text(after) or row.stage != after.stage:
+        await act.connection.execute(
+            _VMTA["add_history"],
+            *(row.name, act.now, _quota_text(row), _quota_text(after)),
+            *(row.stage, after.stage, act.who, wanted.reason),
+        )
+    before, now = msgspec.to_builtins(row), msgspec.to_builtins(after)
+    changed = {field for field in now if before[field] != now[field]}
+    await act.audit(
+        "ip.set",
+        ip,
+        {field: before[field] for field in sorted(changed)},
+        {field: now[field] for field in sorted(changed)},
+        wanted.reason,
+    )
+    return ip
+
+
+def _applied(row: VmtaRow, wanted: IpChange, plans: dict[str, Plan]) -> VmtaRow:
+    """The row with the changes in it; pure. Raises RefusedError."""
+    columns = msgspec.structs.asdict(row)
+    for field in ("hourly_share", "weight"):
+        if (value := getattr(wanted, field)) is not None:
+            columns[field] = value
+    if wanted.quota is not None:
+        columns["quota_source"], columns["fixed_quota"] = quota_columns(wanted.quota)
+        if wanted.quota == "plan":
+            columns["ceilings"] = None
+    if wanted.ceilings is not None:
+        columns["ceilings"] = _ceilings(wanted.ceilings)
+    on_plan = columns["quota_source"] == "plan"
+    if wanted.stage is not None:
+        if not on_plan:
+            raise bad("stage", f"IP {row.ip} is not on a warm-up plan; set quota to plan with it")
+        columns["stage"] = wanted.stage
+    if on_plan:
+        columns["plan"] = columns["plan"] or DEFAULT_PLAN
+        columns["stage"] = columns["stage"] or 1
+        stages = len(plans[columns["plan"]].stages) if columns["plan"] in plans else 0
+        if wanted.stage is not None and wanted.stage > stages:
+            raise bad("stage", f"{wanted.stage} is too high: the plan has {stages} stages")
+    elif wanted.ceilings == "plan":
+        raise bad("ceilings", f"IP {row.ip} is not on a warm-up plan; set quota to plan with it")
+    sending = "warming" if on_plan else "active"
+    if columns["state"] in ("warming", "active"):
+        columns["state"] = sending
+    if wanted.state is not None:
+        goal = _STATES.get((row.state, wanted.state))
+        if goal is None:
+            raise RefusedError(f"IP {row.ip} is {row.state}: it cannot be {wanted.state}d")
+        columns["state"] = sending if goal in ("", "warming", "active") else goal
+    return VmtaRow(**columns)
+
+
+def _ceilings(wanted: dict[str, int] | Literal["plan"]) -> dict[str, int] | None:
+    if wanted == "plan":
+        return None
+    if unknown := sorted(set(wanted) - set(PROVIDERS)):
+        raise bad("ceilings", f"{unknown[0]!r} is no provider; known: {', '.join(PROVIDERS)}")
+    return wanted
+
+
+def _lost_ceilings(before: VmtaRow, after: VmtaRow, plans: dict[str, Plan]) -> list[str]:
+    """Says which ceilings a change of quota took away without being asked to."""
+    old, new = stage_limits(before, plans), stage_limits(after, plans)
+    if isinstance(old, str) or isinstance(new, str):
+        return []
+    listed = " ".join(f"{provider}={count}" for provider, count in sorted(old[1].items()))
+    if before.quota_source == "plan" and after.quota_source != "plan" and old[1] and not new[1]:
+        text = f"the ceilings of the plan ({listed}) went with it: one provider may get the whole "
+        return [text + "quota now; set ceilings with --ceiling PROVIDER=N"]
+    if before.ceilings is not None and after.ceilings is None:
+        return [f"the IP's own ceilings ({listed or 'none'}) gave way to the plan's"]
+    return []
+
+
+def _quota_text(row: VmtaRow) -> str:
+    return str(row.fixed_quota) if row.quota_source == "fixed" else row.quota_source or "none"

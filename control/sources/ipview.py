@@ -1,0 +1,78 @@
+"""IPs as the API shows them: what was set, what follows from it, what is used today."""
+
+import ipaddress
+
+import msgspec
+
+from control.plan.compile import plans_of, stage_limits
+from control.plan.rows import Rows, VmtaRow
+from control.problem import bad, missing
+from control.sources.usage import UsageView
+from policy.model import Unlimited
+from settings.model import Warmup
+
+
+class IpView(msgspec.Struct, frozen=True, kw_only=True):
+    """An IP with its VirtualMTA."""
+
+    ip: str
+    vmta: str
+    tenant: str
+    host_name: str
+    server: str
+    state: str
+    pools: list[str]
+    quota_source: str | None
+    quota: int | Unlimited | None
+    """Recipients a day in force; null stops the generation."""
+    plan: str | None
+    stage: int | None
+    stages: int | None
+    ceilings: dict[str, int]
+    hourly_share: float
+    weight: float
+    today: list[UsageView] = []
+    today_missing: str = ""
+    """Why today's use is not known."""
+
+
+def ip_views(rows: Rows, warmup: Warmup, tenant: str | None = None) -> list[IpView]:
+    """The IPs of one tenant, or of all, without today's use."""
+    return [_view(rows, warmup, v) for v in rows.vmtas if tenant in (None, v.tenant)]
+
+
+def ip_view(rows: Rows, warmup: Warmup, ip: str) -> IpView:
+    """One IP, by address or VirtualMTA name. Raises RefusedError."""
+    try:
+        wanted = str(ipaddress.ip_address(ip))
+    except ValueError:
+        wanted = ""
+    for row in rows.vmtas:
+        if wanted == row.ip or ip == row.name:
+            return _view(rows, warmup, row)
+    if not wanted:
+        raise bad("ip", f"{ip!r} is not an IP address (nor a VirtualMTA)")
+    raise missing("IP", wanted)
+
+
+def _view(rows: Rows, warmup: Warmup, row: VmtaRow) -> IpView:
+    plans = plans_of(rows, warmup)
+    limit = stage_limits(row, plans)
+    on_plan = row.quota_source == "plan" and row.plan in plans
+    return IpView(
+        ip=row.ip,
+        vmta=row.name,
+        tenant=row.tenant,
+        host_name=row.host_name,
+        server=row.server,
+        state=row.state,
+        pools=[p.name for p in rows.pools if row.name in p.members],
+        quota_source=row.quota_source,
+        quota=None if isinstance(limit, str) else limit[0],
+        plan=row.plan if on_plan else None,
+        stage=row.stage if on_plan else None,
+        stages=len(plans[row.plan or ""].stages) if on_plan else None,
+        ceilings={} if isinstance(limit, str) else limit[1],
+        hourly_share=row.hourly_share,
+        weight=row.weight,
+    )

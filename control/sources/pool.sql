@@ -1,0 +1,27 @@
+-- name: one
+SELECT name, overflow, paused FROM pool WHERE tenant = $1 AND name = $2;
+
+-- name: add
+INSERT INTO pool (name, tenant, overflow, created) VALUES ($1, $2, $3, $4);
+
+-- name: holder
+SELECT 'pool ' || name AS holder FROM pool WHERE lower(name) = lower($1)
+UNION ALL SELECT 'VirtualMTA ' || name FROM virtual_mta WHERE lower(name) = lower($1) LIMIT 1;
+
+-- name: lock
+SELECT tenant, paused FROM pool WHERE name = $1 FOR UPDATE;
+
+-- name: set_paused
+UPDATE pool SET paused = $2 WHERE name = $1;
+
+-- name: set_overflow
+UPDATE pool SET overflow = $3 WHERE tenant = $1 AND name = $2;
+
+-- name: overflows
+SELECT name, overflow FROM pool WHERE tenant = $1;
+
+-- name: member
+SELECT vmta FROM pool_member WHERE tenant = $1 AND pool = $2 AND vmta = $3;
+
+-- name: add_member
+INSERT INTO pool_member (tenant, pool, vmta) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;

@@ -1,0 +1,17 @@
+-- name: by_host_name
+SELECT host(ip) AS ip FROM virtual_mta WHERE host_name = $1 LIMIT 1;
+
+-- name: add
+INSERT INTO virtual_mta (name, tenant, ip, host_name, server, state, quota_source, fixed_quota,
+    hourly_share, plan, stage, created)
+VALUES ($1, $2, $3::text::inet, $4, $5, $6, $7, $8, $9, $10, $11, $12);
+
+-- name: set
+UPDATE virtual_mta SET state = $3, quota_source = $4, fixed_quota = $5, hourly_share = $6,
+    weight = $7, plan = $8, stage = $9, ceilings = $10
+WHERE tenant = $1 AND name = $2;
+
+-- name: add_history
+INSERT INTO warmup_history
+    (vmta, at, quota_before, quota_after, stage_before, stage_after, who, reason)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8);

@@ -1,0 +1,44 @@
+"""What a change is given: its transaction, the calendar time, and who asks."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from control.store.database import Connection
+from settings.statements import statements
+
+_AUDIT = statements(__package__, "audit")
+
+
+class Act(msgspec.Struct, frozen=True):
+    """What a change function gets: its transaction, the calendar time, and who asks."""
+
+    connection: Connection
+    now: datetime
+    who: str
+    notes: list[str] = []
+    """What the person who asked should know besides; filled by `note`."""
+
+    unchanged: list[str] = []
+    """Why there was nothing to do; filled by `no_change`."""
+    audited: list[str] = []
+    """The actions that were written down."""
+
+    def no_change(self, text: str) -> None:
+        """Everything is as it was asked for; unless another change is made besides, nothing is
+        published."""
+        self.unchanged.append(text)
+
+    def note(self, text: str) -> None:
+        """Tell the person who asked something the change did besides."""
+        self.notes.append(text)
+
+    async def audit(
+        self, action: str, subject: str, before: Any = None, after: Any = None, reason: str = ""
+    ) -> None:
+        """Write the audit row of this change; in the same transaction, so one never lies."""
+        self.audited.append(action)
+        await self.connection.execute(
+            _AUDIT["add"], self.now, self.who, action, subject, before, after, reason
+        )

@@ -1,2 +1,0 @@
--- name: stages
-SELECT plan, stage, quota, ceilings FROM warmup_stage ORDER BY plan, stage;

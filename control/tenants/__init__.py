@@ -1,0 +1,1 @@
+"""Tenants: their logins, terms and limits."""

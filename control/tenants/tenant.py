@@ -1,0 +1,124 @@
+"""Tenants: add, pause, resume, change a password."""
+
+from typing import Annotated, Literal
+
+import asyncpg
+import msgspec
+
+from control.plan.rows import read
+from control.problem import RefusedError, bad, missing
+from control.store.change import Act
+from control.tenants.holdterms import HoldTerms, given, set_hold
+from control.tenants.password import hashed
+from policy.model import Name
+from policy.node import network
+from policy.plan import SYSTEM_VIRTUAL_MTA
+from settings.statements import statements
+
+_SQL = statements(__package__, "tenant")
+_POOL = statements("control.sources", "pool")
+
+LoginName = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+
+
+class NewTenant(HoldTerms, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A customer and its first login."""
+
+    name: Name
+    login: LoginName
+    """SMTP user name."""
+    password: str
+    """SMTP password, 1 to 512 characters; kept as an argon2id hash only."""
+    networks: tuple[str, ...] = ()
+    """Source networks that name the tenant without a login (CIDR)."""
+    profile: Literal["mailwizz", "mta"] = "mailwizz"
+    """`mta` for clients that queue by themselves."""
+
+
+class NewPassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A login's next password."""
+
+    login: LoginName
+    password: str
+
+
+async def add(act: Act, new: NewTenant) -> str:
+    """A tenant with an empty default pool of the same name. Raises RefusedError."""
+    networks = [source_network(text) for text in new.networks]
+    if not new.login.isprintable() or any(c.isspace() for c in new.login):
+        raise bad("login", f"{new.login!r}: blanks and control characters cannot be used")
+    hold = given(new)
+    digest = await hashed(new.password)
+    try:
+        await act.connection.execute(_SQL["add"], new.name, new.profile, new.name, act.now)
+    except asyncpg.UniqueViolationError as error:
+        raise RefusedError(f"tenant {new.name} exists already") from error
+    if (holder := await holder_of(act, new.name)) is not None:
+        raise RefusedError(
+            f"tenant {new.name}: its pool would have the name of {holder} (PowerMTA does not tell "
+            "capitals); choose another name"
+        )
+    try:
+        await act.connection.execute(_POOL["add"], new.name, new.name, None, act.now)
+    except asyncpg.UniqueViolationError as error:
+        raise RefusedError(f"the name {new.name} is taken by a pool; choose another") from error
+    try:
+        await act.connection.execute(_SQL["add_login"], new.login, new.name, digest, act.now)
+    except asyncpg.UniqueViolationError as error:
+        raise RefusedError(f"login {new.login} is taken; choose another") from error
+    for source in networks:
+        try:
+            await act.connection.execute(_SQL["add_network"], source, new.name)
+        except asyncpg.UniqueViolationError as error:
+            raise RefusedError(f"network {source} names another tenant already") from error
+    if hold:
+        row = next(t for t in (await read(act.connection)).tenants if t.name == new.name)
+        await set_hold(act, msgspec.structs.replace(row, **hold))
+    after = {"login": new.login, "networks": networks, "profile": new.profile, **hold}
+    await act.audit("tenant.add", new.name, None, after)
+    return new.name
+
+
+async def holder_of(act: Act, name: str) -> str | None:
+    """Which pool or VirtualMTA has this name already, in whatever case: PowerMTA has one name
+    space for both."""
+    if name.lower() == SYSTEM_VIRTUAL_MTA:
+        return "Sendgate's own VirtualMTA"
+    found = await act.connection.fetchval(_POOL["holder"], name)
+    return None if found is None else str(found)
+
+
+async def set_paused(act: Act, name: str, paused: bool) -> str:
+    """Stop or go on with a tenant's mail; idempotent. Raises RefusedError."""
+    row = await act.connection.fetchrow(_SQL["lock"], name)
+    if row is None:
+        raise missing("tenant", name)
+    if row["paused"] == paused:
+        act.no_change(f"tenant {name} is {'paused' if paused else 'not paused'} already")
+        return name
+    await act.connection.execute(_SQL["set_paused"], name, paused)
+    action = "tenant.pause" if paused else "tenant.resume"
+    await act.audit(action, name, {"paused": row["paused"]}, {"paused": paused})
+    return name
+
+
+async def set_password(act: Act, name: str, new: NewPassword) -> str:
+    """Replace the password of one of the tenant's logins. Raises RefusedError."""
+    digest = await hashed(new.password)
+    if await act.connection.fetchval(_SQL["set_password"], name, new.login, digest) is None:
+        raise missing("login", f"{new.login} of tenant {name}")
+    await act.audit("tenant.password", name, None, {"login": new.login})
+    return name
+
+
+def source_network(text: str) -> str:
+    """A network in its usual spelling. Raises RefusedError, with the network an address with
+    host bits belongs to."""
+    try:
+        return str(network(text))
+    except ValueError as error:
+        try:
+            meant = network(text, strict=False)
+        except ValueError:
+            raise bad("networks", f"{text!r} is not a network such as 10.0.0.0/8") from error
+        raise bad("networks", f"{text} has host bits set; the network is {meant}") from error

@@ -1,0 +1,41 @@
+-- name: lock
+SELECT paused, default_pool FROM tenant WHERE name = $1 FOR UPDATE;
+
+-- name: add
+INSERT INTO tenant (name, profile, default_pool, created) VALUES ($1, $2, $3, $4);
+
+-- name: set_paused
+UPDATE tenant SET paused = $2 WHERE name = $1;
+
+-- name: set
+UPDATE tenant SET profile = $2, strict = $3, senders = $4, mailbox = $5, rate_minute = $6,
+    rate_hour = $7, max_recipients = $8, window_start = $9, window_length = $10, window_zone = $11,
+    mailbox_max = $12, mailbox_spacing = $13, unreadable_from = $14
+WHERE name = $1;
+
+-- name: set_hold
+UPDATE tenant SET hold_messages = $2, hold_bytes = $3, hold_age = $4, hold_past = $5,
+    duplicates = $6, feedback_id = $7, list_unsubscribe = $8,
+    dsn = coalesce($9, false), dsn_set = $9::boolean IS NOT NULL
+WHERE name = $1;
+
+-- name: lock_campaigns
+SELECT paused_campaigns FROM tenant WHERE name = $1 FOR UPDATE;
+
+-- name: set_campaigns
+UPDATE tenant SET paused_campaigns = $2 WHERE name = $1;
+
+-- name: drop_networks
+DELETE FROM tenant_network WHERE tenant = $1;
+
+-- name: add_login
+INSERT INTO login (name, tenant, hash, created) VALUES ($1, $2, $3, $4);
+
+-- name: set_password
+UPDATE login SET hash = $3 WHERE tenant = $1 AND name = $2 RETURNING name;
+
+-- name: logins
+SELECT name FROM login WHERE tenant = $1 ORDER BY name;
+
+-- name: add_network
+INSERT INTO tenant_network (network, tenant) VALUES ($1::text::cidr, $2);

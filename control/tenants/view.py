@@ -1,0 +1,119 @@
+"""Tenants as the API shows them: never a hash."""
+
+import msgspec
+
+from control.plan.hours import hours_text
+from control.plan.rows import Rows, TenantRow
+from control.problem import missing
+
+
+class PoolView(msgspec.Struct, frozen=True):
+    """A pool of the tenant."""
+
+    name: str
+    members: list[str]
+    overflow: str | None
+    paused: bool
+
+
+class TenantView(msgspec.Struct, frozen=True, kw_only=True):
+    """A tenant."""
+
+    name: str
+    profile: str
+    paused: bool
+    logins: list[str]
+    networks: list[str]
+    default_pool: str
+    pools: list[PoolView]
+    domains: list[str]
+    strict: bool = False
+    senders: list[str] = []
+    """Empty: every sender."""
+    max_recipients: int = 100
+    mailbox: str = "from"
+    unreadable_from: str = "refuse"
+    """A From: that names nobody for certain: `refuse`, or `shared` for the shared mailbox."""
+    mailbox_max: int | None = None
+    mailbox_spacing: float = 0.0
+    per_minute: int | None = None
+    per_hour: int | None = None
+    hours: str = ""
+    """Sending hours; empty: always."""
+    zone: str = ""
+    hold_messages: int | None = None
+    """Most messages that may wait; null: the setting hold.messages."""
+    hold_bytes: int | None = None
+    """Most octets that may wait; null: hold.bytes."""
+    hold_age: float | None = None
+    """Seconds after which waiting mail expires; null: hold.age."""
+    hold_past: str | None = None
+    """Beyond a bound: `defer` or `accept`; null: hold.past_bound."""
+    duplicates: str | None = None
+    """What counts as the same message again; null: by the profile."""
+    feedback_id: str | None = None
+    list_unsubscribe: str | None = None
+    dsn: bool | None = None
+    """Whether late refusals are reported to MAIL FROM; null: by the profile."""
+    paused_campaigns: list[str] = []
+
+
+def tenant_views(rows: Rows) -> list[TenantView]:
+    """All tenants, by name."""
+    return [
+        TenantView(
+            name=t.name,
+            profile=t.profile,
+            paused=t.paused,
+            logins=[lo.name for lo in t.logins],
+            networks=t.networks,
+            default_pool=t.default_pool,
+            pools=[
+                PoolView(p.name, p.members, p.overflow, p.paused)
+                for p in rows.pools
+                if p.tenant == t.name
+            ],
+            domains=[d.domain for d in rows.domains if d.tenant == t.name],
+            strict=t.strict,
+            senders=t.senders,
+            max_recipients=t.max_recipients,
+            mailbox=t.mailbox,
+            unreadable_from=t.unreadable_from,
+            mailbox_max=t.mailbox_max,
+            mailbox_spacing=t.mailbox_spacing,
+            per_minute=t.rate_minute,
+            per_hour=t.rate_hour,
+            hours=_hours(t),
+            zone=t.window_zone or "",
+            hold_messages=t.hold_messages,
+            hold_bytes=t.hold_bytes,
+            hold_age=t.hold_age,
+            hold_past=t.hold_past,
+            duplicates=t.duplicates,
+            feedback_id=t.feedback_id,
+            list_unsubscribe=t.list_unsubscribe,
+            dsn=t.dsn,
+            paused_campaigns=t.paused_campaigns,
+        )
+        for t in rows.tenants
+    ]
+
+
+def _hours(row: TenantRow) -> str:
+    if row.window_start is None or row.window_length is None:
+        return ""
+    return hours_text(row.window_start, row.window_length)
+
+
+def must_exist(rows: Rows, tenant: str | None) -> None:
+    """Raises RefusedError for a tenant nobody knows; None asks for all."""
+    if tenant is not None and tenant not in {t.name for t in rows.tenants}:
+        raise missing("tenant", tenant)
+
+
+def tenant_view(rows: Rows, name: str) -> TenantView:
+    """One tenant. Raises RefusedError."""
+    for view in tenant_views(rows):
+        if view.name == name:
+            return view
+    raise missing("tenant", name)

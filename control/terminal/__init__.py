@@ -1,0 +1,1 @@
+"""What every command needs: its line, the API, tables, mistakes in use."""

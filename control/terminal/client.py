@@ -1,0 +1,124 @@
+"""The API from the command's side: finds it, asks it, turns its problems into one line."""
+
+import http.client
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from control.embedded.servers.datadir import DataDir
+from control.embedded.servers.error import LocalPartError
+from control.problem import Problem, RefusedError
+from control.terminal.line import Line
+from settings.secret import masked
+
+_TOKEN = re.compile(r"[!-~]*")
+TIMEOUT = 60.0
+"""Seconds; a change waits for gateways and PowerMTA."""
+
+T = TypeVar("T")
+
+
+class Client:
+    """One control API. Not kept open: a command asks once or twice."""
+
+    def __init__(self, line: Line) -> None:
+        """By --url and SENDGATE_TOKEN, else by what the stack left in the data dir.
+        Raises LocalPartError when there is neither."""
+        self._url, self._token = line.url, line.token
+        if not self._url:
+            addresses = DataDir(line.data_dir).read()
+            self._url = addresses.api
+            if not self._token:
+                self._token = _token(addresses.token_file)
+
+    def get(self, path: str, kind: type[T], **query: str | None) -> T:
+        """GET; raises RefusedError."""
+        return self._decode(self._ask("GET", path, None, query), kind)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        kind: type[T],
+        *,
+        dry_run: bool = False,
+    ) -> T:
+        """POST or PATCH; raises RefusedError."""
+        query = {"dry_run": "1"} if dry_run else {}
+        return self._decode(self._ask(method, path, body, query), kind)
+
+    def text(self, path: str) -> str:
+        """GET of a plain text; raises RefusedError."""
+        return self._ask("GET", path, None, {}).decode()
+
+    def _ask(self, method: str, path: str, body: Any, query: Mapping[str, str | None]) -> bytes:
+        try:
+            parts = urlsplit(self._url)
+            host, port = parts.hostname, parts.port
+        except ValueError:  # its text has what cannot be read, a password as likely as not
+            host = port = None
+        if not host or parts.scheme not in ("http", "https"):
+            raise RefusedError(
+                f"--url: {masked(self._url)!r} is not a URL such as http://127.0.0.1:8000"
+            )
+        kind = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
+        given = {key: value for key, value in query.items() if value}
+        target = parts.path.rstrip("/") + quote(path) + (f"?{urlencode(given)}" if given else "")
+        if not _TOKEN.fullmatch(self._token):
+            raise RefusedError("SENDGATE_TOKEN: there are characters in it that no token has")
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        data = None
+        if body is not None:
+            data = msgspec.json.encode(body)
+            headers["Content-Type"] = "application/json"
+        connection = kind(host, port, timeout=TIMEOUT)
+        try:
+            connection.request(method, target, body=data, headers=headers)
+            response = connection.getresponse()
+            answer = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise RefusedError(
+                f"no control API answers at {masked(self._url)} ({error}); start one with "
+                "`sendgate up`, or give its address with --url",
+                status=503,
+            ) from error
+        finally:
+            connection.close()
+        if response.status >= 400:
+            raise _refusal(answer, response.status, response.reason)
+        return answer
+
+    def _decode(self, answer: bytes, kind: type[T]) -> T:
+        try:
+            return msgspec.json.decode(answer, type=kind)
+        except msgspec.DecodeError as error:
+            raise RefusedError(
+                f"{masked(self._url)} answers something this version cannot read: {error}"
+            ) from error
+
+
+def _refusal(answer: bytes, status: int, reason: str) -> RefusedError:
+    try:
+        problem = msgspec.json.decode(answer, type=Problem)
+    except msgspec.DecodeError:
+        return RefusedError(f"the control API answers {status} {reason}", status=status)
+    if problem.status == 401:
+        title = "the control API wants a valid token: set SENDGATE_TOKEN"
+        return RefusedError(title, status=401)
+    return RefusedError(problem.title, status=problem.status, errors=problem.errors)
+
+
+def _token(file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise LocalPartError(
+            f"cannot read the token in {file} ({error.strerror}): set SENDGATE_TOKEN"
+        ) from error

@@ -1,0 +1,76 @@
+"""How answers look: JSON as the API gave it, or tables for people."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from control.plan.changed import Changed
+from control.terminal.line import Line
+
+
+def line_of(context: typer.Context) -> Line:
+    """The options of every command."""
+    found = context.find_root().obj
+    assert isinstance(found, Line)
+    return found
+
+
+def as_json(value: Any) -> None:
+    """A value as indented JSON on standard output."""
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode(), flush=True)
+
+
+def console() -> Console:
+    """Standard output. Lines stay whole when it is a file or a pipe."""
+    plain = Console()
+    return plain if plain.is_terminal else Console(width=200)
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[Any]], title: str = "") -> None:
+    """A table; text from outside is never read as markup."""
+    made = Table(title=title or None, title_justify="left", header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(cell(value)) for value in row))
+    console().print(made)
+
+
+def cell(value: Any) -> str:
+    """A value in a table."""
+    if value is None:
+        return "-"
+    if value is True or value is False:
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, dict):
+        return " ".join(f"{k}={v}" for k, v in value.items()) or "-"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "-"
+    return str(value)
+
+
+def say(text: str) -> None:
+    """One line on standard output, as it is."""
+    print(text, flush=True)
+
+
+def said(changed: Changed[Any], what: str) -> None:
+    """What a change did, and who does not run it yet."""
+    if not changed.changed:
+        say(f"nothing to do: {'; '.join(changed.notes)}")
+        return
+    if changed.dry_run:
+        say(f"{what}: would be done (dry run, nothing was changed)")
+    else:
+        say(f"{what}: done, generation {changed.generation}")
+    if changed.late:
+        say(f"not yet run by: {', '.join(changed.late)}")
+    for text in changed.notes:
+        say(f"note: {text}")

@@ -1,0 +1,79 @@
+"""API tokens: random, shown once, kept as a SHA-256 digest."""
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from control.problem import RefusedError, bad, missing
+from control.store.change import Act
+from settings.statements import statements
+
+_SQL = statements(__package__, "token")
+
+PREFIX = "sgt_"
+"""So that a leaked token is recognised by scanners and people."""
+
+USED_EVERY = 60.0
+"""Seconds between two notes of a token's last use: one write a request would be the API's
+largest cost."""
+
+
+def new_token() -> str:
+    """256 bits of randomness."""
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+def digest(token: str) -> bytes:
+    """What is stored. No salt: a token of 256 random bits cannot be guessed."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def add(act: Act, name: str) -> str:
+    """A new token of that name; the only time it is shown. Raises RefusedError."""
+    if not name.isprintable() or not 1 <= len(name) <= 64:
+        raise bad("name", "expected 1 to 64 printable characters")
+    token = new_token()
+    try:
+        await act.connection.execute(_SQL["add"], name, digest(token), act.now)
+    except asyncpg.UniqueViolationError as error:
+        raise RefusedError(f"token {name} exists already; revoke it first") from error
+    await act.audit("token.add", name)
+    return token
+
+
+async def put(act: Act, name: str, token: str) -> None:
+    """Make `token` the one of that name (an embedded stack's own, kept in its data dir)."""
+    await act.connection.execute(_SQL["put"], name, digest(token), act.now)
+
+
+async def revoke(act: Act, name: str) -> None:
+    """Raises RefusedError."""
+    if await act.connection.fetchval(_SQL["revoke"], name) is None:
+        raise missing("token", name)
+    await act.audit("token.revoke", name)
+
+
+class Tokens:
+    """Checks bearer tokens."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self._used: dict[str, float] = {}
+
+    async def name_of(self, token: str) -> str | None:
+        """Whose token it is, None for nobody's."""
+        given = digest(token)
+        row = await self._pool.fetchrow(_SQL["by_digest"], given)
+        if row is None or not hmac.compare_digest(row["digest"], given):
+            return None
+        return str(row["name"])
+
+    async def note_use(self, name: str, now: datetime) -> None:
+        """Remember when a token was last used."""
+        if now.timestamp() - self._used.get(name, 0.0) >= USED_EVERY:
+            self._used[name] = now.timestamp()
+            await self._pool.execute(_SQL["used"], name, now)
