@@ -1,6 +1,6 @@
 """A correct minimal PowerMTA configuration for what exists: sources, VirtualMTAs, pools.
 
-Pure: text from a generation. Source of every directive: the PowerMTA 5.0 User's Guide.
+Text from a generation. Every directive is in `directives.csv`, or nothing is returned.
 Rule: a fragment for `include`, never a whole main file; a value that PowerMTA would read as
 something else (`#` begins a comment anywhere) is refused, not quoted away.
 Failure: `ConfigValueError` names the value; nothing is written.
@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 
+from control.pmta.directive import problem
 from policy.model import VirtualMta
 from policy.node import network
 from policy.overflow import chain
@@ -108,7 +109,10 @@ def pmta_config(
     records += ["iso-times yes", "sync yes", "world-readable yes"]
     folder = _path(accounting)
     blocks.append(_block("acct-file", f"{folder}/{ACCT_FILE}", records))
-    return "\n\n".join(blocks) + "\n"
+    text = "\n\n".join(blocks) + "\n"
+    if wrong := problem(text):
+        raise ConfigValueError(f"PowerMTA would refuse its configuration: {wrong}")
+    return text
 
 
 def _processors(bounces: Iterable[str], complaints: Iterable[str]) -> list[str]:

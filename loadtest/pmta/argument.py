@@ -15,7 +15,8 @@ _SECONDS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 
 _PER = r"\d*(?:d|day|h|hr|m|min|s|sec)"
 _LABEL = r"(?!-)[^\s\x00-\x20.,:;/@*$<>{}()\[\]\"'|\\]+"
-_HOST = rf"{_LABEL}(?:\.{_LABEL})*\.?"
+# A name's last label has a letter (RFC 3696 section 2): what has none is an address, or half one.
+_HOST = rf"(?:{_LABEL}\.)*(?=[^\s.,]*[^\W\d]){_LABEL}\.?"
 _LOCAL = r"[^\s@,<>\"]+"
 _EMAIL = rf"{_LOCAL}@(?:{_HOST}|\[[^\]\s]+\])"
 _NAME = r"(?:[^\s,<>\"{}/]+|\{default\})"

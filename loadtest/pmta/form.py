@@ -25,14 +25,13 @@ class Argument(NamedTuple):
     kinds: tuple[Kind, ...]
     optional: bool
 
-    @property
-    def rest(self) -> bool:
-        """Whether it takes what remains of the line."""
-        return any(kind.rest for kind in self.kinds)
-
     def fits(self, text: str) -> bool:
         """Whether one of the alternatives fits."""
         return any(kind.fits(text) for kind in self.kinds)
+
+    def fits_rest(self, text: str) -> bool:
+        """Whether one fits that takes what remains of the line."""
+        return any(kind.rest and kind.fits(text) for kind in self.kinds)
 
     def says(self) -> str:
         """What may be written, with an example where the name alone says little."""
@@ -58,7 +57,7 @@ def refusal(form: str, text: str) -> str | None:
 
 
 def _take(argument: Argument, text: str) -> tuple[str, str]:
-    if argument.rest and text != EMPTY:
+    if text != EMPTY and argument.fits_rest(_plain(text)):
         return _plain(text), ""
     found = REGEX.match(text) if "REGEX" in argument.text else None
     found = found or _WORD.match(text)
