@@ -12,8 +12,9 @@ import uvloop
 
 from control.embedded.servers import ports
 from tests.faults.table import pytest_addoption, pytest_terminal_summary
+from tests.support.certificates import Certificate, make_certificate
 from tests.support.hold.database import migrated
-from tests.support.servers.parts import Build, SharedParts
+from tests.support.servers.parts import Build, SharedParts, folder_in_memory
 
 # pytest takes hooks from here only: the controller of several workers loads no deeper file.
 __all__ = ["pytest_addoption", "pytest_terminal_summary"]
@@ -75,9 +76,16 @@ def pytest_asyncio_loop_factories(
 @pytest.fixture(scope="session")
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedParts]:
     """The servers of this session; nothing is started before a test asks for it."""
-    shared = SharedParts(tmp_path_factory.mktemp("parts"))
-    yield shared
-    shared.close()
+    with folder_in_memory(tmp_path_factory.mktemp("parts")) as folder:
+        shared = SharedParts(folder)
+        yield shared
+        shared.close()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """For localhost."""
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

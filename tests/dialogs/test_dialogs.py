@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from settings.model import Listener
-from tests.support.certificates import Certificate, make_certificate
+from tests.support.certificates import Certificate
 from tests.support.gateway.generations import generation, tenant, vmta
 from tests.support.gateway.worker import GatewayUnderTest, gateway, settings_for
 from tests.support.pmta.standin import StandIn
@@ -40,11 +40,6 @@ class Stage:
 
     gate: GatewayUnderTest
     pmta: StandIn
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

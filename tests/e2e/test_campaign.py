@@ -4,14 +4,11 @@ Smaller than life by default. All of it: SENDGATE_CAMPAIGN_MESSAGES=10000, _DAYS
 _PER_CONNECTION=1, MailWizz's default; `pytest -s` shows the summary."""
 
 import asyncio
-import contextlib
 import json
 import os
 import shutil
-import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -94,15 +91,6 @@ def simulate(waiting: list[str]) -> list[list[str]]:
         left = [to for to in left if to not in gone]
         days.append(goes)
     return days
-
-
-@pytest.fixture
-def data_dir(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "stack"
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if str(tmp_path / "stack") in entry.read_bytes().decode():
-                os.kill(int(entry.parent.name), signal.SIGKILL)
 
 
 async def push(address: str, lines: list[str]) -> list[dict[str, Any]]:

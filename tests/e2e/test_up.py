@@ -8,7 +8,6 @@ import signal
 import smtplib
 import socket
 import time
-from collections.abc import Iterator
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
@@ -18,15 +17,6 @@ import pytest
 
 from control.cli.main import run
 from tests.support.control.up import FREE, Up, command, leftovers, receipts
-
-
-@pytest.fixture
-def data_dir(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "stack"
-    for pid in [p.parent.name for p in Path("/proc").glob("[0-9]*/cmdline")]:
-        with contextlib.suppress(OSError):
-            if str(tmp_path / "stack") in Path(f"/proc/{pid}/cmdline").read_bytes().decode():
-                os.kill(int(pid), signal.SIGKILL)
 
 
 def send(address: str, to: str) -> tuple[int, str]:

@@ -13,6 +13,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from control.embedded.stack.child import BACKOFF
 from tests.e2e.test_up import send, waiting
 from tests.support.control.up import Up, command, leftovers, receipts
 
@@ -101,7 +102,7 @@ def test_both_stores_come_back_when_a_full_disk_is_freed(
             if attempt(where["smtp"], f"full{number}@company.example") == 250:
                 taken.append(f"full{number}@company.example")
         # Longer than the first waits between two attempts: those are the long ones by now.
-        time.sleep(10)
+        time.sleep(sum(BACKOFF[:-2]) + 0.5)
         for file in fillers:
             file.unlink()
         deadline = time.monotonic() + 60

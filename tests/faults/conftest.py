@@ -1,6 +1,7 @@
 """Stacks to hurt, one a test, and what `--fault-scale` and `--fault-rounds` do to them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from tests.faults.load import Load
 from tests.faults.scenario import Scenario
 from tests.faults.stack import Stack
 from tests.faults.table import record
+from tests.support.servers.parts import folder_in_memory
 
 Begin = Callable[..., Awaitable[Scenario]]
 
@@ -25,9 +27,32 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def memory(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Path]:
+    """Where stacks lie: a quick run hurts processes, not disks, so it lies in memory, where a disk
+    that others keep busy delays nothing; a long one lies on the disk."""
+    on_disk = tmp_path_factory.mktemp("stacks")
+    if pytestconfig.getoption("fault_scale") > 1:
+        yield on_disk
+        return
+    with folder_in_memory(on_disk) as folder:
+        yield folder
+
+
+@pytest.fixture
+def folder(memory: Path, tmp_path: Path) -> Iterator[Path]:
+    """Of one stack; its logs are kept in `tmp_path`."""
+    made = memory / tmp_path.name
+    made.mkdir(mode=0o755)
+    yield made
+    for log in made.glob("*.log"):
+        shutil.copy(log, tmp_path)
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(memory: Path) -> Path:
     """A PostgreSQL cluster with the schema, to copy."""
-    return make_template(tmp_path_factory.mktemp("template") / "postgres")
+    return make_template(memory / "template")
 
 
 @pytest.fixture
@@ -38,7 +63,7 @@ def scale(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture
 async def begin(
-    request: pytest.FixtureRequest, template: Path, tmp_path: Path
+    request: pytest.FixtureRequest, template: Path, folder: Path
 ) -> AsyncIterator[Begin]:
     """`await begin(name, ...)`: a scenario whose stack runs and whose load is ready to start.
 
@@ -47,7 +72,7 @@ async def begin(
         begun: list[Scenario] = []
 
         async def begin(name: str, load: dict[str, Any] | None = None, **options: Any) -> Scenario:
-            stack = await entered.enter_async_context(Stack(tmp_path, template, **options))
+            stack = await entered.enter_async_context(Stack(folder, template, **options))
             begun.append(Scenario(name, stack, Load(stack.gateway.port, **(load or {}))))
             return begun[-1]
 

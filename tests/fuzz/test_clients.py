@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 
 import pytest
-import uvloop
 from hypothesis import event, given
 from hypothesis import strategies as st
 
@@ -116,12 +115,6 @@ class Desk:
             await asyncio.sleep(0)
         assert not crashes, crashes
         return wire
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
-        yield loop
 
 
 @pytest.fixture(scope="module")

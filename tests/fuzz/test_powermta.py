@@ -3,10 +3,7 @@ only in the words that answer its own commands, and a dot only where a 354 waits
 
 import asyncio
 import re
-from collections.abc import Iterator
 
-import pytest
-import uvloop
 from hypothesis import event, given
 from hypothesis import strategies as st
 
@@ -145,12 +142,6 @@ async def converse(said: list[tuple[int, bytes]]) -> tuple[list[Outcome], Line, 
         )
     await speaking
     return outcomes, line, late
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
-        yield loop
 
 
 @budget()

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Coroutine, Iterator
 
 import pytest
-import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,12 +102,6 @@ class House:
                 await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert not crashes, crashes
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
-        yield loop
 
 
 @pytest.fixture(scope="module")

@@ -108,11 +108,6 @@ async def test_an_ehlo_of_thousands_of_lines_opens_no_session_and_a_long_one_doe
         session.close("done")
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> Certificate:
-    return make_certificate(tmp_path)
-
-
 def server_side(certificate: Certificate) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate.certificate, certificate.key)

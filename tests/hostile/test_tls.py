@@ -6,12 +6,11 @@ import base64
 import contextlib
 import ssl
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from settings.model import Listener
-from tests.support.certificates import Certificate, make_certificate
+from tests.support.certificates import Certificate
 from tests.support.gateway.generations import generation
 from tests.support.gateway.house import nothing_happened, sessions, until_gone
 from tests.support.gateway.worker import GatewayUnderTest, gateway, settings_for
@@ -21,11 +20,6 @@ from tests.support.session.smtpwire import SmtpWire
 LOGIN = b"AUTH PLAIN " + base64.b64encode(b"\0acme\0secret") + b"\r\n"
 ENVELOPE = b"MAIL FROM:<evil@acme.test>\r\nRCPT TO:<victim@dest.test>\r\n"
 TRANSACTION = ENVELOPE + b"DATA\r\nFrom: evil@acme.test\r\n\r\ninjected\r\n.\r\n"
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> Certificate:
-    return make_certificate(tmp_path)
 
 
 @contextlib.asynccontextmanager

@@ -2,7 +2,6 @@
 
 import io
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -17,19 +16,6 @@ from tests.support.control.core import TOKEN, Api, api_of, build, control_core, 
 
 ACME = {"name": "acme", "login": "acme-smtp", "password": "correct horse"}
 DOMAIN = {"tenant": "acme", "domain": "example.com", "ip": "192.0.2.10", "quota": 3}
-
-
-@pytest.fixture
-async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterator[Core]:
-    url = await create_database("control", build)
-    async with control_core(settings_for(url, valkey_url)) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def api(core: Core) -> AsyncIterator[Api]:
-    async with api_of(core) as opened:
-        yield opened
 
 
 async def test_without_a_token_only_health_and_the_description_answer(api: Api) -> None:

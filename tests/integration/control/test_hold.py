@@ -7,18 +7,10 @@ from urllib.parse import urlencode
 import pytest
 
 from control.core import Core
-from tests.conftest import CreateDatabase
-from tests.support.control.core import Api, api_of, build, control_core, settings_for
+from tests.support.control.core import Api, api_of
 from tests.support.hold.held import MIDNIGHT, content, hold, receipt
 
 TENANTS = ("acme", "globex")
-
-
-@pytest.fixture
-async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterator[Core]:
-    url = await create_database("control", build)
-    async with control_core(settings_for(url, valkey_url)) as opened:
-        yield opened
 
 
 @pytest.fixture

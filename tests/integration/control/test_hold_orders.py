@@ -8,26 +8,15 @@ from typing import Any
 import pytest
 
 from control.core import Core
-from tests.conftest import CreateDatabase
 from tests.support.control.core import (
     TOKEN,
     Api,
     Command,
     api_of,
-    build,
-    control_core,
-    settings_for,
 )
 from tests.support.hold.held import hold
 
 REQUESTS = "/api/v2/hold/requests"
-
-
-@pytest.fixture
-async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterator[Core]:
-    url = await create_database("control", build)
-    async with control_core(settings_for(url, valkey_url)) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,38 +1,18 @@
 """A tenant's terms of the hold: by API and by command, to the generation and back."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from control.core import Core
 from policy.model import Duplicates, HoldBounds, Tenant
 from settings.hold import Hold
-from tests.conftest import CreateDatabase
 from tests.support.control.core import (
     TOKEN,
     Api,
     Command,
-    api_of,
-    build,
-    control_core,
-    settings_for,
 )
 
 ACME = {"name": "acme", "login": "acme-smtp", "password": "correct horse"}
 PATTERN = r"(?P<campaign>[a-z]{6}):(?P<subscriber>[a-z]{6})"
-
-
-@pytest.fixture
-async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterator[Core]:
-    url = await create_database("control", build)
-    async with control_core(settings_for(url, valkey_url)) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def api(core: Core) -> AsyncIterator[Api]:
-    async with api_of(core) as opened:
-        yield opened
 
 
 async def tenant(core: Core) -> Tenant:

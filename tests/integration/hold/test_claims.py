@@ -22,13 +22,6 @@ from settings.statements import statements
 from tests.support.hold.held import DAY, hold
 
 
-@pytest.fixture
-async def link(hold_url: str) -> AsyncIterator[Any]:
-    found = await asyncpg.connect(hold_url)
-    yield found
-    await found.close()
-
-
 @contextlib.asynccontextmanager
 async def settling(url: str, changes: list[Change]) -> AsyncIterator[tuple[Settler, Database]]:
     log = os.memfd_create("log")

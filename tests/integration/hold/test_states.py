@@ -1,6 +1,6 @@
 """Columns of a held row belong to states, and leave with them, whatever statement moves the row."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Any
 
@@ -138,13 +138,6 @@ MOVES: list[tuple[str, str, str, Move]] = [
     ("behind", "behind", "restore", restore),
     ("tombstone", "held", "keep again", keep_again),
 ]  # fmt: skip
-
-
-@pytest.fixture
-async def link(hold_url: str) -> AsyncIterator[Any]:
-    found = await asyncpg.connect(hold_url)
-    yield found
-    await found.close()
 
 
 async def dirty(link: Any, state: str) -> None:

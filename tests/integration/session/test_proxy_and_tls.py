@@ -14,7 +14,7 @@ from gateway.accept import board
 from gateway.accept.board import Board
 from gateway.session.proxyheader import missing
 from settings.model import Listener
-from tests.support.certificates import Certificate, make_certificate
+from tests.support.certificates import Certificate
 from tests.support.gateway.generations import generation, tenant, vmta
 from tests.support.gateway.house import MESSAGE, conversation, sessions, until_gone
 from tests.support.gateway.worker import GatewayUnderTest, gateway, settings_for
@@ -44,11 +44,6 @@ OUTSIDE = {
 """The client is the balancer itself, which is no tenant."""
 COMMANDS = b"EHLO x\r\nMAIL FROM:<a@acme.test>\r\nRCPT TO:<b@dest.test>\r\nDATA\r\n"
 MAIL = COMMANDS + MESSAGE.encode() + b".\r\nQUIT\r\n"
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> Certificate:
-    return make_certificate(tmp_path)
 
 
 @contextlib.asynccontextmanager

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import re
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from time import time
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 from policy.model import Profile
 from settings.model import Listener
 from tests.integration.hold.test_keeping_and_releasing import next_day
-from tests.support.certificates import Certificate, make_certificate
+from tests.support.certificates import Certificate
 from tests.support.gateway.generations import generation, tenant, vmta
 from tests.support.gateway.worker import gateway, holding, releaser, settings_for
 from tests.support.pmta.standin import Received, StandIn
@@ -110,11 +109,6 @@ async def test_the_client_is_named_where_that_was_asked_for(
         assert [match["client"] for match in found] == [client] * 2
         assert [match["with"] for match in found] == [b"SMTP", b"UTF8SMTP"]
         await wire.close()
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> Certificate:
-    return make_certificate(tmp_path)
 
 
 async def test_tls_and_the_login_are_named(valkey_url: str, certificate: Certificate) -> None:

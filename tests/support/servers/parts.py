@@ -1,12 +1,18 @@
 """The real servers tests run against: one Valkey and one PostgreSQL a test process.
 
 Started when the first test asks and stopped when the session ends; every test gets them empty.
-fsync is on, as in production: what a test proves about durability, it proves about the product.
+Everything is set as in production, fsync too: no test sees another server than an operator has.
+But it lies in memory where there is room, where a sync costs nothing: a database more on a busy
+disk costs seconds, and what a test proves about a disk it proves on servers of its own.
 """
 
 import asyncio
+import contextlib
 import itertools
-from collections.abc import Awaitable, Callable
+import os
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -17,6 +23,28 @@ from control.embedded.servers.valkey import LocalValkey
 
 # Called with the URL of an empty database, to bring it to the state tests start from.
 Build = Callable[[str], Awaitable[None]]
+
+
+MEMORY = Path("/dev/shm")
+ROOM = 2 << 30
+"""Octets that have to be free in it: several times what a session's servers take."""
+
+
+@contextlib.contextmanager
+def folder_in_memory(otherwise: Path) -> Iterator[Path]:
+    """A new folder in memory, removed at the end; `otherwise` on a machine without room for it."""
+    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOM:
+        yield otherwise
+        return
+    for left in MEMORY.glob("sendgate-tests-*"):
+        if not Path("/proc", left.name.split("-")[2]).exists():  # its session was killed
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"sendgate-tests-{os.getpid()}-", dir=MEMORY))
+    folder.chmod(0o755)  # PostgreSQL's own user has to enter it
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class SharedParts:

@@ -1,0 +1,24 @@
+"""A control plane and a client of its API."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from control.core import Core
+from tests.conftest import CreateDatabase
+from tests.support.control.core import Api, api_of, build, control_core, settings_for
+
+
+@pytest.fixture
+async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterator[Core]:
+    """With a token and one PowerMTA server."""
+    url = await create_database("control", build)
+    async with control_core(settings_for(url, valkey_url)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def api(core: Core) -> AsyncIterator[Api]:
+    """Of `core`, through real HTTP."""
+    async with api_of(core) as opened:
+        yield opened
