@@ -17,6 +17,7 @@ from control.cli import (
     accounting,
     asking,
     check,
+    demo,
     domain,
     explain,
     hold,
@@ -62,7 +63,7 @@ for name, group in {
 }.items():
     app.add_typer(group, name=name)
 for command in (
-    *(process.up, process.demo, process.gateway, process.control),
+    *(process.up, demo.demo, process.gateway, process.control),
     *(check.check, check.migrate, restore.restore, ip.quota, explain.explain, holdorder.forget),
 ):
     app.command()(command)

@@ -67,13 +67,3 @@ def up(
         json=line.json,
     )
     raise typer.Exit(asyncio.run(until_told(serve(options), 0)))
-
-
-def demo(context: typer.Context) -> None:
-    """Show the main job end to end, and check it against the policy."""
-    from control.embedded.demo.run import run
-    from control.embedded.stack.run import until_told
-
-    line = line_of(context)
-    work = run(line.data_dir if line.data_dir_given else None, as_json=line.json)
-    raise typer.Exit(asyncio.run(until_told(work, 130)))

@@ -27,6 +27,14 @@ PLANTED = {
         "gateway/hold/keep/store.py",
         "from gateway.hold.release import queue",
     ),
+    "a room of control imports what stands below it": (
+        "control/plan/hours.py",
+        "from control.api import route",
+    ),
+    "a room of the embedded stack imports what stands below it": (
+        "control/embedded/servers/datadir.py",
+        "from control.embedded.stack import options",
+    ),
     "the gateway's message path has no database": (
         "gateway/delivery/hop.py",
         "from gateway.hold import held",
@@ -74,7 +82,9 @@ def test_every_contract_breaks_for_an_import_against_it(copy: Path) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-@pytest.mark.parametrize("room", ["gateway/attic", "gateway/hold/attic"])
+@pytest.mark.parametrize(
+    "room", ["gateway/attic", "gateway/hold/attic", "control/attic", "control/embedded/attic"]
+)
 def test_a_room_that_has_no_place_breaks_the_layers(copy: Path, room: str) -> None:
     (copy / room).mkdir()
     (copy / room / "__init__.py").write_text('"""Nothing."""\n', encoding="utf-8")

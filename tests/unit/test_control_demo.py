@@ -9,7 +9,7 @@ from control.embedded.demo.expect import CEILING, PACE, QUOTA, expected
 from control.embedded.demo.judge import Day, Taken, Waits, differences
 from control.embedded.demo.mail import CAMPAIGN, Mail, content, first_day
 from control.embedded.demo.send import Reply
-from control.embedded.demo.table import IPS
+from control.embedded.stack.demotenants import IPS
 
 MAILS = first_day()
 REPLIES = [Reply(mail, 250, "ok") for mail in MAILS]

@@ -11,7 +11,7 @@ from collections import Counter
 import msgspec
 
 from control.embedded.demo.mail import Mail
-from control.embedded.demo.table import IPS, DemoIp
+from control.embedded.stack.demotenants import IPS, DemoIp
 
 PROVIDER = {"gmail.com": "gmail", "outlook.com": "microsoft"}
 

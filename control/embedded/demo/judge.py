@@ -8,7 +8,7 @@ import msgspec
 from control.embedded.demo.expect import Expected
 from control.embedded.demo.mail import CAMPAIGN, Mail
 from control.embedded.demo.send import Reply
-from control.embedded.demo.table import IPS
+from control.embedded.stack.demotenants import IPS
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):

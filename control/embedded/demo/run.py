@@ -7,6 +7,7 @@ import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 import aiohttp
 import msgspec
@@ -14,9 +15,8 @@ import msgspec
 from control.embedded.demo.expect import expected
 from control.embedded.demo.judge import Day, Taken, Waits, differences
 from control.embedded.demo.mail import Mail, first_day
-from control.embedded.demo.report import Report
 from control.embedded.demo.send import Reply, send_all
-from control.embedded.demo.table import IPS, PASSWORDS
+from control.embedded.stack.demotenants import IPS, PASSWORDS
 from control.embedded.stack.options import Options
 from control.embedded.stack.stack import Running, stack
 from control.ledger.clock import ClockMove
@@ -32,9 +32,24 @@ class _Page(msgspec.Struct, frozen=True):
     messages: list[Waits]
 
 
-async def run(data_dir: Path | None, *, as_json: bool) -> int:
-    """`data_dir` None takes a temporary one."""
-    report = Report(as_json=as_json)
+class Report(Protocol):
+    """Who shows what happens."""
+
+    def step(self, text: str) -> None:
+        """Progress."""
+
+    def answers(self, replies: list[Reply]) -> None:
+        """What the client was told."""
+
+    def day(self, day: Day, taken: list[Taken]) -> None:
+        """One day, and its messages as PowerMTA took them."""
+
+    def verdict(self, differences: list[str]) -> None:
+        """The last word."""
+
+
+async def run(data_dir: Path | None, report: Report) -> int:
+    """`data_dir` None takes a temporary one. Returns the exit code."""
     with tempfile.TemporaryDirectory(prefix="sendgate-demo-") as temporary:
         options = Options(
             data_dir=data_dir or Path(temporary) / "stack",

@@ -6,7 +6,7 @@ from itertools import groupby
 import msgspec
 
 from control.embedded.demo.mail import Mail, content
-from control.embedded.demo.table import PASSWORDS
+from control.embedded.stack.demotenants import PASSWORDS
 
 KEPT_ALIVE = frozenset({"demo-globex"})
 """Tenants whose MailWizz keeps its connection; `max_connection_messages` is 1 by default."""

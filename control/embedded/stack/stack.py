@@ -16,8 +16,6 @@ import asyncpg
 
 from control.app import no_database, open_core, serve
 from control.core import Core
-from control.embedded.demo.seed import seed
-from control.embedded.demo.table import PASSWORDS
 from control.embedded.servers.account import private_directory
 from control.embedded.servers.datadir import STACK_FILE, Addresses, DataDir
 from control.embedded.servers.error import LocalPartError
@@ -26,8 +24,10 @@ from control.embedded.servers.postgres import LocalPostgres
 from control.embedded.servers.valkey import LocalValkey
 from control.embedded.stack import effective
 from control.embedded.stack.child import BACKOFF, HEALTHY, Child, warn
+from control.embedded.stack.demotenants import PASSWORDS
 from control.embedded.stack.options import Options
 from control.embedded.stack.ports import port
+from control.embedded.stack.seed import seed
 from control.embedded.stack.setup import prepare
 from control.embedded.stack.standin import StandIn
 from control.embedded.stack.toml import to_toml

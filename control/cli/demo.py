@@ -1,13 +1,26 @@
-"""The demo's tables and progress, for people; with --json one value at the end."""
+"""`sendgate demo`: its tables and progress, for people; with --json one value at the end."""
 
+import asyncio
 from collections import Counter
 from typing import Any
+
+import typer
 
 from control.embedded.demo.expect import provider_of
 from control.embedded.demo.judge import Day, Taken
 from control.embedded.demo.send import Reply
-from control.embedded.demo.table import IPS
-from control.terminal.show import as_json, say, table
+from control.embedded.stack.demotenants import IPS
+from control.terminal.show import as_json, line_of, say, table
+
+
+def demo(context: typer.Context) -> None:
+    """Show the main job end to end, and check it against the policy."""
+    from control.embedded.demo.run import run
+    from control.embedded.stack.run import until_told
+
+    line = line_of(context)
+    work = run(line.data_dir if line.data_dir_given else None, Report(as_json=line.json))
+    raise typer.Exit(asyncio.run(until_told(work, 130)))
 
 
 class Report:

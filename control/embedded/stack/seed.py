@@ -1,7 +1,7 @@
 """Puts the demo's tenants into a control plane; what is there already stays as it is."""
 
 from control.core import Core
-from control.embedded.demo.table import IPS, PASSWORDS, DemoIp
+from control.embedded.stack.demotenants import IPS, PASSWORDS, DemoIp
 from control.sources import domain, ip
 from control.sources.domain import NewDomain
 from control.sources.ip import IpChange
