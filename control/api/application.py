@@ -24,6 +24,7 @@ from control.api import (
     system,
     tenants,
 )
+from control.api.names import Asked, by_name
 from control.api.route import Call, Route
 from control.core import Core
 from control.problem import Problem, RefusedError
@@ -63,13 +64,9 @@ def _handler(core: Core, route: Route) -> Next:
         decoded = None
         if route.body is not None:
             decoded = body.decode(await request.read(), route.body)
-        call = Call(
-            core=core,
-            who=who,
-            path=dict(request.match_info),
-            query=dict(request.query),
-            body=decoded,
-        )
+        asked = Asked(dict(request.match_info), dict(request.query), decoded)
+        named = await by_name(core.pool, asked)
+        call = Call(core=core, who=who, path=named.path, query=named.query, body=named.body)
         return _response(await route.handler(call), route.status)
 
     return handle

@@ -139,9 +139,8 @@ async def _servers(call: Call) -> list[ServerRow]:
 
 async def _put_server(call: Call) -> Changed[ServerAddresses]:
     async def act(a: Act) -> ServerAddresses:
-        await server.put(a, call.body)
         body: ServerAddresses = call.body
-        return body
+        return msgspec.structs.replace(body, name=await server.put(a, body))
 
     return await changed(call, act)
 

@@ -73,8 +73,8 @@ def list_(context: typer.Context, tenant: Annotated[str | None, typer.Option()] 
         as_json(found)
         return
     table(
-        ("tenant", "domain", "pool", "VirtualMTAs", "DKIM selector"),
-        ((d.tenant, d.domain, d.pool, d.vmtas, d.dkim_selector) for d in found),
+        ("id", "tenant", "domain", "pool", "VirtualMTAs", "DKIM selector"),
+        ((d.id, d.tenant, d.domain, d.pool, d.vmtas, d.dkim_selector) for d in found),
     )
 
 
@@ -89,8 +89,8 @@ def show(
         as_json(view)
         return
     table(
-        ("tenant", "domain", "pool", "VirtualMTAs"),
-        [(view.tenant, view.domain, view.pool, view.vmtas)],
+        ("id", "tenant", "domain", "pool", "VirtualMTAs"),
+        [(view.id, view.tenant, view.domain, view.pool, view.vmtas)],
     )
     _dns(view)
 

@@ -122,9 +122,21 @@ def usage_table(found: list[UsageView]) -> None:
 
 def _ips(found: list[IpView]) -> None:
     table(
-        ("IP", "VirtualMTA", "tenant", "state", "quota", "stage", "ceilings", "burst", "pools"),
+        (
+            "id",
+            "IP",
+            "VirtualMTA",
+            "tenant",
+            "state",
+            "quota",
+            "stage",
+            "ceilings",
+            "burst",
+            "pools",
+        ),
         (
             (
+                v.id,
                 v.ip,
                 v.vmta,
                 v.tenant,

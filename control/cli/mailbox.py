@@ -55,8 +55,8 @@ def list_(context: typer.Context, tenant: Tenant) -> None:
         as_json(found)
         return
     table(
-        ("mailbox", "daily maximum", "daily minimum", "spacing"),
-        ((m.address, m.daily_max, m.daily_min, m.spacing) for m in found),
+        ("id", "mailbox", "daily maximum", "daily minimum", "spacing"),
+        ((m.id, m.address, m.daily_max, m.daily_min, m.spacing) for m in found),
     )
 
 

@@ -42,8 +42,11 @@ def list_(context: typer.Context) -> None:
         as_json(found)
         return
     table(
-        ("server", "sessions", "addresses"),
-        ((s.name, s.sessions, [f"{a['host']}:{a['port']}" for a in s.addresses]) for s in found),
+        ("id", "server", "sessions", "addresses"),
+        (
+            (s.id, s.name, s.sessions, [f"{a['host']}:{a['port']}" for a in s.addresses])
+            for s in found
+        ),
     )
 
 

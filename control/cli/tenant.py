@@ -62,11 +62,12 @@ def list_(context: typer.Context) -> None:
     if line_of(context).json:
         as_json(found)
         return
-    columns = ("tenant", "profile", "paused", "logins", "networks", "pools", "domains")
+    columns = ("id", "tenant", "profile", "paused", "logins", "networks", "pools", "domains")
     table(
         columns,
         (
             (
+                t.id,
                 t.name,
                 t.profile,
                 t.paused,
@@ -88,8 +89,8 @@ def show(context: typer.Context, name: str) -> None:
         as_json(t)
         return
     table(
-        ("tenant", "profile", "paused", "logins", "networks", "domains"),
-        [(t.name, t.profile, t.paused, t.logins, t.networks, t.domains)],
+        ("id", "tenant", "profile", "paused", "logins", "networks", "domains"),
+        [(t.id, t.name, t.profile, t.paused, t.logins, t.networks, t.domains)],
     )
     table(
         (
@@ -139,8 +140,8 @@ def show(context: typer.Context, name: str) -> None:
         ],
     )
     table(
-        ("pool", "VirtualMTAs", "overflow", "paused"),
-        ((p.name, p.members, p.overflow, p.paused) for p in t.pools),
+        ("id", "pool", "VirtualMTAs", "overflow", "paused"),
+        ((p.id, p.name, p.members, p.overflow, p.paused) for p in t.pools),
     )
 
 

@@ -16,6 +16,8 @@ class ServerRow(msgspec.Struct, frozen=True):
     name: str
     sessions: int
     addresses: list[dict[str, Any]]
+    id: int = 0
+    """The number beside the name; 0 before it is stored."""
 
 
 class LoginRow(msgspec.Struct, frozen=True):
@@ -55,6 +57,7 @@ class TenantRow(msgspec.Struct, frozen=True, kw_only=True):
     list_unsubscribe: str | None = None
     dsn: bool | None = None
     paused_campaigns: list[str] = []
+    id: int = 0
 
 
 class PoolRow(msgspec.Struct, frozen=True):
@@ -65,6 +68,7 @@ class PoolRow(msgspec.Struct, frozen=True):
     overflow: str | None
     paused: bool
     members: list[str]
+    id: int = 0
 
 
 class VmtaRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +89,7 @@ class VmtaRow(msgspec.Struct, frozen=True, kw_only=True):
     ceilings: dict[str, int] | None
     created: float = 0.0
     """Unix seconds: the newest come last in what is published of a pool."""
+    id: int = 0
 
 
 class DomainRow(msgspec.Struct, frozen=True):
@@ -97,6 +102,7 @@ class DomainRow(msgspec.Struct, frozen=True):
     dkim_public: str
     first_domain: str = ""
     """The pool's first domain, whose name carries the SPF record of the pool."""
+    id: int = 0
 
 
 class StageRow(msgspec.Struct, frozen=True):
@@ -116,6 +122,7 @@ class MailboxRow(msgspec.Struct, frozen=True):
     daily_max: int | None
     spacing: float
     daily_min: int | None = None
+    id: int = 0
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True):

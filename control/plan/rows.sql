@@ -1,11 +1,11 @@
 -- name: servers
-SELECT s.name, s.sessions,
+SELECT s.id, s.name, s.sessions,
     coalesce((SELECT jsonb_agg(jsonb_build_object('host', a.host, 'port', a.port)
         ORDER BY a.position) FROM pmta_server_address a WHERE a.server = s.name), '[]') AS addresses
 FROM pmta_server s ORDER BY s.name;
 
 -- name: tenants
-SELECT t.name, t.profile, t.paused, t.strict, t.default_pool, t.senders, t.mailbox,
+SELECT t.id, t.name, t.profile, t.paused, t.strict, t.default_pool, t.senders, t.mailbox,
     t.unreadable_from,
     t.rate_minute, t.rate_hour, t.max_recipients, t.window_start, t.window_length, t.window_zone,
     t.mailbox_max, t.mailbox_spacing, t.hold_messages, t.hold_bytes, t.hold_age, t.hold_past,
@@ -17,19 +17,19 @@ SELECT t.name, t.profile, t.paused, t.strict, t.default_pool, t.senders, t.mailb
 FROM tenant t ORDER BY t.name;
 
 -- name: pools
-SELECT p.name, p.tenant, p.overflow, p.paused,
+SELECT p.id, p.name, p.tenant, p.overflow, p.paused,
     ARRAY(SELECT m.vmta FROM pool_member m WHERE m.pool = p.name AND m.tenant = p.tenant ORDER BY 1)
         AS members
 FROM pool p ORDER BY p.name;
 
 -- name: vmtas
-SELECT name, tenant, host(ip) AS ip, host_name, server, state, quota_source,
+SELECT id, name, tenant, host(ip) AS ip, host_name, server, state, quota_source,
     fixed_quota, hourly_share, weight, plan, stage, ceilings,
     extract(epoch FROM created)::float8 AS created
 FROM virtual_mta ORDER BY name;
 
 -- name: vmta_by_ip
-SELECT name, tenant, host(ip) AS ip, host_name, server, state, quota_source,
+SELECT id, name, tenant, host(ip) AS ip, host_name, server, state, quota_source,
     fixed_quota, hourly_share, weight, plan, stage, ceilings,
     extract(epoch FROM created)::float8 AS created
 FROM virtual_mta WHERE ip = $1::text::inet FOR UPDATE;
@@ -37,7 +37,7 @@ FROM virtual_mta WHERE ip = $1::text::inet FOR UPDATE;
 -- name: domains
 -- The first domain of a pool carries the pool's SPF record; created, not by name, so that a domain
 -- that comes later moves nothing.
-SELECT d.tenant, d.domain, d.pool, d.dkim_selector, d.dkim_public,
+SELECT d.id, d.tenant, d.domain, d.pool, d.dkim_selector, d.dkim_public,
     (SELECT f.domain FROM sending_domain f WHERE f.pool = d.pool
         ORDER BY f.created, f.domain LIMIT 1) AS first_domain
 FROM sending_domain d ORDER BY d.tenant, d.domain;
@@ -49,4 +49,4 @@ SELECT tenant, domain, dkim_selector, dkim_private FROM sending_domain ORDER BY 
 SELECT plan, stage, quota, ceilings FROM warmup_stage ORDER BY plan, stage;
 
 -- name: mailboxes
-SELECT tenant, address, daily_max, spacing, daily_min FROM mailbox ORDER BY tenant, address;
+SELECT id, tenant, address, daily_max, spacing, daily_min FROM mailbox ORDER BY tenant, address;

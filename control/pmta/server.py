@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from control.store.change import Act
+from control.store.reference import key, new_name
 from policy.model import Address, Name
 from settings.statements import statements
 
@@ -19,13 +20,17 @@ class ServerAddresses(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 async def put(act: Act, server: ServerAddresses) -> str:
-    """Add the server or replace its addresses."""
-    await act.connection.execute(_SQL["add"], server.name, act.now)
-    await act.connection.execute(_SQL["drop_addresses"], server.name)
+    """Add the server or replace its addresses; returns its name. Raises RefusedError."""
+    name = await key(act.connection, "server", server.name)
+    if name is None:
+        new_name("name", server.name)
+        name = server.name
+    await act.connection.execute(_SQL["add"], name, act.now)
+    await act.connection.execute(_SQL["drop_addresses"], name)
     for position, address in enumerate(server.addresses):
         await act.connection.execute(
-            _SQL["add_address"], server.name, position, address.host, address.port
+            _SQL["add_address"], name, position, address.host, address.port
         )
     after = {"addresses": [str(a) for a in server.addresses]}
-    await act.audit("server.put", server.name, None, after)
-    return server.name
+    await act.audit("server.put", name, None, after)
+    return name

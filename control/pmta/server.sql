@@ -1,5 +1,7 @@
 -- name: add
-INSERT INTO pmta_server (name, created) VALUES ($1, $2) ON CONFLICT DO NOTHING;
+-- Not by ON CONFLICT: a server that is there would take a number for nothing.
+INSERT INTO pmta_server (name, created)
+SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM pmta_server WHERE name = $1);
 
 -- name: drop_addresses
 DELETE FROM pmta_server_address WHERE server = $1;

@@ -15,6 +15,7 @@ from control.problem import RefusedError, bad, missing
 from control.sources.quota import QuotaText, quota_columns
 from control.sources.spf import LONGEST_DOMAIN
 from control.store.change import Act
+from control.store.reference import new_name
 from control.tenants.tenant import holder_of
 from policy.address import normal_domain
 from policy.model import Name, Share
@@ -141,6 +142,7 @@ async def _overflow(act: Act, tenant: str, pool: str, overflow: str) -> None:
 
 async def _pool(act: Act, tenant: str, name: str) -> None:
     if await act.connection.fetchrow(_POOL["one"], tenant, name) is None:
+        new_name("pool", name)
         if (holder := await holder_of(act, name)) is not None:
             raise bad("pool", f"the name {name} is taken by {holder}; choose another with --pool")
         try:
@@ -164,6 +166,7 @@ async def _vmta(act: Act, new: NewDomain, domain: str, ip: str, warmup: Warmup) 
             )
         return row.name
     name = new.vmta or "vmta-" + re.sub(r"[.:]+", "-", ip).strip("-")
+    new_name("vmta", name)
     if (holder := await holder_of(act, name)) is not None:
         raise bad("vmta", f"the name {name} is taken by {holder}; choose another with --vmta")
     host = await _host_name(act, new, domain)

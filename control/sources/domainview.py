@@ -10,6 +10,7 @@ from control.sources.dns import Record, marked, records
 class DomainView(msgspec.Struct, frozen=True, kw_only=True):
     """A sending domain."""
 
+    id: int = 0
     tenant: str
     domain: str
     pool: str
@@ -52,6 +53,7 @@ def domain_changed(before: Rows, after: Rows, tenant: str, domain: str) -> Domai
 def _view(rows: Rows, row: DomainRow) -> DomainView:
     carriers = _carriers(rows, row.pool)
     return DomainView(
+        id=row.id,
         tenant=row.tenant,
         domain=row.domain,
         pool=row.pool,

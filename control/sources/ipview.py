@@ -15,6 +15,7 @@ from settings.model import Warmup
 class IpView(msgspec.Struct, frozen=True, kw_only=True):
     """An IP with its VirtualMTA."""
 
+    id: int = 0
     ip: str
     vmta: str
     tenant: str
@@ -60,6 +61,7 @@ def _view(rows: Rows, warmup: Warmup, row: VmtaRow) -> IpView:
     limit = stage_limits(row, plans)
     on_plan = row.quota_source == "plan" and row.plan in plans
     return IpView(
+        id=row.id,
         ip=row.ip,
         vmta=row.name,
         tenant=row.tenant,

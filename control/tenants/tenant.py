@@ -8,6 +8,7 @@ import msgspec
 from control.plan.rows import read
 from control.problem import RefusedError, bad, missing
 from control.store.change import Act
+from control.store.reference import new_name
 from control.tenants.holdterms import HoldTerms, given, set_hold
 from control.tenants.password import hashed
 from policy.model import Name
@@ -44,6 +45,7 @@ class NewPassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 async def add(act: Act, new: NewTenant) -> str:
     """A tenant with an empty default pool of the same name. Raises RefusedError."""
+    new_name("name", new.name)
     networks = [source_network(text) for text in new.networks]
     if not new.login.isprintable() or any(c.isspace() for c in new.login):
         raise bad("login", f"{new.login!r}: blanks and control characters cannot be used")

@@ -105,11 +105,12 @@ async def set_mailbox(act: Act, name: str, address: str, wanted: MailboxChange) 
     if most is not None and least is not None and least > most:
         raise bad("daily_min", f"{least} is more than daily_max ({most})")
     spacing = start.spacing if wanted.spacing is None else wanted.spacing
-    after = MailboxRow(name, mailbox, most, spacing, least)
+    after = MailboxRow(name, mailbox, most, spacing, least, start.id)
     if before == after:
         act.no_change(f"mailbox {mailbox} is like that already")
         return after
-    await act.connection.execute(_MAILBOX["put"], name, mailbox, most, spacing, least)
+    number = await act.connection.fetchval(_MAILBOX["put"], name, mailbox, most, spacing, least)
+    after = msgspec.structs.replace(after, id=number)
     await act.audit("mailbox.set", mailbox, before, after)
     return after
 

@@ -14,11 +14,13 @@ class PoolView(msgspec.Struct, frozen=True):
     members: list[str]
     overflow: str | None
     paused: bool
+    id: int = 0
 
 
 class TenantView(msgspec.Struct, frozen=True, kw_only=True):
     """A tenant."""
 
+    id: int = 0
     name: str
     profile: str
     paused: bool
@@ -62,6 +64,7 @@ def tenant_views(rows: Rows) -> list[TenantView]:
     """All tenants, by name."""
     return [
         TenantView(
+            id=t.id,
             name=t.name,
             profile=t.profile,
             paused=t.paused,
@@ -69,7 +72,7 @@ def tenant_views(rows: Rows) -> list[TenantView]:
             networks=t.networks,
             default_pool=t.default_pool,
             pools=[
-                PoolView(p.name, p.members, p.overflow, p.paused)
+                PoolView(p.name, p.members, p.overflow, p.paused, p.id)
                 for p in rows.pools
                 if p.tenant == t.name
             ],
