@@ -18,9 +18,11 @@ from control.held.held import (
     HoldSummary,
     content,
     held_view,
+    moment,
     recipients,
     summary,
 )
+from control.ledger.status import closed_ips
 from control.problem import RefusedError, bad, missing
 from control.store.database import Connection
 from control.tenants.view import must_exist
@@ -96,6 +98,7 @@ async def _messages(call: Call) -> HeldPage:
     )
     page, more = records[:limit], len(records) > limit
     return HeldPage(
+        now=moment(await now(call)),
         messages=[held_view(r) for r in page],
         after=f"{page[-1]['arrived']}.{page[-1]['id']}" if more else "",
     )
@@ -145,7 +148,24 @@ async def _fate(call: Call) -> Fate:
     before, forecast = None, ""
     if held.state == "held" and not held.paused and not paused:
         before, forecast = await _place(call, held, record["arrived"])
-    return fate(asked, held, proofs, campaign_paused=paused, before=before, forecast=forecast)
+    at, closed = moment(await now(call)), await _closed(call, held.pool)
+    return fate(
+        *(asked, held, proofs),
+        now=at,
+        closed=closed,
+        campaign_paused=paused,
+        before=before,
+        forecast=forecast,
+    )
+
+
+async def _closed(call: Call, pool: str) -> list[str]:
+    """IPs of the pool that lost today's counts."""
+    found = await closed_ips(call.core.pool, call.core.admin)
+    generation = await call.core.publisher.current() if found else None
+    if generation is None or (its := generation.pool.get(pool)) is None:
+        return []
+    return sorted({generation.vmta[name].ip for name in its.members} & found.keys())
 
 
 def _of_recipient(records: list[Any], row: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 import msgspec
 
 from control.api.route import DRY, Call, Route, changed
+from control.ledger.status import closed_ips
 from control.plan.changed import Changed
 from control.plan.rows import Rows, read
 from control.problem import RefusedError
@@ -21,12 +22,16 @@ _TENANT = {"tenant": "only this tenant's"}
 async def _list(call: Call) -> list[IpView]:
     rows = await call.core.rows()
     must_exist(rows, call.query.get("tenant"))
-    return ip_views(rows, call.core.settings.warmup, call.query.get("tenant"))
+    closed = await closed_ips(call.core.pool, call.core.admin)
+    views = ip_views(rows, call.core.settings.warmup, call.query.get("tenant"))
+    return [msgspec.structs.replace(v, closed=closed.get(v.ip, "")) for v in views]
 
 
 async def _one(call: Call) -> IpView:
     rows = await call.core.rows()
     view = ip_view(rows, call.core.settings.warmup, call.path["ip"])
+    closed = await closed_ips(call.core.pool, call.core.admin)
+    view = msgspec.structs.replace(view, closed=closed.get(view.ip, ""))
     try:
         today = await _usage(call, rows, None)
     except RefusedError as error:
@@ -58,11 +63,14 @@ async def _usage(call: Call, rows: Rows, tenant: str | None) -> list[UsageView]:
     owners = {v.name: v.tenant for v in rows.vmtas if tenant in (None, v.tenant)}
     vmtas = [v for v in generation.vmtas if v.name in owners]
     now, counted = await call.core.admin.usage([v.ip for v in vmtas])
+    closed = await closed_ips(call.core.pool, call.core.admin)
     views = []
     for vmta in vmtas:
         owner = owners[vmta.name]
         window = _window(generation, owner)
-        views += usage_views(vmta, owner, counted.get(vmta.ip), now, window)
+        views += usage_views(
+            vmta, owner, counted.get(vmta.ip), now, window, closed.get(vmta.ip, "")
+        )
     return views
 
 

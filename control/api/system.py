@@ -5,7 +5,7 @@ import msgspec
 from control.api.route import DRY, Call, Route, changed
 from control.explain.explanation import Explanation, Question, asked, explanation
 from control.ledger.clock import ClockMove, ClockView
-from control.ledger.status import LedgerState, LedgerStatus
+from control.ledger.status import LedgerState, LedgerStatus, closed_ips
 from control.plan.changed import Changed
 from control.plan.rows import ServerRow
 from control.pmta import server
@@ -81,7 +81,8 @@ async def _explain(call: Call) -> Explanation:
     assert isinstance(decision, Granted | Denied)  # a dry question has no key
     ips = [v.ip for v in generation.vmtas]
     now, usage = await call.core.admin.usage(ips)
-    return explanation(generation, found, decision, usage, now, circuits)
+    closed = await closed_ips(call.core.pool, call.core.admin)
+    return explanation(generation, found, decision, usage, now, circuits, closed)
 
 
 async def _clock(call: Call) -> ClockView:

@@ -31,11 +31,11 @@ def set_clock(context: typer.Context, time: Annotated[str, typer.Argument()]) ->
     _clock(context, client.send("POST", "/api/v2/clock", {"set": time}, ClockView))
 
 
-@clock.command("advance")
+@clock.command("advance", context_settings={"ignore_unknown_options": True})
 def advance_clock(
     context: typer.Context, step: Annotated[str, typer.Argument(help="1d, 90m, 30s")]
 ) -> None:
-    """Move forward by a step."""
+    """Move forward by a step; there is no way back."""
     client = Client(line_of(context))
     _clock(context, client.send("POST", "/api/v2/clock", {"advance": step}, ClockView))
 

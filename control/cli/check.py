@@ -46,6 +46,7 @@ def check(context: typer.Context, config: Config = None) -> None:
     warnings += [f"{LESS}{text}" for text in misspelt(environ)]
     problems: list[str] = []
     good: list[str] = []
+    code = 1
     try:
         settings = configuration(line, config)
         found = [*start_problems(settings), *lifetime_problems(settings.gateway)]
@@ -56,6 +57,7 @@ def check(context: typer.Context, config: Config = None) -> None:
         warnings += weaknesses(settings)
     except SettingsError as error:
         problems += error.problems
+        code = 2
     else:
         asyncio.run(_parts(settings, problems, good))
     if not line.json:
@@ -70,7 +72,7 @@ def check(context: typer.Context, config: Config = None) -> None:
             title = f"{len(problems)} problems" if len(problems) > 1 else problems[0]
             errors = [FieldProblem("", text) for text in problems]
             as_json(Problem(title=title, status=409, errors=errors))
-        raise typer.Exit(1)
+        raise typer.Exit(code)
     if line.json:
         less = [text.removeprefix(LESS) for text in warnings if text.startswith(LESS)]
         weak = [text for text in warnings if not text.startswith(LESS)]

@@ -23,7 +23,8 @@ def explain(
         str | None, typer.Option(help="Message id or envelope id: what became of it.")
     ] = None,
 ) -> None:
-    """Why would a message go where it goes, or why did it? Charges nothing."""
+    """Why would a message go where it goes, or why did it? Charges nothing; exit 1 where nobody
+    knows the message."""
     line = line_of(context)
     if message is not None:
         if sender is not None or to is not None or size is not None:
@@ -57,7 +58,13 @@ def _fate(line: Line, message: str, tenant: str | None) -> None:
     found = Client(line).get(f"/api/v2/explain/{message}", Fate, tenant=tenant)
     if line.json:
         as_json(found)
-        return
+    else:
+        _said(found)
+    if found.found == "unknown":
+        raise typer.Exit(1)
+
+
+def _said(found: Fate) -> None:
     say(found.sentence)
     if found.held is not None:
         held = found.held

@@ -47,7 +47,7 @@ def list_(
     if line.json:
         as_json(page)
         return
-    _messages(page.messages)
+    _messages(page)
     if page.after:
         say(f"more: --after {page.after}")
 
@@ -159,15 +159,28 @@ def _summary(found: HoldSummary) -> None:
         return
     say(
         f"{part.messages} messages, {part.octets} octets; the oldest waits {_age(part.age)}; "
-        f"next release {part.next or 'not known'}" + _paused(part)
+        f"next release {_next(part, found.now) or 'not known'}" + _paused(part)
     )
     table(
         ("by", "name", "messages", "octets", "oldest", "next", "paused"),
         (
-            (p.by, p.name or "-", p.messages, p.octets, p.oldest, p.next or "-", p.paused)
+            (
+                p.by,
+                p.name or "-",
+                p.messages,
+                p.octets,
+                p.oldest,
+                _next(p, found.now) or "-",
+                p.paused,
+            )
             for p in found.parts
         ),
     )
+
+
+def _next(part: Part, now: str) -> str:
+    """When its next message may go; times of one form compare as text."""
+    return "now" if part.next and part.next <= now else part.next
 
 
 def _paused(part: Part) -> str:
@@ -181,26 +194,26 @@ def _age(seconds: float) -> str:
     return f"{seconds:.0f} seconds"
 
 
-def _messages(found: list[HeldView]) -> None:
+def _messages(page: HeldPage) -> None:
     table(
         ("id", "arrived", "tenant", "pool", "provider", "recipient", "campaign", "state", "why"),
         (
             (
                 *(m.id, m.arrived, m.tenant, m.pool, m.provider),
-                *(m.recipient, m.campaign, m.state, _why(m)),
+                *(m.recipient, m.campaign, m.state, _why(m, page.now)),
             )
-            for m in found
+            for m in page.messages
         ),
     )
 
 
-def _why(m: HeldView) -> str:
+def _why(m: HeldView, now: str) -> str:
     if m.ending:
         return m.ending
     if m.paused:
         return "paused"
     until = m.due or m.until
-    return f"{m.reason} until {until}" if until else m.reason
+    return f"{m.reason} until {until}" if until > now else m.reason
 
 
 def _filters(r: HoldRequest) -> str:

@@ -2,9 +2,11 @@
 
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from control.cli.tenant import Dry
+from control.ledger.status import CLOSED, OPENS
 from control.plan.changed import Changed
 from control.sources.ipview import IpView
 from control.sources.usage import ALL, UsageView
@@ -39,7 +41,7 @@ def show(context: typer.Context, ip: str) -> None:
     if view.today_missing:
         say(view.today_missing)
     else:
-        usage_table(view.today)
+        usage_table([msgspec.structs.replace(u, why="") for u in view.today])
 
 
 @app.command("set")
@@ -118,6 +120,12 @@ def usage_table(found: list[UsageView]) -> None:
             for u in found
         ),
     )
+    _closed({u.ip: u.why for u in found if u.why == CLOSED})
+
+
+def _closed(why: dict[str, str]) -> None:
+    for ip, text in why.items():
+        say(f"{ip} is {text}; {OPENS}")
 
 
 def _ips(found: list[IpView]) -> None:
@@ -140,7 +148,7 @@ def _ips(found: list[IpView]) -> None:
                 v.ip,
                 v.vmta,
                 v.tenant,
-                v.state,
+                "closed" if v.closed else v.state,
                 v.quota,
                 f"{v.stage}/{v.stages}" if v.stage else "-",
                 v.ceilings,
@@ -150,6 +158,7 @@ def _ips(found: list[IpView]) -> None:
             for v in found
         ),
     )
+    _closed({v.ip: v.closed for v in found if v.closed})
 
 
 def _ceilings(given: list[str] | None) -> dict[str, int] | str | None:

@@ -1,7 +1,8 @@
 """Entry point: options that stand anywhere, the commands, and the exit codes.
 
 0 done · 1 refused or failed, one clear line on standard error (with --json the problem as JSON
-on standard output too) · 2 usage, said in the same way.
+on standard output too) · 2 usage or a configuration that cannot be used, said in the same way; so
+does `python -m gateway` end, which systemd then does not start again.
 """
 
 import os
@@ -100,7 +101,7 @@ def run(arguments: list[str]) -> int:
         return _failed(line, error.line(), error.problem())
     except SettingsError as error:
         text = "; ".join(error.problems)
-        return _failed(line, text, Problem(title=text, status=400))
+        return _failed(line, text, Problem(title=text, status=400), code=2)
     except (LocalPartError, DatabaseRefusedError, ConfigValueError) as error:
         return _failed(line, str(error), Problem(title=str(error), status=409))
     except asyncpg.PostgresError as error:
@@ -123,8 +124,8 @@ def _problem(problem: Problem) -> None:
     print(msgspec.json.encode(problem).decode(), flush=True)
 
 
-def _failed(line: Line, text: str, problem: Problem) -> int:
+def _failed(line: Line, text: str, problem: Problem, code: int = 1) -> int:
     print(f"sendgate: {text}", file=sys.stderr)
     if line.json:
         _problem(problem)
-    return 1
+    return code

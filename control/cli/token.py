@@ -10,9 +10,10 @@ import msgspec
 import typer
 from redis.exceptions import RedisError
 
+from control.held.held import stamp
 from control.problem import RefusedError
 from control.store.change import Act
-from control.store.database import fetch, open_pool
+from control.store.database import open_pool
 from control.terminal.configuration import Config, configuration
 from control.terminal.line import Line
 from control.terminal.show import as_json, line_of, say, table
@@ -31,8 +32,9 @@ class TokenView(msgspec.Struct, frozen=True):
     """A token, never its secret."""
 
     name: str
-    created: datetime
-    used: datetime | None
+    created: str
+    used: str | None
+    """null: never."""
 
 
 @app.command()
@@ -53,7 +55,8 @@ def list_(context: typer.Context, config: Config = None) -> None:
     """All tokens."""
 
     async def act(act: Act) -> list[TokenView]:
-        return await fetch(act.connection, TokenView, statements("control.users", "token")["all"])
+        rows = await act.connection.fetch(statements("control.users", "token")["all"])
+        return [TokenView(r["name"], stamp(r["created"]), stamp(r["used"]) or None) for r in rows]
 
     found = _run(line_of(context), config, act)
     if line_of(context).json:

@@ -9,10 +9,11 @@ from typing import Annotated
 
 import msgspec
 
+from control.ledger.status import OPENS
 from control.problem import RefusedError, bad, missing
 from control.sources.usage import to_usage
 from policy.address import mailbox_of, split_address
-from policy.denial import Denied, Limit, iso_time
+from policy.denial import IP_LIMITS, Denied, Limit, iso_time
 from policy.ledger.admin import IpUsage
 from policy.limits import share_used
 from policy.model import Pool, Tenant, Unlimited, VirtualMta
@@ -158,8 +159,11 @@ def explanation(
     usage: dict[str, IpUsage],
     now: int,
     circuits: Mapping[tuple[str, str], str],
+    closed: Mapping[str, str],
 ) -> Explanation:
-    """The decision in words, with every candidate. `circuits`: what is open, by (kind, name)."""
+    """The decision in words, with every candidate. `circuits`: what is open, by (kind, name);
+    `closed`: IPs whose quota only looks used up, with why."""
+    candidates = _candidates(generation, found, usage, now, circuits, closed)
     base = Explanation(
         decision="defer",
         sentence="",
@@ -168,7 +172,7 @@ def explanation(
         mailbox=found.mailbox,
         provider=found.provider,
         generation=generation.number,
-        candidates=_candidates(generation, found, usage, now, circuits),
+        candidates=candidates,
     )
     if isinstance(decision, Granted):
         return msgspec.structs.replace(
@@ -181,12 +185,18 @@ def explanation(
     said = decision.sentence()
     if decision.limit is Limit.SERVER_AWAY and circuits:
         said = f"{said}: {'; '.join(circuits.values())}"
+    change = CHANGE[decision.limit]
+    shut = {c.vmta: c.ip for c in candidates if c.ip in closed}
+    if decision.limit in IP_LIMITS and shut:
+        change = OPENS
+        if (ip := shut.get(decision.subject.partition("/")[0])) is not None:
+            said = f"{ip} is {closed[ip]}"
     return msgspec.structs.replace(
         base,
         sentence=said,
         limit=decision.limit.value,
         until=iso_time(decision.until) if decision.until else "",
-        change=CHANGE[decision.limit],
+        change=change,
     )
 
 
@@ -196,13 +206,17 @@ def _candidates(
     usage: dict[str, IpUsage],
     now: int,
     circuits: Mapping[tuple[str, str], str],
+    closed: Mapping[str, str],
 ) -> list[Candidate]:
     listed: list[Candidate] = []
     for step in chain(found.pool, generation.pool):
         for name in step.members:
             vmta = generation.vmta[name]
             rests = circuits.get(("server", vmta.server)) or circuits.get(("vmta", name), "")
-            listed.append(_candidate(vmta, step, found, usage.get(vmta.ip), now, rests))
+            one = _candidate(vmta, step, found, usage.get(vmta.ip), now, rests)
+            if why := closed.get(vmta.ip):
+                one = msgspec.structs.replace(one, skipped=why)
+            listed.append(one)
     return listed
 
 

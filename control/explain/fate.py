@@ -1,5 +1,6 @@
 """What became of a message: why it waits, how it ended, and what PowerMTA's records prove."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import msgspec
 
 from control.explain.explanation import CHANGE
 from control.held.held import OPEN, HeldView, moment
+from control.ledger.status import CLOSED, OPENS
 from policy.denial import Limit
 
 KINDS = {
@@ -79,18 +81,23 @@ def fate(
     held: HeldView | None,
     proofs: list[Evidence],
     *,
+    now: str = "",
+    closed: Sequence[str] = (),
     campaign_paused: bool = False,
     before: int | None = None,
     forecast: str = "",
 ) -> Fate:
-    """In words."""
+    """In words. `now` as the message's times are written, `closed`: IPs of its pool
+    whose quota only looks used up."""
     if held is None:
         return _never_held(asked, proofs)
     if held.state not in OPEN:
         return Fate(
             message=asked, found="ended", sentence=_ending(held), held=held, evidence=proofs
         )
-    sentence, change = _waiting(held, campaign_paused)
+    sentence, change = _waiting(held, campaign_paused, now)
+    if closed and held.reason in (Limit.IP_QUOTA, Limit.IP_PROVIDER):
+        sentence, change = f"waits: {', '.join(closed)}: {CLOSED}", OPENS
     return Fate(
         message=asked,
         found="waits",
@@ -127,7 +134,7 @@ def _ending(held: HeldView) -> str:
     return "; ".join(words)
 
 
-def _waiting(held: HeldView, campaign_paused: bool) -> tuple[str, str]:
+def _waiting(held: HeldView, campaign_paused: bool, now: str) -> tuple[str, str]:
     """(why, what would change it)."""
     if held.state == "claimed":
         return f"is being sent this moment (attempt {held.attempt})", ""
@@ -153,7 +160,9 @@ def _waiting(held: HeldView, campaign_paused: bool) -> tuple[str, str]:
     if held.detail:
         why += f": {held.detail}"
     until = held.until or held.due
-    if until and until not in why:
+    if until and until <= now:
+        why += f"; that ended {until}, it goes in its turn"
+    elif until and until not in why:
         why += f", until {until}"
     try:
         change = CHANGE[Limit(held.reason)]

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from control.held.held import moment, text_of
+from control.held.held import moment, stamp, text_of
 
 
 class HoldEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +49,6 @@ def event_view(record: Any) -> HoldEvent:
         class_=record["class"],
         sender=text_of(record["sender"]),
         recipient=text_of(record["recipient"]),
-        taken=record["taken"].isoformat() if record["taken"] else "",
+        taken=stamp(record["taken"]),
         **{name: record[name] for name in given},
     )

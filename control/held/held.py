@@ -1,5 +1,6 @@
 """Held messages as the API shows them."""
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -25,7 +26,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     age: float
     """Seconds since then."""
     next: str
-    """Earliest time for which a message waits; empty when nobody knows one."""
+    """Earliest time at which a message may go, never before now; empty when nobody knows one."""
     paused: int
     """Of the messages, those an operator stopped."""
 
@@ -117,6 +118,8 @@ class HeldDetail(msgspec.Struct, frozen=True, kw_only=True):
 class HeldPage(msgspec.Struct, frozen=True, kw_only=True):
     """Messages by arrival."""
 
+    now: str
+    """What a message waited for until then is over."""
     messages: list[HeldView]
     after: str
     """To be given as `after` for the next page; empty: this is the last."""
@@ -130,6 +133,11 @@ def text_of(octets: bytes) -> str:
 def moment(milliseconds: int | None) -> str:
     """ISO time, empty for none."""
     return iso_time(milliseconds) if milliseconds else ""
+
+
+def stamp(at: datetime | None) -> str:
+    """ISO time of a column that PostgreSQL has as a time, as `moment` gives it."""
+    return moment(round(at.timestamp() * 1000)) if at else ""
 
 
 _MASKS = {31: "all", 15: "tenant", 23: "pool", 27: "provider", 29: "reason", 30: "state"}
@@ -146,7 +154,7 @@ def summary(records: list[Any], now: int) -> HoldSummary:
             octets=r["octets"],
             oldest=moment(r["oldest"]),
             age=max(0, now - r["oldest"]) / 1000 if r["oldest"] is not None else 0.0,
-            next=moment(r["next"]),
+            next=moment(max(r["next"], now)) if r["next"] else "",
             paused=r["paused"],
         )
         for r in records

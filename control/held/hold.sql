@@ -51,6 +51,21 @@ WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR campaign = $2)
     AND state IN ('held', 'claimed', 'doubt')
 GROUP BY state, paused;
 
+-- name: stopped
+-- Of the held ones that match, those whose tenant, pool or campaign is paused.
+SELECT CASE WHEN t.paused THEN 'tenant' WHEN p.paused THEN 'pool' ELSE 'campaign' END AS by,
+    h.tenant, CASE WHEN t.paused THEN h.tenant WHEN p.paused THEN h.pool ELSE h.campaign END AS name,
+    count(*) AS messages
+FROM held h JOIN tenant t ON t.name = h.tenant LEFT JOIN pool p ON p.name = h.pool
+WHERE ($1::text IS NULL OR h.tenant = $1) AND ($2::text IS NULL OR campaign = $2)
+    AND ($3::text IS NULL OR reason = $3) AND ($4::text IS NULL OR id = $4 OR body = $4)
+    AND ($5::bytea IS NULL OR (substring(recipient FROM 1 FOR length($5)) = $5
+        AND lower(encode(substring(recipient FROM length($5) + 1), 'escape'))
+            IN (SELECT lower(encode(d, 'escape')) FROM unnest($6::bytea[]) d)))
+    AND state = 'held'
+    AND (t.paused OR coalesce(p.paused, false) OR h.campaign = ANY(t.paused_campaigns))
+GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT 10;
+
 -- name: by_id
 -- With every bucket named the primary key finds it; ids alone have no index. $1: the id, and that
 -- of the first row where the message has several recipients.

@@ -131,7 +131,25 @@ async def would_change(
             notes.append(f"{sum(held)} are not in doubt and stay as they are")
     elif doubt and action in ("release", "drop"):
         notes.append(f"{doubt} are left alone: {IN_DOUBT}")
+    if action == "pause" and held[1]:
+        notes.append(f"{held[1]} are paused already")
+    if action in ("release", "resume"):
+        notes += [
+            _stays(row) for row in await connection.fetch(_SQL["stopped"], *arguments(filters))
+        ]
     return matching, notes
+
+
+def _stays(row: Any) -> str:
+    """Why released or resumed mail stays all the same, and what lets it go."""
+    what, tenant, name = row["by"], row["tenant"], row["name"]
+    resume = f"{what} resume {name}"
+    if what == "campaign":
+        resume = f"hold resume --tenant {tenant} --campaign {name}"
+    return (
+        f"{row['messages']} stay all the same: {what} {name} is paused; `sendgate {resume}` lets "
+        "them go"
+    )
 
 
 async def _add(

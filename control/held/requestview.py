@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from control.held.held import stamp
+
 FORGOTTEN = "(forgotten)"
 """Stands where an address was: a list that kept it would not have forgotten it."""
 
@@ -51,6 +53,5 @@ def request_view(record: Any) -> HoldRequest:
     values = dict(record)
     if values["action"] == "forget" or values["recipient"] == "":
         values["recipient"] = FORGOTTEN
-    values["at"] = record["at"].isoformat()
-    values["finished"] = record["finished"].isoformat() if record["finished"] else ""
+    values["at"], values["finished"] = stamp(record["at"]), stamp(record["finished"])
     return HoldRequest(**values)

@@ -13,6 +13,8 @@ from policy.ledger.admin import LedgerAdmin
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _STEP = re.compile(r"(?:[0-9]{1,6}[dhms])+")
 
+NO_WAY_BACK = "the clock cannot go back: days already counted must not be counted again"
+
 Follower = Callable[[float], Awaitable[None]]
 """Told the offset in seconds whenever the clock moves."""
 
@@ -36,6 +38,8 @@ class ClockMove(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 def step_seconds(text: str) -> int:
     """Seconds in `1d`, `90m`, `1d12h`. Raises RefusedError."""
+    if _STEP.fullmatch(text.removeprefix("-")) and text.startswith("-"):
+        raise bad("advance", f"{text}: {NO_WAY_BACK}")
     if not _STEP.fullmatch(text):
         raise bad("advance", f"{text!r} is not a step such as 1d, 90m or 30s")
     return sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"([0-9]+)([dhms])", text))
@@ -65,7 +69,7 @@ class Clock:
         except (RedisError, OSError) as error:
             raise RefusedError(f"the ledger does not answer: {error}", status=503) from error
         return ClockView(
-            datetime.fromtimestamp(now / 1000, UTC).isoformat(timespec="milliseconds"),
+            f"{datetime.fromtimestamp(now / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}",
             offset / 1000,
             self._movable,
         )
@@ -84,9 +88,7 @@ class Clock:
         if target > (datetime.now(UTC) + timedelta(days=40 * 365)).timestamp() * 1000:
             raise bad("set" if wanted.set else "advance", "more than 40 years ahead")
         if await self._admin.set_clock(target) is None:
-            raise RefusedError(
-                "the clock cannot go back: days already counted must not be counted again"
-            )
+            raise RefusedError(NO_WAY_BACK)
         await self.tell()
         return await self.show()
 

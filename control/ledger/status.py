@@ -18,6 +18,10 @@ _SQL = statements(__package__, "ledger")
 AT_ONCE = "`sendgate ledger open --yes` opens it at once, for who knows what went today"
 
 
+CLOSED = "closed until midnight UTC: today's counts were lost"
+OPENS = "`sendgate ledger open --yes` opens it now, for who knows what went today"
+
+
 class LedgerState(StrEnum):
     """What the ledger and PostgreSQL say together."""
 
@@ -136,6 +140,19 @@ def status_of(
         in_force=standing.incarnation,
         problems=problems,
     )
+
+
+async def closed_ips(connection: Any, admin: LedgerAdmin) -> dict[str, str]:
+    """IPs that send nothing until the day's turn because their counts of today are lost, each with
+    that sentence. `connection`: one, or the pool. Empty for a ledger that is away: it says so."""
+    row = await ledger_row(connection, admin.name)
+    if row is None or not row.closed.ips:
+        return {}
+    try:
+        now, _ = await admin.now()
+    except (RedisError, OSError):
+        return {}
+    return dict.fromkeys(row.closed.ips, CLOSED) if row.closed.day == day_of(now) else {}
 
 
 def _closed(closed: Closed) -> list[str]:

@@ -30,6 +30,10 @@ _TENANT = statements("control.tenants", "tenant")
 _ROWS = statements("control.plan", "rows")
 
 
+_NAMED = 3
+"""Domains of a pool said in a note."""
+
+
 class NewDomain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A sending domain and the IP that carries it."""
 
@@ -94,7 +98,23 @@ async def add(act: Act, new: NewDomain, *, seal: Seal, warmup: Warmup) -> str:
     )
     after = {"tenant": new.tenant, "ip": ip, "vmta": vmta, "pool": pool, "selector": selector}
     await act.audit("domain.add", domain, None, after)
+    await _sharing(act, new.tenant, pool, domain)
     return domain
+
+
+async def _sharing(act: Act, tenant: str, pool: str, domain: str) -> None:
+    """Who adds a second domain for its own IP means its own pool more often than not."""
+    others = [
+        row["domain"] for row in await act.connection.fetch(_SQL["sharing"], tenant, pool, domain)
+    ]
+    if not others:
+        return
+    named = ", ".join(others[:_NAMED])
+    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    act.note(
+        f"{domain} shares pool {pool} with {named}{more}: each goes through all IPs of the pool, "
+        "on one quota and one reputation; --pool NAME gives a domain its own"
+    )
 
 
 def normal_ip(text: str) -> str:

@@ -4,6 +4,9 @@ SELECT pool FROM sending_domain WHERE tenant = $1 AND domain = $2;
 -- name: elsewhere
 SELECT tenant FROM sending_domain WHERE tenant <> $1 AND domain = $2 LIMIT 1;
 
+-- name: sharing
+SELECT domain FROM sending_domain WHERE tenant = $1 AND pool = $2 AND domain <> $3 ORDER BY domain;
+
 -- name: add
 INSERT INTO sending_domain
     (tenant, domain, pool, dkim_selector, dkim_public, dkim_private, created)

@@ -32,6 +32,8 @@ class IpView(msgspec.Struct, frozen=True, kw_only=True):
     ceilings: dict[str, int]
     hourly_share: float
     weight: float
+    closed: str = ""
+    """Why it sends nothing more today although its quota is not used up."""
     today: list[UsageView] = []
     today_missing: str = ""
     """Why today's use is not known."""

@@ -2,6 +2,7 @@
 
 from control.problem import missing
 from control.store.change import Act
+from control.tenants.tenant import stopped
 from settings.statements import statements
 
 _SQL = statements(__package__, "pool")
@@ -18,4 +19,8 @@ async def set_paused(act: Act, name: str, paused: bool) -> str:
     await act.connection.execute(_SQL["set_paused"], name, paused)
     action = "pool.pause" if paused else "pool.resume"
     await act.audit(action, name, {"paused": row["paused"]}, {"paused": paused})
+    waiting = await act.connection.fetchval(_SQL["waiting"], name)
+    act.note(
+        stopped(waiting, f"pool resume {name}") if paused else f"{waiting} held messages go on"
+    )
     return str(row["tenant"])

@@ -14,6 +14,9 @@ SELECT tenant, paused FROM pool WHERE name = $1 FOR UPDATE;
 -- name: set_paused
 UPDATE pool SET paused = $2 WHERE name = $1;
 
+-- name: waiting
+SELECT count(*) FROM held WHERE pool = $1 AND state = 'held';
+
 -- name: set_overflow
 UPDATE pool SET overflow = $3 WHERE tenant = $1 AND name = $2;
 

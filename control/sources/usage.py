@@ -31,7 +31,7 @@ class UsageView(msgspec.Struct, frozen=True, kw_only=True):
     next_free: str
     """When the next recipient may go; empty: now."""
     why: str = ""
-    """The limit that binds, where `next_free` is later than now."""
+    """The limit that binds, where `next_free` is later than now; or that the IP is closed."""
 
 
 def to_usage(counted: IpUsage | None) -> Usage:
@@ -59,9 +59,15 @@ def burst(vmta: VirtualMta, usage: Usage, now: int, window: Window | None) -> in
 
 
 def usage_views(
-    vmta: VirtualMta, tenant: str, counted: IpUsage | None, now: int, window: Window | None = None
+    vmta: VirtualMta,
+    tenant: str,
+    counted: IpUsage | None,
+    now: int,
+    window: Window | None = None,
+    closed: str = "",
 ) -> list[UsageView]:
-    """The IP's row over all providers, then one for each that has a ceiling or a count."""
+    """The IP's row over all providers, then one for each that has a ceiling or a count. `closed`:
+    why its quota only looks used up."""
     usage = to_usage(counted)
     seen = {p for p, n in (usage.by_provider | usage.opening_by_provider).items() if n}
     pace = burst(vmta, usage, now, window)
@@ -79,7 +85,8 @@ def usage_views(
         for provider in sorted(vmta.ceilings.keys() | seen)
     ]
     whole = views[0].left
-    return [_when(v, vmta, usage, now, window, whole) for v in views]
+    found = [_when(v, vmta, usage, now, window, whole) for v in views]
+    return [msgspec.structs.replace(v, why=closed) for v in found] if closed else found
 
 
 def _view(

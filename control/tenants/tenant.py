@@ -101,7 +101,16 @@ async def set_paused(act: Act, name: str, paused: bool) -> str:
     await act.connection.execute(_SQL["set_paused"], name, paused)
     action = "tenant.pause" if paused else "tenant.resume"
     await act.audit(action, name, {"paused": row["paused"]}, {"paused": paused})
+    waiting = await act.connection.fetchval(_SQL["waiting"], name)
+    act.note(
+        stopped(waiting, f"tenant resume {name}") if paused else f"{waiting} held messages go on"
+    )
     return name
+
+
+def stopped(messages: int, resume: str) -> str:
+    """What a pause does to mail that is here and to what comes."""
+    return f"{messages} held messages and all new mail wait until `sendgate {resume}`"
 
 
 async def set_password(act: Act, name: str, new: NewPassword) -> str:

@@ -7,6 +7,9 @@ INSERT INTO tenant (name, profile, default_pool, created) VALUES ($1, $2, $3, $4
 -- name: set_paused
 UPDATE tenant SET paused = $2 WHERE name = $1;
 
+-- name: waiting
+SELECT count(*) FROM held WHERE tenant = $1 AND state = 'held';
+
 -- name: set
 UPDATE tenant SET profile = $2, strict = $3, senders = $4, mailbox = $5, rate_minute = $6,
     rate_hour = $7, max_recipients = $8, window_start = $9, window_length = $10, window_zone = $11,

@@ -66,6 +66,8 @@ class Tokens:
 
     async def name_of(self, token: str) -> str | None:
         """Whose token it is, None for nobody's."""
+        if not token.isascii():  # a raw octet of a header; ours have none
+            return None
         given = digest(token)
         row = await self._pool.fetchrow(_SQL["by_digest"], given)
         if row is None or not hmac.compare_digest(row["digest"], given):

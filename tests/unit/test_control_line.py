@@ -106,7 +106,7 @@ def test_check_says_each_problem_on_a_line_of_its_own(
     file.write_text(
         "[gateway]\nworkers = 0\n[ledger]\nname = 'A b'\n[warmup]\nhourly_share = nan\n"
     )
-    assert run(["check", "--config", str(file)]) == 1
+    assert run(["check", "--config", str(file)]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
     assert all(line.startswith("sendgate: ") for line in lines)

@@ -69,7 +69,7 @@ def test_an_explanation_names_the_limit_each_skipped_ip_and_what_would_change_it
     found = asked(GENERATION, Question(tenant="t", sender="A@a.example", to="x@gmail.com"))
     assert (found.pool.name, found.mailbox, found.provider) == ("main", "a@a.example", "gmail")
     denied = Denied(Limit.IP_PROVIDER, "v1/gmail", NOON + DAY // 2, 1, 1)
-    said = explanation(GENERATION, found, denied, {"192.0.2.1": used(1, gmail=1)}, NOON, {})
+    said = explanation(GENERATION, found, denied, {"192.0.2.1": used(1, gmail=1)}, NOON, {}, {})
     assert said.decision == "defer"
     assert said.limit == "ip_provider"
     assert "--ceiling" in said.change
