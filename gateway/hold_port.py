@@ -10,7 +10,6 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from gateway.message.headers import Header
 from gateway.message.message import Message
 from gateway.message.outgoing import Outgoing
 from policy.outcome import Outcome
@@ -64,9 +63,7 @@ class Keeping(msgspec.Struct, frozen=True, kw_only=True):
     behind: str = ""
 
 
-def keeping(
-    outgoing: Outgoing, header: Header, attempt: int, state: State, reason: str, detail: str
-) -> Keeping:
+def keeping(outgoing: Outgoing, attempt: int, state: State, reason: str, detail: str) -> Keeping:
     """A message as it was on its way; `attempt` is the number of its last one."""
     return Keeping(
         message=outgoing.message,
@@ -74,10 +71,10 @@ def keeping(
         pool=outgoing.pool,
         providers=tuple([provider_of(r.domain) for r in outgoing.message.recipients]),
         mailbox=outgoing.mailbox,
-        bulk=bool(outgoing.campaign or header.bulk),
+        bulk=outgoing.bulk,
         campaign=outgoing.campaign,
         key=outgoing.key,
-        message_id=header.message_id,
+        message_id=outgoing.message_id,
         state=state,
         reason=reason,
         detail=detail,

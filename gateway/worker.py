@@ -13,7 +13,6 @@ from typing import cast
 
 from gateway.accept.acceptor import Acceptor
 from gateway.accept.board import Board
-from gateway.delivery.means import Means
 from gateway.delivery.transaction import Transactions
 from gateway.message.ids import Ids
 from gateway.process import CLEAN_UP, Parts, cancel, until
@@ -38,8 +37,12 @@ class Worker:
         self.parts = parts = Parts(settings, name, log)
         self._servers: list[asyncio.Server | Acceptor] = []
         self.transactions = Transactions(
-            Means(settings, parts.attempts, parts.holding, parts.calendar.now, log),
-            parts.feed.generation,
+            generation=parts.feed.generation,
+            attempts=parts.attempts,
+            hold=parts.holding,
+            settings=settings,
+            now=parts.calendar.now,
+            log=log,
         )
         gateway = settings.gateway
         self.service = Service(

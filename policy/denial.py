@@ -77,6 +77,11 @@ class Denied(msgspec.Struct, frozen=True, array_like=True):
         """For people; names no other tenant."""
         return _sentence(self)
 
+    def rests(self, look: int) -> int:
+        """Until when a message that was denied so waits by itself; 0: it stands in line. A mailbox
+        may have a place before its limit ends: at `look` somebody does."""
+        return min(self.until, look) if self.limit in MAILBOX_LIMITS else 0
+
 
 # A denial is remembered and binds thousands of messages.
 @lru_cache(maxsize=1024)

@@ -1,7 +1,7 @@
 """One message from its first reserve to its answer.
 
 Owns: attempts, what every outcome means for the client, the hold and the duplicate entry. Not
-here: screening (`gateway.delivery.transaction`), one attempt (`gateway.delivery.attempt`).
+here: screening (`delivery.screening`), one attempt (`delivery.attempt`).
 Rules: a message whose fate is unknown is held in doubt, for every profile; what is not committed
 is never answered 250, each recipient by itself; every deferral frees the duplicate entry, or the
 client's next try would be taken for a copy of a message that is nowhere.
@@ -12,19 +12,19 @@ from collections.abc import Callable
 
 import msgspec
 
-from gateway.delivery.attempt import Attempt
+from gateway.delivery.attempt import Attempt, Attempts
 from gateway.delivery.division import Division
-from gateway.delivery.means import Means
 from gateway.delivery.telling import Telling
-from gateway.hold_port import Keeping, Kept, State, keeping
-from gateway.message.headers import Header
+from gateway.hold_port import Hold, Keeping, Kept, State, keeping
 from gateway.message.outgoing import Outgoing
 from gateway.watch import metrics
+from gateway.watch.log import Log
 from policy.denial import Denied, Limit
 from policy.model import Profile, Tenant
 from policy.outcome import Failed, Outcome, Refused, Relayed, Scope, Unknown
 from policy.ports import Change, Duplicate, EntryState
 from policy.reply import Reply, deferral, trouble
+from settings.model import Settings
 
 _ATTEMPTS = 3
 _LOOK_AGAIN = 0.25
@@ -36,28 +36,32 @@ _OURS = frozenset({Limit.LEDGER_AWAY, Limit.LEDGER_CLOSED, Limit.SERVER_AWAY})
 
 
 class Delivery:
-    """One message."""
+    """One message. Without a hold what may not go is deferred; `now` is ledger milliseconds."""
 
     def __init__(
         self,
-        means: Means,
-        tenant: Tenant,
         outgoing: Outgoing,
-        header: Header,
+        tenant: Tenant,
         loop: asyncio.AbstractEventLoop,
+        attempts: Attempts,
+        hold: Hold | None,
+        settings: Settings,
+        now: Callable[[], int],
+        log: Log,
     ) -> None:
-        now = loop.time()
+        started = loop.time()
         self._loop = loop
-        self._means = means
-        self._settings = means.settings
-        self._tenant = tenant
+        self._attempts = attempts
+        self._settings = settings
+        self._now = now
+        self._hold = hold
+        self._holds = hold is not None and tenant.profile is Profile.MAILWIZZ
         self._outgoing = outgoing
         self._message = outgoing.message
-        self._header = header
-        self._telling = Telling(means, outgoing)
+        self._telling = Telling(log, outgoing)
         self._number = 0
-        self._deadline = now + self._settings.relay.budget
-        self._answer_by = now + self._settings.gateway.answer_budget
+        self._deadline = started + settings.relay.budget
+        self._answer_by = started + settings.gateway.answer_budget
         self._late: Outcome | None = None
         self._acknowledged: bool | None = None
         self._division: Division | None = None
@@ -67,7 +71,7 @@ class Delivery:
         loop = self._loop
         failure: Failed | None = None
         servers, vmtas = tuple[str, ...](), tuple[str, ...]()
-        attempts = self._means.attempts
+        attempts = self._attempts
         while self._number < _ATTEMPTS:
             away, broken = attempts.relay.blocked(self._message.id)
             asked = attempts.clock()
@@ -109,7 +113,7 @@ class Delivery:
     # What becomes of it
 
     def _divisible(self, attempt: Attempt) -> Division | None:
-        hold = self._means.hold
+        hold = self._hold
         if hold is None or len(self._message.recipients) == 1:
             return None
         doubt = self._doubt(attempt, "some of the recipients were not accepted")
@@ -156,30 +160,30 @@ class Delivery:
         metrics.denials_by(denied.limit.value).inc()
         sentence = denied.sentence()
         if self._holds:
-            due = self._means.rests(denied)
-            return await self._hold(denied.limit.value, sentence, until=denied.until, due=due)
+            due = denied.rests(self._now() + round(self._settings.hold.mailbox_look * 1000))
+            return await self._wait(denied.limit.value, sentence, until=denied.until, due=due)
         self._telling.ending("denied", limit=denied.limit.value, until=denied.until, why=sentence)
         return self._deferred(trouble if denied.limit in _OURS else deferral, sentence)
 
     async def too_many(self, denied: Denied) -> Reply:
         """More than an IP may have in a day: from the hold each row goes alone."""
         if self._holds:
-            return await self._hold(denied.limit.value, denied.sentence())
-        return self._means.rejected(self._message, Reply(554, "5.5.3", denied.sentence()))
+            return await self._wait(denied.limit.value, denied.sentence())
+        return self._telling.rejected(Reply(554, "5.5.3", denied.sentence()))
 
     async def _failed(self, failure: Failed) -> Reply:
         if self._holds and failure.rests:
-            return await self._hold(Limit.SERVER_AWAY.value, failure.why)
+            return await self._wait(Limit.SERVER_AWAY.value, failure.why)
         if self._holds:
-            due = self._means.now() + round(self._settings.hold.retry_first * 1000)
-            return await self._hold("failed", failure.why, due=due, failures=1)
+            due = self._now() + round(self._settings.hold.retry_first * 1000)
+            return await self._wait("failed", failure.why, due=due, failures=1)
         self._telling.ending("failed", why=failure.why)
         text = "the message could not be handed to the mail server, please try again"
         return self._deferred(trouble, text)
 
     async def _unknown(self, attempt: Attempt, outcome: Unknown) -> Reply:
         """The dot was sent: doubt is held, and acknowledged, for every profile."""
-        hold, kept = self._means.hold, Kept.NOT_KEPT
+        hold, kept = self._hold, Kept.NOT_KEPT
         if hold is not None:
             kept = await hold.keep(self._doubt(attempt, outcome.why), self._left)
         if kept is not Kept.KEPT:
@@ -207,10 +211,10 @@ class Delivery:
         metrics.duplicates.labels(self._message.tenant).inc()
         known = first.state in (EntryState.SENT, EntryState.HELD)
         before = Reply(250, "2.0.0", f"OK {first.owner} (received before)")
-        if known and (self._means.hold is None or len(self._message.recipients) == 1):
+        if known and (self._hold is None or len(self._message.recipients) == 1):
             self._telling.ending("duplicate", first=first.owner, state=first.state.name.lower())
             return before
-        if self._means.hold is None:
+        if self._hold is None:
             self._telling.ending("deferred", first=first.owner, why="the first copy is in doubt")
             return trouble("the same message is being handled already, please try again")
         # Of several recipients the first one may have reached some.
@@ -228,14 +232,10 @@ class Delivery:
         """Seconds of the answer budget that a commit may use."""
         return max(self._answer_by - self._loop.time() - _TO_ANSWER, 0.0)
 
-    @property
-    def _holds(self) -> bool:
-        return self._means.hold is not None and self._tenant.profile is Profile.MAILWIZZ
-
-    async def _hold(
+    async def _wait(
         self, reason: str, detail: str, *, until: int = 0, due: int = 0, failures: int = 0
     ) -> Reply:
-        hold, outgoing = self._means.hold, self._outgoing
+        hold, outgoing = self._hold, self._outgoing
         assert hold is not None
         admission = hold.admit(self._message, outgoing.pool, [p for p, _ in outgoing.providers])
         if not admission.accept:
@@ -247,7 +247,7 @@ class Delivery:
         return await self._keep(waiting, delay=admission.delay)
 
     async def _keep(self, what: Keeping, *, delay: float = 0.0, entry: bool = True) -> Reply:
-        hold = self._means.hold
+        hold = self._hold
         assert hold is not None
         kept = await hold.keep(what, self._left)
         if kept is Kept.KEPT:
@@ -267,7 +267,7 @@ class Delivery:
         return trouble("the message could not be stored, please try again")
 
     def _keeping(self, state: State, reason: str, detail: str) -> Keeping:
-        return keeping(self._outgoing, self._header, self._number, state, reason, detail)
+        return keeping(self._outgoing, self._number, state, reason, detail)
 
     def _answered_late(self, outcome: Outcome) -> None:
         self._telling.late(outcome)
@@ -279,11 +279,11 @@ class Delivery:
         if self._late is None or self._acknowledged is None:
             return
         if self._acknowledged:
-            assert self._means.hold is not None
+            assert self._hold is not None
             outcomes: tuple[Outcome | None, ...] = (self._late,) * len(self._message.recipients)
             if self._division is not None and self._division.asked:
                 outcomes = self._division.later(self._late)
-            self._means.hold.settle(self._message, self._number, outcomes)
+            self._hold.settle(self._message, self._number, outcomes)
         elif isinstance(self._late, Refused | Failed):
             self._change(EntryState.FREE)
 
@@ -293,7 +293,7 @@ class Delivery:
         key = self._outgoing.key
         if key:
             change = Change(key, self._message.id, self._number, state)
-            self._means.attempts.reserver.change(change)
+            self._attempts.reserver.change(change)
 
     def _deferred(self, reply: Callable[[str], Reply], text: str) -> Reply:
         self._change(EntryState.FREE)

@@ -1,10 +1,10 @@
 """What is said of one message, in the log and in the metrics."""
 
 from gateway.delivery.attempt import Attempt
-from gateway.delivery.means import Means
+from gateway.message.outcomes import about, counted, rejected
 from gateway.message.outgoing import Outgoing
 from gateway.watch import metrics
-from gateway.watch.log import Value
+from gateway.watch.log import Log, Value
 from policy.outcome import Failed, Outcome, Unknown
 from policy.reply import Reply
 
@@ -12,15 +12,15 @@ from policy.reply import Reply
 class Telling:
     """Of one message."""
 
-    def __init__(self, means: Means, outgoing: Outgoing) -> None:
-        self._means = means
+    def __init__(self, log: Log, outgoing: Outgoing) -> None:
+        self._log = log
         self._message = outgoing.message
         self._job = outgoing.campaign
 
     def fields(self, attempt: Attempt) -> dict[str, Value]:
         """What names the message and this attempt of it."""
         grant = attempt.grant
-        fields = self._means.about(self._message)
+        fields = about(self._log, self._message)
         fields.update(
             envelope=attempt.envelope, vmta=grant.vmta, server=grant.server, job=self._job
         )
@@ -28,28 +28,31 @@ class Telling:
 
     def verdict(self, attempt: Attempt, outcome: str, reply: Reply) -> None:
         """PowerMTA's."""
-        metrics.messages_of(self._message.tenant, outcome).inc()
+        counted(self._message.tenant, outcome).inc()
         fields = self.fields(attempt)
         fields.update(outcome=outcome, reply=str(reply))
-        self._means.log.message(fields)
+        self._log.message(fields)
 
     def ending(self, outcome: str, **fields: Value) -> None:
         """Any other."""
-        metrics.messages_of(self._message.tenant, outcome).inc()
-        about = self._means.about(self._message)
-        self._means.log.message({**about, **fields, "outcome": outcome})
+        counted(self._message.tenant, outcome).inc()
+        self._log.message({**about(self._log, self._message), **fields, "outcome": outcome})
+
+    def rejected(self, reply: Reply) -> Reply:
+        """Never to be sent; the client hears `reply`."""
+        return rejected(self._log, self._message, reply)
 
     def trouble(self, attempt: Attempt, outcome: Outcome) -> None:
         """Of ours, if it is that."""
         if isinstance(outcome, Failed):
-            self._means.log.warning("relay_failed", **self.fields(attempt), why=outcome.why)
+            self._log.warning("relay_failed", **self.fields(attempt), why=outcome.why)
         elif isinstance(outcome, Unknown):
-            self._means.log.error("relay_unknown", **self.fields(attempt), why=outcome.why)
+            self._log.error("relay_unknown", **self.fields(attempt), why=outcome.why)
 
     def late(self, outcome: Outcome) -> None:
         """PowerMTA's reply to the dot, after nobody waited for it any more."""
         verdict = type(outcome).__name__.lower()
-        self._means.log.warning("late_reply", **self._means.about(self._message), verdict=verdict)
+        self._log.warning("late_reply", **about(self._log, self._message), verdict=verdict)
 
     def unacknowledged(self, attempt: Attempt) -> None:
         """The client hears no 250 although PowerMTA may have the message: named here, so that an
@@ -59,8 +62,7 @@ class Telling:
 
     def refusal(self, attempt: Attempt, recipient: bytes, outcome: str, why: str) -> None:
         """Of one recipient, when others got the message."""
-        log = self._means.log
-        log.warning(
-            "recipient_not_accepted", **self.fields(attempt), recipient=log.address(recipient),
-            outcome=outcome, why=why,
+        self._log.warning(
+            "recipient_not_accepted", **self.fields(attempt),
+            recipient=self._log.address(recipient), outcome=outcome, why=why,
         )  # fmt: skip

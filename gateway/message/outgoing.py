@@ -19,6 +19,10 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     """Safe as an x-job; empty: none."""
     key: str
     """Digest of the duplicate key; empty: none."""
+    bulk: bool = False
+    """Of a campaign, or marked so in its header."""
+    message_id: str = ""
+    """As its header has it; empty for one out of the hold."""
     held: bool = False
 
     def reserve(self, attempt: int, away: tuple[str, ...], broken: tuple[str, ...]) -> Reserve:

@@ -10,13 +10,13 @@ import asyncio
 
 from gateway.message.headers import split
 from gateway.message.message import Message, Recipient, Sender
+from gateway.message.outcomes import counted
 from gateway.message.routing import allowed
 from gateway.message.trace import client_name, received
 from gateway.session.admission import Share
 from gateway.session.datareader import DataReader
 from gateway.session.envelope import parse_mail, parse_rcpt
 from gateway.session.service import Service
-from gateway.watch import metrics
 from policy import reply
 from policy.address import mailbox_of, normal_local
 from policy.reply import Reply
@@ -188,7 +188,7 @@ class Inbound:
         self.reset()
 
     def _rejected(self, refusal: Reply, reader: DataReader, tenant: str, peer: str) -> None:
-        metrics.messages_of(tenant, "rejected").inc()
+        counted(tenant, "rejected").inc()
         said = {"outcome": "rejected", "reply": str(refusal)}
         self._service.log.message({"tenant": tenant, "peer": peer, "size": reader.size, **said})
 

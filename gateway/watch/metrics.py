@@ -234,11 +234,6 @@ probes = Counters(
 
 
 # What every message counts: finding a child by its labels costs as much as counting it.
-@lru_cache(maxsize=4096)
-def messages_of(tenant: str, outcome: str) -> Count:
-    return messages.labels(tenant, outcome)
-
-
 @lru_cache(maxsize=64)
 def denials_by(limit: str) -> Count:
     return denials.labels(limit)

@@ -92,9 +92,9 @@ def trust_every_grant() -> None:
 
 def forget_duplicate_keys() -> None:
     """Nothing is known to be a copy: what a client repeats goes twice."""
-    from gateway.delivery import transaction
+    from gateway.delivery import screening
 
-    door: Any = transaction
+    door: Any = screening
     identify = door.identify
 
     def broken(*arguments: Any) -> Any:

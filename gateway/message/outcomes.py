@@ -1,0 +1,40 @@
+"""Messages by what became of them: counted, and in the log."""
+
+from functools import lru_cache
+
+from gateway.message.message import Message
+from gateway.message.xtext import spoken
+from gateway.watch import metrics
+from gateway.watch.log import Log, Value
+from gateway.watch.tally import Count
+from policy.reply import Reply
+
+
+# What every message counts: finding a child by its labels costs as much as counting it.
+@lru_cache(maxsize=4096)
+def counted(tenant: str, outcome: str) -> Count:
+    """The count of such messages."""
+    return metrics.messages.labels(tenant, outcome)
+
+
+def about(log: Log, message: Message) -> dict[str, Value]:
+    """What every log line of a message says."""
+    address = log.address
+    about: dict[str, Value] = {
+        "message": message.id,
+        "tenant": message.tenant,
+        "peer": message.peer,
+        "sender": address(message.sender.address),
+        "recipients": [address(r.address) for r in message.recipients],
+        "size": message.size,
+    }
+    if message.sender.envid:
+        about["envid"] = address(spoken(message.sender.envid).encode())
+    return about
+
+
+def rejected(log: Log, message: Message, reply: Reply) -> Reply:
+    """Never to be sent: said in the log, and to the client."""
+    counted(message.tenant, "rejected").inc()
+    log.message({**about(log, message), "outcome": "rejected", "reply": str(reply)})
+    return reply
