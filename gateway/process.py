@@ -33,6 +33,16 @@ _ENTRY_LIFE = 400 * 86_400.0
 """Seconds: above the longest any row may wait. It only bounds what processes that died left."""
 
 
+_USABLE = metrics.gauge(
+    "sendgate_ledger_usable",
+    "1 while the ledger answers and is open, of the worst worker.",
+    workers="livemin",
+)
+_DROPPED = metrics.counter(
+    "sendgate_log_lines_dropped_total", "Log lines that did not fit the buffer."
+)
+
+
 class Parts:
     """The parts of one process."""
 
@@ -72,7 +82,6 @@ class Parts:
             batch=ledger.batch,
             denial_cache=ledger.denial_cache,
             clock=elapsed,
-            observe=_observe_batch,
             told=self.calendar.observe,
             changes=ledger.changes,
         )
@@ -117,7 +126,8 @@ class Parts:
                 arrears=lambda: self.reserver.arrears.share,
             )
         self.leaving = False
-        self.looks: list[Callable[[], None]] = []
+        self._dropped = 0
+        self.looks = [self.relay.gauge, self.reserver.arrears.gauge]
         """What the side task of the gauges calls once a second."""
 
     def _swapped(self, generation: Generation) -> None:
@@ -144,25 +154,24 @@ class Parts:
             if not self.leaving:
                 self.log.error("side_task_died", task=repr(task))
                 self.log.flush()
-                metrics.flush()
+                self.show()
                 traceback.print_exc()
                 _exit(70)
 
     async def gauge(self) -> None:
         """Side task: what is counted by looking, and to show what was counted since."""
         while True:
-            for pool in self.relay.pools:
-                for state, count in pool.counts.items():
-                    metrics.relay_sessions.labels(pool.server.name, state).set(count)
-            metrics.circuits.labels("server").set(len(self.relay.servers.not_closed()))
-            metrics.circuits.labels("vmta").set(len(self.relay.vmtas.not_closed()))
-            metrics.ledger_usable.set(1 if self.ready else 0)
-            metrics.entry_changes.set(len(self.reserver.arrears))
-            metrics.log_dropped.set(self.log.dropped)
             for look in self.looks:
                 look()
-            metrics.flush()
+            self.show()
             await asyncio.sleep(1.0)
+
+    def show(self) -> None:
+        """Make what was counted visible to whoever reads the metrics of this process."""
+        _USABLE.set(1 if self.ready else 0)
+        _DROPPED.inc(self.log.dropped - self._dropped)
+        self._dropped = self.log.dropped
+        metrics.flush()
 
     def side_tasks(self) -> list[Coroutine[None, None, None]]:
         """What runs beside the work, until cancelled."""
@@ -179,7 +188,7 @@ class Parts:
             await self.client.aclose()
             await self._feed_client.aclose()
         finally:
-            metrics.flush()
+            self.show()
 
 
 async def until(condition: Callable[[], bool], patience: float) -> None:
@@ -197,8 +206,3 @@ async def cancel(tasks: list[asyncio.Task[None]]) -> None:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=0.5)
-
-
-def _observe_batch(size: int, seconds: float) -> None:
-    metrics.ledger_batch.observe(size)
-    metrics.ledger_seconds.observe(seconds)

@@ -6,7 +6,11 @@ TLS handshake done; who shares connections by these figures would take too many 
 """
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Final, Protocol
+
+from gateway.watch import metrics
+
+_OPEN: Final = metrics.level("sendgate_sessions", "Client sessions open now.")
 
 
 class Session(Protocol):
@@ -58,11 +62,13 @@ class Live:
         """It is connected."""
         self._expected.discard(session)
         self._sessions.add(session)
+        _OPEN.inc()
         self.tell(self.count)
 
     def discard(self, session: Session) -> None:
         """It ended."""
         self._sessions.discard(session)
+        _OPEN.dec()
         self.ended += 1
         self.tell(self.count)
 

@@ -13,6 +13,7 @@ from typing import cast
 
 from gateway.accept.acceptor import Acceptor
 from gateway.accept.board import Board
+from gateway.delivery.telling import expect
 from gateway.delivery.transaction import Transactions
 from gateway.message.ids import Ids
 from gateway.process import CLEAN_UP, Parts, cancel, until
@@ -21,7 +22,6 @@ from gateway.session.auth import Authenticator
 from gateway.session.listener import SmtpSession
 from gateway.session.service import Service
 from gateway.sessions import nobody
-from gateway.watch import metrics
 from gateway.watch.log import Log
 from settings.model import Settings
 from settings.tls import server_context
@@ -64,8 +64,14 @@ class Worker:
             max_size=parts.relay.max_size,
         )
 
-        memory = self.service.memory
-        parts.looks.append(lambda: metrics.memory.set(memory.used))
+        parts.looks.append(self.service.memory.gauge)
+        parts.stirred.append(self._expect)
+
+    def _expect(self) -> None:
+        """What is counted by tenant is there from the start for each."""
+        generation = self.parts.feed.generation()
+        for tenant in generation.tenants if generation else ():
+            expect(tenant.name)
 
     @property
     def ready(self) -> bool:

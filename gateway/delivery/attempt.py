@@ -6,6 +6,7 @@ the duplicate entry follows (policy/README.md: charging, duplicates).
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 from gateway.delivery.hop import parcel, unsendable
 from gateway.ledger.reserve import Reserver
@@ -21,6 +22,33 @@ from policy.outcome import Failed, Outcome, Relayed, Unknown
 from policy.ports import Change, EntryState, Granted
 from policy.provider import provider_of
 from policy.reply import Reply
+
+_RECIPIENTS: Final = metrics.counters(
+    "sendgate_recipients_relayed_total",
+    "Recipients relayed, by VirtualMTA and mailbox provider.",
+    {"vmta": (), "provider": ()},
+)
+_REFUNDS: Final = metrics.counter(
+    "sendgate_refunds_total", "Charges given back after a definite failure."
+)
+_UNKNOWN: Final = metrics.counter(
+    "sendgate_unknown_outcomes_total", "Attempts whose dot was sent and not answered in time."
+)
+_UNSENDABLE: Final = metrics.counters(
+    "sendgate_unsendable_total",
+    "Attempts not made because PowerMTA, or what stands before it, does not offer what the message "
+    "needs: refused (SMTPUTF8, for internationalized mail) or held (8BITMIME, for 8-bit content; "
+    "SMTPUTF8 where nothing is known of what is offered).",
+    {"result": ("refused", "held")},
+)
+_LATE: Final = metrics.counters(
+    "sendgate_late_replies_total",
+    "Replies to the dot that came after the client was answered, by verdict.",
+    {"verdict": ("relayed", "refused", "failed", "unknown")},
+)
+_SECONDS: Final = metrics.histogram(
+    "sendgate_relay_seconds", "From the grant of a message to PowerMTA's reply."
+)
 
 
 class Attempts:
@@ -78,12 +106,12 @@ class Attempt:
         def pack(session: Session) -> Parcel | Reply | Failed:
             offered = session.extensions
             if (problem := unsendable(message, head, offered)) is not None:
-                metrics.unsendable.labels("refused" if isinstance(problem, Reply) else "held").inc()
+                _UNSENDABLE.labels("refused" if isinstance(problem, Reply) else "held").inc()
                 return problem
             return parcel(message, head, self.envelope, offered)
 
         def answered_late(outcome: Outcome) -> None:
-            metrics.late_replies.labels(type(outcome).__name__.lower()).inc()
+            _LATE.labels(type(outcome).__name__.lower()).inc()
             self._settle(outcome)
             late(outcome)
 
@@ -103,7 +131,7 @@ class Attempt:
             late=answered_late,
             divided=told if divided is not None else None,
         )
-        metrics.relay_seconds.observe(time.perf_counter() - started)
+        _SECONDS.observe(time.perf_counter() - started)
         self._settle(outcome)
         return outcome
 
@@ -112,17 +140,17 @@ class Attempt:
             self._refund_some()
         if isinstance(outcome, Relayed):
             for provider, count in self._charge.providers:
-                metrics.recipients.labels(self.grant.vmta, provider).inc(count)
+                _RECIPIENTS.labels(self.grant.vmta, provider).inc(count)
             self.change(EntryState.SENT)
         elif isinstance(outcome, Unknown):
-            metrics.unknown.inc()
+            _UNKNOWN.inc()
             self.change(EntryState.DOUBT)
         else:
             self.refund()
 
     def refund(self) -> None:
         """Give the charge back; called for a definite failure, and once."""
-        metrics.refunds.inc()
+        _REFUNDS.inc()
         self._owner.reserver.refund(self._charge)
 
     def _refund_some(self) -> None:
@@ -136,7 +164,7 @@ class Attempt:
                 counts[provider] = counts.get(provider, 0) + 1
         part = self._charge.part(tuple(counts.items()))
         self._charge = self._charge.without(part)
-        metrics.refunds.inc()
+        _REFUNDS.inc()
         self._owner.reserver.refund(part)
 
     def change(self, state: EntryState) -> None:

@@ -17,7 +17,6 @@ from gateway.delivery.division import Division
 from gateway.delivery.telling import Telling
 from gateway.hold_port import Hold, Keeping, Kept, State, keeping
 from gateway.message.outgoing import Outgoing
-from gateway.watch import metrics
 from gateway.watch.log import Log
 from policy.denial import Denied, Limit
 from policy.model import Profile, Tenant
@@ -157,7 +156,7 @@ class Delivery:
 
     async def denied(self, denied: Denied) -> Reply:
         """A limit binds: hold it, or say until when."""
-        metrics.denials_by(denied.limit.value).inc()
+        self._telling.denial(denied.limit.value)
         sentence = denied.sentence()
         if self._holds:
             due = denied.rests(self._now() + round(self._settings.hold.mailbox_look * 1000))
@@ -208,7 +207,7 @@ class Delivery:
         return Reply(250, "2.0.0", f"OK {attempt.envelope} (to be confirmed)")
 
     async def _duplicate(self, first: Duplicate) -> Reply:
-        metrics.duplicates.labels(self._message.tenant).inc()
+        self._telling.duplicate()
         known = first.state in (EntryState.SENT, EntryState.HELD)
         before = Reply(250, "2.0.0", f"OK {first.owner} (received before)")
         if known and (self._hold is None or len(self._message.recipients) == 1):
@@ -240,7 +239,7 @@ class Delivery:
         admission = hold.admit(self._message, outgoing.pool, [p for p, _ in outgoing.providers])
         if not admission.accept:
             self._telling.ending("deferred", limit="hold", why=admission.sentence)
-            metrics.denials_by("hold").inc()
+            self._telling.denial("hold")
             return self._deferred(deferral, admission.sentence)
         waiting = self._keeping("held", reason, detail)
         waiting = msgspec.structs.replace(waiting, until=until, due=due, failures=failures)

@@ -1,12 +1,36 @@
 """What is said of one message, in the log and in the metrics."""
 
+from typing import Final
+
 from gateway.delivery.attempt import Attempt
-from gateway.message.outcomes import about, counted, rejected
+from gateway.message.outcomes import MESSAGES, about, counted, rejected
 from gateway.message.outgoing import Outgoing
 from gateway.watch import metrics
 from gateway.watch.log import Log, Value
+from policy.denial import Limit
 from policy.outcome import Failed, Outcome, Unknown
 from policy.reply import Reply
+
+_DENIALS: Final = metrics.counters(
+    "sendgate_denials_total",
+    "Messages that could not go now, by the limit that bound.",
+    {"limit": (*(limit.value for limit in Limit), "hold")},
+)
+_DUPLICATES: Final = metrics.counters(
+    "sendgate_duplicates_total",
+    "Messages that were a copy of an earlier one, by tenant.",
+    {"tenant": ()},
+)
+_UNACKNOWLEDGED: Final = metrics.counter(
+    "sendgate_unacknowledged_total",
+    "Messages that PowerMTA may have although their client heard no 250; each is in the log.",
+)
+
+
+def expect(tenant: str) -> None:
+    """Its messages may come: what is counted of them is there."""
+    MESSAGES.expect(tenant)
+    _DUPLICATES.expect(tenant)
 
 
 class Telling:
@@ -42,6 +66,14 @@ class Telling:
         """Never to be sent; the client hears `reply`."""
         return rejected(self._log, self._message, reply)
 
+    def denial(self, limit: str) -> None:
+        """Which limit bound; `hold` for the bounds of what waits."""
+        _DENIALS.labels(limit).inc()
+
+    def duplicate(self) -> None:
+        """It is a copy, whatever comes of it."""
+        _DUPLICATES.labels(self._message.tenant).inc()
+
     def trouble(self, attempt: Attempt, outcome: Outcome) -> None:
         """Of ours, if it is that."""
         if isinstance(outcome, Failed):
@@ -57,7 +89,7 @@ class Telling:
     def unacknowledged(self, attempt: Attempt) -> None:
         """The client hears no 250 although PowerMTA may have the message: named here, so that an
         operator can find every message that may arrive without having been acknowledged."""
-        metrics.unacknowledged.inc()
+        _UNACKNOWLEDGED.inc()
         self.ending("unknown", envelope=attempt.envelope, acknowledged=False)
 
     def refusal(self, attempt: Attempt, recipient: bytes, outcome: str, why: str) -> None:

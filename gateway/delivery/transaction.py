@@ -7,6 +7,7 @@ Owns: what is under way. Not here: the decisions (`policy`), the sockets (`gatew
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Final
 
 from gateway.delivery.attempt import Attempts
 from gateway.delivery.delivery import Delivery
@@ -21,6 +22,10 @@ from policy.plan import Generation
 from policy.reply import Reply, trouble
 from policy.selection import biggest_day
 from settings.model import Settings
+
+_SECONDS: Final = metrics.histogram(
+    "sendgate_message_seconds", "From the final dot of a message to our reply."
+)
 
 
 class Transactions:
@@ -54,7 +59,7 @@ class Transactions:
             return await self._handle(message)
         finally:
             self.under_way -= 1
-            metrics.message_seconds.observe(time.perf_counter() - started)
+            _SECONDS.observe(time.perf_counter() - started)
 
     async def _handle(self, message: Message) -> Reply:
         generation = self._generation()

@@ -35,6 +35,16 @@ _LONGEST = 60.0
 """Seconds of the longest statements: looks at all that waits, and orders about much of it."""
 
 
+_SECONDS = metrics.histogram(
+    "sendgate_hold_seconds", "From asking the hold to keep a message to its answer."
+)
+_KEPT = metrics.counters(
+    "sendgate_hold_kept_total",
+    "Messages the hold was asked to keep, by result: kept, not_kept, unsure.",
+    {"result": [kept.value for kept in Kept]},
+)
+
+
 class Holding:
     """Implements `gateway.hold_port.Hold`."""
 
@@ -121,8 +131,8 @@ class Holding:
         started = asyncio.get_running_loop().time()
         now = self._now()
         kept = await self.store.keep(keeping, now, within)
-        metrics.hold_seconds.observe(asyncio.get_running_loop().time() - started)
-        metrics.hold_kept_as(kept.value).inc()
+        _SECONDS.observe(asyncio.get_running_loop().time() - started)
+        _KEPT.labels(kept.value).inc()
         if kept is Kept.UNSURE and _unsent(keeping):
             self.unsure.end(keeping, day_of(now))
         elif keeping.state == "doubt" and kept is not Kept.NOT_KEPT:

@@ -9,7 +9,14 @@ from collections.abc import Iterable
 
 import msgspec
 
+from gateway.watch import metrics
 from policy.ports import Change, EntryState
+
+_WAITING = metrics.gauge(
+    "sendgate_entry_changes_waiting",
+    "Changes of duplicate entries that wait for a ledger that is away; from ledger.changes on, "
+    "mail that would be held is deferred.",
+)
 
 
 class Arrears:
@@ -21,6 +28,10 @@ class Arrears:
 
     def __len__(self) -> int:
         return len(self._changes)
+
+    def gauge(self) -> None:
+        """Show how many wait."""
+        _WAITING.set(len(self._changes))
 
     @property
     def share(self) -> float:

@@ -25,6 +25,13 @@ _LONG_DEAD = 3600
 _TROUBLE = (RedisError, OSError, TimeoutError)
 
 
+_NUMBER = metrics.gauge(
+    "sendgate_generation",
+    "Number of the generation in force; the lowest of the workers.",
+    workers="livemin",
+)
+
+
 class PlanFeed:
     """Follows one ledger."""
 
@@ -119,7 +126,7 @@ class PlanFeed:
             return
         self.current = generation
         self._swapped(generation)
-        metrics.generation.set(number)
+        _NUMBER.set(number)
         self._log.info("generation", number=number, tenants=len(generation.tenants))
         self.first.set()
 

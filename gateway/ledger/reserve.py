@@ -11,9 +11,11 @@ Failure: a ledger that is away or closed denies; nothing is sent on a guess.
 import asyncio
 import math
 from collections.abc import Callable
+from typing import Final
 
 from gateway.ledger.arrears import Arrears
 from gateway.ledger.denials import Denials
+from gateway.watch import metrics
 from policy.denial import Denied, Limit
 from policy.ports import (
     Change,
@@ -32,6 +34,14 @@ from policy.ports import (
 
 REFUND_DELAY = 0.1
 _TURNS, _ENOUGH = 8, 8
+
+
+_SECONDS: Final = metrics.histogram(
+    "sendgate_ledger_seconds", "Time of one ledger call, repeats included."
+)
+_BATCH: Final = metrics.histogram(
+    "sendgate_ledger_batch_size", "Reservations and refunds in one ledger call.", metrics.SIZES
+)
 
 
 class _Asked:
@@ -61,17 +71,15 @@ class Reserver:
         batch: int,
         denial_cache: float,
         clock: Callable[[], float],
-        observe: Callable[[int, float], None],
         told: Callable[[int], None] = lambda _now: None,
         changes: int = 100_000,
     ) -> None:
         """`batch`: most items a call; `denial_cache`: seconds; `clock`: real elapsed seconds;
-        `observe(size, seconds)` is told of every call, `told` of the ledger's time in each
-        answer; `changes` of entries may wait for a ledger that is away."""
+        `told` is told the ledger's time in each answer; `changes` of entries may wait for a ledger
+        that is away."""
         self._ledger = ledger
         self._batch = batch
         self._clock = clock
-        self._observe = observe
         self._loop = asyncio.get_running_loop()
         self._told = told
         self._queue: list[_Asked] = []
@@ -239,7 +247,8 @@ class Reserver:
                 self._denials.learn(
                     ((asked.item, d) for asked, d in zip(batch, decisions, strict=True)), answer.now
                 )
-            self._observe(len(batch), self._clock() - started)
+            _BATCH.observe(len(batch))
+            _SECONDS.observe(self._clock() - started)
             self._tell(batch, decisions)
 
     async def _gather(self) -> None:

@@ -1,6 +1,7 @@
 """Messages by what became of them: counted, and in the log."""
 
 from functools import lru_cache
+from typing import Final
 
 from gateway.message.message import Message
 from gateway.message.xtext import spoken
@@ -9,12 +10,27 @@ from gateway.watch.log import Log, Value
 from gateway.watch.tally import Count
 from policy.reply import Reply
 
+MESSAGES: Final = metrics.counters(
+    "sendgate_messages_total",
+    "Messages by tenant and outcome: relayed, refused (PowerMTA's verdict), held, doubt (held, no "
+    "reply after the dot), duplicate (dropped), denied (a limit), failed (ours), deferred (the "
+    "hold could not take it), unknown (no reply after the dot, not held), rejected (malformed or "
+    "not allowed).",
+    {
+        "tenant": (),
+        "outcome": (
+            "relayed", "refused", "held", "doubt", "duplicate", "denied", "failed", "deferred",
+            "unknown", "rejected",
+        ),
+    },
+)  # fmt: skip
+
 
 # What every message counts: finding a child by its labels costs as much as counting it.
 @lru_cache(maxsize=4096)
 def counted(tenant: str, outcome: str) -> Count:
     """The count of such messages."""
-    return metrics.messages.labels(tenant, outcome)
+    return MESSAGES.labels(tenant, outcome)
 
 
 def about(log: Log, message: Message) -> dict[str, Value]:

@@ -5,6 +5,7 @@ Owns: the pools, the circuits, the time a relay may take. Not here: quota, stamp
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 from gateway.relay.circuit import Circuits
 from gateway.relay.endpoint import OpenError
@@ -13,6 +14,7 @@ from gateway.relay.passes import Passes
 from gateway.relay.pool import Opener, ServerPool
 from gateway.relay.verdicts import Divided
 from gateway.relay.wire import Session
+from gateway.watch import metrics
 from policy.model import Server
 from policy.outcome import Asked, Failed, Outcome, Refused, Relayed, Scope, Stage
 from policy.reply import Reply
@@ -20,6 +22,16 @@ from settings.model import Relay as RelaySettings
 
 _OWN_FIELDS = 512
 """Octets left for the fields we put on top."""
+
+
+_SESSIONS: Final = metrics.gauge(
+    "sendgate_relay_sessions",
+    "Sessions to a PowerMTA server by state, and messages waiting for one.",
+    ["server", "state"],
+)
+_CIRCUITS: Final = metrics.gauge(
+    "sendgate_circuits_open", "Circuits that are not closed, by kind (server or vmta).", ["kind"]
+)
 
 
 def _unheard(server: str, farewell: str) -> None:
@@ -228,6 +240,14 @@ class Relay:
         now = self._clock()
         self.servers[server].abandoned(message, now)
         self.vmtas[vmta].abandoned(message, now)
+
+    def gauge(self) -> None:
+        """Show what is open, and what is not closed."""
+        for pool in self.pools:
+            for state, count in pool.counts.items():
+                _SESSIONS.labels(pool.server.name, state).set(count)
+        _CIRCUITS.labels("server").set(len(self.servers.not_closed()))
+        _CIRCUITS.labels("vmta").set(len(self.vmtas.not_closed()))
 
     async def sweep(self, every: float = 5.0) -> None:
         """Side task: close idle sessions in time. Runs until cancelled."""

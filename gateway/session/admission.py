@@ -7,6 +7,16 @@ somebody is told 421 or 452.
 
 import asyncio
 from collections import deque
+from typing import Final
+
+from gateway.watch import metrics
+
+_CONNECTIONS: Final = metrics.counters(
+    "sendgate_connections_total",
+    "Client connections by how they began: served, or turned away because all slots were taken.",
+    {"result": ("served", "busy")},
+)
+_MEMORY: Final = metrics.gauge("sendgate_message_memory_bytes", "Octets of message data held now.")
 
 
 class Sessions:
@@ -44,6 +54,10 @@ class Sessions:
             return slot.done() and not slot.cancelled()
         return True
 
+    def greeted(self, served: bool) -> None:
+        """How a connection began is counted."""
+        _CONNECTIONS.labels("served" if served else "busy").inc()
+
     def leave(self) -> None:
         """Give a slot back, to the session that has waited longest."""
         while self._waiting:
@@ -66,6 +80,10 @@ class Memory:
 
     def __repr__(self) -> str:
         return f"<Memory: {self.used} of {self._limit}, {len(self._waiting)} waiting>"
+
+    def gauge(self) -> None:
+        """Show how much is used."""
+        _MEMORY.set(self.used)
 
     def share(self) -> "Share":
         return Share(self)

@@ -19,7 +19,6 @@ from gateway.session.inbound import ContentLostError
 from gateway.session.linereader import LineFault
 from gateway.session.quickack import acknowledge
 from gateway.session.service import Service
-from gateway.watch import metrics
 from policy import reply
 from policy.reply import Reply
 
@@ -281,7 +280,6 @@ class Conversation(Dialogue):
         if self._entered:
             self.service.sessions.leave()
         self.service.live.discard(self)
-        metrics.sessions.dec()
         self._hang_up()
 
     def _hang_up(self) -> None:

@@ -17,7 +17,6 @@ from gateway.session.linereader import LineFault
 from gateway.session.login import MECHANISMS, Login
 from gateway.session.proxyheader import ProxyHeader
 from gateway.session.service import Service
-from gateway.watch import metrics
 from policy import reply
 from policy.node import node_name, within
 from policy.reply import Reply
@@ -45,7 +44,6 @@ class SmtpSession(Conversation):
         self.transport = cast(asyncio.Transport, transport)
         self.lines.attach(self.transport)
         self.service.live.add(self)
-        metrics.sessions.inc()
         self._renew(self.service.settings.command_timeout)
         self._arm()
         peer = transport.get_extra_info("peername")
@@ -99,10 +97,10 @@ class SmtpSession(Conversation):
         self.busy = False
         self._entered = entered
         if not entered or service.closing:
-            metrics.connections.labels("busy").inc()
+            service.sessions.greeted(False)
             self.say(reply.SHUTTING_DOWN if service.closing else reply.BUSY)
             raise OverError
-        metrics.connections.labels("served").inc()
+        service.sessions.greeted(True)
         origin = service.origin(self.peer)
         self.tenant = origin.tenant
         self._plain_auth = self._plain_auth or origin.plain_auth

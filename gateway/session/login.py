@@ -10,6 +10,7 @@ import asyncio
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from gateway.session.dialogue import LONGEST_AUTH, Dialogue, OverError
 from gateway.session.linereader import LineFault
@@ -20,6 +21,11 @@ from policy.reply import Reply
 # Go's net/smtp and its kin compare these words; draft-murchison-sasl-login has others.
 _USERNAME = b"Username:"
 _PASSWORD = b"Password:"
+
+
+_LOGINS: Final = metrics.counters(
+    "sendgate_logins_total", "SMTP logins by result.", {"result": ("accepted", "refused")}
+)
 
 
 class Credentials:
@@ -134,10 +140,10 @@ class Login:
         finally:
             dialogue.busy = False
         if entry is not None:
-            metrics.logins.labels("accepted").inc()
+            _LOGINS.labels("accepted").inc()
             dialogue.log_in(login, entry)
             return _LOGGED_IN
-        metrics.logins.labels("refused").inc()
+        _LOGINS.labels("refused").inc()
         service.log.warning(
             "login_refused",
             peer=dialogue.peer,

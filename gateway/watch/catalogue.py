@@ -4,13 +4,15 @@ Read from the declarations themselves, so that it lists what a gateway serves an
 """
 
 import sys
+from importlib import import_module
+from pkgutil import walk_packages
 
 import msgspec
 from prometheus_client import Counter, Gauge
 from prometheus_client.metrics import MetricWrapperBase
 
+import gateway
 from gateway.watch import metrics
-from gateway.watch.tally import Tally
 
 _HEAD = """\
 # Metrics of the gateway
@@ -46,10 +48,11 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 def entries() -> list[Entry]:
-    """Every metric that `gateway.watch.metrics` declares, by name."""
-    named = [m.metric if isinstance(m, Tally) else m for m in vars(metrics).values()]
-    declared = [metric for metric in named if isinstance(metric, MetricWrapperBase)]
-    return sorted(map(_entry, declared), key=lambda entry: entry.name)
+    """Every metric that a module of the gateway declares, by name."""
+    for module in walk_packages(gateway.__path__, "gateway."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+    return sorted(map(_entry, metrics.declared()), key=lambda entry: entry.name)
 
 
 def _entry(metric: MetricWrapperBase) -> Entry:

@@ -1,7 +1,7 @@
 """Counts kept in plain Python and added to prometheus-client's in bulk.
 
-Owns: the objects that `gateway.watch.metrics` declares for what is counted on the message path. Not
-here: when they are flushed (`gateway.process`: once a second and at the end of the process).
+Owns: the objects that `watch.metrics` declares for what is counted on the message path. Not here:
+when they are flushed (`gateway.process`: once a second and at the end of the process).
 Rule: counting is an addition in this process (0.05 to 0.2 µs); prometheus-client's own is a lock
 and a write into a mapped file for each event (1 µs a counter, 2 µs one found by its labels or a
 histogram; tests/bench), several of them a message. Whoever collects from the registry of this
@@ -11,7 +11,8 @@ operators; what promises are kept by is in the ledger and the hold. One thread c
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import product
 
 import prometheus_client
 from prometheus_client.metrics_core import Metric
@@ -55,14 +56,28 @@ class Counter(Count):
 class Counters:
     """A counter with labels: one `Count` for each of their values."""
 
-    __slots__ = ("_children", "metric")
+    __slots__ = ("_children", "_known", "metric")
 
     def __init__(
-        self, name: str, documentation: str, labels: list[str], *, registry: CollectorRegistry
+        self,
+        name: str,
+        documentation: str,
+        labels: Mapping[str, Iterable[str]],
+        *,
+        registry: CollectorRegistry,
     ) -> None:
-        self.metric = prometheus_client.Counter(name, documentation, labels, registry=None)
+        """`labels`: each with the values that are known, which are there from the start."""
+        self.metric = prometheus_client.Counter(name, documentation, list(labels), registry=None)
         self._children: dict[tuple[str, ...], Count] = {}
+        self._known = [tuple(values) for values in labels.values()]
+        for values in product(*self._known):
+            self.labels(*values)
         registry.register(self)
+
+    def expect(self, first: str) -> None:
+        """A value of the first label that is known by now, with all those of the others."""
+        for rest in product(*self._known[1:]):
+            self.labels(first, *rest)
 
     def labels(self, *values: str) -> Count:
         """Raises ValueError for another number of labels than was declared."""

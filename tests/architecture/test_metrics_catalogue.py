@@ -2,8 +2,10 @@
 
 import re
 
+from gateway.hold_port import Kept
 from gateway.watch import metrics
 from gateway.watch.catalogue import catalogue, entries
+from policy.denial import Limit
 from tests.support.repository import ROOT
 
 FILE = ROOT / "deploy" / "METRICS.md"
@@ -26,6 +28,21 @@ def test_every_metric_of_the_registry_is_listed() -> None:
     listed = {entry.name.removesuffix("_total") for entry in entries()}
     assert served == listed
     assert len(listed) == len(entries())
+
+
+def test_values_that_are_known_are_there_from_the_start() -> None:
+    """Who watches a rate would miss the first of each."""
+    assert entries()
+    value = metrics.REGISTRY.get_sample_value
+    for limit in (*(limit.value for limit in Limit), "hold"):
+        assert value("sendgate_denials_total", {"limit": limit}) is not None
+    for kept in Kept:
+        assert value("sendgate_hold_kept_total", {"result": kept.value}) is not None
+    of_the_generation = {"messages", "duplicates", "recipients_relayed"}
+    for family in metrics.REGISTRY.collect():
+        if family.type == "counter":
+            named = family.name.removeprefix("sendgate_")
+            assert family.samples or named in of_the_generation, f"{named} knows no value"
 
 
 def test_no_label_is_of_a_clients_making() -> None:

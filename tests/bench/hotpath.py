@@ -17,6 +17,8 @@ from collections.abc import Callable
 
 import uvloop
 
+from gateway import sessions
+from gateway.delivery import attempt
 from gateway.delivery.hop import parcel
 from gateway.message.headers import Header, scan, split
 from gateway.message.ids import Ids
@@ -27,7 +29,6 @@ from gateway.message.stamp import stamp
 from gateway.relay.replies import ReplyParser
 from gateway.session.datareader import DataReader
 from gateway.session.envelope import parse_mail, parse_rcpt
-from gateway.watch import metrics
 from gateway.watch.log import Log
 from loadtest.newsletter import newsletter
 from policy.duplicate import identify
@@ -128,11 +129,11 @@ def _message(content: bytes) -> Message:
 
 def _counting() -> dict[str, Callable[[], object]]:
     return {
-        "counter.inc": metrics.refunds.inc,
-        "counter.labels().inc": lambda: metrics.recipients.labels("vmta-1", "other").inc(1),
+        "counter.inc": attempt._REFUNDS.inc,
+        "counter.labels().inc": lambda: attempt._RECIPIENTS.labels("vmta-1", "other").inc(1),
         "counted().inc": lambda: counted("acme", "relayed").inc(),
-        "histogram.observe": lambda: metrics.relay_seconds.observe(0.0123),
-        "gauge.inc and .dec": lambda: (metrics.sessions.inc(), metrics.sessions.dec()),
+        "histogram.observe": lambda: attempt._SECONDS.observe(0.0123),
+        "gauge.inc and .dec": lambda: (sessions._OPEN.inc(), sessions._OPEN.dec()),
     }
 
 

@@ -45,7 +45,6 @@ def reserver(gate: Gate, clock: Clock | None = None, batch: int = 4) -> Reserver
         batch=batch,
         denial_cache=1.0,
         clock=clock or Clock(),
-        observe=lambda _size, _seconds: None,
     )
 
 

@@ -18,7 +18,7 @@ BOUNDS = (0.5, 1.0, 2.5)
 def test_whoever_collects_sees_what_was_just_counted() -> None:
     registry = CollectorRegistry(auto_describe=True)
     plain = Counter("things_total", "Things.", registry=registry)
-    by_kind = Counters("kinds_total", "Things by kind.", ["kind"], registry=registry)
+    by_kind = Counters("kinds_total", "Things by kind.", {"kind": ()}, registry=registry)
     gauge = prometheus_client.Gauge("open", "Open now.", registry=None)
     level = Level(gauge, registry=registry)
     plain.inc()
@@ -41,7 +41,7 @@ def test_whoever_collects_sees_what_was_just_counted() -> None:
 
 
 def test_another_number_of_labels_is_an_error() -> None:
-    kinds = Counters("kinds_total", "Things.", ["kind"], registry=CollectorRegistry())
+    kinds = Counters("kinds_total", "Things.", {"kind": ()}, registry=CollectorRegistry())
     with pytest.raises(ValueError, match="label"):
         kinds.labels("a", "b")
 
@@ -71,12 +71,20 @@ def test_a_histogram_is_the_librarys_own(amounts: list[float]) -> None:
 def test_a_flush_shows_the_counts_to_other_processes(tmp_path: Path) -> None:
     counted = """
 from gateway.watch import metrics
-metrics.refunds.inc(3)
-metrics.messages_of("acme", "relayed").inc()
-metrics.relay_seconds.observe(0.003)
-metrics.sessions.inc()
+refunds = metrics.counter("sendgate_refunds_total", "Charges given back.")
+messages = metrics.counters(
+    "sendgate_messages_total", "Messages.", {"tenant": (), "outcome": ("relayed", "held")}
+)
+seconds = metrics.histogram("sendgate_relay_seconds", "Of a relay.")
+sessions = metrics.level("sendgate_sessions", "Open now.")
+logins = metrics.counters("sendgate_logins_total", "Logins.", {"result": ("accepted", "refused")})
+refunds.inc(3)
+messages.expect("acme")
+messages.labels("acme", "relayed").inc()
+seconds.observe(0.003)
+sessions.inc()
 metrics.flush()
-metrics.refunds.inc()
+refunds.inc()
 """
     environment = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", counted], env=environment, check=True, timeout=60)
@@ -85,6 +93,8 @@ metrics.refunds.inc()
     text = _collect(str(tmp_path)).decode()
     assert "sendgate_refunds_total 3.0" in text, "what came after the flush is lost with us"
     assert 'sendgate_messages_total{outcome="relayed",tenant="acme"} 1.0' in text
+    assert 'sendgate_messages_total{outcome="held",tenant="acme"} 0.0' in text, "known from now on"
+    assert 'sendgate_logins_total{result="refused"} 0.0' in text, "known from the start"
     assert 'sendgate_relay_seconds_bucket{le="0.005"} 1.0' in text
     assert "sendgate_relay_seconds_sum 0.003" in text
     assert "sendgate_sessions 1.0" in text

@@ -39,6 +39,32 @@ Group = tuple[str, str]
 """(pool, provider)"""
 
 
+_HELD = metrics.gauge(
+    "sendgate_held_messages",
+    "Held recipients by tenant, state and reason, as last counted.",
+    ["tenant", "state", "reason"],
+    workers="mostrecent",
+)
+_BYTES = metrics.gauge(
+    "sendgate_held_bytes",
+    "Octets of held messages by tenant, as last counted.",
+    ["tenant"],
+    workers="mostrecent",
+)
+_OLDEST = metrics.gauge(
+    "sendgate_held_oldest_seconds",
+    "Age of the oldest held message by tenant, in calendar time.",
+    ["tenant"],
+    workers="mostrecent",
+)
+_PROJECTED = metrics.gauge(
+    "sendgate_held_projected_seconds",
+    "Projected wait of the last held message by tenant.",
+    ["tenant"],
+    workers="mostrecent",
+)
+
+
 class Count(msgspec.Struct, frozen=True):
     """Open rows that have these in common. `next`: when the first of them has a chance again."""
 
@@ -128,9 +154,9 @@ class Backlog:
             backlog = forecast.Backlog(groups.get(name, {}), number, octets)
             waits = forecast.waits(backlog, generation) if generation else {}
             self._tenants[name] = (backlog, waits)
-            metrics.hold_bytes.labels(name).set(octets)
-            metrics.hold_oldest.labels(name).set(max(at - oldest, 0) / 1000)
-            metrics.hold_wait.labels(name).set(max(waits.values(), default=0.0) * _DAY)
+            _BYTES.labels(name).set(octets)
+            _OLDEST.labels(name).set(max(at - oldest, 0) / 1000)
+            _PROJECTED.labels(name).set(max(waits.values(), default=0.0) * _DAY)
         self._gauge(counts, set(totals))
 
     def _gauge(self, counts: tuple[Count, ...], tenants: set[str]) -> None:
@@ -139,12 +165,12 @@ class Backlog:
             label = (count.tenant, count.state, count.reason)
             sums[label] = sums.get(label, 0) + count.count
         for gone in self._labels - sums.keys():
-            metrics.hold_rows.labels(*gone).set(0)
+            _HELD.labels(*gone).set(0)
             if gone[0] not in tenants:
-                for gauge in (metrics.hold_bytes, metrics.hold_oldest, metrics.hold_wait):
+                for gauge in (_BYTES, _OLDEST, _PROJECTED):
                     gauge.labels(gone[0]).set(0)
         for label, number in sums.items():
-            metrics.hold_rows.labels(*label).set(number)
+            _HELD.labels(*label).set(number)
         self._labels |= sums.keys()
 
     def admit(self, name: str, octets: int, pool: str, providers: Sequence[str]) -> Admission:

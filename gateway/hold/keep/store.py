@@ -43,6 +43,11 @@ _AGAIN = frozenset({"40001", "40P01", "55P03", _NO_PARTITION})
 the next try may be."""
 
 
+_BATCH = metrics.histogram(
+    "sendgate_hold_batch_size", "Messages in one commit of the hold.", metrics.SIZES
+)
+
+
 class _Job:
     """One message on its way into the hold."""
 
@@ -152,7 +157,7 @@ class Store:
 
     async def _commit(self, batch: list[_Job]) -> None:
         loop = asyncio.get_running_loop()
-        metrics.hold_batch.observe(len(batch))
+        _BATCH.observe(len(batch))
         # Those that came later in the batch have more time; the first one's is everybody's.
         deadline = min(job.deadline for job in batch)
         last = deadline - self._budget * _SETTLING

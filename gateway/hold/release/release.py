@@ -32,6 +32,13 @@ _LARGE = 262_144
 _SMALLEST = 8
 
 
+_RELEASED = metrics.counters(
+    "sendgate_released_total",
+    "Held recipients by how an attempt ended: relayed, refused, failed, rested, unknown.",
+    {"result": ("relayed", "refused", "failed", "rested", "unknown")},
+)
+
+
 class Release:
     """Sends claims for one process."""
 
@@ -161,7 +168,7 @@ class Release:
         row, grant = claimed.row, claimed.grant
         rests = isinstance(outcome, Failed) and outcome.rests
         verdict = "rested" if rests else type(outcome).__name__.lower()
-        metrics.released.labels(verdict).inc()
+        _RELEASED.labels(verdict).inc()
         generation = self._generation()
         tenant = generation.tenant.get(row.tenant) if generation else None
         settled = settlement(

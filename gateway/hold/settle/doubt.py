@@ -32,6 +32,13 @@ _PAGE = 500
 _TIMEOUT = 30.0
 
 
+SETTLED = metrics.counters(
+    "sendgate_doubts_settled_total",
+    "Doubts settled, by verdict: delivered, absent, duplicate, goes.",
+    {"verdict": ("delivered", "absent", "duplicate", "goes")},
+)
+
+
 class Doubts:
     """Looks at all open doubts."""
 
@@ -180,7 +187,7 @@ class Doubts:
         return "waits" if theirs else ""
 
     def _done(self, doubt: Doubt, verdict: str, *, ending: str = "duplicate") -> None:
-        metrics.doubts_settled.labels("delivered" if ending == "relayed" else ending).inc()
+        SETTLED.labels("delivered" if ending == "relayed" else ending).inc()
         self._tell(doubt, verdict)
         self._settler.settle(
             [
@@ -192,7 +199,7 @@ class Doubts:
         )  # fmt: skip
 
     def _goes(self, doubt: Doubt, verdict: str) -> None:
-        metrics.doubts_settled.labels("goes" if doubt.behind else "absent").inc()
+        SETTLED.labels("goes" if doubt.behind else "absent").inc()
         self._tell(doubt, verdict)
         if doubt.whole and doubt.behind:
             # If nobody has the place of the whole message any more: a copy must not go live.

@@ -32,6 +32,13 @@ _ENTRY = {
 }
 
 
+GIVEN_UP = metrics.counters(
+    "sendgate_hold_given_up_total",
+    "Held recipients given up, by ending: expired, failed, refused, dropped, forgotten.",
+    {"ending": ("expired", "failed", "refused", "dropped", "forgotten")},
+)
+
+
 class Settler:
     """Writes settlements. One instance a process."""
 
@@ -176,5 +183,5 @@ class Settler:
                 self._change(Change(row["key"], row["id"], attempt, state))
         for settled in batch:
             if settled.event:
-                metrics.expired.labels(settled.event).inc()
+                GIVEN_UP.labels(settled.event).inc()
         return len({row["id"] for row in rows})

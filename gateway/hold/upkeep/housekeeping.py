@@ -8,7 +8,7 @@ All in small transactions, so that it runs beside full load.
 from collections.abc import Callable
 
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
-from gateway.watch import metrics
+from gateway.hold.settle.settling import GIVEN_UP
 from gateway.watch.log import Log
 from policy.limits import DAY, day_of
 from policy.plan import Generation
@@ -140,7 +140,7 @@ class Housekeeping:
                 )
             if not rows:
                 return
-            metrics.expired.labels("expired").inc(len(rows))
+            GIVEN_UP.labels("expired").inc(len(rows))
             self._log.warning("hold_expired", tenant=tenant, count=len(rows), first=rows[0]["id"])
             for row in rows:
                 if row["key"]:

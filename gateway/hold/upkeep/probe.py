@@ -35,6 +35,13 @@ _SHORTEST = 15
 """Part of the gap that must lie between two probes whatever is waiting."""
 
 
+_SENT = metrics.counters(
+    "sendgate_probes_total",
+    "Probes sent to PowerMTA servers, by result: accepted, failed.",
+    {"result": ("accepted", "failed")},
+)
+
+
 class Probes:
     """Sends probes for all gateways; two at once do no harm."""
 
@@ -88,7 +95,7 @@ class Probes:
             late=_unheard,
         )
         accepted = isinstance(outcome, Relayed)
-        metrics.probes.labels("accepted" if accepted else "failed").inc()
+        _SENT.labels("accepted" if accepted else "failed").inc()
         if not accepted:
             self._log.warning("probe_failed", server=server, probe=name, why=str(outcome))
             return

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.hold.database import Database
-from gateway.watch import metrics
+from gateway.hold.settle.doubt import SETTLED
+from gateway.hold.settle.settling import GIVEN_UP
 from gateway.watch.log import Log
 from policy.address import recipient_spellings
 from policy.ports import ENDED, Change, EntryState
@@ -81,9 +82,9 @@ class Requests:
                     state = "running"
             await link.execute(_DONE, request["id"], len(rows), state, "", self._now())
         if action in _ENDINGS:
-            metrics.expired.labels(_ENDINGS[action][0]).inc(len(rows))
+            GIVEN_UP.labels(_ENDINGS[action][0]).inc(len(rows))
         if action == "settle":
-            metrics.doubts_settled.labels(request["outcome"]).inc(len(rows))
+            SETTLED.labels(request["outcome"]).inc(len(rows))
         for row in rows:
             self._follow(request["outcome"] or action, row)
         self._log.info("hold_request", request=request["id"], action=action, changed=len(rows))
