@@ -3,7 +3,8 @@
 Owns: the projection, and the admission that follows from it. Not here: counting (`control`, the
 hold), what delays or defers (`gateway`).
 Rule: a lower bound, told as such. A day is a full day of quota; the mail that arrives meanwhile,
-mailbox maxima, tenants' rates and warm-up's next stages are not in it.
+mailbox maxima, tenants' rates and warm-up's next stages are not in it. Sending hours are: a day has
+its whole quota in them, however short they are, and nothing goes before they begin.
 Failure: none; `math.inf` where nothing is coming.
 """
 
@@ -14,8 +15,8 @@ from typing import Literal
 
 import msgspec
 
-from policy.limits import day_of
-from policy.model import UNLIMITED, HoldBounds, IpState, Pool, VirtualMta
+from policy.limits import day_of, opens_at
+from policy.model import UNLIMITED, HoldBounds, IpState, Pool, VirtualMta, Window
 from policy.overflow import chain
 from policy.plan import Generation
 
@@ -164,15 +165,26 @@ def admit(
 _BOUNDS = {"messages": "on messages", "octets": "on octets", "wait": "on waiting time"}
 
 
-def defer_sentence(admission: Admission, now: int) -> str:
+def gone_by(days: float, now: int, window: Window | None) -> date | None:
+    """The UTC day on which the last of what needs `days` full days goes, None where nobody knows.
+
+    What is left of today counts for nothing, for its quota may be used; where no quota binds, mail
+    goes today, unless the sending hours begin again on another day only. `now` in milliseconds."""
+    if not days < date.max.toordinal():
+        return None
+    today, full = day_of(now), math.ceil(days)
+    first = day_of(opens_at(window, now) or now)
+    ordinal = date(1970, 1, 1).toordinal() + max(today + full, first + max(full - 1, 0))
+    return date.fromordinal(ordinal) if 1 <= ordinal <= date.max.toordinal() else None
+
+
+def defer_sentence(admission: Admission, now: int, window: Window | None) -> str:
     """The text of a deferral, ASCII in one line. `now` in milliseconds of calendar time."""
     begin = f"no more of your mail may wait here (bound {_BOUNDS[admission.bound]}); "
-    gone = math.inf
-    if admission.projected_days < date.max.toordinal():
-        gone = date(1970, 1, 1).toordinal() + day_of(now) + math.ceil(admission.projected_days)
-    if not 1 <= gone <= date.max.toordinal():
+    gone = gone_by(admission.projected_days, now, window)
+    if gone is None:
         return begin + "nobody can say when what waits now will be gone"
-    return begin + f"what waits now will be gone by {date.fromordinal(int(gone)).isoformat()}"
+    return begin + f"what waits now will be gone by {gone.isoformat()}"
 
 
 def _one_day(left: Mapping[Group, int], budgets: Mapping[Group, list[_Budget]]) -> dict[Group, int]:

@@ -8,6 +8,8 @@ recipient every `interval` of *open* time, a burst of the hourly share. With a s
 a quota of 50, ten may go at once and one more every 28.8 minutes.
 """
 
+import math
+
 from policy.model import UNLIMITED, Unlimited, VirtualMta, Window
 
 DAY = 86_400_000
@@ -34,44 +36,61 @@ def next_day(now: int) -> int:
     return (day_of(now) + 1) * DAY
 
 
-def _offset(window: Window, seconds: int) -> int:
-    chosen = window.offsets[0][1]
-    for since, offset in window.offsets:
-        if since <= seconds:
-            chosen = offset
-    return chosen
+def _stretch(window: Window, now: int) -> tuple[int, float]:
+    """(seconds east of UTC at `now`, the moment at which that ends; `math.inf`: it does not)."""
+    offset = window.offsets[0][1]
+    for since, later in window.offsets:
+        if since * 1000 > now:
+            return offset, since * 1000
+        offset = later
+    return offset, math.inf
 
 
 def open_time(window: Window | None, now: int) -> int:
-    """Open milliseconds since the epoch; stands still while the window is closed."""
+    """Open milliseconds since the epoch; stands still while the window is closed. Where the zone's
+    clock is put on or back inside the window it jumps, or has the same hour twice."""
     if window is None:
         return now
-    shifted = now + 1000 * (_offset(window, now // 1000) - window.start)
+    shifted = now + 1000 * (_stretch(window, now)[0] - window.start)
     day, inside = divmod(shifted, DAY)
     length = window.length * 1000
     return day * length + min(inside, length)
 
 
-def wall_time(window: Window | None, opened: float) -> int:
-    """The first moment at which `open_time` has reached `opened` (rounded up)."""
-    target = int(-(-opened // 1))
+def wall_time(window: Window | None, opened: float, now: int) -> int:
+    """The first moment from `now` on, with the window open, at which `open_time` has reached
+    `opened` (rounded up)."""
+    target = math.ceil(opened)
     if window is None:
-        return target
-    length = window.length * 1000
-    day, inside = divmod(target, length)
+        return max(target, now)
+    day, inside = divmod(target, window.length * 1000)
     local = day * DAY + inside + window.start * 1000
-    return local - 1000 * _offset(window, local // 1000 - _offset(window, local // 1000))
+    while True:
+        offset, ends = _stretch(window, now)
+        reached = max(local - 1000 * offset, now)
+        if reached < ends:
+            return opens_at(window, reached) or reached
+        now = int(ends)
 
 
 def opens_at(window: Window | None, now: int) -> int:
-    """0 when the window is open now, else when it opens next."""
+    """0 when the window is open now, else when it opens next.
+
+    It is open when the clocks of the zone show a time in it: a window that begins in an hour that
+    is left out opens when that hour would have begun, one in an hour that comes twice does so
+    twice."""
     if window is None:
         return 0
-    shifted = now + 1000 * (_offset(window, now // 1000) - window.start)
-    inside = shifted % DAY
-    if inside < window.length * 1000:
-        return 0
-    return now + DAY - inside
+    at = now
+    while True:
+        offset, ends = _stretch(window, at)
+        inside = (at + 1000 * (offset - window.start)) % DAY
+        if inside < window.length * 1000:
+            return 0 if at == now else at
+        opens = at + DAY - inside
+        if opens < ends:
+            return opens
+        at = int(ends)
 
 
 def day_length(window: Window | None) -> int:

@@ -67,7 +67,7 @@ def fits(
         opened = float(open_time(window, now))
         later = paced_until(usage.tat, opened, step, vmta.hourly_share, count, window)
         if later is not None:
-            until = wall_time(window, later)
+            until = wall_time(window, later, now)
             return Denied(Limit.IP_PACE, vmta.name, until, vmta.daily, usage.used)
     return None
 

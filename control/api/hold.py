@@ -187,7 +187,7 @@ async def _place(call: Call, held: HeldView, arrived: int) -> tuple[int, str]:
     if generation is None:
         return before, ""
     group = held.pool, held.provider
-    return before, turn(records, generation, group, before, await now(call))
+    return before, turn(records, generation, held.tenant, group, before, await now(call))
 
 
 async def _forecast(call: Call) -> HoldForecast:

@@ -92,6 +92,8 @@ def forecast(context: typer.Context, tenant: of.Tenant = None) -> None:
             for r in found.rows
         ),
     )
+    for tenant_name, opens in sorted({(r.tenant, r.opens) for r in found.rows if r.opens}):
+        say(f"the sending hours of {tenant_name} begin {opens}")
     say("mail that comes meanwhile, mailbox limits and rates make it later")
 
 

@@ -1,13 +1,14 @@
 """When what waits will be gone, in days of the plan in force (`policy.forecast`)."""
 
 import math
-from datetime import date
 from typing import Any, Literal
 
 import msgspec
 
-from policy.forecast import Backlog, Group, coming, waits
-from policy.limits import day_of
+from policy.denial import iso_time
+from policy.forecast import Backlog, Group, coming, gone_by, waits
+from policy.limits import opens_at
+from policy.model import Window
 from policy.plan import Generation
 
 
@@ -25,7 +26,9 @@ class ForecastRow(msgspec.Struct, frozen=True, kw_only=True):
     days: float | None
     """Projected full days until they are gone; null: nothing is coming for them."""
     gone: str
-    """Date by which they are gone; empty: nobody knows."""
+    """UTC date by which they are gone; empty: nobody knows."""
+    opens: str = ""
+    """When the tenant's sending hours begin; empty: it has none, or they are now."""
 
 
 class HoldForecast(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +53,7 @@ def hold_forecast(records: list[Any], generation: Generation, now: int) -> HoldF
         pool = generation.pool.get(record["pool"])
         size = coming(pool, generation.pool, generation.vmta, group[1]) if pool else 0
         days = projected.get(group, 0.0)
+        hours = _hours(generation, record["tenant"])
         rows.append(
             ForecastRow(
                 tenant=record["tenant"],
@@ -59,25 +63,39 @@ def hold_forecast(records: list[Any], generation: Generation, now: int) -> HoldF
                 paused=record["paused"],
                 a_day="unlimited" if size is None else size,
                 days=days if math.isfinite(days) else None,
-                gone=gone(days, now),
+                gone=_gone(days, now, hours),
+                opens=_opens(hours, now),
             )
         )
     return HoldForecast(generation=generation.number, rows=rows)
 
 
-def turn(records: list[Any], generation: Generation, group: Group, before: int, now: int) -> str:
+def turn(
+    records: list[Any], generation: Generation, tenant: str, group: Group, before: int, now: int
+) -> str:
     """When the message with so many before it goes, in words."""
     groups = backlog(records).groups | {group: before + 1}
     projected = waits(Backlog(groups=groups), generation)
-    when = gone(projected.get(group, 0.0), now)
+    hours = _hours(generation, tenant)
+    when = _gone(projected.get(group, 0.0), now, hours)
     if not when:
         return "nobody can say: no IP of its pool has a quota for its provider"
-    return f"not after {when}, if each day's quota goes to what waits now"
+    text = f"not after {when}, if each day's quota goes to what waits now"
+    opens = _opens(hours, now)
+    return f"{text}; the sending hours begin {opens}" if opens else text
 
 
-def gone(days: float, now: int) -> str:
+def _hours(generation: Generation, tenant: str) -> Window | None:
+    found = generation.tenant.get(tenant)
+    return found.window if found else None
+
+
+def _opens(hours: Window | None, now: int) -> str:
+    at = opens_at(hours, now)
+    return iso_time(at) if at else ""
+
+
+def _gone(days: float, now: int, hours: Window | None) -> str:
     """ISO date, empty when it cannot be told."""
-    if not days < date.max.toordinal():
-        return ""
-    ordinal = date(1970, 1, 1).toordinal() + day_of(now) + math.ceil(days)
-    return date.fromordinal(ordinal).isoformat() if ordinal <= date.max.toordinal() else ""
+    found = gone_by(days, now, hours)
+    return found.isoformat() if found else ""

@@ -60,7 +60,7 @@ function choose.fits(vmta, values, providers, total, window)
     local start = math.max(count.value(run.paces, vmta.ip), opened)
     local need = math.min(total * step, tolerance)
     if start + need > opened + tolerance + PACE_SLACK then
-      local till = wall_time(window, start + need - tolerance)
+      local till = wall_time(window, start + need - tolerance, run.now)
       return choose.denied('ip_pace', vmta.name, till, vmta.daily, used)
     end
   end

@@ -33,38 +33,54 @@ local function day_key(day, ip)
   return root .. 'day:' .. day .. ':' .. ip
 end
 
-local function zone_offset(window, seconds)
-  local chosen = window.offsets[1][2]
+-- Seconds east of UTC now, and the moment at which that ends.
+local function stretch(window, now)
+  local offset = window.offsets[1][2]
   for _, step in ipairs(window.offsets) do
-    if step[1] <= seconds then chosen = step[2] end
+    if step[1] * 1000 > now then return offset, step[1] * 1000 end
+    offset = step[2]
   end
-  return chosen
+  return offset, math.huge
 end
 
 local function open_time(window, now)
   if not window then return now end
-  local shifted = now + 1000 * (zone_offset(window, math.floor(now / 1000)) - window.start)
+  local offset = stretch(window, now)
+  local shifted = now + 1000 * (offset - window.start)
   local day = math.floor(shifted / DAY)
   local length = window.length * 1000
   return day * length + math.min(shifted - day * DAY, length)
 end
 
-local function wall_time(window, opened)
+local function opens_at(window, now)
+  if not window then return 0 end
+  local at = now
+  while true do
+    local offset, ends = stretch(window, at)
+    local shifted = at + 1000 * (offset - window.start)
+    local inside = shifted - math.floor(shifted / DAY) * DAY
+    if inside < window.length * 1000 then return at == now and 0 or at end
+    local opens = at + DAY - inside
+    if opens < ends then return opens end
+    at = ends
+  end
+end
+
+local function wall_time(window, opened, now)
   local target = math.ceil(opened)
-  if not window then return target end
+  if not window then return math.max(target, now) end
   local length = window.length * 1000
   local day = math.floor(target / length)
   local here = day * DAY + (target - day * length) + window.start * 1000
-  local guess = zone_offset(window, math.floor(here / 1000))
-  return here - 1000 * zone_offset(window, math.floor(here / 1000) - guess)
-end
-
-local function opens_at(window, now)
-  if not window then return 0 end
-  local shifted = now + 1000 * (zone_offset(window, math.floor(now / 1000)) - window.start)
-  local inside = shifted - math.floor(shifted / DAY) * DAY
-  if inside < window.length * 1000 then return 0 end
-  return now + DAY - inside
+  while true do
+    local offset, ends = stretch(window, now)
+    local reached = math.max(here - 1000 * offset, now)
+    if reached < ends then
+      local opens = opens_at(window, reached)
+      return opens > 0 and opens or reached
+    end
+    now = ends
+  end
 end
 
 local function day_length(window)

@@ -179,6 +179,46 @@ async def test_outside_the_sending_hours_nothing_goes(start: Start) -> None:
     assert denied((await decide(ledger, ask()))[0]).until == MIDNIGHT + DAY + 7 * HOUR
 
 
+async def test_a_night_of_change_before_the_sending_hours_is_minded(start: Start) -> None:
+    change, back = MIDNIGHT + DAY + HOUR, MIDNIGHT + 2 * DAY + HOUR
+    offsets = ((0, 3600), (change // 1000, 7200), (back // 1000, 3600))
+    window = Window(start=9 * 3600, length=8 * 3600, offsets=offsets)
+    ledger = await start(generation(vmta(1), tenants=(tenant(window=window),)))
+    await ledger.at(MIDNIGHT + 20 * HOUR)
+    assert denied((await decide(ledger, ask()))[0]).until == MIDNIGHT + DAY + 7 * HOUR
+    await ledger.at(MIDNIGHT + DAY + 20 * HOUR)
+    assert denied((await decide(ledger, ask()))[0]).until == MIDNIGHT + 2 * DAY + 8 * HOUR
+
+
+async def test_the_night_the_clocks_change_has_its_true_hours(start: Start) -> None:
+    """One hour on at 01:00 UTC of the first night, back at 01:00 UTC of the second, as in Paris."""
+    change, back = MIDNIGHT + DAY + HOUR, MIDNIGHT + 2 * DAY + HOUR
+    window = Window(
+        start=3600,
+        length=3 * 3600,
+        offsets=((0, 3600), (change // 1000, 7200), (back // 1000, 3600)),
+    )
+    row = vmta(1, daily=6, hourly_share=1 / 6)
+    ledger = await start(generation(row, tenants=(tenant(window=window),)))
+    await ledger.at(MIDNIGHT + 12 * HOUR)
+    assert denied((await decide(ledger, ask()))[0]).until == MIDNIGHT + DAY
+    await ledger.at(MIDNIGHT + DAY + 2 * HOUR)  # 04:00 of the short night
+    assert denied((await decide(ledger, ask()))[0]).until == MIDNIGHT + 2 * DAY - HOUR
+    await ledger.at(MIDNIGHT + 2 * DAY + 10 * MINUTE)  # 02:10 of the long one, for the first time
+    paced = await decide(ledger, ask(), ask())
+    assert names(paced) == ["vmta-1", "ip_pace"]
+    assert abs(denied(paced[1]).until - (MIDNIGHT + 2 * DAY + 40 * MINUTE)) < 5000
+    await ledger.at(MIDNIGHT + 2 * DAY + 58 * MINUTE)  # 02:58; the next 30 minutes come twice
+    paced = await decide(ledger, ask(), ask())
+    assert names(paced) == ["vmta-1", "ip_pace"]
+    until = denied(paced[1]).until
+    assert abs(until - (MIDNIGHT + 2 * DAY + 2 * HOUR + 28 * MINUTE)) < 5000
+    await ledger.at(until)
+    assert names(await decide(ledger, ask())) == ["vmta-1"]
+    await ledger.at(MIDNIGHT + 2 * DAY + 3 * HOUR)  # 04:00
+    assert denied((await decide(ledger, ask()))[0]).until == MIDNIGHT + 3 * DAY
+
+
 async def test_a_mailbox_has_a_daily_maximum_and_a_spacing(start: Start) -> None:
     limits = {
         "max@acme.test": MailboxLimits(daily_max=2),

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.forecast import Admission, Backlog, admit, defer_sentence
-from policy.limits import DAY
-from policy.model import HoldBounds
+from policy.forecast import Admission, Backlog, admit, defer_sentence, gone_by
+from policy.limits import DAY, HOUR
+from policy.model import HoldBounds, Window
 
 BOUNDS = HoldBounds(messages=1000, octets=1_000_000, age=10 * 86_400.0)
 ACCEPTING = HoldBounds(messages=1000, octets=1_000_000, age=10 * 86_400.0, past="accept")
@@ -100,13 +100,38 @@ def test_a_fuller_hold_is_never_quicker_nor_more_open(
 )
 def test_a_deferral_names_the_day_when_there_will_be_room(days: float, text: str) -> None:
     # 20,000 days after 1970-01-01 is 2024-10-04.
-    sentence = defer_sentence(_admit(1000, days=days), 20_000 * DAY + DAY - 1)
+    sentence = defer_sentence(_admit(1000, days=days), 20_000 * DAY + DAY - 1, None)
     assert sentence.endswith(f"; {text}")
+
+
+# One to half past one in the night; on the next day clocks are put on from one to two.
+NIGHTS = Window(start=3600, length=1800, offsets=((0, 0), (20_001 * 86_400 + 3600, 3600)))
+
+
+@pytest.mark.parametrize(
+    ("hour", "days", "gone"),
+    [
+        (0, 0.0, "2024-10-04"),
+        (2, 0.0, "2024-10-06"),  # over for today, and left out tomorrow
+        (0, 0.5, "2024-10-05"),
+        (2, 0.5, "2024-10-06"),
+        (2, 1.0, "2024-10-06"),
+        (2, 1.5, "2024-10-07"),
+        (2, math.inf, None),
+    ],
+)
+def test_nothing_is_gone_before_the_sending_hours_begin(
+    hour: int, days: float, gone: str | None
+) -> None:
+    found = gone_by(days, 20_000 * DAY + hour * HOUR, NIGHTS)
+    assert (found and found.isoformat()) == gone
+    sentence = defer_sentence(_admit(1000, days=days), 20_000 * DAY + hour * HOUR, NIGHTS)
+    assert (gone or "nobody") in sentence
 
 
 @given(days=st.floats(0, allow_nan=False), now=st.integers(-(10**15), 10**18))
 def test_any_deferral_fits_a_reply(days: float, now: int) -> None:
-    sentence = defer_sentence(_admit(1000, days=days), now)
+    sentence = defer_sentence(_admit(1000, days=days), now, None)
     assert sentence.isascii()
     assert sentence.isprintable()
     assert len(sentence) < 200

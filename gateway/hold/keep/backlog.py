@@ -208,4 +208,5 @@ class Backlog:
         )
         if found.accept:
             return Admission(delay=found.delay)
-        return Admission(accept=False, sentence=forecast.defer_sentence(found, self._now()))
+        sentence = forecast.defer_sentence(found, self._now(), tenant.window)
+        return Admission(accept=False, sentence=sentence)

@@ -74,3 +74,29 @@ async def test_a_forecast_divides_what_waits_by_what_is_coming(
     assert "never" in shown
     assert "globex" not in shown
     assert "forecast: not after 2038-06-17" in await command("explain", "--message", "g6")
+
+
+async def test_a_forecast_minds_the_sending_hours(
+    api: Api, core: Core, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is 01:00 UTC of 13 June: 03:00 in Paris, whose hours were over at two."""
+    await api("PATCH", "/api/v2/ips/192.0.2.1", {"quota": "unlimited"})
+    await hold(core.pool, "g0")
+    path = "/api/v2/hold/forecast?tenant=acme"
+    (row,) = (await api("GET", path))[1]["rows"]
+    assert (row["days"], row["gone"], row["opens"]) == (0.0, "2038-06-13", "")
+    hours = {"hours": "01:30-02:00", "zone": "Europe/Paris"}
+    assert (await api("PATCH", "/api/v2/tenants/acme", hours))[0] == 200
+    (row,) = (await api("GET", path))[1]["rows"]
+    assert (row["days"], row["gone"], row["opens"]) == (0.0, "2038-06-13", "2038-06-13T23:30:00Z")
+    hours = {"hours": "02:30-03:00", "zone": "Europe/Paris"}
+    assert (await api("PATCH", "/api/v2/tenants/acme", hours))[0] == 200
+    (row,) = (await api("GET", path))[1]["rows"]
+    assert (row["days"], row["gone"], row["opens"]) == (0.0, "2038-06-14", "2038-06-14T00:30:00Z")
+    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
+    command = Command(api, capsys)
+    shown = await command("hold", "forecast")
+    assert "the sending hours of acme begin 2038-06-14T00:30:00Z" in shown
+    shown = await command("explain", "--message", "g0")
+    assert "forecast: not after 2038-06-14" in shown
+    assert "the sending hours begin 2038-06-14T00:30:00Z" in shown
