@@ -1,5 +1,6 @@
 """Strict JSON bodies: every field problem of a request is reported, not only the first."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -18,6 +19,13 @@ def decode(data: bytes, kind: Any) -> Any:
         raise RefusedError("the body must be a JSON object", status=400)
     fields = {f.encode_name: f for f in msgspec.structs.fields(kind)}
     found = [FieldProblem(key, "no such field") for key in raw if key not in fields]
+    # Nothing that is kept, logged or shown in a terminal has any use for them; a password, which is
+    # none of that, is checked where it is hashed.
+    found += [
+        FieldProblem(key, "control characters cannot be used")
+        for key, value in raw.items()
+        if key in fields and key != "password" and _controls(value)
+    ]
     for key, field in fields.items():
         if key not in raw:
             if field.required:
@@ -31,6 +39,18 @@ def decode(data: bytes, kind: Any) -> Any:
         title = f"{len(found)} fields are wrong" if len(found) > 1 else "a field is wrong"
         raise RefusedError(title, status=400, errors=found)
     return msgspec.convert(raw, kind)
+
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def _controls(value: Any) -> bool:
+    """Whether a text in it has control characters or line ends."""
+    if isinstance(value, str):
+        return _CONTROLS.search(value) is not None
+    if isinstance(value, dict):
+        return any(_controls(key) or _controls(inner) for key, inner in value.items())
+    return isinstance(value, list) and any(map(_controls, value))
 
 
 def _lower(text: str) -> str:

@@ -9,7 +9,7 @@ from control.embedded.stack.options import pmta_address
 from control.plan.changed import Changed
 from control.plan.rows import ServerRow
 from control.pmta.circuit import CircuitsView
-from control.pmta.server import ServerAddresses
+from control.pmta.server import ServerAddress, ServerAddresses
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, said, say, table
 
@@ -25,7 +25,8 @@ def set_(
 ) -> None:
     """Add a server or replace its addresses."""
     line = line_of(context)
-    addresses = tuple(pmta_address(text, "ADDRESS") for text in address)
+    found = [pmta_address(text, "ADDRESS") for text in address]
+    addresses = tuple(ServerAddress(host=a.host, port=a.port) for a in found)
     body = ServerAddresses(name=name, addresses=addresses)
     changed = Client(line).send(
         "POST", "/api/v2/servers", body, Changed[ServerAddresses], dry_run=dry_run

@@ -4,19 +4,28 @@ from typing import Annotated
 
 import msgspec
 
+from control.problem import bad
 from control.store.change import Act
-from control.store.reference import key, new_name
+from control.store.reference import key
+from control.values.host import HostText, reachable_host
+from control.values.name import new_name
 from policy.model import Address, Name
 from settings.statements import statements
 
 _SQL = statements(__package__, "server")
 
 
+class ServerAddress(Address, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One `host:port`."""
+
+    host: HostText
+
+
 class ServerAddresses(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A server and where it takes mail, best first."""
 
     name: Name
-    addresses: Annotated[tuple[Address, ...], msgspec.Meta(min_length=1)]
+    addresses: Annotated[tuple[ServerAddress, ...], msgspec.Meta(min_length=1)]
 
 
 async def put(act: Act, server: ServerAddresses) -> str:
@@ -25,6 +34,10 @@ async def put(act: Act, server: ServerAddresses) -> str:
     if name is None:
         new_name("name", server.name)
         name = server.name
+    for number, address in enumerate(server.addresses):
+        reachable_host(f"addresses[{number}].host", address.host)
+    if len({str(address) for address in server.addresses}) < len(server.addresses):
+        raise bad("addresses", "one of them is there twice")
     await act.connection.execute(_SQL["add"], name, act.now)
     await act.connection.execute(_SQL["drop_addresses"], name)
     for position, address in enumerate(server.addresses):

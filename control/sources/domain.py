@@ -1,9 +1,7 @@
 """Sending domains: domain, DKIM key, IP, VirtualMTA, pool and warm-up plan in one step."""
 
 import asyncio
-import ipaddress
 import re
-from typing import Annotated
 
 import asyncpg
 import msgspec
@@ -15,9 +13,10 @@ from control.problem import RefusedError, bad, missing
 from control.sources.quota import QuotaText, quota_columns
 from control.sources.spf import LONGEST_DOMAIN
 from control.store.change import Act
-from control.store.reference import new_name
 from control.tenants.tenant import holder_of
-from policy.address import normal_domain
+from control.values.host import DomainText, domain_name, greeting_name
+from control.values.ip import IpText, sending_ip
+from control.values.name import new_name
 from policy.model import Name, Share
 from policy.overflow import circles, too_deep
 from settings.model import Warmup
@@ -38,8 +37,8 @@ class NewDomain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """A sending domain and the IP that carries it."""
 
     tenant: Name
-    domain: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
-    ip: str
+    domain: DomainText
+    ip: IpText
     """Source IP; one of the tenant's own is used again."""
     pool: Name | None = None
     """Pool of the tenant, made when it does not exist; none takes the default pool."""
@@ -47,7 +46,7 @@ class NewDomain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Recipients a day (switches the warm-up plan off), `unlimited`, or `plan`."""
     hourly_share: Share | None = None
     """Largest burst as a share of the day; 1.0 switches pacing off."""
-    host_name: str | None = None
+    host_name: DomainText | None = None
     """The IP's host name, as in its PTR record; none takes `mtaN.DOMAIN`."""
     vmta: Name | None = None
     """VirtualMTA name; none takes one from the IP."""
@@ -59,9 +58,7 @@ class NewDomain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 async def add(act: Act, new: NewDomain, *, seal: Seal, warmup: Warmup) -> str:
     """Returns the domain in normal form. Raises RefusedError."""
-    domain = normal_domain(new.domain)
-    if domain is None or domain.startswith("[") or "." not in domain:
-        raise bad("domain", f"{new.domain!r} is not a domain name")
+    domain = domain_name("domain", new.domain)
     if len(domain) > LONGEST_DOMAIN:
         raise bad(
             "domain",
@@ -115,32 +112,6 @@ async def _sharing(act: Act, tenant: str, pool: str, domain: str) -> None:
         f"{domain} shares pool {pool} with {named}{more}: each goes through all IPs of the pool, "
         "on one quota and one reputation; --pool NAME gives a domain its own"
     )
-
-
-def normal_ip(text: str) -> str:
-    """The usual spelling of an IP. Raises RefusedError."""
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError as error:
-        raise bad("ip", f"{text!r} is not an IP address") from error
-
-
-def sending_ip(text: str) -> str:
-    """An IP that mail can be sent from, in its usual spelling. Raises RefusedError.
-
-    Private and documentation addresses pass: behind NAT and in tests they are what there is."""
-    ip = ipaddress.ip_address(normal_ip(text))
-    wrong = {
-        "unspecified": ip.is_unspecified,
-        "multicast": ip.is_multicast,
-        "a loopback address": ip.is_loopback,
-        "link-local": ip.is_link_local,
-        "the broadcast address": str(ip) == "255.255.255.255",
-        "an IPv4 address written as IPv6": ip.version == 6 and ip.ipv4_mapped is not None,
-    }
-    if found := [why for why, holds in wrong.items() if holds]:
-        raise bad("ip", f"{ip} is {found[-1]}: nothing can be sent from it; give a source address")
-    return str(ip)
 
 
 async def _not_elsewhere(act: Act, tenant: str, domain: str) -> None:
@@ -219,9 +190,7 @@ async def _vmta(act: Act, new: NewDomain, domain: str, ip: str, warmup: Warmup) 
 
 async def _host_name(act: Act, new: NewDomain, domain: str) -> str:
     if new.host_name is not None:
-        host = normal_domain(new.host_name)
-        if host is None or host.startswith("[") or "." not in host:
-            raise bad("host_name", f"{new.host_name!r} is not a host name")
+        host = greeting_name("host_name", new.host_name)
         if (other := await act.connection.fetchval(_VMTA["by_host_name"], host)) is not None:
             raise bad("host_name", f"{host} is the name of IP {other} already: each IP has its own")
         return host

@@ -7,9 +7,9 @@ import msgspec
 from control.plan.compile import DEFAULT_PLAN, plans_of, stage_limits
 from control.plan.rows import VmtaRow, read, vmta_by_ip
 from control.problem import RefusedError, bad, missing
-from control.sources.domain import normal_ip
 from control.sources.quota import QuotaText, quota_columns
 from control.store.change import Act
+from control.values.ip import normal_ip
 from policy.model import Count, Share
 from policy.provider import PROVIDERS
 from policy.warmup import Plan

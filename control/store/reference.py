@@ -7,7 +7,7 @@ new names of digits alone are refused. What belongs to another tenant is not the
 import ipaddress
 from typing import Literal
 
-from control.problem import RefusedError, bad, missing
+from control.problem import RefusedError, missing
 from control.store.database import Connection
 from policy.address import mailbox_of, normal_domain
 from settings.statements import statements
@@ -44,12 +44,6 @@ async def must(connection: Connection, noun: Noun, given: str, *, tenant: str | 
 def no_such(noun: Noun, given: str) -> RefusedError:
     """The refusal of a name that names nothing, or another tenant's."""
     return missing(_CALLED.get(noun, noun), given)
-
-
-def new_name(field: str, name: str) -> None:
-    """Raises RefusedError for a name that would be read as a number."""
-    if name.isdigit():
-        raise bad(field, f"{name} would be read as an id: put a letter into the name")
 
 
 def spelt(noun: Noun, given: str) -> str:

@@ -1,25 +1,23 @@
 """Tenants: add, pause, resume, change a password."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import asyncpg
 import msgspec
 
 from control.plan.rows import read
-from control.problem import RefusedError, bad, missing
+from control.problem import RefusedError, missing
 from control.store.change import Act
-from control.store.reference import new_name
 from control.tenants.holdterms import HoldTerms, given, set_hold
 from control.tenants.password import hashed
+from control.values.name import LoginName, login_name, new_name
+from control.values.network import NetworkText, source_network, warning
 from policy.model import Name
-from policy.node import network
 from policy.plan import SYSTEM_VIRTUAL_MTA
 from settings.statements import statements
 
 _SQL = statements(__package__, "tenant")
 _POOL = statements("control.sources", "pool")
-
-LoginName = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 
 
 class NewTenant(HoldTerms, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,7 +28,7 @@ class NewTenant(HoldTerms, frozen=True, kw_only=True, forbid_unknown_fields=True
     """SMTP user name."""
     password: str
     """SMTP password, 1 to 512 characters; kept as an argon2id hash only."""
-    networks: tuple[str, ...] = ()
+    networks: tuple[NetworkText, ...] = ()
     """Source networks that name the tenant without a login (CIDR)."""
     profile: Literal["mailwizz", "mta"] = "mailwizz"
     """`mta` for clients that queue by themselves."""
@@ -47,8 +45,7 @@ async def add(act: Act, new: NewTenant) -> str:
     """A tenant with an empty default pool of the same name. Raises RefusedError."""
     new_name("name", new.name)
     networks = [source_network(text) for text in new.networks]
-    if not new.login.isprintable() or any(c.isspace() for c in new.login):
-        raise bad("login", f"{new.login!r}: blanks and control characters cannot be used")
+    login_name("login", new.login)
     hold = given(new)
     digest = await hashed(new.password)
     try:
@@ -69,6 +66,8 @@ async def add(act: Act, new: NewTenant) -> str:
     except asyncpg.UniqueViolationError as error:
         raise RefusedError(f"login {new.login} is taken; choose another") from error
     for source in networks:
+        if (wide := warning(source, new.name)) is not None:
+            act.note(wide)
         try:
             await act.connection.execute(_SQL["add_network"], source, new.name)
         except asyncpg.UniqueViolationError as error:
@@ -120,16 +119,3 @@ async def set_password(act: Act, name: str, new: NewPassword) -> str:
         raise missing("login", f"{new.login} of tenant {name}")
     await act.audit("tenant.password", name, None, {"login": new.login})
     return name
-
-
-def source_network(text: str) -> str:
-    """A network in its usual spelling. Raises RefusedError, with the network an address with
-    host bits belongs to."""
-    try:
-        return str(network(text))
-    except ValueError as error:
-        try:
-            meant = network(text, strict=False)
-        except ValueError:
-            raise bad("networks", f"{text!r} is not a network such as 10.0.0.0/8") from error
-        raise bad("networks", f"{text} has host bits set; the network is {meant}") from error

@@ -11,8 +11,8 @@ from control.plan.rows import MailboxRow, TenantRow, read
 from control.problem import bad, missing
 from control.store.change import Act
 from control.tenants.holdterms import HoldTerms, given, set_hold
-from control.tenants.tenant import source_network
-from policy.address import mailbox_of, normal_domain
+from control.values.mailbox import SenderText, mail_address, sender
+from control.values.network import NetworkText, source_network, warning
 from policy.model import Count
 from settings.statements import statements
 
@@ -27,7 +27,7 @@ class TenantChange(HoldTerms, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     strict: bool | None = None
     """Refuse sending domains that were not added."""
-    senders: tuple[str, ...] | None = None
+    senders: tuple[SenderText, ...] | None = None
     """Allowed senders, `user@domain` or `domain`, replacing all; `[]` allows every sender."""
     max_recipients: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
     """Most recipients of one message."""
@@ -48,7 +48,7 @@ class TenantChange(HoldTerms, frozen=True, kw_only=True, forbid_unknown_fields=T
     zone: str | None = None
     """Time zone of `hours`, such as Europe/Paris."""
     profile: Literal["mailwizz", "mta"] | None = None
-    networks: tuple[str, ...] | None = None
+    networks: tuple[NetworkText, ...] | None = None
     """Source networks (CIDR) that name the tenant without a login, replacing all."""
 
 
@@ -81,6 +81,8 @@ async def change(act: Act, name: str, wanted: TenantChange) -> str:
     if after.networks != row.networks:
         await act.connection.execute(_SQL["drop_networks"], name)
         for network in after.networks:
+            if network not in row.networks and (wide := warning(network, name)) is not None:
+                act.note(wide)
             try:
                 await act.connection.execute(_SQL["add_network"], network, name)
             except asyncpg.UniqueViolationError as error:
@@ -94,9 +96,7 @@ async def change(act: Act, name: str, wanted: TenantChange) -> str:
 async def set_mailbox(act: Act, name: str, address: str, wanted: MailboxChange) -> MailboxRow:
     """Returns the mailbox. Raises RefusedError."""
     await _tenant(act, name)
-    mailbox = mailbox_of(address)
-    if mailbox is None:
-        raise bad("address", f"{address!r} is not a mail address such as news@example.com")
+    mailbox = mail_address("address", address)
     rows = (await read(act.connection)).mailboxes
     before = next((m for m in rows if (m.tenant, m.address) == (name, mailbox)), None)
     start = before or MailboxRow(name, mailbox, None, 0.0)
@@ -143,7 +143,7 @@ def _applied(row: TenantRow, wanted: TenantChange) -> TenantRow:
         if (value := getattr(wanted, field)) is not UNSET:
             columns[column] = value
     if wanted.senders is not None:
-        columns["senders"] = sorted({_sender(text) for text in wanted.senders})
+        columns["senders"] = sorted({sender("senders", text) for text in wanted.senders})
     if wanted.networks is not None:
         columns["networks"] = sorted({source_network(text) for text in wanted.networks})
     columns["window_start"], columns["window_length"], columns["window_zone"] = _hours(row, wanted)
@@ -167,13 +167,3 @@ def _hours(row: TenantRow, wanted: TenantChange) -> tuple[int | None, int | None
         raise bad("zone", "is missing: hours are local time, so name one such as Europe/Paris")
     zone(name)
     return *hours(wanted.hours), name
-
-
-def _sender(text: str) -> str:
-    if "@" in text:
-        mailbox = mailbox_of(text)
-        if mailbox is not None:
-            return mailbox
-    elif (domain := normal_domain(text)) is not None and "." in domain:
-        return domain
-    raise bad("senders", f"{text!r} is neither an address nor a domain")

@@ -3,7 +3,7 @@
 import pytest
 
 from control.pmta.config import pmta_config
-from control.tenants.tenant import source_network
+from control.values.network import source_network
 from policy.node import network, node, node_name, within
 from tests.support.gateway.generations import generation
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from control.core import Core
 from control.pmta import server
-from control.pmta.server import ServerAddresses
+from control.pmta.server import ServerAddress, ServerAddresses
 from control.store.change import Act
 from control.store.files import write_private
 from control.users.token import PREFIX, new_token, put
@@ -26,7 +26,8 @@ async def prepare(core: Core, token_file: Path, pmta: Address) -> str:
         if not known:
             await put(a, "admin", token)
         if not there:
-            await server.put(a, ServerAddresses(name=SERVER, addresses=(pmta,)))
+            address = ServerAddress(host=pmta.host, port=pmta.port)
+            await server.put(a, ServerAddresses(name=SERVER, addresses=(address,)))
 
     if not (known and there):
         await core.publisher.change(WHO, act)

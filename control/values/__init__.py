@@ -1,0 +1,1 @@
+"""What an operator may write, one kind a file: a type for the schema, a check with a sentence."""

@@ -1,0 +1,58 @@
+"""IP addresses."""
+
+import ipaddress
+from typing import Annotated
+
+import msgspec
+
+from control.problem import bad
+
+IpText = Annotated[
+    str,
+    msgspec.Meta(
+        extra_json_schema={
+            "minLength": 2,
+            "maxLength": 45,
+            "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}],
+        }
+    ),
+]
+
+_THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
+
+
+def normal_ip(text: str, field: str = "ip") -> str:
+    """The usual spelling of an IP. Raises RefusedError."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError as error:
+        raise bad(field, f"{text!r} is not an IP address") from error
+    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
+        raise bad(field, f"{text!r} names an interface; leave out what follows the %")
+    return str(address)
+
+
+def unusable(text: str) -> str | None:
+    """Why no host has this IP for others to meet; None: it may have. Private and documentation
+    addresses may: behind NAT and in tests they are what there is."""
+    ip = ipaddress.ip_address(text)
+    wrong = {
+        "reserved": ip.is_reserved,
+        "of “this network” (RFC 1122 3.2.1.3)": ip in _THIS_NETWORK,
+        "unspecified": ip.is_unspecified,
+        "multicast": ip.is_multicast,
+        "a loopback address": ip.is_loopback,
+        "link-local": ip.is_link_local,
+        "the broadcast address": text == "255.255.255.255",
+        "an IPv4 address written as IPv6": ip.version == 6 and ip.ipv4_mapped is not None,
+    }
+    found = [why for why, holds in wrong.items() if holds]
+    return found[-1] if found else None
+
+
+def sending_ip(text: str, field: str = "ip") -> str:
+    """An IP that mail can be sent from, in its usual spelling. Raises RefusedError."""
+    ip = normal_ip(text, field)
+    if (why := unusable(ip)) is not None:
+        raise bad(field, f"{ip} is {why}: nothing can be sent from it; give a source address")
+    return ip

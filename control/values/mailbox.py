@@ -1,0 +1,41 @@
+"""Mail addresses that senders have."""
+
+import re
+from typing import Annotated
+
+import msgspec
+
+from control.problem import bad
+from control.values.host import domain_name
+from policy.address import LONGEST, mailbox_of
+
+SenderText = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=LONGEST,
+        extra_json_schema={"pattern": r"^[^\u0000-\u001f\u007f]+$"},
+    ),
+]
+"""`user@domain` or `domain`."""
+
+# RFC 5322 3.2.3 and RFC 6532, with dots anywhere, as some providers gave them out.
+_ATOMS = re.compile(r"[-.A-Za-z0-9!#$%&'*+/=?^_`{|}~\u00a1-\U0010ffff]+")
+_QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"')
+
+
+def mail_address(field: str, text: str) -> str:
+    """The mailbox an address names. Raises RefusedError."""
+    local, at, domain = text.rpartition("@")
+    mailbox = mailbox_of(text) if at and len(text) <= LONGEST else None
+    if mailbox is None or not (_ATOMS.fullmatch(local) or _QUOTED.fullmatch(local)):
+        raise bad(field, f"{text!r} is not a mail address such as news@example.com")
+    if len(local.encode()) > 64:
+        raise bad(field, f"{text!r} has more than 64 octets before the @ (RFC 5321 4.5.3.1.1)")
+    domain_name(field, domain)
+    return mailbox
+
+
+def sender(field: str, text: str) -> str:
+    """A mail address, or a domain that stands for all of its addresses. Raises RefusedError."""
+    return mail_address(field, text) if "@" in text else domain_name(field, text)

@@ -1,0 +1,42 @@
+"""Names of new tenants, pools, VirtualMTAs and servers, and of logins."""
+
+from typing import Annotated
+
+import msgspec
+
+from control.problem import bad
+from policy.model import Name
+
+RESERVED = frozenset(
+    {
+        # Words that commands, paths and answers use for something else.
+        *("all", "any", "default", "new", "none", "null", "plan", "unlimited"),
+        # PowerMTA's: the value of `x-virtual-mta` by which it chooses one itself.
+        "by-smtp-source-ip",
+    }
+)
+
+LoginName = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=255,
+        extra_json_schema={"pattern": r"^[^\s\u0000-\u001f\u007f-\u009f]+$"},
+    ),
+]
+
+
+def new_name(field: str, name: Name) -> Name:
+    """A name that is to be given now; those that are there stay. Raises RefusedError."""
+    if name.lower() in RESERVED:
+        raise bad(field, f"{name} is a word with a meaning of its own; choose another name")
+    if name.isdigit():
+        raise bad(field, f"{name} would be read as an id: put a letter into the name")
+    return name
+
+
+def login_name(field: str, name: str) -> str:
+    """Raises RefusedError."""
+    if not name.isprintable() or any(c.isspace() for c in name):
+        raise bad(field, f"{name!r}: blanks and control characters cannot be used")
+    return name
