@@ -98,7 +98,7 @@ test-compiled: $(COMPILED)/.ready
 		tests/faults --ignore tests/faults/test_broken_on_purpose.py \
 		tests/dialogs tests/fuzz tests/contract tests/unit --ignore-glob '*/test_bench_*' \
 		tests/hostile tests/integration/relay \
-		tests/integration/process/test_workers.py tests/integration/ledger/test_line.py
+		tests/integration/process/test_workers.py tests/integration/ledger/test_rawconnection.py
 
 # Everything, about half an hour; `loadtest/README.md` has the options.
 bench: $(COMPILED)/.ready

@@ -29,8 +29,8 @@ COMPILED = [
     "gateway/message/stamp.py",
     "gateway/message/trace.py",
     "gateway/relay/circuit.py",
-    "gateway/relay/line.py",
     "gateway/relay/passes.py",
+    "gateway/relay/pipeline.py",
     "gateway/relay/pool.py",
     "gateway/relay/relay.py",
     "gateway/relay/replies.py",
@@ -51,7 +51,7 @@ COMPILED = [
     "policy/author.py",
     "policy/duplicate.py",
     "policy/identity.py",
-    "policy/ledger/line.py",
+    "policy/ledger/rawconnection.py",
     "policy/provider.py",
     "policy/reply.py",
 ]

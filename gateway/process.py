@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from gateway.delivery.attempt import Attempts
 from gateway.hold.holding import Holding
 from gateway.ledger.bulletin import Bulletin
-from gateway.ledger.clock import Calendar
+from gateway.ledger.clock import LedgerClock
 from gateway.ledger.plan_feed import PlanFeed
 from gateway.ledger.reserve import Reserver
 from gateway.relay.endpoint import Endpoint
@@ -52,7 +52,7 @@ class Parts:
         self.name = name
         self.log = log
         self.hostname = settings.gateway.hostname or socket.getfqdn()
-        self.calendar = Calendar(time.time)
+        self.clock = LedgerClock(time.time)
         ledger = settings.ledger
 
         def dial() -> Redis:
@@ -82,7 +82,7 @@ class Parts:
             batch=ledger.batch,
             denial_cache=ledger.denial_cache,
             clock=elapsed,
-            told=self.calendar.observe,
+            told=self.clock.observe,
             changes=ledger.changes,
         )
         self.relay = Relay(
@@ -90,11 +90,11 @@ class Parts:
             Endpoint(settings.relay, self.hostname),
             workers=settings.gateway.workers + settings.hold.releasers,
             clock=elapsed,
-            now=self.calendar.now,
+            now=self.clock.now,
             farewell=self._farewell,
         )
         self.bulletin = Bulletin(
-            self.client, ledger.name, name, self.relay, clock=elapsed, now=self.calendar.now
+            self.client, ledger.name, name, self.relay, clock=elapsed, now=self.clock.now
         )
         self.stirred: list[Callable[[], None]] = [self.reserver.forget_denials]
         """Called for a new generation, a moved clock, an opened ledger."""
@@ -106,7 +106,7 @@ class Parts:
             swapped=self._swapped,
             stepped=self._stir,
             polled=self.reserver.probe,
-            told=self.calendar.observe,
+            told=self.clock.observe,
             bulletin=self.bulletin.write,
         )
         self.attempts = Attempts(
@@ -121,7 +121,7 @@ class Parts:
                 settings,
                 generation=self.feed.generation,
                 change=self.reserver.change,
-                now=self.calendar.now,
+                now=self.clock.now,
                 log=log,
                 arrears=lambda: self.reserver.arrears.share,
             )

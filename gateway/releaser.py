@@ -39,7 +39,7 @@ class Releasing:
         self.parts = parts = Parts(settings, name, log)
         assert parts.holding is not None, "a releaser without a hold has nothing to do"
         self._holding = holding = parts.holding
-        database, now, generation = holding.database, parts.calendar.now, parts.feed.generation
+        database, now, generation = holding.database, parts.clock.now, parts.feed.generation
         change = parts.reserver.change
         self.presence = Presence(
             holding.vital,

@@ -41,7 +41,7 @@ class Worker:
             attempts=parts.attempts,
             hold=parts.holding,
             settings=settings,
-            now=parts.calendar.now,
+            now=parts.clock.now,
             log=log,
         )
         gateway = settings.gateway
@@ -59,7 +59,7 @@ class Worker:
             memory=Memory(gateway.memory_budget),
             ids=Ids(os.urandom(8)),
             log=log,
-            wall_clock=lambda: parts.calendar.now() / 1000,
+            wall_clock=lambda: parts.clock.now() / 1000,
             tls=server_context(gateway),
             max_size=parts.relay.max_size,
         )

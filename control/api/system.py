@@ -15,8 +15,8 @@ from control.pmta.server import ServerAddresses
 from control.problem import RefusedError
 from control.store.change import Act
 from policy.denial import Denied
+from policy.ledger_port import Granted, LedgerAwayError, LedgerClosedError
 from policy.plan import Generation
-from policy.ports import Granted, LedgerAwayError, LedgerClosedError
 
 
 class GenerationView(msgspec.Struct, frozen=True, kw_only=True):

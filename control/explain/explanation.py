@@ -15,11 +15,11 @@ from control.sources.usage import to_usage
 from policy.address import mailbox_of, split_address
 from policy.denial import IP_LIMITS, Denied, Limit, iso_time
 from policy.ledger.admin import IpUsage
+from policy.ledger_port import Granted, Reserve
 from policy.limits import share_used
 from policy.model import Pool, Tenant, Unlimited, VirtualMta
 from policy.overflow import chain
 from policy.plan import Generation
-from policy.ports import Granted, Reserve
 from policy.provider import provider_of
 from policy.selection import fits
 

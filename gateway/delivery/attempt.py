@@ -18,8 +18,8 @@ from gateway.relay.verdicts import Divided, Verdict
 from gateway.relay.wire import Session
 from gateway.watch import metrics
 from policy.identity import envelope_id
+from policy.ledger_port import Change, EntryState, Granted
 from policy.outcome import Failed, Outcome, Relayed, Unknown
-from policy.ports import Change, EntryState, Granted
 from policy.provider import provider_of
 from policy.reply import Reply
 

@@ -19,9 +19,9 @@ from gateway.hold_port import Hold, Keeping, Kept, State, keeping
 from gateway.message.outgoing import Outgoing
 from gateway.watch.log import Log
 from policy.denial import Denied, Limit
+from policy.ledger_port import Change, Duplicate, EntryState
 from policy.model import Profile, Tenant
 from policy.outcome import Failed, Outcome, Refused, Relayed, Scope, Unknown
-from policy.ports import Change, Duplicate, EntryState
 from policy.reply import Reply, deferral, trouble
 from settings.model import Settings
 

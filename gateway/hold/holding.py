@@ -22,10 +22,10 @@ from gateway.watch import metrics
 from gateway.watch.log import Log
 from policy.duplicate import recipient_key
 from policy.identity import row_id
+from policy.ledger_port import Change, EntryState
 from policy.limits import day_of
 from policy.outcome import Outcome, Unknown
 from policy.plan import Generation
-from policy.ports import Change, EntryState
 from settings.model import Settings
 
 _MOST_DOUBTS = 100_000

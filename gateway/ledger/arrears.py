@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import msgspec
 
 from gateway.watch import metrics
-from policy.ports import Change, EntryState
+from policy.ledger_port import Change, EntryState
 
 _WAITING = metrics.gauge(
     "sendgate_entry_changes_waiting",

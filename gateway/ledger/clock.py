@@ -7,7 +7,7 @@ the machine's clock carries on from the last answer (policy/README.md: time).
 from collections.abc import Callable
 
 
-class Calendar:
+class LedgerClock:
     """Milliseconds of ledger time."""
 
     def __init__(self, wall: Callable[[], float]) -> None:

@@ -7,7 +7,7 @@ a refund, a new generation or a moved clock. It is only ever a reason to hold, n
 from collections.abc import Callable, Iterable
 
 from policy.denial import IP_LIMITS, MAILBOX_LIMITS, Denied, Limit
-from policy.ports import Decision, Item, Refund, Reserve
+from policy.ledger_port import Decision, Item, Refund, Reserve
 
 _MOST = 10_000
 

@@ -17,7 +17,7 @@ from gateway.ledger.arrears import Arrears
 from gateway.ledger.denials import Denials
 from gateway.watch import metrics
 from policy.denial import Denied, Limit
-from policy.ports import (
+from policy.ledger_port import (
     Change,
     Decision,
     Duplicate,

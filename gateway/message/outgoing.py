@@ -3,7 +3,7 @@
 import msgspec
 
 from gateway.message.message import Message
-from policy.ports import Reserve
+from policy.ledger_port import Reserve
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """One session to PowerMTA: our pipelined transaction on a connection that is already open.
 
-Owns: the order of commands, the moment of the dot. Not here: pairing replies (`relay.line`),
+Owns: the order of commands, the moment of the dot. Not here: pairing replies (`relay.pipeline`),
 opening (`relay.endpoint`), which session (`relay.pool`), what an outcome means (`policy.outcome`).
 Rules: with one recipient MAIL, RCPT and DATA leave in one write (RFC 2920); a 354 after a
 refused RCPT closes the session without a dot, for the dot would deliver. With several, DATA waits
@@ -17,8 +17,8 @@ from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
 
-from gateway.relay.line import Line
 from gateway.relay.parcel import Parcel
+from gateway.relay.pipeline import Pipeline
 from gateway.relay.verdicts import Divided, for_all, verdict
 from policy.outcome import Asked, Failed, Outcome, Scope, Stage, Unknown, classify
 from policy.reply import Reply
@@ -44,7 +44,7 @@ def _fits(stage: Stage, reply: Reply) -> bool:
     return wanted or not reply.positive
 
 
-class Session(Line):
+class Session(Pipeline):
     """A logged-in session; one transaction at a time."""
 
     def __init__(

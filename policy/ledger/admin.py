@@ -17,11 +17,11 @@ from redis.exceptions import NoPermissionError
 from policy.ledger.bulletin import CIRCUITS, OpenCircuit
 from policy.ledger.bulletin import decode as open_circuits
 from policy.ledger.connection import ask, fields, hang_up, tried
+from policy.ledger.fields import mailbox_rows, plan_rows
 from policy.ledger.known import CHUNK, Counters, Entry, chunks
 from policy.ledger.ledger import ENTRY_KEPT, root_key
 from policy.ledger.library import tidy
 from policy.ledger.reopening import reopen
-from policy.ledger.rows import mailbox_rows, plan_rows
 from policy.ledger.scripts import source
 from policy.plan import Generation, decode, encode
 

@@ -1,4 +1,4 @@
-"""Connections that know which server process they lead to, lent by the pool or held as a line.
+"""Connections that know which server process they lead to, lent by the pool or held raw.
 
 Rule: every new connection asks the server's run id and role before its first use, and a command can
 name the process that may answer it. A process cannot change under a connection, so one look a
@@ -18,7 +18,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, ClusterDownError, ReadOnlyError, ResponseError
 from redis.exceptions import ConnectionError as BrokenError
 
-from policy.ledger.line import Line
+from policy.ledger.rawconnection import RawConnection
 
 _RUN_ID = re.compile(rb"^run_id:([0-9a-f]+)\r?$", re.MULTILINE)
 _REPLICA = re.compile(rb"^role:slave\r?$", re.MULTILINE)
@@ -141,8 +141,8 @@ async def tried(client: Redis) -> AsyncIterator[Any]:
         yield connection
 
 
-async def held(client: Redis, ready: Callable[[Any], Awaitable[None]]) -> Line:
-    """A connection of the client's pool as a line, until `put_back`. `ready` may ask on it
+async def held(client: Redis, ready: Callable[[Any], Awaitable[None]]) -> RawConnection:
+    """A connection of the client's pool, raw, until `put_back`. `ready` may ask on it
     before; what it raises is raised, and the connection stays in the pool."""
     async with contextlib.AsyncExitStack() as undo:
         pool = cast(Any, client.connection_pool)
@@ -150,19 +150,19 @@ async def held(client: Redis, ready: Callable[[Any], Awaitable[None]]) -> Line:
         undo.push_async_callback(pool.release, connection)
         await ready(connection)
         try:
-            line = Line(connection)
+            raw = RawConnection(connection)
         except BrokenError:
             await connection.disconnect(nowait=True)
             raise
         undo.pop_all()
-        return line
+        return raw
 
 
-async def put_back(client: Redis, line: Line) -> None:
-    """The pool has the connection again; closed, if the line has ended."""
-    if not line.give_back():
-        await line.connection.disconnect(nowait=True)
-    await cast(Any, client.connection_pool).release(line.connection)
+async def put_back(client: Redis, raw: RawConnection) -> None:
+    """The pool has the connection again; closed, if it has ended."""
+    if not raw.give_back():
+        await raw.connection.disconnect(nowait=True)
+    await cast(Any, client.connection_pool).release(raw.connection)
 
 
 async def ask(connection: Any, *command: str | bytes | int) -> Any:

@@ -7,7 +7,7 @@ that was sent.
 
 import msgspec
 
-from policy.ports import Duplicate, EntryState
+from policy.ledger_port import Duplicate, EntryState
 
 
 class Entry(msgspec.Struct, frozen=True):

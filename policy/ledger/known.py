@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from policy.ports import EntryState
+from policy.ledger_port import EntryState
 
 CHUNK = 500
 """Counters or entries in one call: a ledger is one thread, and other ledgers may share it."""

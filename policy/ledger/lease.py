@@ -2,9 +2,9 @@
 
 A process cannot change under a connection, but the name can: a server that was cut off and
 replaced still answers those who were connected before. So a gateway asks again, over a connection
-made for that question (its name resolved anew), and may trust its line for `seconds` from the
+made for that question (its name resolved anew), and may trust its connection for `seconds` from the
 moment it asked. Real elapsed time, asleep included. Owns: that question and that time. Not here:
-what happens to the line (`policy.ledger.ledger`).
+what happens to the connection (`policy.ledger.ledger`).
 Rule: an answer of somebody else ends the lease at once, no answer lets it run out. Control and
 PostgreSQL have no part in it: mail flows without them (policy/README.md: ledger loss).
 """
@@ -34,7 +34,7 @@ class Seen(NamedTuple):
 
 
 class Lease:
-    """Of one ledger's line. Safe to use from one event loop only."""
+    """Of one ledger's connection. Safe to use from one event loop only."""
 
     def __init__(
         self,
@@ -83,8 +83,8 @@ class Lease:
     async def holds(
         self, ours: Callable[[], Seen | None], left: Callable[[], Awaitable[None]]
     ) -> bool:
-        """Whether a batch may leave, asked for if need be. `ours`: whom the line leads to; `left`
-        is called when somebody else answers."""
+        """Whether a batch may leave, asked for if need be. `ours`: whom the connection leads to;
+        `left` is called when somebody else answers."""
         if not self.valid and not self.due:
             await self._look(ours, left)
         return self.valid

@@ -1,8 +1,8 @@
 """The ledger on Valkey or Redis: one function call a batch.
 
-Owns: batch ids, the time a batch may take, telling "away" from "closed", the line that batches
-travel on: one, held from batch to batch, because a worker has one batch under way. Batches at the
-same time have their own, and the pool has those back.
+Owns: batch ids, the time a batch may take, telling "away" from "closed", the connection that
+batches travel on: one, held from batch to batch, because a worker has one batch under way. Batches
+at the same time have their own, and the pool has those back.
 Rule: a batch whose reply is unknown is repeated under its own id, never as a new one; the
 ledger keeps the first reply. redis-py's silent retries are off, for they repeat without an id
 of ours (policy/README.md: charging).
@@ -27,11 +27,11 @@ from redis.exceptions import RedisError, ResponseError
 from policy.ledger.connection import ask, elsewhere, hang_up, held, put_back, tried
 from policy.ledger.lease import Lease, Seen
 from policy.ledger.library import KNOWN, UNKNOWN, function, library
-from policy.ledger.line import Line
+from policy.ledger.rawconnection import RawConnection
 from policy.ledger.reopening import NOT_SINGLE, closed, reopen
 from policy.ledger.reply import Reply, read
 from policy.ledger.scripts import source
-from policy.ports import Answer, Item, LedgerAwayError, LedgerClosedError
+from policy.ledger_port import Answer, Item, LedgerAwayError, LedgerClosedError
 
 REPLY_KEPT = 60
 """Seconds the ledger remembers a batch's reply; longer than any batch may be repeated."""
@@ -84,8 +84,9 @@ class RedisLedger:
         ledger's memory of it. Duplicate entries: `trying` real seconds until a message under way
         is in doubt, `sent_kept` calendar seconds a sent one counts, `entry_kept` the life of any
         other. `single`: a restart of the server loses nothing, so go on after it (checked, see
-        `policy.ledger.reopening`). `lease`: how long its line is trusted unasked; without one, for
-        ever. `others`: clients of the same ledger, hung up with ours when somebody else answers."""
+        `policy.ledger.reopening`). `lease`: how long its connection is trusted unasked;
+        without one, for ever. `others`: clients of the same ledger, hung up with ours when somebody
+        else answers."""
         self.client = client
         self.root = root_key(name)
         self.incarnation = ""
@@ -94,7 +95,7 @@ class RedisLedger:
         self._clients = (client, *others)
         self._run = ""
         self._why = ""
-        self._line: Line | None = None
+        self._raw: RawConnection | None = None
         self._newest, self._newest_of = (0, ""), ""
         self._distrusted = ""
         self._attempts = attempts
@@ -154,7 +155,7 @@ class RedisLedger:
 
     async def _must_be_ours(self) -> None:
         """Raises LedgerClosedError when nobody knows whether the ledger's name still leads to the
-        process that our line leads to."""
+        process that our connection leads to."""
         lease = self._lease
         if lease is not None and not await lease.holds(self._ours, self._leave):
             raise LedgerClosedError(_UNSEEN)
@@ -164,10 +165,10 @@ class RedisLedger:
         self.incarnation = ""
         if self._lease is not None:
             self._lease.end()
-        line, self._line = self._line, None
-        if line is not None:
-            line.hang_up("another server answers under the ledger's name")
-            await put_back(self.client, line)
+        raw, self._raw = self._raw, None
+        if raw is not None:
+            raw.hang_up("another server answers under the ledger's name")
+            await put_back(self.client, raw)
         for client in self._clients:
             with contextlib.suppress(*_TROUBLE):
                 await hang_up(client)
@@ -246,28 +247,28 @@ class RedisLedger:
             await cast(Any, self.client.eval(source("close"), 1, self.root, incarnation))
 
     async def _call(self, batch: str, asked: str, payload: bytes, deadline: float) -> bytes:
-        line = await self._take(asked, deadline)
+        raw = await self._take(asked, deadline)
         try:
             command = self._packed(batch, asked, payload)
             try:
-                return await line.ask(command, deadline - elapsed())
+                return await raw.ask(command, deadline - elapsed())
             except ResponseError as error:
                 if str(error) != UNKNOWN:
                     raise
             # A new version of ours, or a server that came back without its functions.
-            await self._load(line, deadline)
-            return await line.ask(command, deadline - elapsed())
+            await self._load(raw, deadline)
+            return await raw.ask(command, deadline - elapsed())
         finally:
-            if self._line is None and not line.ended:
+            if self._raw is None and not raw.ended:
                 # The pool's own lending and checking would cost more than the batch.
-                self._line = line
+                self._raw = raw
             else:
-                await put_back(self.client, line)
+                await put_back(self.client, raw)
 
-    async def _load(self, line: Line, deadline: float) -> None:
+    async def _load(self, raw: RawConnection, deadline: float) -> None:
         command = _pack(("FUNCTION", "LOAD", library()))
         try:
-            await line.ask(command, deadline - elapsed())
+            await raw.ask(command, deadline - elapsed())
         except ResponseError as error:
             if KNOWN not in str(error):
                 raise
@@ -276,15 +277,15 @@ class RedisLedger:
         arguments = (1, self.root, batch, asked, payload, REPLY_KEPT, *self._entries)
         return _pack(("FCALL", function(), *arguments))
 
-    async def _take(self, asked: str, deadline: float) -> Line:
-        """A line to the process that incarnation `asked` was opened on; for one batch at a time,
-        and kept for the next. Raises LedgerClosedError when no connection leads there."""
-        line, self._line = self._line, None
-        if line is not None:
-            if line.run == self._run and not line.ended:
-                return line
-            line.hang_up("it leads to another process, or nowhere")
-            await put_back(self.client, line)
+    async def _take(self, asked: str, deadline: float) -> RawConnection:
+        """A connection to the process that incarnation `asked` was opened on; for one batch at a
+        time, and kept for the next. Raises LedgerClosedError when no connection leads there."""
+        raw, self._raw = self._raw, None
+        if raw is not None:
+            if raw.run == self._run and not raw.ended:
+                return raw
+            raw.hang_up("it leads to another process, or nowhere")
+            await put_back(self.client, raw)
 
         async def to_our_process(connection: Any) -> None:
             if connection.run != self._run and await self._attach(connection) != asked:

@@ -9,10 +9,7 @@ from collections.abc import Sequence
 
 from policy.denial import Denied, Limit
 from policy.ledger.entries import Entries
-from policy.limits import DAY, HOUR, MINUTE, day_of, next_day, opens_at
-from policy.model import SHARED_MAILBOX, MailboxLimits, Rate, Tenant, VirtualMta
-from policy.plan import Generation
-from policy.ports import (
+from policy.ledger_port import (
     Answer,
     Change,
     Decision,
@@ -24,6 +21,9 @@ from policy.ports import (
     Refund,
     Reserve,
 )
+from policy.limits import DAY, HOUR, MINUTE, day_of, next_day, opens_at
+from policy.model import SHARED_MAILBOX, MailboxLimits, Rate, Tenant, VirtualMta
+from policy.plan import Generation
 from policy.selection import Usage, charged_tat, choose, pace_step, room
 
 _KEPT_BATCHES = 1000

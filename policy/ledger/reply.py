@@ -9,7 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from policy.denial import Denied
-from policy.ports import Duplicate, Granted
+from policy.ledger_port import Duplicate, Granted
 
 
 class _Denied(msgspec.Struct, array_like=True, tag=0):

@@ -39,7 +39,7 @@ NATIVE = {
     "ZstdCompressor": {"gateway/hold/keep/content.py"},
     "ZstdDecompressor": {"gateway/hold/keep/content.py"},
     "create_default_context": {"settings/tls.py"},
-    "hiredis.Reader": {"policy/ledger/line.py"},
+    "hiredis.Reader": {"policy/ledger/rawconnection.py"},
 }
 """Makers of objects of C libraries that let go of Python's lock, and who may call them: the event
 loop alone (hiredis, the TLS contexts), each call for itself (`Fernet`), or `threading.local`."""

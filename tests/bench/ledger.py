@@ -30,7 +30,7 @@ from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.ledger.known import Counters
 from policy.ledger.library import function, library
-from policy.ports import Granted, Item, Refund, Reserve
+from policy.ledger_port import Granted, Item, Refund, Reserve
 from settings.model import Ledger
 from tests.bench.plans import (
     PROVIDERS,

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from policy.ledger_port import Reserve
 from policy.model import Pool, Tenant, VirtualMta
 from policy.plan import Generation
-from policy.ports import Reserve
 from tests.support.gateway.generations import generation, tenant, vmta
 
 PROVIDERS = ("gmail", "microsoft", "yahoo", "apple", "orange", "other")

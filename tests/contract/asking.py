@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from policy.denial import Denied
-from policy.ports import Decision, Duplicate, Granted, Reserve
+from policy.ledger_port import Decision, Duplicate, Granted, Reserve
 from tests.support.ledger.twins import LedgerUnderTest
 
 GMAIL = (("gmail", 1),)

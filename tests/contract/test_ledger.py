@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from policy.denial import Denied, Limit
+from policy.ledger_port import Decision, Granted, LedgerClosedError, Refund
 from policy.limits import DAY, HOUR, MINUTE
 from policy.model import MailboxLimits, Pool, Rate, Window
 from policy.plan import Generation
-from policy.ports import Decision, Granted, LedgerClosedError, Refund
 from tests.contract.asking import GMAIL, OTHER, ask, decide, names
 from tests.support.gateway.generations import generation, tenant, vmta
 from tests.support.ledger.twins import MIDNIGHT, RedisUnderTest, Start

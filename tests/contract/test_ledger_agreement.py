@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from policy.denial import Denied
+from policy.ledger_port import Decision, Granted, Refund, Reserve
 from policy.limits import DAY, HOUR
 from policy.model import MailboxLimits, Pool, VirtualMta
 from policy.plan import Generation
-from policy.ports import Decision, Granted, Refund, Reserve
 from tests.support.gateway.generations import generation, tenant, vmta
 from tests.support.ledger.twins import MIDNIGHT, MemoryUnderTest, RedisUnderTest
 from tests.support.servers.parts import SharedParts

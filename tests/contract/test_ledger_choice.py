@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import msgspec
 
+from policy.ledger_port import Change, EntryState, Granted, Mark, Refund
 from policy.limits import HOUR
 from policy.model import MailboxLimits, Pool, Rate
 from policy.plan import Generation
-from policy.ports import Change, EntryState, Granted, Mark, Refund
 from tests.contract.asking import OTHER, ask, charge, decide, names
 from tests.support.gateway.generations import generation, tenant, vmta
 from tests.support.ledger.twins import MIDNIGHT, RedisUnderTest, Start

@@ -9,8 +9,7 @@ import msgspec
 import pytest
 
 from policy.denial import Denied, Limit
-from policy.limits import DAY
-from policy.ports import (
+from policy.ledger_port import (
     ENDED,
     Change,
     Decision,
@@ -21,6 +20,7 @@ from policy.ports import (
     Mark,
     Reserve,
 )  # fmt: skip
+from policy.limits import DAY
 from tests.support.gateway.generations import generation, vmta
 from tests.support.ledger.twins import MIDNIGHT, LedgerUnderTest, Start
 

@@ -12,12 +12,12 @@ import pytest
 
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
+from policy.ledger.fields import plan_rows
 from policy.ledger.ledger import RedisLedger
 from policy.ledger.library import MOST_VERSIONS, STEM, function, library
-from policy.ledger.rows import plan_rows
+from policy.ledger_port import LedgerAwayError, LedgerClosedError
 from policy.model import Pool
 from policy.plan import Generation
-from policy.ports import LedgerAwayError, LedgerClosedError
 from tests.contract.asking import ask, decide, names
 from tests.support.gateway.generations import generation, tenant, vmta
 from tests.support.ledger.fake import INCARNATION, FakeLedger

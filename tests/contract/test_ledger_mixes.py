@@ -9,16 +9,16 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from policy.limits import DAY, HOUR, MINUTE
-from policy.model import MailboxLimits, Pool, Rate, VirtualMta
-from policy.plan import Generation
-from policy.ports import (
+from policy.ledger_port import (
     Change,
     EntryState,
     Look,
     Mark,
     Refund,
 )  # fmt: skip
+from policy.limits import DAY, HOUR, MINUTE
+from policy.model import MailboxLimits, Pool, Rate, VirtualMta
+from policy.plan import Generation
 from tests.contract.asking import OTHER, ask, charge, decide, names
 from tests.support.gateway.generations import generation, tenant, vmta
 from tests.support.ledger.twins import MIDNIGHT, RedisUnderTest, Start

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.ledger.arrears import Arrears
 from policy.ledger.memory import MemoryLedger
-from policy.ports import ENDED, Change, EntryState, LedgerAwayError, Look
+from policy.ledger_port import ENDED, Change, EntryState, LedgerAwayError, Look
 from tests.support.gateway.generations import generation, vmta
 from tests.support.ledger.twins import MIDNIGHT
 from tests.unit.test_reserve import Gate, reserver

@@ -7,8 +7,8 @@ from gateway.hold.keep.backlog import Count
 from gateway.hold.keep.content import BadKeyError, Contents, UnreadableError
 from gateway.hold.release.groups import SOON, Groups
 from policy.denial import Denied, Limit
+from policy.ledger_port import Mark
 from policy.outcome import Asked, Failed, Outcome, Refused, Relayed, Scope, Stage, Unknown
-from policy.ports import Mark
 from policy.reply import Reply
 
 BACKOFF = Backoff(60.0, 3600.0, 20)

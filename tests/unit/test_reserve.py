@@ -9,7 +9,15 @@ import pytest
 from gateway.ledger.reserve import REFUND_DELAY, Reserver
 from policy.denial import Denied, Limit
 from policy.ledger.memory import MemoryLedger
-from policy.ports import Answer, Granted, Item, LedgerAwayError, LedgerClosedError, Refund, Reserve
+from policy.ledger_port import (
+    Answer,
+    Granted,
+    Item,
+    LedgerAwayError,
+    LedgerClosedError,
+    Refund,
+    Reserve,
+)
 from tests.support.gateway.generations import generation, vmta
 from tests.support.ledger.twins import MIDNIGHT
 

@@ -1,6 +1,6 @@
 -- name: keep
 -- One commit of messages and their rows; a conflict (a tombstone) fails the whole.
--- $1 the contents, $2 the rows (`gateway.hold.keep.rows`). By id, as `tombstone` locks them.
+-- $1 the contents, $2 the rows (`gateway.hold.keep.packing`). By id, as `tombstone` locks them.
 WITH bodies AS (
     INSERT INTO held_body (bucket, id, sender, flags, ret, envid, codec, content)
     SELECT bucket, id, sender, flags, ret, envid, codec, content FROM unnest($1::hold_message[])

@@ -14,7 +14,7 @@ from collections import deque
 
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
 from gateway.hold.keep.content import Contents
-from gateway.hold.keep.rows import Packed, packed, values
+from gateway.hold.keep.packing import Packed, packed, values
 from gateway.hold_port import Keeping, Kept
 from gateway.watch import metrics
 from gateway.watch.log import Log

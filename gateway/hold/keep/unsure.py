@@ -18,7 +18,7 @@ from gateway.hold.database import AwayError, Database, RefusedError, UnknownErro
 from gateway.hold_port import Keeping
 from gateway.watch.log import Log
 from policy.identity import row_id
-from policy.ports import ENDED, Change, EntryState
+from policy.ledger_port import ENDED, Change, EntryState
 from settings.statements import statements
 
 _SQL = statements("gateway.hold.keep", "keep")

@@ -26,8 +26,8 @@ from gateway.watch.log import Log
 from policy.address import split_address
 from policy.denial import MAILBOX_LIMITS, Denied, Limit
 from policy.identity import envelope_id
+from policy.ledger_port import ENDED, Change, Duplicate, EntryState, Granted
 from policy.plan import Generation
-from policy.ports import ENDED, Change, Duplicate, EntryState, Granted
 from policy.reply import Reply
 from settings.statements import statements
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from gateway.hold.keep.backlog import Count, Group
 from policy.denial import IP_LIMITS, Denied, Limit
-from policy.ports import Mark
+from policy.ledger_port import Mark
 
 _TENANT = frozenset({Limit.TENANT_MINUTE, Limit.TENANT_HOUR, Limit.WINDOW, Limit.TENANT_PAUSED})
 _EVERYBODY = frozenset(

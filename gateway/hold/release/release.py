@@ -14,7 +14,7 @@ from gateway.delivery.attempt import Attempts
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
 from gateway.hold.held import Backoff, settlement
 from gateway.hold.keep.content import Contents, UnreadableError
-from gateway.hold.keep.rows import BODY_8BIT, BODY_UTF8
+from gateway.hold.keep.packing import BODY_8BIT, BODY_UTF8
 from gateway.hold.release.claim import Claimed, envelope
 from gateway.hold.settle.settling import Settler
 from gateway.message.message import Sender

@@ -20,7 +20,7 @@ from gateway.ledger.reserve import Reserver
 from gateway.watch import metrics
 from gateway.watch.log import Log
 from policy.denial import Denied
-from policy.ports import ENDED, Change, EntryState
+from policy.ledger_port import ENDED, Change, EntryState
 from settings.statements import statements
 
 _SQL = statements("gateway.hold.settle", "settle")

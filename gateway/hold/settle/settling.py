@@ -14,7 +14,7 @@ from gateway.hold.database import AwayError, Database, RefusedError, UnknownErro
 from gateway.hold.held import WITHDRAWN, Settlement
 from gateway.watch import metrics
 from gateway.watch.log import Log
-from policy.ports import ENDED, Change, EntryState
+from policy.ledger_port import ENDED, Change, EntryState
 from settings.statements import statements
 
 _SQL = statements("gateway.hold.settle", "settle")

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
 from gateway.hold.settle.settling import GIVEN_UP
 from gateway.watch.log import Log
+from policy.ledger_port import ENDED, Change, EntryState
 from policy.limits import DAY, day_of
 from policy.plan import Generation
-from policy.ports import ENDED, Change, EntryState
 from settings.hold import Hold
 from settings.statements import statements
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
 from gateway.watch.log import Log
-from policy.ports import Change, EntryState
+from policy.ledger_port import Change, EntryState
 from settings.statements import statements
 
 _SQL = statements("gateway.hold.upkeep", "upkeep")

@@ -14,7 +14,7 @@ from gateway.hold.settle.doubt import SETTLED
 from gateway.hold.settle.settling import GIVEN_UP
 from gateway.watch.log import Log
 from policy.address import recipient_spellings
-from policy.ports import ENDED, Change, EntryState
+from policy.ledger_port import ENDED, Change, EntryState
 from settings.statements import statements
 
 _SQL = statements("gateway.hold.upkeep", "upkeep")

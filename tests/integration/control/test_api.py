@@ -10,7 +10,7 @@ from control.api import openapi
 from control.api.application import ROUTES, application
 from control.core import Core
 from policy.ledger.bulletin import CIRCUITS, OpenCircuit, encode
-from policy.ports import Reserve
+from policy.ledger_port import Reserve
 from tests.conftest import CreateDatabase
 from tests.support.control.core import TOKEN, Api, api_of, build, control_core, settings_for
 

@@ -11,7 +11,7 @@ import pytest
 from gateway.delivery.division import Division
 from gateway.hold.database import AwayError, Database, UnknownError
 from gateway.hold.holding import Holding
-from gateway.hold.keep.rows import values
+from gateway.hold.keep.packing import values
 from gateway.hold.keep.store import Store
 from gateway.hold.settle.doubt import Doubts
 from gateway.hold.settle.settling import Settler

@@ -13,7 +13,7 @@ import pytest
 
 from gateway.worker import Worker
 from policy.ledger.ledger import RedisLedger
-from policy.ports import Answer, Granted, Item, Reserve
+from policy.ledger_port import Answer, Granted, Item, Reserve
 from tests.support.gateway.generations import generation, tenant, vmta
 from tests.support.gateway.worker import GatewayUnderTest, gateway, settings_for
 from tests.support.pmta.standin import StandIn

@@ -17,7 +17,7 @@ from gateway.hold.settle.settling import Settler
 from gateway.hold_port import Keeping, Kept
 from gateway.message.message import Message, Recipient, Sender
 from gateway.watch.log import Log
-from policy.ports import ENDED, Change, EntryState
+from policy.ledger_port import ENDED, Change, EntryState
 from settings.statements import statements
 from tests.support.hold.held import DAY, hold
 

@@ -18,8 +18,8 @@ from control.ledger.unknown import Unknown, date
 from control.problem import RefusedError
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
+from policy.ledger_port import Change, EntryState
 from policy.limits import day_of
-from policy.ports import Change, EntryState
 from settings.model import Settings
 from tests.conftest import CreateDatabase
 from tests.support.control.core import build, settings_for

@@ -9,9 +9,9 @@ from typing import Any
 import asyncpg
 
 from gateway.releaser import Releasing
+from policy.ledger_port import Duplicate, EntryState
 from policy.limits import DAY
 from policy.model import HoldBounds
-from policy.ports import Duplicate, EntryState
 from tests.integration.hold.test_keeping_and_releasing import MESSAGE, campaign_mail, until
 from tests.support.gateway.generations import generation, tenant, vmta
 from tests.support.gateway.worker import GatewayUnderTest, gateway, holding, releaser
@@ -47,7 +47,7 @@ class Held:
         await until(lambda: self._sees(now + milliseconds))
 
     async def _sees(self, then: int) -> bool:
-        return self.releasing.parts.calendar.now() >= then
+        return self.releasing.parts.clock.now() >= then
 
     async def tidy(self) -> None:
         await self.releasing.housekeeping.run()
@@ -275,7 +275,7 @@ async def test_events_and_requests_that_are_over_are_forgotten_in_the_end(
                 "INSERT INTO hold_event (at, tenant, message, kind, class, message_id, mailbox, "
                 "sender, recipient, campaign, detail, dsn) VALUES ($1, 'acme', $2, 'expired', "
                 "'soft', '', '', '', '', '', '', $3)",
-                here.releasing.parts.calendar.now(),
+                here.releasing.parts.clock.now(),
                 name,
                 dsn,
             )

@@ -13,7 +13,7 @@ from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.ledger.lease import Lease
 from policy.ledger.ledger import RedisLedger, elapsed, root_key
-from policy.ports import Granted, LedgerAwayError, LedgerClosedError, Reserve
+from policy.ledger_port import Granted, LedgerAwayError, LedgerClosedError, Reserve
 from tests.faults.proxy import Proxy
 from tests.support.gateway.generations import generation, vmta
 from tests.support.ledger.replicas import demote, follow, promote
@@ -125,7 +125,7 @@ async def test_a_master_demoted_in_place_is_left_with_its_first_answer(tmp_path:
         await follow(here.first, here.second)
         ledger = here.gateway(seconds=30.0)
         assert await sends(ledger)
-        old = ledger._line
+        old = ledger._raw
         await promote(here.first, here.second)
         await demote(here.first, here.second)
         with pytest.raises((LedgerAwayError, LedgerClosedError)):

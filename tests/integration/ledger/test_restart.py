@@ -17,7 +17,7 @@ from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import ask, connect, lent
 from policy.ledger.ledger import RedisLedger, root_key
 from policy.ledger.reopening import restart_problems
-from policy.ports import Granted, LedgerAwayError, LedgerClosedError, Reserve
+from policy.ledger_port import Granted, LedgerAwayError, LedgerClosedError, Reserve
 from tests.support.gateway.generations import generation, vmta
 
 ASK = Reserve("acme", "acme-pool", "a@acme.test", (("other", 1),))

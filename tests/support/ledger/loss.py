@@ -16,9 +16,9 @@ from control.tenants import tenant
 from control.tenants.tenant import NewTenant
 from policy.ledger.connection import connect
 from policy.ledger.ledger import RedisLedger
+from policy.ledger_port import Duplicate, Granted, LedgerClosedError, Reserve
 from policy.limits import day_of
 from policy.model import Address
-from policy.ports import Duplicate, Granted, LedgerClosedError, Reserve
 from settings.model import Settings
 from tests.support.control.core import control_core
 

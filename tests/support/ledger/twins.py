@@ -6,9 +6,9 @@ from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.ledger.ledger import RedisLedger
 from policy.ledger.memory import MemoryLedger
+from policy.ledger_port import Answer, Item, Ledger
 from policy.limits import DAY, day_of
 from policy.plan import Generation
-from policy.ports import Answer, Item, Ledger
 
 MIDNIGHT = 25_000 * DAY
 """A day in 2038: ahead of every machine's clock, because a ledger's clock only goes forward."""

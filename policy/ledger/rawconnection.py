@@ -4,11 +4,11 @@ Owns: which bytes are the reply to which question. redis-py opens, secures, logs
 the run id; then this protocol takes the transport over, and gives it back on request. Measured: a
 batch of two cost this process 120 us of CPU by redis-py's own way, and costs 32 us so, of which
 13 us are a bare round trip by uvloop.
-Rule: a line has one question under way. Whatever was not asked for, a second reply behind the
+Rule: it has one question under way. Whatever was not asked for, a second reply behind the
 first, no reply in time, or a caller who gave up ends it: nothing that comes late can be taken for
 another question's reply.
 Failure: redis-py's errors, as its own connections raise them; one that is no ResponseError leaves
-the line ended.
+it ended.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from redis.exceptions import TimeoutError as NoReplyError
 _MORE = object()
 
 
-class Line:
+class RawConnection:
     """Safe to use from the event loop it was made in only.
 
     An `asyncio.Protocol` by its methods alone: a class with an interpreted base is not compiled to
@@ -57,7 +57,7 @@ class Line:
 
     def __repr__(self) -> str:
         state = "ended" if self.ended else "busy" if self._asked else "idle"
-        return f"<Line to {self.run or 'an unknown process'}: {state}>"
+        return f"<RawConnection to {self.run or 'an unknown process'}: {state}>"
 
     async def ask(self, command: bytes, within: float) -> bytes:
         """The reply to one packed command that is answered by a string. `within`: seconds, at
@@ -67,7 +67,7 @@ class Line:
             self._end(broken)
             raise broken
         if self._asked is not None:
-            raise RuntimeError("a line was asked twice")
+            raise RuntimeError("a connection was asked twice")
         if within <= 0:
             raise NoReplyError("no time left to ask the ledger")
         self._watch(min(within, self._patience))

@@ -8,7 +8,7 @@ import hiredis
 import pytest
 from redis import exceptions
 
-from policy.ledger.line import Line
+from policy.ledger.rawconnection import RawConnection
 
 PING = b"*1\r\n$4\r\nPING\r\n"
 REPLY = b"$5\r\nhello\r\n"
@@ -57,12 +57,12 @@ class Connected:
         return "<Connected>"
 
 
-def line_of(patience: float = 5.0) -> tuple[Line, Transport]:
+def line_of(patience: float = 5.0) -> tuple[RawConnection, Transport]:
     connected = Connected(patience)
-    return Line(connected), connected.transport
+    return RawConnection(connected), connected.transport
 
 
-async def asked(line: Line, within: float = 5.0) -> asyncio.Task[bytes]:
+async def asked(line: RawConnection, within: float = 5.0) -> asyncio.Task[bytes]:
     """A question that has left."""
     task = asyncio.create_task(line.ask(PING, within))
     await asyncio.sleep(0)
@@ -77,7 +77,7 @@ async def test_a_reply_may_come_in_pieces() -> None:
         line.data_received(REPLY[at : at + 1])
     assert await task == b"hello"
     assert (transport.written, transport.closed) == ([PING], False)
-    assert repr(line) == "<Line to a1: idle>"
+    assert repr(line) == "<RawConnection to a1: idle>"
 
 
 async def test_a_line_answers_one_question_after_the_other() -> None:
@@ -272,5 +272,5 @@ async def test_it_takes_no_connection_over_that_is_not_in_step(where: str) -> No
     else:
         connected._reader.feed_eof()
     with pytest.raises(exceptions.ConnectionError, match="not in step"):
-        Line(connected)
+        RawConnection(connected)
     assert connected.transport.protocol is connected.transport.before

@@ -11,7 +11,7 @@ from redis.exceptions import ConnectionError as BrokenError
 
 from policy.ledger.connection import connect
 from policy.ledger.ledger import RedisLedger
-from policy.ports import Granted, LedgerAwayError, Reserve
+from policy.ledger_port import Granted, LedgerAwayError, Reserve
 from tests.support.certificates import make_certificate
 from tests.support.ledger.fake import FakeLedger, granted
 

@@ -16,7 +16,7 @@ from policy.outcome import Stage
 from policy.reply import Reply
 
 
-class Line:
+class Pipeline:
     """What a session speaks through. `None` stands for RSET, which is no stage of a message.
 
     An `asyncio.Protocol` by its methods alone: a class with an interpreted base is not compiled to
@@ -41,7 +41,7 @@ class Line:
         return transport is not None and not transport.is_closing() and not self._expected
 
     def _say(self, data: bytes | memoryview) -> None:
-        """Raises nothing: a line that is gone ends the session, which says what that means."""
+        """Raises nothing: one that is gone ends the session, which says what that means."""
         transport = self._transport
         if transport is None or transport.is_closing():
             self.close(self.why_lost or "the session was closed")
