@@ -44,6 +44,24 @@ class RefusedError(Exception):
         return details[0] if len(details) == 1 else "; ".join([self.title, *details])
 
 
+def in_the_way(what: str, found: list[str]) -> RefusedError:
+    """Something stays because of what is in its way; each is counted and named."""
+    if len(found) == 1:
+        return RefusedError(f"{what} stays: {found[0]}")
+    title = f"{what} stays: {len(found)} things are in the way"
+    return RefusedError(title, errors=[FieldProblem("", text) for text in found])
+
+
+SHOWN = 10
+"""Names in one sentence."""
+
+
+def counted(names: list[str], noun: str) -> str:
+    """`2 IPs (192.0.2.1, 192.0.2.2)`, the first few by name."""
+    listed = ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
+    return f"{len(names)} {noun}{'' if len(names) == 1 else 's'} ({listed})"
+
+
 def bad(field: str, detail: str) -> RefusedError:
     """One field of the input is wrong."""
     return RefusedError(

@@ -19,6 +19,7 @@ from control.api import (
     hold,
     holdrequests,
     ips,
+    logins,
     openapi,
     pools,
     system,
@@ -32,7 +33,7 @@ from control.problem import Problem, RefusedError
 log = logging.getLogger(__name__)
 
 ROUTES: list[Route] = [
-    *(*tenants.ROUTES, *domains.ROUTES, *ips.ROUTES, *pools.ROUTES),
+    *(*tenants.ROUTES, *logins.ROUTES, *domains.ROUTES, *ips.ROUTES, *pools.ROUTES),
     *(*hold.ROUTES, *holdrequests.ROUTES, *system.ROUTES, *accounting.ROUTES),
 ]
 

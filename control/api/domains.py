@@ -1,9 +1,9 @@
 """/api/v2/domains."""
 
-from control.api.route import DRY, Call, Route, changed
-from control.plan.changed import Changed
+from control.api.route import DRY, FORCED, Call, Route, changed
+from control.plan.changed import Changed, Removed
 from control.plan.rows import read
-from control.sources import domain
+from control.sources import domain, moving, removal
 from control.sources.domain import NewDomain
 from control.sources.domainview import DomainView, domain_changed, domain_view, domain_views
 from control.store.change import Act
@@ -42,6 +42,30 @@ async def _add(call: Call) -> Changed[DomainView]:
     return await changed(call, act)
 
 
+async def _move(call: Call) -> Changed[DomainView]:
+    async def act(a: Act) -> DomainView:
+        before = await read(a.connection)
+        name = _name(call)
+        tenant = await moving.move_domain(a, call.query.get("tenant"), name, call.body)
+        return domain_changed(before, await read(a.connection), tenant, name)
+
+    return await changed(call, act)
+
+
+async def _remove(call: Call) -> Changed[Removed]:
+    async def act(a: Act) -> Removed:
+        tenant = call.query.get("tenant")
+        return await removal.remove_domain(
+            a, tenant, _name(call), force=call.force, reason=call.reason
+        )
+
+    return await changed(call, act)
+
+
+def _name(call: Call) -> str:
+    return normal_domain(call.path["domain"]) or call.path["domain"]
+
+
 ROUTES = [
     Route("GET", "/api/v2/domains", "Sending domains", _list, list[DomainView], query=_TENANT),
     Route(
@@ -61,5 +85,22 @@ ROUTES = [
         _one,
         DomainView,
         query=_TENANT,
+    ),
+    Route(
+        "DELETE",
+        "/api/v2/domains/{domain}",
+        "Remove a sending domain and its DKIM key; its IPs stay",
+        _remove,
+        Changed[Removed],
+        query=FORCED | _TENANT,
+    ),
+    Route(
+        "POST",
+        "/api/v2/domains/{domain}/move",
+        "Let a sending domain use another pool of its tenant",
+        _move,
+        Changed[DomainView],
+        body=moving.DomainMove,
+        query=DRY | _TENANT,
     ),
 ]

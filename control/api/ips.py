@@ -2,12 +2,12 @@
 
 import msgspec
 
-from control.api.route import DRY, Call, Route, changed
+from control.api.route import DRY, FORCED, Call, Route, changed
 from control.ledger.status import closed_ips
-from control.plan.changed import Changed
+from control.plan.changed import Changed, Removed
 from control.plan.rows import Rows, read
 from control.problem import RefusedError
-from control.sources import ip
+from control.sources import ip, moving, removal
 from control.sources.ip import IpChange
 from control.sources.ipview import IpView, ip_view, ip_views
 from control.sources.usage import UsageView, usage_views
@@ -44,6 +44,23 @@ async def _change(call: Call) -> Changed[IpView]:
     async def act(a: Act) -> IpView:
         address = await ip.change(a, call.path["ip"], call.body, warmup=call.core.settings.warmup)
         return ip_view(await read(a.connection), call.core.settings.warmup, address)
+
+    return await changed(call, act)
+
+
+async def _move(call: Call) -> Changed[IpView]:
+    async def act(a: Act) -> IpView:
+        address = await moving.move_ip(a, call.path["ip"], call.body)
+        return ip_view(await read(a.connection), call.core.settings.warmup, address)
+
+    return await changed(call, act)
+
+
+async def _remove(call: Call) -> Changed[Removed]:
+    async def act(a: Act) -> Removed:
+        return await removal.remove_ip(
+            a, call.path["ip"], call.charged, force=call.force, reason=call.reason
+        )
 
     return await changed(call, act)
 
@@ -89,6 +106,23 @@ ROUTES = [
         _change,
         Changed[IpView],
         body=IpChange,
+        query=DRY,
+    ),
+    Route(
+        "DELETE",
+        "/api/v2/ips/{ip}",
+        "Remove a retired IP; refused with what is in the way",
+        _remove,
+        Changed[Removed],
+        query=FORCED,
+    ),
+    Route(
+        "POST",
+        "/api/v2/ips/{ip}/move",
+        "Move an IP to another pool of its tenant",
+        _move,
+        Changed[IpView],
+        body=moving.IpMove,
         query=DRY,
     ),
     Route(

@@ -16,7 +16,7 @@ PATH: dict[str, Noun] = {
 }
 """Part of a path to what it names."""
 
-BODY: dict[str, Noun] = {"pool": "pool", "overflow": "pool", "server": "server"}
+BODY: dict[str, Noun] = {"pool": "pool", "leaves": "pool", "overflow": "pool", "server": "server"}
 """Field of a body to what it names; `tenant`, which the others belong to, comes first."""
 
 

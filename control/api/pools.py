@@ -1,11 +1,14 @@
 """/api/v2/pools."""
 
-from control.api.route import DRY, Call, Route, changed
-from control.plan.changed import Changed
+from control.api.route import DRY, GONE, Call, Route, changed
+from control.plan.changed import Changed, Removed
 from control.plan.rows import read
-from control.sources import pool
+from control.problem import missing
+from control.sources import pool, removal
+from control.sources.pool import NewPool, PoolChange
+from control.sources.poolview import PoolDetail, pool_details
 from control.store.change import Act
-from control.tenants.view import PoolView, tenant_view
+from control.tenants.view import PoolView, must_exist, tenant_view
 
 
 async def _pause(call: Call) -> Changed[PoolView]:
@@ -27,9 +30,79 @@ async def _set_paused(call: Call, paused: bool) -> Changed[PoolView]:
     return await changed(call, act)
 
 
+async def _list(call: Call) -> list[PoolDetail]:
+    rows, tenant = await call.core.rows(), call.query.get("tenant")
+    must_exist(rows, tenant)
+    return pool_details(rows, tenant)
+
+
+async def _show(call: Call) -> PoolDetail:
+    name = call.path["pool"]
+    for found in pool_details(await call.core.rows(), call.query.get("tenant")):
+        if found.name == name:
+            return found
+    raise missing("pool", name)
+
+
+async def _add(call: Call) -> Changed[PoolDetail]:
+    async def act(a: Act) -> PoolDetail:
+        return await _detail(a, await pool.add(a, call.body))
+
+    return await changed(call, act)
+
+
+async def _set(call: Call) -> Changed[PoolDetail]:
+    async def act(a: Act) -> PoolDetail:
+        await pool.change(a, call.path["pool"], call.body)
+        return await _detail(a, call.path["pool"])
+
+    return await changed(call, act)
+
+
+async def _remove(call: Call) -> Changed[Removed]:
+    async def act(a: Act) -> Removed:
+        return await removal.remove_pool(a, call.path["pool"], call.reason)
+
+    return await changed(call, act)
+
+
+async def _detail(a: Act, name: str) -> PoolDetail:
+    return next(p for p in pool_details(await read(a.connection)) if p.name == name)
+
+
 _ONE = "/api/v2/pools/{pool}"
+_TENANT = {"tenant": "only this tenant's"}
 
 ROUTES = [
+    Route("GET", "/api/v2/pools", "Pools", _list, list[PoolDetail], query=_TENANT),
+    Route(
+        "POST",
+        "/api/v2/pools",
+        "Add a pool without IPs",
+        _add,
+        Changed[PoolDetail],
+        body=NewPool,
+        query=DRY,
+        status=201,
+    ),
+    Route("GET", _ONE, "One pool", _show, PoolDetail, query=_TENANT),
+    Route(
+        "PATCH",
+        _ONE,
+        "Set its overflow pool, or make it the tenant's default",
+        _set,
+        Changed[PoolDetail],
+        body=PoolChange,
+        query=DRY,
+    ),
+    Route(
+        "DELETE",
+        _ONE,
+        "Remove a pool that nothing uses",
+        _remove,
+        Changed[Removed],
+        query=GONE,
+    ),
     Route("POST", f"{_ONE}/pause", "Stop its mail", _pause, Changed[PoolView], query=DRY),
     Route("POST", f"{_ONE}/resume", "Go on with its mail", _resume, Changed[PoolView], query=DRY),
 ]

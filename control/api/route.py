@@ -24,6 +24,22 @@ class Call:
         """Whether the change is only to be tried."""
         return self.query.get("dry_run", "") in ("1", "true", "yes")
 
+    @property
+    def force(self) -> bool:
+        """Whether what is only risky is to be done all the same."""
+        return self.query.get("force", "") in ("1", "true", "yes")
+
+    @property
+    def reason(self) -> str:
+        """For the audit log."""
+        return self.query.get("reason", "")[:500]
+
+    async def charged(self, ip: str) -> int:
+        """Recipients charged to an IP today. Raises RefusedError when the ledger cannot say."""
+        await self.core.opening.must_be_open()
+        _, counted = await self.core.admin.usage([ip])
+        return counted[ip].relayed if ip in counted else 0
+
 
 Handler = Callable[[Call], Awaitable[Any]]
 
@@ -46,6 +62,8 @@ class Route:
 
 
 DRY = {"dry_run": "1: show what would happen, change nothing"}
+GONE = {**DRY, "reason": "for the audit log"}
+FORCED = {**GONE, "force": "1: although it is risky; the refusal says what is risked"}
 
 
 async def changed(call: Call, act: Callable[[Act], Awaitable[V]]) -> Changed[V]:

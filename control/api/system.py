@@ -2,17 +2,17 @@
 
 import msgspec
 
-from control.api.route import DRY, Call, Route, changed
+from control.api.route import DRY, GONE, Call, Route, changed
 from control.explain.explanation import Explanation, Question, asked, explanation
 from control.ledger.clock import ClockMove, ClockView
 from control.ledger.status import LedgerState, LedgerStatus, closed_ips
-from control.plan.changed import Changed
+from control.plan.changed import Changed, Removed
 from control.plan.rows import ServerRow
 from control.pmta import server
 from control.pmta.circuit import CircuitsView, circuits_view, sentences
 from control.pmta.key import KeyFile
 from control.pmta.server import ServerAddresses
-from control.problem import RefusedError
+from control.problem import RefusedError, missing
 from control.store.change import Act
 from policy.denial import Denied
 from policy.ledger_port import Granted, LedgerAwayError, LedgerClosedError
@@ -146,6 +146,21 @@ async def _put_server(call: Call) -> Changed[ServerAddresses]:
     return await changed(call, act)
 
 
+async def _server(call: Call) -> ServerRow:
+    name = call.path["server"]
+    for found in (await call.core.rows()).servers:
+        if found.name == name:
+            return found
+    raise missing("PowerMTA server", name)
+
+
+async def _remove_server(call: Call) -> Changed[Removed]:
+    async def act(a: Act) -> Removed:
+        return Removed(noun="server", name=await server.remove(a, call.path["server"], call.reason))
+
+    return await changed(call, act)
+
+
 async def _config(call: Call) -> str:
     return await call.core.publisher.config_text(await _generation(call))
 
@@ -210,6 +225,15 @@ ROUTES = [
         body=OpenLedger,
     ),
     Route("GET", "/api/v2/servers", "PowerMTA servers", _servers, list[ServerRow]),
+    Route("GET", "/api/v2/servers/{server}", "One PowerMTA server", _server, ServerRow),
+    Route(
+        "DELETE",
+        "/api/v2/servers/{server}",
+        "Remove a PowerMTA server that no IP is on",
+        _remove_server,
+        Changed[Removed],
+        query=GONE,
+    ),
     Route("GET", "/api/v2/circuits", "Who leaves which server alone", _circuits, CircuitsView),
     Route(
         "POST",

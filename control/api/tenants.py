@@ -1,10 +1,12 @@
 """/api/v2/tenants."""
 
-from control.api.route import DRY, Call, Route, changed
-from control.plan.changed import Changed
+import msgspec
+
+from control.api.route import DRY, FORCED, GONE, Call, Route, changed
+from control.plan.changed import Changed, Removed
 from control.plan.rows import MailboxRow, read
 from control.store.change import Act
-from control.tenants import tenant, terms
+from control.tenants import removal, tenant, terms
 from control.tenants.tenant import NewPassword, NewTenant
 from control.tenants.terms import MailboxChange, TenantChange
 from control.tenants.view import TenantView, tenant_view, tenant_views
@@ -71,6 +73,30 @@ async def _put_mailbox(call: Call) -> Changed[MailboxRow]:
     return await changed(call, act)
 
 
+async def _remove(call: Call) -> Changed[Removed]:
+    async def act(a: Act) -> Removed:
+        return await removal.remove_tenant(
+            a, call.path["tenant"], call.charged, force=call.force, reason=call.reason
+        )
+
+    done = await changed(call, act)
+    if done.dry_run:
+        return done
+    # Gateways that did not run the new plan yet took mail of it all the same.
+    async with call.core.pool.acquire() as connection:
+        late = await removal.held(connection, call.path["tenant"])
+    return msgspec.structs.replace(done, notes=[*done.notes, *late])
+
+
+async def _remove_mailbox(call: Call) -> Changed[Removed]:
+    async def act(a: Act) -> Removed:
+        return await removal.remove_mailbox(
+            a, call.path["tenant"], call.path["address"], call.reason
+        )
+
+    return await changed(call, act)
+
+
 _ONE = "/api/v2/tenants/{tenant}"
 
 ROUTES = [
@@ -110,6 +136,22 @@ ROUTES = [
         Changed[MailboxRow],
         body=MailboxChange,
         query=DRY,
+    ),
+    Route(
+        "DELETE",
+        f"{_ONE}/mailboxes/{{address}}",
+        "Let the tenant's limits hold for a mailbox again",
+        _remove_mailbox,
+        Changed[Removed],
+        query=GONE,
+    ),
+    Route(
+        "DELETE",
+        _ONE,
+        "Remove a paused tenant and all that is its own; refused with what is in the way",
+        _remove,
+        Changed[Removed],
+        query=FORCED,
     ),
     Route("POST", f"{_ONE}/pause", "Stop its mail", _pause, Changed[TenantView], query=DRY),
     Route("POST", f"{_ONE}/resume", "Go on with its mail", _resume, Changed[TenantView], query=DRY),

@@ -7,6 +7,15 @@ import msgspec
 V = TypeVar("V")
 
 
+class Removed(msgspec.Struct, frozen=True, kw_only=True):
+    """What was taken away (or, with `dry_run`, could be)."""
+
+    noun: str
+    name: str
+    also: dict[str, list[str]] = {}
+    """What went with it, by noun."""
+
+
 class Changed(msgspec.Struct, Generic[V], frozen=True, kw_only=True):
     """The answer to a change that was made (or, with `dry_run`, could be)."""
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from control.problem import bad
+from control.problem import bad, counted, in_the_way, missing
 from control.store.change import Act
 from control.store.reference import key
 from control.values.host import HostText, reachable_host
@@ -46,4 +46,23 @@ async def put(act: Act, server: ServerAddresses) -> str:
         )
     after = {"addresses": [str(a) for a in server.addresses]}
     await act.audit("server.put", name, None, after)
+    return name
+
+
+async def remove(act: Act, name: str, reason: str = "") -> str:
+    """Take a server away. Raises RefusedError while IPs are on it, or mail is in doubt there: what
+    became of it is in its accounting."""
+    if await act.connection.fetchval(_SQL["one"], name) is None:
+        raise missing("PowerMTA server", name)
+    found = []
+    if ips := [row["ip"] for row in await act.connection.fetch(_SQL["ips"], name)]:
+        found.append(f"{counted(ips, 'IP')} on it: remove them first (`sendgate ip remove`)")
+    if waiting := await act.connection.fetchval(_SQL["open"], name):
+        found.append(
+            f"{waiting} messages are in doubt or being sent there: wait, or `sendgate hold settle`"
+        )
+    if found:
+        raise in_the_way(f"PowerMTA server {name}", found)
+    await act.connection.execute(_SQL["remove"], name)
+    await act.audit("server.remove", name, reason=reason)
     return name

@@ -3,6 +3,19 @@
 INSERT INTO pmta_server (name, created)
 SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM pmta_server WHERE name = $1);
 
+-- name: one
+SELECT name FROM pmta_server WHERE name = $1 FOR UPDATE;
+
+-- name: ips
+SELECT host(ip) AS ip FROM virtual_mta WHERE server = $1 ORDER BY ip;
+
+-- name: open
+-- Charged there, and nobody knows yet whether it was taken.
+SELECT count(*) FROM held WHERE server = $1 AND state IN ('claimed', 'doubt');
+
+-- name: remove
+DELETE FROM pmta_server WHERE name = $1;
+
 -- name: drop_addresses
 DELETE FROM pmta_server_address WHERE server = $1;
 

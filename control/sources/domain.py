@@ -10,6 +10,7 @@ from control.plan.compile import DEFAULT_PLAN
 from control.plan.rows import vmta_by_ip
 from control.pmta.dkim import Seal
 from control.problem import RefusedError, bad, missing
+from control.sources.pool import ensure, overflow_to
 from control.sources.quota import QuotaText, quota_columns
 from control.sources.spf import LONGEST_DOMAIN
 from control.store.change import Act
@@ -18,7 +19,6 @@ from control.values.host import DomainText, domain_name, greeting_name
 from control.values.ip import IpText, sending_ip
 from control.values.name import new_name
 from policy.model import Name, Share
-from policy.overflow import circles, too_deep
 from settings.model import Warmup
 from settings.statements import statements
 
@@ -77,9 +77,9 @@ async def add(act: Act, new: NewDomain, *, seal: Seal, warmup: Warmup) -> str:
     else:
         await _not_elsewhere(act, new.tenant, domain)
         pool = new.pool or tenant["default_pool"]
-        await _pool(act, new.tenant, pool)
+        await ensure(act, new.tenant, pool)
     if new.overflow is not None:
-        await _overflow(act, new.tenant, pool, new.overflow)
+        await overflow_to(act, new.tenant, pool, new.overflow)
     vmta = await _vmta(act, new, domain, ip, warmup)
     if there is not None and await act.connection.fetchrow(_POOL["member"], new.tenant, pool, vmta):
         raise RefusedError(f"tenant {new.tenant} has domain {domain} on IP {ip} already")
@@ -117,29 +117,6 @@ async def _sharing(act: Act, tenant: str, pool: str, domain: str) -> None:
 async def _not_elsewhere(act: Act, tenant: str, domain: str) -> None:
     if await act.connection.fetchval(_SQL["elsewhere"], tenant, domain) is not None:
         raise bad("domain", f"{domain} belongs to another tenant: a domain is one tenant's")
-
-
-async def _overflow(act: Act, tenant: str, pool: str, overflow: str) -> None:
-    if await act.connection.fetchrow(_POOL["one"], tenant, overflow) is None:
-        raise bad(
-            "overflow",
-            f"tenant {tenant} has no pool {overflow}: add a domain with --pool {overflow} first",
-        )
-    await act.connection.execute(_POOL["set_overflow"], tenant, pool, overflow)
-    after = dict(await act.connection.fetch(_POOL["overflows"], tenant))
-    if found := circles(after) or too_deep(after):
-        raise bad("overflow", found[0])
-
-
-async def _pool(act: Act, tenant: str, name: str) -> None:
-    if await act.connection.fetchrow(_POOL["one"], tenant, name) is None:
-        new_name("pool", name)
-        if (holder := await holder_of(act, name)) is not None:
-            raise bad("pool", f"the name {name} is taken by {holder}; choose another with --pool")
-        try:
-            await act.connection.execute(_POOL["add"], name, tenant, None, act.now)
-        except asyncpg.UniqueViolationError as error:
-            raise bad("pool", f"{name} is taken; choose another with --pool") from error
 
 
 async def _vmta(act: Act, new: NewDomain, domain: str, ip: str, warmup: Warmup) -> str:

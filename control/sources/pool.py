@@ -1,11 +1,108 @@
-"""Pools: pause and resume."""
+"""Pools: add, overflow, default, pause and resume."""
 
-from control.problem import missing
+from typing import Annotated, Literal
+
+import asyncpg
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from control.problem import bad, missing
 from control.store.change import Act
-from control.tenants.tenant import stopped
+from control.store.reference import new_name
+from control.tenants.tenant import holder_of, stopped
+from policy.model import Name
+from policy.overflow import circles, too_deep
 from settings.statements import statements
 
 _SQL = statements(__package__, "pool")
+_REMOVAL = statements(__package__, "removal")
+
+
+class NewPool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A pool without IPs."""
+
+    tenant: Name
+    name: Name
+    overflow: Name | None = None
+    """Pool of the tenant that takes what this one may not send now."""
+
+
+class PoolChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to change; a field left out stays as it is."""
+
+    overflow: Name | UnsetType | None = UNSET
+    """Pool that takes what this one may not send now; null: none."""
+    default: Literal[True] | UnsetType = UNSET
+    """Make it the pool of domains that were not added; another stops being it."""
+    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    """For the audit log."""
+
+
+async def add(act: Act, new: NewPool) -> str:
+    """Returns its name. Raises RefusedError."""
+    if await act.connection.fetchval(_SQL["tenant"], new.tenant) is None:
+        raise missing("tenant", new.tenant)
+    if await act.connection.fetchrow(_SQL["one"], new.tenant, new.name) is not None:
+        raise bad("name", f"tenant {new.tenant} has pool {new.name} already")
+    await ensure(act, new.tenant, new.name)
+    if new.overflow is not None:
+        await overflow_to(act, new.tenant, new.name, new.overflow)
+    after = {"tenant": new.tenant, "overflow": new.overflow}
+    await act.audit("pool.add", new.name, None, after)
+    return new.name
+
+
+async def change(act: Act, name: str, wanted: PoolChange) -> str:
+    """Returns its tenant. Raises RefusedError."""
+    row = await act.connection.fetchrow(_REMOVAL["pool"], name)
+    if row is None:
+        raise missing("pool", name)
+    tenant = str(row["tenant"])
+    before = {"overflow": row["overflow"], "default": row["is_default"]}
+    after = dict(before)
+    if wanted.overflow is not UNSET:
+        after["overflow"] = wanted.overflow
+    if wanted.default is not UNSET:
+        after["default"] = True
+    if after == before:
+        act.no_change(f"pool {name} is like that already")
+        return tenant
+    if after["overflow"] != before["overflow"]:
+        await overflow_to(act, tenant, name, after["overflow"])
+    if after["default"] != before["default"]:
+        await act.connection.execute(_REMOVAL["set_default"], tenant, name)
+    changed = [field for field in after if before[field] != after[field]]
+    was, now = ({f: values[f] for f in changed} for values in (before, after))
+    await act.audit("pool.set", name, was, now, wanted.reason)
+    return tenant
+
+
+async def overflow_to(act: Act, tenant: str, pool: str, overflow: str | None) -> None:
+    """Let a pool's mail overflow to another of the tenant, or to none. Raises RefusedError."""
+    if (
+        overflow is not None
+        and await act.connection.fetchrow(_SQL["one"], tenant, overflow) is None
+    ):
+        raise bad(
+            "overflow",
+            f"tenant {tenant} has no pool {overflow}: add a domain with --pool {overflow} first",
+        )
+    await act.connection.execute(_SQL["set_overflow"], tenant, pool, overflow)
+    after = dict(await act.connection.fetch(_SQL["overflows"], tenant))
+    if found := circles(after) or too_deep(after):
+        raise bad("overflow", found[0])
+
+
+async def ensure(act: Act, tenant: str, name: str) -> None:
+    """A pool of the tenant, made when it is not there. Raises RefusedError."""
+    if await act.connection.fetchrow(_SQL["one"], tenant, name) is None:
+        new_name("pool", name)
+        if (holder := await holder_of(act, name)) is not None:
+            raise bad("pool", f"the name {name} is taken by {holder}; choose another with --pool")
+        try:
+            await act.connection.execute(_SQL["add"], name, tenant, None, act.now)
+        except asyncpg.UniqueViolationError as error:
+            raise bad("pool", f"{name} is taken; choose another with --pool") from error
 
 
 async def set_paused(act: Act, name: str, paused: bool) -> str:

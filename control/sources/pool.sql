@@ -1,6 +1,9 @@
 -- name: one
 SELECT name, overflow, paused FROM pool WHERE tenant = $1 AND name = $2;
 
+-- name: tenant
+SELECT name FROM tenant WHERE name = $1;
+
 -- name: add
 INSERT INTO pool (name, tenant, overflow, created) VALUES ($1, $2, $3, $4);
 

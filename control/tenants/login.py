@@ -1,0 +1,81 @@
+"""Logins of a tenant: each with its own password."""
+
+import asyncpg
+import msgspec
+
+from control.plan.changed import Removed
+from control.problem import RefusedError, bad, in_the_way, missing
+from control.store.change import Act
+from control.store.database import Connection
+from control.tenants.password import hashed
+from control.tenants.tenant import LoginName
+from settings.statements import statements
+
+_SQL = statements(__package__, "login")
+
+
+class NewLogin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One more login of a tenant."""
+
+    login: LoginName
+    """SMTP user name; no other tenant's."""
+    password: str
+    """SMTP password, 1 to 512 characters; kept as an argon2id hash only."""
+
+
+class LoginView(msgspec.Struct, frozen=True):
+    """A login, never its hash."""
+
+    name: str
+    created: str
+    """ISO time."""
+
+
+async def logins(connection: Connection, tenant: str) -> list[LoginView]:
+    """Those of one tenant, by name."""
+    rows = await connection.fetch(_SQL["all"], tenant)
+    return [LoginView(row["name"], row["created"].isoformat()) for row in rows]
+
+
+async def add(act: Act, tenant: str, new: NewLogin) -> LoginView:
+    """Raises RefusedError."""
+    await _tenant(act, tenant)
+    login_name(new.login)
+    digest = await hashed(new.password)
+    try:
+        await act.connection.execute(_SQL["add"], new.login, tenant, digest, act.now)
+    except asyncpg.UniqueViolationError as error:
+        raise RefusedError(f"login {new.login} is taken; choose another") from error
+    await act.audit("login.add", tenant, None, {"login": new.login})
+    return LoginView(new.login, act.now.isoformat())
+
+
+async def remove(
+    act: Act, tenant: str, login: str, *, force: bool = False, reason: str = ""
+) -> Removed:
+    """Nobody gets in by it any more. Raises RefusedError.
+
+    `force`: the tenant's client may be turned away, and takes that for the recipient's fault."""
+    await _tenant(act, tenant)
+    if await act.connection.fetchval(_SQL["one"], tenant, login) is None:
+        raise missing("login", f"{login} of tenant {tenant}")
+    if not force and not await act.connection.fetchval(_SQL["other_way"], tenant, login):
+        found = (
+            f"tenant {tenant} has no other login and no network: its mail would be turned away, "
+            "which MailWizz takes for final; add another first, or use --force"
+        )
+        raise in_the_way(f"login {login}", [found])
+    await act.connection.execute(_SQL["remove"], tenant, login)
+    await act.audit("login.remove", tenant, {"login": login}, {"force": force}, reason)
+    return Removed(noun="login", name=login)
+
+
+def login_name(text: str) -> None:
+    """Raises RefusedError for a name no client can send."""
+    if not text.isprintable() or any(c.isspace() for c in text):
+        raise bad("login", f"{text!r}: blanks and control characters cannot be used")
+
+
+async def _tenant(act: Act, name: str) -> None:
+    if await act.connection.fetchval(_SQL["tenant"], name) is None:
+        raise missing("tenant", name)

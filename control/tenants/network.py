@@ -1,0 +1,68 @@
+"""Source networks that name a tenant without a login."""
+
+import asyncpg
+import msgspec
+
+from control.plan.changed import Removed
+from control.problem import RefusedError, in_the_way, missing
+from control.store.change import Act
+from control.store.database import Connection
+from control.tenants.tenant import source_network
+from settings.statements import statements
+
+_SQL = statements(__package__, "network")
+
+
+class NewNetwork(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One more source network of a tenant."""
+
+    network: str
+    """CIDR, such as 10.0.0.0/8."""
+
+
+async def networks(connection: Connection, tenant: str) -> list[str]:
+    """Those of one tenant."""
+    return [row["network"] for row in await connection.fetch(_SQL["all"], tenant)]
+
+
+async def add(act: Act, tenant: str, new: NewNetwork) -> list[str]:
+    """Returns all of the tenant's. Raises RefusedError."""
+    await _tenant(act, tenant)
+    found = source_network(new.network)
+    before = await networks(act.connection, tenant)
+    if found in before:
+        act.no_change(f"network {found} names tenant {tenant} already")
+        return before
+    try:
+        await act.connection.execute(_SQL["add"], found, tenant)
+    except asyncpg.UniqueViolationError as error:
+        raise RefusedError(f"network {found} names another tenant already") from error
+    await act.audit("network.add", tenant, None, {"network": found})
+    return await networks(act.connection, tenant)
+
+
+async def remove(
+    act: Act, tenant: str, network: str, *, force: bool = False, reason: str = ""
+) -> Removed:
+    """Mail from there needs a login from now on. Raises RefusedError.
+
+    `force`: the tenant's client may be turned away, and takes that for the recipient's fault."""
+    await _tenant(act, tenant)
+    wanted = source_network(network)
+    before = await networks(act.connection, tenant)
+    if wanted not in before:
+        raise missing("network", f"{wanted} of tenant {tenant}")
+    if not force and not await act.connection.fetchval(_SQL["other_way"], tenant, wanted):
+        found = (
+            f"tenant {tenant} has no login and no other network: its mail would be turned away, "
+            "which MailWizz takes for final; add another first, or use --force"
+        )
+        raise in_the_way(f"network {wanted}", [found])
+    await act.connection.execute(_SQL["remove"], wanted, tenant)
+    await act.audit("network.remove", tenant, {"network": wanted}, {"force": force}, reason)
+    return Removed(noun="network", name=wanted)
+
+
+async def _tenant(act: Act, name: str) -> None:
+    if await act.connection.fetchval(_SQL["tenant"], name) is None:
+        raise missing("tenant", name)

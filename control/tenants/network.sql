@@ -1,0 +1,15 @@
+-- name: tenant
+SELECT name FROM tenant WHERE name = $1 FOR UPDATE;
+
+-- name: all
+SELECT network::text AS network FROM tenant_network WHERE tenant = $1 ORDER BY 1;
+
+-- name: other_way
+SELECT EXISTS (SELECT 1 FROM tenant_network WHERE tenant = $1 AND network <> $2::text::cidr)
+    OR EXISTS (SELECT 1 FROM login WHERE tenant = $1);
+
+-- name: add
+INSERT INTO tenant_network (network, tenant) VALUES ($1::text::cidr, $2);
+
+-- name: remove
+DELETE FROM tenant_network WHERE network = $1::text::cidr AND tenant = $2;

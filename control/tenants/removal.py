@@ -1,0 +1,90 @@
+"""Tenants taken away with all that is theirs, once none of their mail waits; and the limits of
+single mailboxes.
+
+Rule: a tenant goes in two steps, `pause` and `remove`: paused, nothing of it is sent any more while
+what it has held is looked at, sent or dropped. Names may be given again: counts of an IP's day stay
+in the ledger, so that nobody gets a second quota by it.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from control.plan.changed import Removed
+from control.problem import in_the_way, missing
+from control.store.change import Act
+from control.store.database import Connection
+from policy.address import mailbox_of
+from settings.statements import statements
+
+_SQL = statements(__package__, "removal")
+
+Charged = Callable[[str], Awaitable[int]]
+"""Recipients charged to an IP today. Raises RefusedError when the ledger cannot be asked."""
+
+_THEIRS = {
+    "mailbox": "drop_mailboxes",
+    "network": "drop_networks",
+    "login": "drop_logins",
+    "domain": "drop_domains",
+    "member": "drop_members",
+    "ip": "drop_ips",
+    "pool": "drop_pools",
+}
+"""In the order in which each may go."""
+
+_HELD = {
+    "held": "are held: resume the tenant and let them go, or `sendgate hold drop --tenant {}`",
+    "claimed": "are being sent this moment: wait a minute",
+    "doubt": "are in doubt: wait, or `sendgate hold settle --tenant {}`",
+}
+
+
+async def remove_tenant(
+    act: Act, name: str, charged: Charged, *, force: bool = False, reason: str = ""
+) -> Removed:
+    """Take a tenant away with its logins, networks, mailboxes, domains, DKIM keys, pools and IPs.
+    Raises RefusedError.
+
+    `force`: an operator looked, and PowerMTA has nothing queued for its VirtualMTAs."""
+    row = await act.connection.fetchrow(_SQL["tenant"], name)
+    if row is None:
+        raise missing("tenant", name)
+    found = []
+    if not row["paused"]:
+        found.append(f"it may send: `sendgate tenant pause {name}` first")
+    found += await held(act.connection, name)
+    for record in await act.connection.fetch(_SQL["ips"], name) if not force else ():
+        if today := await charged(record["ip"]):
+            found.append(
+                f"{today} recipients went through IP {record['ip']} today, and PowerMTA may still "
+                "have mail queued for it: remove the tenant tomorrow, or with --force when `pmta "
+                "show queues` has none"
+            )
+    if found:
+        raise in_the_way(f"tenant {name}", found)
+    also = {}
+    for noun, statement in _THEIRS.items():
+        names = sorted(r["name"] for r in await act.connection.fetch(_SQL[statement], name))
+        if names and noun != "member":
+            also[noun] = names
+    await act.connection.execute(_SQL["drop_tenant"], name)
+    # Addresses outlive nobody: of mailboxes the number alone is kept.
+    kept = {noun: len(names) if noun == "mailbox" else names for noun, names in also.items()}
+    await act.audit("tenant.remove", name, kept, {"force": force}, reason)
+    return Removed(noun="tenant", name=name, also=also)
+
+
+async def held(connection: Connection, tenant: str) -> list[str]:
+    """A sentence for each state in which mail of the tenant waits."""
+    rows = await connection.fetch(_SQL["held"], tenant)
+    return [f"{r['messages']} messages {_HELD[r['state']].format(tenant)}" for r in rows]
+
+
+async def remove_mailbox(act: Act, tenant: str, address: str, reason: str = "") -> Removed:
+    """A mailbox's own limits give way to the tenant's. Raises RefusedError."""
+    mailbox = mailbox_of(address) or address
+    row = await act.connection.fetchrow(_SQL["remove_mailbox"], tenant, mailbox)
+    if row is None:
+        raise missing("mailbox", f"{mailbox} of tenant {tenant} (with limits of its own)")
+    await act.audit("mailbox.remove", mailbox, {"tenant": tenant, **dict(row)}, reason=reason)
+    act.note("the tenant's limits hold for it again (`sendgate tenant show`)")
+    return Removed(noun="mailbox", name=mailbox)

@@ -1,0 +1,39 @@
+-- What is in the way of taking a tenant or a mailbox's limits away, and taking them away.
+
+-- name: tenant
+SELECT name, paused FROM tenant WHERE name = $1 FOR UPDATE;
+
+-- name: held
+SELECT state, count(*) AS messages FROM held
+WHERE tenant = $1 AND state IN ('held', 'claimed', 'doubt') GROUP BY state ORDER BY state;
+
+-- name: ips
+SELECT host(ip) AS ip FROM virtual_mta WHERE tenant = $1 ORDER BY virtual_mta.ip;
+
+-- name: drop_mailboxes
+DELETE FROM mailbox WHERE tenant = $1 RETURNING address AS name;
+
+-- name: drop_networks
+DELETE FROM tenant_network WHERE tenant = $1 RETURNING network::text AS name;
+
+-- name: drop_logins
+DELETE FROM login WHERE tenant = $1 RETURNING name;
+
+-- name: drop_domains
+DELETE FROM sending_domain WHERE tenant = $1 RETURNING domain AS name;
+
+-- name: drop_members
+DELETE FROM pool_member WHERE tenant = $1 RETURNING vmta AS name;
+
+-- name: drop_ips
+DELETE FROM virtual_mta WHERE tenant = $1 RETURNING host(ip) AS name;
+
+-- name: drop_pools
+DELETE FROM pool WHERE tenant = $1 RETURNING name;
+
+-- name: drop_tenant
+DELETE FROM tenant WHERE name = $1;
+
+-- name: remove_mailbox
+DELETE FROM mailbox WHERE tenant = $1 AND address = $2
+RETURNING daily_max, daily_min, spacing;
