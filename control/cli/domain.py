@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from control.cli.tenant import Dry
+from control.cli.removal import Dry, Force, Reason, removed
 from control.plan.changed import Changed
 from control.sources.dns import Record, zone_text
 from control.sources.domainview import DomainView
@@ -93,6 +93,46 @@ def show(
         [(view.id, view.tenant, view.domain, view.pool, view.vmtas)],
     )
     _dns(view)
+
+
+@app.command()
+def move(
+    context: typer.Context,
+    domain: str,
+    pool: Annotated[str, typer.Option(help="Of the same tenant.")],
+    tenant: Annotated[str | None, typer.Option()] = None,
+    reason: Reason = "",
+    dry_run: Dry = False,
+) -> None:
+    """Let a domain use another pool of its tenant; held mail goes with it."""
+    line = line_of(context)
+    changed = Client(line).send(
+        "POST",
+        f"/api/v2/domains/{domain}/move",
+        {"pool": pool, "reason": reason},
+        Changed[DomainView],
+        dry_run=dry_run,
+        tenant=tenant,
+    )
+    if line.json:
+        as_json(changed)
+        return
+    said(changed, f"domain {changed.view.domain} uses pool {changed.view.pool}")
+    _dns(changed.view)
+
+
+@app.command()
+def remove(
+    context: typer.Context,
+    domain: str,
+    tenant: Annotated[str | None, typer.Option()] = None,
+    force: Force = False,
+    reason: Reason = "",
+    dry_run: Dry = False,
+) -> None:
+    """Remove a domain and its DKIM key, once nothing of it is held; its IPs stay."""
+    path, what = f"/api/v2/domains/{domain}", f"domain {domain}"
+    removed(context, path, what, dry_run, force, reason, tenant=tenant)
 
 
 def _dns(view: DomainView) -> None:

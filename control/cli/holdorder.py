@@ -9,7 +9,7 @@ import typer
 
 from control.cli import holdfilter as of
 from control.cli.hold import app
-from control.cli.tenant import Dry
+from control.cli.removal import Dry
 from control.held.requestview import HoldAnswer, HoldRequest
 from control.problem import RefusedError
 from control.terminal.client import Client

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from control.cli.tenant import Dry
+from control.cli.removal import Dry, Force, Reason, removed
 from control.ledger.status import CLOSED, OPENS
 from control.plan.changed import Changed
 from control.sources.ipview import IpView
@@ -18,7 +18,6 @@ from policy.model import UNLIMITED
 app = typer.Typer(no_args_is_help=True, help="IPs: quota, warm-up stage, pause.")
 
 Tenant = Annotated[str | None, typer.Option(help="Only this tenant's.")]
-Reason = Annotated[str, typer.Option(help="For the audit log.")]
 
 
 @app.command("list")
@@ -92,6 +91,42 @@ def resume(context: typer.Context, ip: str, reason: Reason = "", dry_run: Dry = 
 def retire(context: typer.Context, ip: str, reason: Reason = "", dry_run: Dry = False) -> None:
     """Send nothing new through an IP; PowerMTA keeps its VirtualMTA for the mail it has."""
     _change(context, ip, {"state": "retire", "reason": reason}, "retiring", dry_run)
+
+
+@app.command()
+def move(
+    context: typer.Context,
+    ip: str,
+    pool: Annotated[str, typer.Option(help="Of the same tenant.")],
+    leaves: Annotated[
+        str | None, typer.Option("--from", help="The pool it leaves; else all others.")
+    ] = None,
+    reason: Reason = "",
+    dry_run: Dry = False,
+) -> None:
+    """Move an IP to another pool of its tenant."""
+    line = line_of(context)
+    body = {"pool": pool, "leaves": leaves, "reason": reason}
+    changed = Client(line).send(
+        "POST", f"/api/v2/ips/{ip}/move", body, Changed[IpView], dry_run=dry_run
+    )
+    if line.json:
+        as_json(changed)
+        return
+    said(changed, f"IP {changed.view.ip} is in {', '.join(changed.view.pools)}")
+    _ips([changed.view])
+
+
+@app.command()
+def remove(
+    context: typer.Context,
+    ip: str,
+    force: Force = False,
+    reason: Reason = "",
+    dry_run: Dry = False,
+) -> None:
+    """Remove a retired IP, once nothing went through it today."""
+    removed(context, f"/api/v2/ips/{ip}", f"IP {ip}", dry_run, force, reason)
 
 
 def quota(context: typer.Context, tenant: Tenant = None) -> None:

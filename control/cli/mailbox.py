@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from control.cli.tenant import Dry
+from control.cli.removal import Dry, Reason, removed
 from control.plan.changed import Changed
 from control.plan.rows import MailboxRow
 from control.terminal.client import Client
@@ -58,6 +58,19 @@ def list_(context: typer.Context, tenant: Tenant) -> None:
         ("id", "mailbox", "daily maximum", "daily minimum", "spacing"),
         ((m.id, m.address, m.daily_max, m.daily_min, m.spacing) for m in found),
     )
+
+
+@app.command()
+def remove(
+    context: typer.Context,
+    address: str,
+    tenant: Tenant,
+    reason: Reason = "",
+    dry_run: Dry = False,
+) -> None:
+    """Take a mailbox's own limits away: the tenant's hold for it again."""
+    path, what = f"{_path(tenant)}/{address}", f"mailbox {address}"
+    removed(context, path, what, dry_run, False, reason)
 
 
 def _path(tenant: str) -> str:

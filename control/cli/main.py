@@ -24,7 +24,9 @@ from control.cli import (
     hold,
     holdorder,
     ip,
+    login,
     mailbox,
+    network,
     pool,
     process,
     restore,
@@ -50,6 +52,8 @@ app = typer.Typer(
 )
 for name, group in {
     "tenant": tenant.app,
+    "login": login.app,
+    "network": network.app,
     "domain": domain.app,
     "ip": ip.app,
     "pool": pool.app,

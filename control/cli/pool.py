@@ -1,14 +1,85 @@
 """`sendgate pool …`."""
 
+from typing import Annotated, Any
+
 import typer
 
-from control.cli.tenant import Dry
+from control.cli.removal import Dry, Reason, removed
 from control.plan.changed import Changed
+from control.sources.poolview import PoolDetail
 from control.tenants.view import PoolView
 from control.terminal.client import Client
-from control.terminal.show import as_json, line_of, said
+from control.terminal.show import as_json, line_of, said, table
+from control.terminal.usage import misused
 
-app = typer.Typer(no_args_is_help=True, help="Pools: pause, resume.")
+app = typer.Typer(no_args_is_help=True, help="Pools: which IPs carry which domains.")
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    name: str,
+    tenant: Annotated[str, typer.Option()],
+    overflow: Annotated[
+        str | None, typer.Option(help="Pool that takes what this one may not send now.")
+    ] = None,
+    dry_run: Dry = False,
+) -> None:
+    """Add a pool without IPs; `domain add --pool` or `ip move` fills it."""
+    body = {"tenant": tenant, "name": name, "overflow": overflow}
+    _detailed(context, "POST", "/api/v2/pools", body, f"pool {name} added", dry_run)
+
+
+@app.command("list")
+def list_(
+    context: typer.Context, tenant: Annotated[str | None, typer.Option(help="Only its.")] = None
+) -> None:
+    """All pools."""
+    line = line_of(context)
+    found = Client(line).get("/api/v2/pools", list[PoolDetail], tenant=tenant)
+    as_json(found) if line.json else _pools(found)
+
+
+@app.command()
+def show(context: typer.Context, name: str) -> None:
+    """One pool."""
+    line = line_of(context)
+    found = Client(line).get(f"/api/v2/pools/{name}", PoolDetail)
+    as_json(found) if line.json else _pools([found])
+
+
+@app.command("set")
+def set_(
+    context: typer.Context,
+    name: str,
+    overflow: Annotated[
+        str | None, typer.Option(help="Pool that takes what this one may not send now.")
+    ] = None,
+    no_overflow: Annotated[bool, typer.Option("--no-overflow")] = False,
+    default: Annotated[
+        bool, typer.Option("--default", help="For domains that were not added.")
+    ] = False,
+    reason: Reason = "",
+    dry_run: Dry = False,
+) -> None:
+    """Change a pool's overflow, or make it the tenant's default."""
+    if overflow and no_overflow:
+        raise misused("--overflow and --no-overflow contradict each other: give one of them")
+    body: dict[str, Any] = {}
+    if overflow or no_overflow:
+        body["overflow"] = overflow
+    if default:
+        body["default"] = True
+    if not body:
+        raise misused("pool set: nothing to change was given")
+    path = f"/api/v2/pools/{name}"
+    _detailed(context, "PATCH", path, {**body, "reason": reason}, f"pool {name}", dry_run)
+
+
+@app.command()
+def remove(context: typer.Context, name: str, reason: Reason = "", dry_run: Dry = False) -> None:
+    """Remove a pool that nothing uses."""
+    removed(context, f"/api/v2/pools/{name}", f"pool {name}", dry_run, False, reason)
 
 
 @app.command()
@@ -29,3 +100,21 @@ def _change(context: typer.Context, name: str, order: str, what: str, dry_run: b
         "POST", f"/api/v2/pools/{name}/{order}", None, Changed[PoolView], dry_run=dry_run
     )
     as_json(changed) if line.json else said(changed, f"pool {name} {what}")
+
+
+def _detailed(
+    context: typer.Context, method: str, path: str, body: object, what: str, dry_run: bool
+) -> None:
+    line = line_of(context)
+    changed = Client(line).send(method, path, body, Changed[PoolDetail], dry_run=dry_run)
+    as_json(changed) if line.json else said(changed, what)
+
+
+def _pools(found: list[PoolDetail]) -> None:
+    table(
+        ("id", "pool", "tenant", "default", "IPs", "domains", "overflow", "paused"),
+        (
+            (p.id, p.name, p.tenant, p.default, p.ips, p.domains, p.overflow, p.paused)
+            for p in found
+        ),
+    )

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from control.cli.tenant import Dry
+from control.cli.removal import Dry, Reason, removed
 from control.embedded.stack.options import pmta_address
 from control.plan.changed import Changed
 from control.plan.rows import ServerRow
@@ -34,14 +34,29 @@ def set_(
     as_json(changed) if line.json else said(changed, f"server {name}")
 
 
+@app.command()
+def show(context: typer.Context, name: str) -> None:
+    """One server."""
+    line = line_of(context)
+    found = Client(line).get(f"/api/v2/servers/{name}", ServerRow)
+    as_json(found) if line.json else _servers([found])
+
+
+@app.command()
+def remove(context: typer.Context, name: str, reason: Reason = "", dry_run: Dry = False) -> None:
+    """Remove a server that no IP is on."""
+    removed(context, f"/api/v2/servers/{name}", f"server {name}", dry_run, False, reason)
+
+
 @app.command("list")
 def list_(context: typer.Context) -> None:
     """All servers."""
     line = line_of(context)
     found = Client(line).get("/api/v2/servers", list[ServerRow])
-    if line.json:
-        as_json(found)
-        return
+    as_json(found) if line.json else _servers(found)
+
+
+def _servers(found: list[ServerRow]) -> None:
     table(
         ("id", "server", "sessions", "addresses"),
         (

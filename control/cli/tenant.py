@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from control.cli import holdterms as hold
+from control.cli.removal import Dry, Force, Reason, removed
 from control.plan.changed import Changed
 from control.tenants.password import SAFE
 from control.tenants.view import TenantView
@@ -15,7 +16,6 @@ from control.terminal.usage import finite, misused, number_or_none, one_of
 
 app = typer.Typer(no_args_is_help=True, help="Customers: logins, networks, pause.")
 
-Dry = Annotated[bool, typer.Option("--dry-run", help="Show what would happen, change nothing.")]
 Password = Annotated[str | None, typer.Option(help="12 characters or more are wise.")]
 Stdin = Annotated[bool, typer.Option("--password-stdin", help="Read it from standard input.")]
 
@@ -260,6 +260,18 @@ def change_password(
     """Replace the password of a login."""
     body = {"login": login, "password": given_password(password, password_stdin)}
     _change(context, f"/api/v2/tenants/{name}/password", body, f"password of {login}", dry_run)
+
+
+@app.command()
+def remove(
+    context: typer.Context,
+    name: str,
+    force: Force = False,
+    reason: Reason = "",
+    dry_run: Dry = False,
+) -> None:
+    """Remove a paused tenant and all that is its own, once nothing of it is held."""
+    removed(context, f"/api/v2/tenants/{name}", f"tenant {name}", dry_run, force, reason)
 
 
 def given_password(password: str | None, from_stdin: bool) -> str:

@@ -47,9 +47,11 @@ class Client:
         kind: type[T],
         *,
         dry_run: bool = False,
+        **query: str | None,
     ) -> T:
-        """POST or PATCH; raises RefusedError."""
-        query = {"dry_run": "1"} if dry_run else {}
+        """POST, PATCH, PUT or DELETE; raises RefusedError."""
+        if dry_run:
+            query["dry_run"] = "1"
         return self._decode(self._ask(method, path, body, query), kind)
 
     def text(self, path: str) -> str:
