@@ -5,9 +5,9 @@ import msgspec
 
 from control.plan.rows import vmta_by_ip
 from control.problem import bad, in_the_way, missing
-from control.sources.domain import normal_ip
 from control.sources.removal import alone, must_be_of, one_domain
 from control.store.change import Act
+from control.values.ip import normal_ip
 from policy.model import Name
 from settings.statements import statements
 

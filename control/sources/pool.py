@@ -8,8 +8,8 @@ from msgspec import UNSET, UnsetType
 
 from control.problem import bad, missing
 from control.store.change import Act
-from control.store.reference import new_name
 from control.tenants.tenant import holder_of, stopped
+from control.values.name import new_name
 from policy.model import Name
 from policy.overflow import circles, too_deep
 from settings.statements import statements

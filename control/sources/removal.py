@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 from control.plan.changed import Removed
 from control.plan.rows import vmta_by_ip
 from control.problem import RefusedError, bad, counted, in_the_way, missing
-from control.sources.domain import normal_ip
 from control.store.change import Act
+from control.values.ip import normal_ip
 from settings.statements import statements
 
 _SQL = statements(__package__, "removal")

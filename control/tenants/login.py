@@ -4,11 +4,11 @@ import asyncpg
 import msgspec
 
 from control.plan.changed import Removed
-from control.problem import RefusedError, bad, in_the_way, missing
+from control.problem import RefusedError, in_the_way, missing
 from control.store.change import Act
 from control.store.database import Connection
 from control.tenants.password import hashed
-from control.tenants.tenant import LoginName
+from control.values.name import LoginName, login_name
 from settings.statements import statements
 
 _SQL = statements(__package__, "login")
@@ -40,7 +40,7 @@ async def logins(connection: Connection, tenant: str) -> list[LoginView]:
 async def add(act: Act, tenant: str, new: NewLogin) -> LoginView:
     """Raises RefusedError."""
     await _tenant(act, tenant)
-    login_name(new.login)
+    login_name("login", new.login)
     digest = await hashed(new.password)
     try:
         await act.connection.execute(_SQL["add"], new.login, tenant, digest, act.now)
@@ -68,12 +68,6 @@ async def remove(
     await act.connection.execute(_SQL["remove"], tenant, login)
     await act.audit("login.remove", tenant, {"login": login}, {"force": force}, reason)
     return Removed(noun="login", name=login)
-
-
-def login_name(text: str) -> None:
-    """Raises RefusedError for a name no client can send."""
-    if not text.isprintable() or any(c.isspace() for c in text):
-        raise bad("login", f"{text!r}: blanks and control characters cannot be used")
 
 
 async def _tenant(act: Act, name: str) -> None:

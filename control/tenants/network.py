@@ -7,7 +7,7 @@ from control.plan.changed import Removed
 from control.problem import RefusedError, in_the_way, missing
 from control.store.change import Act
 from control.store.database import Connection
-from control.tenants.tenant import source_network
+from control.values.network import NetworkText, source_network, warning
 from settings.statements import statements
 
 _SQL = statements(__package__, "network")
@@ -16,7 +16,7 @@ _SQL = statements(__package__, "network")
 class NewNetwork(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One more source network of a tenant."""
 
-    network: str
+    network: NetworkText
     """CIDR, such as 10.0.0.0/8."""
 
 
@@ -28,7 +28,7 @@ async def networks(connection: Connection, tenant: str) -> list[str]:
 async def add(act: Act, tenant: str, new: NewNetwork) -> list[str]:
     """Returns all of the tenant's. Raises RefusedError."""
     await _tenant(act, tenant)
-    found = source_network(new.network)
+    found = source_network(new.network, "network")
     before = await networks(act.connection, tenant)
     if found in before:
         act.no_change(f"network {found} names tenant {tenant} already")
@@ -37,6 +37,8 @@ async def add(act: Act, tenant: str, new: NewNetwork) -> list[str]:
         await act.connection.execute(_SQL["add"], found, tenant)
     except asyncpg.UniqueViolationError as error:
         raise RefusedError(f"network {found} names another tenant already") from error
+    if (text := warning(found, tenant)) is not None:
+        act.note(text)
     await act.audit("network.add", tenant, None, {"network": found})
     return await networks(act.connection, tenant)
 
@@ -48,7 +50,7 @@ async def remove(
 
     `force`: the tenant's client may be turned away, and takes that for the recipient's fault."""
     await _tenant(act, tenant)
-    wanted = source_network(network)
+    wanted = source_network(network, "network")
     before = await networks(act.connection, tenant)
     if wanted not in before:
         raise missing("network", f"{wanted} of tenant {tenant}")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from control.core import Core
-from policy.ports import Reserve
+from policy.ledger_port import Reserve
 from tests.support.control.core import TOKEN, Api, Command, api_of
 from tests.support.hold.held import hold
 
