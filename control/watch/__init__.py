@@ -1,0 +1,1 @@
+"""What control shows to Prometheus."""

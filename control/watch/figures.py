@@ -1,0 +1,33 @@
+"""One look at what control knows, for Prometheus: read when it is asked for, nothing is counted.
+
+A part that does not answer takes its own figures with it and no others: an alert on what is
+missing is `up`'s and `sendgate_ledger_open`'s, which is 0 for a ledger that is away.
+"""
+
+import msgspec
+
+from control.accounting.status import StreamView
+from control.ledger.status import LedgerState, LedgerStatus
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """What is shown; None for what did not answer."""
+
+    ledger: LedgerStatus | None
+    streams: list[StreamView] | None
+    workers: dict[str, int] | None
+    """Live gateway workers and the generation each runs."""
+    published: int | None
+    """Number of the last generation."""
+
+    @property
+    def open(self) -> bool:
+        """Whether mail may be counted, and so sent."""
+        return self.ledger is not None and self.ledger.state is LedgerState.OPEN
+
+    @property
+    def late(self) -> int | None:
+        """Workers that do not run the last generation."""
+        if self.workers is None or self.published is None:
+            return None
+        return sum(number != self.published for number in self.workers.values())

@@ -1,0 +1,144 @@
+"""Control's metrics: their names, what they mean, and one look in Prometheus' text format.
+
+Labels come from the configuration and the plan: names of ledgers and PowerMTA servers.
+`deploy/CONTROL-METRICS.md` lists them; `python -m control.watch.metrics` makes that page.
+"""
+
+import sys
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import prometheus_client
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from control.watch.figures import Figures
+
+CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST
+
+
+class Declared(NamedTuple):
+    """One gauge as it is served."""
+
+    name: str
+    labels: tuple[str, ...]
+    help: str
+
+
+BUILD = Declared(
+    "sendgate_build_info", ("version",), "1; the version of Sendgate that runs is its label."
+)
+STARTED = Declared(
+    "sendgate_start_time_seconds", (), "When this process started, in seconds since 1970."
+)
+OPEN = Declared(
+    "sendgate_ledger_open",
+    ("ledger",),
+    "1 while the ledger is open; 0 while it is lost, rebuilt, away or was never opened.",
+)
+CLOSED = Declared(
+    "sendgate_ledger_closed_ips",
+    ("ledger",),
+    "IPs that send nothing until the day's turn, for their counts of today were lost.",
+)
+PUBLISHED = Declared(
+    "sendgate_published_generation", (), "Number of the generation published last."
+)
+WORKERS = Declared("sendgate_workers", (), "Live gateway processes that told the ledger of them.")
+LATE = Declared(
+    "sendgate_workers_late", (), "Of these, those that do not run the generation published last."
+)
+AGE = Declared(
+    "sendgate_accounting_age_seconds",
+    ("server",),
+    "Time since everything a PowerMTA server had written was read, in calendar time.",
+)
+BEHIND = Declared(
+    "sendgate_accounting_behind_bytes", ("server",), "Octets written and not read yet."
+)
+GAP = Declared(
+    "sendgate_accounting_gap_timestamp_seconds",
+    ("server",),
+    "When records were found missing last, in seconds since 1970; 0 for never.",
+)
+PROBLEM = Declared(
+    "sendgate_accounting_problem",
+    ("server",),
+    "1 while the accounting of a server cannot be used as it is; 0 otherwise.",
+)
+DECLARED = (
+    *(BUILD, STARTED, OPEN, CLOSED, PUBLISHED, WORKERS, LATE),
+    *(AGE, BEHIND, GAP, PROBLEM),
+)
+
+
+def exposition(figures: Figures, *, ledger: str, version: str, started: float) -> bytes:
+    """The figures as Prometheus reads them. `ledger` is its name, `started` in seconds."""
+    registry = CollectorRegistry()
+    registry.register(_Look(figures, ledger, version, started))
+    return prometheus_client.generate_latest(registry)
+
+
+class _Look(Collector):
+    def __init__(self, figures: Figures, ledger: str, version: str, started: float) -> None:
+        self._of = figures
+        self._ledger = ledger
+        self._version = version
+        self._started = started
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        of = self._of
+        yield _gauge(BUILD, {(self._version,): 1})
+        yield _gauge(STARTED, {(): self._started})
+        yield _gauge(OPEN, {(self._ledger,): of.open})
+        if of.ledger is not None:
+            yield _gauge(CLOSED, {(self._ledger,): len(of.ledger.closed)})
+        for declared, value in (
+            (PUBLISHED, of.published),
+            (WORKERS, None if of.workers is None else len(of.workers)),
+            (LATE, of.late),
+        ):
+            if value is not None:
+                yield _gauge(declared, {(): value})
+        if of.streams is not None:
+            streams = [(stream, (stream.server,)) for stream in of.streams]
+            yield _gauge(AGE, {key: s.age for s, key in streams if s.age is not None})
+            yield _gauge(BEHIND, {key: s.behind for s, key in streams if s.behind is not None})
+            yield _gauge(GAP, {key: s.gap_at / 1000 for s, key in streams})
+            yield _gauge(PROBLEM, {key: bool(s.problem) for s, key in streams})
+
+
+def _gauge(declared: Declared, values: dict[tuple[str, ...], float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(declared.name, declared.help, labels=declared.labels)
+    for labels, value in values.items():
+        family.add_metric(labels, value)
+    return family
+
+
+_HEAD = """\
+# Metrics of control
+
+Served at `/metrics` of the API (`control.host`, `control.port`), with a token as every path. Each
+is a gauge, read when it is asked for. A part that does not answer leaves its own out, but for
+`sendgate_ledger_open`, which is 0 then.
+
+Made by `python -m control.watch.metrics`.
+
+| name | labels | meaning |
+|---|---|---|
+"""
+
+
+def catalogue() -> str:
+    """The page of all metrics, as Markdown."""
+    return _HEAD + "".join(map(_row, sorted(DECLARED)))
+
+
+def _row(one: Declared) -> str:
+    labels = ", ".join(f"`{label}`" for label in one.labels) or "none"
+    return f"| `{one.name}` | {labels} | {one.help} |\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(catalogue())

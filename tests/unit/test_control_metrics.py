@@ -1,0 +1,62 @@
+"""Control's figures as Prometheus reads them: what does not answer takes its own out alone."""
+
+from control.accounting.status import StreamView
+from control.ledger.status import LedgerState, LedgerStatus
+from control.watch.figures import Figures
+from control.watch.metrics import DECLARED, catalogue, exposition
+from tests.support.repository import ROOT
+
+OPEN = LedgerStatus(name="main", state=LedgerState.OPEN, detail="", closed=["192.0.2.1"])
+STREAMS = [
+    StreamView(server="pmta1", path="/x.csv", age=2.5, behind=10, gap_at=5_000),
+    StreamView(server="pmta2", path="/y.csv", problem="not begun yet"),
+]
+ALL = Figures(ledger=OPEN, streams=STREAMS, workers={"a": 7, "b": 6, "c": 7}, published=7)
+
+
+def shown(figures: Figures) -> dict[str, float]:
+    text = exposition(figures, ledger="main", version="1.2.3", started=9.0).decode()
+    lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, _, value in lines}
+
+
+def test_every_figure_is_shown() -> None:
+    assert shown(ALL) == {
+        'sendgate_build_info{version="1.2.3"}': 1,
+        "sendgate_start_time_seconds": 9,
+        'sendgate_ledger_open{ledger="main"}': 1,
+        'sendgate_ledger_closed_ips{ledger="main"}': 1,
+        "sendgate_published_generation": 7,
+        "sendgate_workers": 3,
+        "sendgate_workers_late": 1,
+        'sendgate_accounting_age_seconds{server="pmta1"}': 2.5,
+        'sendgate_accounting_behind_bytes{server="pmta1"}': 10,
+        'sendgate_accounting_gap_timestamp_seconds{server="pmta1"}': 5,
+        'sendgate_accounting_gap_timestamp_seconds{server="pmta2"}': 0,
+        'sendgate_accounting_problem{server="pmta1"}': 0,
+        'sendgate_accounting_problem{server="pmta2"}': 1,
+    }
+
+
+def test_a_lost_ledger_and_a_silent_one_are_not_open() -> None:
+    for state in LedgerState:
+        status = LedgerStatus(name="main", state=state, detail="")
+        found = shown(Figures(ledger=status, streams=[], workers={}, published=1))
+        assert found['sendgate_ledger_open{ledger="main"}'] == (state is LedgerState.OPEN)
+
+
+def test_what_does_not_answer_leaves_out_its_own_figures() -> None:
+    silent = shown(Figures(ledger=None, streams=None, workers=None, published=None))
+    assert set(silent) == {
+        'sendgate_build_info{version="1.2.3"}',
+        "sendgate_start_time_seconds",
+        'sendgate_ledger_open{ledger="main"}',
+    }
+    assert silent['sendgate_ledger_open{ledger="main"}'] == 0
+
+
+def test_the_page_lists_what_is_served() -> None:
+    page = (ROOT / "deploy" / "CONTROL-METRICS.md").read_text(encoding="utf-8")
+    assert page == catalogue(), "run: python -m control.watch.metrics > deploy/CONTROL-METRICS.md"
+    served = {name.partition("{")[0] for name in shown(ALL)}
+    assert served == {one.name for one in DECLARED}
