@@ -56,7 +56,7 @@ class Fate(msgspec.Struct, frozen=True, kw_only=True):
 _OTHER_REASONS = {
     "failed": "see detail: PowerMTA or the way to it; it is tried again by itself, or at once by "
     "`sendgate hold release --message {id}`",
-    "restored": "accounting written since the back-up settles it; see the runbook, section 11",
+    "restored": "accounting written since the back-up settles it; see deploy/RECOVERY.md",
 }
 
 
