@@ -22,6 +22,7 @@ from gateway.session.auth import Authenticator
 from gateway.session.listener import SmtpSession
 from gateway.session.service import Service
 from gateway.sessions import nobody
+from gateway.watch.introduction import introduce
 from gateway.watch.log import Log
 from settings.model import Settings
 from settings.tls import server_context
@@ -64,6 +65,7 @@ class Worker:
             max_size=parts.relay.max_size,
         )
 
+        introduce(gateway, log)
         parts.looks.append(self.service.memory.gauge)
         parts.stirred.append(self._expect)
 

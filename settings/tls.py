@@ -7,6 +7,8 @@ stop a worker before a worker meets it.
 import ssl
 from pathlib import Path
 
+from cryptography import x509
+
 from settings.model import Gateway, Relay, Settings
 
 
@@ -25,6 +27,16 @@ def server_context(gateway: Gateway) -> ssl.SSLContext | None:
     except _PassphraseError as error:
         raise ssl.SSLError("the key asks for a passphrase") from error
     return context
+
+
+def certificate_end(gateway: Gateway) -> float | None:
+    """When the certificate that clients are shown ends, in seconds since 1970; None when no
+    listener offers TLS. Raises OSError, and ValueError for a file without a certificate."""
+    if all(listener.tls == "none" for listener in gateway.listeners):
+        return None
+    # The server's own is the first in its file (RFC 8446 section 4.4.2); the others sign it.
+    chain = x509.load_pem_x509_certificates(Path(gateway.certificate).read_bytes())
+    return chain[0].not_valid_after_utc.timestamp()
 
 
 def client_context(relay: Relay) -> ssl.SSLContext:

@@ -63,6 +63,18 @@ _PROJECTED = metrics.gauge(
     ["tenant"],
     workers="mostrecent",
 )
+_USED = metrics.gauge(
+    "sendgate_hold_used_ratio",
+    "Share of what a tenant may have waiting that it has, of its messages or its octets.",
+    ["tenant", "bound"],
+    workers="mostrecent",
+)
+_AGE_LIMIT = metrics.gauge(
+    "sendgate_hold_age_limit_seconds",
+    "How long mail of a tenant may wait before it expires.",
+    ["tenant"],
+    workers="mostrecent",
+)
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -157,6 +169,10 @@ class Backlog:
             _BYTES.labels(name).set(octets)
             _OLDEST.labels(name).set(max(at - oldest, 0) / 1000)
             _PROJECTED.labels(name).set(max(waits.values(), default=0.0) * _DAY)
+            if generation is not None and (tenant := generation.tenant.get(name)) is not None:
+                _USED.labels(name, "messages").set(_share(number, tenant.hold.messages))
+                _USED.labels(name, "octets").set(_share(octets, tenant.hold.octets))
+                _AGE_LIMIT.labels(name).set(tenant.hold.age)
         self._gauge(counts, set(totals))
 
     def _gauge(self, counts: tuple[Count, ...], tenants: set[str]) -> None:
@@ -169,6 +185,8 @@ class Backlog:
             if gone[0] not in tenants:
                 for gauge in (_BYTES, _OLDEST, _PROJECTED):
                     gauge.labels(gone[0]).set(0)
+                for bound in ("messages", "octets"):
+                    _USED.labels(gone[0], bound).set(0)
         for label, number in sums.items():
             _HELD.labels(*label).set(number)
         self._labels |= sums.keys()
@@ -210,3 +228,8 @@ class Backlog:
             return Admission(delay=found.delay)
         sentence = forecast.defer_sentence(found, self._now(), tenant.window)
         return Admission(accept=False, sentence=sentence)
+
+
+def _share(used: int, bound: int) -> float:
+    """Of a bound; of a bound of 0 all is used."""
+    return used / bound if bound else 1.0

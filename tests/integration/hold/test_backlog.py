@@ -8,9 +8,12 @@ import asyncpg
 import pytest
 
 from gateway.hold.database import AwayError, Database, _fit
-from gateway.hold.keep.backlog import Backlog
+from gateway.hold.keep.backlog import Backlog, Count
+from gateway.watch import metrics
 from gateway.watch.log import Log
+from policy.model import HoldBounds
 from settings.hold import Hold
+from tests.support.gateway.generations import generation, tenant, vmta
 from tests.support.hold.database import execute
 
 
@@ -40,6 +43,29 @@ async def test_a_count_that_was_stopped_is_not_rested_from(hold_url: str) -> Non
         finally:
             await link.close()
         assert 0.05 <= took < 0.5, "it took a second, and no count before took nearly as long"
+
+
+def _served(name: str, **labels: str) -> float | None:
+    return metrics.REGISTRY.get_sample_value(name, labels)
+
+
+async def test_how_full_a_tenants_hold_is_stands_in_the_metrics(hold_url: str) -> None:
+    bounds = HoldBounds(messages=4, octets=1_000, age=86_400.0)
+    plan = generation(vmta(1), tenants=(tenant(hold=bounds),))
+    rows = (
+        Count("acme", "main", "gmail", "held", "quota", False, False, 2, 900, 1),
+        Count("gone", "other", "gmail", "held", "quota", False, False, 1, 10, 1),
+    )
+    async with database(hold_url) as known:
+        backlog = Backlog(known, Hold(), lambda: plan, now=lambda: 1, log=Log())
+        backlog._take_over(1_001, rows)
+        assert _served("sendgate_hold_used_ratio", tenant="acme", bound="messages") == 0.5
+        assert _served("sendgate_hold_used_ratio", tenant="acme", bound="octets") == 0.9
+        assert _served("sendgate_hold_age_limit_seconds", tenant="acme") == 86_400.0
+        # A tenant that the plan no longer has has no bounds of its own.
+        assert _served("sendgate_hold_used_ratio", tenant="gone", bound="messages") is None
+        backlog._take_over(2_001, ())
+        assert _served("sendgate_hold_used_ratio", tenant="acme", bound="messages") == 0
 
 
 async def _process(known: Database, patience: float = 2.0) -> int:
