@@ -20,6 +20,7 @@ from control.api import (
     holdrequests,
     ips,
     logins,
+    metrics,
     openapi,
     pools,
     system,
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 ROUTES: list[Route] = [
     *(*tenants.ROUTES, *logins.ROUTES, *domains.ROUTES, *ips.ROUTES, *pools.ROUTES),
     *(*hold.ROUTES, *holdrequests.ROUTES, *system.ROUTES, *accounting.ROUTES),
+    *metrics.ROUTES,
 ]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

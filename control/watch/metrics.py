@@ -15,8 +15,6 @@ from prometheus_client.registry import Collector
 
 from control.watch.figures import Figures
 
-CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST
-
 
 class Declared(NamedTuple):
     """One gauge as it is served."""
@@ -73,11 +71,11 @@ DECLARED = (
 )
 
 
-def exposition(figures: Figures, *, ledger: str, version: str, started: float) -> bytes:
+def exposition(figures: Figures, *, ledger: str, version: str, started: float) -> str:
     """The figures as Prometheus reads them. `ledger` is its name, `started` in seconds."""
     registry = CollectorRegistry()
     registry.register(_Look(figures, ledger, version, started))
-    return prometheus_client.generate_latest(registry)
+    return prometheus_client.generate_latest(registry).decode()
 
 
 class _Look(Collector):

@@ -15,7 +15,7 @@ ALL = Figures(ledger=OPEN, streams=STREAMS, workers={"a": 7, "b": 6, "c": 7}, pu
 
 
 def shown(figures: Figures) -> dict[str, float]:
-    text = exposition(figures, ledger="main", version="1.2.3", started=9.0).decode()
+    text = exposition(figures, ledger="main", version="1.2.3", started=9.0)
     lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
     return {name: float(value) for name, _, value in lines}
 
