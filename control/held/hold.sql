@@ -58,7 +58,7 @@ SELECT CASE WHEN t.paused THEN 'tenant' WHEN p.paused THEN 'pool' ELSE 'campaign
     count(*) AS messages
 FROM held h JOIN tenant t ON t.name = h.tenant LEFT JOIN pool p ON p.name = h.pool
 WHERE ($1::text IS NULL OR h.tenant = $1) AND ($2::text IS NULL OR campaign = $2)
-    AND ($3::text IS NULL OR reason = $3) AND ($4::text IS NULL OR id = $4 OR body = $4)
+    AND ($3::text IS NULL OR reason = $3) AND ($4::text IS NULL OR h.id = $4 OR h.body = $4)
     AND ($5::bytea IS NULL OR (substring(recipient FROM 1 FOR length($5)) = $5
         AND lower(encode(substring(recipient FROM length($5) + 1), 'escape'))
             IN (SELECT lower(encode(d, 'escape')) FROM unnest($6::bytea[]) d)))
