@@ -102,8 +102,13 @@ def problems(generation: Generation) -> list[str]:
             ipaddress.ip_address(vmta.ip)
         except ValueError:
             found.append(f"VirtualMTA {vmta.name}: {vmta.ip!r} is not an IP address")
+    # Once for all pools: looking for each member in every pool took seconds with 5,000 of them.
+    holders: dict[str, list[str]] = {}
     for pool in generation.pools:
-        found += _pool_problems(generation, pool)
+        for member in pool.members:
+            holders.setdefault(member, []).append(pool.tenant)
+    for pool in generation.pools:
+        found += _pool_problems(generation, pool, holders)
     found += circles({pool.name: pool.overflow for pool in generation.pools})
     for tenant in generation.tenants:
         found += _tenant_problems(generation, tenant)
@@ -137,7 +142,8 @@ def _duplicates(generation: Generation) -> list[str]:
     return found
 
 
-def _pool_problems(generation: Generation, pool: Pool) -> list[str]:
+def _pool_problems(generation: Generation, pool: Pool, holders: dict[str, list[str]]) -> list[str]:
+    """`holders`: VirtualMTA to the tenants of the pools it is in."""
     found = []
     if pool.tenant not in generation.tenant:
         found.append(f"pool {pool.name}: tenant {pool.tenant} does not exist")
@@ -145,9 +151,9 @@ def _pool_problems(generation: Generation, pool: Pool) -> list[str]:
         if member not in generation.vmta:
             found.append(f"pool {pool.name}: VirtualMTA {member} does not exist")
         found += [
-            f"VirtualMTA {member} is in pools of two tenants, {pool.tenant} and {other.tenant}"
-            for other in generation.pools
-            if other.tenant > pool.tenant and member in other.members
+            f"VirtualMTA {member} is in pools of two tenants, {pool.tenant} and {other}"
+            for other in holders[member]
+            if other > pool.tenant
         ]
     if pool.overflow is not None:
         target = generation.pool.get(pool.overflow)

@@ -16,9 +16,10 @@ from control.accounting.survey import found as found_in_accounting
 from control.checks.certificate import lifetime_problems, weaknesses
 from control.checks.listening import listening_problems
 from control.ledger.status import LedgerState, ledger_status
+from control.plan import rows
 from control.plan.rows import ServerRow
 from control.problem import FieldProblem, Problem, RefusedError
-from control.store.database import DatabaseRefusedError, fetch, open_pool
+from control.store.database import DatabaseRefusedError, open_pool
 from control.terminal.configuration import Config, configuration
 from control.terminal.show import as_json, line_of, say
 from policy.ledger.admin import LedgerAdmin
@@ -28,7 +29,6 @@ from settings.environment import misspelt, without_effect
 from settings.load import SettingsError, with_dotenv
 from settings.model import Relay, Settings
 from settings.secret import masked
-from settings.statements import statements
 from settings.tls import client_context, start_problems
 
 LESS = "without effect: "
@@ -133,7 +133,7 @@ async def _parts(settings: Settings, problems: list[str], good: list[str]) -> No
             problems.append(f"PostgreSQL is at schema {at or 'none'}: run `sendgate migrate`")
             return
         good.append("PostgreSQL")
-        servers = await fetch(pool, ServerRow, statements("control.plan", "rows")["servers"])
+        servers = await rows.servers(pool)
         if settings.accounting.streams:
             trouble = await found_in_accounting(pool, settings.accounting)
             problems += trouble

@@ -261,8 +261,8 @@ class Opening:
         )
 
     async def _plan(self, connection: Connection) -> Generation:
-        last = await connection.fetchrow(statements("control.plan", "generation")["last"])
-        return Generation(number=0, created=0.0) if last is None else decode(last["encoded"])
+        encoded = await connection.fetchval(statements("control.plan", "generation")["newest"])
+        return Generation(number=0, created=0.0) if encoded is None else decode(encoded)
 
     def _age(self, what: str) -> float:
         """Real seconds since this process first saw a loss or a probe: never more than it is."""

@@ -4,10 +4,20 @@ Rule: an IP whose rows give no number stops the generation and is named; "no row
 neither as unlimited nor as zero.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 
 from control.plan.hours import window
-from control.plan.rows import Rows, TenantRow, VmtaRow
+from control.plan.rows import (
+    MailboxRow,
+    PoolRow,
+    Rows,
+    ServerRow,
+    StageRow,
+    TenantRow,
+    VmtaRow,
+)
 from control.problem import RefusedError
 from policy.model import (
     DEFAULT_FEEDBACK_ID,
@@ -35,6 +45,9 @@ from settings.model import Warmup
 
 DEFAULT_PLAN = "default"
 
+Item = Server | VirtualMta | Pool | Tenant
+"""What a plan consists of; each has a name."""
+
 
 class Compiled(msgspec.Struct, frozen=True):
     """The generation, and why it must not be used (empty: it may)."""
@@ -53,56 +66,48 @@ def compile_generation(
     ledger: str = "main",
 ) -> Compiled:
     """`created` in UTC seconds."""
-    plans = plans_of(rows, warmup)
+    plans = plans_of(rows.stages, warmup)
     found: list[str] = []
-    vmtas = []
-    for row in rows.vmtas:
-        limit = stage_limits(row, plans)
-        if isinstance(limit, str):
-            found.append(f"IP {row.ip}: {limit}")
-            limit = (0, {})
-        vmtas.append(_vmta(row, limit[0], limit[1]))
+    domains: dict[str, dict[str, str]] = {}
+    for d in rows.domains:
+        domains.setdefault(d.tenant, {})[d.domain] = d.pool
+    mailboxes: dict[str, dict[str, MailboxLimits]] = {}
+    for m in rows.mailboxes:
+        mailboxes.setdefault(m.tenant, {})[m.address] = mailbox_limits(m)
+    terms = TenantTerms(warmup=warmup, hold=hold, created=created)
     generation = Generation(
         number=number,
         created=created,
         ledger=ledger,
-        servers=tuple(
-            Server(
-                name=s.name,
-                sessions=s.sessions,
-                addresses=tuple(msgspec.convert(a, Address) for a in s.addresses),
-            )
-            for s in rows.servers
+        servers=tuple(server_of(s, found) for s in rows.servers),
+        vmtas=tuple(vmta_of(v, plans, found) for v in rows.vmtas),
+        pools=tuple(pool_of(p) for p in rows.pools),
+        tenants=tuple(
+            tenant_of(t, domains.get(t.name, {}), mailboxes.get(t.name, {}), terms, found)
+            for t in rows.tenants
         ),
-        vmtas=tuple(vmtas),
-        pools=tuple(
-            Pool(
-                name=p.name,
-                tenant=p.tenant,
-                members=tuple(p.members),
-                overflow=p.overflow,
-                paused=p.paused,
-            )
-            for p in rows.pools
-        ),
-        tenants=tuple(_tenant(t, rows, warmup, hold, created, found) for t in rows.tenants),
         rate=Rate(minute=warmup.global_minute_limit, hour=warmup.global_hourly_limit),
     )
-    found += [f"PowerMTA server {s.name} has no address" for s in rows.servers if not s.addresses]
-    overflow = {pool.name: pool.overflow for pool in rows.pools}
-    if not circles(overflow):
-        # Not among what gateways refuse: they and the ledger leave out what lies deeper.
-        found += too_deep(overflow)
-    return Compiled(generation, found + problems(generation) + _shape_problems(generation))
+    made: list[Item] = [*generation.servers, *generation.vmtas, *generation.pools]
+    made += generation.tenants
+    return Compiled(generation, found + plan_problems(generation, made))
 
 
-def plans_of(rows: Rows, warmup: Warmup) -> dict[str, Plan]:
+def plan_problems(generation: Generation, made: Iterable[Item]) -> list[str]:
+    """Why a generation must not be used, of which `made` has not been looked at before."""
+    overflow = {pool.name: pool.overflow for pool in generation.pools}
+    # Deep ones are not among what gateways refuse: they and the ledger leave out what lies deeper.
+    deep = [] if circles(overflow) else too_deep(overflow)
+    return deep + problems(generation) + _shape_problems(made)
+
+
+def plans_of(stages: Iterable[StageRow], warmup: Warmup) -> dict[str, Plan]:
     """Plans by name; `default` is the settings' unless one of that name is stored."""
     plans = {DEFAULT_PLAN: default_plan(warmup.weeks, warmup.provider_shares)}
     stored: dict[str, list[Stage]] = {}
-    for row in rows.stages:
+    for row in stages:
         stored.setdefault(row.plan, []).append(Stage(quota=row.quota, ceilings=row.ceilings))
-    plans |= {name: Plan(name=name, stages=tuple(stages)) for name, stages in stored.items()}
+    plans |= {name: Plan(name=name, stages=tuple(of)) for name, of in stored.items()}
     return plans
 
 
@@ -131,7 +136,24 @@ def stage_limits(
     return stage.quota, stage.ceilings if own is None else own
 
 
-def _vmta(row: VmtaRow, daily: int | Unlimited, ceilings: dict[str, int]) -> VirtualMta:
+def server_of(row: ServerRow, found: list[str]) -> Server:
+    """A server of the plan; problems are added to `found`, here and below."""
+    if not row.addresses:
+        found.append(f"PowerMTA server {row.name} has no address")
+    return Server(
+        name=row.name,
+        sessions=row.sessions,
+        addresses=tuple(msgspec.convert(a, Address) for a in row.addresses),
+    )
+
+
+def vmta_of(row: VmtaRow, plans: dict[str, Plan], found: list[str]) -> VirtualMta:
+    """A VirtualMTA of the plan."""
+    limit = stage_limits(row, plans)
+    if isinstance(limit, str):
+        found.append(f"IP {row.ip}: {limit}")
+        limit = (0, {})
+    daily, ceilings = limit
     return VirtualMta(
         name=row.name,
         ip=row.ip,
@@ -145,18 +167,47 @@ def _vmta(row: VmtaRow, daily: int | Unlimited, ceilings: dict[str, int]) -> Vir
     )
 
 
-def _tenant(
-    row: TenantRow, rows: Rows, warmup: Warmup, hold: Hold, created: float, found: list[str]
+def pool_of(row: PoolRow) -> Pool:
+    """A pool of the plan."""
+    return Pool(
+        name=row.name,
+        tenant=row.tenant,
+        members=tuple(row.members),
+        overflow=row.overflow,
+        paused=row.paused,
+    )
+
+
+def mailbox_limits(row: MailboxRow) -> MailboxLimits:
+    """The limits of a mailbox, in the plan."""
+    return MailboxLimits(daily_max=row.daily_max, daily_min=row.daily_min, spacing=row.spacing)
+
+
+class TenantTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tenant takes where its row says nothing, and when."""
+
+    warmup: Warmup
+    hold: Hold
+    created: float
+
+
+def tenant_of(
+    row: TenantRow,
+    domains: dict[str, str],
+    mailboxes: dict[str, MailboxLimits],
+    terms: TenantTerms,
+    found: list[str],
 ) -> Tenant:
+    """A tenant of the plan. `domains`: to pool."""
     sending = None
     if row.window_start is not None:
         try:
             sending = window(
-                row.window_start, row.window_length or 0, row.window_zone or "", created
+                row.window_start, row.window_length or 0, row.window_zone or "", terms.created
             )
         except RefusedError as error:
             found.append(f"tenant {row.name}: {error.title}")
-    hour = warmup.user_hourly_limit if row.rate_hour is None else row.rate_hour
+    hour = terms.warmup.user_hourly_limit if row.rate_hour is None else row.rate_hour
     return Tenant(
         name=row.name,
         profile=Profile(row.profile),
@@ -164,23 +215,17 @@ def _tenant(
         logins=tuple(Login(name=lo.name, hash=lo.hash) for lo in row.logins),
         networks=tuple(row.networks),
         default_pool=row.default_pool,
-        domains={d.domain: d.pool for d in rows.domains if d.tenant == row.name},
+        domains=domains,
         strict=row.strict,
         senders=tuple(row.senders),
         mailbox="envelope" if row.mailbox == "envelope" else "from",
         unreadable_from="shared" if row.unreadable_from == "shared" else "refuse",
-        mailboxes={
-            m.address: MailboxLimits(
-                daily_max=m.daily_max, daily_min=m.daily_min, spacing=m.spacing
-            )
-            for m in rows.mailboxes
-            if m.tenant == row.name
-        },
+        mailboxes=mailboxes,
         mailbox_default=MailboxLimits(daily_max=row.mailbox_max, spacing=row.mailbox_spacing),
         window=sending,
         rate=Rate(minute=row.rate_minute, hour=hour),
         max_recipients=row.max_recipients,
-        hold=_bounds(row, hold),
+        hold=_bounds(row, terms.hold),
         duplicates=_duplicates(row),
         # A client that queues by itself let go of what it was told 250 for, and has no other way
         # to hear of it.
@@ -210,15 +255,13 @@ def _duplicates(row: TenantRow) -> Duplicates:
     )
 
 
-def _shape_problems(generation: Generation) -> list[str]:
+def _shape_problems(items: Iterable[Item]) -> list[str]:
     """What gateways would refuse to decode: constraints live in the types, and msgspec checks
     them only when it reads."""
     found = []
-    groups = (generation.servers, generation.vmtas, generation.pools, generation.tenants)
-    for group in groups:
-        for item in group:
-            try:
-                msgspec.convert(msgspec.to_builtins(item), type(item))
-            except msgspec.ValidationError as error:
-                found.append(f"{type(item).__name__} {item.name}: {error}")
+    for item in items:
+        try:
+            msgspec.msgpack.decode(msgspec.msgpack.encode(item), type=type(item))
+        except msgspec.ValidationError as error:
+            found.append(f"{type(item).__name__} {item.name}: {error}")
     return found

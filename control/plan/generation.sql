@@ -1,8 +1,15 @@
 -- name: last
-SELECT number, encoded, digest, who FROM generation ORDER BY number DESC LIMIT 1;
+SELECT number, digest, basis, pmta_digest FROM generation ORDER BY number DESC LIMIT 1;
+
+-- name: newest
+SELECT encoded FROM generation ORDER BY number DESC LIMIT 1;
+
+-- name: encoded
+SELECT encoded FROM generation WHERE number = $1 AND digest = $2;
 
 -- name: add
-INSERT INTO generation (number, encoded, digest, created, who) VALUES ($1, $2, $3, $4, $5);
+INSERT INTO generation (number, encoded, digest, created, who, basis, pmta_digest)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
 
 -- name: lock
 -- Held until the transaction ends: one publisher at a time, across all control nodes.

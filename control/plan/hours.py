@@ -8,6 +8,7 @@ less than `RENEW` is left, which also brings what a newer zone database says.
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from control.problem import bad
@@ -55,10 +56,14 @@ def zone(name: str) -> ZoneInfo:
 
 
 def window(start: int, length: int, name: str, since: float) -> Window:
-    """The window from `since` (UTC seconds) on. Raises RefusedError for an unknown zone."""
-    return Window(start=start, length=length, offsets=offsets(zone(name), int(since)))
+    """The window from the UTC day of `since` (UTC seconds) on. Raises RefusedError for an unknown
+    zone."""
+    # All tenants of a zone have the same, and all plans of a day.
+    day = int(since) // DAY * DAY
+    return Window(start=start, length=length, offsets=offsets(zone(name), day))
 
 
+@lru_cache(maxsize=1024)
 def offsets(where: ZoneInfo, since: int) -> tuple[tuple[int, int], ...]:
     """(UTC second from which it holds, seconds east of UTC), for `REACH` from `since` on."""
     at, current = since, _offset(where, since)

@@ -8,7 +8,10 @@ generation, `reconcile` publishes what the rows say, under a higher number.
 """
 
 import hashlib
+import logging
+import math
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -17,23 +20,29 @@ import asyncpg
 import msgspec
 from redis.exceptions import RedisError
 
-from control.plan.compile import compile_generation
+from control.plan.compiler import Compiler, Made
 from control.plan.hours import REACH, RENEW
-from control.plan.rows import read
-from control.pmta.config import ConfigValueError, fits, key_file, pmta_config
+from control.plan.latest import Last, last_of
+from control.plan.rows import selectors
+from control.pmta.config import fits, key_file
 from control.pmta.dkim import Seal
 from control.pmta.handover import Handover
-from control.problem import FieldProblem, RefusedError
+from control.problem import RefusedError
 from control.store.change import Act
 from control.store.database import Connection
 from policy.address import normal_domain
 from policy.ledger.admin import LedgerAdmin
-from policy.plan import Generation, decode, encode
+from policy.plan import Generation, encode
 from settings.model import Settings
 from settings.statements import statements
 
+log = logging.getLogger(__name__)
+
 PUBLISH_LOCK = 0x5E4D_6A7E_0002
 """PostgreSQL advisory lock of all publishers."""
+
+COMPARE_EVERY = 3600.0
+"""Seconds between two comparisons of the plan that changes made with that of all rows."""
 
 NEXT_STEP = (
     "PowerMTA's configuration changed: write it with `sendgate pmta config --output FILE` and load "
@@ -73,8 +82,9 @@ class Publisher:
             api_key=control.pmta_api_key,
             keys=control.pmta_keys,
         )
-        self._system_host = control.system_host_name or machine_name()
         self._seal = Seal(control.secret)
+        self._compiler = Compiler(settings, control.system_host_name or machine_name())
+        self._compared = -math.inf
 
     async def now(self) -> datetime:
         """Calendar time by the clock seam, which is the ledger's. Raises RefusedError."""
@@ -87,9 +97,15 @@ class Publisher:
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
     async def change(
-        self, who: str, act: Callable[[Act], Awaitable[T]], *, dry: bool = False
+        self,
+        who: str,
+        act: Callable[[Act], Awaitable[T]],
+        *,
+        dry: bool = False,
+        whole: bool = False,
     ) -> Done[T]:
-        """Run `act` and publish the outcome; `dry` compiles it and rolls it back.
+        """Run `act` and publish the outcome; `dry` compiles it and rolls it back; `whole` compiles
+        all rows, not only those that were touched.
 
         Raises RefusedError with every problem; nothing was changed then."""
         now = await self.now()
@@ -107,63 +123,83 @@ class Publisher:
                     return Done(result, number, [], dry=dry, notes=notes, changed=False)
                 # Deferred checks would otherwise fail the commit, when it is too late.
                 await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-                generation = await self._compile(connection, now)
-                if not self._handover.reloads and await self._alters_powermta(
-                    connection, generation
-                ):
+                made = await self._compiler.make(
+                    connection, now, await self._ledger_number(), whole=whole
+                )
+                number = made.generation.number
+                if made.alters_powermta and not self._handover.reloads:
                     acting.note(NEXT_STEP)
                 if dry:
-                    return Done(result, generation.number, [], dry=True, notes=acting.notes)
-                await self._publish(connection, generation, now, who)
+                    return Done(result, number, [], dry=True, notes=acting.notes)
+                last = await self._publish(connection, made, now, who)
                 await transaction.commit()
                 committed = True
             finally:
                 if not committed:
                     await transaction.rollback()
-        late = await self._late(generation.number)
-        return Done(result, generation.number, late, notes=acting.notes)
+        self._compiler.memory.put(made.latest(last))
+        return Done(result, number, await self._late(number), notes=acting.notes)
 
     async def reconcile(self, who: str = "control") -> int | None:
         """Publish what the rows say when the ledger runs something else, or sending hours would
         soon be out of date. Returns the number, or None when there was nothing to do."""
+        ledger, wrong, hours = await self._admin.number(), False, False
         async with self._pool.acquire() as connection:
-            last = await connection.fetchrow(_GENERATION["last"])
-        current = await self._admin.current()
-        if current is not None and last is not None and last["number"] == current.number:
-            now = (await self.now()).timestamp()
-            ends = current.created + REACH
-            # Sending hours know their zone for a time only (`control.plan.hours`).
-            if ends - now >= RENEW or not any(t.window for t in current.tenants):
-                return None
-        return (await self.change(who, _nothing)).generation
+            last = await last_of(connection)
+            if last is not None and last.number == ledger:
+                wrong = await self._differs(connection, last)
+                hours = await self._out_of_hours(connection, last)
+        if last is not None and last.number == ledger and not wrong and not hours:
+            return None
+        return (await self.change(who, _nothing, whole=wrong)).generation
 
     async def current(self) -> Generation | None:
         """The last generation as PostgreSQL has it."""
         async with self._pool.acquire() as connection:
-            last = await connection.fetchrow(_GENERATION["last"])
-        return None if last is None else decode(last["encoded"])
+            last = await last_of(connection)
+            if last is None:
+                return None
+            return (await self._compiler.memory.latest(connection, last)).generation
 
-    async def config_text(self, generation: Generation, connection: Connection = None) -> str:
+    async def _differs(self, connection: Connection, last: Last) -> bool:
+        """Whether changes made another plan than all rows make: an error on our side, looked for
+        now and then."""
+        if time.monotonic() - self._compared < COMPARE_EVERY:
+            return False
+        now = (await self.now()).timestamp()
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            newest = await last_of(connection)
+            wrong = newest == last and await self._compiler.differs(connection, last, now)
+        self._compared = time.monotonic()
+        if wrong:
+            log.error(
+                "generation %d is not what all rows make: the plan is compiled whole and "
+                "published; please report it, with what was changed before",
+                last.number,
+            )
+        return wrong
+
+    async def _out_of_hours(self, connection: Connection, last: Last) -> bool:
+        """Sending hours know their zone for a time only (`control.plan.hours`)."""
+        current = (await self._compiler.memory.latest(connection, last)).generation
+        if not any(t.window for t in current.tenants):
+            return False
+        return current.created + REACH - (await self.now()).timestamp() < RENEW
+
+    async def config_text(self, generation: Generation) -> str:
         """PowerMTA's configuration for a generation. Raises ConfigValueError."""
-        keys = await (connection or self._pool).fetch(_ROWS["keys"])
-        return pmta_config(
-            generation,
-            gateways=self._settings.control.gateway_networks,
-            accounting=self._settings.control.pmta_accounting,
-            system_host=self._system_host,
-            keys=self._settings.control.pmta_keys,
-            selectors={(row["tenant"], row["domain"]): row["dkim_selector"] for row in keys},
-            bounces=self._settings.control.pmta_bounces,
-            complaints=self._settings.control.pmta_complaints,
-        )
+        async with self._pool.acquire() as connection:
+            return self._compiler.text(generation, await selectors(connection))
 
-    async def key_files(self, connection: Connection = None) -> dict[str, bytes]:
-        """Name to PEM of every DKIM key file; empty where PowerMTA is not to sign.
+    async def key_files(
+        self, connection: Connection = None, tenants: set[str] | None = None
+    ) -> dict[str, bytes]:
+        """Name to PEM of the DKIM key files of some tenants; empty where PowerMTA is not to sign.
 
         Raises RefusedError when control.secret does not open a key."""
         if not self._settings.control.pmta_keys:
             return {}
-        keys = await (connection or self._pool).fetch(_ROWS["keys"])
+        keys = await (connection or self._pool).fetch(_ROWS["keys"], tenants)
         return {
             key_file(row["domain"], row["dkim_selector"]): self._seal.open(row["dkim_private"])
             for row in keys
@@ -179,36 +215,6 @@ class Publisher:
                 status=503,
             ) from error
 
-    async def _alters_powermta(self, connection: Connection, generation: Generation) -> bool:
-        last = await connection.fetchrow(_GENERATION["last"])
-        before = Generation(number=0, created=0.0) if last is None else decode(last["encoded"])
-        old = await self.config_text(before, connection)
-        return old != await self.config_text(generation, connection)
-
-    async def _compile(self, connection: Connection, now: datetime) -> Generation:
-        last = await connection.fetchrow(_GENERATION["last"])
-        number = 1 + max(0 if last is None else last["number"], await self._ledger_number())
-        compiled = compile_generation(
-            await read(connection),
-            self._settings.warmup,
-            self._settings.hold,
-            number=number,
-            created=now.timestamp(),
-            ledger=self._settings.ledger.name,
-        )
-        found = compiled.problems
-        if not found:
-            # Nothing is made of a plan that may not be used: rendering one whose pools overflow in
-            # a circle never ended, with the publishing lock held.
-            try:
-                await self.config_text(compiled.generation, connection)
-            except ConfigValueError as error:
-                found = [str(error)]
-        if found:
-            title = found[0] if len(found) == 1 else f"{len(found)} problems; nothing was changed"
-            raise RefusedError(title, errors=[FieldProblem("", text) for text in found])
-        return compiled.generation
-
     async def _ledger_number(self) -> int:
         try:
             return await self._admin.number()
@@ -217,14 +223,20 @@ class Publisher:
                 f"the ledger does not answer ({error}): nothing was changed", status=503
             ) from error
 
-    async def _publish(
-        self, connection: Connection, generation: Generation, now: datetime, who: str
-    ) -> None:
-        text = await self.config_text(generation, connection)
-        await self._handover.put(text, await self.key_files(connection))
+    async def _publish(self, connection: Connection, made: Made, now: datetime, who: str) -> Last:
+        await self._handover.put(made.text, await self.key_files(connection, made.keys))
+        generation = made.generation
         data = encode(generation)
-        digest = hashlib.sha256(data).hexdigest()
-        await connection.execute(_GENERATION["add"], generation.number, data, digest, now, who)
+        last = Last(
+            number=generation.number,
+            digest=hashlib.sha256(data).hexdigest(),
+            basis=self._compiler.basis,
+            pmta_digest=made.pmta_digest,
+        )
+        await connection.execute(
+            _GENERATION["add"],
+            *(last.number, data, last.digest, now, who, last.basis, last.pmta_digest),
+        )
         try:
             in_force = await self._admin.publish(generation)
         except (RedisError, OSError) as error:
@@ -234,6 +246,7 @@ class Publisher:
                 f"the ledger runs generation {in_force} of another control plane; "
                 "give each its own ledger.name",
             )
+        return last
 
     async def _published(self, number: int, lost: Exception) -> int:
         """Whether a publish without a reply took place. Raises RefusedError when it did not, or

@@ -1,5 +1,6 @@
 """Rows as values: what a generation is compiled from."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -138,16 +139,65 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def read(connection: Connection) -> Rows:
-    """All rows of one transaction's view; the caller holds the publishing lock."""
+    """All rows of one transaction's view."""
     return Rows(
-        servers=await fetch(connection, ServerRow, _SQL["servers"]),
-        tenants=await fetch(connection, TenantRow, _SQL["tenants"]),
-        pools=await fetch(connection, PoolRow, _SQL["pools"]),
-        vmtas=await fetch(connection, VmtaRow, _SQL["vmtas"]),
-        domains=await fetch(connection, DomainRow, _SQL["domains"]),
-        stages=await fetch(connection, StageRow, _SQL["stages"]),
-        mailboxes=await fetch(connection, MailboxRow, _SQL["mailboxes"]),
+        servers=await servers(connection),
+        tenants=await tenants(connection),
+        pools=await pools(connection),
+        vmtas=await vmtas(connection),
+        domains=await domains(connection),
+        stages=await stages(connection),
+        mailboxes=await mailboxes(connection),
     )
+
+
+Names = Collection[str] | None
+"""None: all."""
+
+
+async def servers(connection: Connection, names: Names = None) -> list[ServerRow]:
+    """PowerMTA servers."""
+    return await fetch(connection, ServerRow, _SQL["servers"], names)
+
+
+async def tenants(connection: Connection, names: Names = None) -> list[TenantRow]:
+    """Tenants."""
+    return await fetch(connection, TenantRow, _SQL["tenants"], names)
+
+
+async def pools(connection: Connection, names: Names = None, *, of: Names = None) -> list[PoolRow]:
+    """Pools, or those of some tenants."""
+    return await fetch(connection, PoolRow, _SQL["pools"], names, of)
+
+
+async def vmtas(
+    connection: Connection, names: Names = None, *, tenant: str | None = None
+) -> list[VmtaRow]:
+    """VirtualMTAs, or those of a tenant."""
+    return await fetch(connection, VmtaRow, _SQL["vmtas"], names, tenant)
+
+
+async def domains(connection: Connection, of: Names = None) -> list[DomainRow]:
+    """Domains of some tenants."""
+    return await fetch(connection, DomainRow, _SQL["domains"], of)
+
+
+async def stages(connection: Connection) -> list[StageRow]:
+    """Stages of the stored warm-up plans: few."""
+    return await fetch(connection, StageRow, _SQL["stages"])
+
+
+async def mailboxes(
+    connection: Connection, tenant: str | None = None, addresses: Names = None
+) -> list[MailboxRow]:
+    """Mailboxes with limits of their own, of a tenant."""
+    return await fetch(connection, MailboxRow, _SQL["mailboxes"], tenant, addresses)
+
+
+async def selectors(connection: Connection, of: Names = None) -> dict[tuple[str, str], str]:
+    """(Tenant, domain) to the selector of its DKIM key."""
+    found = await connection.fetch(_SQL["selectors"], of)
+    return {(row["tenant"], row["domain"]): row["dkim_selector"] for row in found}
 
 
 async def vmta_by_ip(connection: Connection, ip: str) -> VmtaRow | None:

@@ -1,8 +1,12 @@
+-- Every statement gives all rows, or those its parameters ask for; null asks for all. Planned for
+-- each call (`plan_cache_mode`), so that a parameter that is null costs nothing.
+-- Names are in the order of their octets, on every server: so are those of a generation.
+
 -- name: servers
 SELECT s.id, s.name, s.sessions,
     coalesce((SELECT jsonb_agg(jsonb_build_object('host', a.host, 'port', a.port)
         ORDER BY a.position) FROM pmta_server_address a WHERE a.server = s.name), '[]') AS addresses
-FROM pmta_server s ORDER BY s.name;
+FROM pmta_server s WHERE ($1::text[] IS NULL OR s.name = ANY ($1)) ORDER BY s.name COLLATE "C";
 
 -- name: tenants
 SELECT t.id, t.name, t.profile, t.paused, t.strict, t.default_pool, t.senders, t.mailbox,
@@ -11,22 +15,27 @@ SELECT t.id, t.name, t.profile, t.paused, t.strict, t.default_pool, t.senders, t
     t.mailbox_max, t.mailbox_spacing, t.hold_messages, t.hold_bytes, t.hold_age, t.hold_past,
     t.duplicates, t.feedback_id, t.list_unsubscribe,
     CASE WHEN t.dsn_set THEN t.dsn END AS dsn, t.paused_campaigns,
-    coalesce((SELECT jsonb_agg(jsonb_build_object('name', l.name, 'hash', l.hash) ORDER BY l.name)
-        FROM login l WHERE l.tenant = t.name), '[]') AS logins,
-    ARRAY(SELECT n.network::text FROM tenant_network n WHERE n.tenant = t.name ORDER BY 1) AS networks
-FROM tenant t ORDER BY t.name;
+    coalesce((SELECT jsonb_agg(jsonb_build_object('name', l.name, 'hash', l.hash)
+        ORDER BY l.name COLLATE "C") FROM login l WHERE l.tenant = t.name), '[]') AS logins,
+    ARRAY(SELECT n.network::text FROM tenant_network n WHERE n.tenant = t.name
+        ORDER BY n.network::text COLLATE "C") AS networks
+FROM tenant t WHERE ($1::text[] IS NULL OR t.name = ANY ($1)) ORDER BY t.name COLLATE "C";
 
 -- name: pools
 SELECT p.id, p.name, p.tenant, p.overflow, p.paused,
-    ARRAY(SELECT m.vmta FROM pool_member m WHERE m.pool = p.name AND m.tenant = p.tenant ORDER BY 1)
-        AS members
-FROM pool p ORDER BY p.name;
+    ARRAY(SELECT m.vmta FROM pool_member m WHERE m.pool = p.name AND m.tenant = p.tenant
+        ORDER BY m.vmta COLLATE "C") AS members
+FROM pool p
+WHERE ($1::text[] IS NULL OR p.name = ANY ($1)) AND ($2::text[] IS NULL OR p.tenant = ANY ($2))
+ORDER BY p.name COLLATE "C";
 
 -- name: vmtas
 SELECT id, name, tenant, host(ip) AS ip, host_name, server, state, quota_source,
     fixed_quota, hourly_share, weight, plan, stage, ceilings,
     extract(epoch FROM created)::float8 AS created
-FROM virtual_mta ORDER BY name;
+FROM virtual_mta
+WHERE ($1::text[] IS NULL OR name = ANY ($1)) AND ($2::text IS NULL OR tenant = $2)
+ORDER BY name COLLATE "C";
 
 -- name: vmta_by_ip
 SELECT id, name, tenant, host(ip) AS ip, host_name, server, state, quota_source,
@@ -40,13 +49,21 @@ FROM virtual_mta WHERE ip = $1::text::inet FOR UPDATE;
 SELECT d.id, d.tenant, d.domain, d.pool, d.dkim_selector, d.dkim_public,
     (SELECT f.domain FROM sending_domain f WHERE f.pool = d.pool
         ORDER BY f.created, f.domain LIMIT 1) AS first_domain
-FROM sending_domain d ORDER BY d.tenant, d.domain;
+FROM sending_domain d WHERE ($1::text[] IS NULL OR d.tenant = ANY ($1))
+ORDER BY d.tenant COLLATE "C", d.domain COLLATE "C";
 
 -- name: keys
-SELECT tenant, domain, dkim_selector, dkim_private FROM sending_domain ORDER BY tenant, domain;
+SELECT domain, dkim_selector, dkim_private FROM sending_domain
+WHERE ($1::text[] IS NULL OR tenant = ANY ($1)) ORDER BY tenant, domain;
+
+-- name: selectors
+SELECT tenant, domain, dkim_selector FROM sending_domain
+WHERE ($1::text[] IS NULL OR tenant = ANY ($1));
 
 -- name: stages
 SELECT plan, stage, quota, ceilings FROM warmup_stage ORDER BY plan, stage;
 
 -- name: mailboxes
-SELECT id, tenant, address, daily_max, spacing, daily_min FROM mailbox ORDER BY tenant, address;
+SELECT id, tenant, address, daily_max, spacing, daily_min FROM mailbox
+WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text[] IS NULL OR address = ANY ($2))
+ORDER BY tenant COLLATE "C", address COLLATE "C";

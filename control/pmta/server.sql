@@ -1,3 +1,6 @@
+-- name: names
+SELECT name FROM pmta_server ORDER BY name;
+
 -- name: add
 -- Not by ON CONFLICT: a server that is there would take a number for nothing.
 INSERT INTO pmta_server (name, created)

@@ -26,7 +26,7 @@ _SQL = statements(__package__, "domain")
 _POOL = statements(__package__, "pool")
 _VMTA = statements(__package__, "vmta")
 _TENANT = statements("control.tenants", "tenant")
-_ROWS = statements("control.plan", "rows")
+_SERVER = statements("control.pmta", "server")
 
 
 _NAMED = 3
@@ -171,7 +171,7 @@ async def _host_name(act: Act, new: NewDomain, domain: str) -> str:
         if (other := await act.connection.fetchval(_VMTA["by_host_name"], host)) is not None:
             raise bad("host_name", f"{host} is the name of IP {other} already: each IP has its own")
         return host
-    taken = {row["host_name"] for row in await act.connection.fetch(_ROWS["vmtas"])}
+    taken = {row["host_name"] for row in await act.connection.fetch(_VMTA["below"], f".{domain}")}
     number = 1
     while f"mta{number}.{domain}" in taken:
         number += 1
@@ -179,7 +179,7 @@ async def _host_name(act: Act, new: NewDomain, domain: str) -> str:
 
 
 async def _server(act: Act, wanted: str | None) -> str:
-    names = [row["name"] for row in await act.connection.fetch(_ROWS["servers"])]
+    names = [row["name"] for row in await act.connection.fetch(_SERVER["names"])]
     if wanted is not None:
         if wanted not in names:
             raise missing("PowerMTA server", wanted)

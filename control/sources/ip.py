@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from control.plan import rows
 from control.plan.compile import DEFAULT_PLAN, plans_of, stage_limits
-from control.plan.rows import VmtaRow, read, vmta_by_ip
+from control.plan.rows import VmtaRow, vmta_by_ip
 from control.problem import RefusedError, bad, missing
 from control.sources.quota import QuotaText, quota_columns
 from control.store.change import Act
@@ -63,7 +64,7 @@ async def change(act: Act, ip: str, wanted: IpChange, *, warmup: Warmup) -> str:
     row = await vmta_by_ip(act.connection, ip)
     if row is None:
         raise missing("IP", ip)
-    plans = plans_of(await read(act.connection), warmup)
+    plans = plans_of(await rows.stages(act.connection), warmup)
     after = _applied(row, wanted, plans)
     if after == row:
         act.no_change(f"IP {ip} is {row.state} and like that already")

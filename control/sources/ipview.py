@@ -59,7 +59,7 @@ def ip_view(rows: Rows, warmup: Warmup, ip: str) -> IpView:
 
 
 def _view(rows: Rows, warmup: Warmup, row: VmtaRow) -> IpView:
-    plans = plans_of(rows, warmup)
+    plans = plans_of(rows.stages, warmup)
     limit = stage_limits(row, plans)
     on_plan = row.quota_source == "plan" and row.plan in plans
     return IpView(

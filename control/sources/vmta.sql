@@ -1,6 +1,10 @@
 -- name: by_host_name
 SELECT host(ip) AS ip FROM virtual_mta WHERE host_name = $1 LIMIT 1;
 
+-- name: below
+-- Host names that end in $1.
+SELECT host_name FROM virtual_mta WHERE right(host_name, length($1)) = $1;
+
 -- name: add
 INSERT INTO virtual_mta (name, tenant, ip, host_name, server, state, quota_source, fixed_quota,
     hourly_share, plan, stage, created)

@@ -58,7 +58,13 @@ async def open_pool(database: Database) -> Any:
         init=prepare,
         connect=connect,
         timeout=10.0,
-        server_settings={"application_name": "sendgate control", **database.bounds()},
+        server_settings={
+            "application_name": "sendgate control",
+            # Statements whose parameters may be null ask for all or for few rows: one plan that
+            # fits both would read all.
+            "plan_cache_mode": "force_custom_plan",
+            **database.bounds(),
+        },
     )
     pools.append(pool)
     try:

@@ -1,0 +1,156 @@
+"""Compiles in a transaction: the next generation, and PowerMTA's configuration for it.
+
+Owns: when all rows are read, and when those that were touched since the last generation are
+enough. All are after a change of settings or version, and when somebody asks for it (`whole`).
+"""
+
+import hashlib
+from datetime import datetime
+
+import msgspec
+
+from control.plan import rows, touched
+from control.plan.compile import Compiled, TenantTerms, compile_generation
+from control.plan.increment import increment, reaches_powermta, read_touched
+from control.plan.latest import Last, Latest, Memory, basis_of, last_of, selectors_of
+from control.plan.touched import EVERYTHING, Touched
+from control.pmta.config import ConfigValueError, pmta_config
+from control.problem import FieldProblem, RefusedError
+from control.store.database import Connection
+from policy.plan import Generation, decode, encode
+from settings.model import Settings
+from settings.statements import statements
+
+_SQL = statements(__package__, "generation")
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """A generation that may be published."""
+
+    generation: Generation
+    selectors: dict[tuple[str, str], str]
+    text: str
+    """PowerMTA's configuration."""
+    pmta_digest: str
+    alters_powermta: bool
+    """Whether the last generation's text was another one."""
+    keys: set[str] | None
+    """Tenants whose DKIM keys may be new; None: all."""
+
+    def latest(self, last: Last) -> Latest:
+        """As it is remembered."""
+        return Latest(
+            last=last, generation=self.generation, selectors=self.selectors, text=self.text
+        )
+
+
+class Compiler:
+    """Of one control process."""
+
+    def __init__(self, settings: Settings, system_host: str) -> None:
+        self._settings = settings
+        self._system_host = system_host
+        self.basis = basis_of(settings)
+        self.memory = Memory()
+
+    async def make(
+        self, connection: Connection, now: datetime, ledger: int, *, whole: bool = False
+    ) -> Made:
+        """The generation after the last one, and after `ledger`, the number that the ledger runs.
+        What it takes up is noted no more. Raises RefusedError with every problem."""
+        last = await last_of(connection)
+        found = await touched.take(connection)
+        latest = None
+        if last is not None and last.basis == self.basis and not whole:
+            latest = await self.memory.latest(connection, last)
+        if latest is None or found.everything:
+            latest, found = None, EVERYTHING
+        number = 1 + max(0 if last is None else last.number, ledger)
+        compiled = await self._compiled(connection, latest, found, now.timestamp(), number)
+        _refuse(compiled.problems)
+        selectors = await selectors_of(connection, latest, found.domains)
+        text = None if latest is None else latest.text
+        if text is None or (
+            latest and reaches_powermta(latest.generation, compiled.generation, found)
+        ):
+            try:
+                text = self.text(compiled.generation, selectors)
+            except ConfigValueError as error:
+                _refuse([str(error)])
+                raise
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return Made(
+            generation=compiled.generation,
+            selectors=selectors,
+            text=text,
+            pmta_digest=digest,
+            alters_powermta=digest != await self._digest_before(connection, last, selectors),
+            keys=None if latest is None or latest.text is None else found.domains,
+        )
+
+    async def differs(self, connection: Connection, last: Last, now: float) -> bool:
+        """Whether what changes made of the last generation, with what is touched and not
+        published, is not what all rows make. The connection sees one state of all."""
+        if last.basis != self.basis:
+            return False
+        latest = await self.memory.latest(connection, last)
+        found = await touched.look(connection)
+        if found.everything:
+            return False
+        step = await self._compiled(connection, latest, found, now, last.number)
+        whole = await self._compiled(connection, None, EVERYTHING, now, last.number)
+        return encode(step.generation) != encode(whole.generation)
+
+    def text(self, generation: Generation, selectors: dict[tuple[str, str], str]) -> str:
+        """PowerMTA's configuration for a generation. Raises ConfigValueError."""
+        control = self._settings.control
+        return pmta_config(
+            generation,
+            gateways=control.gateway_networks,
+            accounting=control.pmta_accounting,
+            system_host=self._system_host,
+            keys=control.pmta_keys,
+            selectors=selectors,
+            bounces=control.pmta_bounces,
+            complaints=control.pmta_complaints,
+        )
+
+    async def _compiled(
+        self,
+        connection: Connection,
+        latest: Latest | None,
+        found: Touched,
+        created: float,
+        number: int,
+    ) -> Compiled:
+        warmup, hold = self._settings.warmup, self._settings.hold
+        if latest is not None:
+            terms = TenantTerms(warmup=warmup, hold=hold, created=created)
+            read = await read_touched(connection, latest.generation, found)
+            return increment(latest.generation, found, read, terms, number=number)
+        return compile_generation(
+            await rows.read(connection),
+            warmup,
+            hold,
+            number=number,
+            created=created,
+            ledger=self._settings.ledger.name,
+        )
+
+    async def _digest_before(
+        self, connection: Connection, last: Last | None, selectors: dict[tuple[str, str], str]
+    ) -> str:
+        if last is not None and last.pmta_digest is not None:
+            return last.pmta_digest
+        before = Generation(number=0, created=0.0)
+        if last is not None:
+            before = decode(await connection.fetchval(_SQL["encoded"], last.number, last.digest))
+        return hashlib.sha256(self.text(before, selectors).encode()).hexdigest()
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        title = problems[0]
+        if len(problems) > 1:
+            title = f"{len(problems)} problems; nothing was changed"
+        raise RefusedError(title, errors=[FieldProblem("", text) for text in problems])

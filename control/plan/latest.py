@@ -1,0 +1,95 @@
+"""The last generation in memory, for what would otherwise read and decode it each time.
+
+Rule: PostgreSQL says which one is the last; another control node's is noticed by its digest, and
+decoded once.
+"""
+
+import hashlib
+from importlib.resources import files
+
+import msgspec
+
+from control.plan.rows import selectors
+from control.store.database import Connection
+from policy.plan import Generation, decode
+from settings.model import Settings
+from settings.statements import statements
+
+_SQL = statements(__package__, "generation")
+
+
+class Last(msgspec.Struct, frozen=True, kw_only=True):
+    """What PostgreSQL says of its last generation."""
+
+    number: int
+    digest: str
+    """SHA-256 of the encoded generation."""
+    basis: str | None
+    """What it was made with (`basis_of`); None: by a version that did not say."""
+    pmta_digest: str | None
+    """SHA-256 of PowerMTA's configuration for it; None: by a version that did not say."""
+
+
+class Latest(msgspec.Struct, frozen=True, kw_only=True):
+    """A generation in memory."""
+
+    last: Last
+    generation: Generation
+    selectors: dict[tuple[str, str], str] | None = None
+    """(Tenant, domain) to the selector of its DKIM key; None: not read yet."""
+    text: str | None = None
+    """PowerMTA's configuration for it by our settings; None: not made here yet."""
+
+
+async def last_of(connection: Connection) -> Last | None:
+    """What PostgreSQL has; None before the first."""
+    record = await connection.fetchrow(_SQL["last"])
+    return None if record is None else Last(**dict(record))
+
+
+class Memory:
+    """One generation."""
+
+    def __init__(self) -> None:
+        self._latest: Latest | None = None
+
+    async def latest(self, connection: Connection, last: Last) -> Latest:
+        """The generation of `last`. Raises BadGenerationError for one of another version."""
+        if self._latest is None or self._latest.last != last:
+            encoded = await connection.fetchval(_SQL["encoded"], last.number, last.digest)
+            self._latest = Latest(last=last, generation=decode(encoded))
+        return self._latest
+
+    def put(self, latest: Latest) -> None:
+        """One that was committed."""
+        self._latest = latest
+
+
+_MAKERS = {
+    "policy": ("model.py", "plan.py", "warmup.py"),
+    "control.plan": ("compile.py", "hours.py", "rows.py", "rows.sql"),
+}
+"""What makes a generation of rows: another version of it may make another one."""
+
+
+def basis_of(settings: Settings) -> str:
+    """A digest of all that a generation is made of besides rows and time."""
+    found = hashlib.sha256()
+    parts = (settings.warmup, settings.hold, settings.ledger.name)
+    found.update(msgspec.msgpack.encode(parts, order="deterministic"))
+    for package, names in _MAKERS.items():
+        for name in names:
+            found.update((files(package) / name).read_bytes())
+    return found.hexdigest()
+
+
+async def selectors_of(
+    connection: Connection, latest: Latest | None, tenants: set[str]
+) -> dict[tuple[str, str], str]:
+    """Of all domains: those in memory, with those of `tenants` read again."""
+    if latest is None or latest.selectors is None:
+        return await selectors(connection)
+    if not tenants:
+        return latest.selectors
+    kept = {key: name for key, name in latest.selectors.items() if key[0] not in tenants}
+    return kept | await selectors(connection, tenants)
