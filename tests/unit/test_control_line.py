@@ -112,7 +112,7 @@ def test_check_says_each_problem_on_a_line_of_its_own(
     assert all(line.startswith("sendgate: ") for line in lines)
     assert any("1 to 32 lower-case letters" in line for line in lines)
     assert any("warmup.hourly_share" in line for line in lines)
-    assert run(["check", "--json", "--config", str(file)]) == 1
+    assert run(["check", "--json", "--config", str(file)]) == 2
     assert len(msgspec.json.decode(capsys.readouterr().out)["errors"]) == 3
 
 
