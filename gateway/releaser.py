@@ -14,7 +14,7 @@ from gateway.hold.database import AwayError, RefusedError, UnknownError
 from gateway.hold.release.claim import Claims
 from gateway.hold.release.minimums import LedgerMinimums
 from gateway.hold.release.queue import Queue
-from gateway.hold.release.release import Release
+from gateway.hold.release.release import RELEASED, Release
 from gateway.hold.release.releaser import Releaser
 from gateway.hold.release.suppression import Nobody
 from gateway.hold.settle.doubt import Doubts
@@ -85,6 +85,7 @@ class Releasing:
             now=now,
             log=log,
         )
+        parts.bulletin.counted = lambda: {"released": RELEASED.totals(0).get("relayed", 0)}
         parts.stirred.append(self.releaser.renew)
         self.doubts = Doubts(
             database,

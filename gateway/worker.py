@@ -16,6 +16,7 @@ from gateway.accept.board import Board
 from gateway.delivery.telling import expect
 from gateway.delivery.transaction import Transactions
 from gateway.message.ids import Ids
+from gateway.message.outcomes import MESSAGES
 from gateway.process import CLEAN_UP, Parts, cancel, until
 from gateway.session.admission import Memory, Sessions
 from gateway.session.auth import Authenticator
@@ -66,6 +67,8 @@ class Worker:
         )
 
         introduce(gateway, log)
+        parts.bulletin.sessions = lambda: len(self.service.live)
+        parts.bulletin.counted = lambda: MESSAGES.totals(1)
         parts.looks.append(self.service.memory.gauge)
         parts.stirred.append(self._expect)
 

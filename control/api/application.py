@@ -20,6 +20,7 @@ from control.api import (
     holdrequests,
     ips,
     logins,
+    look,
     metrics,
     openapi,
     pools,
@@ -37,6 +38,7 @@ ROUTES: list[Route] = [
     *(*tenants.ROUTES, *logins.ROUTES, *domains.ROUTES, *ips.ROUTES, *pools.ROUTES),
     *(*hold.ROUTES, *holdrequests.ROUTES, *system.ROUTES, *accounting.ROUTES),
     *metrics.ROUTES,
+    *look.ROUTES,
 ]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

@@ -107,7 +107,7 @@ async def _messages(call: Call) -> HeldPage:
 async def _one(call: Call) -> HeldDetail:
     name = message_id(call.path["message"])
     async with call.core.pool.acquire() as connection:
-        record = await _row(connection, name, call.query.get("tenant"))
+        record = await row_of(connection, name, call.query.get("tenant"))
         if record is None:
             raise missing("held message", name)
         bucket, body = record["bucket"], record["body"]
@@ -123,7 +123,8 @@ async def _one(call: Call) -> HeldDetail:
     )
 
 
-async def _row(connection: Connection, name: str, tenant: str | None) -> Any:
+async def row_of(connection: Connection, name: str, tenant: str | None) -> Any:
+    """The row of a message or of one recipient; None where there is none."""
     # Of a message with several recipients the first: rows are numbered from 0 or 1.
     return await connection.fetchrow(_SQL["by_id"], [name, f"{name}x0", f"{name}x1"], tenant)
 
@@ -132,7 +133,7 @@ async def _fate(call: Call) -> Fate:
     asked = call.path["message"]
     name = message_id(asked)
     async with call.core.pool.acquire() as connection:
-        record = await _row(connection, name, call.query.get("tenant"))
+        record = await row_of(connection, name, call.query.get("tenant"))
         ids = [name] if record is None else sorted({record["id"], record["body"]})
         if record is None and call.query.get("tenant") is not None:
             # A receipt does not say whose it is.

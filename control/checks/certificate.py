@@ -22,19 +22,32 @@ def lifetime_problems(gateway: Gateway) -> list[str]:
 
 def weaknesses(settings: Settings) -> list[str]:
     """What will be missed, with its fix."""
-    gateway = settings.gateway
-    now = datetime.now(UTC)
-    found = [
-        f"gateway.certificate: {gateway.certificate} ends on {last:%Y-%m-%d}: renew it"
-        for _, last in _lives(gateway)
-        if now <= last < now + _SOON
-    ]
+    found = _ending(settings.gateway)
     if not settings.control.secret:
         found.append(
             "control.secret: not set, so no domain can be added (it seals DKIM keys): give "
             "SENDGATE_CONTROL_SECRET, 32 octets in URL-safe base64"
         )
     return found
+
+
+def certificate_end(gateway: Gateway) -> str:
+    """ISO time; empty where there is none, or the file is not on this node."""
+    return next((f"{last:%Y-%m-%dT%H:%M:%SZ}" for _, last in _lives(gateway)), "")
+
+
+def certificate_troubles(gateway: Gateway) -> list[str]:
+    """That no client takes it, or soon will not."""
+    return [*lifetime_problems(gateway), *_ending(gateway)]
+
+
+def _ending(gateway: Gateway) -> list[str]:
+    now = datetime.now(UTC)
+    return [
+        f"gateway.certificate: {gateway.certificate} ends on {last:%Y-%m-%d}: renew it"
+        for _, last in _lives(gateway)
+        if now <= last < now + _SOON
+    ]
 
 
 def _lives(gateway: Gateway) -> list[tuple[datetime, datetime]]:

@@ -1,16 +1,24 @@
 """`sendgate hold list|show|requests|events`: what waits and what was done about it."""
 
+import sys
+from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from control.cli import holdfilter as of
+from control.held.content import HeldContent
 from control.held.event import HoldEvent
 from control.held.forecast import HoldForecast
 from control.held.held import HeldDetail, HeldPage, HeldView, HoldSummary, Part
 from control.held.requestview import HoldRequest
+from control.problem import RefusedError
+from control.store.files import write_private
 from control.terminal.client import Client
+from control.terminal.line import Line
 from control.terminal.show import as_json, line_of, say, table
+from control.terminal.usage import misused
 
 app = typer.Typer(no_args_is_help=True, help="Mail that waits: look, pause, release, drop.")
 
@@ -53,10 +61,27 @@ def list_(
 
 
 @app.command()
-def show(context: typer.Context, message: str) -> None:
-    """Everything about one message, but its content."""
+def show(
+    context: typer.Context,
+    message: str,
+    headers: Annotated[
+        bool, typer.Option("--headers", help="Its header block and size; audited.")
+    ] = False,
+    content: Annotated[
+        Path | None, typer.Option(help="Write the whole message to a file, or - ; audited.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="For the audit log.")] = "",
+) -> None:
+    """Everything about one message; of its content only what is asked for."""
     line = line_of(context)
     path = f"/api/v2/hold/messages/{of.readable('MESSAGE', message)}"
+    if headers and content is not None:
+        raise misused(
+            "hold show: --content has the headers in it; give one of --headers, --content"
+        )
+    if headers or content is not None:
+        _content(line, path, content, reason)
+        return
     found = Client(line).get(path, HeldDetail)
     if line.json:
         as_json(found)
@@ -72,6 +97,28 @@ def show(context: typer.Context, message: str) -> None:
             ("recipient", "id", "state", "ending"),
             ((r.recipient, r.id, r.state, r.ending) for r in found.recipients),
         )
+
+
+def _content(line: Line, path: str, file: Path | None, reason: str) -> None:
+    part = "headers" if file is None else "whole"
+    found = Client(line).get(f"{path}/content", HeldContent, part=part, reason=reason)
+    if file is not None and found.content is not None:
+        if str(file) == "-":
+            sys.stdout.buffer.write(found.content)
+            sys.stdout.buffer.flush()
+            return
+        try:
+            write_private(file, found.content)
+        except OSError as error:
+            raise RefusedError(f"cannot write {file}: {error.strerror}") from error
+        found = msgspec.structs.replace(found, content=None)
+    if line.json:
+        as_json(found)
+    elif file is not None:
+        say(f"{found.octets} octets written to {file}")
+    else:
+        say(found.headers.rstrip("\n"))
+        say(f"({found.octets} octets in all; --content FILE writes them)")
 
 
 @app.command()

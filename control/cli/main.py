@@ -7,7 +7,7 @@ does `python -m gateway` end, which systemd then does not start again.
 
 import os
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import asyncpg
 import msgspec
@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from control.cli import (
     accounting,
     asking,
+    audit,
     check,
     demo,
     domain,
@@ -31,6 +32,7 @@ from control.cli import (
     process,
     restore,
     server,
+    status,
     tenant,
     token,
 )
@@ -39,7 +41,9 @@ from control.pmta.config import ConfigValueError
 from control.problem import Problem, RefusedError
 from control.store.database import DatabaseRefusedError
 from control.terminal.line import Line, LineError, take
+from control.terminal.show import say
 from control.terminal.usage import UsageError
+from control.version import VERSION
 from settings.load import SettingsError
 
 NoArgs: Any = getattr(sys.modules[UsageError.__module__], "NoArgsIsHelpError", UsageError)
@@ -48,8 +52,26 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     help="SMTP send gateway between MailWizz and PowerMTA. "
-    "--json, --url URL and --data-dir DIR may stand anywhere in the line.",
+    "--json, --url URL and --data-dir DIR may stand anywhere in the line. Commands ask the API of "
+    "the stack in the data dir, or that of --url (SENDGATE_URL) with the token in SENDGATE_TOKEN.",
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"sendgate {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def every(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Say it, and end.")
+    ] = False,
+) -> None:
+    """Has the options of every command."""
+
+
 for name, group in {
     "tenant": tenant.app,
     "login": login.app,
@@ -65,11 +87,13 @@ for name, group in {
     "pmta": asking.pmta,
     "accounting": accounting.app,
     "token": token.app,
+    "audit": audit.app,
 }.items():
     app.add_typer(group, name=name)
 for command in (
     *(process.up, demo.demo, process.gateway, process.control),
     *(check.check, check.migrate, restore.restore, ip.quota, explain.explain, holdorder.forget),
+    status.status,
 ):
     app.command()(command)
 

@@ -88,6 +88,9 @@ ORDER BY length(id), id LIMIT 10000;
 SELECT sender, flags, ret, codec, octet_length(content) AS octets FROM held_body
 WHERE bucket = $1 AND id = $2;
 
+-- name: content
+SELECT codec, content FROM held_body WHERE bucket = $1 AND id = $2;
+
 -- name: before
 -- In the order of the release within a pool and provider: not bulk first, then the oldest.
 SELECT count(*) FROM held

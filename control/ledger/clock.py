@@ -45,12 +45,12 @@ def step_seconds(text: str) -> int:
     return sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"([0-9]+)([dhms])", text))
 
 
-def moment(text: str) -> datetime:
+def moment(text: str, field: str = "set") -> datetime:
     """The time an ISO text names. Raises RefusedError."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise bad("set", f"{text!r} is not a time such as 2026-03-01T09:00:00Z") from error
+        raise bad(field, f"{text!r} is not a time such as 2026-03-01T09:00:00Z") from error
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 

@@ -1,21 +1,38 @@
-"""What this process tells the others through the ledger: where mail passed, its open circuits.
+"""What this process tells the others through the ledger: where mail passed, its open circuits, how
+much it did.
 
 Owns: writing it with the sign of life (`plan_feed`), and asking when mail passed anywhere.
 Failure: a ledger that is away knows of no pass, so that no failure is counted against a message.
 """
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gateway.relay.relay import Relay
-from policy.ledger.bulletin import CIRCUITS, FULL, PASSED, OpenCircuit, encode, path_field
+from policy.ledger.bulletin import (
+    CIRCUITS,
+    FIGURES,
+    FULL,
+    PASSED,
+    Figures,
+    OpenCircuit,
+    encode,
+    encode_figures,
+    path_field,
+)
 from policy.ledger.ledger import root_key
 
 _WANTED = 15_000
 """Milliseconds for which a process that found no slot is taken to be looking for one."""
+
+
+_MINUTE = 60.0
+_SIGNS = 100
+"""Signs of life remembered; one a second makes a minute."""
 
 
 class Bulletin:
@@ -39,6 +56,12 @@ class Bulletin:
         self._clock = clock
         self._now = now
         self._shown = False
+        self.sessions: Callable[[], int] | None = None
+        """Client sessions open now; None where none are taken."""
+        self.counted: Callable[[], Mapping[str, int]] = dict
+        """Messages by outcome since this process began."""
+        self._began = 0
+        self._past: deque[tuple[float, dict[str, int]]] = deque(maxlen=_SIGNS)
 
     def write(self, pipe: Any) -> Callable[[list[Any]], None]:
         """Add to the end of a pipeline what is new; what is returned takes its answers."""
@@ -51,6 +74,8 @@ class Bulletin:
             pipe.hset(f"{self._root}{CIRCUITS}", self._process, encode(circuits))
         elif self._shown:
             pipe.hdel(f"{self._root}{CIRCUITS}", self._process)
+
+        pipe.hset(f"{self._root}{FIGURES}", self._process, encode_figures(self._figures()))
 
         now = self._now()
         full = {one.name: now for one in self._relay.servers.not_closed() if one.full}
@@ -66,6 +91,21 @@ class Bulletin:
             self._relay.want_slots(wanted - full.keys())
 
         return arrived
+
+    def _figures(self) -> Figures:
+        self._began = self._began or self._now()
+        at, outcomes = self._clock(), {name: n for name, n in self.counted().items() if n}
+        self._past.append((at, outcomes))
+        while at - self._past[0][0] > _MINUTE:
+            self._past.popleft()
+        before = self._past[0][1]
+        minute = {name: n - before.get(name, 0) for name, n in outcomes.items()}
+        return Figures(
+            began=self._began,
+            sessions=None if self.sessions is None else self.sessions(),
+            outcomes=outcomes,
+            minute={name: n for name, n in minute.items() if n},
+        )
 
     def _circuits(self) -> list[OpenCircuit]:
         relay = self._relay

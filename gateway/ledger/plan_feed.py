@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from gateway.watch import metrics
 from gateway.watch.log import Log
-from policy.ledger.bulletin import CIRCUITS
+from policy.ledger.bulletin import CIRCUITS, FIGURES
 from policy.ledger.connection import elsewhere, hang_up
 from policy.ledger.ledger import root_key
 from policy.plan import BadGenerationError, Generation, decode
@@ -153,6 +153,7 @@ class PlanFeed:
             await cast(Any, self._client.zrem(f"{self._root}workers", *dead))
             await cast(Any, self._client.hdel(f"{self._root}running", *dead))
             await cast(Any, self._client.hdel(f"{self._root}{CIRCUITS}", *dead))
+            await cast(Any, self._client.hdel(f"{self._root}{FIGURES}", *dead))
 
     def end(self) -> None:
         """Before the cancellation: redis-py swallows one that comes while it gives up on a
@@ -166,6 +167,7 @@ class PlanFeed:
                 pipe.zrem(f"{self._root}workers", self._worker)
                 pipe.hdel(f"{self._root}running", self._worker)
                 pipe.hdel(f"{self._root}{CIRCUITS}", self._worker)
+                pipe.hdel(f"{self._root}{FIGURES}", self._worker)
                 await pipe.execute()
         except _TROUBLE:
             self._log.debug("leave_unsaid")

@@ -22,10 +22,11 @@ from prometheus_client.registry import CollectorRegistry
 class Count:
     """A sum that only grows; one child of a counter, or all of one without labels."""
 
-    __slots__ = ("_into", "_pending")
+    __slots__ = ("_into", "_pending", "_shown")
 
     def __init__(self, into: prometheus_client.Counter) -> None:
         self._into = into
+        self._shown: float = 0.0
         self._pending: float = 0.0
 
     def inc(self, amount: float = 1) -> None:
@@ -35,7 +36,13 @@ class Count:
         """Hand over what was counted since the last time."""
         if self._pending:
             pending, self._pending = self._pending, 0.0
+            self._shown += pending
             self._into.inc(pending)
+
+    @property
+    def total(self) -> float:
+        """All that was counted in this process."""
+        return self._shown + self._pending
 
 
 class Counter(Count):
@@ -85,6 +92,14 @@ class Counters:
         if child is None:
             child = self._children[values] = Count(self.metric.labels(*values))
         return child
+
+    def totals(self, label: int) -> dict[str, int]:
+        """What was counted in this process by the values of one label, its number in the order of
+        their names."""
+        found: dict[str, int] = {}
+        for values, child in self._children.items():
+            found[values[label]] = found.get(values[label], 0) + round(child.total)
+        return found
 
     def flush(self) -> None:
         for child in self._children.values():

@@ -14,7 +14,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
-from policy.ledger.bulletin import CIRCUITS, OpenCircuit
+from policy.ledger.bulletin import CIRCUITS, FIGURES, Figures, OpenCircuit, decode_figures
 from policy.ledger.bulletin import decode as open_circuits
 from policy.ledger.connection import ask, fields, hang_up, tried
 from policy.ledger.fields import mailbox_rows, plan_rows
@@ -265,6 +265,14 @@ class LedgerAdmin:
         return {
             n: open_circuits(data) if data else [] for n, data in zip(names, shown, strict=True)
         }
+
+    async def figures(self) -> dict[str, Figures]:
+        """Live gateway processes and what each has done."""
+        names = list(await self.workers())
+        if not names:
+            return {}
+        shown = await cast(Any, self.client.hmget(f"{self.root}{FIGURES}", names))
+        return {name: decode_figures(data) for name, data in zip(names, shown, strict=True)}
 
     async def wait_for(self, number: int, timeout: float = 10.0) -> list[str]:
         """Wait until every live worker runs generation `number` or a later one. Returns those

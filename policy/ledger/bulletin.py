@@ -16,6 +16,9 @@ CIRCUITS = "circuits"
 FULL = "full"
 """Hash: server to the ledger milliseconds when a process last found no slot of it."""
 
+FIGURES = "figures"
+"""Hash: process to what it has done since it began."""
+
 MOST = 64
 _LONGEST = 300
 
@@ -36,6 +39,33 @@ class OpenCircuit(msgspec.Struct, frozen=True, array_like=True):
     """The failure that opened it."""
     rests: float
     """Seconds until a probe may go."""
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What one process has done. Outcomes are those of the messages counter, with `released` for
+    held mail that went: a dozen names, whatever clients do."""
+
+    began: int = 0
+    """Ledger milliseconds."""
+    sessions: int | None = None
+    """Client sessions open now; null: it takes none, a releaser."""
+    outcomes: dict[str, int] = {}
+    """Messages since it began."""
+    minute: dict[str, int] = {}
+    """Of them, those of the last 60 s or so."""
+
+
+def encode_figures(figures: Figures) -> bytes:
+    """As they lie in the ledger."""
+    return msgspec.json.encode(figures)
+
+
+def decode_figures(data: bytes | None) -> Figures:
+    """Of any version; what cannot be read, or is not there, has done nothing."""
+    try:
+        return msgspec.json.decode(data or b"{}", type=Figures)
+    except msgspec.DecodeError:
+        return Figures()
 
 
 def encode(circuits: Sequence[OpenCircuit]) -> bytes:

@@ -2,14 +2,18 @@
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from control.embedded.servers.datadir import DEFAULT, Addresses
 from control.embedded.servers.error import LocalPartError
 from control.embedded.stack.effective import effective
 from control.embedded.stack.options import Options, pmta_address
 from control.embedded.stack.ports import port
+from control.embedded.stack.run import about
+from control.embedded.stack.stack import Running
 from control.embedded.stack.toml import to_toml
 from control.problem import RefusedError
 from settings.hold import Accounting, Stream
@@ -17,6 +21,30 @@ from settings.load import load
 from settings.model import Listener, Settings
 
 NASTY = 'a"b\\c\n\t#é\x7f'
+
+
+@pytest.mark.parametrize("standin", [True, False])
+def test_up_says_where_everything_is_and_what_to_type_next(tmp_path: Path, standin: bool) -> None:
+    data = tmp_path / "a place"
+    addresses = Addresses(
+        smtp="127.0.0.1:2587",
+        api="http://127.0.0.1:8000",
+        token_file=str(data / "admin-token"),
+        pmta="127.0.0.1:2525",
+    )
+    nobody: Any = object()
+    running = Running(addresses, nobody, "sgt_secret", nobody, nobody if standin else None)
+    said = about(running, Options(data_dir=data))
+    text = "\n".join(said)
+    for part in ("127.0.0.1:2587", "http://127.0.0.1:8000", "127.0.0.1:2525", str(data / "log")):
+        assert part in text
+    assert f"token in {data / 'admin-token'}" in text
+    assert "sgt_secret" not in text
+    assert f"sendgate --data-dir '{data}' status" in text
+    assert ("its stand-in" in text) == ("tenant list" in text) == standin
+    assert ("tenant add" in text) == (not standin)
+    here = about(running, Options(data_dir=DEFAULT))
+    assert "next: sendgate status" in here
 
 
 def test_settings_survive_their_file(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shlex
 import signal
 from collections.abc import Coroutine
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from control.embedded.servers.datadir import DEFAULT
 from control.embedded.stack.child import warn
 from control.embedded.stack.options import Options
 from control.embedded.stack.stack import Running, stack
@@ -47,8 +49,34 @@ async def up(options: Options) -> int:
             print(msgspec.json.encode({"ready": True, **public}).decode(), flush=True)
         else:
             print(f"ready smtp={where.smtp} api={where.api} pmta={where.pmta}", flush=True)
+            print("\n".join(about(running, options)), flush=True)
         await asyncio.Event().wait()
     return 0
+
+
+def about(running: Running, options: Options) -> list[str]:
+    """Where everything is, and what to type next."""
+    where = running.addresses
+    root = options.data_dir.absolute()
+    command = "sendgate"
+    if root != DEFAULT.absolute():
+        command += f" --data-dir {shlex.quote(str(options.data_dir))}"
+    kind = "its stand-in" if running.standin else "yours"
+    found = [
+        f"  SMTP      {where.smtp}",
+        f"  API       {where.api}, token in {where.token_file}",
+        f"  PowerMTA  {where.pmta} ({kind})",
+        f"  data      {root}",
+        f"  log       {root / 'log'} and here",
+        f"next: {command} status",
+    ]
+    if running.standin and options.demo_tenants:
+        return [*found, f"      {command} tenant list", f"      {command} quota"]
+    return [
+        *found,
+        f"      {command} tenant add NAME --login L --password-stdin",
+        f"      {command} domain add --tenant NAME --domain D --ip IP",
+    ]
 
 
 async def _mail_can_be_sent(running: Running) -> None:

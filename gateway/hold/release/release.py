@@ -6,7 +6,7 @@ before, the row is in doubt (policy/README.md: hold).
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -32,7 +32,7 @@ _LARGE = 262_144
 _SMALLEST = 8
 
 
-_RELEASED = metrics.counters(
+RELEASED: Final = metrics.counters(
     "sendgate_released_total",
     "Held recipients by how an attempt ended: relayed, refused, failed, rested, unknown.",
     {"result": ("relayed", "refused", "failed", "rested", "unknown")},
@@ -168,7 +168,7 @@ class Release:
         row, grant = claimed.row, claimed.grant
         rests = isinstance(outcome, Failed) and outcome.rests
         verdict = "rested" if rests else type(outcome).__name__.lower()
-        _RELEASED.labels(verdict).inc()
+        RELEASED.labels(verdict).inc()
         generation = self._generation()
         tenant = generation.tenant.get(row.tenant) if generation else None
         settled = settlement(

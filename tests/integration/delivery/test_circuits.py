@@ -2,7 +2,10 @@
 
 import asyncio
 import time
+from typing import Any, cast
 
+from policy.ledger.bulletin import FIGURES
+from policy.ledger.connection import connect
 from policy.ledger.ledger import elapsed
 from tests.integration.hold.test_keeping_and_releasing import MESSAGE, until
 from tests.integration.relay.test_relay import HOUSE, offer, server
@@ -69,6 +72,30 @@ async def test_processes_say_which_circuits_are_open(valkey_url: str) -> None:
                 return await gate.admin.circuits() == {"worker-test": []}
 
             await until(closed)
+
+
+async def test_processes_say_how_much_mail_they_had(valkey_url: str) -> None:
+    async with StandIn.start() as pmta:
+        plan = generation(port=pmta.smtp_port, tenants=HOUSE)
+        async with gateway(settings_for(valkey_url), plan) as gate:
+            wire = await SmtpWire.open(gate.port)
+            await offer(gate, 3)
+            await offer(gate, to="refuse@dest.test")
+
+            async def told() -> bool:
+                [figures] = (await gate.admin.figures()).values()
+                return sum(figures.outcomes.values()) == 4 and figures.sessions == 1
+
+            await until(told)
+            [(name, figures)] = (await gate.admin.figures()).items()
+            assert name == "worker-test"
+            assert figures.outcomes == {"relayed": 3, "refused": 1} == figures.minute
+            assert 0 < figures.began <= (await gate.admin.now())[0]
+            await wire.close()
+        root = gate.admin.root
+        client = connect(valkey_url)
+        assert await cast(Any, client.hgetall(f"{root}{FIGURES}")) == {}, "it left"
+        await client.aclose()
 
 
 async def test_a_lone_held_message_goes_when_a_refused_greeting_is_over(

@@ -1,0 +1,69 @@
+"""`sendgate status`: one look."""
+
+import typer
+
+from control.explain.status import Mail, Status
+from control.terminal.client import Client
+from control.terminal.show import as_json, line_of, say, table
+
+
+def status(context: typer.Context) -> None:
+    """What is wrong, each with the command that comes next, then how everything stands. Exit code 0
+    when nothing is wrong, else 1."""
+    line = line_of(context)
+    found = Client(line).get("/api/v2/status", Status)
+    if line.json:
+        as_json(found)
+    else:
+        _said(found)
+    if found.troubles:
+        raise typer.Exit(1)
+
+
+def _said(found: Status) -> None:
+    for trouble in found.troubles:
+        say(f"WRONG: {trouble.what}")
+        say(f"       next: {trouble.next}")
+    if not found.troubles:
+        say(f"all is well at {found.now}")
+    sessions = sum(p.sessions for p in found.processes)
+    say(f"gateway: {len(found.processes)} processes, {sessions} sessions open")
+    table(
+        ("process", "kind", "generation", "sessions", "since"),
+        (
+            (
+                p.name,
+                p.kind,
+                f"{p.generation}, late" if p.late else p.generation,
+                "-" if p.kind == "releaser" else p.sessions,
+                p.since or "-",
+            )
+            for p in found.processes
+        ),
+    )
+    table(
+        ("mail", "came", "relayed", "held", "released", "refused", "other"),
+        (_mail("last minute", found.minute), _mail("since start", found.since_start)),
+    )
+    if found.hold:
+        table(
+            ("hold of", "messages", "octets", "of its bound", "oldest", "paused", "in doubt"),
+            (
+                (w.tenant, w.messages, w.octets, f"{w.share:.1%}", w.oldest, w.paused, w.doubt)
+                for w in found.hold
+            ),
+        )
+    else:
+        say("hold: nothing waits")
+    say(f"ledger {found.ledger.name}: {found.ledger.state.value}")
+    for stream in found.accounting:
+        age = "never read to the end" if stream.age is None else f"{stream.age:.0f} s behind"
+        say(f"accounting of {stream.server}: {age}")
+    if not found.accounting:
+        say("accounting: none is read ([accounting] streams)")
+    say(f"certificate: {f'ends {found.certificate}' if found.certificate else 'none here'}")
+    say(f"plan: generation {found.generation}; control {found.version}")
+
+
+def _mail(name: str, mail: Mail) -> tuple[str | int, ...]:
+    return (name, mail.came, mail.relayed, mail.held, mail.released, mail.refused, mail.other)

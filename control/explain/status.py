@@ -1,0 +1,253 @@
+"""One look: what is wrong first, each with the command that comes next, then how everything stands.
+
+Owns: what counts as wrong, and its words. Not here: whether one part is well, which each part says.
+What an operator asked for (a pause, a quota) and what warm-up does by itself is not wrong.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from control.accounting.status import StreamView
+from control.held.held import moment
+from control.ledger.status import CLOSED, LedgerState, LedgerStatus
+from control.pmta.circuit import CircuitView, circuits_view, sentences
+from policy.ledger.bulletin import Figures, OpenCircuit
+from policy.plan import Generation
+
+LAG = 900.0
+"""Seconds: accounting older than that keeps doubt open and proves no absence."""
+DOUBT = 900_000
+"""Milliseconds a doubt may last; accounting and probes end it within minutes."""
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """Something wrong."""
+
+    what: str
+    next: str
+    """The command to type next."""
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """A live gateway process."""
+
+    name: str
+    kind: str
+    """`worker` or `releaser`."""
+    generation: int
+    late: bool
+    """It does not run the plan in force."""
+    sessions: int
+    since: str
+    """When it began; empty: it has not said."""
+
+
+class Mail(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages, as gateways count them."""
+
+    came: int = 0
+    """All that were answered, whatever the answer."""
+    relayed: int = 0
+    held: int = 0
+    """Doubt among them."""
+    released: int = 0
+    """Recipients of held mail that went."""
+    refused: int = 0
+    """By PowerMTA, or malformed, or not allowed."""
+    other: int = 0
+    """Duplicates, deferrals, failures."""
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """What one tenant has in the hold."""
+
+    tenant: str
+    messages: int
+    octets: int
+    most_messages: int
+    most_octets: int
+    share: float
+    """Of the bound that is nearer."""
+    oldest: str
+    paused: int
+    doubt: int
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """How everything stands; `troubles` is empty when nothing is wrong."""
+
+    now: str
+    version: str
+    """Of control."""
+    troubles: list[Trouble]
+    generation: int
+    processes: list[Process]
+    minute: Mail
+    """Of the last 60 s."""
+    since_start: Mail
+    """Of the processes that live now."""
+    circuits: list[CircuitView]
+    hold: list[Waiting]
+    ledger: LedgerStatus
+    accounting: list[StreamView]
+    certificate: str
+    """When the listeners' certificate ends; empty: none, or not on this node."""
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What `status` is made from; what a ledger that is away does not say is empty."""
+
+    now: int
+    version: str
+    generation: Generation | None
+    workers: Mapping[str, int]
+    figures: Mapping[str, Figures]
+    circuits: Mapping[str, list[OpenCircuit]]
+    held: list[dict[str, int | str]]
+    slow_from: float
+    """Share of a bound from which clients are slowed down."""
+    ledger: LedgerStatus
+    accounting: list[StreamView]
+    certificate: str
+    certificate_problems: list[str]
+
+
+def status(parts: Parts) -> Status:
+    """Pure."""
+    number = parts.generation.number if parts.generation else 0
+    processes = [_process(name, n, number, parts) for name, n in sorted(parts.workers.items())]
+    waiting = [_waiting(row, parts.generation) for row in parts.held]
+    circuits = circuits_view(parts.circuits)
+    lines = [
+        *_ledger(parts.ledger),
+        *_processes(parts, processes, waiting),
+        *[
+            Trouble(what=text, next="sendgate server circuits")
+            for text in sentences(circuits).values()
+        ],
+        *_hold(parts, waiting),
+        *_accounting(parts.accounting),
+        *[
+            Trouble(what=text, next="systemctl reload sendgate-gateway, when it is renewed")
+            for text in parts.certificate_problems
+        ],
+    ]
+    return Status(
+        now=moment(parts.now),
+        version=parts.version,
+        troubles=lines,
+        generation=number,
+        processes=processes,
+        minute=_mail([f.minute for f in parts.figures.values()]),
+        since_start=_mail([f.outcomes for f in parts.figures.values()]),
+        circuits=circuits.circuits,
+        hold=waiting,
+        ledger=parts.ledger,
+        accounting=parts.accounting,
+        certificate=parts.certificate,
+    )
+
+
+def _process(name: str, runs: int, number: int, parts: Parts) -> Process:
+    figures = parts.figures.get(name, Figures())
+    return Process(
+        name=name,
+        kind="releaser" if figures.sessions is None else "worker",
+        generation=runs,
+        late=runs < number,
+        sessions=figures.sessions or 0,
+        since=moment(figures.began),
+    )
+
+
+def _mail(counted: list[dict[str, int]]) -> Mail:
+    sums: dict[str, int] = {}
+    for one in counted:
+        for name, n in one.items():
+            sums[name] = sums.get(name, 0) + n
+    released = sums.pop("released", 0)
+    held = sums.get("held", 0) + sums.get("doubt", 0)
+    refused = sums.get("refused", 0) + sums.get("rejected", 0)
+    came, relayed = sum(sums.values()), sums.get("relayed", 0)
+    return Mail(
+        came=came,
+        relayed=relayed,
+        held=held,
+        released=released,
+        refused=refused,
+        other=came - relayed - held - refused,
+    )
+
+
+def _waiting(row: Mapping[str, int | str], plan: Generation | None) -> Waiting:
+    name, messages, octets = str(row["tenant"]), int(row["messages"]), int(row["octets"])
+    tenant = plan.tenant.get(name) if plan else None
+    most = (tenant.hold.messages, tenant.hold.octets) if tenant else (0, 0)
+    shares = [n / of for n, of in zip((messages, octets), most, strict=True) if of]
+    return Waiting(
+        tenant=name,
+        messages=messages,
+        octets=octets,
+        most_messages=most[0],
+        most_octets=most[1],
+        share=round(max(shares, default=0.0), 4),
+        oldest=moment(int(row["oldest"])),
+        paused=int(row["paused"]),
+        doubt=int(row["doubt"]),
+    )
+
+
+def _ledger(ledger: LedgerStatus) -> list[Trouble]:
+    found = []
+    if ledger.state is not LedgerState.OPEN:
+        what = f"ledger {ledger.name} is {ledger.state.value}, nothing is sent: {ledger.detail}"
+        found.append(Trouble(what=what, next="sendgate ledger status"))
+    if ledger.closed:
+        named = ", ".join(ledger.closed[:5]) + (" …" if len(ledger.closed) > 5 else "")
+        what = f"{len(ledger.closed)} IPs are {CLOSED}: {named}"
+        found.append(Trouble(what=what, next="sendgate ledger open --yes"))
+    found += [Trouble(what=f"ledger: {text}", next="sendgate check") for text in ledger.problems]
+    return found
+
+
+def _processes(parts: Parts, processes: list[Process], waiting: list[Waiting]) -> list[Trouble]:
+    if parts.ledger.state is LedgerState.AWAY:
+        return []  # nobody can be heard of, which is said already
+    found = []
+    if not any(p.kind == "worker" for p in processes):
+        what = "no gateway worker is heard of: no mail is taken"
+        found.append(Trouble(what=what, next="systemctl status sendgate-gateway"))
+    if waiting and not any(p.kind == "releaser" for p in processes):
+        what = "no releaser is heard of: held mail stays (hold.releasers)"
+        found.append(Trouble(what=what, next="systemctl status sendgate-gateway"))
+    if late := [p.name for p in processes if p.late]:
+        what = f"{len(late)} processes do not run the plan in force: {', '.join(late)}"
+        found.append(Trouble(what=what, next="journalctl -u sendgate-gateway"))
+    return found
+
+
+def _hold(parts: Parts, waiting: list[Waiting]) -> list[Trouble]:
+    found = []
+    if stuck := sum(int(row["stuck"]) for row in parts.held):
+        what = f"{stuck} messages are in doubt for more than {DOUBT // 60_000} minutes"
+        found.append(Trouble(what=what, next="sendgate hold list --state doubt --messages"))
+    for one in waiting:
+        if one.share >= parts.slow_from:
+            what = (
+                f"the hold of tenant {one.tenant} is {one.share:.0%} full: its clients are slowed"
+            )
+            found.append(Trouble(what=what, next=f"sendgate hold forecast --tenant {one.tenant}"))
+    return found
+
+
+def _accounting(streams: list[StreamView]) -> list[Trouble]:
+    found = []
+    for stream in streams:
+        why = stream.problem
+        if not why and stream.age is not None and stream.age > LAG:
+            why = f"nothing was read to the end for {stream.age / 60:.0f} minutes"
+        if why:
+            what = f"accounting of {stream.server}: {why}"
+            found.append(Trouble(what=what, next="sendgate accounting status"))
+    return found

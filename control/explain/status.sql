@@ -1,0 +1,7 @@
+-- name: hold
+-- What waits by tenant. $1: calendar milliseconds before which a doubt began that is old.
+SELECT tenant, count(*) AS messages, sum(size)::bigint AS octets, min(arrived) AS oldest,
+    count(*) FILTER (WHERE paused) AS paused, count(*) FILTER (WHERE state = 'doubt') AS doubt,
+    count(*) FILTER (WHERE state = 'doubt' AND since < $1) AS stuck
+FROM held WHERE state IN ('held', 'claimed', 'doubt')
+GROUP BY tenant ORDER BY tenant;

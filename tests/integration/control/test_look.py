@@ -1,0 +1,211 @@
+"""One look: what is wrong first, with the next command; who changed what; the held message."""
+
+import asyncio
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from control.cli.main import run
+from control.core import Core
+from control.version import VERSION
+from gateway.hold.keep.content import Contents
+from policy.ledger.bulletin import (
+    CIRCUITS,
+    FIGURES,
+    Figures,
+    OpenCircuit,
+    encode,
+    encode_figures,
+)
+from tests.support.control.core import TOKEN, Api, Command
+from tests.support.hold.held import DAY, hold
+
+ACME = {
+    "name": "acme",
+    "login": "acme-smtp",
+    "password": "correct horse",
+    "hold_messages": 10,
+}
+HEAD = b"From: a@acme.example\r\nSubject: gr\xc3\xbc\xc3\x9fe\r\n"
+BODY = b"\r\nsecret words\r\n"
+KEY = "k1:" + base64.urlsafe_b64encode(b"k" * 32).decode()
+
+
+@pytest.fixture
+def command(
+    api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Command:
+    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
+    return Command(api, capsys)
+
+
+async def sign(core: Core, name: str, figures: Figures, generation: int | None = None) -> None:
+    """As a gateway process does about once a second."""
+    seconds, _ = await core.admin.client.time()
+    runs = await core.admin.number() if generation is None else generation
+    await core.admin.client.zadd(f"{core.admin.root}workers", {name: seconds})
+    await core.admin.client.hset(f"{core.admin.root}running", name, str(runs))
+    await core.admin.client.hset(f"{core.admin.root}{FIGURES}", name, encode_figures(figures))
+
+
+async def found(api: Api) -> Any:
+    status, answer = await api("GET", "/api/v2/status")
+    assert status == 200, answer
+    return answer
+
+
+async def test_nothing_is_wrong_and_mail_is_counted_over_all_processes(
+    api: Api, core: Core, command: Command
+) -> None:
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
+    outcomes = {"relayed": 7, "held": 2, "doubt": 1, "refused": 1, "rejected": 1, "denied": 1}
+    await sign(core, "w1", Figures(1, 3, outcomes, {"relayed": 2}))
+    await sign(core, "w2", Figures(1, 4, {"relayed": 1}, {}))
+    await sign(core, "r1", Figures(1, None, {"released": 5}, {"released": 1}))
+    await hold(core.pool, "one")
+    status = await found(api)
+    assert status["troubles"] == []
+    assert status["since_start"] == {
+        "came": 14,
+        "relayed": 8,
+        "held": 3,
+        "released": 5,
+        "refused": 2,
+        "other": 1,
+    }
+    assert (status["minute"]["relayed"], status["minute"]["released"]) == (2, 1)
+    kinds = [(p["name"], p["kind"], p["sessions"], p["late"]) for p in status["processes"]]
+    assert kinds == [
+        ("r1", "releaser", 0, False),
+        ("w1", "worker", 3, False),
+        ("w2", "worker", 4, False),
+    ]
+    (waiting,) = status["hold"]
+    assert (waiting["messages"], waiting["most_messages"], waiting["share"]) == (1, 10, 0.1)
+    said = await command("status")
+    assert said.startswith("all is well at ")
+    assert "3 processes, 7 sessions open" in said
+
+
+async def test_what_is_wrong_comes_first_with_its_next_command_and_exit_1(
+    api: Api, core: Core, command: Command
+) -> None:
+    async def wrong() -> dict[str, str]:
+        return {t["next"]: t["what"] for t in (await found(api))["troubles"]}
+
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
+    assert "no gateway worker is heard of" in (await wrong())["systemctl status sendgate-gateway"]
+    await sign(core, "w1", Figures(1, 0), generation=0)
+    assert "w1" in (await wrong())["journalctl -u sendgate-gateway"]
+    await sign(core, "w1", Figures(1, 0))
+    await sign(core, "r1", Figures(1, None))
+    assert await wrong() == {}
+    circuit = OpenCircuit("server", "pmta1", "open", "421 busy", 5.0)
+    await core.admin.client.hset(f"{core.admin.root}{CIRCUITS}", "w1", encode([circuit]))
+    assert "server pmta1 is open in 1 of 2" in (await wrong())["sendgate server circuits"]
+    now, _ = await core.admin.now()
+    await hold(core.pool, "fresh", state="doubt", since=now)
+    assert "sendgate hold list --state doubt --messages" not in await wrong()
+    await hold(core.pool, "stuck", state="doubt", since=now - 1_000_000)
+    assert (
+        "1 messages are in doubt" in (await wrong())["sendgate hold list --state doubt --messages"]
+    )
+    for number in range(6):
+        await hold(core.pool, f"m{number}")
+    assert "acme is 80% full" in (await wrong())["sendgate hold forecast --tenant acme"]
+    await core.pool.execute(
+        "INSERT INTO accounting_stream (server, path, read_at, gap_at, since) "
+        "VALUES ('pmta1', '/acct.csv', $1, 0, 0)",
+        now - 1_000_000,
+    )
+    assert "accounting of pmta1" in (await wrong())["sendgate accounting status"]
+    await core.admin.client.flushall()
+    assert "nothing is sent" in (await wrong())["sendgate ledger status"]
+    assert await asyncio.to_thread(run, ["--url", api.url, "status"]) == 1
+    lines = command.capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("WRONG: ledger main is lost")
+    assert lines[1] == "       next: sendgate ledger status"
+
+
+async def test_the_audit_log_is_listed_by_subject_person_action_and_time_in_pages(
+    api: Api, command: Command
+) -> None:
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
+    domain = {"tenant": "acme", "domain": "one.example", "ip": "192.0.2.10", "quota": 5}
+    assert (await api("POST", "/api/v2/domains", domain))[0] == 201
+    for quota in (6, 7):
+        change = {"quota": quota, "reason": "grown <up>"}
+        assert (await api("PATCH", "/api/v2/ips/192.0.2.10", change))[0] == 200
+
+    async def listed(query: str) -> Any:
+        status, page = await api("GET", f"/api/v2/audit?{query}")
+        assert status == 200, page
+        return page
+
+    (newest, older) = (await listed("subject=192.0.2.10"))["entries"]
+    assert (newest["action"], newest["who"], newest["reason"]) == ("ip.set", "test", "grown <up>")
+    assert (newest["before"], newest["after"]) == ({"fixed_quota": 6}, {"fixed_quota": 7})
+    assert newest["at"].endswith("Z")
+    page = await listed("action=ip&limit=1")
+    assert [e["id"] for e in page["entries"]] == [newest["id"]] == [page["before"]]
+    page = await listed(f"action=ip.set&limit=1&before={page['before']}")
+    assert ([e["id"] for e in page["entries"]], page["before"]) == ([older["id"]], None)
+    assert (await listed("action=ip.s"))["entries"] == []
+    assert (await listed("who=somebody"))["entries"] == []
+    assert (await listed("since=2999-01-01"))["entries"] == []
+    assert len((await listed("who=test&since=2020-01-01T00:00:00Z"))["entries"]) >= 4
+    for query in ("since=yesterday", "who=", "limit=x"):
+        assert (await api("GET", f"/api/v2/audit?{query}"))[0] == 400
+    said = await command("audit", "list", "--subject", "192.0.2.10")
+    assert "fixed_quota 6 → 7" in said
+    assert "grown <up>" in said
+
+
+async def kept(core: Core, name: str, *keys: str) -> None:
+    codec, data = Contents(keys).pack(name, HEAD, BODY)
+    await core.pool.execute(
+        "INSERT INTO held_body (bucket, id, sender, flags, ret, codec, content) "
+        "VALUES ($1, $2, 'bounce@acme.example', 0, '', $3, $4)",
+        *(DAY, name, codec, data),
+    )
+
+
+async def test_a_held_message_is_read_as_the_gateway_kept_it_and_each_look_is_audited(
+    core: Core, command: Command, tmp_path: Path
+) -> None:
+    await hold(core.pool, "one")
+    await kept(core, "one")
+    assert "secret words" not in await command("hold", "show", "one")
+    assert await core.pool.fetchval("SELECT count(*) FROM audit_log WHERE action='hold.read'") == 0
+    said = await command("hold", "show", "one", "--headers", "--reason", "asked by its sender")
+    assert "Subject: grüße" in said
+    assert "secret" not in said
+    assert f"({len(HEAD + BODY)} octets in all" in said
+    file = tmp_path / "one.eml"
+    await command("hold", "show", "one", "--content", str(file))
+    assert file.read_bytes() == HEAD + BODY
+    assert file.stat().st_mode & 0o777 == 0o600
+    rows = await core.pool.fetch(
+        "SELECT who, subject, after, reason FROM audit_log WHERE action = 'hold.read' ORDER BY id"
+    )
+    assert [(r["who"], r["subject"], r["after"]["part"], r["reason"]) for r in rows] == [
+        ("test", "one", "headers", "asked by its sender"),
+        ("test", "one", "whole", ""),
+    ]
+    await command("hold", "show", "two", "--headers", code=1)
+    await command("hold", "show", "one", "--headers", "--content", "-", code=2)
+
+
+async def test_a_sealed_message_needs_its_key(core: Core, command: Command) -> None:
+    await hold(core.pool, "one")
+    await kept(core, "one", KEY)
+    assert "sealed by key k1, which hold.keys of control lacks" in (
+        await command("hold", "show", "one", "--headers", code=1)
+    )
+
+
+async def test_the_version_is_said(command: Command) -> None:
+    assert await command("--version") == f"sendgate {VERSION}\n"
+    assert "SENDGATE_TOKEN" in await command("--help")
