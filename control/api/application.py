@@ -28,9 +28,11 @@ from control.api import (
     tenants,
 )
 from control.api.names import Asked, by_name
+from control.api.permission import allow, allow_body
 from control.api.route import Call, Route
 from control.core import Core
 from control.problem import Problem, RefusedError
+from control.users.token import Holder
 
 log = logging.getLogger(__name__)
 
@@ -63,14 +65,23 @@ def application(core: Core) -> web.Application:
 
 def _handler(core: Core, route: Route) -> Next:
     async def handle(request: web.Request) -> web.Response:
-        who = "" if route.public else await _who(core, request)
+        holder = None if route.public else await _who(core, request)
+        only = None
+        if holder is not None:
+            allow(holder, route.method, route.path)
+            only = holder.tenant
         if unknown := sorted(set(request.query) - set(route.query)):
             raise RefusedError(f"unknown query parameter {unknown[0]}", status=400)
         decoded = None
         if route.body is not None:
             decoded = body.decode(await request.read(), route.body)
-        asked = Asked(dict(request.match_info), dict(request.query), decoded)
-        named = await by_name(core.pool, asked)
+            allow_body(holder, decoded)
+        query = dict(request.query)
+        if only is not None and "tenant" in route.query:
+            query.setdefault("tenant", only)
+        asked = Asked(dict(request.match_info), query, decoded)
+        named = await by_name(core.pool, asked, only)
+        who = "" if holder is None else holder.name
         call = Call(core=core, who=who, path=named.path, query=named.query, body=named.body)
         return _response(await route.handler(call), route.status)
 
@@ -87,16 +98,16 @@ def _response(answer: Any, status: int) -> web.Response:
     )
 
 
-async def _who(core: Core, request: web.Request) -> str:
-    """The name of the request's token. Raises HTTPUnauthorized."""
+async def _who(core: Core, request: web.Request) -> Holder:
+    """Who has the request's token. Raises HTTPUnauthorized."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    name = await core.tokens.name_of(token.strip()) if scheme.lower() == "bearer" else None
-    if name is None:
+    found = await core.tokens.holder_of(token.strip()) if scheme.lower() == "bearer" else None
+    if found is None:
         raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
     # Without the ledger there is no calendar time; reading must work all the same.
     with contextlib.suppress(RefusedError):
-        await core.tokens.note_use(name, await core.publisher.now())
-    return name
+        await core.tokens.note_use(found.name, await core.publisher.now())
+    return found
 
 
 _TITLES = {

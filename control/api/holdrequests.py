@@ -95,7 +95,7 @@ async def _one(call: Call) -> HoldRequest:
     wait, seen = number(call, "wait", 0, LONGEST_WAIT), number(call, "seen", 0, 1 << 60)
     ends = asyncio.get_running_loop().time() + wait
     while True:
-        record = await call.core.pool.fetchrow(_SQL["request"], int(text))
+        record = await call.core.pool.fetchrow(_SQL["request"], int(text), call.query.get("tenant"))
         if record is None:
             raise missing("request", text)
         over = record["state"] in ("done", "failed") or record["changed"] != seen
@@ -136,6 +136,7 @@ ROUTES = [
         _one,
         HoldRequest,
         query={
+            "tenant": "only this tenant's",
             "wait": f"seconds to wait for news, at most {LONGEST_WAIT}",
             "seen": "`changed` as last seen: more than that is news",
         },

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from control.store.reference import Noun, key
+from control.store.reference import Noun, key, no_such
 
 PATH: dict[str, Noun] = {
     "tenant": "tenant",
@@ -29,11 +29,16 @@ class Asked(msgspec.Struct, frozen=True):
     """A decoded struct, or None."""
 
 
-async def by_name(pool: Any, asked: Asked) -> Asked:
+async def by_name(pool: Any, asked: Asked, only: str | None = None) -> Asked:
     """The same with a name for each id. What names nothing stays as it is: it may be new, and
-    who looks for it says best what is missing."""
+    who looks for it says best what is missing.
+
+    `only`: the tenant of who asks. Its name stands where none is given, and what is another
+    tenant's is not there: raises RefusedError (404)."""
     body = asked.body
     wanted = getattr(body, "tenant", None)
+    if wanted is None and only is not None and hasattr(body, "tenant"):
+        wanted = only
     fields = [field for field in BODY if isinstance(getattr(body, field, None), str)]
     if not (PATH.keys() & asked.path.keys() or "tenant" in asked.query or wanted or fields):
         return asked
@@ -42,17 +47,27 @@ async def by_name(pool: Any, asked: Asked) -> Asked:
         async def name(noun: Noun, given: str, tenant: str | None = None) -> str:
             return await key(connection, noun, given, tenant=tenant) or given
 
-        query = dict(asked.query)
+        async def tenant(given: str) -> str:
+            found = await name("tenant", given, only)
+            if only is not None and found != only:
+                raise no_such("tenant", given)
+            return found
+
+        query, path = dict(asked.query), dict(asked.path)
         if given := query.get("tenant"):
-            query["tenant"] = await name("tenant", given)
-        path = dict(asked.path)
-        owner = query.get("tenant")
+            query["tenant"] = await tenant(given)
+        owner = only or query.get("tenant")
         if "tenant" in path:
-            owner = path["tenant"] = await name("tenant", path["tenant"])
+            owner = path["tenant"] = await tenant(path["tenant"])
         for part in PATH.keys() & path.keys() - {"tenant"}:
-            path[part] = await name(PATH[part], path[part], owner)
+            noun, given = PATH[part], path[part]
+            found = await key(connection, noun, given, tenant=owner)
+            # A mailbox may be given its first limits; its tenant was looked at.
+            if found is None and only is not None and noun != "mailbox":
+                raise no_such(noun, given)
+            path[part] = found or given
         if isinstance(wanted, str):
-            owner = await name("tenant", wanted)
+            owner = await tenant(wanted)
             body = msgspec.structs.replace(body, tenant=owner)
         for field in fields:
             scope = None if BODY[field] == "server" else owner

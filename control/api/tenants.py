@@ -13,7 +13,8 @@ from control.tenants.view import TenantView, tenant_view, tenant_views
 
 
 async def _list(call: Call) -> list[TenantView]:
-    return tenant_views(await call.core.rows())
+    found = tenant_views(await call.core.rows())
+    return [t for t in found if call.query.get("tenant") in (None, t.name)]
 
 
 async def _one(call: Call) -> TenantView:
@@ -100,7 +101,14 @@ async def _remove_mailbox(call: Call) -> Changed[Removed]:
 _ONE = "/api/v2/tenants/{tenant}"
 
 ROUTES = [
-    Route("GET", "/api/v2/tenants", "All tenants", _list, list[TenantView]),
+    Route(
+        "GET",
+        "/api/v2/tenants",
+        "All tenants",
+        _list,
+        list[TenantView],
+        query={"tenant": "only this one"},
+    ),
     Route(
         "POST",
         "/api/v2/tenants",

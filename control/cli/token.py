@@ -17,6 +17,7 @@ from control.store.database import open_pool
 from control.terminal.configuration import Config, configuration
 from control.terminal.line import Line
 from control.terminal.show import as_json, line_of, say, table
+from control.terminal.usage import one_of
 from control.users import token
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
@@ -32,6 +33,9 @@ class TokenView(msgspec.Struct, frozen=True):
     """A token, never its secret."""
 
     name: str
+    role: str
+    tenant: str | None
+    """null: all."""
     created: str
     used: str | None
     """null: never."""
@@ -39,12 +43,20 @@ class TokenView(msgspec.Struct, frozen=True):
 
 @app.command()
 def add(
-    context: typer.Context, name: Annotated[str, typer.Argument()], config: Config = None
+    context: typer.Context,
+    name: Annotated[str, typer.Argument()],
+    role: Annotated[str, typer.Option(help="admin, operator, read or scrape.")] = "admin",
+    tenant: Annotated[
+        str | None, typer.Option(help="The only one it sees and changes; else all.")
+    ] = None,
+    config: Config = None,
 ) -> None:
     """Make a token; it is shown this once."""
+    one_of("--role", role, *token.ROLES)
+    may = next(known for known in token.ROLES if known == role)
 
     async def act(act: Act) -> str:
-        return await token.add(act, name)
+        return await token.add(act, name, may, tenant)
 
     made = _run(line_of(context), config, act)
     as_json({"name": name, "token": made}) if line_of(context).json else say(made)
@@ -56,13 +68,22 @@ def list_(context: typer.Context, config: Config = None) -> None:
 
     async def act(act: Act) -> list[TokenView]:
         rows = await act.connection.fetch(statements("control.users", "token")["all"])
-        return [TokenView(r["name"], stamp(r["created"]), stamp(r["used"]) or None) for r in rows]
+        return [
+            TokenView(
+                *(r["name"], r["role"], r["tenant"]),
+                *(stamp(r["created"]), stamp(r["used"]) or None),
+            )
+            for r in rows
+        ]
 
     found = _run(line_of(context), config, act)
     if line_of(context).json:
         as_json(found)
         return
-    table(("token", "created", "last used"), ((t.name, t.created, t.used) for t in found))
+    table(
+        ("token", "role", "tenant", "created", "last used"),
+        ((t.name, t.role, t.tenant or "all", t.created, t.used) for t in found),
+    )
 
 
 @app.command()

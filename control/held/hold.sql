@@ -118,7 +118,7 @@ RETURNING id, at, who, action, tenant, campaign, recipient, reason, message, for
 -- name: request
 SELECT id, at, who, action, tenant, campaign, recipient, reason, message, force, outcome, state,
     changed, error, finished
-FROM hold_request WHERE id = $1;
+FROM hold_request WHERE id = $1 AND ($2::text IS NULL OR tenant = $2);
 
 -- name: requests
 SELECT id, at, who, action, tenant, campaign, recipient, reason, message, force, outcome, state,

@@ -21,6 +21,7 @@ Charged = Callable[[str], Awaitable[int]]
 """Recipients charged to an IP today. Raises RefusedError when the ledger cannot be asked."""
 
 _THEIRS = {
+    "token": "drop_tokens",
     "mailbox": "drop_mailboxes",
     "network": "drop_networks",
     "login": "drop_logins",
@@ -41,8 +42,8 @@ _HELD = {
 async def remove_tenant(
     act: Act, name: str, charged: Charged, *, force: bool = False, reason: str = ""
 ) -> Removed:
-    """Take a tenant away with its logins, networks, mailboxes, domains, DKIM keys, pools and IPs.
-    Raises RefusedError.
+    """Take a tenant away with its tokens, logins, networks, mailboxes, domains, DKIM keys, pools
+    and IPs. Raises RefusedError.
 
     `force`: an operator looked, and PowerMTA has nothing queued for its VirtualMTAs."""
     row = await act.connection.fetchrow(_SQL["tenant"], name)

@@ -10,6 +10,9 @@ WHERE tenant = $1 AND state IN ('held', 'claimed', 'doubt') GROUP BY state ORDER
 -- name: ips
 SELECT host(ip) AS ip FROM virtual_mta WHERE tenant = $1 ORDER BY virtual_mta.ip;
 
+-- name: drop_tokens
+DELETE FROM api_token WHERE tenant = $1 RETURNING name;
+
 -- name: drop_mailboxes
 DELETE FROM mailbox WHERE tenant = $1 RETURNING address AS name;
 

@@ -4,12 +4,14 @@ import hashlib
 import hmac
 import secrets
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
+import msgspec
 
 from control.problem import RefusedError, bad, missing
 from control.store.change import Act
+from control.store.reference import must
 from settings.statements import statements
 
 _SQL = statements(__package__, "token")
@@ -22,6 +24,22 @@ USED_EVERY = 60.0
 largest cost."""
 
 
+Role = Literal["admin", "operator", "read", "scrape"]
+
+ROLES: tuple[Role, ...] = ("scrape", "read", "operator", "admin")
+"""Each may do what those before it may."""
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Who asks."""
+
+    name: str
+    """Of the token."""
+    role: Role
+    tenant: str | None
+    """The only tenant it sees; None: all."""
+
+
 def new_token() -> str:
     """256 bits of randomness."""
     return PREFIX + secrets.token_urlsafe(32)
@@ -32,22 +50,29 @@ def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-async def add(act: Act, name: str) -> str:
-    """A new token of that name; the only time it is shown. Raises RefusedError."""
+async def add(act: Act, name: str, role: Role = "admin", tenant: str | None = None) -> str:
+    """A new token of that name; the only time it is shown. `tenant`: its name or id, None for all.
+    Raises RefusedError."""
     if not name.isprintable() or not 1 <= len(name) <= 64:
         raise bad("name", "expected 1 to 64 printable characters")
+    if tenant is not None:
+        if role == "scrape":
+            raise bad("tenant", "metrics are of all tenants: a token that scrapes has none")
+        tenant = await must(act.connection, "tenant", tenant)
     token = new_token()
     try:
-        await act.connection.execute(_SQL["add"], name, digest(token), act.now)
+        await act.connection.execute(_SQL["add"], name, digest(token), act.now, role, tenant)
     except asyncpg.UniqueViolationError as error:
         raise RefusedError(f"token {name} exists already; revoke it first") from error
-    await act.audit("token.add", name)
+    await act.audit("token.add", name, None, {"role": role, "tenant": tenant})
     return token
 
 
-async def put(act: Act, name: str, token: str) -> None:
+async def put(
+    act: Act, name: str, token: str, role: Role = "admin", tenant: str | None = None
+) -> None:
     """Make `token` the one of that name (an embedded stack's own, kept in its data dir)."""
-    await act.connection.execute(_SQL["put"], name, digest(token), act.now)
+    await act.connection.execute(_SQL["put"], name, digest(token), act.now, role, tenant)
 
 
 async def revoke(act: Act, name: str) -> None:
@@ -66,13 +91,18 @@ class Tokens:
 
     async def name_of(self, token: str) -> str | None:
         """Whose token it is, None for nobody's."""
+        found = await self.holder_of(token)
+        return None if found is None else found.name
+
+    async def holder_of(self, token: str) -> Holder | None:
+        """Who has it and what they may do, None for nobody's."""
         if not token.isascii():  # a raw octet of a header; ours have none
             return None
         given = digest(token)
         row = await self._pool.fetchrow(_SQL["by_digest"], given)
         if row is None or not hmac.compare_digest(row["digest"], given):
             return None
-        return str(row["name"])
+        return Holder(name=row["name"], role=row["role"], tenant=row["tenant"])
 
     async def note_use(self, name: str, now: datetime) -> None:
         """Remember when a token was last used."""

@@ -1,15 +1,16 @@
 -- name: all
-SELECT name, created, used FROM api_token ORDER BY name;
+SELECT name, role, tenant, created, used FROM api_token ORDER BY name;
 
 -- name: by_digest
-SELECT name, digest FROM api_token WHERE digest = $1;
+SELECT name, digest, role, tenant FROM api_token WHERE digest = $1;
 
 -- name: add
-INSERT INTO api_token (name, digest, created) VALUES ($1, $2, $3);
+INSERT INTO api_token (name, digest, created, role, tenant) VALUES ($1, $2, $3, $4, $5);
 
 -- name: put
-INSERT INTO api_token (name, digest, created) VALUES ($1, $2, $3)
-ON CONFLICT (name) DO UPDATE SET digest = excluded.digest;
+INSERT INTO api_token (name, digest, created, role, tenant) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, role = excluded.role,
+    tenant = excluded.tenant;
 
 -- name: revoke
 DELETE FROM api_token WHERE name = $1 RETURNING name;

@@ -1,0 +1,135 @@
+"""Who may ask what: the table of routes and roles, looked at once, at the door.
+
+Rule: what the table does not name is for admins of all tenants. A token of one tenant sees and
+changes that tenant alone: routes that concern all are closed to it (403), and names of others are
+not there (404).
+"""
+
+from typing import Any
+
+import msgspec
+
+from control.problem import RefusedError
+from control.users.token import ROLES, Holder, Role
+
+
+class Permission(msgspec.Struct, frozen=True):
+    """What a route asks for."""
+
+    role: Role
+    """The least that will do."""
+    own: bool = False
+    """Whether a tenant's token may ask it, of its tenant."""
+
+
+CLOSED = Permission("admin")
+
+_READ, _CHANGE, _OWNER = (
+    Permission("read", own=True),
+    Permission("operator", own=True),
+    Permission("admin", own=True),
+)
+_READ_ALL = Permission("read")
+
+PERMISSIONS: dict[tuple[str, str], Permission] = {
+    ("GET", "/api/v2/tenants"): _READ,
+    ("POST", "/api/v2/tenants"): CLOSED,
+    ("GET", "/api/v2/tenants/{tenant}"): _READ,
+    ("PATCH", "/api/v2/tenants/{tenant}"): _CHANGE,
+    ("DELETE", "/api/v2/tenants/{tenant}"): CLOSED,
+    ("POST", "/api/v2/tenants/{tenant}/pause"): _CHANGE,
+    ("POST", "/api/v2/tenants/{tenant}/resume"): _CHANGE,
+    ("POST", "/api/v2/tenants/{tenant}/password"): _OWNER,
+    ("GET", "/api/v2/tenants/{tenant}/logins"): _READ,
+    ("POST", "/api/v2/tenants/{tenant}/logins"): _OWNER,
+    ("DELETE", "/api/v2/tenants/{tenant}/logins"): _OWNER,
+    ("GET", "/api/v2/tenants/{tenant}/networks"): _READ,
+    # A network is a way in without a password: whose it is, is not for the tenant to say.
+    ("POST", "/api/v2/tenants/{tenant}/networks"): CLOSED,
+    ("DELETE", "/api/v2/tenants/{tenant}/networks"): _OWNER,
+    ("GET", "/api/v2/tenants/{tenant}/mailboxes"): _READ,
+    ("PUT", "/api/v2/tenants/{tenant}/mailboxes/{address}"): _CHANGE,
+    ("DELETE", "/api/v2/tenants/{tenant}/mailboxes/{address}"): _CHANGE,
+    ("GET", "/api/v2/domains"): _READ,
+    ("POST", "/api/v2/domains"): _CHANGE,
+    ("GET", "/api/v2/domains/{domain}"): _READ,
+    ("DELETE", "/api/v2/domains/{domain}"): _CHANGE,
+    ("POST", "/api/v2/domains/{domain}/move"): _CHANGE,
+    ("GET", "/api/v2/ips"): _READ,
+    ("GET", "/api/v2/ips/{ip}"): _READ,
+    ("PATCH", "/api/v2/ips/{ip}"): _CHANGE,
+    ("DELETE", "/api/v2/ips/{ip}"): _CHANGE,
+    ("POST", "/api/v2/ips/{ip}/move"): _CHANGE,
+    ("GET", "/api/v2/quota"): _READ,
+    ("GET", "/api/v1/ips/{ip}"): _READ,
+    ("GET", "/api/warmup/quota"): _READ,
+    ("GET", "/api/v2/pools"): _READ,
+    ("POST", "/api/v2/pools"): _CHANGE,
+    ("GET", "/api/v2/pools/{pool}"): _READ,
+    ("PATCH", "/api/v2/pools/{pool}"): _CHANGE,
+    ("DELETE", "/api/v2/pools/{pool}"): _CHANGE,
+    ("POST", "/api/v2/pools/{pool}/pause"): _CHANGE,
+    ("POST", "/api/v2/pools/{pool}/resume"): _CHANGE,
+    ("GET", "/api/v2/hold"): _READ,
+    ("GET", "/api/v2/hold/messages"): _READ,
+    ("GET", "/api/v2/hold/messages/{message}"): _READ,
+    # Somebody's mail: each look is written down.
+    ("GET", "/api/v2/hold/messages/{message}/content"): _CHANGE,
+    ("GET", "/api/v2/hold/forecast"): _READ,
+    ("GET", "/api/v2/hold/events"): _READ,
+    ("GET", "/api/v2/hold/requests"): _READ,
+    ("POST", "/api/v2/hold/requests"): _CHANGE,
+    ("GET", "/api/v2/hold/requests/{request}"): _READ,
+    ("POST", "/api/v2/hold/forget"): _CHANGE,
+    ("POST", "/api/v2/explain"): _READ,
+    ("GET", "/api/v2/explain/{message}"): _READ,
+    ("GET", "/api/v2/status"): _READ_ALL,
+    ("GET", "/api/v2/audit"): Permission("operator"),
+    ("GET", "/api/v2/clock"): _READ_ALL,
+    ("POST", "/api/v2/clock"): CLOSED,
+    ("GET", "/api/v2/generation"): _READ_ALL,
+    ("POST", "/api/v2/generation"): CLOSED,
+    ("GET", "/api/v2/ledger"): _READ_ALL,
+    ("POST", "/api/v2/ledger"): CLOSED,
+    ("GET", "/api/v2/accounting"): _READ_ALL,
+    ("GET", "/api/v2/circuits"): _READ_ALL,
+    ("GET", "/api/v2/servers"): _READ_ALL,
+    ("POST", "/api/v2/servers"): CLOSED,
+    ("GET", "/api/v2/servers/{server}"): _READ_ALL,
+    ("DELETE", "/api/v2/servers/{server}"): CLOSED,
+    ("GET", "/api/v2/powermta/config"): _READ_ALL,
+    # Private keys.
+    ("GET", "/api/v2/powermta/keys"): CLOSED,
+    ("GET", "/metrics"): Permission("scrape"),
+}
+
+
+def allow(holder: Holder, method: str, path: str) -> None:
+    """`path` as the route has it. Raises RefusedError (403)."""
+    wanted = PERMISSIONS.get((method, path), CLOSED)
+    if ROLES.index(holder.role) < ROLES.index(wanted.role):
+        raise RefusedError(
+            f"token {holder.name} has the role {holder.role}: this needs {wanted.role}", status=403
+        )
+    if holder.tenant is not None and not wanted.own:
+        raise RefusedError(
+            f"token {holder.name} is of tenant {holder.tenant} alone: this concerns all tenants",
+            status=403,
+        )
+
+
+WAYS_IN = ("networks",)
+"""Fields of a body that say who sends as the tenant without a password."""
+
+
+def allow_body(holder: Holder | None, body: Any) -> None:
+    """Raises RefusedError (403) for a field that is not the tenant's own to change."""
+    if holder is None or holder.tenant is None:
+        return
+    for field in WAYS_IN:
+        if getattr(body, field, None):
+            raise RefusedError(
+                f"{field}: token {holder.name} is of tenant {holder.tenant} alone: networks are "
+                "given by who sees all tenants",
+                status=403,
+            )

@@ -1,0 +1,230 @@
+"""What a token may ask: every route with every role, and a tenant's token among another's names."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from control.api.application import ROUTES
+from control.api.permission import PERMISSIONS
+from control.api.route import Route
+from control.core import Core
+from control.store.change import Act
+from control.store.migrate import migrate
+from control.users.token import ROLES, Role, new_token, put
+from tests.support.control.core import TOKEN, Api, api_of
+from tests.support.hold.held import hold
+
+OTHER = "zzother"
+"""In every name of the other tenant: what has it in an answer leaked."""
+THEIR_IP = "203.0.113.77"
+
+KEYED = [route for route in ROUTES if not route.public]
+
+
+@pytest.fixture
+async def api(core: Core) -> AsyncIterator[Api]:
+    async with api_of(core) as opened:
+        for name, ip in (("acme", "192.0.2.10"), (OTHER, THEIR_IP)):
+            new = {"name": name, "login": name, "password": "correct horse"}
+            assert (await opened("POST", "/api/v2/tenants", new))[0] == 201
+            domain = {"tenant": name, "domain": f"{name}.example", "ip": ip}
+            assert (await opened("POST", "/api/v2/domains", domain))[0] == 201
+            path = f"/api/v2/tenants/{name}/mailboxes/a@{name}.example"
+            assert (await opened("PUT", path, {"spacing": 1}))[0] == 200
+        await hold(core.pool, "1cccc", tenant="acme", pool="acme", mailbox="a@acme.example")
+        await hold(
+            *(core.pool, "1dddd"),
+            tenant=OTHER,
+            pool=OTHER,
+            mailbox=f"a@{OTHER}.example",
+            campaign=OTHER,
+        )
+        for tenant in (OTHER, "acme"):
+            order = {"tenant": tenant, "action": "pause"}
+            assert (await opened("POST", "/api/v2/hold/requests", order))[0] == 202
+        yield opened
+
+
+async def token(core: Core, role: Role, tenant: str | None = None) -> str:
+    """One of that role, in the database."""
+    made = new_token()
+
+    async def act(a: Act) -> None:
+        await put(a, f"{role} of {tenant or 'all'}", made, role, tenant)
+
+    await core.publisher.change("test", act)
+    return made
+
+
+OWN = {
+    "tenant": "acme",
+    "ip": "192.0.2.10",
+    "pool": "acme",
+    "domain": "acme.example",
+    "address": "a@acme.example",
+    "server": "pmta1",
+    "message": "1cccc",
+    "request": "2",
+}
+THEIRS = {
+    **OWN,
+    "tenant": OTHER,
+    "ip": THEIR_IP,
+    "pool": OTHER,
+    "domain": f"{OTHER}.example",
+    "message": "1dddd",
+    "request": "1",
+}
+NUMBERS = {**THEIRS, "tenant": "2", "ip": "2", "pool": "2", "domain": "2"}
+
+
+def address(route: Route, names: dict[str, str]) -> str:
+    """Its path with these names in it, tried only where it can be."""
+    path = re.sub(r"\{(\w+)\}", lambda match: names[match[1]], route.path)
+    return path + ("?dry_run=1" if "dry_run" in route.query else "")
+
+
+def test_the_table_names_every_route_and_no_other() -> None:
+    assert set(PERMISSIONS) == {(r.method, r.path) for r in KEYED}
+    for (method, path), permission in PERMISSIONS.items():
+        # Whoever only reads changes nothing; a question about a message is none.
+        if method != "GET" and path != "/api/v2/explain":
+            assert permission.role in ("operator", "admin"), (method, path)
+        if permission.own:
+            route = next(r for r in KEYED if (r.method, r.path) == (method, path))
+            body = getattr(route.body, "__struct_fields__", ())
+            scoped = re.search(r"\{(tenant|ip|pool|domain)\}", path)
+            assert scoped or "tenant" in route.query or "tenant" in body, (method, path)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("tenant", [None, "acme"])
+async def test_every_route_answers_or_refuses_each_role(
+    api: Api, core: Core, role: Role, tenant: str | None
+) -> None:
+    if role == "scrape" and tenant is not None:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await token(core, role, tenant)
+        return
+    given = await token(core, role, tenant)
+    for route in KEYED:
+        wanted = PERMISSIONS[route.method, route.path]
+        allowed = ROLES.index(role) >= ROLES.index(wanted.role) and (tenant is None or wanted.own)
+        body: dict[str, Any] | None = {} if route.body is not None else None
+        status, answer = await api(route.method, address(route, OWN), body, token=given)
+        assert (status != 403) == allowed, (role, tenant, route.method, route.path, answer)
+        assert status not in (401, 500), (route.path, answer)
+        if not allowed:
+            assert isinstance(answer, dict)
+            assert "token" in answer["title"]
+
+
+@pytest.mark.parametrize("names", [THEIRS, NUMBERS], ids=["by name", "by number"])
+async def test_a_tenants_token_neither_sees_nor_changes_another(
+    api: Api, core: Core, names: dict[str, str]
+) -> None:
+    given = await token(core, "admin", "acme")
+    before = await _their_rows(core)
+    own = [r for r in KEYED if PERMISSIONS[r.method, r.path].own]
+    for route in own:
+        body = _body(route, names["tenant"])
+        path = address(route, names).replace("?dry_run=1", "")
+        status, answer = await api(route.method, path, body, token=given)
+        if "{" in route.path and "explain" not in route.path:
+            assert status in (400, 404), (route.method, route.path, answer)
+        if route.body is not None and "tenant" in route.body.__struct_fields__:
+            assert status in (400, 404), (route.method, route.path, answer)
+        if status < 400:
+            assert OTHER not in str(answer), (route.method, route.path)
+            assert THEIR_IP not in str(answer), (route.method, route.path)
+        if "tenant" in route.query:
+            asked = address(route, OWN) + ("&" if "dry_run" in route.query else "?")
+            status, answer = await api(
+                *(route.method, f"{asked}tenant={names['tenant']}", body), token=given
+            )
+            assert status in (400, 404), (route.method, route.path, answer)
+    assert await _their_rows(core) == before
+
+
+BODIES: dict[str, dict[str, Any]] = {
+    "NewDomain": {"domain": "new.example", "ip": "192.0.2.99"},
+    "NewPool": {"name": "newpool"},
+    "HoldOrder": {"action": "pause"},
+    "Forget": {"recipient": "anna@gmail.com"},
+    "Question": {"from": f"a@{OTHER}.example", "to": "x@gmail.com"},
+    "IpChange": {"weight": 2},
+    "IpMove": {"pool": "acme"},
+    "DomainMove": {"pool": "acme"},
+    "PoolChange": {"default": True},
+    "TenantChange": {"strict": True},
+    "MailboxChange": {"spacing": 3},
+    "NewLogin": {"login": "mine", "password": "correct horse"},
+    "NewPassword": {"login": OTHER, "password": "correct horse"},
+}
+
+
+def _body(route: Route, tenant: str) -> dict[str, Any] | None:
+    """One that would be taken, were it the asker's."""
+    if route.body is None:
+        return None
+    named = {"tenant": tenant} if "tenant" in route.body.__struct_fields__ else {}
+    return {**BODIES[route.body.__name__], **named}
+
+
+async def _their_rows(core: Core) -> list[str]:
+    """All that could be changed."""
+    found = []
+    for table in ("tenant", "login", "pool", "virtual_mta", "sending_domain", "mailbox", "held"):
+        rows = await core.pool.fetch(f"SELECT t::text AS row FROM {table} t ORDER BY 1")
+        found += [row["row"] for row in rows if OTHER in row["row"]]
+    assert len(found) == 7, "one of each"
+    return found
+
+
+async def test_a_tenants_token_sees_and_changes_its_own(api: Api, core: Core) -> None:
+    given = await token(core, "operator", "acme")
+    for path in ("tenants", "ips", "domains", "pools", "hold/messages", "hold/requests", "quota"):
+        status, found = await api("GET", f"/api/v2/{path}", token=given)
+        assert status == 200
+        assert "acme" in str(found), path
+        assert OTHER not in str(found), path
+    assert (await api("GET", "/api/v2/hold", token=given))[1]["all"]["messages"] == 1
+    new = {"tenant": None, "domain": "b.example", "ip": "192.0.2.11"}
+    status, refused = await api("POST", "/api/v2/domains", new, token=given)
+    assert status == 400, "a name is text"
+    new["tenant"] = "1"
+    assert (await api("POST", "/api/v2/domains", new, token=given))[0] == 201
+    order = {"action": "resume", "campaign": "camp01"}
+    status, asked = await api("POST", "/api/v2/hold/requests", order, token=given)
+    assert (status, asked["request"]["tenant"]) == (202, "acme"), "the tenant need not be said"
+    status, refused = await api(
+        "PATCH", "/api/v2/tenants/acme", {"networks": ["10.0.0.0/8"]}, token=given
+    )
+    assert (status, "networks" in refused["title"]) == (403, True)
+    who = await core.pool.fetchval("SELECT who FROM audit_log WHERE subject = 'b.example'")
+    assert who == "operator of acme"
+
+
+async def test_tokens_that_were_there_stay_admins(postgres_url: str) -> None:
+    await migrate(postgres_url, to="0015")
+    connection = await asyncpg.connect(postgres_url)
+    try:
+        await connection.execute("INSERT INTO api_token VALUES ('old', 'x', '2026-01-01')")
+        await migrate(postgres_url)
+        row = await connection.fetchrow("SELECT role, tenant FROM api_token")
+        assert tuple(row) == ("admin", None)
+    finally:
+        await connection.close()
+
+
+async def test_a_tenants_tokens_go_with_it(api: Api, core: Core) -> None:
+    given = await token(core, "read", OTHER)
+    assert (await api("GET", "/api/v2/tenants", token=given))[0] == 200
+    await core.pool.execute("UPDATE held SET state = 'done'")
+    await api("POST", f"/api/v2/tenants/{OTHER}/pause")
+    status, removed = await api("DELETE", f"/api/v2/tenants/{OTHER}", token=TOKEN)
+    assert (status, removed["view"]["also"]["token"]) == (200, [f"read of {OTHER}"])
+    assert (await api("GET", "/api/v2/tenants", token=given))[0] == 401
