@@ -14,7 +14,7 @@ from control.core import Core
 from control.store.change import Act
 from control.store.migrate import migrate
 from control.users.token import ROLES, Role, new_token, put
-from tests.support.control.core import TOKEN, Api, api_of
+from tests.support.control.core import TOKEN, Api, Command, api_of
 from tests.support.hold.held import hold
 
 OTHER = "zzother"
@@ -228,3 +228,23 @@ async def test_a_tenants_tokens_go_with_it(api: Api, core: Core) -> None:
     status, removed = await api("DELETE", f"/api/v2/tenants/{OTHER}", token=TOKEN)
     assert (status, removed["view"]["also"]["token"]) == (200, [f"read of {OTHER}"])
     assert (await api("GET", "/api/v2/tenants", token=given))[0] == 401
+
+
+async def test_the_command_makes_a_token_of_a_role(
+    api: Api, core: Core, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", core.settings.database.url)
+    monkeypatch.setenv("REDIS_URL", core.settings.ledger.url)
+    sendgate = Command(api, capsys)
+    made = (await sendgate("token", "add", "watch", "--role", "read", "--tenant", "1")).strip()
+    _, found = await api("GET", "/api/v2/tenants", token=made)
+    assert [t["name"] for t in found] == ["acme"]
+    assert (await api("POST", "/api/v2/tenants/acme/pause", token=made))[0] == 403
+    listed = await sendgate("token", "list")
+    assert all(word in listed for word in ("watch", "read", "acme", "all"))
+    await sendgate("token", "add", "wrong", "--role", "king", code=2)
+    assert "does not exist" in await sendgate("token", "add", "x", "--tenant", "9", code=1)
+    refused = await sendgate("token", "add", "x", "--role", "scrape", "--tenant", "1", code=1)
+    assert "metrics are of all tenants" in refused
+    await sendgate("token", "revoke", "watch")
+    assert (await api("GET", "/api/v2/tenants", token=made))[0] == 401

@@ -1,0 +1,316 @@
+"""What can be added can also be shown, listed, changed, moved and taken away: each cell of noun ×
+verb names its command, its route and a test of it, or says why there is none."""
+
+import ast
+from functools import cache
+from typing import Any
+
+import msgspec
+import pytest
+import typer.main
+
+from control.api.application import ROUTES
+from control.cli.main import app
+from tests.support.repository import ROOT
+
+VERBS = ("add", "show", "list", "change", "rename", "move", "pause", "remove")
+
+
+class Done(msgspec.Struct, frozen=True):
+    """It exists."""
+
+    command: str
+    route: str
+    """Method and path; '' for what has no API."""
+    test: str
+    """`file: function` under tests/integration/control."""
+
+
+REMOVAL = "test_removal.py: "
+_TENANT = "/api/v2/tenants/{tenant}"
+_OF_TENANT = "it is its tenant's: moving it would move mail that waits to another customer"
+_KEY = "its name is a key of ledger, PowerMTA's queues and accounting, and held mail"
+_IS = "its name is what it is: the other one is added, this one removed"
+_REPLACED = "a new one is added and this one revoked or removed, so that both work meanwhile"
+_NO_PAUSE = "what it carries is paused: its tenant, pool or IPs"
+
+CELLS: dict[str, dict[str, Done | str]] = {
+    "tenant": {
+        "add": Done(
+            "tenant add",
+            "POST /api/v2/tenants",
+            "test_api.py: test_a_tenant_from_add_to_password_and_never_a_hash",
+        ),
+        "show": Done(
+            "tenant show",
+            f"GET {_TENANT}",
+            "test_ids.py: test_paths_queries_and_bodies_take_the_number_where_they_take_the_name",
+        ),
+        "list": Done(
+            "tenant list",
+            "GET /api/v2/tenants",
+            "test_roles.py: test_a_tenants_token_sees_and_changes_its_own",
+        ),
+        "change": Done(
+            "tenant set",
+            f"PATCH {_TENANT}",
+            "test_hold_terms.py: test_terms_reach_the_plan_and_null_takes_the_default",
+        ),
+        "rename": _KEY,
+        "move": "it belongs to nothing",
+        "pause": Done(
+            "tenant pause",
+            f"POST {_TENANT}/pause",
+            "test_api.py: test_a_tenant_from_add_to_password_and_never_a_hash",
+        ),
+        "remove": Done(
+            "tenant remove",
+            f"DELETE {_TENANT}",
+            REMOVAL + "test_a_tenant_goes_with_all_that_is_its_own_when_nothing_is_held",
+        ),
+    },
+    "domain": {
+        "add": Done(
+            "domain add",
+            "POST /api/v2/domains",
+            "test_api.py: test_quota_counts_and_explain_names_what_binds",
+        ),
+        "show": Done(
+            "domain show",
+            "GET /api/v2/domains/{domain}",
+            "test_ids.py: test_paths_queries_and_bodies_take_the_number_where_they_take_the_name",
+        ),
+        "list": Done(
+            "domain list",
+            "GET /api/v2/domains",
+            "test_ids.py: test_the_command_takes_and_shows_the_number",
+        ),
+        "change": "of a domain its pool alone can be chosen, which is `move`",
+        "rename": _IS,
+        "move": Done(
+            "domain move",
+            "POST /api/v2/domains/{domain}/move",
+            REMOVAL + "test_a_domain_moves_with_its_held_mail_and_goes_when_none_is_left",
+        ),
+        "pause": _NO_PAUSE,
+        "remove": Done(
+            "domain remove",
+            "DELETE /api/v2/domains/{domain}",
+            REMOVAL + "test_a_domain_moves_with_its_held_mail_and_goes_when_none_is_left",
+        ),
+    },
+    "ip": {
+        "add": Done(
+            "domain add",
+            "POST /api/v2/domains",
+            "test_api.py: test_quota_counts_and_explain_names_what_binds",
+        ),
+        "show": Done(
+            "ip show",
+            "GET /api/v2/ips/{ip}",
+            "test_api.py: test_quota_counts_and_explain_names_what_binds",
+        ),
+        "list": Done(
+            "ip list",
+            "GET /api/v2/ips",
+            "test_ids.py: test_paths_queries_and_bodies_take_the_number_where_they_take_the_name",
+        ),
+        "change": Done(
+            "ip set",
+            "PATCH /api/v2/ips/{ip}",
+            "test_api.py: test_quota_counts_and_explain_names_what_binds",
+        ),
+        "rename": _KEY,
+        "move": Done(
+            "ip move",
+            "POST /api/v2/ips/{ip}/move",
+            REMOVAL + "test_an_ip_moves_unless_a_pool_with_domains_would_be_left_without",
+        ),
+        "pause": Done(
+            "ip pause",
+            "PATCH /api/v2/ips/{ip}",
+            "test_ids.py: test_the_command_takes_and_shows_the_number",
+        ),
+        "remove": Done(
+            "ip remove",
+            "DELETE /api/v2/ips/{ip}",
+            REMOVAL + "test_an_ip_goes_once_it_is_retired_unused_today_and_not_the_last",
+        ),
+    },
+    "pool": {
+        "add": Done("pool add", "POST /api/v2/pools", REMOVAL + "test_a_pool_from_add_to_remove"),
+        "show": Done(
+            "pool show", "GET /api/v2/pools/{pool}", REMOVAL + "test_a_pool_from_add_to_remove"
+        ),
+        "list": Done("pool list", "GET /api/v2/pools", REMOVAL + "test_a_pool_from_add_to_remove"),
+        "change": Done(
+            "pool set", "PATCH /api/v2/pools/{pool}", REMOVAL + "test_a_pool_from_add_to_remove"
+        ),
+        "rename": _KEY,
+        "move": _OF_TENANT,
+        "pause": Done(
+            "pool pause",
+            "POST /api/v2/pools/{pool}/pause",
+            "test_ids.py: test_paths_queries_and_bodies_take_the_number_where_they_take_the_name",
+        ),
+        "remove": Done(
+            "pool remove",
+            "DELETE /api/v2/pools/{pool}",
+            REMOVAL + "test_a_pool_from_add_to_remove",
+        ),
+    },
+    "server": {
+        "add": Done(
+            "server set",
+            "POST /api/v2/servers",
+            "test_ids.py: test_the_first_tenant_is_1_and_the_second_2_whatever_was_tried_between",
+        ),
+        "show": Done(
+            "server show",
+            "GET /api/v2/servers/{server}",
+            REMOVAL + "test_a_server_goes_when_no_ip_is_on_it",
+        ),
+        "list": Done(
+            "server list",
+            "GET /api/v2/servers",
+            "test_ids.py: test_the_first_tenant_is_1_and_the_second_2_whatever_was_tried_between",
+        ),
+        "change": Done(
+            "server set",
+            "POST /api/v2/servers",
+            "test_ids.py: test_the_first_tenant_is_1_and_the_second_2_whatever_was_tried_between",
+        ),
+        "rename": _KEY,
+        "move": "it belongs to nothing",
+        "pause": "gateways leave one alone by themselves (`server circuits`); its IPs are paused",
+        "remove": Done(
+            "server remove",
+            "DELETE /api/v2/servers/{server}",
+            REMOVAL + "test_a_server_goes_when_no_ip_is_on_it",
+        ),
+    },
+    "login": {
+        "add": Done(
+            "login add",
+            f"POST {_TENANT}/logins",
+            REMOVAL + "test_several_logins_each_with_its_password_and_the_last_stays",
+        ),
+        "show": "`login list` shows all there is of it",
+        "list": Done(
+            "login list",
+            f"GET {_TENANT}/logins",
+            REMOVAL + "test_several_logins_each_with_its_password_and_the_last_stays",
+        ),
+        "change": Done(
+            "login password",
+            f"POST {_TENANT}/password",
+            "test_api.py: test_a_tenant_from_add_to_password_and_never_a_hash",
+        ),
+        "rename": _REPLACED,
+        "move": _OF_TENANT,
+        "pause": _NO_PAUSE,
+        "remove": Done(
+            "login remove",
+            f"DELETE {_TENANT}/logins",
+            REMOVAL + "test_several_logins_each_with_its_password_and_the_last_stays",
+        ),
+    },
+    "network": {
+        "add": Done(
+            "network add", f"POST {_TENANT}/networks", REMOVAL + "test_networks_one_by_one"
+        ),
+        "show": "`network list` shows all there is of it",
+        "list": Done(
+            "network list", f"GET {_TENANT}/networks", REMOVAL + "test_networks_one_by_one"
+        ),
+        "change": _IS,
+        "rename": _IS,
+        "move": _OF_TENANT,
+        "pause": _NO_PAUSE,
+        "remove": Done(
+            "network remove", f"DELETE {_TENANT}/networks", REMOVAL + "test_networks_one_by_one"
+        ),
+    },
+    "mailbox": {
+        "add": Done(
+            "mailbox set",
+            f"PUT {_TENANT}/mailboxes/{{address}}",
+            REMOVAL + "test_a_mailbox_falls_back_to_the_tenants_limits",
+        ),
+        "show": "`mailbox list` shows all there is of it",
+        "list": Done(
+            "mailbox list",
+            f"GET {_TENANT}/mailboxes",
+            REMOVAL + "test_a_mailbox_falls_back_to_the_tenants_limits",
+        ),
+        "change": Done(
+            "mailbox set",
+            f"PUT {_TENANT}/mailboxes/{{address}}",
+            "test_ids.py: test_paths_queries_and_bodies_take_the_number_where_they_take_the_name",
+        ),
+        "rename": _IS,
+        "move": _OF_TENANT,
+        "pause": "a daily maximum of 0 does it",
+        "remove": Done(
+            "mailbox remove",
+            f"DELETE {_TENANT}/mailboxes/{{address}}",
+            REMOVAL + "test_a_mailbox_falls_back_to_the_tenants_limits",
+        ),
+    },
+    "token": {
+        "add": Done("token add", "", "test_roles.py: test_the_command_makes_a_token_of_a_role"),
+        "show": "`token list` shows all there is of it",
+        "list": Done("token list", "", "test_roles.py: test_the_command_makes_a_token_of_a_role"),
+        "change": _REPLACED,
+        "rename": _REPLACED,
+        "move": _REPLACED,
+        "pause": _REPLACED,
+        "remove": Done(
+            "token revoke", "", "test_roles.py: test_the_command_makes_a_token_of_a_role"
+        ),
+    },
+}
+
+NO_NOUNS = {"hold", "clock", "ledger", "pmta", "accounting", "audit"}
+"""Groups of commands for what an operator does not add."""
+
+DONE = [
+    (noun, verb, cell)
+    for noun, cells in CELLS.items()
+    for verb, cell in cells.items()
+    if isinstance(cell, Done)
+]
+
+
+@cache
+def _commands() -> dict[str, Any]:
+    group: Any = typer.main.get_command(app)
+    return dict(group.commands)
+
+
+@cache
+def _tests(file: str) -> set[str]:
+    path = ROOT / "tests" / "integration" / "control" / file
+    return {n.name for n in ast.walk(ast.parse(path.read_text())) if hasattr(n, "name")}
+
+
+def test_every_noun_has_a_cell_for_every_verb() -> None:
+    assert {noun for noun, cells in CELLS.items() if set(cells) != set(VERBS)} == set()
+    groups = {name for name, command in _commands().items() if hasattr(command, "commands")}
+    assert groups - NO_NOUNS == set(CELLS), "a new noun gets its row"
+
+
+@pytest.mark.parametrize(("noun", "verb", "cell"), DONE)
+def test_a_cell_names_what_exists(noun: str, verb: str, cell: Done) -> None:
+    group, _, command = cell.command.partition(" ")
+    assert command in _commands()[group].commands, cell.command
+    routes = {f"{route.method} {route.path}" for route in ROUTES}
+    assert cell.route in routes | {""}, cell.route
+    file, _, test = cell.test.partition(": ")
+    assert test in _tests(file), cell.test
+
+
+def test_every_route_that_takes_something_away_is_in_a_cell() -> None:
+    named = {cell.route for _, _, cell in DONE}
+    removals = {f"{r.method} {r.path}" for r in ROUTES if r.method == "DELETE"}
+    assert removals <= named
