@@ -25,6 +25,7 @@ from control.pmta.dkim import Seal
 from control.problem import RefusedError
 from control.store.database import open_pool
 from control.store.migrate import newest, revision
+from control.tenants.lastuse import LastUse
 from control.users.token import Tokens
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
@@ -135,6 +136,7 @@ async def run(settings: Settings) -> None:
 
 
 async def _reconcile(core: Core) -> None:
+    last_use = LastUse(core.pool, core.admin)
     while True:
         try:
             # A name may lead elsewhere by now: every look is at whom it leads to.
@@ -145,6 +147,7 @@ async def _reconcile(core: Core) -> None:
             number = await core.publisher.reconcile()
             if number is not None:
                 log.warning("the ledger ran another plan: published generation %d", number)
+            await last_use.note()
         except Exception as error:  # noqa: BLE001 - tried again, and said each time
             log.warning("cannot compare the ledger's plan with ours: %s", error)
         await asyncio.sleep(RECONCILE_EVERY)

@@ -69,6 +69,7 @@ class Worker:
         introduce(gateway, log)
         parts.bulletin.sessions = lambda: len(self.service.live)
         parts.bulletin.counted = lambda: MESSAGES.totals(1)
+        parts.bulletin.logged_in = self.service.logged_in
         parts.looks.append(self.service.memory.gauge)
         parts.stirred.append(self._expect)
 

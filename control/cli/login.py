@@ -40,7 +40,7 @@ def list_(context: typer.Context, tenant: Tenant) -> None:
     if line.json:
         as_json(found)
         return
-    table(("login", "created"), ((f.name, f.created) for f in found))
+    table(("login", "created", "last used"), ((f.name, f.created, f.used or "-") for f in found))
 
 
 @app.command("password")

@@ -1,5 +1,7 @@
 """Logins of a tenant: each with its own password."""
 
+from datetime import datetime
+
 import asyncpg
 import msgspec
 
@@ -9,6 +11,7 @@ from control.store.change import Act
 from control.store.database import Connection
 from control.tenants.password import hashed
 from control.values.name import LoginName, login_name
+from policy.denial import iso_time
 from settings.statements import statements
 
 _SQL = statements(__package__, "login")
@@ -29,12 +32,17 @@ class LoginView(msgspec.Struct, frozen=True):
     name: str
     created: str
     """ISO time."""
+    used: str | None = None
+    """When it last let a client in, to a minute or so; null: never, or nobody knows."""
 
 
 async def logins(connection: Connection, tenant: str) -> list[LoginView]:
     """Those of one tenant, by name."""
     rows = await connection.fetch(_SQL["all"], tenant)
-    return [LoginView(row["name"], row["created"].isoformat()) for row in rows]
+    return [
+        LoginView(row["name"], _iso(row["created"]), _iso(row["used"]) if row["used"] else None)
+        for row in rows
+    ]
 
 
 async def add(act: Act, tenant: str, new: NewLogin) -> LoginView:
@@ -47,7 +55,7 @@ async def add(act: Act, tenant: str, new: NewLogin) -> LoginView:
     except asyncpg.UniqueViolationError as error:
         raise RefusedError(f"login {new.login} is taken; choose another") from error
     await act.audit("login.add", tenant, None, {"login": new.login})
-    return LoginView(new.login, act.now.isoformat())
+    return LoginView(new.login, _iso(act.now))
 
 
 async def remove(
@@ -68,6 +76,10 @@ async def remove(
     await act.connection.execute(_SQL["remove"], tenant, login)
     await act.audit("login.remove", tenant, {"login": login}, {"force": force}, reason)
     return Removed(noun="login", name=login)
+
+
+def _iso(time: datetime) -> str:
+    return iso_time(round(time.timestamp() * 1000))
 
 
 async def _tenant(act: Act, name: str) -> None:

@@ -17,6 +17,7 @@ from policy.ledger.bulletin import (
     CIRCUITS,
     FIGURES,
     FULL,
+    LOGINS,
     PASSED,
     Figures,
     OpenCircuit,
@@ -60,6 +61,8 @@ class Bulletin:
         """Client sessions open now; None where none are taken."""
         self.counted: Callable[[], Mapping[str, int]] = dict
         """Messages by outcome since this process began."""
+        self.logged_in: set[str] = set()
+        """Logins that let a client in, not told yet."""
         self._began = 0
         self._past: deque[tuple[float, dict[str, int]]] = deque(maxlen=_SIGNS)
 
@@ -78,6 +81,9 @@ class Bulletin:
         pipe.hset(f"{self._root}{FIGURES}", self._process, encode_figures(self._figures()))
 
         now = self._now()
+        logins = frozenset(self.logged_in)
+        if logins:
+            pipe.hset(f"{self._root}{LOGINS}", mapping=dict.fromkeys(logins, now))
         full = {one.name: now for one in self._relay.servers.not_closed() if one.full}
         if full:
             pipe.hset(f"{self._root}{FULL}", mapping=full)
@@ -85,6 +91,7 @@ class Bulletin:
 
         def arrived(answers: list[Any]) -> None:
             passes.told(news)
+            self.logged_in.difference_update(logins)
             self._shown = bool(circuits)
             since = now - _WANTED
             wanted = {name.decode() for name, at in answers[-1].items() if int(at) >= since}

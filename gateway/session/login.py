@@ -141,6 +141,7 @@ class Login:
             dialogue.busy = False
         if entry is not None:
             _LOGINS.labels("accepted").inc()
+            service.logged_in.add(login)
             dialogue.log_in(login, entry)
             return _LOGGED_IN
         _LOGINS.labels("refused").inc()

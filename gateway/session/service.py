@@ -65,6 +65,8 @@ class Service:
         self.plain_auth = tuple(network(n) for n in settings.plain_auth_networks)
         self.balancers = tuple(network(n) for n in settings.proxy_networks)
         self.live = Live()
+        self.logged_in: set[str] = set()
+        """Logins that let a client in since the last sign of life; the bulletin empties it."""
         self.closing = False
         self.greeting = f"220 {hostname} ESMTP Sendgate\r\n".encode()
         self.shortest_timeout = min(

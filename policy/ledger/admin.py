@@ -14,7 +14,14 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
-from policy.ledger.bulletin import CIRCUITS, FIGURES, Figures, OpenCircuit, decode_figures
+from policy.ledger.bulletin import (
+    CIRCUITS,
+    FIGURES,
+    LOGINS,
+    Figures,
+    OpenCircuit,
+    decode_figures,
+)
 from policy.ledger.bulletin import decode as open_circuits
 from policy.ledger.connection import ask, fields, hang_up, tried
 from policy.ledger.fields import mailbox_rows, plan_rows
@@ -273,6 +280,15 @@ class LedgerAdmin:
             return {}
         shown = await cast(Any, self.client.hmget(f"{self.root}{FIGURES}", names))
         return {name: decode_figures(data) for name, data in zip(names, shown, strict=True)}
+
+    async def logins(self) -> dict[str, int]:
+        """Logins that let a client in since `took_logins`: calendar milliseconds of the last."""
+        found = await cast(Any, self.client.hgetall(f"{self.root}{LOGINS}"))
+        return {name.decode(): int(at) for name, at in found.items()}
+
+    async def took_logins(self, names: Iterable[str]) -> None:
+        """They were written down."""
+        await cast(Any, self.client.hdel(f"{self.root}{LOGINS}", *names))
 
     async def wait_for(self, number: int, timeout: float = 10.0) -> list[str]:
         """Wait until every live worker runs generation `number` or a later one. Returns those

@@ -16,6 +16,10 @@ CIRCUITS = "circuits"
 FULL = "full"
 """Hash: server to the ledger milliseconds when a process last found no slot of it."""
 
+LOGINS = "logins"
+"""Hash: SMTP login to the ledger milliseconds when it last let a client in; control takes them away
+as it writes them down. Those of the plan alone get in: that bounds it."""
+
 FIGURES = "figures"
 """Hash: process to what it has done since it began."""
 
