@@ -18,6 +18,7 @@ from control.problem import RefusedError, bad, missing
 from control.store.change import Act
 from control.users.audit import AuditFilter, AuditPage, audit_page
 from control.version import VERSION
+from settings.model import Gateway
 from settings.statements import statements
 
 _SQL = statements("control.explain", "status")
@@ -36,9 +37,7 @@ async def _status(call: Call) -> Status:
     except (RedisError, OSError, RefusedError):
         pass  # `ledger` says that it is away
     gateway = core.settings.gateway
-    troubles, end = await asyncio.to_thread(
-        lambda: (certificate_troubles(gateway), certificate_end(gateway))
-    )
+    troubles, end = await asyncio.to_thread(_certificate, gateway)
     return status.status(
         status.Parts(
             now=at,
@@ -55,6 +54,11 @@ async def _status(call: Call) -> Status:
             certificate_problems=troubles,
         )
     )
+
+
+def _certificate(gateway: Gateway) -> tuple[list[str], datetime | None]:
+    """(what is wrong with it, when it ends); reads files."""
+    return certificate_troubles(gateway), certificate_end(gateway)
 
 
 async def _audit(call: Call) -> AuditPage:

@@ -23,6 +23,8 @@ THREADS = {
     ): "files and unpacker are the trail's, behind its lock",
     ("control/accounting/survey.py", "survey"): "opens files of its own",
     ("control/accounting/status.py", "_views"): "looks at files, changes nothing",
+    ("control/api/look.py", "_certificate"): "reads and parses files of its own",
+    ("control/api/look.py", "opened"): "makes its cipher and its unpacker in the call",
     ("control/sources/domain.py", "seal.new_key"): "makes its key and its Fernet in the call",
     ("control/tenants/password.py", "_hasher.hash"): "argon2's context is made in the call",
     ("control/embedded/demo/run.py", "send_all"): "opens an SMTP connection of its own",
@@ -33,16 +35,17 @@ THREADS = {
 """(file, what runs in the thread) to why nothing native in it is anybody else's."""
 
 NATIVE = {
-    "AESGCM": {"gateway/hold/keep/content.py"},
+    "AESGCM": {"control/held/content.py", "gateway/hold/keep/content.py"},
     "Fernet": {"control/pmta/dkim.py"},
     "SSLContext": {"settings/tls.py"},
     "ZstdCompressor": {"gateway/hold/keep/content.py"},
-    "ZstdDecompressor": {"gateway/hold/keep/content.py"},
+    "ZstdDecompressor": {"control/held/content.py", "gateway/hold/keep/content.py"},
     "create_default_context": {"settings/tls.py"},
     "hiredis.Reader": {"policy/ledger/rawconnection.py"},
 }
 """Makers of objects of C libraries that let go of Python's lock, and who may call them: the event
-loop alone (hiredis, the TLS contexts), each call for itself (`Fernet`), or `threading.local`."""
+loop alone (hiredis, the TLS contexts), each call for itself (`Fernet`, an
+operator's look at what is held), or `threading.local`."""
 
 _STARTS = {"to_thread": 0, "run_in_executor": 1, "submit": 0}
 _NEVER = {"Thread", "ThreadPoolExecutor", "start_new_thread"}
