@@ -56,8 +56,8 @@ async def _status(call: Call) -> Status:
     )
 
 
-def _certificate(gateway: Gateway) -> tuple[list[str], datetime | None]:
-    """(what is wrong with it, when it ends); reads files."""
+def _certificate(gateway: Gateway) -> tuple[list[str], str]:
+    """(what is wrong with it, when it ends in ISO time); reads files."""
     return certificate_troubles(gateway), certificate_end(gateway)
 
 
