@@ -20,6 +20,7 @@ from control.core import Core
 from control.ledger.clock import Clock, Follower
 from control.ledger.failover import judge
 from control.ledger.opening import Opening
+from control.messages.reader import OutcomeReader
 from control.plan.publish import Publisher
 from control.pmta.dkim import Seal
 from control.problem import RefusedError
@@ -107,7 +108,15 @@ async def serve(core: Core) -> AsyncIterator[str]:
         ) from error
     settings = core.settings
     feed = Feed(settings.database, core.pool, settings.accounting, core.calendar)
-    tasks = [asyncio.create_task(_reconcile(core)), asyncio.create_task(feed.run())]
+    outcomes = OutcomeReader(
+        core.pool,
+        core.admin.client,
+        core.admin.name,
+        kept=settings.control.outcomes_kept,
+        calendar=core.calendar,
+    )
+    work = (_reconcile(core), feed.run(), outcomes.run())
+    tasks = [asyncio.create_task(one) for one in work]
     try:
         address = runner.addresses[0]
         shown = f"[{address[0]}]" if ":" in address[0] else address[0]

@@ -35,6 +35,7 @@ def run(settings: Settings, *, index: int, descriptors: list[int], report: int, 
     log = Log(
         level=settings.log.level,
         addresses=settings.log.addresses,
+        key=settings.log.key,
         buffer=settings.log.buffer,
         process=f"worker-{index}",
     )
@@ -89,6 +90,7 @@ def release(settings: Settings, *, index: int, report: int) -> int:
     log = Log(
         level=settings.log.level,
         addresses=settings.log.addresses,
+        key=settings.log.key,
         buffer=settings.log.buffer,
         process=f"releaser-{index}",
     )

@@ -16,6 +16,7 @@ from gateway.delivery.attempt import Attempts
 from gateway.hold.holding import Holding
 from gateway.ledger.bulletin import Bulletin
 from gateway.ledger.clock import LedgerClock
+from gateway.ledger.outcomes import Outcomes
 from gateway.ledger.plan_feed import PlanFeed
 from gateway.ledger.reserve import Reserver
 from gateway.relay.endpoint import Endpoint
@@ -96,6 +97,8 @@ class Parts:
         self.bulletin = Bulletin(
             self.client, ledger.name, name, self.relay, clock=elapsed, now=self.clock.now
         )
+        self.outcomes = Outcomes(self.client, ledger.name, now=self.clock.now)
+        log.hear = self.outcomes.hear
         self.stirred: list[Callable[[], None]] = [self.reserver.forget_denials]
         """Called for a new generation, a moved clock, an opened ledger."""
         self.feed = PlanFeed(
@@ -176,6 +179,7 @@ class Parts:
     def side_tasks(self) -> list[Coroutine[None, None, None]]:
         """What runs beside the work, until cancelled."""
         tasks = [self.feed.run(), self.ledger.keep_lease(), self.relay.sweep(), self.gauge()]
+        tasks.append(self.outcomes.run())
         if self.holding is not None:
             tasks += [self.holding.backlog.run(), self.holding.watch()]
         return tasks
@@ -185,6 +189,7 @@ class Parts:
         try:
             if self.holding is not None:
                 await self.holding.close()
+            await self.outcomes.flush()
             await self.client.aclose()
             await self._feed_client.aclose()
         finally:

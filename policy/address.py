@@ -7,6 +7,8 @@ Rule: local parts keep their case on the wire, but a mailbox's *identity* is low
 Failure: what cannot be read is None, never a guess.
 """
 
+import hashlib
+import hmac
 import ipaddress
 import re
 import unicodedata
@@ -60,6 +62,13 @@ def normal_local(local: bytes) -> bytes:
     if _UNQUOTED.match(plain):
         return plain
     return b'"%b"' % _SPECIAL.sub(rb"\\\g<0>", plain)
+
+
+def hashed(address: str, key: bytes) -> str:
+    """`local@domain` with a keyed digest for the local part, the same for the same address."""
+    local, _, domain = address.rpartition("@")
+    digest = hmac.digest(key, local.encode(), hashlib.sha256).hex()[:12]
+    return f"{digest}@{domain}"
 
 
 def split_address(address: str) -> tuple[str, str] | None:

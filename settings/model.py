@@ -226,6 +226,8 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """How long a change waits for every live gateway worker to run it."""
     gateway_networks: tuple[str, ...] = ("127.0.0.1",)
     """Addresses of the gateways, for the generated PowerMTA `<source>`."""
+    outcomes_kept: Annotated[float, msgspec.Meta(ge=86_400, le=31_536_000)] = 2_592_000.0
+    """Seconds for which it is kept what became of each message (30 days); dropped by whole days."""
     pmta_config: str = ""
     """File to keep the generated configuration in; empty writes none."""
     pmta_reload_url: str = ""
@@ -276,6 +278,10 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """The least grave line that is written; a message is one line of level `info`."""
     addresses: Literal["plain", "hashed"] = "plain"
     """`hashed` writes a keyed digest of local parts instead (domains stay readable)."""
+    key: str = ""
+    """Key of those digests, the same for gateways and control, so that a message is found by its
+    recipient; better given as SENDGATE_LOG_KEY. Empty: a random one for each process, and none is
+    found."""
     buffer: Octets = 1_048_576
     """Octets kept while standard error is blocked; beyond, lines are dropped and counted."""
 

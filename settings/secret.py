@@ -14,6 +14,7 @@ SECRETS = frozenset(
         "hold.keys",
         "control.secret",
         "control.pmta_api_key",
+        "log.key",
     }
 )
 """Fields of which nothing is shown but how many values there are."""

@@ -21,6 +21,7 @@ from control.api import (
     ips,
     logins,
     look,
+    messages,
     metrics,
     openapi,
     pools,
@@ -40,7 +41,7 @@ ROUTES: list[Route] = [
     *(*tenants.ROUTES, *logins.ROUTES, *domains.ROUTES, *ips.ROUTES, *pools.ROUTES),
     *(*hold.ROUTES, *holdrequests.ROUTES, *system.ROUTES, *accounting.ROUTES),
     *metrics.ROUTES,
-    *look.ROUTES,
+    *(*look.ROUTES, *messages.ROUTES),
 ]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

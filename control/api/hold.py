@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from control.api.route import Call, Route
-from control.explain.fate import Fate, evidence, fate
+from control.explain.fate import Fate, evidence, fate, told
 from control.held.event import HoldEvent, event_view
 from control.held.filter import HoldFilter, arguments, checked, message_id
 from control.held.forecast import HoldForecast, hold_forecast, turn
@@ -23,6 +23,7 @@ from control.held.held import (
     summary,
 )
 from control.ledger.status import closed_ips
+from control.messages.search import MessageFilter, search
 from control.problem import RefusedError, bad, missing
 from control.store.database import Connection
 from control.tenants.view import must_exist
@@ -130,6 +131,16 @@ async def row_of(connection: Connection, name: str, tenant: str | None) -> Any:
 
 
 async def _fate(call: Call) -> Fate:
+    found = await _known(call)
+    if found.found != "unknown":
+        return found
+    wanted = MessageFilter(message=message_id(found.message), tenant=call.query.get("tenant"))
+    page = await search(call.core.pool, wanted, call.core.settings.log)
+    return told(found.message, page.messages) if page.messages else found
+
+
+async def _known(call: Call) -> Fate:
+    """By the hold and the accounting."""
     asked = call.path["message"]
     name = message_id(asked)
     async with call.core.pool.acquire() as connection:

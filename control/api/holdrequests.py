@@ -8,9 +8,10 @@ import msgspec
 from control.api.hold import number
 from control.api.route import DRY, Call, Route
 from control.held import request as holdrequest
-from control.held.filter import HoldFilter, some
+from control.held.filter import HoldFilter, address, some
 from control.held.request import Forget, HoldOrder
 from control.held.requestview import HoldAnswer, HoldRequest, request_view
+from control.messages.search import forget
 from control.problem import bad, missing
 from control.store.change import Act
 from control.tenants.view import must_exist
@@ -49,8 +50,11 @@ async def _forget(call: Call) -> HoldAnswer:
     must_exist(await call.core.rows(), wanted.tenant)
 
     async def act(a: Act) -> HoldAnswer:
-        secret = call.core.settings.control.secret
-        return await holdrequest.forget(a, wanted, secret=secret, dry=call.dry)
+        settings = call.core.settings
+        answer = await holdrequest.forget(a, wanted, secret=settings.control.secret, dry=call.dry)
+        whom = address(wanted.recipient or "", "recipient")
+        await forget(a.connection, whom, wanted.tenant, settings.log)
+        return answer
 
     return await _alone(call, act)
 

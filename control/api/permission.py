@@ -83,6 +83,7 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("POST", "/api/v2/hold/forget"): _CHANGE,
     ("POST", "/api/v2/explain"): _READ,
     ("GET", "/api/v2/explain/{message}"): _READ,
+    ("GET", "/api/v2/messages"): _READ,
     ("GET", "/api/v2/status"): _READ_ALL,
     ("GET", "/api/v2/audit"): Permission("operator"),
     ("GET", "/api/v2/clock"): _READ_ALL,

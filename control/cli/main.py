@@ -27,6 +27,7 @@ from control.cli import (
     ip,
     login,
     mailbox,
+    message,
     network,
     pool,
     process,
@@ -88,6 +89,7 @@ for name, group in {
     "accounting": accounting.app,
     "token": token.app,
     "audit": audit.app,
+    "message": message.app,
 }.items():
     app.add_typer(group, name=name)
 for command in (

@@ -9,6 +9,7 @@ import msgspec
 from control.explain.explanation import CHANGE
 from control.held.held import OPEN, HeldView, moment
 from control.ledger.status import CLOSED, OPENS
+from control.messages.outcome import MessageView
 from policy.denial import Limit
 
 KINDS = {
@@ -108,6 +109,19 @@ def fate(
         forecast=forecast,
         evidence=proofs,
     )
+
+
+def told(asked: str, outcomes: Sequence[MessageView]) -> Fate:
+    """Of a message that neither the hold nor the accounting knows, by what gateways said of it,
+    newest first."""
+    last = outcomes[0]
+    words = [f"{last.outcome} {last.at}, to {last.recipient or '(forgotten)'}"]
+    if last.vmta:
+        words.append(f"by {last.vmta} ({last.server}), {last.envelope}")
+    if last.why:
+        words.append(last.why)
+    found = "sent" if last.outcome == "relayed" else "ended"
+    return Fate(message=asked, found=found, sentence="; ".join(words))
 
 
 def _never_held(asked: str, proofs: list[Evidence]) -> Fate:

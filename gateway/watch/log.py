@@ -8,15 +8,16 @@ killed meanwhile, their own records name the message, whatever its client has he
 """
 
 import asyncio
-import hashlib
-import hmac
 import os
 import select
 import stat
 import time
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
+
+from policy.address import hashed
 
 Level = Literal["debug", "info", "warning", "error"]
 _LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
@@ -31,6 +32,10 @@ _encode = msgspec.json.Encoder().encode
 Value = str | int | float | bool | None | list[str] | dict[str, int]
 
 
+def _nobody(_: dict[str, Value]) -> None:
+    return
+
+
 class Log:
     """Writes to one file descriptor."""
 
@@ -42,11 +47,13 @@ class Log:
         buffer: int = 1_048_576,
         descriptor: int = 2,
         process: str = "",
+        key: str = "",
     ) -> None:
-        """`buffer`: octets kept while the descriptor does not take them."""
+        """`buffer`: octets kept while the descriptor does not take them; `key` of hashed addresses,
+        a random one without."""
         self._shown = frozenset(_LEVELS[_LEVELS.index(level) :])
         self._hashed = addresses == "hashed"
-        self._key = os.urandom(32)
+        self._key = key.encode() or os.urandom(32)
         self._bound = buffer
         self._descriptor = descriptor
         self._process = process
@@ -55,6 +62,8 @@ class Log:
         self._size = 0
         self._turn: Literal["", "soon", "late", "blocked"] = ""
         """How the next turn of the loop that writes is scheduled."""
+        self.hear: Callable[[dict[str, Value]], None] = _nobody
+        """Is given what became of each message."""
         self.dropped = 0
         self._told = 0
         self._never_blocks = stat.S_ISREG(os.fstat(descriptor).st_mode)
@@ -70,6 +79,7 @@ class Log:
     def message(self, fields: dict[str, Value]) -> None:
         """What became of one message; `fields` say all of it, its `outcome` among them."""
         self._line("info", "message", fields, waits=fields["outcome"] in _MAY_WAIT)
+        self.hear(fields)
 
     def warning(self, event: str, **fields: Value) -> None:
         self._line("warning", event, fields)
@@ -82,9 +92,7 @@ class Log:
         text = address.decode("utf-8", "replace")
         if not self._hashed or "@" not in text:
             return text
-        local, _, domain = text.rpartition("@")
-        digest = hmac.digest(self._key, local.encode(), hashlib.sha256).hex()[:12]
-        return f"{digest}@{domain}"
+        return hashed(text, self._key)
 
     def _line(
         self, level: Level, event: str, fields: dict[str, Value], *, waits: bool = False

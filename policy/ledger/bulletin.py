@@ -23,6 +23,10 @@ as it writes them down. Those of the plan alone get in: that bounds it."""
 FIGURES = "figures"
 """Hash: process to what it has done since it began."""
 
+OUTCOMES = "outcomes"
+"""Stream: entries whose field `o` has JSON lines, each (ms, message, tenant, recipient, outcome,
+job, VirtualMTA, server, envelope, why)."""
+
 MOST = 64
 _LONGEST = 300
 

@@ -271,7 +271,7 @@ CELLS: dict[str, dict[str, Done | str]] = {
     },
 }
 
-NO_NOUNS = {"hold", "clock", "ledger", "pmta", "accounting", "audit"}
+NO_NOUNS = {"hold", "clock", "ledger", "pmta", "accounting", "audit", "message"}
 """Groups of commands for what an operator does not add."""
 
 DONE = [

@@ -27,6 +27,7 @@ BROAD_FOR_A_REASON = {
     "control/embedded/stack/child.py:_keep": "a child that cannot start is said, and tried again",
     "gateway/session/conversation.py:_turn": "a bug costs one session: logged, told to the loop",
     "gateway/hold/release/release.py:_one": "a bug costs a message its certainty: logged, in doubt",
+    "control/messages/reader.py:run": "the next look tries again",
 }
 
 PATH_FOR_A_REASON = {

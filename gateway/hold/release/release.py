@@ -20,7 +20,7 @@ from gateway.hold.settle.settling import Settler
 from gateway.message.message import Sender
 from gateway.message.outgoing import Outgoing
 from gateway.watch import metrics
-from gateway.watch.log import Log
+from gateway.watch.log import Log, Value
 from policy.outcome import Asked, Failed, Outcome, Scope, Unknown
 from policy.plan import Generation
 from settings.statements import statements
@@ -185,9 +185,16 @@ class Release:
         )
         self._settler.settle([settled])
         tell = self._log.info if verdict in ("relayed", "refused") else self._log.warning
-        tell(
-            "late_reply" if late else "released",
-            message=row.id, tenant=row.tenant, envelope=envelope(claimed), vmta=grant.vmta,
-            server=grant.server, recipients=[self._log.address(row.recipient)], outcome=verdict,
-            why=settled.verdict or settled.detail,
-        )  # fmt: skip
+        fields: dict[str, Value] = {
+            "message": row.id,
+            "tenant": row.tenant,
+            "envelope": envelope(claimed),
+            "vmta": grant.vmta,
+            "server": grant.server,
+            "recipients": [self._log.address(row.recipient)],
+            "outcome": verdict,
+            "why": settled.verdict or settled.detail,
+        }
+        tell("late_reply" if late else "released", **fields)
+        if not rests:
+            self._log.hear({**fields, "job": row.campaign})

@@ -1,0 +1,1 @@
+"""What became of messages: read from the gateways, kept for a month, searched."""
