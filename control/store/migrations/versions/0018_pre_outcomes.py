@@ -2,10 +2,10 @@
 
 from control.store.migrations.script import run
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 
 
 def upgrade() -> None:
     """Run the SQL of this revision."""
-    run("0017_pre_outcomes.sql")
+    run("0018_pre_outcomes.sql")
