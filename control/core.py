@@ -1,5 +1,7 @@
 """What the API's handlers work with, put together once (see `control.app`)."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,8 +9,8 @@ from control.accounting.calendar import Calendar
 from control.ledger.clock import Clock
 from control.ledger.opening import Opening
 from control.plan.publish import Publisher
-from control.plan.rows import Rows, read
 from control.pmta.dkim import Seal
+from control.store.database import Connection
 from control.users.token import Tokens
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.ledger import RedisLedger
@@ -30,10 +32,11 @@ class Core:
     seal: Seal
     tokens: Tokens
 
-    async def rows(self) -> Rows:
-        """All rows in one consistent view."""
+    @asynccontextmanager
+    async def view(self) -> AsyncIterator[Connection]:
+        """One consistent view of all rows."""
         async with (
             self.pool.acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            return await read(connection)
+            yield connection

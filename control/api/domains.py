@@ -1,8 +1,11 @@
 """/api/v2/domains."""
 
+import msgspec
+
+from control.api.page import PAGE, page
 from control.api.route import DRY, FORCED, Call, Route, changed
+from control.plan import rows
 from control.plan.changed import Changed, Removed
-from control.plan.rows import read
 from control.sources import domain, moving, removal
 from control.sources.domain import NewDomain
 from control.sources.domainview import DomainView, domain_changed, domain_view, domain_views
@@ -18,36 +21,44 @@ _TENANT = {"tenant": "only this tenant's"}
 
 
 async def _list(call: Call) -> list[DomainView]:
-    rows = await call.core.rows()
-    must_exist(rows, call.query.get("tenant"))
-    return domain_views(rows, call.query.get("tenant"))
+    tenant = call.query.get("tenant")
+    async with call.core.view() as connection:
+        await must_exist(connection, tenant)
+        of = None if tenant is None else [tenant]
+        wanted = await rows.domains(connection, of, page=page(call))
+        found = await rows.of_tenants(connection, {d.tenant for d in wanted})
+    return domain_views(msgspec.structs.replace(found, domains=wanted))
 
 
 async def _one(call: Call) -> DomainView:
     asked = call.path["domain"]
     name = normal_domain(asked) or asked
-    return domain_view(await call.core.rows(), call.query.get("tenant"), name)
+    tenant = call.query.get("tenant")
+    async with call.core.view() as connection:
+        return domain_view(await rows.of_domain(connection, tenant, name), tenant, name)
 
 
 async def _add(call: Call) -> Changed[DomainView]:
     core, new = call.core, call.body
 
     async def act(a: Act) -> DomainView:
-        before = await read(a.connection)
+        before = await rows.of_tenants(a.connection, [new.tenant])
         name = await domain.add(a, new, seal=core.seal, warmup=core.settings.warmup)
         if not core.settings.control.pmta_keys and name not in {d.domain for d in before.domains}:
             a.note(NOTHING_SIGNS)
-        return domain_changed(before, await read(a.connection), new.tenant, name)
+        return domain_changed(
+            before, await rows.of_tenants(a.connection, [new.tenant]), new.tenant, name
+        )
 
     return await changed(call, act)
 
 
 async def _move(call: Call) -> Changed[DomainView]:
     async def act(a: Act) -> DomainView:
-        before = await read(a.connection)
         name = _name(call)
+        before = await rows.of_domain(a.connection, call.query.get("tenant"), name)
         tenant = await moving.move_domain(a, call.query.get("tenant"), name, call.body)
-        return domain_changed(before, await read(a.connection), tenant, name)
+        return domain_changed(before, await rows.of_tenants(a.connection, [tenant]), tenant, name)
 
     return await changed(call, act)
 
@@ -67,7 +78,9 @@ def _name(call: Call) -> str:
 
 
 ROUTES = [
-    Route("GET", "/api/v2/domains", "Sending domains", _list, list[DomainView], query=_TENANT),
+    Route(
+        "GET", "/api/v2/domains", "Sending domains", _list, list[DomainView], query=_TENANT | PAGE
+    ),
     Route(
         "POST",
         "/api/v2/domains",

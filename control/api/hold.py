@@ -24,6 +24,7 @@ from control.held.held import (
 )
 from control.ledger.status import closed_ips
 from control.messages.search import MessageFilter, search
+from control.plan.rows import tenants
 from control.problem import RefusedError, bad, missing
 from control.store.database import Connection
 from control.tenants.view import must_exist
@@ -48,7 +49,7 @@ async def filters(call: Call) -> HoldFilter:
     """Those of a query. Raises RefusedError."""
     found = checked(HoldFilter(**{name: call.query.get(name) for name in FILTERS}))
     if found.tenant is not None:
-        must_exist(await call.core.rows(), found.tenant)
+        await must_exist(call.core.pool, found.tenant)
     return found
 
 
@@ -154,9 +155,8 @@ async def _known(call: Call) -> Fate:
         if record is None or record["state"] not in OPEN:
             return fate(asked, held_view(record) if record else None, proofs)
     held = held_view(record)
-    tenants = {t.name: t for t in (await call.core.rows()).tenants}
-    owner = tenants.get(held.tenant)
-    paused = owner is not None and held.campaign in owner.paused_campaigns
+    owners = await tenants(call.core.pool, [held.tenant])
+    paused = any(held.campaign in owner.paused_campaigns for owner in owners)
     before, forecast = None, ""
     if held.state == "held" and not held.paused and not paused:
         before, forecast = await _place(call, held, record["arrived"])
@@ -204,7 +204,7 @@ async def _place(call: Call, held: HeldView, arrived: int) -> tuple[int, str]:
 
 async def _forecast(call: Call) -> HoldForecast:
     tenant = call.query.get("tenant")
-    must_exist(await call.core.rows(), tenant)
+    await must_exist(call.core.pool, tenant)
     generation = await call.core.publisher.current()
     if generation is None:
         raise RefusedError("nothing has been published yet", status=404)
@@ -213,7 +213,7 @@ async def _forecast(call: Call) -> HoldForecast:
 
 
 async def _events(call: Call) -> list[HoldEvent]:
-    must_exist(await call.core.rows(), call.query.get("tenant"))
+    await must_exist(call.core.pool, call.query.get("tenant"))
     after = number(call, "after", 0, 1 << 60)
     limit = max(1, number(call, "limit", 100, 1000))
     records = await call.core.pool.fetch(_SQL["events"], after, call.query.get("tenant"), limit)

@@ -27,7 +27,7 @@ LOOK_EVERY = 0.2
 
 async def _order(call: Call) -> HoldAnswer:
     wanted = holdrequest.order(call.body, dry=call.dry)
-    must_exist(await call.core.rows(), wanted.tenant)
+    await must_exist(call.core.pool, wanted.tenant)
 
     async def act(a: Act) -> HoldAnswer:
         return await holdrequest.ask(a, wanted, dry=call.dry)
@@ -47,7 +47,7 @@ async def _order(call: Call) -> HoldAnswer:
 async def _forget(call: Call) -> HoldAnswer:
     wanted: Forget = call.body
     some(HoldFilter(tenant=wanted.tenant, recipient=wanted.recipient))
-    must_exist(await call.core.rows(), wanted.tenant)
+    await must_exist(call.core.pool, wanted.tenant)
 
     async def act(a: Act) -> HoldAnswer:
         settings = call.core.settings
@@ -84,7 +84,7 @@ def _tried(answer: HoldAnswer) -> HoldAnswer:
 
 
 async def _list(call: Call) -> list[HoldRequest]:
-    must_exist(await call.core.rows(), call.query.get("tenant"))
+    await must_exist(call.core.pool, call.query.get("tenant"))
     before = number(call, "before", 0, 1 << 60) or None
     limit = max(1, number(call, "limit", 50, 1000))
     tenant = call.query.get("tenant")

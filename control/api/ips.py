@@ -2,10 +2,12 @@
 
 import msgspec
 
+from control.api.page import PAGE, page
 from control.api.route import DRY, FORCED, Call, Route, changed
 from control.ledger.status import closed_ips
+from control.plan import rows
 from control.plan.changed import Changed, Removed
-from control.plan.rows import Rows, read
+from control.plan.rows import Rows
 from control.problem import RefusedError
 from control.sources import ip, moving, removal
 from control.sources.ip import IpChange
@@ -20,30 +22,38 @@ _TENANT = {"tenant": "only this tenant's"}
 
 
 async def _list(call: Call) -> list[IpView]:
-    rows = await call.core.rows()
-    must_exist(rows, call.query.get("tenant"))
+    tenant = call.query.get("tenant")
+    async with call.core.view() as connection:
+        await must_exist(connection, tenant)
+        of = None if tenant is None else [tenant]
+        vmtas = await rows.vmtas(connection, of=of, page=page(call))
+        found = Rows(
+            vmtas=vmtas,
+            pools=await rows.pools(connection, of={v.tenant for v in vmtas}),
+            stages=await rows.stages(connection),
+        )
     closed = await closed_ips(call.core.pool, call.core.admin)
-    views = ip_views(rows, call.core.settings.warmup, call.query.get("tenant"))
+    views = ip_views(found, call.core.settings.warmup)
     return [msgspec.structs.replace(v, closed=closed.get(v.ip, "")) for v in views]
 
 
 async def _one(call: Call) -> IpView:
-    rows = await call.core.rows()
-    view = ip_view(rows, call.core.settings.warmup, call.path["ip"])
+    async with call.core.view() as connection:
+        view = await ip_view(connection, call.core.settings.warmup, call.path["ip"])
     closed = await closed_ips(call.core.pool, call.core.admin)
     view = msgspec.structs.replace(view, closed=closed.get(view.ip, ""))
     try:
-        today = await _usage(call, rows, None)
+        today = await _usage(call, {view.vmta: view.tenant})
     except RefusedError as error:
         # What was set must be readable all the same.
         return msgspec.structs.replace(view, today_missing=error.title)
-    return msgspec.structs.replace(view, today=[u for u in today if u.ip == view.ip])
+    return msgspec.structs.replace(view, today=today)
 
 
 async def _change(call: Call) -> Changed[IpView]:
     async def act(a: Act) -> IpView:
         address = await ip.change(a, call.path["ip"], call.body, warmup=call.core.settings.warmup)
-        return ip_view(await read(a.connection), call.core.settings.warmup, address)
+        return await ip_view(a.connection, call.core.settings.warmup, address)
 
     return await changed(call, act)
 
@@ -51,7 +61,7 @@ async def _change(call: Call) -> Changed[IpView]:
 async def _move(call: Call) -> Changed[IpView]:
     async def act(a: Act) -> IpView:
         address = await moving.move_ip(a, call.path["ip"], call.body)
-        return ip_view(await read(a.connection), call.core.settings.warmup, address)
+        return await ip_view(a.connection, call.core.settings.warmup, address)
 
     return await changed(call, act)
 
@@ -66,18 +76,20 @@ async def _remove(call: Call) -> Changed[Removed]:
 
 
 async def _quota(call: Call) -> list[UsageView]:
-    rows = await call.core.rows()
-    must_exist(rows, call.query.get("tenant"))
-    return await _usage(call, rows, call.query.get("tenant"))
+    tenant = call.query.get("tenant")
+    async with call.core.view() as connection:
+        await must_exist(connection, tenant)
+        found = await rows.vmtas(connection, of=None if tenant is None else [tenant])
+    return await _usage(call, {v.name: v.tenant for v in found})
 
 
-async def _usage(call: Call, rows: Rows, tenant: str | None) -> list[UsageView]:
-    """By the generation in force: what gateways go by, not what was just typed."""
+async def _usage(call: Call, owners: dict[str, str]) -> list[UsageView]:
+    """By the generation in force: what gateways go by, not what was just typed. `owners`:
+    VirtualMTA to tenant."""
     generation = await call.core.publisher.current()
     if generation is None:
         return []
     await call.core.opening.must_be_open()
-    owners = {v.name: v.tenant for v in rows.vmtas if tenant in (None, v.tenant)}
     vmtas = [v for v in generation.vmtas if v.name in owners]
     now, counted = await call.core.admin.usage([v.ip for v in vmtas])
     closed = await closed_ips(call.core.pool, call.core.admin)
@@ -97,7 +109,7 @@ def _window(generation: Generation, tenant: str) -> Window | None:
 
 
 ROUTES = [
-    Route("GET", "/api/v2/ips", "IPs", _list, list[IpView], query=_TENANT),
+    Route("GET", "/api/v2/ips", "IPs", _list, list[IpView], query=_TENANT | PAGE),
     Route("GET", "/api/v2/ips/{ip}", "One IP with today's use", _one, IpView),
     Route(
         "PATCH",

@@ -11,7 +11,7 @@ from control.tenants.view import must_exist
 
 
 async def _logins(call: Call) -> list[LoginView]:
-    must_exist(await call.core.rows(), call.path["tenant"])
+    await must_exist(call.core.pool, call.path["tenant"])
     async with call.core.pool.acquire() as connection:
         return await login.logins(connection, call.path["tenant"])
 
@@ -33,7 +33,7 @@ async def _remove_login(call: Call) -> Changed[Removed]:
 
 
 async def _networks(call: Call) -> list[str]:
-    must_exist(await call.core.rows(), call.path["tenant"])
+    await must_exist(call.core.pool, call.path["tenant"])
     async with call.core.pool.acquire() as connection:
         return await network.networks(connection, call.path["tenant"])
 

@@ -12,7 +12,7 @@ from control.tenants.view import must_exist
 async def _list(call: Call) -> MessagePage:
     query = call.query
     tenant, since = query.get("tenant"), query.get("since")
-    must_exist(await call.core.rows(), tenant)
+    await must_exist(call.core.pool, tenant)
     wanted = MessageFilter(
         to=address(query["to"], "to") if "to" in query else None,
         tenant=tenant,

@@ -1,12 +1,14 @@
 """/api/v2/pools."""
 
+import msgspec
+
+from control.api.page import PAGE, page
 from control.api.route import DRY, GONE, Call, Route, changed
+from control.plan import rows
 from control.plan.changed import Changed, Removed
-from control.plan.rows import read
-from control.problem import missing
 from control.sources import pool, removal
 from control.sources.pool import NewPool, PoolChange
-from control.sources.poolview import PoolDetail, pool_details
+from control.sources.poolview import PoolDetail, pool_detail, pool_details
 from control.store.change import Act
 from control.tenants.view import PoolView, must_exist, tenant_view
 
@@ -24,24 +26,25 @@ async def _set_paused(call: Call, paused: bool) -> Changed[PoolView]:
 
     async def act(a: Act) -> PoolView:
         tenant = await pool.set_paused(a, name, paused)
-        view = tenant_view(await read(a.connection), tenant)
+        view = await tenant_view(a.connection, tenant)
         return next(p for p in view.pools if p.name == name)
 
     return await changed(call, act)
 
 
 async def _list(call: Call) -> list[PoolDetail]:
-    rows, tenant = await call.core.rows(), call.query.get("tenant")
-    must_exist(rows, tenant)
-    return pool_details(rows, tenant)
+    tenant = call.query.get("tenant")
+    async with call.core.view() as connection:
+        await must_exist(connection, tenant)
+        of = None if tenant is None else [tenant]
+        wanted = await rows.pools(connection, of=of, page=page(call))
+        found = await rows.of_tenants(connection, {p.tenant for p in wanted})
+    return pool_details(msgspec.structs.replace(found, pools=wanted))
 
 
 async def _show(call: Call) -> PoolDetail:
-    name = call.path["pool"]
-    for found in pool_details(await call.core.rows(), call.query.get("tenant")):
-        if found.name == name:
-            return found
-    raise missing("pool", name)
+    async with call.core.view() as connection:
+        return await pool_detail(connection, call.path["pool"], call.query.get("tenant"))
 
 
 async def _add(call: Call) -> Changed[PoolDetail]:
@@ -67,14 +70,14 @@ async def _remove(call: Call) -> Changed[Removed]:
 
 
 async def _detail(a: Act, name: str) -> PoolDetail:
-    return next(p for p in pool_details(await read(a.connection)) if p.name == name)
+    return await pool_detail(a.connection, name)
 
 
 _ONE = "/api/v2/pools/{pool}"
 _TENANT = {"tenant": "only this tenant's"}
 
 ROUTES = [
-    Route("GET", "/api/v2/pools", "Pools", _list, list[PoolDetail], query=_TENANT),
+    Route("GET", "/api/v2/pools", "Pools", _list, list[PoolDetail], query=_TENANT | PAGE),
     Route(
         "POST",
         "/api/v2/pools",

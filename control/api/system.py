@@ -7,7 +7,7 @@ from control.explain.explanation import Explanation, Question, asked, explanatio
 from control.ledger.clock import ClockMove, ClockView
 from control.ledger.status import LedgerState, LedgerStatus, closed_ips
 from control.plan.changed import Changed, Removed
-from control.plan.rows import ServerRow
+from control.plan.rows import ServerRow, servers
 from control.pmta import server
 from control.pmta.circuit import CircuitsView, circuits_view, sentences
 from control.pmta.key import KeyFile
@@ -135,7 +135,7 @@ async def _open_ledger(call: Call) -> LedgerStatus:
 
 
 async def _servers(call: Call) -> list[ServerRow]:
-    return (await call.core.rows()).servers
+    return await servers(call.core.pool)
 
 
 async def _put_server(call: Call) -> Changed[ServerAddresses]:
@@ -148,9 +148,8 @@ async def _put_server(call: Call) -> Changed[ServerAddresses]:
 
 async def _server(call: Call) -> ServerRow:
     name = call.path["server"]
-    for found in (await call.core.rows()).servers:
-        if found.name == name:
-            return found
+    for found in await servers(call.core.pool, [name]):
+        return found
     raise missing("PowerMTA server", name)
 
 

@@ -2,29 +2,35 @@
 
 import msgspec
 
+from control.api.page import PAGE, page
 from control.api.route import DRY, FORCED, GONE, Call, Route, changed
+from control.plan import rows
 from control.plan.changed import Changed, Removed
-from control.plan.rows import MailboxRow, read
+from control.plan.rows import MailboxRow
 from control.store.change import Act
 from control.tenants import removal, tenant, terms
 from control.tenants.tenant import NewPassword, NewTenant
 from control.tenants.terms import MailboxChange, TenantChange
-from control.tenants.view import TenantView, tenant_view, tenant_views
+from control.tenants.view import TenantView, must_exist, tenant_view, tenant_views
 
 
 async def _list(call: Call) -> list[TenantView]:
-    found = tenant_views(await call.core.rows())
-    return [t for t in found if call.query.get("tenant") in (None, t.name)]
+    one = call.query.get("tenant")
+    async with call.core.view() as connection:
+        of = None if one is None else [one]
+        names = [t.name for t in await rows.tenants(connection, of, page=page(call))]
+        return tenant_views(await rows.of_tenants(connection, names))
 
 
 async def _one(call: Call) -> TenantView:
-    return tenant_view(await call.core.rows(), call.path["tenant"])
+    async with call.core.view() as connection:
+        return await tenant_view(connection, call.path["tenant"])
 
 
 async def _add(call: Call) -> Changed[TenantView]:
     async def act(a: Act) -> TenantView:
         name = await tenant.add(a, call.body)
-        return tenant_view(await read(a.connection), name)
+        return await tenant_view(a.connection, name)
 
     return await changed(call, act)
 
@@ -40,7 +46,7 @@ async def _resume(call: Call) -> Changed[TenantView]:
 async def _set_paused(call: Call, paused: bool) -> Changed[TenantView]:
     async def act(a: Act) -> TenantView:
         name = await tenant.set_paused(a, call.path["tenant"], paused)
-        return tenant_view(await read(a.connection), name)
+        return await tenant_view(a.connection, name)
 
     return await changed(call, act)
 
@@ -48,7 +54,7 @@ async def _set_paused(call: Call, paused: bool) -> Changed[TenantView]:
 async def _password(call: Call) -> Changed[TenantView]:
     async def act(a: Act) -> TenantView:
         name = await tenant.set_password(a, call.path["tenant"], call.body)
-        return tenant_view(await read(a.connection), name)
+        return await tenant_view(a.connection, name)
 
     return await changed(call, act)
 
@@ -56,15 +62,16 @@ async def _password(call: Call) -> Changed[TenantView]:
 async def _set(call: Call) -> Changed[TenantView]:
     async def act(a: Act) -> TenantView:
         name = await terms.change(a, call.path["tenant"], call.body)
-        return tenant_view(await read(a.connection), name)
+        return await tenant_view(a.connection, name)
 
     return await changed(call, act)
 
 
 async def _mailboxes(call: Call) -> list[MailboxRow]:
-    rows = await call.core.rows()
-    name = tenant_view(rows, call.path["tenant"]).name
-    return [m for m in rows.mailboxes if m.tenant == name]
+    tenant = call.path["tenant"]
+    async with call.core.view() as connection:
+        await must_exist(connection, tenant)
+        return await rows.mailboxes(connection, tenant, page=page(call))
 
 
 async def _put_mailbox(call: Call) -> Changed[MailboxRow]:
@@ -107,7 +114,7 @@ ROUTES = [
         "All tenants",
         _list,
         list[TenantView],
-        query={"tenant": "only this one"},
+        query={"tenant": "only this one"} | PAGE,
     ),
     Route(
         "POST",
@@ -135,6 +142,7 @@ ROUTES = [
         "Mailboxes with limits of their own",
         _mailboxes,
         list[MailboxRow],
+        query=PAGE,
     ),
     Route(
         "PUT",

@@ -68,7 +68,9 @@ def add(
 def list_(context: typer.Context, tenant: Annotated[str | None, typer.Option()] = None) -> None:
     """Sending domains."""
     line = line_of(context)
-    found = Client(line).get("/api/v2/domains", list[DomainView], tenant=tenant)
+    found = Client(line).pages(
+        "/api/v2/domains", DomainView, lambda d: f"{d.tenant}/{d.domain}", tenant=tenant
+    )
     if line.json:
         as_json(found)
         return

@@ -24,7 +24,7 @@ Tenant = Annotated[str | None, typer.Option(help="Only this tenant's.")]
 def list_(context: typer.Context, tenant: Tenant = None) -> None:
     """All IPs."""
     line = line_of(context)
-    found = Client(line).get("/api/v2/ips", list[IpView], tenant=tenant)
+    found = Client(line).pages("/api/v2/ips", IpView, lambda v: v.vmta, tenant=tenant)
     as_json(found) if line.json else _ips(found)
 
 

@@ -50,7 +50,7 @@ def set_(
 def list_(context: typer.Context, tenant: Tenant) -> None:
     """Mailboxes with limits of their own."""
     line = line_of(context)
-    found = Client(line).get(_path(tenant), list[MailboxRow])
+    found = Client(line).pages(_path(tenant), MailboxRow, lambda m: m.address)
     if line.json:
         as_json(found)
         return

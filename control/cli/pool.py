@@ -36,7 +36,7 @@ def list_(
 ) -> None:
     """All pools."""
     line = line_of(context)
-    found = Client(line).get("/api/v2/pools", list[PoolDetail], tenant=tenant)
+    found = Client(line).pages("/api/v2/pools", PoolDetail, lambda p: p.name, tenant=tenant)
     as_json(found) if line.json else _pools(found)
 
 

@@ -138,6 +138,18 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     mailboxes: list[MailboxRow] = []
 
 
+class Page(msgspec.Struct, frozen=True):
+    """A part of a list in the order of its keys."""
+
+    after: str | None = None
+    """The key before it; None: from the first on."""
+    limit: int | None = None
+    """At most so many; None: all."""
+
+
+WHOLE = Page()
+
+
 async def read(connection: Connection) -> Rows:
     """All rows of one transaction's view."""
     return Rows(
@@ -160,26 +172,35 @@ async def servers(connection: Connection, names: Names = None) -> list[ServerRow
     return await fetch(connection, ServerRow, _SQL["servers"], names)
 
 
-async def tenants(connection: Connection, names: Names = None) -> list[TenantRow]:
+async def tenants(
+    connection: Connection, names: Names = None, *, page: Page = WHOLE
+) -> list[TenantRow]:
     """Tenants."""
-    return await fetch(connection, TenantRow, _SQL["tenants"], names)
+    return await fetch(connection, TenantRow, _SQL["tenants"], names, page.after, page.limit)
 
 
-async def pools(connection: Connection, names: Names = None, *, of: Names = None) -> list[PoolRow]:
-    """Pools, or those of some tenants."""
-    return await fetch(connection, PoolRow, _SQL["pools"], names, of)
+async def pools(
+    connection: Connection, names: Names = None, *, of: Names = None, page: Page = WHOLE
+) -> list[PoolRow]:
+    """Pools, `of` some tenants."""
+    return await fetch(connection, PoolRow, _SQL["pools"], names, of, page.after, page.limit)
 
 
 async def vmtas(
-    connection: Connection, names: Names = None, *, tenant: str | None = None
+    connection: Connection, names: Names = None, *, of: Names = None, page: Page = WHOLE
 ) -> list[VmtaRow]:
-    """VirtualMTAs, or those of a tenant."""
-    return await fetch(connection, VmtaRow, _SQL["vmtas"], names, tenant)
+    """VirtualMTAs, `of` some tenants."""
+    return await fetch(connection, VmtaRow, _SQL["vmtas"], names, of, page.after, page.limit)
 
 
-async def domains(connection: Connection, of: Names = None) -> list[DomainRow]:
-    """Domains of some tenants."""
-    return await fetch(connection, DomainRow, _SQL["domains"], of)
+async def domains(
+    connection: Connection, of: Names = None, *, page: Page = WHOLE
+) -> list[DomainRow]:
+    """Domains of some tenants; a page begins after `TENANT/DOMAIN`."""
+    tenant, domain = None, None
+    if page.after is not None:
+        tenant, _, domain = page.after.partition("/")
+    return await fetch(connection, DomainRow, _SQL["domains"], of, tenant, domain, page.limit)
 
 
 async def stages(connection: Connection) -> list[StageRow]:
@@ -188,10 +209,15 @@ async def stages(connection: Connection) -> list[StageRow]:
 
 
 async def mailboxes(
-    connection: Connection, tenant: str | None = None, addresses: Names = None
+    connection: Connection,
+    tenant: str | None = None,
+    addresses: Names = None,
+    *,
+    page: Page = WHOLE,
 ) -> list[MailboxRow]:
     """Mailboxes with limits of their own, of a tenant."""
-    return await fetch(connection, MailboxRow, _SQL["mailboxes"], tenant, addresses)
+    given = (tenant, addresses, page.after, page.limit)
+    return await fetch(connection, MailboxRow, _SQL["mailboxes"], *given)
 
 
 async def selectors(connection: Connection, of: Names = None) -> dict[tuple[str, str], str]:
@@ -204,3 +230,30 @@ async def vmta_by_ip(connection: Connection, ip: str) -> VmtaRow | None:
     """The VirtualMTA of an IP, its row locked; None when no tenant has it."""
     found = await fetch(connection, VmtaRow, _SQL["vmta_by_ip"], ip)
     return found[0] if found else None
+
+
+async def of_tenants(connection: Connection, names: Names) -> Rows:
+    """What some tenants have, but for their mailboxes: what a view of theirs is made from."""
+    return Rows(
+        tenants=await tenants(connection, names),
+        pools=await pools(connection, of=names),
+        vmtas=await vmtas(connection, of=names),
+        domains=await domains(connection, names),
+        stages=await stages(connection),
+    )
+
+
+async def of_domain(connection: Connection, tenant: str | None, domain: str) -> Rows:
+    """What the tenant of a domain has; nothing, where there is no such domain."""
+    owner = await connection.fetchval(_SQL["owner"], domain, tenant)
+    return Rows() if owner is None else await of_tenants(connection, {owner})
+
+
+async def of_ip(connection: Connection, address: str | None, name: str) -> Rows:
+    """An IP, by its address or by the name of its VirtualMTA, with the pools of its tenant."""
+    found = await fetch(connection, VmtaRow, _SQL["vmta_called"], address, name)
+    return Rows(
+        vmtas=found,
+        pools=await pools(connection, of={v.tenant for v in found}),
+        stages=await stages(connection),
+    )

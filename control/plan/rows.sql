@@ -19,7 +19,10 @@ SELECT t.id, t.name, t.profile, t.paused, t.strict, t.default_pool, t.senders, t
         ORDER BY l.name COLLATE "C") FROM login l WHERE l.tenant = t.name), '[]') AS logins,
     ARRAY(SELECT n.network::text FROM tenant_network n WHERE n.tenant = t.name
         ORDER BY n.network::text COLLATE "C") AS networks
-FROM tenant t WHERE ($1::text[] IS NULL OR t.name = ANY ($1)) ORDER BY t.name COLLATE "C";
+FROM tenant t
+WHERE ($1::text[] IS NULL OR t.name = ANY ($1))
+    AND ($2::text IS NULL OR t.name COLLATE "C" > $2)
+ORDER BY t.name COLLATE "C" LIMIT $3;
 
 -- name: pools
 SELECT p.id, p.name, p.tenant, p.overflow, p.paused,
@@ -27,15 +30,24 @@ SELECT p.id, p.name, p.tenant, p.overflow, p.paused,
         ORDER BY m.vmta COLLATE "C") AS members
 FROM pool p
 WHERE ($1::text[] IS NULL OR p.name = ANY ($1)) AND ($2::text[] IS NULL OR p.tenant = ANY ($2))
-ORDER BY p.name COLLATE "C";
+    AND ($3::text IS NULL OR p.name COLLATE "C" > $3)
+ORDER BY p.name COLLATE "C" LIMIT $4;
 
 -- name: vmtas
 SELECT id, name, tenant, host(ip) AS ip, host_name, server, state, quota_source,
     fixed_quota, hourly_share, weight, plan, stage, ceilings,
     extract(epoch FROM created)::float8 AS created
 FROM virtual_mta
-WHERE ($1::text[] IS NULL OR name = ANY ($1)) AND ($2::text IS NULL OR tenant = $2)
-ORDER BY name COLLATE "C";
+WHERE ($1::text[] IS NULL OR name = ANY ($1)) AND ($2::text[] IS NULL OR tenant = ANY ($2))
+    AND ($3::text IS NULL OR name COLLATE "C" > $3)
+ORDER BY name COLLATE "C" LIMIT $4;
+
+-- name: vmta_called
+-- By address or by name.
+SELECT id, name, tenant, host(ip) AS ip, host_name, server, state, quota_source,
+    fixed_quota, hourly_share, weight, plan, stage, ceilings,
+    extract(epoch FROM created)::float8 AS created
+FROM virtual_mta WHERE ip = $1::text::inet OR name = $2 ORDER BY name <> $2 DESC LIMIT 1;
 
 -- name: vmta_by_ip
 SELECT id, name, tenant, host(ip) AS ip, host_name, server, state, quota_source,
@@ -49,8 +61,15 @@ FROM virtual_mta WHERE ip = $1::text::inet FOR UPDATE;
 SELECT d.id, d.tenant, d.domain, d.pool, d.dkim_selector, d.dkim_public,
     (SELECT f.domain FROM sending_domain f WHERE f.pool = d.pool
         ORDER BY f.created, f.domain LIMIT 1) AS first_domain
-FROM sending_domain d WHERE ($1::text[] IS NULL OR d.tenant = ANY ($1))
-ORDER BY d.tenant COLLATE "C", d.domain COLLATE "C";
+FROM sending_domain d
+WHERE ($1::text[] IS NULL OR d.tenant = ANY ($1))
+    AND ($2::text IS NULL OR (d.tenant COLLATE "C", d.domain COLLATE "C") > ($2, $3))
+ORDER BY d.tenant COLLATE "C", d.domain COLLATE "C" LIMIT $4;
+
+-- name: owner
+-- The first tenant that has a domain.
+SELECT tenant FROM sending_domain WHERE domain = $1 AND ($2::text IS NULL OR tenant = $2)
+ORDER BY tenant COLLATE "C" LIMIT 1;
 
 -- name: keys
 SELECT domain, dkim_selector, dkim_private FROM sending_domain
@@ -66,4 +85,5 @@ SELECT plan, stage, quota, ceilings FROM warmup_stage ORDER BY plan, stage;
 -- name: mailboxes
 SELECT id, tenant, address, daily_max, spacing, daily_min FROM mailbox
 WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text[] IS NULL OR address = ANY ($2))
-ORDER BY tenant COLLATE "C", address COLLATE "C";
+    AND ($3::text IS NULL OR address COLLATE "C" > $3)
+ORDER BY tenant COLLATE "C", address COLLATE "C" LIMIT $4;

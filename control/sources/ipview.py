@@ -5,10 +5,12 @@ import ipaddress
 import msgspec
 
 from control.plan.compile import plans_of, stage_limits
-from control.plan.rows import Rows, VmtaRow
+from control.plan.rows import Rows, VmtaRow, of_ip
 from control.problem import bad, missing
 from control.sources.usage import UsageView
+from control.store.database import Connection
 from policy.model import Unlimited
+from policy.warmup import Plan
 from settings.model import Warmup
 
 
@@ -39,27 +41,30 @@ class IpView(msgspec.Struct, frozen=True, kw_only=True):
     """Why today's use is not known."""
 
 
-def ip_views(rows: Rows, warmup: Warmup, tenant: str | None = None) -> list[IpView]:
-    """The IPs of one tenant, or of all, without today's use."""
-    return [_view(rows, warmup, v) for v in rows.vmtas if tenant in (None, v.tenant)]
+def ip_views(rows: Rows, warmup: Warmup) -> list[IpView]:
+    """IPs without today's use."""
+    plans = plans_of(rows.stages, warmup)
+    pools: dict[str, list[str]] = {}
+    for pool in rows.pools:
+        for member in pool.members:
+            pools.setdefault(member, []).append(pool.name)
+    return [_view(v, pools.get(v.name, []), plans) for v in rows.vmtas]
 
 
-def ip_view(rows: Rows, warmup: Warmup, ip: str) -> IpView:
+async def ip_view(connection: Connection, warmup: Warmup, ip: str) -> IpView:
     """One IP, by address or VirtualMTA name. Raises RefusedError."""
     try:
         wanted = str(ipaddress.ip_address(ip))
     except ValueError:
         wanted = ""
-    for row in rows.vmtas:
-        if wanted == row.ip or ip == row.name:
-            return _view(rows, warmup, row)
+    for view in ip_views(await of_ip(connection, wanted or None, ip), warmup):
+        return view
     if not wanted:
         raise bad("ip", f"{ip!r} is not an IP address (nor a VirtualMTA)")
     raise missing("IP", wanted)
 
 
-def _view(rows: Rows, warmup: Warmup, row: VmtaRow) -> IpView:
-    plans = plans_of(rows.stages, warmup)
+def _view(row: VmtaRow, pools: list[str], plans: dict[str, Plan]) -> IpView:
     limit = stage_limits(row, plans)
     on_plan = row.quota_source == "plan" and row.plan in plans
     return IpView(
@@ -70,7 +75,7 @@ def _view(rows: Rows, warmup: Warmup, row: VmtaRow) -> IpView:
         host_name=row.host_name,
         server=row.server,
         state=row.state,
-        pools=[p.name for p in rows.pools if row.name in p.members],
+        pools=pools,
         quota_source=row.quota_source,
         quota=None if isinstance(limit, str) else limit[0],
         plan=row.plan if on_plan else None,

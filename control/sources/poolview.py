@@ -2,7 +2,9 @@
 
 import msgspec
 
-from control.plan.rows import Rows
+from control.plan.rows import Rows, of_tenants, pools
+from control.problem import missing
+from control.store.database import Connection
 
 
 class PoolDetail(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,8 +21,17 @@ class PoolDetail(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool
 
 
-def pool_details(rows: Rows, tenant: str | None = None) -> list[PoolDetail]:
-    """The pools of one tenant, or of all, by name."""
+async def pool_detail(connection: Connection, name: str, tenant: str | None = None) -> PoolDetail:
+    """One pool, of `tenant` where that is given. Raises RefusedError."""
+    for row in await pools(connection, [name]):
+        if tenant in (None, row.tenant):
+            found = await of_tenants(connection, [row.tenant])
+            return pool_details(msgspec.structs.replace(found, pools=[row]))[0]
+    raise missing("pool", name)
+
+
+def pool_details(rows: Rows) -> list[PoolDetail]:
+    """Pools by name."""
     defaults = {t.name: t.default_pool for t in rows.tenants}
     addresses = {v.name: v.ip for v in rows.vmtas}
     domains: dict[str, list[str]] = {}
@@ -38,5 +49,4 @@ def pool_details(rows: Rows, tenant: str | None = None) -> list[PoolDetail]:
             paused=p.paused,
         )
         for p in rows.pools
-        if tenant in (None, p.tenant)
     ]

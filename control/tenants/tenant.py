@@ -5,7 +5,7 @@ from typing import Literal
 import asyncpg
 import msgspec
 
-from control.plan.rows import read
+from control.plan.rows import tenants
 from control.problem import RefusedError, missing
 from control.store.change import Act
 from control.tenants.holdterms import HoldTerms, given, set_hold
@@ -73,7 +73,7 @@ async def add(act: Act, new: NewTenant) -> str:
         except asyncpg.UniqueViolationError as error:
             raise RefusedError(f"network {source} names another tenant already") from error
     if hold:
-        row = next(t for t in (await read(act.connection)).tenants if t.name == new.name)
+        row = (await tenants(act.connection, [new.name]))[0]
         await set_hold(act, msgspec.structs.replace(row, **hold))
     after = {"login": new.login, "networks": networks, "profile": new.profile, **hold}
     await act.audit("tenant.add", new.name, None, after)

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from control.plan.hours import hours, zone
-from control.plan.rows import MailboxRow, TenantRow, read
+from control.plan.rows import MailboxRow, TenantRow, mailboxes, tenants
 from control.problem import bad, missing
 from control.store.change import Act
 from control.tenants.holdterms import HoldTerms, given, set_hold
@@ -97,8 +97,7 @@ async def set_mailbox(act: Act, name: str, address: str, wanted: MailboxChange) 
     """Returns the mailbox. Raises RefusedError."""
     await _tenant(act, name)
     mailbox = mail_address("address", address)
-    rows = (await read(act.connection)).mailboxes
-    before = next((m for m in rows if (m.tenant, m.address) == (name, mailbox)), None)
+    before = next(iter(await mailboxes(act.connection, name, [mailbox])), None)
     start = before or MailboxRow(name, mailbox, None, 0.0)
     most = start.daily_max if wanted.daily_max is UNSET else wanted.daily_max
     least = start.daily_min if wanted.daily_min is UNSET else wanted.daily_min
@@ -118,8 +117,7 @@ async def set_mailbox(act: Act, name: str, address: str, wanted: MailboxChange) 
 async def _tenant(act: Act, name: str) -> TenantRow:
     if await act.connection.fetchrow(_SQL["lock"], name) is None:
         raise missing("tenant", name)
-    rows = await read(act.connection)
-    return next(t for t in rows.tenants if t.name == name)
+    return (await tenants(act.connection, [name]))[0]
 
 
 def _applied(row: TenantRow, wanted: TenantChange) -> TenantRow:

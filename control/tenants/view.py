@@ -3,8 +3,10 @@
 import msgspec
 
 from control.plan.hours import hours_text
-from control.plan.rows import Rows, TenantRow
+from control.plan.rows import Rows, TenantRow, of_tenants
 from control.problem import missing
+from control.store.database import Connection
+from control.store.reference import must
 
 
 class PoolView(msgspec.Struct, frozen=True):
@@ -61,7 +63,14 @@ class TenantView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tenant_views(rows: Rows) -> list[TenantView]:
-    """All tenants, by name."""
+    """Tenants, by name."""
+    pools: dict[str, list[PoolView]] = {}
+    for p in rows.pools:
+        view = PoolView(p.name, p.members, p.overflow, p.paused, p.id)
+        pools.setdefault(p.tenant, []).append(view)
+    domains: dict[str, list[str]] = {}
+    for d in rows.domains:
+        domains.setdefault(d.tenant, []).append(d.domain)
     return [
         TenantView(
             id=t.id,
@@ -71,12 +80,8 @@ def tenant_views(rows: Rows) -> list[TenantView]:
             logins=[lo.name for lo in t.logins],
             networks=t.networks,
             default_pool=t.default_pool,
-            pools=[
-                PoolView(p.name, p.members, p.overflow, p.paused, p.id)
-                for p in rows.pools
-                if p.tenant == t.name
-            ],
-            domains=[d.domain for d in rows.domains if d.tenant == t.name],
+            pools=pools.get(t.name, []),
+            domains=domains.get(t.name, []),
             strict=t.strict,
             senders=t.senders,
             max_recipients=t.max_recipients,
@@ -108,15 +113,14 @@ def _hours(row: TenantRow) -> str:
     return hours_text(row.window_start, row.window_length)
 
 
-def must_exist(rows: Rows, tenant: str | None) -> None:
+async def must_exist(connection: Connection, tenant: str | None) -> None:
     """Raises RefusedError for a tenant nobody knows; None asks for all."""
-    if tenant is not None and tenant not in {t.name for t in rows.tenants}:
-        raise missing("tenant", tenant)
+    if tenant is not None:
+        await must(connection, "tenant", tenant)
 
 
-def tenant_view(rows: Rows, name: str) -> TenantView:
+async def tenant_view(connection: Connection, name: str) -> TenantView:
     """One tenant. Raises RefusedError."""
-    for view in tenant_views(rows):
-        if view.name == name:
-            return view
+    for view in tenant_views(await of_tenants(connection, [name])):
+        return view
     raise missing("tenant", name)

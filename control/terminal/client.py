@@ -2,7 +2,7 @@
 
 import http.client
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -18,6 +18,8 @@ from settings.secret import masked
 _TOKEN = re.compile(r"[!-~]*")
 TIMEOUT = 60.0
 """Seconds; a change waits for gateways and PowerMTA."""
+PART = 1000
+"""Entries of a list asked for at once."""
 
 T = TypeVar("T")
 
@@ -38,6 +40,21 @@ class Client:
     def get(self, path: str, kind: type[T], **query: str | None) -> T:
         """GET; raises RefusedError."""
         return self._decode(self._ask("GET", path, None, query), kind)
+
+    def pages(
+        self, path: str, kind: type[T], key: Callable[[T], str], **query: str | None
+    ) -> list[T]:
+        """GET of a list of any length, in parts; `key`: what the next part begins after. Raises
+        RefusedError."""
+        found: list[T] = []
+        query["limit"] = str(PART)
+        while True:
+            answer = self._ask("GET", path, None, query)
+            part = self._decode(answer, list[kind])  # type: ignore[valid-type]
+            found += part
+            if len(part) < PART:
+                return found
+            query["after"] = key(part[-1])
 
     def send(
         self,

@@ -2,6 +2,7 @@
 
 from control.core import Core
 from control.embedded.stack.demotenants import IPS, PASSWORDS, DemoIp
+from control.plan.rows import of_tenants
 from control.sources import domain, ip
 from control.sources.domain import NewDomain
 from control.sources.ip import IpChange
@@ -14,7 +15,8 @@ WHO = "sendgate demo"
 
 async def seed(core: Core) -> None:
     """All of them in one change, or none."""
-    rows = await core.rows()
+    async with core.view() as connection:
+        rows = await of_tenants(connection, list(PASSWORDS))
     tenants = {t.name for t in rows.tenants}
     domains = {(d.tenant, d.domain) for d in rows.domains}
     new_tenants = [name for name in PASSWORDS if name not in tenants]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from control.core import Core
+from control.plan.rows import servers
 from control.pmta import server
 from control.pmta.server import ServerAddress, ServerAddresses
 from control.store.change import Act
@@ -18,9 +19,8 @@ async def prepare(core: Core, token_file: Path, pmta: Address) -> str:
     """Make the admin token and the PowerMTA server; change only what differs. Returns the token."""
     token = _token(token_file)
     known = await core.tokens.name_of(token) == "admin"
-    rows = await core.rows()
-    addresses = {s.name: s.addresses for s in rows.servers}.get(SERVER)
-    there = addresses == [{"host": pmta.host, "port": pmta.port}]
+    found = await servers(core.pool, [SERVER])
+    there = [s.addresses for s in found] == [[{"host": pmta.host, "port": pmta.port}]]
 
     async def act(a: Act) -> None:
         if not known:

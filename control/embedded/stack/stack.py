@@ -33,6 +33,7 @@ from control.embedded.stack.standin import StandIn
 from control.embedded.stack.toml import to_toml
 from control.ledger.clock import Follower
 from control.ledger.status import LedgerState
+from control.plan.rows import tenants
 from control.problem import RefusedError
 from control.store.files import write_private
 from control.store.migrate import migrate
@@ -197,7 +198,7 @@ async def _keep(server: LocalServer) -> None:
 
 async def _no_demo_tenants(core: Core, root: Path) -> None:
     """Raises RefusedError where an earlier run left the demo's: their logins are public."""
-    if found := sorted({t.name for t in (await core.rows()).tenants} & PASSWORDS.keys()):
+    if found := [t.name for t in await tenants(core.pool, list(PASSWORDS))]:
         raise RefusedError(
             f"{root} holds the demo tenants {', '.join(found)}: they would enter a real PowerMTA; "
             "use another --data-dir"

@@ -9,7 +9,7 @@ from control.api import openapi
 from control.api.application import ROUTES
 from control.core import Core
 from tests.conftest import CreateDatabase
-from tests.support.control.core import Api, api_of, build, control_core, settings_for
+from tests.support.control.core import Api, all_rows, api_of, build, control_core, settings_for
 
 ACME = {"name": "acme", "login": "acme-smtp", "password": "correct horse"}
 DOMAIN = {"tenant": "acme", "domain": "example.com", "ip": "192.0.2.10", "quota": 3}
@@ -89,12 +89,12 @@ def terms(**fields: Any) -> tuple[str, str, dict[str, Any]]:
 async def test_what_is_wrong_is_refused_by_its_field_and_changes_nothing(
     api: Api, core: Core, request_: tuple[str, str, dict[str, Any]], field: str
 ) -> None:
-    before = await core.rows()
+    before = await all_rows(core)
     method, path, body = request_
     status, problem = await api(method, path, body)
     assert status == 400, problem
     assert [e["field"] for e in problem["errors"]] == [field], problem
-    assert await core.rows() == before
+    assert await all_rows(core) == before
 
 
 async def test_a_network_for_everybody_is_taken_with_a_warning(api: Api) -> None:

@@ -308,11 +308,12 @@ async def test_a_plan_that_is_not_what_all_rows_make_is_put_right_and_said_loudl
 
 async def test_a_generation_that_does_not_say_how_it_was_made_is_made_whole(core: Core) -> None:
     """As the first change after an upgrade finds it."""
-    await add_tenant(core, "acme")
+    for name in ("acme", "globex"):
+        await add_tenant(core, name)
     await core.pool.execute("UPDATE generation SET basis = NULL, pmta_digest = NULL")
-    await core.pool.execute("UPDATE tenant SET max_recipients = 7")
+    await core.pool.execute("UPDATE tenant SET max_recipients = 7 WHERE name = 'acme'")
     await core.pool.execute("DELETE FROM plan_touched")
-    done = await core.publisher.change("test", lambda act: tenant.set_paused(act, "acme", True))
+    done = await core.publisher.change("test", lambda act: tenant.set_paused(act, "globex", True))
     assert NEXT_STEP not in done.notes, "PowerMTA's configuration is as it was"
     assert (await published(core)).tenant["acme"].max_recipients == 7
 

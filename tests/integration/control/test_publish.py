@@ -22,7 +22,7 @@ from control.tenants.tenant import NewTenant
 from policy.ledger.admin import LedgerAdmin
 from settings.model import Settings
 from tests.conftest import CreateDatabase
-from tests.support.control.core import api_of, build, control_core, settings_for
+from tests.support.control.core import all_rows, api_of, build, control_core, settings_for
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ API_KEY = "k" * 32
 
 
 async def everything(core: Core) -> Any:
-    rows = msgspec.to_builtins(await core.rows())
+    rows = msgspec.to_builtins(await all_rows(core))
     audits = await core.pool.fetchval("SELECT count(*) FROM audit_log")
     return rows, audits, await core.admin.number()
 

@@ -14,6 +14,7 @@ from control.api.application import application
 from control.app import open_core
 from control.cli.main import run
 from control.core import Core
+from control.plan.rows import Rows, read
 from control.pmta import server
 from control.pmta.dkim import new_secret
 from control.pmta.server import ServerAddresses
@@ -56,6 +57,12 @@ async def control_core(settings: Settings, *, movable: bool = True) -> AsyncIter
 
         await core.publisher.change("test", act)
         yield core
+
+
+async def all_rows(core: Core) -> Rows:
+    """All rows of the plan, in one view."""
+    async with core.view() as connection:
+        return await read(connection)
 
 
 class Api:
