@@ -4,9 +4,7 @@ Not here: reservations (`policy.ledger.ledger`). Every change is one script, so 
 sees all of it or nothing.
 """
 
-import asyncio
 import secrets
-import time
 from collections.abc import Iterable
 from typing import Any, cast
 
@@ -14,29 +12,18 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
-from policy.ledger.bulletin import (
-    CIRCUITS,
-    FIGURES,
-    LOGINS,
-    Figures,
-    OpenCircuit,
-    decode_figures,
-)
-from policy.ledger.bulletin import decode as open_circuits
 from policy.ledger.connection import ask, fields, hang_up, tried
 from policy.ledger.fields import mailbox_rows, plan_rows
 from policy.ledger.known import CHUNK, Counters, Entry, chunks
 from policy.ledger.ledger import ENTRY_KEPT, root_key
 from policy.ledger.library import tidy
+from policy.ledger.processes import Processes
 from policy.ledger.reopening import reopen
 from policy.ledger.scripts import source
 from policy.plan import Generation, decode, encode
 
 PREVIOUS_KEPT = 3600
 """Seconds the generation before stays readable, for scripts and gateways mid-way."""
-
-WORKER_ALIVE = 15.0
-"""Seconds without a sign after which a gateway worker counts as gone."""
 
 
 class LedgerRefusedError(Exception):
@@ -76,13 +63,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         return self.incarnation != "" and self.run == self.server != ""
 
 
-class LedgerAdmin:
+class LedgerAdmin(Processes):
     """Control's side of one ledger. `client` from `policy.ledger.connection.connect`."""
 
     def __init__(self, client: Redis, name: str = "main") -> None:
-        self.client = client
+        super().__init__(client, root_key(name))
         self.name = name
-        self.root = root_key(name)
 
     async def afresh(self) -> None:
         """Let what is asked next go over new connections."""
@@ -252,53 +238,6 @@ class LedgerAdmin:
         """(calendar time, today's counters by IP)."""
         answer = await self._run("usage", *ips)
         return int(answer[0]), {u.ip: u for u in map(_usage, answer[1:])}
-
-    async def workers(self) -> dict[str, int]:
-        """Live gateway workers and the generation each runs."""
-        seconds, micro = await cast(Any, self.client.time())
-        alive_since = seconds + micro / 1e6 - WORKER_ALIVE
-        ids = await cast(Any, self.client.zrangebyscore(f"{self.root}workers", alive_since, "+inf"))
-        if not ids:
-            return {}
-        running = await cast(Any, self.client.hmget(f"{self.root}running", ids))
-        return {i.decode(): int(n or 0) for i, n in zip(ids, running, strict=True)}
-
-    async def circuits(self) -> dict[str, list[OpenCircuit]]:
-        """Live gateway processes and the circuits of each that are not closed."""
-        names = list(await self.workers())
-        if not names:
-            return {}
-        shown = await cast(Any, self.client.hmget(f"{self.root}{CIRCUITS}", names))
-        return {
-            n: open_circuits(data) if data else [] for n, data in zip(names, shown, strict=True)
-        }
-
-    async def figures(self) -> dict[str, Figures]:
-        """Live gateway processes and what each has done."""
-        names = list(await self.workers())
-        if not names:
-            return {}
-        shown = await cast(Any, self.client.hmget(f"{self.root}{FIGURES}", names))
-        return {name: decode_figures(data) for name, data in zip(names, shown, strict=True)}
-
-    async def logins(self) -> dict[str, int]:
-        """Logins that let a client in since `took_logins`: calendar milliseconds of the last."""
-        found = await cast(Any, self.client.hgetall(f"{self.root}{LOGINS}"))
-        return {name.decode(): int(at) for name, at in found.items()}
-
-    async def took_logins(self, names: Iterable[str]) -> None:
-        """They were written down."""
-        await cast(Any, self.client.hdel(f"{self.root}{LOGINS}", *names))
-
-    async def wait_for(self, number: int, timeout: float = 10.0) -> list[str]:
-        """Wait until every live worker runs generation `number` or a later one. Returns those
-        that do not after `timeout` seconds of real time."""
-        deadline = time.monotonic() + timeout
-        while True:
-            late = [w for w, n in (await self.workers()).items() if n < number]
-            if not late or time.monotonic() >= deadline:
-                return late
-            await asyncio.sleep(0.02)
 
 
 def _usage(entry: list[bytes]) -> IpUsage:
