@@ -12,7 +12,7 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 PYTEST = $(BIN)/pytest -n 2 --dist worksteal
 
-.PHONY: setup demo up quick test test-compiled compiled compiler install soak check bench bench-quick bench-hold fmt lock clean
+.PHONY: setup demo up quick test test-compiled compiled compiler install soak check bench bench-quick bench-hold bench-control fmt lock clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -110,6 +110,10 @@ bench-quick: $(COMPILED)/.ready
 
 bench-hold: $(COMPILED)/.ready
 	$(BIN)/python -m loadtest.benchhold
+
+# What a change costs control, with 10, 1,000 and 100,000 mailboxes.
+bench-control: $(COMPILED)/.ready
+	$(BIN)/python -m loadtest.benchcontrol
 
 fmt: $(STAMP)
 	$(BIN)/ruff format .
