@@ -336,8 +336,9 @@ async def test_every_key_of_a_day_expires(valkey_url: str) -> None:
 
 async def test_batches_that_overtake_each_other_are_no_step_back(valkey_url: str) -> None:
     ledger = await RedisUnderTest.start(valkey_url, generation())
-    answers = await asyncio.gather(*(ledger.ledger.decide([ask()]) for _ in range(20)))
-    assert len({answer.sequence for answer in answers}) == 20
+    # As many as there are connections: more would wait for one, and no longer than the budget.
+    answers = await asyncio.gather(*(ledger.ledger.decide([ask()]) for _ in range(16)))
+    assert len({answer.sequence for answer in answers}) == 16
     assert (await ledger.ledger.decide([])).sequence == max(a.sequence for a in answers) + 1
     await ledger.close()
 
