@@ -1,111 +1,95 @@
 """/api/v2/pools."""
 
-import msgspec
-
 from control.api.page import PAGE, page
 from control.api.route import DRY, GONE, Call, Route, changed
-from control.plan import rows
 from control.plan.changed import Changed, Removed
+from control.plan.publish import Publisher
+from control.plan.view import View
 from control.sources import pool, removal
 from control.sources.pool import NewPool, PoolChange
-from control.sources.poolview import PoolDetail, pool_detail, pool_details
-from control.store.change import Act
-from control.tenants.view import PoolView, must_exist, tenant_view
+from control.sources.poolview import PoolDetail, after, pool_detail, pool_page
+from control.tenants.view import PoolView, must_exist
 
-
-async def _pause(call: Call) -> Changed[PoolView]:
-    return await _set_paused(call, True)
-
-
-async def _resume(call: Call) -> Changed[PoolView]:
-    return await _set_paused(call, False)
-
-
-async def _set_paused(call: Call, paused: bool) -> Changed[PoolView]:
-    name = call.path["pool"]
-
-    async def act(a: Act) -> PoolView:
-        tenant = await pool.set_paused(a, name, paused)
-        view = await tenant_view(a.connection, tenant)
-        return next(p for p in view.pools if p.name == name)
-
-    return await changed(call, act)
-
-
-async def _list(call: Call) -> list[PoolDetail]:
-    tenant = call.query.get("tenant")
-    async with call.core.view() as connection:
-        await must_exist(connection, tenant)
-        of = None if tenant is None else [tenant]
-        wanted = await rows.pools(connection, of=of, page=page(call))
-        found = await rows.of_tenants(connection, {p.tenant for p in wanted})
-    return pool_details(msgspec.structs.replace(found, pools=wanted))
-
-
-async def _show(call: Call) -> PoolDetail:
-    async with call.core.view() as connection:
-        return await pool_detail(connection, call.path["pool"], call.query.get("tenant"))
-
-
-async def _add(call: Call) -> Changed[PoolDetail]:
-    async def act(a: Act) -> PoolDetail:
-        return await _detail(a, await pool.add(a, call.body))
-
-    return await changed(call, act)
-
-
-async def _set(call: Call) -> Changed[PoolDetail]:
-    async def act(a: Act) -> PoolDetail:
-        await pool.change(a, call.path["pool"], call.body)
-        return await _detail(a, call.path["pool"])
-
-    return await changed(call, act)
-
-
-async def _remove(call: Call) -> Changed[Removed]:
-    async def act(a: Act) -> Removed:
-        return await removal.remove_pool(a, call.path["pool"], call.reason)
-
-    return await changed(call, act)
-
-
-async def _detail(a: Act, name: str) -> PoolDetail:
-    return await pool_detail(a.connection, name)
-
-
-_ONE = "/api/v2/pools/{pool}"
 _TENANT = {"tenant": "only this tenant's"}
 
-ROUTES = [
-    Route("GET", "/api/v2/pools", "Pools", _list, list[PoolDetail], query=_TENANT | PAGE),
-    Route(
-        "POST",
-        "/api/v2/pools",
-        "Add a pool without IPs",
-        _add,
-        Changed[PoolDetail],
-        body=NewPool,
-        query=DRY,
-        status=201,
-    ),
-    Route("GET", _ONE, "One pool", _show, PoolDetail, query=_TENANT),
-    Route(
-        "PATCH",
-        _ONE,
-        "Set its overflow pool, or make it the tenant's default",
-        _set,
-        Changed[PoolDetail],
-        body=PoolChange,
-        query=DRY,
-    ),
-    Route(
-        "DELETE",
-        _ONE,
-        "Remove a pool that nothing uses",
-        _remove,
-        Changed[Removed],
-        query=GONE,
-    ),
-    Route("POST", f"{_ONE}/pause", "Stop its mail", _pause, Changed[PoolView], query=DRY),
-    Route("POST", f"{_ONE}/resume", "Go on with its mail", _resume, Changed[PoolView], query=DRY),
-]
+
+class PoolsApi:
+    """Pools of all tenants."""
+
+    def __init__(self, publisher: Publisher, view: View) -> None:
+        self._publisher = publisher
+        self._view = view
+
+    async def _pause(self, call: Call) -> Changed[PoolView]:
+        return await self._set_paused(call, True)
+
+    async def _resume(self, call: Call) -> Changed[PoolView]:
+        return await self._set_paused(call, False)
+
+    async def _set_paused(self, call: Call, paused: bool) -> Changed[PoolView]:
+        name = call.path["pool"]
+        return await changed(self._publisher, call, lambda act: pool.shown(act, name, paused))
+
+    async def _list(self, call: Call) -> list[PoolDetail]:
+        tenant = call.query.get("tenant")
+        async with self._view() as connection:
+            await must_exist(connection, tenant)
+            return await pool_page(connection, tenant, page(call))
+
+    async def _show(self, call: Call) -> PoolDetail:
+        async with self._view() as connection:
+            return await pool_detail(connection, call.path["pool"], call.query.get("tenant"))
+
+    async def _add(self, call: Call) -> Changed[PoolDetail]:
+        return await changed(
+            self._publisher, call, lambda act: after(act, pool.add(act, call.body))
+        )
+
+    async def _set(self, call: Call) -> Changed[PoolDetail]:
+        name = call.path["pool"]
+        return await changed(
+            self._publisher, call, lambda act: after(act, pool.change(act, name, call.body))
+        )
+
+    async def _remove(self, call: Call) -> Changed[Removed]:
+        name, reason = call.path["pool"], call.reason
+        return await changed(
+            self._publisher, call, lambda act: removal.remove_pool(act, name, reason)
+        )
+
+    def routes(self) -> list[Route]:
+        """All of them."""
+        every, one, view = "/api/v2/pools", "/api/v2/pools/{pool}", Changed[PoolView]
+        return [
+            Route("GET", every, "Pools", self._list, list[PoolDetail], query=_TENANT | PAGE),
+            Route(
+                "POST",
+                every,
+                "Add a pool without IPs",
+                self._add,
+                Changed[PoolDetail],
+                body=NewPool,
+                query=DRY,
+                status=201,
+            ),
+            Route("GET", one, "One pool", self._show, PoolDetail, query=_TENANT),
+            Route(
+                "PATCH",
+                one,
+                "Set its overflow pool, or make it the tenant's default",
+                self._set,
+                Changed[PoolDetail],
+                body=PoolChange,
+                query=DRY,
+            ),
+            Route(
+                "DELETE",
+                one,
+                "Remove a pool that nothing uses",
+                self._remove,
+                Changed[Removed],
+                query=GONE,
+            ),
+            Route("POST", f"{one}/pause", "Stop its mail", self._pause, view, query=DRY),
+            Route("POST", f"{one}/resume", "Go on with its mail", self._resume, view, query=DRY),
+        ]

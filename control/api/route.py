@@ -4,16 +4,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from control.core import Core
 from control.plan.changed import Changed, V
-from control.store.change import Act
+from control.plan.publish import Change, Publisher
+from control.problem import bad
 
 
 @dataclass(frozen=True)
 class Call:
     """One request, decoded."""
 
-    core: Core
     who: str
     path: dict[str, str]
     query: dict[str, str]
@@ -34,11 +33,14 @@ class Call:
         """For the audit log."""
         return self.query.get("reason", "")[:500]
 
-    async def charged(self, ip: str) -> int:
-        """Recipients charged to an IP today. Raises RefusedError when the ledger cannot say."""
-        await self.core.opening.must_be_open()
-        _, counted = await self.core.admin.usage([ip])
-        return counted[ip].relayed if ip in counted else 0
+    def number(self, name: str, default: int, most: int) -> int:
+        """A number of the query. Raises RefusedError."""
+        text = self.query.get(name)
+        if text is None:
+            return default
+        if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) <= most):
+            raise bad(name, f"{text!r} is not a number up to {most}")
+        return int(text)
 
 
 Handler = Callable[[Call], Awaitable[Any]]
@@ -66,9 +68,9 @@ GONE = {**DRY, "reason": "for the audit log"}
 FORCED = {**GONE, "force": "1: although it is risky; the refusal says what is risked"}
 
 
-async def changed(call: Call, act: Callable[[Act], Awaitable[V]]) -> Changed[V]:
+async def changed(publisher: Publisher, call: Call, change: Change[V]) -> Changed[V]:
     """Run a change for a request and answer with what it left."""
-    done = await call.core.publisher.change(call.who, act, dry=call.dry)
+    done = await publisher.change(call.who, change, dry=call.dry)
     return Changed(
         view=done.result,
         generation=done.generation,

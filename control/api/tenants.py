@@ -1,183 +1,182 @@
 """/api/v2/tenants."""
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 
 from control.api.page import PAGE, page
 from control.api.route import DRY, FORCED, GONE, Call, Route, changed
-from control.plan import rows
+from control.ledger.charged import Charged
 from control.plan.changed import Changed, Removed
-from control.plan.rows import MailboxRow
-from control.store.change import Act
+from control.plan.publish import Publisher
+from control.plan.rows import MailboxRow, mailboxes
+from control.plan.view import View
 from control.tenants import removal, tenant, terms
 from control.tenants.tenant import NewPassword, NewTenant
 from control.tenants.terms import MailboxChange, TenantChange
-from control.tenants.view import TenantView, must_exist, tenant_view, tenant_views
+from control.tenants.view import TenantView, after, must_exist, tenant_page, tenant_view
+
+Waiting = Callable[[str], Awaitable[list[str]]]
+"""A sentence for each state in which mail of a tenant waits."""
 
 
-async def _list(call: Call) -> list[TenantView]:
-    one = call.query.get("tenant")
-    async with call.core.view() as connection:
-        of = None if one is None else [one]
-        names = [t.name for t in await rows.tenants(connection, of, page=page(call))]
-        return tenant_views(await rows.of_tenants(connection, names))
+class TenantsApi:
+    """Tenants with their terms and mailboxes."""
 
+    def __init__(
+        self, publisher: Publisher, view: View, charged: Charged, waiting: Waiting
+    ) -> None:
+        self._publisher = publisher
+        self._view = view
+        self._charged = charged
+        self._waiting = waiting
 
-async def _one(call: Call) -> TenantView:
-    async with call.core.view() as connection:
-        return await tenant_view(connection, call.path["tenant"])
+    async def _list(self, call: Call) -> list[TenantView]:
+        async with self._view() as connection:
+            return await tenant_page(connection, call.query.get("tenant"), page(call))
 
+    async def _one(self, call: Call) -> TenantView:
+        async with self._view() as connection:
+            return await tenant_view(connection, call.path["tenant"])
 
-async def _add(call: Call) -> Changed[TenantView]:
-    async def act(a: Act) -> TenantView:
-        name = await tenant.add(a, call.body)
-        return await tenant_view(a.connection, name)
-
-    return await changed(call, act)
-
-
-async def _pause(call: Call) -> Changed[TenantView]:
-    return await _set_paused(call, True)
-
-
-async def _resume(call: Call) -> Changed[TenantView]:
-    return await _set_paused(call, False)
-
-
-async def _set_paused(call: Call, paused: bool) -> Changed[TenantView]:
-    async def act(a: Act) -> TenantView:
-        name = await tenant.set_paused(a, call.path["tenant"], paused)
-        return await tenant_view(a.connection, name)
-
-    return await changed(call, act)
-
-
-async def _password(call: Call) -> Changed[TenantView]:
-    async def act(a: Act) -> TenantView:
-        name = await tenant.set_password(a, call.path["tenant"], call.body)
-        return await tenant_view(a.connection, name)
-
-    return await changed(call, act)
-
-
-async def _set(call: Call) -> Changed[TenantView]:
-    async def act(a: Act) -> TenantView:
-        name = await terms.change(a, call.path["tenant"], call.body)
-        return await tenant_view(a.connection, name)
-
-    return await changed(call, act)
-
-
-async def _mailboxes(call: Call) -> list[MailboxRow]:
-    tenant = call.path["tenant"]
-    async with call.core.view() as connection:
-        await must_exist(connection, tenant)
-        return await rows.mailboxes(connection, tenant, page=page(call))
-
-
-async def _put_mailbox(call: Call) -> Changed[MailboxRow]:
-    async def act(a: Act) -> MailboxRow:
-        return await terms.set_mailbox(a, call.path["tenant"], call.path["address"], call.body)
-
-    return await changed(call, act)
-
-
-async def _remove(call: Call) -> Changed[Removed]:
-    async def act(a: Act) -> Removed:
-        return await removal.remove_tenant(
-            a, call.path["tenant"], call.charged, force=call.force, reason=call.reason
+    async def _add(self, call: Call) -> Changed[TenantView]:
+        return await changed(
+            self._publisher, call, lambda act: after(act, tenant.add(act, call.body))
         )
 
-    done = await changed(call, act)
-    if done.dry_run:
-        return done
-    # Gateways that did not run the new plan yet took mail of it all the same.
-    async with call.core.pool.acquire() as connection:
-        late = await removal.held(connection, call.path["tenant"])
-    return msgspec.structs.replace(done, notes=[*done.notes, *late])
+    async def _pause(self, call: Call) -> Changed[TenantView]:
+        return await self._set_paused(call, True)
 
+    async def _resume(self, call: Call) -> Changed[TenantView]:
+        return await self._set_paused(call, False)
 
-async def _remove_mailbox(call: Call) -> Changed[Removed]:
-    async def act(a: Act) -> Removed:
-        return await removal.remove_mailbox(
-            a, call.path["tenant"], call.path["address"], call.reason
+    async def _set_paused(self, call: Call, paused: bool) -> Changed[TenantView]:
+        name = call.path["tenant"]
+        return await changed(
+            self._publisher, call, lambda act: after(act, tenant.set_paused(act, name, paused))
         )
 
-    return await changed(call, act)
+    async def _password(self, call: Call) -> Changed[TenantView]:
+        name = call.path["tenant"]
+        return await changed(
+            self._publisher, call, lambda act: after(act, tenant.set_password(act, name, call.body))
+        )
 
+    async def _set(self, call: Call) -> Changed[TenantView]:
+        name = call.path["tenant"]
+        return await changed(
+            self._publisher, call, lambda act: after(act, terms.change(act, name, call.body))
+        )
 
-_ONE = "/api/v2/tenants/{tenant}"
+    async def _mailboxes(self, call: Call) -> list[MailboxRow]:
+        name = call.path["tenant"]
+        async with self._view() as connection:
+            await must_exist(connection, name)
+            return await mailboxes(connection, name, page=page(call))
 
-ROUTES = [
-    Route(
-        "GET",
-        "/api/v2/tenants",
-        "All tenants",
-        _list,
-        list[TenantView],
-        query={"tenant": "only this one"} | PAGE,
-    ),
-    Route(
-        "POST",
-        "/api/v2/tenants",
-        "Add a tenant with its first login",
-        _add,
-        Changed[TenantView],
-        body=NewTenant,
-        query=DRY,
-        status=201,
-    ),
-    Route("GET", _ONE, "One tenant", _one, TenantView),
-    Route(
-        "PATCH",
-        _ONE,
-        "Change its senders, limits, sending hours, networks",
-        _set,
-        Changed[TenantView],
-        body=TenantChange,
-        query=DRY,
-    ),
-    Route(
-        "GET",
-        f"{_ONE}/mailboxes",
-        "Mailboxes with limits of their own",
-        _mailboxes,
-        list[MailboxRow],
-        query=PAGE,
-    ),
-    Route(
-        "PUT",
-        f"{_ONE}/mailboxes/{{address}}",
-        "Limits of one mailbox, in place of the tenant's",
-        _put_mailbox,
-        Changed[MailboxRow],
-        body=MailboxChange,
-        query=DRY,
-    ),
-    Route(
-        "DELETE",
-        f"{_ONE}/mailboxes/{{address}}",
-        "Let the tenant's limits hold for a mailbox again",
-        _remove_mailbox,
-        Changed[Removed],
-        query=GONE,
-    ),
-    Route(
-        "DELETE",
-        _ONE,
-        "Remove a paused tenant and all that is its own; refused with what is in the way",
-        _remove,
-        Changed[Removed],
-        query=FORCED,
-    ),
-    Route("POST", f"{_ONE}/pause", "Stop its mail", _pause, Changed[TenantView], query=DRY),
-    Route("POST", f"{_ONE}/resume", "Go on with its mail", _resume, Changed[TenantView], query=DRY),
-    Route(
-        "POST",
-        f"{_ONE}/password",
-        "Replace the password of a login",
-        _password,
-        Changed[TenantView],
-        body=NewPassword,
-        query=DRY,
-    ),
-]
+    async def _put_mailbox(self, call: Call) -> Changed[MailboxRow]:
+        name, address = call.path["tenant"], call.path["address"]
+        return await changed(
+            self._publisher, call, lambda act: terms.set_mailbox(act, name, address, call.body)
+        )
+
+    async def _remove(self, call: Call) -> Changed[Removed]:
+        name, charged = call.path["tenant"], self._charged
+        done = await changed(
+            self._publisher,
+            call,
+            lambda act: removal.remove_tenant(
+                act, name, charged, force=call.force, reason=call.reason
+            ),
+        )
+        if done.dry_run:
+            return done
+        # Gateways that did not run the new plan yet took mail of it all the same.
+        return msgspec.structs.replace(done, notes=[*done.notes, *await self._waiting(name)])
+
+    async def _remove_mailbox(self, call: Call) -> Changed[Removed]:
+        name, address, reason = call.path["tenant"], call.path["address"], call.reason
+        return await changed(
+            self._publisher,
+            call,
+            lambda act: removal.remove_mailbox(act, name, address, reason),
+        )
+
+    def routes(self) -> list[Route]:
+        """All of them."""
+        every, one = "/api/v2/tenants", "/api/v2/tenants/{tenant}"
+        view = Changed[TenantView]
+        return [
+            Route(
+                "GET",
+                every,
+                "All tenants",
+                self._list,
+                list[TenantView],
+                query={"tenant": "only this one"} | PAGE,
+            ),
+            Route(
+                "POST",
+                every,
+                "Add a tenant with its first login",
+                self._add,
+                view,
+                body=NewTenant,
+                query=DRY,
+                status=201,
+            ),
+            Route("GET", one, "One tenant", self._one, TenantView),
+            Route(
+                "PATCH",
+                one,
+                "Change its senders, limits, sending hours, networks",
+                self._set,
+                view,
+                body=TenantChange,
+                query=DRY,
+            ),
+            Route(
+                "GET",
+                f"{one}/mailboxes",
+                "Mailboxes with limits of their own",
+                self._mailboxes,
+                list[MailboxRow],
+                query=PAGE,
+            ),
+            Route(
+                "PUT",
+                f"{one}/mailboxes/{{address}}",
+                "Limits of one mailbox, in place of the tenant's",
+                self._put_mailbox,
+                Changed[MailboxRow],
+                body=MailboxChange,
+                query=DRY,
+            ),
+            Route(
+                "DELETE",
+                f"{one}/mailboxes/{{address}}",
+                "Let the tenant's limits hold for a mailbox again",
+                self._remove_mailbox,
+                Changed[Removed],
+                query=GONE,
+            ),
+            Route(
+                "DELETE",
+                one,
+                "Remove a paused tenant and all that is its own; refused with what is in the way",
+                self._remove,
+                Changed[Removed],
+                query=FORCED,
+            ),
+            Route("POST", f"{one}/pause", "Stop its mail", self._pause, view, query=DRY),
+            Route("POST", f"{one}/resume", "Go on with its mail", self._resume, view, query=DRY),
+            Route(
+                "POST",
+                f"{one}/password",
+                "Replace the password of a login",
+                self._password,
+                view,
+                body=NewPassword,
+                query=DRY,
+            ),
+        ]

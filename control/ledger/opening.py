@@ -20,7 +20,14 @@ from redis.exceptions import RedisError
 
 from control.ledger.loss import Evidence
 from control.ledger.rebuild import Closed, close_ips, free_ips, write_back
-from control.ledger.status import LedgerRow, LedgerState, LedgerStatus, ledger_row, ledger_status
+from control.ledger.status import (
+    LedgerRow,
+    LedgerState,
+    LedgerStatus,
+    closed_ips,
+    ledger_row,
+    ledger_status,
+)
 from control.ledger.streams import evidence
 from control.plan.publish import Publisher
 from control.problem import RefusedError
@@ -66,6 +73,10 @@ class Opening:
     async def status(self) -> LedgerStatus:
         """Read both sides; never raises for a ledger that is away."""
         return await ledger_status(self._pool, self._admin)
+
+    async def closed_ips(self) -> dict[str, str]:
+        """As `status.closed_ips`."""
+        return await closed_ips(self._pool, self._admin)
 
     async def must_be_open(self) -> None:
         """Raises RefusedError: the counters of a ledger that is closed must not be shown as room,

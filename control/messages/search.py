@@ -1,5 +1,6 @@
 """Searching what became of messages."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -21,6 +22,10 @@ class MessageFilter(msgspec.Struct, frozen=True, kw_only=True):
     since: int | None = None
     before: int | None = None
     limit: int = 100
+
+
+Search = Callable[[MessageFilter], Awaitable[MessagePage]]
+"""`search` of one database."""
 
 
 async def forget(connection: Any, recipient: str, tenant: str | None, log: Log) -> None:

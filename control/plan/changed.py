@@ -1,5 +1,6 @@
 """The answer to a change."""
 
+from collections.abc import Awaitable
 from typing import Generic, TypeVar
 
 import msgspec
@@ -29,3 +30,8 @@ class Changed(msgspec.Struct, Generic[V], frozen=True, kw_only=True):
     """False: everything was as asked for already, and nothing was published."""
     notes: list[str] = []
     """What the change did besides, and what is left to do."""
+
+
+async def removed(noun: str, change: Awaitable[str]) -> Removed:
+    """What a change that returns the name of what it took away has removed."""
+    return Removed(noun=noun, name=await change)

@@ -51,6 +51,8 @@ NEXT_STEP = (
 )
 
 T = TypeVar("T")
+Change = Callable[[Act], Awaitable[T]]
+"""What is done in one transaction, and returns what it left."""
 _GENERATION = statements(__package__, "generation")
 _ROWS = statements(__package__, "rows")
 
@@ -97,12 +99,7 @@ class Publisher:
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
     async def change(
-        self,
-        who: str,
-        act: Callable[[Act], Awaitable[T]],
-        *,
-        dry: bool = False,
-        whole: bool = False,
+        self, who: str, act: Change[T], *, dry: bool = False, whole: bool = False
     ) -> Done[T]:
         """Run `act` and publish the outcome; `dry` compiles it and rolls it back; `whole` compiles
         all rows, not only those that were touched.

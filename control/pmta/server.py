@@ -66,3 +66,8 @@ async def remove(act: Act, name: str, reason: str = "") -> str:
     await act.connection.execute(_SQL["remove"], name)
     await act.audit("server.remove", name, reason=reason)
     return name
+
+
+async def shown(act: Act, server: ServerAddresses) -> ServerAddresses:
+    """Add the server or replace its addresses, and what it is then."""
+    return msgspec.structs.replace(server, name=await put(act, server))

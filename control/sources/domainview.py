@@ -2,9 +2,20 @@
 
 import msgspec
 
-from control.plan.rows import DomainRow, Rows, VmtaRow
+from control.plan.rows import DomainRow, Page, Rows, VmtaRow, domains, of_domain, of_tenants
+from control.pmta.dkim import Seal
 from control.problem import missing
+from control.sources import domain, moving
 from control.sources.dns import Record, marked, records
+from control.sources.domain import NewDomain
+from control.store.change import Act
+from control.store.database import Connection
+from settings.model import Warmup
+
+NOTHING_SIGNS = (
+    "nothing signs with this DKIM key yet: control.pmta_keys is not set (the folder of the key "
+    "files as PowerMTA sees it)"
+)
 
 
 class DomainView(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,18 +38,30 @@ def domain_views(rows: Rows, tenant: str | None = None) -> list[DomainView]:
     return [_view(rows, d) for d in rows.domains if tenant in (None, d.tenant)]
 
 
-def domain_view(rows: Rows, tenant: str | None, domain: str) -> DomainView:
+def domain_view(rows: Rows, tenant: str | None, name: str) -> DomainView:
     """One domain. Raises RefusedError; `tenant` None takes the first that has it."""
     for row in rows.domains:
-        if row.domain == domain and tenant in (None, row.tenant):
+        if row.domain == name and tenant in (None, row.tenant):
             return _view(rows, row)
-    raise missing("domain", domain)
+    raise missing("domain", name)
 
 
-def domain_changed(before: Rows, after: Rows, tenant: str, domain: str) -> DomainView:
+async def domain_shown(connection: Connection, tenant: str | None, name: str) -> DomainView:
+    """As `domain_view`, with the rows that it needs."""
+    return domain_view(await of_domain(connection, tenant, name), tenant, name)
+
+
+async def domain_page(connection: Connection, tenant: str | None, page: Page) -> list[DomainView]:
+    """A part of the domains of one tenant, or of all."""
+    wanted = await domains(connection, None if tenant is None else [tenant], page=page)
+    found = await of_tenants(connection, {d.tenant for d in wanted})
+    return domain_views(msgspec.structs.replace(found, domains=wanted))
+
+
+def domain_changed(before: Rows, after: Rows, tenant: str, name: str) -> DomainView:
     """One domain after a change, its records marked, with what changed at its siblings."""
     old = [r for view in domain_views(before, tenant) for r in view.records]
-    view = domain_view(after, tenant, domain)
+    view = domain_view(after, tenant, name)
     own = marked(old, view.records)
     seen = {(r.name, r.type) for r in own}
     also: list[Record] = []
@@ -48,6 +71,22 @@ def domain_changed(before: Rows, after: Rows, tenant: str, domain: str) -> Domai
                 seen.add((record.name, record.type))
                 also.append(record)
     return msgspec.structs.replace(view, records=own, also=also)
+
+
+async def added(act: Act, new: NewDomain, *, seal: Seal, warmup: Warmup, signs: bool) -> DomainView:
+    """Add a domain or one more IP to it, and the domain as it is then. Raises RefusedError."""
+    before = await of_tenants(act.connection, [new.tenant])
+    name = await domain.add(act, new, seal=seal, warmup=warmup)
+    if not signs and name not in {d.domain for d in before.domains}:
+        act.note(NOTHING_SIGNS)
+    return domain_changed(before, await of_tenants(act.connection, [new.tenant]), new.tenant, name)
+
+
+async def moved(act: Act, tenant: str | None, name: str, move: moving.DomainMove) -> DomainView:
+    """Let a domain use another pool, and the domain as it is then. Raises RefusedError."""
+    before = await of_domain(act.connection, tenant, name)
+    owner = await moving.move_domain(act, tenant, name, move)
+    return domain_changed(before, await of_tenants(act.connection, [owner]), owner, name)
 
 
 def _view(rows: Rows, row: DomainRow) -> DomainView:

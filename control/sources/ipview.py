@@ -1,13 +1,15 @@
 """IPs as the API shows them: what was set, what follows from it, what is used today."""
 
 import ipaddress
+from collections.abc import Awaitable
 
 import msgspec
 
 from control.plan.compile import plans_of, stage_limits
-from control.plan.rows import Rows, VmtaRow, of_ip
+from control.plan.rows import Page, Rows, VmtaRow, of_ip, pools, stages, vmtas
 from control.problem import bad, missing
 from control.sources.usage import UsageView
+from control.store.change import Act
 from control.store.database import Connection
 from policy.model import Unlimited
 from policy.warmup import Plan
@@ -44,11 +46,24 @@ class IpView(msgspec.Struct, frozen=True, kw_only=True):
 def ip_views(rows: Rows, warmup: Warmup) -> list[IpView]:
     """IPs without today's use."""
     plans = plans_of(rows.stages, warmup)
-    pools: dict[str, list[str]] = {}
+    its: dict[str, list[str]] = {}
     for pool in rows.pools:
         for member in pool.members:
-            pools.setdefault(member, []).append(pool.name)
-    return [_view(v, pools.get(v.name, []), plans) for v in rows.vmtas]
+            its.setdefault(member, []).append(pool.name)
+    return [_view(v, its.get(v.name, []), plans) for v in rows.vmtas]
+
+
+async def ip_page(
+    connection: Connection, warmup: Warmup, tenant: str | None, page: Page
+) -> list[IpView]:
+    """A part of the IPs of one tenant, or of all, without today's use."""
+    found = await vmtas(connection, of=None if tenant is None else [tenant], page=page)
+    rows = Rows(
+        vmtas=found,
+        pools=await pools(connection, of={v.tenant for v in found}),
+        stages=await stages(connection),
+    )
+    return ip_views(rows, warmup)
 
 
 async def ip_view(connection: Connection, warmup: Warmup, ip: str) -> IpView:
@@ -64,7 +79,12 @@ async def ip_view(connection: Connection, warmup: Warmup, ip: str) -> IpView:
     raise missing("IP", wanted)
 
 
-def _view(row: VmtaRow, pools: list[str], plans: dict[str, Plan]) -> IpView:
+async def after(act: Act, warmup: Warmup, change: Awaitable[str]) -> IpView:
+    """The IP that a change names, as the change leaves it. Raises RefusedError."""
+    return await ip_view(act.connection, warmup, await change)
+
+
+def _view(row: VmtaRow, its: list[str], plans: dict[str, Plan]) -> IpView:
     limit = stage_limits(row, plans)
     on_plan = row.quota_source == "plan" and row.plan in plans
     return IpView(
@@ -75,7 +95,7 @@ def _view(row: VmtaRow, pools: list[str], plans: dict[str, Plan]) -> IpView:
         host_name=row.host_name,
         server=row.server,
         state=row.state,
-        pools=pools,
+        pools=its,
         quota_source=row.quota_source,
         quota=None if isinstance(limit, str) else limit[0],
         plan=row.plan if on_plan else None,

@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 from control.problem import bad, missing
 from control.store.change import Act
 from control.tenants.tenant import holder_of, stopped
+from control.tenants.view import PoolView, tenant_view
 from control.values.name import new_name
 from policy.model import Name
 from policy.overflow import circles, too_deep
@@ -53,7 +54,7 @@ async def add(act: Act, new: NewPool) -> str:
 
 
 async def change(act: Act, name: str, wanted: PoolChange) -> str:
-    """Returns its tenant. Raises RefusedError."""
+    """Returns its name. Raises RefusedError."""
     row = await act.connection.fetchrow(_REMOVAL["pool"], name)
     if row is None:
         raise missing("pool", name)
@@ -66,7 +67,7 @@ async def change(act: Act, name: str, wanted: PoolChange) -> str:
         after["default"] = True
     if after == before:
         act.no_change(f"pool {name} is like that already")
-        return tenant
+        return name
     if after["overflow"] != before["overflow"]:
         await overflow_to(act, tenant, name, after["overflow"])
     if after["default"] != before["default"]:
@@ -74,7 +75,7 @@ async def change(act: Act, name: str, wanted: PoolChange) -> str:
     changed = [field for field in after if before[field] != after[field]]
     was, now = ({f: values[f] for f in changed} for values in (before, after))
     await act.audit("pool.set", name, was, now, wanted.reason)
-    return tenant
+    return name
 
 
 async def overflow_to(act: Act, tenant: str, pool: str, overflow: str | None) -> None:
@@ -121,3 +122,10 @@ async def set_paused(act: Act, name: str, paused: bool) -> str:
         stopped(waiting, f"pool resume {name}") if paused else f"{waiting} held messages go on"
     )
     return str(row["tenant"])
+
+
+async def shown(act: Act, name: str, paused: bool) -> PoolView:
+    """Stop or go on with its mail, and the pool as it is then. Raises RefusedError."""
+    tenant = await set_paused(act, name, paused)
+    view = await tenant_view(act.connection, tenant)
+    return next(p for p in view.pools if p.name == name)

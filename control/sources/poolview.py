@@ -1,9 +1,12 @@
 """Pools as the API shows them."""
 
+from collections.abc import Awaitable
+
 import msgspec
 
-from control.plan.rows import Rows, of_tenants, pools
+from control.plan.rows import Page, Rows, of_tenants, pools
 from control.problem import missing
+from control.store.change import Act
 from control.store.database import Connection
 
 
@@ -50,3 +53,15 @@ def pool_details(rows: Rows) -> list[PoolDetail]:
         )
         for p in rows.pools
     ]
+
+
+async def pool_page(connection: Connection, tenant: str | None, page: Page) -> list[PoolDetail]:
+    """A part of the pools of one tenant, or of all."""
+    wanted = await pools(connection, of=None if tenant is None else [tenant], page=page)
+    found = await of_tenants(connection, {p.tenant for p in wanted})
+    return pool_details(msgspec.structs.replace(found, pools=wanted))
+
+
+async def after(act: Act, change: Awaitable[str]) -> PoolDetail:
+    """The pool that a change names, as the change leaves it. Raises RefusedError."""
+    return await pool_detail(act.connection, await change)

@@ -1,12 +1,18 @@
 """Tenants as the API shows them: never a hash."""
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 
 from control.plan.hours import hours_text
-from control.plan.rows import Rows, TenantRow, of_tenants
+from control.plan.rows import Page, Rows, TenantRow, of_tenants, tenants
 from control.problem import missing
+from control.store.change import Act
 from control.store.database import Connection
 from control.store.reference import must
+
+Known = Callable[[str | None], Awaitable[None]]
+"""`must_exist` outside of a view."""
 
 
 class PoolView(msgspec.Struct, frozen=True):
@@ -124,3 +130,15 @@ async def tenant_view(connection: Connection, name: str) -> TenantView:
     for view in tenant_views(await of_tenants(connection, [name])):
         return view
     raise missing("tenant", name)
+
+
+async def tenant_page(connection: Connection, only: str | None, page: Page) -> list[TenantView]:
+    """A part of all tenants, or of the one."""
+    of = None if only is None else [only]
+    names = [t.name for t in await tenants(connection, of, page=page)]
+    return tenant_views(await of_tenants(connection, names))
+
+
+async def after(act: Act, change: Awaitable[str]) -> TenantView:
+    """The tenant that a change names, as the change leaves it. Raises RefusedError."""
+    return await tenant_view(act.connection, await change)

@@ -31,6 +31,10 @@ PLANTED = {
         "control/plan/hours.py",
         "from control.api import route",
     ),
+    "the API decodes, calls and encodes: it has no SQL": (
+        "control/api/pools.py",
+        "from control.store import change",
+    ),
     "a room of the embedded stack imports what stands below it": (
         "control/embedded/servers/datadir.py",
         "from control.embedded.stack import options",

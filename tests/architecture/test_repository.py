@@ -23,7 +23,7 @@ BROAD_FOR_A_REASON = {
     "control/accounting/reader.py:run": "a reader that ended would leave doubt open for ever",
     "control/app.py:_reconcile": "a loop that outlives any trouble, and logs it each time",
     "control/api/application.py:_problems": "the edge of HTTP: logged in full, answered with 500",
-    "control/api/system.py:_readyz": "whatever the database says becomes the answer: not ready",
+    "control/api/health.py:_readyz": "whatever the database says becomes the answer: not ready",
     "control/embedded/stack/child.py:_keep": "a child that cannot start is said, and tried again",
     "gateway/session/conversation.py:_turn": "a bug costs one session: logged, told to the loop",
     "gateway/hold/release/release.py:_one": "a bug costs a message its certainty: logged, in doubt",

@@ -12,8 +12,7 @@ from typing import Any, Protocol, Self
 import asyncpg
 import msgspec
 
-from control.app import open_core
-from control.core import Core
+from control.app import Parts, open_parts
 from control.embedded.servers.ports import choose
 from control.embedded.stack.toml import to_toml
 from control.held import request as holdrequest
@@ -115,7 +114,7 @@ class Stack:
                 proxy = Proxy("127.0.0.1", targets[name])
                 self.proxies[name] = await stack.enter_async_context(proxy)
             self.settings = self._control_settings()
-            async with open_core(self.settings, movable_clock=True) as core:
+            async with open_parts(self.settings, movable_clock=True) as core:
                 config = await self._seed(core)
             self.pmta = MtaPart(
                 self.folder, config, self._ports["pmta"], self._ports["http"], self._store
@@ -171,7 +170,7 @@ class Stack:
 
     async def raise_quotas(self, **quotas: Quota) -> None:
         """Change quotas of VirtualMTAs (underscores for hyphens), and wait for the gateways."""
-        async with open_core(self.settings, movable_clock=True) as core:
+        async with open_parts(self.settings, movable_clock=True) as core:
             for name, quota in quotas.items():
                 vmta = name.replace("_", "-")
                 self.quotas[vmta] = quota
@@ -179,7 +178,7 @@ class Stack:
 
     async def pause_tenant(self, *, paused: bool) -> None:
         """Stop the tenant's mail, or let it go on, and wait for the gateways."""
-        async with open_core(self.settings, movable_clock=True) as core:
+        async with open_parts(self.settings, movable_clock=True) as core:
 
             async def act(a: Act) -> str:
                 return await tenant.set_paused(a, "acme", paused)
@@ -188,7 +187,7 @@ class Stack:
 
     async def order(self, wanted: HoldOrder) -> None:
         """What `sendgate hold` asks for, and wait until the releasers have done it."""
-        async with open_core(self.settings, movable_clock=True) as core:
+        async with open_parts(self.settings, movable_clock=True) as core:
 
             async def act(a: Act) -> HoldAnswer:
                 return await holdrequest.ask(a, holdrequest.order(wanted, dry=False), dry=False)
@@ -202,7 +201,7 @@ class Stack:
     async def restore(self) -> int:
         """What `sendgate restore` does, while gateways are stopped; messages put in doubt."""
         await self.gateway.stop()
-        async with open_core(self.settings, movable_clock=True) as core:
+        async with open_parts(self.settings, movable_clock=True) as core:
             done = await restore(core.pool, core.admin, who="test")
         await self.gateway.start()
         return done.in_doubt
@@ -214,7 +213,7 @@ class Stack:
         _, offset = await self.ledger.now()
         await self.pmta.set_clock(offset / 1000)
 
-    async def _seed(self, core: Core) -> str:
+    async def _seed(self, core: Parts) -> str:
         """Tenant, domain and IPs; PowerMTA's configuration for them."""
         await core.opening.open_first()
         pmta = self.proxies["pmta"].port if "pmta" in self.proxies else self._ports["pmta"]
@@ -244,7 +243,7 @@ class Stack:
         assert generation is not None
         return await core.publisher.config_text(generation)
 
-    async def _limit(self, core: Core, address: str, quota: Quota) -> None:
+    async def _limit(self, core: Parts, address: str, quota: Quota) -> None:
         wanted = IpChange(quota=str(quota.daily), ceilings=dict(quota.ceilings), reason="test")
 
         async def act(a: Act) -> str:

@@ -1,6 +1,6 @@
 """Puts the demo's tenants into a control plane; what is there already stays as it is."""
 
-from control.core import Core
+from control.app import Parts
 from control.embedded.stack.demotenants import IPS, PASSWORDS, DemoIp
 from control.plan.rows import of_tenants
 from control.sources import domain, ip
@@ -13,7 +13,7 @@ from control.tenants.tenant import NewTenant
 WHO = "sendgate demo"
 
 
-async def seed(core: Core) -> None:
+async def seed(core: Parts) -> None:
     """All of them in one change, or none."""
     async with core.view() as connection:
         rows = await of_tenants(connection, list(PASSWORDS))
@@ -32,7 +32,7 @@ async def seed(core: Core) -> None:
         await core.publisher.change(WHO, act)
 
 
-async def _add(core: Core, act: Act, row: DemoIp) -> None:
+async def _add(core: Parts, act: Act, row: DemoIp) -> None:
     new = NewDomain(
         tenant=row.tenant,
         domain=row.domain,

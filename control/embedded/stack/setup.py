@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from control.core import Core
+from control.app import Parts
 from control.plan.rows import servers
 from control.pmta import server
 from control.pmta.server import ServerAddress, ServerAddresses
@@ -15,7 +15,7 @@ SERVER = "pmta1"
 WHO = "sendgate up"
 
 
-async def prepare(core: Core, token_file: Path, pmta: Address) -> str:
+async def prepare(core: Parts, token_file: Path, pmta: Address) -> str:
     """Make the admin token and the PowerMTA server; change only what differs. Returns the token."""
     token = _token(token_file)
     known = await core.tokens.name_of(token) == "admin"

@@ -14,8 +14,7 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 
-from control.app import no_database, open_core, serve
-from control.core import Core
+from control.app import Parts, no_database, open_parts, serve
 from control.embedded.servers.account import private_directory
 from control.embedded.servers.datadir import STACK_FILE, Addresses, DataDir
 from control.embedded.servers.error import LocalPartError
@@ -54,7 +53,7 @@ class Running:
     """A stack that takes mail."""
 
     addresses: Addresses
-    core: Core
+    core: Parts
     token: str
     gateway: Child
     standin: StandIn | None
@@ -119,7 +118,7 @@ async def stack(options: Options) -> AsyncIterator[Running]:
         followers: list[Follower] = [standin.follow] if standin else []
         movable = valkey is not None
         core = await entered.enter_async_context(
-            open_core(settings, movable_clock=movable, followers=followers)
+            open_parts(settings, movable_clock=movable, followers=followers)
         )
         await core.opening.open_first()
         if options.pmta is not None:
@@ -196,7 +195,7 @@ async def _keep(server: LocalServer) -> None:
             break
 
 
-async def _no_demo_tenants(core: Core, root: Path) -> None:
+async def _no_demo_tenants(core: Parts, root: Path) -> None:
     """Raises RefusedError where an earlier run left the demo's: their logins are public."""
     if found := [t.name for t in await tenants(core.pool, list(PASSWORDS))]:
         raise RefusedError(
@@ -206,7 +205,7 @@ async def _no_demo_tenants(core: Core, root: Path) -> None:
 
 
 async def _start_standin(
-    entered: AsyncExitStack, core: Core, standin: StandIn, config: Path
+    entered: AsyncExitStack, core: Parts, standin: StandIn, config: Path
 ) -> None:
     generation = await core.publisher.current() or Generation(number=0, created=0.0)
     config.write_text(await core.publisher.config_text(generation), encoding="utf-8")
@@ -216,7 +215,7 @@ async def _start_standin(
     standin.child.started = core.clock.tell
 
 
-async def _registered(core: Core, settings: Settings) -> None:
+async def _registered(core: Parts, settings: Settings) -> None:
     """Wait until the gateway's workers run the current generation."""
     number = await core.admin.number()
     deadline = asyncio.get_running_loop().time() + REGISTERED

@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from control.core import Core
+from control.app import Parts
 from tests.conftest import CreateDatabase
 from tests.support.control.core import Api, api_of, build, control_core, settings_for
 
 
 @pytest.fixture
-async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterator[Core]:
+async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterator[Parts]:
     """With a token and one PowerMTA server."""
     url = await create_database("control", build)
     async with control_core(settings_for(url, valkey_url)) as opened:
@@ -18,7 +18,7 @@ async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterato
 
 
 @pytest.fixture
-async def api(core: Core) -> AsyncIterator[Api]:
+async def api(core: Parts) -> AsyncIterator[Api]:
     """Of `core`, through real HTTP."""
     async with api_of(core) as opened:
         yield opened

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from control.api import openapi
-from control.api.application import ROUTES, application
-from control.core import Core
+from control.app import Parts, application, routes
 from policy.ledger.bulletin import CIRCUITS, OpenCircuit, encode
 from policy.ledger_port import Reserve
 from tests.conftest import CreateDatabase
@@ -18,8 +17,10 @@ ACME = {"name": "acme", "login": "acme-smtp", "password": "correct horse"}
 DOMAIN = {"tenant": "acme", "domain": "example.com", "ip": "192.0.2.10", "quota": 3}
 
 
-async def test_without_a_token_only_health_and_the_description_answer(api: Api) -> None:
-    for route in ROUTES:
+async def test_without_a_token_only_health_and_the_description_answer(
+    api: Api, core: Parts
+) -> None:
+    for route in routes(core):
         path = re.sub(r"\{\w+\}", "x", route.path)
         status, _ = await api(route.method, path, token="")
         assert (status == 401) == (not route.public), route
@@ -28,14 +29,14 @@ async def test_without_a_token_only_health_and_the_description_answer(api: Api) 
     assert (await api("GET", openapi.PATH, token=""))[0] == 200
 
 
-async def test_the_description_names_exactly_the_routes_there_are(api: Api, core: Core) -> None:
+async def test_the_description_names_exactly_the_routes_there_are(api: Api, core: Parts) -> None:
     _, described = await api("GET", openapi.PATH)
     assert isinstance(described, dict)
     said = {(m.upper(), path) for path, ms in described["paths"].items() for m in ms}
-    routes = application(core).router.routes()
+    answered = application(core).router.routes()
     served = {
         (r.method, r.resource.canonical)
-        for r in routes
+        for r in answered
         if r.method != "HEAD" and r.resource and r.resource.canonical != openapi.PATH
     }
     assert said == served
@@ -75,7 +76,7 @@ async def test_every_field_problem_is_listed(api: Api) -> None:
     assert (await api("POST", "/api/v2/tenants", raw=io.BytesIO(b"x" * 10_485_761)))[0] == 413
 
 
-async def test_a_tenant_from_add_to_password_and_never_a_hash(api: Api, core: Core) -> None:
+async def test_a_tenant_from_add_to_password_and_never_a_hash(api: Api, core: Parts) -> None:
     assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
     status, problem = await api("POST", "/api/v2/tenants", ACME)
     assert (status, problem["title"]) == (409, "tenant acme exists already")
@@ -92,7 +93,7 @@ async def test_a_tenant_from_add_to_password_and_never_a_hash(api: Api, core: Co
     assert "horse" not in everything
 
 
-async def test_explain_does_not_say_goes_now_while_a_circuit_is_open(api: Api, core: Core) -> None:
+async def test_explain_does_not_say_goes_now_while_a_circuit_is_open(api: Api, core: Parts) -> None:
     await api("POST", "/api/v2/tenants", ACME)
     await api("POST", "/api/v2/domains", DOMAIN)
     question = {"tenant": "acme", "from": "news@example.com", "to": "x@gmail.com"}
@@ -119,7 +120,7 @@ async def test_explain_does_not_say_goes_now_while_a_circuit_is_open(api: Api, c
     assert (found["decision"], found["candidates"][0]["skipped"]) == ("relay", "")
 
 
-async def test_quota_counts_and_explain_names_what_binds(api: Api, core: Core) -> None:
+async def test_quota_counts_and_explain_names_what_binds(api: Api, core: Parts) -> None:
     assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
     status, added = await api("POST", "/api/v2/domains", DOMAIN)
     assert status == 201
@@ -148,7 +149,7 @@ async def test_quota_counts_and_explain_names_what_binds(api: Api, core: Core) -
         assert (shown["quota"], shown["today"][0]["left"]) == (3, 0)
 
 
-async def test_the_clock_moves_forward_and_a_day_opens_the_quota(api: Api, core: Core) -> None:
+async def test_the_clock_moves_forward_and_a_day_opens_the_quota(api: Api, core: Parts) -> None:
     assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
     await api("POST", "/api/v2/domains", {**DOMAIN, "hourly_share": 1.0})
     reserve = Reserve(tenant="acme", pool="acme", mailbox="", providers=(("other", 3),))
@@ -174,7 +175,7 @@ async def test_the_clock_of_a_stack_that_is_not_embedded_stays(
         assert (await api("POST", "/api/v2/clock", {"advance": "1d"}))[0] == 409
 
 
-async def test_ready_only_while_the_ledger_is_open(api: Api, core: Core) -> None:
+async def test_ready_only_while_the_ledger_is_open(api: Api, core: Parts) -> None:
     assert (await api("GET", "/readyz", token=""))[0] == 200
     assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
     await core.admin.client.flushall()
@@ -227,7 +228,7 @@ async def test_spf_stands_once_a_pool_and_what_a_change_altered_is_marked(api: A
     ], "the sibling whose mail may overflow to the new IP"
 
 
-async def test_the_terms_of_a_tenant(api: Api, core: Core) -> None:
+async def test_the_terms_of_a_tenant(api: Api, core: Parts) -> None:
     assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
     terms = {
         "strict": True,
@@ -289,7 +290,7 @@ def wrong_network() -> dict[str, list[str]]:
     return {"networks": ["10.0.0.1/8"]}
 
 
-async def test_a_mailbox_has_limits_of_its_own(api: Api, core: Core) -> None:
+async def test_a_mailbox_has_limits_of_its_own(api: Api, core: Parts) -> None:
     assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
     path = "/api/v2/tenants/acme/mailboxes"
     status, changed = await api("PUT", f"{path}/News@Example.com", {"daily_max": 3})
@@ -324,7 +325,7 @@ async def test_what_is_paused_already_is_not_published_again(api: Api) -> None:
     assert (await api("POST", "/api/v2/pools/none/pause"))[0] == 404
 
 
-async def test_sending_hours_are_renewed_before_they_run_out(api: Api, core: Core) -> None:
+async def test_sending_hours_are_renewed_before_they_run_out(api: Api, core: Parts) -> None:
     assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
     await api("POST", "/api/v2/clock", {"advance": "331d"})
     assert await core.publisher.reconcile() is None, "nobody has sending hours"

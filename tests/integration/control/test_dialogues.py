@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from control.app import Parts
 from control.cli.main import run
-from control.core import Core
 from control.ledger.status import CLOSED
 from tests.conftest import CreateDatabase
 from tests.support.control.core import (
@@ -28,14 +28,14 @@ REQUESTS = "/api/v2/hold/requests"
 
 
 @pytest.fixture
-async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterator[Core]:
+async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterator[Parts]:
     url = await create_database("control", build)
     async with control_core(settings_for(url, valkey_url)) as opened:
         yield opened
 
 
 @pytest.fixture
-async def api(core: Core) -> AsyncIterator[Api]:
+async def api(core: Parts) -> AsyncIterator[Api]:
     async with api_of(core) as opened:
         assert (await opened("POST", "/api/v2/tenants", ACME))[0] == 201
         yield opened
@@ -57,7 +57,7 @@ async def notes(api: Api, path: str, body: object = None) -> str:
     return "; ".join(found["notes"])
 
 
-async def test_a_pause_says_how_many_it_stops_and_what_lets_them_go(api: Api, core: Core) -> None:
+async def test_a_pause_says_how_many_it_stops_and_what_lets_them_go(api: Api, core: Parts) -> None:
     for name in ("one", "two"):
         await hold(core.pool, name)
     assert "2 held messages and all new mail wait until `sendgate tenant resume acme`" in (
@@ -73,7 +73,7 @@ async def test_a_pause_says_how_many_it_stops_and_what_lets_them_go(api: Api, co
 
 
 async def test_what_stays_after_a_release_is_said_with_what_lets_it_go(
-    api: Api, core: Core
+    api: Api, core: Parts
 ) -> None:
     await hold(core.pool, "one")
     await hold(core.pool, "other", campaign="camp02")
@@ -92,7 +92,7 @@ async def test_what_stays_after_a_release_is_said_with_what_lets_it_go(
     assert said.startswith("2 stay all the same: tenant acme is paused; `sendgate tenant resume")
 
 
-async def test_a_time_that_is_over_is_no_next_time(core: Core, command: Command) -> None:
+async def test_a_time_that_is_over_is_no_next_time(core: Parts, command: Command) -> None:
     now, _ = await core.admin.now()
     await hold(core.pool, "past", until=now - 90_000)
     assert "next release now" in await command("hold", "list")
@@ -129,7 +129,7 @@ async def test_the_clock_is_not_turned_back_and_says_why(command: Command) -> No
         assert f"{step}: the clock cannot go back" in said
 
 
-async def test_times_are_written_in_one_form(api: Api, core: Core) -> None:
+async def test_times_are_written_in_one_form(api: Api, core: Parts) -> None:
     await hold(core.pool, "one")
     await notes(api, REQUESTS, {"action": "pause", "tenant": "acme"})
     _, clock = await api("GET", "/api/v2/clock")

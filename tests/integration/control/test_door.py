@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from control.api import openapi
-from control.api.application import ROUTES
-from control.core import Core
+from control.app import Parts, routes
 from tests.conftest import CreateDatabase
 from tests.support.control.core import Api, all_rows, api_of, build, control_core, settings_for
 
@@ -17,14 +16,14 @@ SERVERS, TENANTS, DOMAINS = "/api/v2/servers", "/api/v2/tenants", "/api/v2/domai
 
 
 @pytest.fixture
-async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterator[Core]:
+async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterator[Parts]:
     url = await create_database("control", build)
     async with control_core(settings_for(url, valkey_url)) as opened:
         yield opened
 
 
 @pytest.fixture
-async def api(core: Core) -> AsyncIterator[Api]:
+async def api(core: Parts) -> AsyncIterator[Api]:
     async with api_of(core) as opened:
         assert (await opened("POST", TENANTS, ACME))[0] == 201
         yield opened
@@ -87,7 +86,7 @@ def terms(**fields: Any) -> tuple[str, str, dict[str, Any]]:
     ],
 )
 async def test_what_is_wrong_is_refused_by_its_field_and_changes_nothing(
-    api: Api, core: Core, request_: tuple[str, str, dict[str, Any]], field: str
+    api: Api, core: Parts, request_: tuple[str, str, dict[str, Any]], field: str
 ) -> None:
     before = await all_rows(core)
     method, path, body = request_
@@ -109,14 +108,14 @@ async def test_a_network_for_everybody_is_taken_with_a_warning(api: Api) -> None
     assert not [n for n in again["notes"] if "IPv6" in n], "said once, when it comes"
 
 
-async def test_a_name_that_is_there_already_stays(api: Api, core: Core) -> None:
+async def test_a_name_that_is_there_already_stays(api: Api, core: Parts) -> None:
     """What an older version took: reserved now, and still changed under its name."""
     await core.pool.execute("INSERT INTO pmta_server (name, created) VALUES ($1, now())", "default")
     assert (await api(*server("192.0.2.9", name="default")))[0] == 200
 
 
-def test_the_schema_says_what_the_door_takes() -> None:
-    schemas = openapi.document(ROUTES)["components"]["schemas"]
+async def test_the_schema_says_what_the_door_takes(core: Parts) -> None:
+    schemas = openapi.document(routes(core))["components"]["schemas"]
     new = schemas["NewDomain"]["properties"]
     assert new["domain"]["format"] == "idn-hostname"
     assert {f["format"] for f in new["ip"]["anyOf"]} == {"ipv4", "ipv6"}

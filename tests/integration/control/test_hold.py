@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from control.core import Core
+from control.app import Parts
 from control.held.held import moment
 from tests.support.control.core import Api, api_of
 from tests.support.hold.held import MIDNIGHT, content, hold, receipt
@@ -15,7 +15,7 @@ TENANTS = ("acme", "globex")
 
 
 @pytest.fixture
-async def api(core: Core) -> AsyncIterator[Api]:
+async def api(core: Parts) -> AsyncIterator[Api]:
     async with api_of(core) as opened:
         for name in TENANTS:
             body = {"name": name, "login": f"{name}-smtp", "password": "correct horse"}
@@ -31,7 +31,7 @@ async def ids(api: Api, **query: str) -> list[str]:
     return [m["id"] for m in page["messages"]]
 
 
-async def test_the_sums_come_first(api: Api, core: Core) -> None:
+async def test_the_sums_come_first(api: Api, core: Parts) -> None:
     _, empty = await api("GET", "/api/v2/hold")
     assert (empty["all"]["messages"], empty["parts"]) == (0, [])
     soon = (await core.admin.now())[0] + 60_000
@@ -66,7 +66,7 @@ async def test_the_sums_come_first(api: Api, core: Core) -> None:
     assert (status, problem["errors"][0]["field"]) == (400, "state")
 
 
-async def test_messages_come_in_pages_by_arrival_each_once(api: Api, core: Core) -> None:
+async def test_messages_come_in_pages_by_arrival_each_once(api: Api, core: Parts) -> None:
     for number in range(7):
         # Several of one millisecond: the id decides.
         await hold(core.pool, f"m{number}", arrived=MIDNIGHT + number // 3)
@@ -84,7 +84,7 @@ async def test_messages_come_in_pages_by_arrival_each_once(api: Api, core: Core)
         assert (await api("GET", f"/api/v2/hold/messages?{wrong}"))[0] == 400, wrong
 
 
-async def test_every_filter_that_is_given_must_match(api: Api, core: Core) -> None:
+async def test_every_filter_that_is_given_must_match(api: Api, core: Parts) -> None:
     await hold(core.pool, "m1")
     await hold(core.pool, "m2", campaign="camp02")
     await hold(core.pool, "m3", tenant="globex", pool="globex")
@@ -111,7 +111,7 @@ async def test_every_filter_that_is_given_must_match(api: Api, core: Core) -> No
         assert (status, problem["errors"][0]["field"]) == (400, field), wrong
 
 
-async def test_a_recipient_is_found_in_any_language(api: Api, core: Core) -> None:
+async def test_a_recipient_is_found_in_any_language(api: Api, core: Parts) -> None:
     for stored, asked in (
         ("Anna@gmail.com", "Anna@GMAIL.com"),
         ("Anna@GMail.Com", "Anna@gmail.com"),
@@ -131,7 +131,7 @@ async def test_a_recipient_is_found_in_any_language(api: Api, core: Core) -> Non
         await core.pool.execute("TRUNCATE held")
 
 
-async def test_a_recipient_is_never_another(api: Api, core: Core) -> None:
+async def test_a_recipient_is_never_another(api: Api, core: Parts) -> None:
     for number, stored in enumerate(
         (b"Anna@gmail.com", b"xanna@gmail.com", b"anna@gmail.com.x.example", b"anna@\xff", b"a@b@c")
     ):
@@ -143,7 +143,7 @@ async def test_a_recipient_is_never_another(api: Api, core: Core) -> None:
     assert page["messages"][0]["recipient"] == "anna@\\xff", "what is no UTF-8 stays visible"
 
 
-async def test_a_filter_is_a_value_whatever_it_looks_like(api: Api, core: Core) -> None:
+async def test_a_filter_is_a_value_whatever_it_looks_like(api: Api, core: Parts) -> None:
     await hold(core.pool, "m1")
     for text in (
         "x' OR '1'='1",
@@ -164,7 +164,7 @@ async def test_a_filter_is_a_value_whatever_it_looks_like(api: Api, core: Core) 
 
 
 async def test_one_message_with_all_its_recipients_and_never_its_words(
-    api: Api, core: Core
+    api: Api, core: Parts
 ) -> None:
     for n in range(1, 13):
         await hold(core.pool, f"m1x{n}", body="m1", recipient=f"r{n}@gmail.com", key="abc")
@@ -192,7 +192,7 @@ async def test_one_message_with_all_its_recipients_and_never_its_words(
     assert (await api("GET", "/api/v2/hold/messages/m2"))[0] == 404
 
 
-async def test_a_message_is_found_on_whatever_day_it_came(api: Api, core: Core) -> None:
+async def test_a_message_is_found_on_whatever_day_it_came(api: Api, core: Parts) -> None:
     for bucket in (20_500, 20_501, 20_530):
         await hold(core.pool, f"m{bucket}", bucket=bucket)
     await hold(core.pool, "gone", state="tombstone")
@@ -203,7 +203,7 @@ async def test_a_message_is_found_on_whatever_day_it_came(api: Api, core: Core) 
 
 
 async def test_events_are_soft_or_internal_and_come_after_the_last_seen(
-    api: Api, core: Core
+    api: Api, core: Parts
 ) -> None:
     for number, tenant in enumerate(("acme", "globex", "acme")):
         await core.pool.execute(
@@ -228,7 +228,7 @@ async def explained(api: Api, message: str, query: str = "") -> Any:
     return found
 
 
-async def test_a_waiting_message_is_explained(api: Api, core: Core) -> None:
+async def test_a_waiting_message_is_explained(api: Api, core: Parts) -> None:
     await hold(core.pool, "old", arrived=MIDNIGHT - 5)
     await hold(core.pool, "older", arrived=MIDNIGHT - 9)
     await hold(core.pool, "reset", arrived=MIDNIGHT + 9, bulk=False)
@@ -269,7 +269,7 @@ async def test_a_waiting_message_is_explained(api: Api, core: Core) -> None:
     assert "is being sent this moment" in (await explained(api, "away"))["sentence"]
 
 
-async def test_an_ended_message_is_explained_with_its_evidence(api: Api, core: Core) -> None:
+async def test_an_ended_message_is_explained_with_its_evidence(api: Api, core: Parts) -> None:
     ended = {"state": "done", "ending": "relayed", "verdict": "250 2.0.0 OK", "attempt": 2}
     names = {"vmta": "vmta-1", "server": "pmta1", "envelope": "20500-message0001.2"}
     await hold(core.pool, "message0001", **ended, **names)
@@ -284,7 +284,9 @@ async def test_an_ended_message_is_explained_with_its_evidence(api: Api, core: C
         assert "delivered" in found["evidence"][0]["means"]
 
 
-async def test_a_message_that_was_never_held_is_known_by_its_receipts(api: Api, core: Core) -> None:
+async def test_a_message_that_was_never_held_is_known_by_its_receipts(
+    api: Api, core: Parts
+) -> None:
     await receipt(core.pool, "message0001", kinds="r")
     found = await explained(api, "20500-message0001.1")
     assert found["found"] == "sent"

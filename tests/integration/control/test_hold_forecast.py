@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from control.core import Core
+from control.app import Parts
 from tests.conftest import CreateDatabase
 from tests.support.control.core import (
     TOKEN,
@@ -19,7 +19,7 @@ from tests.support.hold.held import MIDNIGHT, hold
 
 
 @pytest.fixture
-async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterator[Core]:
+async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterator[Parts]:
     url = await create_database("control", build)
     async with control_core(settings_for(url, valkey_url)) as opened:
         # 13 June 2038: the clock seam only goes forward, so a day ahead of every machine.
@@ -28,7 +28,7 @@ async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterato
 
 
 @pytest.fixture
-async def api(core: Core) -> AsyncIterator[Api]:
+async def api(core: Parts) -> AsyncIterator[Api]:
     async with api_of(core) as opened:
         for number, name in enumerate(("acme", "globex")):
             body = {"name": name, "login": f"{name}-smtp", "password": "correct horse"}
@@ -40,7 +40,7 @@ async def api(core: Core) -> AsyncIterator[Api]:
 
 
 async def test_a_forecast_divides_what_waits_by_what_is_coming(
-    api: Api, core: Core, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    api: Api, core: Parts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await api("PATCH", "/api/v2/ips/192.0.2.1", {"ceilings": {"gmail": 2}})
     for number in range(7):
@@ -77,7 +77,7 @@ async def test_a_forecast_divides_what_waits_by_what_is_coming(
 
 
 async def test_a_forecast_minds_the_sending_hours(
-    api: Api, core: Core, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    api: Api, core: Parts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is 01:00 UTC of 13 June: 03:00 in Paris, whose hours were over at two."""
     await api("PATCH", "/api/v2/ips/192.0.2.1", {"quota": "unlimited"})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from control.core import Core
+from control.app import Parts
 from tests.support.control.core import (
     TOKEN,
     Api,
@@ -20,7 +20,7 @@ REQUESTS = "/api/v2/hold/requests"
 
 
 @pytest.fixture
-async def api(core: Core) -> AsyncIterator[Api]:
+async def api(core: Parts) -> AsyncIterator[Api]:
     async with api_of(core) as opened:
         for name in ("acme", "globex"):
             body = {"name": name, "login": f"{name}-smtp", "password": "correct horse"}
@@ -35,7 +35,7 @@ async def asked(api: Api, action: str, query: str = "", **order: object) -> Any:
     return found
 
 
-async def everything(core: Core) -> tuple[Any, ...]:
+async def everything(core: Parts) -> tuple[Any, ...]:
     """What an order may change."""
     return (
         await core.pool.fetchval("SELECT count(*) FROM hold_request"),
@@ -46,7 +46,7 @@ async def everything(core: Core) -> tuple[Any, ...]:
     )
 
 
-async def a_few(core: Core) -> None:
+async def a_few(core: Parts) -> None:
     """Each kind of row of one campaign, and one of another tenant."""
     await hold(core.pool, "held1")
     await hold(core.pool, "held2")
@@ -57,7 +57,7 @@ async def a_few(core: Core) -> None:
     await hold(core.pool, "other", tenant="globex", pool="globex")
 
 
-async def test_an_order_is_counted_first_and_changes_nothing_dry(api: Api, core: Core) -> None:
+async def test_an_order_is_counted_first_and_changes_nothing_dry(api: Api, core: Parts) -> None:
     await a_few(core)
     before = await everything(core)
     for action, more, matching in (
@@ -78,7 +78,7 @@ async def test_an_order_is_counted_first_and_changes_nothing_dry(api: Api, core:
     assert await everything(core) == before
 
 
-async def test_an_order_is_a_row_and_an_audit_line_and_moves_no_mail(api: Api, core: Core) -> None:
+async def test_an_order_is_a_row_and_an_audit_line_and_moves_no_mail(api: Api, core: Parts) -> None:
     await a_few(core)
     before = await everything(core)
     found = await asked(api, "drop", tenant="acme", reason="ip_quota", confirm=True)
@@ -97,7 +97,7 @@ async def test_an_order_is_a_row_and_an_audit_line_and_moves_no_mail(api: Api, c
     assert after[2:] == before[2:], "no mail, no campaign, no generation"
 
 
-async def test_an_order_without_a_filter_or_a_needed_word_is_refused(api: Api, core: Core) -> None:
+async def test_an_order_without_a_filter_or_a_needed_word_is_refused(api: Api, core: Parts) -> None:
     await a_few(core)
     before = await everything(core)
     for body, field in (
@@ -124,7 +124,7 @@ async def test_an_order_without_a_filter_or_a_needed_word_is_refused(api: Api, c
     assert await everything(core) == before
 
 
-async def test_filters_are_kept_in_their_one_spelling(api: Api, core: Core) -> None:
+async def test_filters_are_kept_in_their_one_spelling(api: Api, core: Parts) -> None:
     await hold(core.pool, "message0001", recipient="jürgen@bücher.example")
     found = await asked(
         api, "release", recipient="jürgen@Bücher.Example", message="20500-message0001.2-abc"
@@ -139,7 +139,7 @@ async def test_filters_are_kept_in_their_one_spelling(api: Api, core: Core) -> N
     assert await core.pool.fetchval("SELECT count(*) FROM hold_request") == 2
 
 
-async def test_a_message_that_is_not_held_is_said_to_be_none(core: Core, command: Command) -> None:
+async def test_a_message_that_is_not_held_is_said_to_be_none(core: Parts, command: Command) -> None:
     await a_few(core)
     before = await everything(core)
     for words in (("settle", "--absent"), ("release",), ("drop", "--yes"), ("drop",), ("pause",)):
@@ -154,7 +154,7 @@ async def test_a_message_that_is_not_held_is_said_to_be_none(core: Core, command
     )
 
 
-async def test_a_paused_campaign_is_paused_for_new_mail_too(api: Api, core: Core) -> None:
+async def test_a_paused_campaign_is_paused_for_new_mail_too(api: Api, core: Parts) -> None:
     await a_few(core)
 
     async def paused() -> dict[str, tuple[str, ...]]:
@@ -182,7 +182,7 @@ async def test_a_paused_campaign_is_paused_for_new_mail_too(api: Api, core: Core
     assert await paused() == {"acme": (), "globex": ()}
 
 
-async def test_forgetting_leaves_the_address_nowhere_in_the_clear(api: Api, core: Core) -> None:
+async def test_forgetting_leaves_the_address_nowhere_in_the_clear(api: Api, core: Parts) -> None:
     who = "دعم@مثال.إختبار"
     await hold(core.pool, "m1", recipient=who)
     await hold(core.pool, "m2", recipient=who, state="doubt", reason="ip_quota")
@@ -211,7 +211,7 @@ async def test_forgetting_leaves_the_address_nowhere_in_the_clear(api: Api, core
         assert (await api("POST", "/api/v2/hold/forget", wrong))[0] == 400, wrong
 
 
-async def test_requests_are_listed_newest_first_and_by_tenant(api: Api, core: Core) -> None:
+async def test_requests_are_listed_newest_first_and_by_tenant(api: Api, core: Parts) -> None:
     for tenant in ("acme", "globex", "acme"):
         await asked(api, "release", tenant=tenant)
     _, every = await api("GET", REQUESTS)
@@ -226,7 +226,7 @@ async def test_requests_are_listed_newest_first_and_by_tenant(api: Api, core: Co
     assert (await api("GET", f"{REQUESTS}/1?wait=11"))[0] == 400
 
 
-async def test_a_question_with_wait_is_answered_when_there_is_news(api: Api, core: Core) -> None:
+async def test_a_question_with_wait_is_answered_when_there_is_news(api: Api, core: Parts) -> None:
     number = (await asked(api, "release", tenant="acme"))["request"]["id"]
     question = asyncio.create_task(api("GET", f"{REQUESTS}/{number}?wait=10"))
     await core.pool.execute("UPDATE hold_request SET state = 'running', changed = 7")
@@ -246,7 +246,9 @@ def command(
     return Command(api, capsys)
 
 
-async def test_the_command_watches_a_request_until_it_is_done(core: Core, command: Command) -> None:
+async def test_the_command_watches_a_request_until_it_is_done(
+    core: Parts, command: Command
+) -> None:
     await a_few(core)
 
     async def releaser(*steps: str) -> None:
@@ -272,7 +274,7 @@ async def test_the_command_watches_a_request_until_it_is_done(core: Core, comman
     assert "failed after 0 messages: disk full" in failed
 
 
-async def test_the_command_asks_before_mail_is_gone(core: Core, command: Command) -> None:
+async def test_the_command_asks_before_mail_is_gone(core: Parts, command: Command) -> None:
     await a_few(core)
     assert "say --yes" in await command("hold", "drop", "--tenant", "acme", code=1)
     dry = await command("hold", "drop", "--tenant", "acme", "--dry-run")
@@ -295,7 +297,7 @@ async def test_the_command_asks_before_mail_is_gone(core: Core, command: Command
 
 
 async def test_the_command_settles_doubt_by_one_word_and_no_other(
-    core: Core, command: Command
+    core: Parts, command: Command
 ) -> None:
     await a_few(core)
     settle = ("hold", "settle", "--tenant", "acme")
@@ -326,7 +328,7 @@ async def test_the_command_settles_doubt_by_one_word_and_no_other(
     assert audit["after"]["outcome"] == "absent"
 
 
-async def test_the_command_shows_addresses_as_they_are(core: Core, command: Command) -> None:
+async def test_the_command_shows_addresses_as_they_are(core: Parts, command: Command) -> None:
     await hold(core.pool, "m1", recipient="دعم@مثال.إختبار")
     assert "1 messages" in await command("hold", "list")
     words = ("hold", "list", "--messages", "--recipient", "دعم@مثال.إختبار")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.core import Core
+from control.app import Parts
 from policy.model import Duplicates, HoldBounds, Tenant
 from settings.hold import Hold
 from tests.support.control.core import (
@@ -15,14 +15,14 @@ ACME = {"name": "acme", "login": "acme-smtp", "password": "correct horse"}
 PATTERN = r"(?P<campaign>[a-z]{6}):(?P<subscriber>[a-z]{6})"
 
 
-async def tenant(core: Core) -> Tenant:
+async def tenant(core: Parts) -> Tenant:
     """As gateways have it."""
     generation = await core.admin.current()
     assert generation is not None
     return generation.tenants[0]
 
 
-async def test_terms_reach_the_plan_and_null_takes_the_default(api: Api, core: Core) -> None:
+async def test_terms_reach_the_plan_and_null_takes_the_default(api: Api, core: Parts) -> None:
     terms = {"hold_messages": 10, "hold_age": 3600, "duplicates": "off", "dsn": True}
     status, added = await api("POST", "/api/v2/tenants", {**ACME, **terms})
     assert status == 201, added
@@ -53,7 +53,7 @@ async def test_terms_reach_the_plan_and_null_takes_the_default(api: Api, core: C
     assert again["changed"] is False
 
 
-async def test_reports_are_by_profile_until_an_operator_decides(api: Api, core: Core) -> None:
+async def test_reports_are_by_profile_until_an_operator_decides(api: Api, core: Parts) -> None:
     status, added = await api("POST", "/api/v2/tenants", ACME)
     assert (status, added["view"]["dsn"]) == (201, None)
     path = "/api/v2/tenants/acme"
@@ -67,7 +67,7 @@ async def test_reports_are_by_profile_until_an_operator_decides(api: Api, core: 
 
 
 async def test_what_an_unreadable_from_counts_for_is_a_term(
-    api: Api, core: Core, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    api: Api, core: Parts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
     assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
@@ -81,7 +81,7 @@ async def test_what_an_unreadable_from_counts_for_is_a_term(
     assert status == 400, problem
 
 
-async def test_terms_nobody_can_use_are_refused_by_field(api: Api, core: Core) -> None:
+async def test_terms_nobody_can_use_are_refused_by_field(api: Api, core: Parts) -> None:
     assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
     number = await core.admin.number()
     for field, wrong in (
@@ -109,7 +109,7 @@ async def test_terms_nobody_can_use_are_refused_by_field(api: Api, core: Core) -
     assert await core.admin.number() == number
 
 
-async def test_a_mailbox_has_a_daily_minimum(api: Api, core: Core) -> None:
+async def test_a_mailbox_has_a_daily_minimum(api: Api, core: Parts) -> None:
     assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
     path = "/api/v2/tenants/acme/mailboxes/news@acme.example"
     status, changed = await api("PUT", path, {"daily_max": 10, "daily_min": 5})
@@ -122,7 +122,7 @@ async def test_a_mailbox_has_a_daily_minimum(api: Api, core: Core) -> None:
 
 
 async def test_the_command_gives_terms_and_takes_them_back(
-    api: Api, core: Core, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    api: Api, core: Parts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
     command = Command(api, capsys)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from control.core import Core
+from control.app import Parts
 from control.plan import compiler as compiling
 from control.plan.compile import compile_generation
 from control.plan.publish import NEXT_STEP, Publisher
@@ -39,12 +39,12 @@ async def settings(create_database: CreateDatabase, valkey_url: str) -> Settings
 
 
 @pytest.fixture
-async def core(settings: Settings) -> AsyncIterator[Core]:
+async def core(settings: Settings) -> AsyncIterator[Parts]:
     async with control_core(settings) as opened:
         yield opened
 
 
-async def whole(core: Core, like: Generation) -> bytes:
+async def whole(core: Parts, like: Generation) -> bytes:
     """What all rows make, under the number and at the time of `like`."""
     async with core.pool.acquire() as connection:
         compiled = compile_generation(
@@ -59,7 +59,7 @@ async def whole(core: Core, like: Generation) -> bytes:
     return encode(compiled.generation)
 
 
-async def published(core: Core) -> Generation:
+async def published(core: Parts) -> Generation:
     found = await core.admin.current()
     assert found is not None
     return found
@@ -68,7 +68,7 @@ async def published(core: Core) -> Generation:
 class Operators:
     """What people do, at random: by two control nodes, and by hand in the database."""
 
-    def __init__(self, nodes: list[Core], dice: random.Random) -> None:
+    def __init__(self, nodes: list[Parts], dice: random.Random) -> None:
         self.nodes = nodes
         self.dice = dice
         self.warmup = nodes[0].settings.warmup
@@ -206,7 +206,7 @@ class Operators:
 
 @pytest.mark.timeout(300)
 async def test_changes_make_the_plan_that_all_rows_make(
-    core: Core, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    core: Parts, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
@@ -254,13 +254,13 @@ async def test_changes_make_the_plan_that_all_rows_make(
     assert "domain-key" in text
 
 
-async def add_tenant(core: Core, name: str) -> None:
+async def add_tenant(core: Parts, name: str) -> None:
     new = NewTenant(name=name, login=f"{name}-login", password="correct horse")
     await core.publisher.change("test", lambda act: tenant.add(act, new))
 
 
 async def test_a_change_reads_no_row_of_what_it_does_not_touch(
-    core: Core, monkeypatch: pytest.MonkeyPatch
+    core: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And what was written before by another hand comes into force with it."""
     for name in ("acme", "globex"):
@@ -280,7 +280,7 @@ async def test_a_change_reads_no_row_of_what_it_does_not_touch(
     assert noted == 0
 
 
-async def test_a_change_that_is_refused_leaves_what_was_touched_to_the_next(core: Core) -> None:
+async def test_a_change_that_is_refused_leaves_what_was_touched_to_the_next(core: Parts) -> None:
     await add_tenant(core, "acme")
     await core.pool.execute("UPDATE tenant SET max_recipients = 20000")
     with pytest.raises(RefusedError, match="max_recipients"):
@@ -291,7 +291,7 @@ async def test_a_change_that_is_refused_leaves_what_was_touched_to_the_next(core
 
 
 async def test_a_plan_that_is_not_what_all_rows_make_is_put_right_and_said_loudly(
-    core: Core, caplog: pytest.LogCaptureFixture
+    core: Parts, caplog: pytest.LogCaptureFixture
 ) -> None:
     await add_tenant(core, "acme")
     await core.pool.execute("UPDATE tenant SET max_recipients = 7")
@@ -306,7 +306,7 @@ async def test_a_plan_that_is_not_what_all_rows_make_is_put_right_and_said_loudl
     assert (await published(core)).tenant["acme"].max_recipients == 7
 
 
-async def test_a_generation_that_does_not_say_how_it_was_made_is_made_whole(core: Core) -> None:
+async def test_a_generation_that_does_not_say_how_it_was_made_is_made_whole(core: Parts) -> None:
     """As the first change after an upgrade finds it."""
     for name in ("acme", "globex"):
         await add_tenant(core, name)
@@ -318,7 +318,7 @@ async def test_a_generation_that_does_not_say_how_it_was_made_is_made_whole(core
     assert (await published(core)).tenant["acme"].max_recipients == 7
 
 
-async def test_an_update_that_changes_nothing_of_the_plan_touches_nothing(core: Core) -> None:
+async def test_an_update_that_changes_nothing_of_the_plan_touches_nothing(core: Parts) -> None:
     await add_tenant(core, "acme")
     await core.pool.execute("UPDATE tenant SET max_recipients = max_recipients")
     assert await core.pool.fetchval("SELECT count(*) FROM plan_touched") == 0
@@ -327,7 +327,7 @@ async def test_an_update_that_changes_nothing_of_the_plan_touches_nothing(core: 
     assert [tuple(row) for row in noted] == [("tenant", "acme", "")]
 
 
-async def test_sending_hours_are_made_anew_with_each_generation(core: Core) -> None:
+async def test_sending_hours_are_made_anew_with_each_generation(core: Parts) -> None:
     await add_tenant(core, "acme")
     await add_tenant(core, "globex")
     hours = TenantChange(hours="09:00-17:00", zone="Europe/Paris")

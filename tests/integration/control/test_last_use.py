@@ -1,6 +1,6 @@
 """When a login was last used: what gateways told is written down, and changes no plan."""
 
-from control.core import Core
+from control.app import Parts
 from control.tenants.lastuse import LastUse
 from policy.ledger.bulletin import LOGINS
 from tests.support.control.core import Api
@@ -8,7 +8,7 @@ from tests.support.control.core import Api
 NOON = 1_792_324_800_000
 
 
-async def test_the_last_use_of_a_login_is_shown_and_never_goes_back(api: Api, core: Core) -> None:
+async def test_the_last_use_of_a_login_is_shown_and_never_goes_back(api: Api, core: Parts) -> None:
     new = {"name": "acme", "login": "one", "password": "correct horse"}
     assert (await api("POST", "/api/v2/tenants", new))[0] == 201
     path = "/api/v2/tenants/acme/logins"

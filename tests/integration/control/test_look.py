@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from control.app import Parts
 from control.cli.main import run
-from control.core import Core
 from control.version import VERSION
 from gateway.hold.keep.content import Contents
 from policy.ledger.bulletin import (
@@ -41,7 +41,7 @@ def command(
     return Command(api, capsys)
 
 
-async def sign(core: Core, name: str, figures: Figures, generation: int | None = None) -> None:
+async def sign(core: Parts, name: str, figures: Figures, generation: int | None = None) -> None:
     """As a gateway process does about once a second."""
     seconds, _ = await core.admin.client.time()
     runs = await core.admin.number() if generation is None else generation
@@ -57,7 +57,7 @@ async def found(api: Api) -> Any:
 
 
 async def test_nothing_is_wrong_and_mail_is_counted_over_all_processes(
-    api: Api, core: Core, command: Command
+    api: Api, core: Parts, command: Command
 ) -> None:
     assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
     outcomes = {"relayed": 7, "held": 2, "doubt": 1, "refused": 1, "rejected": 1, "denied": 1}
@@ -90,7 +90,7 @@ async def test_nothing_is_wrong_and_mail_is_counted_over_all_processes(
 
 
 async def test_what_is_wrong_comes_first_with_its_next_command_and_exit_1(
-    api: Api, core: Core, command: Command
+    api: Api, core: Parts, command: Command
 ) -> None:
     async def wrong() -> dict[str, str]:
         return {t["next"]: t["what"] for t in (await found(api))["troubles"]}
@@ -163,7 +163,7 @@ async def test_the_audit_log_is_listed_by_subject_person_action_and_time_in_page
     assert "grown <up>" in said
 
 
-async def kept(core: Core, name: str, *keys: str) -> None:
+async def kept(core: Parts, name: str, *keys: str) -> None:
     codec, data = Contents(keys).pack(name, HEAD, BODY)
     await core.pool.execute(
         "INSERT INTO held_body (bucket, id, sender, flags, ret, codec, content) "
@@ -173,7 +173,7 @@ async def kept(core: Core, name: str, *keys: str) -> None:
 
 
 async def test_a_held_message_is_read_as_the_gateway_kept_it_and_each_look_is_audited(
-    core: Core, command: Command, tmp_path: Path
+    core: Parts, command: Command, tmp_path: Path
 ) -> None:
     await hold(core.pool, "one")
     await kept(core, "one")
@@ -198,7 +198,7 @@ async def test_a_held_message_is_read_as_the_gateway_kept_it_and_each_look_is_au
     await command("hold", "show", "one", "--headers", "--content", "-", code=2)
 
 
-async def test_a_sealed_message_needs_its_key(core: Core, command: Command) -> None:
+async def test_a_sealed_message_needs_its_key(core: Parts, command: Command) -> None:
     await hold(core.pool, "one")
     await kept(core, "one", KEY)
     assert "sealed by key k1, which hold.keys of control lacks" in (

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from control.core import Core
+from control.app import Parts
 from control.messages.reader import OutcomeReader
 from gateway.ledger import outcomes
 from gateway.ledger.outcomes import Outcomes, entries
@@ -30,13 +30,13 @@ def command(
     return Command(api, capsys)
 
 
-def reader(core: Core, kept: float = 30 * 86_400.0) -> OutcomeReader:
+def reader(core: Parts, kept: float = 30 * 86_400.0) -> OutcomeReader:
     return OutcomeReader(
         core.pool, core.admin.client, core.admin.name, kept=kept, calendar=core.calendar
     )
 
 
-async def tell(core: Core, *told: dict[str, Any], days_ago: int = 0) -> None:
+async def tell(core: Parts, *told: dict[str, Any], days_ago: int = 0) -> None:
     """As a gateway's flusher does."""
     now, _ = await core.admin.now()
     heard = Outcomes(core.admin.client, core.admin.name, now=lambda: now - days_ago * DAY)
@@ -57,12 +57,12 @@ async def found(api: Api, **query: str) -> Any:
     return page
 
 
-async def count(core: Core) -> int:
+async def count(core: Parts) -> int:
     return int(await core.pool.fetchval("SELECT count(*) FROM outcome"))
 
 
 async def test_a_message_is_found_by_recipient_live_or_held(
-    api: Api, core: Core, command: Command
+    api: Api, core: Parts, command: Command
 ) -> None:
     assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
     await tell(
@@ -94,7 +94,7 @@ async def test_a_message_is_found_by_recipient_live_or_held(
     assert (await api("GET", "/api/v2/messages?tenant=nobody"))[0] == 404
 
 
-async def test_each_is_once_whoever_reads_and_whatever_breaks_between(core: Core) -> None:
+async def test_each_is_once_whoever_reads_and_whatever_breaks_between(core: Parts) -> None:
     await tell(core, *[{"message": f"m{n}"} for n in range(500)])
     one, two = reader(core), reader(core)
     await asyncio.gather(one.step(), two.step(), reader(core).step())
@@ -108,7 +108,7 @@ async def test_each_is_once_whoever_reads_and_whatever_breaks_between(core: Core
     assert await count(core) == 501
 
 
-async def test_a_transaction_that_is_undone_leaves_the_position_too(core: Core) -> None:
+async def test_a_transaction_that_is_undone_leaves_the_position_too(core: Parts) -> None:
     await tell(core, {"message": "m1"})
     await core.pool.execute("ALTER TABLE outcome ADD CONSTRAINT refuse CHECK (message <> 'm1')")
     with pytest.raises(Exception, match="refuse"):
@@ -121,7 +121,7 @@ async def test_a_transaction_that_is_undone_leaves_the_position_too(core: Core) 
     assert await count(core) == 1
 
 
-async def test_days_that_are_over_are_dropped_whole(core: Core) -> None:
+async def test_days_that_are_over_are_dropped_whole(core: Parts) -> None:
     await tell(core, {"message": "old"}, days_ago=3)
     await tell(core, {"message": "new"})
     await reader(core).step()
@@ -133,7 +133,7 @@ async def test_days_that_are_over_are_dropped_whole(core: Core) -> None:
     assert await core.pool.fetchval("SELECT to_regclass($1)::text", f"outcome_{today - 3}") is None
 
 
-async def test_a_forgotten_address_is_in_no_outcome(api: Api, core: Core) -> None:
+async def test_a_forgotten_address_is_in_no_outcome(api: Api, core: Parts) -> None:
     assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
     await tell(core, {"why": "550 anna@gmail.com is unknown"}, {"recipients": ["b@x.example"]})
     await reader(core).step()
@@ -146,7 +146,7 @@ async def test_a_forgotten_address_is_in_no_outcome(api: Api, core: Core) -> Non
     assert "b@x.example" in text
 
 
-async def test_where_gateways_write_digests_the_search_does(core: Core) -> None:
+async def test_where_gateways_write_digests_the_search_does(core: Parts) -> None:
     key = "k" * 32
     hashes = Log(addresses="hashed", key=key)
     log = GatewayLog(addresses="hashed", key=key)
@@ -155,7 +155,7 @@ async def test_where_gateways_write_digests_the_search_does(core: Core) -> None:
     assert "anna" not in await core.pool.fetchval("SELECT recipient FROM outcome")
     for used, status in ((hashes, 200), (Log(addresses="hashed"), 400)):
         settings = msgspec.structs.replace(core.settings, log=used)
-        changed = Core(
+        changed = Parts(
             **{f: getattr(core, f) for f in core.__dataclass_fields__} | {"settings": settings}
         )
         async with api_of(changed) as api:

@@ -2,7 +2,7 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from control.core import Core
+from control.app import Parts
 from tests.support.control.core import Api
 
 
@@ -13,7 +13,7 @@ async def look(api: Api) -> dict[str, float]:
     return {sample.name: sample.value for family in families for sample in family.samples}
 
 
-async def test_a_lost_ledger_is_not_open_and_a_token_is_needed(api: Api, core: Core) -> None:
+async def test_a_lost_ledger_is_not_open_and_a_token_is_needed(api: Api, core: Parts) -> None:
     assert (await api("GET", "/metrics", token=""))[0] == 401
     found = await look(api)
     assert found["sendgate_ledger_open"] == 1

@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from control.app import open_core
+from control.app import open_parts
 from control.embedded.stack.toml import to_toml
 from control.plan.publish import PUBLISH_LOCK
 from control.problem import RefusedError
@@ -154,7 +154,7 @@ async def test_a_frozen_control_process_keeps_the_publishing_lock_for_a_time_onl
     await rows.rollback()
     short = msgspec.structs.replace(settings.database, timeout=1.0)
     changing = msgspec.structs.replace(settings, database=short)
-    async with open_core(changing) as core:
+    async with open_parts(changing) as core:
         with pytest.raises(RefusedError, match="another change was being published for 1 s"):
             await core.publisher.change("test", _nothing)
         async with asyncio.timeout(15):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from control.core import Core
+from control.app import Parts
 from control.plan import rows
 from tests.conftest import CreateDatabase
 from tests.support.control.core import (
@@ -20,14 +20,14 @@ from tests.support.control.core import (
 
 
 @pytest.fixture
-async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterator[Core]:
+async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterator[Parts]:
     settings = settings_for(await create_database("control", build), valkey_url)
     async with control_core(settings) as opened:
         yield opened
 
 
 @pytest.fixture
-async def api(core: Core) -> AsyncIterator[Api]:
+async def api(core: Parts) -> AsyncIterator[Api]:
     async with api_of(core) as opened:
         for number, name in enumerate(("acme", "acme-two", "Globex")):
             new = {"name": name, "login": f"{name}-in", "password": "correct horse"}

@@ -9,8 +9,7 @@ import pytest
 from aiohttp import web
 from redis.asyncio import Redis
 
-from control.app import open_core
-from control.core import Core
+from control.app import Parts, open_parts
 from control.ledger.status import LedgerState
 from control.problem import RefusedError
 from control.sources import domain, ip
@@ -32,17 +31,17 @@ async def settings(create_database: CreateDatabase, valkey_url: str, tmp_path: P
 
 
 @pytest.fixture
-async def core(settings: Settings) -> AsyncIterator[Core]:
+async def core(settings: Settings) -> AsyncIterator[Parts]:
     async with control_core(settings) as opened:
         yield opened
 
 
-async def add_tenant(core: Core, name: str = "acme") -> None:
+async def add_tenant(core: Parts, name: str = "acme") -> None:
     new = NewTenant(name=name, login=f"{name}-login", password="correct horse")
     await core.publisher.change("test", lambda act: tenant.add(act, new))
 
 
-async def add_domain(core: Core, new: NewDomain, *, dry: bool = False) -> Any:
+async def add_domain(core: Parts, new: NewDomain, *, dry: bool = False) -> Any:
     async def act(a: Act) -> str:
         return await domain.add(a, new, seal=core.seal, warmup=core.settings.warmup)
 
@@ -55,13 +54,13 @@ ONE = NewDomain(tenant="acme", domain="Example.com", ip="192.0.2.10", quota=5)
 API_KEY = "k" * 32
 
 
-async def everything(core: Core) -> Any:
+async def everything(core: Parts) -> Any:
     rows = msgspec.to_builtins(await all_rows(core))
     audits = await core.pool.fetchval("SELECT count(*) FROM audit_log")
     return rows, audits, await core.admin.number()
 
 
-async def test_a_domain_comes_with_key_ip_vmta_pool_and_generation(core: Core) -> None:
+async def test_a_domain_comes_with_key_ip_vmta_pool_and_generation(core: Parts) -> None:
     await add_tenant(core)
     done = await add_domain(core, ONE)
     generation = await core.admin.current()
@@ -76,7 +75,7 @@ async def test_a_domain_comes_with_key_ip_vmta_pool_and_generation(core: Core) -
     assert "<virtual-mta vmta-192-0-2-10>" in Path(core.settings.control.pmta_config).read_text()
 
 
-async def test_without_a_quota_the_default_plan_warms_the_ip(core: Core) -> None:
+async def test_without_a_quota_the_default_plan_warms_the_ip(core: Parts) -> None:
     await add_tenant(core)
     await add_domain(core, NewDomain(tenant="acme", domain="a.example", ip="192.0.2.1"))
     generation = await core.admin.current()
@@ -85,7 +84,7 @@ async def test_without_a_quota_the_default_plan_warms_the_ip(core: Core) -> None
     assert generation.vmta["vmta-192-0-2-1"].ceilings["microsoft"] == 20
 
 
-async def test_a_second_domain_uses_the_tenants_ip_again(core: Core) -> None:
+async def test_a_second_domain_uses_the_tenants_ip_again(core: Parts) -> None:
     await add_tenant(core)
     await add_domain(core, ONE)
     await add_domain(core, NewDomain(tenant="acme", domain="two.example", ip="192.0.2.10"))
@@ -95,7 +94,7 @@ async def test_a_second_domain_uses_the_tenants_ip_again(core: Core) -> None:
     assert set(generation.tenant["acme"].domains) == {"example.com", "two.example"}
 
 
-async def test_another_tenants_ip_and_pool_are_out_of_reach(core: Core) -> None:
+async def test_another_tenants_ip_and_pool_are_out_of_reach(core: Parts) -> None:
     await add_tenant(core)
     await add_tenant(core, "globex")
     await add_domain(core, ONE)
@@ -110,7 +109,7 @@ async def test_another_tenants_ip_and_pool_are_out_of_reach(core: Core) -> None:
     assert await everything(core) == before
 
 
-async def test_a_dry_run_changes_nothing_and_finds_the_same_problems(core: Core) -> None:
+async def test_a_dry_run_changes_nothing_and_finds_the_same_problems(core: Parts) -> None:
     await add_tenant(core)
     before = await everything(core)
     done = await add_domain(core, ONE, dry=True)
@@ -119,7 +118,7 @@ async def test_a_dry_run_changes_nothing_and_finds_the_same_problems(core: Core)
     assert await everything(core) == before
 
 
-async def test_an_ip_without_a_number_stops_the_generation_and_is_named(core: Core) -> None:
+async def test_an_ip_without_a_number_stops_the_generation_and_is_named(core: Parts) -> None:
     await add_tenant(core)
     await add_domain(core, ONE)
     await core.pool.execute("UPDATE virtual_mta SET quota_source = NULL")
@@ -130,7 +129,7 @@ async def test_an_ip_without_a_number_stops_the_generation_and_is_named(core: Co
 
 
 async def test_with_the_ledger_away_a_change_is_refused_and_nothing_changes(
-    core: Core, settings: Settings
+    core: Parts, settings: Settings
 ) -> None:
     before = await everything(core)
     admin = core.admin
@@ -143,7 +142,7 @@ async def test_with_the_ledger_away_a_change_is_refused_and_nothing_changes(
 
 
 async def test_a_ledger_that_dies_between_compile_and_publish_leaves_the_rows(
-    core: Core, monkeypatch: pytest.MonkeyPatch
+    core: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = await everything(core)
 
@@ -156,7 +155,7 @@ async def test_a_ledger_that_dies_between_compile_and_publish_leaves_the_rows(
     assert await everything(core) == before
 
 
-async def test_the_ledger_is_brought_back_to_what_the_rows_say(core: Core) -> None:
+async def test_the_ledger_is_brought_back_to_what_the_rows_say(core: Parts) -> None:
     await add_tenant(core)
     number = await core.admin.number()
     assert await core.publisher.reconcile() is None
@@ -186,7 +185,7 @@ async def test_another_default_ladder_comes_into_force_with_the_next_change(
                 act, "192.0.2.10", IpChange(stage=4), warmup=core.settings.warmup
             ),
         )
-    async with open_core(settings) as core:
+    async with open_parts(settings) as core:
         await core.opening.open_first()
         assert await core.publisher.reconcile() is None
         assert await quota_of(core, "192.0.2.10") == 2_500
@@ -194,13 +193,13 @@ async def test_another_default_ladder_comes_into_force_with_the_next_change(
         assert await quota_of(core, "192.0.2.10") == 1_500
 
 
-async def quota_of(core: Core, address: str) -> Any:
+async def quota_of(core: Parts, address: str) -> Any:
     generation = await core.admin.current()
     assert generation is not None
     return next(v.daily for v in generation.vmtas if v.ip == address)
 
 
-async def test_a_late_worker_is_named(core: Core) -> None:
+async def test_a_late_worker_is_named(core: Parts) -> None:
     seconds = (await core.admin.client.time())[0]
     await core.admin.client.zadd(f"{core.admin.root}workers", {"node1:7": seconds})
     await core.admin.client.hset(f"{core.admin.root}running", "node1:7", 1)
@@ -215,7 +214,7 @@ async def test_powermta_knows_a_vmta_before_the_gateways_or_nothing_happens(
     answers: list[tuple[int, str]] = [(200, "Configuration reloaded.")]
     seen: list[int] = []
     commands: list[str] = []
-    cores: list[Core] = []
+    cores: list[Parts] = []
 
     async def command(request: web.Request) -> web.Response:
         assert request.headers["X-API-Key"] == API_KEY
@@ -260,7 +259,7 @@ async def test_powermta_knows_a_vmta_before_the_gateways_or_nothing_happens(
     await runner.cleanup()
 
 
-async def test_quota_stage_state_and_ceilings_of_an_ip(core: Core) -> None:
+async def test_quota_stage_state_and_ceilings_of_an_ip(core: Parts) -> None:
     await add_tenant(core)
     await add_domain(core, ONE)
 
@@ -291,7 +290,7 @@ async def test_quota_stage_state_and_ceilings_of_an_ip(core: Core) -> None:
     assert [tuple(row) for row in history] == [("5", None), ("unlimited", None), ("plan", 2)]
 
 
-async def test_a_lost_ledger_is_opened_by_an_operator_at_once(core: Core) -> None:
+async def test_a_lost_ledger_is_opened_by_an_operator_at_once(core: Parts) -> None:
     assert (await core.opening.status()).state is LedgerState.OPEN
     with pytest.raises(RefusedError, match="nothing to do"):
         await core.opening.open_again("test")
@@ -306,7 +305,7 @@ async def test_a_lost_ledger_is_opened_by_an_operator_at_once(core: Core) -> Non
     assert row["reason"] == "seen"
 
 
-async def test_without_a_folder_of_keys_nothing_claims_to_sign(core: Core) -> None:
+async def test_without_a_folder_of_keys_nothing_claims_to_sign(core: Parts) -> None:
     async with api_of(core) as api:
         await add_tenant(core)
         body = {"tenant": "acme", "domain": "example.com", "ip": "192.0.2.10"}
@@ -318,7 +317,7 @@ async def test_without_a_folder_of_keys_nothing_claims_to_sign(core: Core) -> No
 
 
 async def test_a_publish_whose_reply_was_lost_is_found_out(
-    core: Core, monkeypatch: pytest.MonkeyPatch
+    core: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The ledger runs it: to say that nothing was changed would be untrue."""
     await add_tenant(core)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from control.core import Core
+from control.app import Parts
 from policy.ledger_port import Reserve
 from tests.support.control.core import TOKEN, Api, Command, api_of
 from tests.support.hold.held import hold
@@ -16,7 +16,7 @@ IP = "/api/v2/ips/192.0.2.10"
 
 
 @pytest.fixture
-async def api(core: Core) -> AsyncIterator[Api]:
+async def api(core: Parts) -> AsyncIterator[Api]:
     async with api_of(core) as opened:
         assert (await opened("POST", "/api/v2/tenants", ACME))[0] == 201
         assert (await opened("POST", "/api/v2/domains", {**DOMAIN, "hourly_share": 1.0}))[0] == 201
@@ -43,7 +43,7 @@ async def gone(api: Api, path: str) -> Any:
     return answer
 
 
-async def audited(core: Core, action: str) -> Any:
+async def audited(core: Parts, action: str) -> Any:
     """The one row of an action."""
     rows = await core.pool.fetch("SELECT * FROM audit_log WHERE action = $1", action)
     assert len(rows) == 1, action
@@ -51,7 +51,7 @@ async def audited(core: Core, action: str) -> Any:
 
 
 async def test_an_ip_goes_once_it_is_retired_unused_today_and_not_the_last(
-    api: Api, core: Core
+    api: Api, core: Parts
 ) -> None:
     reserve = Reserve(tenant="acme", pool="acme", mailbox="", providers=(("gmail", 2),))
     await core.ledger.decide([reserve])
@@ -85,7 +85,7 @@ async def test_an_ip_goes_once_it_is_retired_unused_today_and_not_the_last(
     assert (shown["id"], shown["today"][0]["relayed"]) == (3, 2)
 
 
-async def test_an_ip_that_may_not_be_asked_after_stays(api: Api, core: Core) -> None:
+async def test_an_ip_that_may_not_be_asked_after_stays(api: Api, core: Parts) -> None:
     assert (await api("POST", "/api/v2/domains", {**DOMAIN, "ip": "192.0.2.11"}))[0] == 201
     assert (await api("PATCH", IP, {"state": "retire"}))[0] == 200
     await core.admin.client.flushall()
@@ -95,7 +95,7 @@ async def test_an_ip_that_may_not_be_asked_after_stays(api: Api, core: Core) -> 
 
 
 async def test_an_ip_moves_unless_a_pool_with_domains_would_be_left_without(
-    api: Api, core: Core
+    api: Api, core: Parts
 ) -> None:
     assert (await api("POST", "/api/v2/pools", {"tenant": "acme", "name": "slow"}))[0] == 201
     status, refused = await api("POST", f"{IP}/move", {"pool": "slow"})
@@ -112,7 +112,7 @@ async def test_an_ip_moves_unless_a_pool_with_domains_would_be_left_without(
 
 
 async def test_a_domain_moves_with_its_held_mail_and_goes_when_none_is_left(
-    api: Api, core: Core
+    api: Api, core: Parts
 ) -> None:
     path = "/api/v2/domains/acme.example"
     await api("POST", "/api/v2/pools", {"tenant": "acme", "name": "fast"})
@@ -136,7 +136,7 @@ async def test_a_domain_moves_with_its_held_mail_and_goes_when_none_is_left(
     assert await core.pool.fetchval("SELECT count(*) FROM sending_domain") == 1
 
 
-async def test_a_domain_of_two_tenants_is_removed_by_naming_one(api: Api, core: Core) -> None:
+async def test_a_domain_of_two_tenants_is_removed_by_naming_one(api: Api, core: Parts) -> None:
     await api("POST", "/api/v2/tenants", {**ACME, "name": "other", "login": "other"})
     # As an earlier version took it.
     await core.pool.execute(
@@ -151,7 +151,7 @@ async def test_a_domain_of_two_tenants_is_removed_by_naming_one(api: Api, core: 
     assert (await api("GET", path))[1]["tenant"] == "acme"
 
 
-async def test_a_pool_from_add_to_remove(api: Api, core: Core) -> None:
+async def test_a_pool_from_add_to_remove(api: Api, core: Parts) -> None:
     new = {"tenant": "acme", "name": "slow", "overflow": "acme"}
     status, added = await api("POST", "/api/v2/pools", new)
     assert (status, added["view"]["overflow"], added["view"]["ips"]) == (201, "acme", [])
@@ -179,7 +179,7 @@ async def test_a_pool_from_add_to_remove(api: Api, core: Core) -> None:
     assert (await audited(core, "pool.remove"))["before"]["tenant"] == "acme"
 
 
-async def test_a_server_goes_when_no_ip_is_on_it(api: Api, core: Core) -> None:
+async def test_a_server_goes_when_no_ip_is_on_it(api: Api, core: Parts) -> None:
     await hold(core.pool, "m1", state="doubt", server="pmta1")
     found = await in_the_way(api, "/api/v2/servers/pmta1")
     assert found[0].startswith("1 IP (192.0.2.10) on it")
@@ -193,7 +193,7 @@ async def test_a_server_goes_when_no_ip_is_on_it(api: Api, core: Core) -> None:
 
 
 async def test_several_logins_each_with_its_password_and_the_last_stays(
-    api: Api, core: Core
+    api: Api, core: Parts
 ) -> None:
     path = "/api/v2/tenants/acme/logins"
     assert "no other login and no network" in (await in_the_way(api, f"{path}?login=acme"))[0]
@@ -211,7 +211,7 @@ async def test_several_logins_each_with_its_password_and_the_last_stays(
     assert "horse" not in everything
 
 
-async def test_networks_one_by_one(api: Api, core: Core) -> None:
+async def test_networks_one_by_one(api: Api, core: Parts) -> None:
     path = "/api/v2/tenants/acme/networks"
     for network in ("10.1.0.0/16", "10.2.0.0/16"):
         assert (await api("POST", path, {"network": network}))[0] == 201
@@ -224,7 +224,7 @@ async def test_networks_one_by_one(api: Api, core: Core) -> None:
     assert (await audited(core, "network.remove"))["before"] == {"network": "10.1.0.0/16"}
 
 
-async def test_a_mailbox_falls_back_to_the_tenants_limits(api: Api, core: Core) -> None:
+async def test_a_mailbox_falls_back_to_the_tenants_limits(api: Api, core: Parts) -> None:
     path = "/api/v2/tenants/acme/mailboxes/News@acme.example"
     assert (await api("DELETE", path))[0] == 404
     assert (await api("PUT", path, {"daily_max": 3}))[0] == 200
@@ -234,7 +234,7 @@ async def test_a_mailbox_falls_back_to_the_tenants_limits(api: Api, core: Core) 
 
 
 async def test_a_tenant_goes_with_all_that_is_its_own_when_nothing_is_held(
-    api: Api, core: Core
+    api: Api, core: Parts
 ) -> None:
     await api("POST", "/api/v2/tenants", {**ACME, "name": "other", "login": "other"})
     await api("PUT", "/api/v2/tenants/acme/mailboxes/a@acme.example", {"spacing": 1})

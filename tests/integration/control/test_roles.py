@@ -7,10 +7,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from control.api.application import ROUTES
 from control.api.permission import PERMISSIONS
 from control.api.route import Route
-from control.core import Core
+from control.app import Parts, routes
 from control.store.change import Act
 from control.store.migrate import migrate
 from control.users.token import ROLES, Role, new_token, put
@@ -21,11 +20,14 @@ OTHER = "zzother"
 """In every name of the other tenant: what has it in an answer leaked."""
 THEIR_IP = "203.0.113.77"
 
-KEYED = [route for route in ROUTES if not route.public]
+
+def keyed(core: Parts) -> list[Route]:
+    """The routes that a token is needed for."""
+    return [route for route in routes(core) if not route.public]
 
 
 @pytest.fixture
-async def api(core: Core) -> AsyncIterator[Api]:
+async def api(core: Parts) -> AsyncIterator[Api]:
     async with api_of(core) as opened:
         for name, ip in (("acme", "192.0.2.10"), (OTHER, THEIR_IP)):
             new = {"name": name, "login": name, "password": "correct horse"}
@@ -48,7 +50,7 @@ async def api(core: Core) -> AsyncIterator[Api]:
         yield opened
 
 
-async def token(core: Core, role: Role, tenant: str | None = None) -> str:
+async def token(core: Parts, role: Role, tenant: str | None = None) -> str:
     """One of that role, in the database."""
     made = new_token()
 
@@ -87,14 +89,15 @@ def address(route: Route, names: dict[str, str]) -> str:
     return path + ("?dry_run=1" if "dry_run" in route.query else "")
 
 
-def test_the_table_names_every_route_and_no_other() -> None:
-    assert set(PERMISSIONS) == {(r.method, r.path) for r in KEYED}
+async def test_the_table_names_every_route_and_no_other(core: Parts) -> None:
+    known = keyed(core)
+    assert set(PERMISSIONS) == {(r.method, r.path) for r in known}
     for (method, path), permission in PERMISSIONS.items():
         # Whoever only reads changes nothing; a question about a message is none.
         if method != "GET" and path != "/api/v2/explain":
             assert permission.role in ("operator", "admin"), (method, path)
         if permission.own:
-            route = next(r for r in KEYED if (r.method, r.path) == (method, path))
+            route = next(r for r in known if (r.method, r.path) == (method, path))
             body = getattr(route.body, "__struct_fields__", ())
             scoped = re.search(r"\{(tenant|ip|pool|domain)\}", path)
             assert scoped or "tenant" in route.query or "tenant" in body, (method, path)
@@ -103,14 +106,14 @@ def test_the_table_names_every_route_and_no_other() -> None:
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("tenant", [None, "acme"])
 async def test_every_route_answers_or_refuses_each_role(
-    api: Api, core: Core, role: Role, tenant: str | None
+    api: Api, core: Parts, role: Role, tenant: str | None
 ) -> None:
     if role == "scrape" and tenant is not None:
         with pytest.raises(asyncpg.CheckViolationError):
             await token(core, role, tenant)
         return
     given = await token(core, role, tenant)
-    for route in KEYED:
+    for route in keyed(core):
         wanted = PERMISSIONS[route.method, route.path]
         allowed = ROLES.index(role) >= ROLES.index(wanted.role) and (tenant is None or wanted.own)
         body: dict[str, Any] | None = {} if route.body is not None else None
@@ -124,11 +127,11 @@ async def test_every_route_answers_or_refuses_each_role(
 
 @pytest.mark.parametrize("names", [THEIRS, NUMBERS], ids=["by name", "by number"])
 async def test_a_tenants_token_neither_sees_nor_changes_another(
-    api: Api, core: Core, names: dict[str, str]
+    api: Api, core: Parts, names: dict[str, str]
 ) -> None:
     given = await token(core, "admin", "acme")
     before = await _their_rows(core)
-    own = [r for r in KEYED if PERMISSIONS[r.method, r.path].own]
+    own = [r for r in keyed(core) if PERMISSIONS[r.method, r.path].own]
     for route in own:
         body = _body(route, names["tenant"])
         path = address(route, names).replace("?dry_run=1", "")
@@ -174,7 +177,7 @@ def _body(route: Route, tenant: str) -> dict[str, Any] | None:
     return {**BODIES[route.body.__name__], **named}
 
 
-async def _their_rows(core: Core) -> list[str]:
+async def _their_rows(core: Parts) -> list[str]:
     """All that could be changed."""
     found = []
     for table in ("tenant", "login", "pool", "virtual_mta", "sending_domain", "mailbox", "held"):
@@ -184,7 +187,7 @@ async def _their_rows(core: Core) -> list[str]:
     return found
 
 
-async def test_a_tenants_token_sees_and_changes_its_own(api: Api, core: Core) -> None:
+async def test_a_tenants_token_sees_and_changes_its_own(api: Api, core: Parts) -> None:
     given = await token(core, "operator", "acme")
     for path in ("tenants", "ips", "domains", "pools", "hold/messages", "hold/requests", "quota"):
         status, found = await api("GET", f"/api/v2/{path}", token=given)
@@ -220,7 +223,7 @@ async def test_tokens_that_were_there_stay_admins(postgres_url: str) -> None:
         await connection.close()
 
 
-async def test_a_tenants_tokens_go_with_it(api: Api, core: Core) -> None:
+async def test_a_tenants_tokens_go_with_it(api: Api, core: Parts) -> None:
     given = await token(core, "read", OTHER)
     assert (await api("GET", "/api/v2/tenants", token=given))[0] == 200
     await core.pool.execute("UPDATE held SET state = 'done'")
@@ -231,7 +234,7 @@ async def test_a_tenants_tokens_go_with_it(api: Api, core: Core) -> None:
 
 
 async def test_the_command_makes_a_token_of_a_role(
-    api: Api, core: Core, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    api: Api, core: Parts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", core.settings.database.url)
     monkeypatch.setenv("REDIS_URL", core.settings.ledger.url)

@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from control.api.application import application
-from control.app import open_core
+from control.app import application, open_parts
 from control.embedded.servers import ports
 from tests.conftest import CreateDatabase
 from tests.support.control.core import SECRET as SEALING
@@ -144,7 +143,7 @@ async def test_no_answer_of_the_api_has_it(
     hidden = [one for one in (SECRET, SEALING, TOKEN, *passwords) if one]
     async with (
         control_core(settings_for(postgres_url, valkey_url)) as core,
-        open_core(settings) as secretive,
+        open_parts(settings) as secretive,
         api_of(secretive) as api,
     ):
         tenant = {"name": "acme", "login": "acme", "password": "correct horse"}

@@ -10,10 +10,8 @@ import aiohttp.web
 import msgspec
 import pytest
 
-from control.api.application import application
-from control.app import open_core
+from control.app import Parts, application, open_parts
 from control.cli.main import run
-from control.core import Core
 from control.plan.rows import Rows, read
 from control.pmta import server
 from control.pmta.dkim import new_secret
@@ -45,9 +43,9 @@ def settings_for(
 
 
 @asynccontextmanager
-async def control_core(settings: Settings, *, movable: bool = True) -> AsyncIterator[Core]:
+async def control_core(settings: Settings, *, movable: bool = True) -> AsyncIterator[Parts]:
     """Open, with a token and one PowerMTA server."""
-    async with open_core(settings, movable_clock=movable) as core:
+    async with open_parts(settings, movable_clock=movable) as core:
         await core.opening.open_first()
 
         async def act(a: Act) -> None:
@@ -59,7 +57,7 @@ async def control_core(settings: Settings, *, movable: bool = True) -> AsyncIter
         yield core
 
 
-async def all_rows(core: Core) -> Rows:
+async def all_rows(core: Parts) -> Rows:
     """All rows of the plan, in one view."""
     async with core.view() as connection:
         return await read(connection)
@@ -109,7 +107,7 @@ class Command:
 
 
 @asynccontextmanager
-async def api_of(core: Core) -> AsyncIterator[Api]:
+async def api_of(core: Parts) -> AsyncIterator[Api]:
     """The application of `core`, listening on a free port."""
     runner = aiohttp.web.AppRunner(application(core))
     await runner.setup()

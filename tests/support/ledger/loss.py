@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from control.core import Core
+from control.app import Parts
 from control.ledger.opening import Opening
 from control.ledger.status import LedgerStatus
 from control.pmta import server
@@ -34,7 +34,7 @@ WAIT = 66.0
 class Scene:
     """`real` is the elapsed time control sees, in seconds."""
 
-    def __init__(self, core: Core, settings: Settings) -> None:
+    def __init__(self, core: Parts, settings: Settings) -> None:
         self.core = core
         self.settings = settings
         self.real = 1000.0

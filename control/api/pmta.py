@@ -1,0 +1,91 @@
+"""PowerMTA: its servers and who leaves them alone, its configuration, its keys."""
+
+from collections.abc import Awaitable, Callable
+
+from control.api.route import DRY, GONE, Call, Route, changed
+from control.plan.changed import Changed, Removed, removed
+from control.plan.inforce import in_force
+from control.plan.publish import Publisher
+from control.plan.rows import ServerRow
+from control.pmta.circuit import CircuitsView, circuits_view
+from control.pmta.key import KeyFile
+from control.pmta.server import ServerAddresses, remove, shown
+from control.problem import RefusedError, missing
+from policy.ledger.admin import LedgerAdmin
+
+Servers = Callable[[list[str] | None], Awaitable[list[ServerRow]]]
+"""PowerMTA servers of these names, or (None) all."""
+
+
+class PmtaApi:
+    """`keys`: the folder of the key files as PowerMTA sees it; empty where it does not sign."""
+
+    def __init__(
+        self, publisher: Publisher, servers: Servers, admin: LedgerAdmin, *, keys: str
+    ) -> None:
+        self._publisher = publisher
+        self._of_servers = servers
+        self._admin = admin
+        self._keys = keys
+
+    async def _servers(self, _: Call) -> list[ServerRow]:
+        return await self._of_servers(None)
+
+    async def _put_server(self, call: Call) -> Changed[ServerAddresses]:
+        return await changed(self._publisher, call, lambda act: shown(act, call.body))
+
+    async def _server(self, call: Call) -> ServerRow:
+        name = call.path["server"]
+        for found in await self._of_servers([name]):
+            return found
+        raise missing("PowerMTA server", name)
+
+    async def _remove_server(self, call: Call) -> Changed[Removed]:
+        name, reason = call.path["server"], call.reason
+        return await changed(
+            self._publisher, call, lambda act: removed("server", remove(act, name, reason))
+        )
+
+    async def _circuits(self, _: Call) -> CircuitsView:
+        return circuits_view(await self._admin.circuits())
+
+    async def _config(self, _: Call) -> str:
+        return await self._publisher.config_text(await in_force(self._publisher))
+
+    async def _key_files(self, _: Call) -> list[KeyFile]:
+        if not self._keys:
+            raise RefusedError(
+                "control.pmta_keys is not set: PowerMTA signs nothing; set it to the folder of the "
+                "key files as PowerMTA sees it"
+            )
+        found = await self._publisher.key_files()
+        return [KeyFile(name=name, pem=pem.decode("ascii")) for name, pem in found.items()]
+
+    def routes(self) -> list[Route]:
+        """All of them."""
+        servers, files = "/api/v2/servers", "/api/v2/powermta"
+        rests, keys = "Who leaves which server alone", "Its DKIM key files (private)"
+        return [
+            Route("GET", servers, "PowerMTA servers", self._servers, list[ServerRow]),
+            Route(
+                "POST",
+                servers,
+                "Add a PowerMTA server or replace its addresses",
+                self._put_server,
+                Changed[ServerAddresses],
+                body=ServerAddresses,
+                query=DRY,
+            ),
+            Route("GET", f"{servers}/{{server}}", "One PowerMTA server", self._server, ServerRow),
+            Route(
+                "DELETE",
+                f"{servers}/{{server}}",
+                "Remove a PowerMTA server that no IP is on",
+                self._remove_server,
+                Changed[Removed],
+                query=GONE,
+            ),
+            Route("GET", "/api/v2/circuits", rests, self._circuits, CircuitsView),
+            Route("GET", f"{files}/config", "PowerMTA's configuration", self._config, str),
+            Route("GET", f"{files}/keys", keys, self._key_files, list[KeyFile]),
+        ]

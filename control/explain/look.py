@@ -1,0 +1,76 @@
+"""How everything stands, gathered from the hold, the ledger, accounting and this node's files."""
+
+import asyncio
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from control.accounting.status import streams
+from control.checks.certificate import certificate_end, certificate_troubles
+from control.explain import status
+from control.explain.status import DOUBT, Status
+from control.held.look import Hold
+from control.ledger.opening import Opening
+from control.plan.publish import Publisher
+from control.problem import RefusedError
+from control.version import VERSION
+from policy.ledger.admin import LedgerAdmin
+from settings.model import Gateway, Settings
+from settings.statements import statements
+
+_SQL = statements(__package__, "status")
+
+
+class Look:
+    """Call it for the status of now."""
+
+    def __init__(
+        self,
+        pool: Any,
+        hold: Hold,
+        opening: Opening,
+        publisher: Publisher,
+        admin: LedgerAdmin,
+        settings: Settings,
+    ) -> None:
+        self._pool = pool
+        self._hold = hold
+        self._opening = opening
+        self._publisher = publisher
+        self._admin = admin
+        self._settings = settings
+
+    async def __call__(self) -> Status:
+        """Says what is away; raises for the database alone."""
+        at, settings = await self._hold.now(), self._settings
+        held = [dict(row) for row in await self._pool.fetch(_SQL["hold"], at - DOUBT)]
+        ledger = await self._opening.status()
+        generation, workers, figures, circuits = None, {}, {}, {}
+        try:
+            generation = await self._publisher.current()
+            workers = await self._admin.workers()
+            figures, circuits = await self._admin.figures(), await self._admin.circuits()
+        except (RedisError, OSError, RefusedError):
+            pass  # `ledger` says that it is away
+        troubles, end = await asyncio.to_thread(_certificate, settings.gateway)
+        return status.status(
+            status.Parts(
+                now=at,
+                version=VERSION,
+                generation=generation,
+                workers=workers,
+                figures=figures,
+                circuits=circuits,
+                held=held,
+                slow_from=settings.hold.slow_from,
+                ledger=ledger,
+                accounting=await streams(self._pool, settings.accounting, at),
+                certificate=end,
+                certificate_problems=troubles,
+            )
+        )
+
+
+def _certificate(gateway: Gateway) -> tuple[list[str], str]:
+    """(what is wrong with it, when it ends in ISO time); reads files."""
+    return certificate_troubles(gateway), certificate_end(gateway)

@@ -1,0 +1,106 @@
+"""Orders for held mail, asked of the releasers and watched."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from control.held import request
+from control.held.filter import address
+from control.held.request import Forget, HoldOrder
+from control.held.requestview import HoldAnswer, HoldRequest, request_view
+from control.plan.publish import Publisher
+from control.problem import missing
+from control.store.change import Act
+from control.store.database import Connection
+from settings.statements import statements
+
+_SQL = statements(__package__, "hold")
+
+LOOK_EVERY = 0.2
+"""Seconds between two looks at a request that is waited for."""
+
+
+Elsewhere = Callable[[Connection, str, str | None], Awaitable[None]]
+"""Takes an address, in its one spelling, out of what else is known of it (of one tenant's)."""
+
+
+class Orders:
+    """`secret`: control.secret, with which forgotten addresses are told apart."""
+
+    def __init__(self, pool: Any, publisher: Publisher, secret: str, elsewhere: Elsewhere) -> None:
+        self._pool = pool
+        self._publisher = publisher
+        self._secret = secret
+        self._elsewhere = elsewhere
+
+    async def order(self, who: str, wanted: HoldOrder, *, dry: bool) -> HoldAnswer:
+        """`wanted` as `request.order` gives it. Raises RefusedError."""
+
+        async def act(a: Act) -> HoldAnswer:
+            return await request.ask(a, wanted, dry=dry)
+
+        if not request.concerns_campaign(wanted):
+            return await self._alone(who, act, dry=dry)
+        # In one transaction with the plan by which new mail of the campaign is held.
+        done = await self._publisher.change(who, act, dry=dry)
+        return msgspec.structs.replace(
+            _tried(done.result) if dry else done.result,
+            generation=done.generation,
+            late=done.late,
+            notes=[*done.result.notes, *done.notes],
+        )
+
+    async def forget(self, who: str, wanted: Forget, *, dry: bool) -> HoldAnswer:
+        """`wanted` names somebody. Raises RefusedError."""
+
+        async def act(a: Act) -> HoldAnswer:
+            answer = await request.forget(a, wanted, secret=self._secret, dry=dry)
+            whom = address(wanted.recipient or "", "recipient")
+            await self._elsewhere(a.connection, whom, wanted.tenant)
+            return answer
+
+        return await self._alone(who, act, dry=dry)
+
+    async def listed(self, tenant: str | None, before: int | None, limit: int) -> list[HoldRequest]:
+        """The newest first, those before number `before`."""
+        records = await self._pool.fetch(_SQL["requests"], tenant, before, limit)
+        return [request_view(r) for r in records]
+
+    async def one(self, number: int, tenant: str | None, *, seen: int, wait: float) -> HoldRequest:
+        """As it is when it is over, when it changed after `seen`, or after `wait` seconds. Raises
+        RefusedError."""
+        ends = asyncio.get_running_loop().time() + wait
+        while True:
+            record = await self._pool.fetchrow(_SQL["request"], number, tenant)
+            if record is None:
+                raise missing("request", str(number))
+            over = record["state"] in ("done", "failed") or record["changed"] != seen
+            if over or asyncio.get_running_loop().time() >= ends:
+                return request_view(record)
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _alone(
+        self, who: str, act: Callable[[Act], Awaitable[HoldAnswer]], *, dry: bool
+    ) -> HoldAnswer:
+        """A request that changes no plan: nothing is published."""
+        now = await self._publisher.now()
+        async with self._pool.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            kept = False
+            try:
+                answer = await act(Act(connection, now, who))
+                if not dry:
+                    await transaction.commit()
+                    kept = True
+            finally:
+                if not kept:
+                    await transaction.rollback()
+        return _tried(answer) if dry else answer
+
+
+def _tried(answer: HoldAnswer) -> HoldAnswer:
+    """Without the number of a request that was rolled back."""
+    return msgspec.structs.replace(answer, request=msgspec.structs.replace(answer.request, id=0))

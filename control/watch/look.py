@@ -1,0 +1,53 @@
+"""The figures, gathered: every part is asked at once, each answers for itself."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import asyncpg
+from redis.exceptions import RedisError
+
+from control.accounting.status import StreamView
+from control.ledger.opening import Opening
+from control.plan.publish import Publisher
+from control.problem import RefusedError
+from control.watch.figures import Figures
+from policy.ledger.admin import LedgerAdmin
+
+Streams = Callable[[], Awaitable[list[StreamView]]]
+
+T = TypeVar("T")
+
+
+class Look:
+    """Call it for the figures of now."""
+
+    def __init__(
+        self, opening: Opening, streams: Streams, admin: LedgerAdmin, publisher: Publisher
+    ) -> None:
+        self._opening = opening
+        self._streams = streams
+        self._admin = admin
+        self._publisher = publisher
+
+    async def __call__(self) -> Figures:
+        """Never raises for a part that is away."""
+        ledger, feeds, workers, number = await asyncio.gather(
+            _told(self._opening.status()),
+            _told(self._streams()),
+            _told(self._admin.workers()),
+            _told(self._published()),
+        )
+        return Figures(ledger=ledger, streams=feeds, workers=workers, published=number)
+
+    async def _published(self) -> int | None:
+        last = await self._publisher.current()
+        return None if last is None else last.number
+
+
+async def _told(figure: Awaitable[T]) -> T | None:
+    """A figure, or None while the part that knows it is away."""
+    try:
+        return await figure
+    except (RedisError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, RefusedError):
+        return None
