@@ -234,6 +234,7 @@ class Publisher:
             _GENERATION["add"],
             *(last.number, data, last.digest, now, who, last.basis, last.pmta_digest),
         )
+        await connection.execute(_GENERATION["forget"], self._settings.control.generations_kept)
         try:
             in_force = await self._admin.publish(generation)
         except (RedisError, OSError) as error:

@@ -199,6 +199,22 @@ async def quota_of(core: Parts, address: str) -> Any:
     return next(v.daily for v in generation.vmtas if v.ip == address)
 
 
+async def test_no_more_plans_are_kept_than_the_setting_says(
+    create_database: CreateDatabase, valkey_url: str
+) -> None:
+    url = await create_database("control", build)
+    async with control_core(settings_for(url, valkey_url, generations_kept=20)) as core:
+        for _ in range(25):
+            await core.publisher.change("test", _published_again)
+        kept = await core.pool.fetch("SELECT number FROM generation ORDER BY number")
+        newest = await core.admin.number()
+        assert [row["number"] for row in kept] == list(range(newest - 19, newest + 1))
+
+
+async def _published_again(act: Act) -> None:
+    await act.audit("generation.publish", "generation")
+
+
 async def test_a_late_worker_is_named(core: Parts) -> None:
     seconds = (await core.admin.client.time())[0]
     await core.admin.client.zadd(f"{core.admin.root}workers", {"node1:7": seconds})
