@@ -12,9 +12,9 @@ import msgspec
 from policy.model import Count, Share
 from policy.outcome import DEFAULT_SUPPRESSION
 from policy.warmup import DEFAULT_PROVIDER_SHARES, DEFAULT_WEEKS
+from settings.control import Control, Port
 from settings.hold import Accounting, Hold, Octets, Seconds
 
-Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
 
@@ -211,49 +211,6 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Longest wait before a probe."""
     suppression_pattern: str = DEFAULT_SUPPRESSION
     """Text of PowerMTA's 550 5.7.1 that is about the recipient; others are about our relaying."""
-
-
-class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The HTTP API."""
-
-    host: str = "127.0.0.1"
-    """Where the API listens; it speaks plain HTTP: put TLS in front of anything but loopback."""
-    port: Port = 8000
-    """0 takes any free one."""
-    max_body: Octets = 10_485_760
-    """Octets of a request."""
-    publish_wait: Seconds = 10.0
-    """How long a change waits for every live gateway worker to run it."""
-    gateway_networks: tuple[str, ...] = ("127.0.0.1",)
-    """Addresses of the gateways, for the generated PowerMTA `<source>`."""
-    generations_kept: Annotated[int, msgspec.Meta(ge=20, le=100_000)] = 200
-    """Published plans that are kept, the newest. With 100,000 mailboxes one takes 7 MB."""
-    outcomes_kept: Annotated[float, msgspec.Meta(ge=86_400, le=31_536_000)] = 2_592_000.0
-    """Seconds for which it is kept what became of each message (30 days); dropped by whole days."""
-    pmta_config: str = ""
-    """File to keep the generated configuration in; empty writes none."""
-    pmta_reload_url: str = ""
-    """PowerMTA's web monitor, to test and reload after a change (`http://HOST:8080/command`); empty
-    leaves it to the operator."""
-    pmta_api_key: str = ""
-    """PowerMTA's `http-api-key`, sent with the reload; better given as
-    SENDGATE_CONTROL_PMTA_API_KEY. Empty sends none."""
-    pmta_keys: str = ""
-    """Folder of the DKIM key files as PowerMTA sees it; empty: PowerMTA signs nothing. Where it
-    exists on control's machine it is filled by the hand-over, else by `sendgate pmta config
-    --keys`."""
-    system_host_name: str = ""
-    """Host name of Sendgate's own mail (probes) at PowerMTA; empty takes the machine's."""
-    pmta_accounting: str = "/var/log/pmta"
-    """Folder on the PowerMTA server for the accounting files of the generated configuration."""
-    pmta_bounces: tuple[str, ...] = ()
-    """Addresses, or `@DOMAIN`, whose mail PowerMTA reads as bounces (rb records). Their domains
-    become PowerMTA's own: their MX has to point at it, and it needs a restart, not a reload."""
-    pmta_complaints: tuple[str, ...] = ()
-    """The same for feedback loops (f records)."""
-    secret: str = ""
-    """Seals the DKIM keys kept in PostgreSQL: 32 octets in URL-safe base64. Better given as
-    SENDGATE_CONTROL_SECRET; an embedded stack makes its own."""
 
 
 class Warmup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -31,8 +31,9 @@ from control.tenants.tenant import NewTenant
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.model import Address
+from settings.control import Control
 from settings.hold import Accounting, Hold, Stream
-from settings.model import Control, Database, Gateway, Ledger, Listener, Relay, Settings
+from settings.model import Database, Gateway, Ledger, Listener, Relay, Settings
 from tests.faults.books import Quota
 from tests.faults.database import PostgresPart
 from tests.faults.gate import GatePart, environment_of

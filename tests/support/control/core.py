@@ -20,7 +20,8 @@ from control.store.change import Act
 from control.store.migrate import migrate
 from control.users.token import put
 from policy.model import Address
-from settings.model import Control, Database, Ledger, Settings
+from settings.control import Control
+from settings.model import Database, Ledger, Settings
 
 TOKEN = "sgt_" + "t" * 40
 SECRET = new_secret()
