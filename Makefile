@@ -69,7 +69,7 @@ COMPILED := build/compiled
 # The folders too: one that lost a file is newer.
 SOURCES := $(shell find policy settings gateway control loadtest -name __pycache__ -prune -o -print)
 
-PIP_COMPILE := SENDGATE_COMPILE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+INSTALL_COMPILED := SENDGATE_COMPILE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--no-deps --no-build-isolation
 
 compiled: $(COMPILED)/.ready
@@ -77,7 +77,7 @@ compiled: $(COMPILED)/.ready
 # In one step, so that no process starts from half of it.
 $(COMPILED)/.ready: $(STAMP) setup.py pyproject.toml $(SOURCES) | compiler
 	rm -rf build
-	$(PIP_COMPILE) --target build/next .
+	$(INSTALL_COMPILED) --target build/next .
 	@touch build/next/.ready
 	mv build/next $(COMPILED)
 
@@ -89,7 +89,7 @@ compiler: $(STAMP)
 # On a server: the product in the venv itself, compiled. The checkout is not used any more.
 install: $(STAMP) | compiler
 	rm -rf build
-	$(PIP_COMPILE) --force-reinstall .
+	$(INSTALL_COMPILED) --force-reinstall .
 
 # What was compiled is what is shipped: sessions, relay, hostile clients and every fault, run from
 # there.
