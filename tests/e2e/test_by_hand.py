@@ -64,7 +64,7 @@ async def test_servers_of_ones_own_one_file_and_one_process_each(
         assert "does not answer" in await command("check", *config, code=1)
         not_here = await command("clock", "advance", "1d", code=1, **where)
         assert "embedded stack" in not_here
-        old = await command("check", *config, code=1, CELERY_BROKER_URL="x", WARMUP_WEEK1_QUOTA="x")
+        old = await command("check", *config, code=2, CELERY_BROKER_URL="x", WARMUP_WEEK1_QUOTA="x")
         assert "warmup.weeks" in old
     finally:
         control.send_signal(signal.SIGTERM)
