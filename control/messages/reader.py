@@ -62,6 +62,8 @@ class OutcomeReader:
                     await self.sweep()
                 said = False
             except Exception as error:  # noqa: BLE001 - tried again, and said once
+                # A restored or failed-over database may lack a day that was there.
+                self._days.clear()
                 if not said:
                     log.warning("what became of messages cannot be read: %s", error)
                 said = True

@@ -197,3 +197,21 @@ async def test_queue_entry_and_stream_are_bounded_and_loss_is_counted(
     away.hear(fields)
     await away.flush()
     assert dropped.total == before + 1
+
+
+async def test_a_day_that_the_database_lost_is_made_again(core: Parts) -> None:
+    """As after a failover to a standby that had not heard of it."""
+    reading = reader(core)
+    await tell(core, {})
+    assert not await reading.step()
+    now, _ = await core.admin.now()
+    await core.pool.execute(f"DROP TABLE outcome_{day_of(now)}")
+    await tell(core, {"message": "later"})
+    running = asyncio.create_task(reading.run())
+    try:
+        async with asyncio.timeout(20):
+            while await count(core) == 0:
+                await asyncio.sleep(0.05)
+    finally:
+        running.cancel()
+        await asyncio.wait([running])

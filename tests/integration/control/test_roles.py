@@ -195,11 +195,15 @@ async def test_a_tenants_token_sees_and_changes_its_own(api: Api, core: Parts) -
         assert "acme" in str(found), path
         assert OTHER not in str(found), path
     assert (await api("GET", "/api/v2/hold", token=given))[1]["all"]["messages"] == 1
-    new = {"tenant": None, "domain": "b.example", "ip": "192.0.2.11"}
-    status, refused = await api("POST", "/api/v2/domains", new, token=given)
-    assert status == 400, "a name is text"
-    new["tenant"] = "1"
-    assert (await api("POST", "/api/v2/domains", new, token=given))[0] == 201
+    limits = {"daily_max": 5}
+    mailbox = "/api/v2/tenants/1/mailboxes/news@b.example"
+    assert (await api("PUT", mailbox, limits, token=given))[0] == 200
+    # How much an IP may send is not for those to say whose mail it carries.
+    domain = {"tenant": "acme", "domain": "b.example", "ip": "192.0.2.11"}
+    assert (await api("POST", "/api/v2/domains", domain, token=given))[0] == 403
+    for method, body in (("PATCH", {"quota": "unlimited"}), ("DELETE", None)):
+        [address] = [row["ip"] for row in (await api("GET", "/api/v2/ips", token=given))[1]][:1]
+        assert (await api(method, f"/api/v2/ips/{address}", body, token=given))[0] == 403
     order = {"action": "resume", "campaign": "camp01"}
     status, asked = await api("POST", "/api/v2/hold/requests", order, token=given)
     assert (status, asked["request"]["tenant"]) == (202, "acme"), "the tenant need not be said"
@@ -207,7 +211,7 @@ async def test_a_tenants_token_sees_and_changes_its_own(api: Api, core: Parts) -
         "PATCH", "/api/v2/tenants/acme", {"networks": ["10.0.0.0/8"]}, token=given
     )
     assert (status, "networks" in refused["title"]) == (403, True)
-    who = await core.pool.fetchval("SELECT who FROM audit_log WHERE subject = 'b.example'")
+    who = await core.pool.fetchval("SELECT who FROM audit_log WHERE subject = 'news@b.example'")
     assert who == "operator of acme"
 
 
