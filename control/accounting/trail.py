@@ -67,6 +67,11 @@ class Trail:
         """Names of the files that were there at the last look."""
         return sorted(self._inventory.continuity.present)
 
+    @property
+    def waiting(self) -> list[str]:
+        """Names of the files that are to be read on, the first first."""
+        return [file.name for file in self._inventory.queue]
+
     def look(self, most: int, now: int) -> Look:
         """One step: at most `most` rows. `now` in calendar milliseconds. Raises OSError."""
         with self._looking:

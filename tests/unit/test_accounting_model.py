@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.control.acctfiles import Files, Follower, line, pack
@@ -207,6 +207,7 @@ def test_what_harms_nothing_is_no_gap(seed: int, ops: list[str]) -> None:
 
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 1 << 32), st.lists(st.sampled_from(HARMFUL), max_size=30))
+@example(0, ["skip", "rotate", "look", "restart", "delete", "look"])
 def test_what_is_missing_is_told(seed: int, ops: list[str]) -> None:
     with drive(seed) as model:
         for op in ["append", "look", *ops, "rotate", "append", "look"]:
