@@ -16,8 +16,8 @@ from typing import Any
 import asyncpg
 from aiohttp import web
 
-from control.accounting.calendar import Calendar
 from control.accounting.feed import Feed
+from control.accounting.ledgertime import LedgerTime
 from control.accounting.status import StreamView, streams
 from control.api.accounting import AccountingApi
 from control.api.application import Application
@@ -87,7 +87,7 @@ class Parts:
     publisher: Publisher
     opening: Opening
     clock: Clock
-    calendar: Calendar
+    calendar: LedgerTime
     seal: Seal
     tokens: Tokens
     view: View
@@ -138,7 +138,7 @@ async def open_parts(
             publisher=publisher,
             opening=Opening(pool, admin, publisher, settings),
             clock=Clock(admin, movable=movable_clock, followers=followers or []),
-            calendar=Calendar(admin),
+            calendar=LedgerTime(admin),
             seal=Seal(settings.control.secret),
             tokens=Tokens(pool),
             view=View(pool),

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 import uvloop
 
 from gateway.accept.board import Board
-from gateway.releaser import Releasing
+from gateway.releaser import ReleaserProcess
 from gateway.watch.log import Log
 from gateway.worker import Worker
 from settings.model import Settings
@@ -107,7 +107,7 @@ async def _release(settings: Settings, index: int, report: int, log: Log) -> Non
         loop.add_signal_handler(number, stop.set)
     start = os.urandom(4).hex()
     name = f"{socket.gethostname()}:{os.getpid()}:r{index}:{start}"
-    releasing = _built(lambda: Releasing(settings, name, log), report)
+    releasing = _built(lambda: ReleaserProcess(settings, name, log), report)
     async with releasing.serving():
         teller = loop.create_task(_tell(report, releasing, stop))
         await stop.wait()

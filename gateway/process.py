@@ -44,8 +44,8 @@ _DROPPED = metrics.counter(
 )
 
 
-class Parts:
-    """The parts of one process."""
+class Process:
+    """The parts of one process, built and closed together."""
 
     def __init__(self, settings: Settings, name: str, log: Log) -> None:
         """Raises BadKeyError for keys of the hold that cannot be used."""

@@ -24,19 +24,19 @@ from gateway.hold.upkeep.presence import Presence
 from gateway.hold.upkeep.probe import Probes
 from gateway.hold.upkeep.requests import Requests
 from gateway.message.ids import Ids
-from gateway.process import CLEAN_UP, Parts, cancel
+from gateway.process import CLEAN_UP, Process, cancel
 from gateway.watch.log import Log
 from settings.model import Settings
 
 
-class Releasing:
+class ReleaserProcess:
     """A running releaser."""
 
     def __init__(self, settings: Settings, name: str, log: Log) -> None:
         """`name` is this process's, this start of it."""
         self.settings = settings
         self.log = log
-        self.parts = parts = Parts(settings, name, log)
+        self.parts = parts = Process(settings, name, log)
         assert parts.holding is not None, "a releaser without a hold has nothing to do"
         self._holding = holding = parts.holding
         database, now, generation = holding.database, parts.clock.now, parts.feed.generation

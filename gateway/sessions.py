@@ -24,7 +24,7 @@ class Session(Protocol):
     def handling(self) -> bool: ...
 
 
-class Live:
+class OpenSessions:
     """To iterate over it, and to ask how long it is, is to look at those that are connected."""
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ from gateway.delivery.telling import expect
 from gateway.delivery.transaction import Transactions
 from gateway.message.ids import Ids
 from gateway.message.outcomes import MESSAGES
-from gateway.process import CLEAN_UP, Parts, cancel, until
+from gateway.process import CLEAN_UP, Process, cancel, until
 from gateway.session.admission import Memory, Sessions
 from gateway.session.auth import Authenticator
 from gateway.session.listener import SmtpSession
@@ -36,7 +36,7 @@ class Worker:
         """Raises OSError or ssl.SSLError when certificates cannot be read."""
         self.settings = settings
         self.log = log
-        self.parts = parts = Parts(settings, name, log)
+        self.parts = parts = Process(settings, name, log)
         self._servers: list[asyncio.Server | Acceptor] = []
         self.transactions = Transactions(
             generation=parts.feed.generation,

@@ -1,6 +1,6 @@
 """Where the fields of a record stand, by the names in its file's header. Pure.
 
-Never by position: the columns are what an operator configured, and rows may be shorter than the
+Never by position: the columns are what an operator configured, and records may be shorter than the
 header.
 """
 
@@ -30,7 +30,7 @@ class Columns:
         self.missing = tuple(name for name in NEEDED if place(name) == len(lowered))
         found = [at for at in (self.rcpt, self.vmta, self.envid) if at < self.width]
         self.whole_receipt = max(found, default=0) + 1
-        """Fewest fields of a row that can be a receipt."""
+        """Fewest fields of a record that can be a receipt."""
         self.times = frozenset(at for at, name in enumerate(lowered) if name.startswith("time"))
         only = ("timequeued", "vmta", "queue", "dlvtype", "dlvsize")
         self.not_remote = tuple(lowered.index(name) for name in only if name in lowered)
@@ -47,7 +47,7 @@ MARK = "\ufeff"
 
 
 def field(fields: list[str], place: int) -> str:
-    """The field there; '' behind the end of a short row."""
+    """The field there; '' behind the end of a short record."""
     return fields[place] if place < len(fields) else ""
 
 

@@ -1,11 +1,11 @@
-"""All readers of this node and the forgetting of old evidence: one task of the control process."""
+"""All readers of this node and the forgetting of old receipts: one task of the control process."""
 
 import asyncio
 import logging
 from typing import Any
 
 from control.accounting import store
-from control.accounting.reader import Calendar, Reader
+from control.accounting.reader import Now, Reader
 from policy.limits import day_of
 from settings.hold import Accounting
 from settings.model import Database
@@ -19,16 +19,14 @@ FORGET_EVERY = 600.0
 class Feed:
     """Reads every configured stream. `pool`: the control process's."""
 
-    def __init__(
-        self, database: Database, pool: Any, settings: Accounting, calendar: Calendar
-    ) -> None:
+    def __init__(self, database: Database, pool: Any, settings: Accounting, now: Now) -> None:
         self._readers = [
-            Reader(database.url, stream, settings, calendar, database.bounds())
+            Reader(database.url, stream, settings, now, database.bounds())
             for stream in settings.streams
         ]
         self._pool = pool
         self._kept = settings.kept
-        self._calendar = calendar
+        self._now = now
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -40,8 +38,8 @@ class Feed:
     async def _forget(self) -> None:
         while True:
             try:
-                before = day_of(await self._calendar() - round(self._kept * 1000))
+                before = day_of(await self._now() - round(self._kept * 1000))
                 await store.forget(self._pool, before)
             except Exception as error:  # noqa: BLE001 - tried again, and said each time
-                log.warning("cannot delete old accounting evidence: %s", error)
+                log.warning("cannot delete old receipts: %s", error)
             await asyncio.sleep(FORGET_EVERY)

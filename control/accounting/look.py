@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from control.accounting.evidence import Evidence
 from control.accounting.folder import Folder
 from control.accounting.position import Position
-from control.accounting.rows import LONGEST
+from control.accounting.receipts import Receipts
+from control.accounting.records import LONGEST
 
 
 class Look(NamedTuple):
@@ -14,7 +14,7 @@ class Look(NamedTuple):
     at: Position
     changed: list[Position]
     """Files whose position is another now, `at` perhaps among them."""
-    evidence: Evidence
+    receipts: Receipts
     end: bool = False
     """Everything that was written when the look began has been read."""
     watched: bool = False
@@ -52,9 +52,9 @@ class Step:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self.rows = 0
+        self.records = 0
         self.octets = 0
-        self.evidence = Evidence()
+        self.receipts = Receipts()
         self.gaps: list[str] = []
         self.cuts = 0
         self.changed: set[str] = set()
@@ -64,8 +64,8 @@ class Step:
 
     @property
     def left(self) -> int:
-        """Rows it may still take."""
-        return self._most - self.rows
+        """Records it may still take."""
+        return self._most - self.records
 
     @property
     def full(self) -> bool:
@@ -89,7 +89,7 @@ class Step:
         return Look(
             at,
             changed,
-            self.evidence,
+            self.receipts,
             self.end,
             self.watched,
             self.begins,

@@ -1,4 +1,4 @@
-"""One stream, read until cancelled: look, store the evidence with the position, look again.
+"""One stream, read until cancelled: look, store the receipts with the position, look again.
 
 Failure: a file or PostgreSQL that is away is said once, tried again, and costs nothing: the
 position in PostgreSQL is where reading goes on. Two nodes: the one whose session holds the
@@ -22,7 +22,7 @@ from settings.hold import Accounting, Stream
 
 log = logging.getLogger(__name__)
 
-Calendar = Callable[[], Awaitable[int]]
+Now = Callable[[], Awaitable[int]]
 """Calendar milliseconds now; raises nothing."""
 
 SKEW = 3_600_000
@@ -46,7 +46,7 @@ class Reader:
         url: str,
         stream: Stream,
         settings: Accounting,
-        calendar: Calendar,
+        now: Now,
         bounds: Mapping[str, str] | None = None,
     ) -> None:
         """`bounds` are what PostgreSQL itself keeps (`settings.model.Database.bounds`)."""
@@ -56,7 +56,7 @@ class Reader:
         moved = Path(stream.move_to) if stream.move_to else None
         self._folder = Folder(Path(stream.path), moved)
         self._settings = settings
-        self._calendar = calendar
+        self._now = now
         self._trail: Trail | None = None
         self._stored = (-1, Position())
         """Turn and position behind its last look."""
@@ -104,7 +104,7 @@ class Reader:
     async def _follow(self, connection: Connection, until: float) -> None:
         path = str(self._folder.path)
         while asyncio.get_running_loop().time() < until:
-            at = await store.begin(connection, self._server, path, await self._calendar())
+            at = await store.begin(connection, self._server, path, await self._now())
             trail = self._trail_from(at)
             problem, ended = "", False
             try:
@@ -147,13 +147,13 @@ class Reader:
         tidied = False
         while asyncio.get_running_loop().time() < until:
             # Before the look: what was written until now is read when the look reaches the end.
-            now = await self._calendar()
+            now = await self._now()
             try:
                 # In a thread: a file on a network may take its time, and parsing takes ours.
                 found = await asyncio.to_thread(trail.look, self._settings.batch, now)
             except OSError as error:
                 return f"{error.filename or self._folder.path}: {error.strerror or error}"
-            oldest = found.evidence.oldest
+            oldest = found.receipts.oldest
             if found.begins or not run:
                 run = oldest
             elif oldest:
@@ -162,7 +162,7 @@ class Reader:
             # behind which nothing is proved.
             since = run + SKEW if first and found.end and run else now
             # A gap is found now, after the look: what is missing may have been written until now.
-            moment = store.Moment(now, await self._calendar(), min(since, now))
+            moment = store.Moment(now, await self._now(), min(since, now))
             turn, gaps = await store.advance(connection, self._server, turn, found, moment)
             self._stored = (turn, found.at)
             self._report(found, gaps)

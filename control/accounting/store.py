@@ -1,11 +1,11 @@
-"""Positions and evidence in PostgreSQL: both in one transaction, so evidence is exactly once."""
+"""Positions and receipts in PostgreSQL: both in one transaction, so a receipt is exactly once."""
 
 import hashlib
 from typing import NamedTuple
 
-from control.accounting.evidence import DIGEST, Receipt, Taken
 from control.accounting.look import Look
 from control.accounting.position import Position
+from control.accounting.receipts import DIGEST, Receipt, Taken
 from control.store.database import Connection
 from settings.statements import statements
 
@@ -83,8 +83,8 @@ async def advance(
     """Store what `look` found and where it ended: (turn of the next one, all gaps it told).
 
     Raises OutrunError; nothing was stored then."""
-    found = look.evidence
-    receipts = sorted(found.receipts.items(), key=lambda item: item[0])
+    found = look.receipts
+    receipts = sorted(found.attempts.items(), key=lambda item: item[0])
     async with connection.transaction():
         fresh, repeated = await _fresh(connection, receipts)
         gaps = list(look.gaps)

@@ -6,7 +6,7 @@ from typing import Any
 
 from control.accounting.folder import File, Folder
 from control.accounting.look import lack_of
-from control.accounting.rows import LONGEST, split
+from control.accounting.records import LONGEST, split
 from control.accounting.source import open_source
 from control.accounting.status import NO_RECEIPTS, streams
 from settings.hold import Accounting, Stream
@@ -33,14 +33,14 @@ def survey(stream: Stream) -> list[str]:
     moved = Path(stream.move_to) if stream.move_to else None
     try:
         files = Folder(Path(stream.path), moved).list()
-        rows, receipts, lack = 0, 0, ""
+        records, receipts, lack = 0, 0, ""
         for file in files[-_LOOKED_AT:]:
             some, of_them, lack = _head(file)
-            rows, receipts = rows + some, receipts + of_them
+            records, receipts = records + some, receipts + of_them
     except OSError as error:
         return [f"{error.filename or stream.path}: {error.strerror or error}"]
     sentences = [lack] if lack else []
-    if rows and not receipts:
+    if records and not receipts:
         sentences.append(NO_RECEIPTS)
     return sentences
 
@@ -55,6 +55,6 @@ def _head(file: File) -> tuple[int, int, str]:
     finally:
         source.close()
     head = split(data, LONGEST, None)
-    kinds = [row.fields[0] for piece in head.pieces for row in piece.rows]
+    kinds = [record.fields[0] for piece in head.pieces for record in piece.records]
     lack = lack_of(file.name, head.columns.missing) if head.columns else ""
     return len(kinds), kinds.count("r"), lack

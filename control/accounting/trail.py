@@ -20,12 +20,12 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from control.accounting.columns import Columns
-from control.accounting.evidence import Repeats, add
 from control.accounting.folder import File, Folder
 from control.accounting.inventory import Inventory
 from control.accounting.look import Look, Step, lack_of
 from control.accounting.position import LOST, MARKED, READING, WHOLE, Position, is_same, mark_of
-from control.accounting.rows import LONGEST, split
+from control.accounting.receipts import Repeats, add
+from control.accounting.records import LONGEST, split
 from control.accounting.source import Source, open_source
 
 CHUNK = LONGEST
@@ -73,7 +73,7 @@ class Trail:
         return [file.name for file in self._inventory.queue]
 
     def look(self, most: int, now: int) -> Look:
-        """One step: at most `most` rows. `now` in calendar milliseconds. Raises OSError."""
+        """One step: at most `most` records. `now` in calendar milliseconds. Raises OSError."""
         with self._looking:
             try:
                 return self._look(most, now)
@@ -144,7 +144,7 @@ class Trail:
             if gaps and not self._inventory.sure(file.name):
                 step.again = True
                 return False
-            if not proved and step.rows:
+            if not proved and step.records:
                 # What was read so far is of another run.
                 return False
             step.gaps += gaps
@@ -197,10 +197,10 @@ class Trail:
             step.gaps.append(f"{file.name} is empty: not even its header line was kept")
         found = split(data, step.left, columns, last=last)
         for piece in found.pieces:
-            add(step.evidence, piece, self._repeats, now)
+            add(step.receipts, piece, self._repeats, now)
         step.gaps += [f"{file.name} at offset {at.offset + o}: {why}" for o, why in found.cuts]
         step.cuts += len(found.cuts)
-        step.rows += found.rows
+        step.records += found.records
         step.octets += found.used
         after = Position(
             file.name,

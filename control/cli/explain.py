@@ -8,7 +8,7 @@ from control.cli import holdfilter as of
 from control.explain.explanation import Explanation
 from control.explain.fate import Fate
 from control.terminal.client import Client
-from control.terminal.line import Line
+from control.terminal.invocation import Invocation
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.usage import misused
 
@@ -36,7 +36,7 @@ def explain(
     _would(line, {"tenant": tenant, "from": sender, "to": to, "size": size})
 
 
-def _would(line: Line, body: dict[str, str | int | None]) -> None:
+def _would(line: Invocation, body: dict[str, str | int | None]) -> None:
     found = Client(line).send("POST", "/api/v2/explain", body, Explanation)
     if line.json:
         as_json(found)
@@ -54,7 +54,7 @@ def _would(line: Line, body: dict[str, str | int | None]) -> None:
     )
 
 
-def _fate(line: Line, message: str, tenant: str | None) -> None:
+def _fate(line: Invocation, message: str, tenant: str | None) -> None:
     found = Client(line).get(f"/api/v2/explain/{message}", Fate, tenant=tenant)
     if line.json:
         as_json(found)
@@ -75,7 +75,7 @@ def _said(found: Fate) -> None:
         say(f"{found.before} of its pool and provider go first")
     if found.forecast:
         say(f"forecast: {found.forecast}")
-    for proof in found.evidence:
+    for proof in found.proofs:
         say(
             f"PowerMTA {proof.server}, attempt {proof.attempt} of {proof.day}: {proof.kinds} "
             f"({proof.means}), {proof.at}"

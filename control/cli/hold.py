@@ -16,7 +16,7 @@ from control.held.requestview import HoldRequest
 from control.problem import RefusedError
 from control.store.files import write_private
 from control.terminal.client import Client
-from control.terminal.line import Line
+from control.terminal.invocation import Invocation
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.usage import misused
 
@@ -99,7 +99,7 @@ def show(
         )
 
 
-def _content(line: Line, path: str, file: Path | None, reason: str) -> None:
+def _content(line: Invocation, path: str, file: Path | None, reason: str) -> None:
     part = "headers" if file is None else "whole"
     found = Client(line).get(f"{path}/content", HeldContent, part=part, reason=reason)
     if file is not None and found.content is not None:

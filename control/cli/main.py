@@ -41,7 +41,7 @@ from control.embedded.servers.error import LocalPartError
 from control.pmta.config import ConfigValueError
 from control.problem import Problem, RefusedError
 from control.store.database import DatabaseRefusedError
-from control.terminal.line import Line, LineError, take
+from control.terminal.invocation import Invocation, InvocationError, take
 from control.terminal.show import say
 from control.terminal.usage import UsageError
 from control.version import VERSION
@@ -109,7 +109,7 @@ def run(arguments: list[str]) -> int:
     """The exit code of one command line."""
     try:
         line, rest = take(arguments)
-    except LineError as error:
+    except InvocationError as error:
         return _usage(str(error), as_json="--json" in arguments)
     try:
         code = typer.main.get_command(app).main(
@@ -154,7 +154,7 @@ def _problem(problem: Problem) -> None:
     print(msgspec.json.encode(problem).decode(), flush=True)
 
 
-def _failed(line: Line, text: str, problem: Problem, code: int = 1) -> int:
+def _failed(line: Invocation, text: str, problem: Problem, code: int = 1) -> int:
     print(f"sendgate: {text}", file=sys.stderr)
     if line.json:
         _problem(problem)

@@ -15,7 +15,7 @@ from control.problem import RefusedError
 from control.store.change import Act
 from control.store.database import open_pool
 from control.terminal.configuration import Config, configuration
-from control.terminal.line import Line
+from control.terminal.invocation import Invocation
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.usage import one_of
 from control.users import token
@@ -99,7 +99,7 @@ def revoke(
     as_json({"revoked": name}) if line_of(context).json else say(f"token {name}: revoked")
 
 
-def _run(line: Line, config: Config, act: Callable[[Act], Awaitable[T]]) -> T:
+def _run(line: Invocation, config: Config, act: Callable[[Act], Awaitable[T]]) -> T:
     return asyncio.run(_transaction(configuration(line, config), act))
 
 

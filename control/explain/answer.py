@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from control.explain.explanation import Explanation, Question, asked, explanation
-from control.explain.fate import Fate, evidence, fate, told
+from control.explain.fate import Fate, fate, proved, told
 from control.held.filter import message_id
 from control.held.forecast import turn
 from control.held.held import OPEN, HeldView, held_view, moment
@@ -98,7 +98,7 @@ class Answers:
         if record is None and tenant is not None:
             # A receipt does not say whose it is.
             return fate(given, None, [])
-        proofs = evidence(records if record is None else _of_recipient(records, record))
+        proofs = proved(records if record is None else _of_recipient(records, record))
         if record is None or record["state"] not in OPEN:
             return fate(given, held_view(record) if record else None, proofs)
         held = held_view(record)

@@ -23,7 +23,7 @@ KINDS = {
 """PowerMTA's record types, by letter (`tq` is two)."""
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """PowerMTA's records of one attempt."""
 
     day: str
@@ -51,7 +51,7 @@ class Fate(msgspec.Struct, frozen=True, kw_only=True):
     """Messages of its pool and provider that go first."""
     forecast: str = ""
     """When its turn comes at today's allowances; empty: nothing to say."""
-    evidence: list[Evidence] = []
+    proofs: list[Proof] = []
 
 
 _OTHER_REASONS = {
@@ -61,10 +61,10 @@ _OTHER_REASONS = {
 }
 
 
-def evidence(records: list[Any]) -> list[Evidence]:
+def proved(records: list[Any]) -> list[Proof]:
     """From the rows of statement `receipts`."""
     return [
-        Evidence(
+        Proof(
             day=(datetime.fromtimestamp(0, UTC) + timedelta(days=r["day"])).date().isoformat(),
             message=r["message"],
             attempt=r["attempt"],
@@ -80,7 +80,7 @@ def evidence(records: list[Any]) -> list[Evidence]:
 def fate(
     asked: str,
     held: HeldView | None,
-    proofs: list[Evidence],
+    proofs: list[Proof],
     *,
     now: str = "",
     closed: Sequence[str] = (),
@@ -93,9 +93,7 @@ def fate(
     if held is None:
         return _never_held(asked, proofs)
     if held.state not in OPEN:
-        return Fate(
-            message=asked, found="ended", sentence=_ending(held), held=held, evidence=proofs
-        )
+        return Fate(message=asked, found="ended", sentence=_ending(held), held=held, proofs=proofs)
     sentence, change = _waiting(held, campaign_paused, now)
     if closed and held.reason in (Limit.IP_QUOTA, Limit.IP_PROVIDER):
         sentence, change = f"waits: {', '.join(closed)}: {CLOSED}", OPENS
@@ -107,7 +105,7 @@ def fate(
         held=held,
         before=before,
         forecast=forecast,
-        evidence=proofs,
+        proofs=proofs,
     )
 
 
@@ -124,14 +122,14 @@ def told(asked: str, outcomes: Sequence[MessageView]) -> Fate:
     return Fate(message=asked, found=found, sentence="; ".join(words))
 
 
-def _never_held(asked: str, proofs: list[Evidence]) -> Fate:
+def _never_held(asked: str, proofs: list[Proof]) -> Fate:
     if proofs:
         last = proofs[-1]
         sentence = (
             f"never held: sent live on {last.day}, attempt {last.attempt}, through PowerMTA server "
             f"{last.server}: {last.means}"
         )
-        return Fate(message=asked, found="sent", sentence=sentence, evidence=proofs)
+        return Fate(message=asked, found="sent", sentence=sentence, proofs=proofs)
     sentence = (
         "neither the hold nor the accounting that was read knows it: it was sent live or refused, "
         "or is older than they keep; only the gateway's log has it (search for the id)"

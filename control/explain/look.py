@@ -54,7 +54,7 @@ class Look:
             pass  # `ledger` says that it is away
         troubles, end = await asyncio.to_thread(_certificate, settings.gateway)
         return status.status(
-            status.Parts(
+            status.Facts(
                 now=at,
                 version=VERSION,
                 generation=generation,

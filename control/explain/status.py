@@ -95,7 +95,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """When the listeners' certificate ends; empty: none, or not on this node."""
 
 
-class Parts(msgspec.Struct, frozen=True, kw_only=True):
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What `status` is made from; what a ledger that is away does not say is empty."""
 
     now: int
@@ -113,44 +113,44 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     certificate_problems: list[str]
 
 
-def status(parts: Parts) -> Status:
+def status(facts: Facts) -> Status:
     """Pure."""
-    number = parts.generation.number if parts.generation else 0
-    processes = [_process(name, n, number, parts) for name, n in sorted(parts.workers.items())]
-    waiting = [_waiting(row, parts.generation) for row in parts.held]
-    circuits = circuits_view(parts.circuits)
+    number = facts.generation.number if facts.generation else 0
+    processes = [_process(name, n, number, facts) for name, n in sorted(facts.workers.items())]
+    waiting = [_waiting(row, facts.generation) for row in facts.held]
+    circuits = circuits_view(facts.circuits)
     lines = [
-        *_ledger(parts.ledger),
-        *_processes(parts, processes, waiting),
+        *_ledger(facts.ledger),
+        *_processes(facts, processes, waiting),
         *[
             Trouble(what=text, next="sendgate server circuits")
             for text in sentences(circuits).values()
         ],
-        *_hold(parts, waiting),
-        *_accounting(parts.accounting),
+        *_hold(facts, waiting),
+        *_accounting(facts.accounting),
         *[
             Trouble(what=text, next="systemctl reload sendgate-gateway, when it is renewed")
-            for text in parts.certificate_problems
+            for text in facts.certificate_problems
         ],
     ]
     return Status(
-        now=moment(parts.now),
-        version=parts.version,
+        now=moment(facts.now),
+        version=facts.version,
         troubles=lines,
         generation=number,
         processes=processes,
-        minute=_mail([f.minute for f in parts.figures.values()]),
-        since_start=_mail([f.outcomes for f in parts.figures.values()]),
+        minute=_mail([f.minute for f in facts.figures.values()]),
+        since_start=_mail([f.outcomes for f in facts.figures.values()]),
         circuits=circuits.circuits,
         hold=waiting,
-        ledger=parts.ledger,
-        accounting=parts.accounting,
-        certificate=parts.certificate,
+        ledger=facts.ledger,
+        accounting=facts.accounting,
+        certificate=facts.certificate,
     )
 
 
-def _process(name: str, runs: int, number: int, parts: Parts) -> Process:
-    figures = parts.figures.get(name, Figures())
+def _process(name: str, runs: int, number: int, facts: Facts) -> Process:
+    figures = facts.figures.get(name, Figures())
     return Process(
         name=name,
         kind="releaser" if figures.sessions is None else "worker",
@@ -211,8 +211,8 @@ def _ledger(ledger: LedgerStatus) -> list[Trouble]:
     return found
 
 
-def _processes(parts: Parts, processes: list[Process], waiting: list[Waiting]) -> list[Trouble]:
-    if parts.ledger.state is LedgerState.AWAY:
+def _processes(facts: Facts, processes: list[Process], waiting: list[Waiting]) -> list[Trouble]:
+    if facts.ledger.state is LedgerState.AWAY:
         return []  # nobody can be heard of, which is said already
     found = []
     if not any(p.kind == "worker" for p in processes):
@@ -227,13 +227,13 @@ def _processes(parts: Parts, processes: list[Process], waiting: list[Waiting]) -
     return found
 
 
-def _hold(parts: Parts, waiting: list[Waiting]) -> list[Trouble]:
+def _hold(facts: Facts, waiting: list[Waiting]) -> list[Trouble]:
     found = []
-    if stuck := sum(int(row["stuck"]) for row in parts.held):
+    if stuck := sum(int(row["stuck"]) for row in facts.held):
         what = f"{stuck} messages are in doubt for more than {DOUBT // 60_000} minutes"
         found.append(Trouble(what=what, next="sendgate hold list --state doubt --messages"))
     for one in waiting:
-        if one.share >= parts.slow_from:
+        if one.share >= facts.slow_from:
             what = (
                 f"the hold of tenant {one.tenant} is {one.share:.0%} full: its clients are slowed"
             )

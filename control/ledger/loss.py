@@ -39,7 +39,7 @@ class Probe(msgspec.Struct, frozen=True):
     read: bool
 
 
-class Evidence(msgspec.Struct, frozen=True):
+class Weighed(msgspec.Struct, frozen=True):
     """What is known, by server."""
 
     known: list[str]
@@ -60,33 +60,33 @@ def weigh(
     began: Mapping[str, int],
     grants_left: float,
     age: Callable[[str], float],
-) -> Evidence:
+) -> Weighed:
     """`asked`: server to probe ids since the loss, the newest last. `began`: server to the calendar
     milliseconds from which on its counts matter. `grants_left`: real seconds until no grant of the
     old ledger can still be sent. `age`: real seconds since a probe was asked for."""
-    evidence = Evidence([], {}, [], [])
+    weighed = Weighed([], {}, [], [])
     for server in servers:
         ids = asked.get(server, ())
         stream = streams.get(server)
         if stream is None:
-            evidence.lost[server] = "there is no accounting feed"
+            weighed.lost[server] = "there is no accounting feed"
         elif stream.gap_at >= began[server]:
-            evidence.lost[server] = "records of today are missing in its accounting"
+            weighed.lost[server] = "records of today are missing in its accounting"
         elif stream.since > began[server]:
-            evidence.lost[server] = "its accounting has not been read since the day began"
+            weighed.lost[server] = "its accounting has not been read since the day began"
         elif any(probes[i].accepted and probes[i].read for i in ids if i in probes):
-            evidence.known.append(server)
+            weighed.known.append(server)
         elif ids and age(ids[0]) > PATIENCE:
-            evidence.lost[server] = _still(server, probes.get(ids[-1]), stream)
+            weighed.lost[server] = _still(server, probes.get(ids[-1]), stream)
         else:
             if grants_left <= 0 and (not ids or age(ids[-1]) > ASK_AGAIN):
-                evidence.ask.append(server)
-            evidence.waits.append(_still(server, probes.get(ids[-1]) if ids else None, stream))
-    if evidence.waits and grants_left > 0:
-        evidence.waits.insert(
+                weighed.ask.append(server)
+            weighed.waits.append(_still(server, probes.get(ids[-1]) if ids else None, stream))
+    if weighed.waits and grants_left > 0:
+        weighed.waits.insert(
             0, f"grants given before the loss may still be sent for {grants_left:.0f} s"
         )
-    return evidence
+    return weighed
 
 
 def _still(server: str, probe: Probe | None, stream: Stream) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from control.ledger.loss import Evidence
+from control.ledger.loss import Weighed
 from control.ledger.rebuild import Closed, close_ips, free_ips, write_back
 from control.ledger.status import (
     LedgerRow,
@@ -28,7 +28,7 @@ from control.ledger.status import (
     ledger_row,
     ledger_status,
 )
-from control.ledger.streams import evidence
+from control.ledger.streams import weighed
 from control.plan.publish import Publisher
 from control.problem import RefusedError
 from control.store.change import Act
@@ -216,7 +216,7 @@ class Opening:
             connection, row, standing, found.lost, who="control", reason=f"rebuilt: {row.why}"
         )
 
-    async def _weigh(self, connection: Connection, row: LedgerRow, plan: Generation) -> Evidence:
+    async def _weigh(self, connection: Connection, row: LedgerRow, plan: Generation) -> Weighed:
         relay, ledger = self._settings.relay, self._settings.ledger
         # Whoever got a grant before the loss may begin to send it for as long as a grant lives,
         # and may take the relay budget for it; its reply may have been under way, too. What it
@@ -225,7 +225,7 @@ class Opening:
         wait = ledger.lease + ledger.budget + relay.grant_lifetime + relay.budget
         # A probe that was asked for was asked for after that, perhaps by a process before us.
         left = 0.0 if row.asked else wait - self._age(_loss(row.incarnation, row.lost_at))
-        return await evidence(connection, row, plan, grants_left=left, age=self._age)
+        return await weighed(connection, row, plan, grants_left=left, age=self._age)
 
     async def _reopen(
         self,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from control.ledger.loss import Evidence, Probe, Stream, weigh
+from control.ledger.loss import Probe, Stream, Weighed, weigh
 from control.ledger.status import LedgerRow
 from control.store.database import Connection, fetch
 from policy.limits import DAY, day_of
@@ -12,14 +12,14 @@ from settings.statements import statements
 _SQL = statements(__package__, "ledger")
 
 
-async def evidence(
+async def weighed(
     connection: Connection,
     row: LedgerRow,
     plan: Generation,
     *,
     grants_left: float,
     age: Callable[[str], float],
-) -> Evidence:
+) -> Weighed:
     """For every server that has a VirtualMTA; `grants_left` and `age` as in `weigh`."""
     streams = {s.server: s for s in await fetch(connection, Stream, _SQL["streams"])}
     ids = [i for probes in row.asked.values() for i in probes]

@@ -12,7 +12,7 @@ import msgspec
 from control.embedded.servers.datadir import DataDir
 from control.embedded.servers.error import LocalPartError
 from control.problem import Problem, RefusedError
-from control.terminal.line import Line
+from control.terminal.invocation import Invocation
 from settings.secret import masked
 
 _TOKEN = re.compile(r"[!-~]*")
@@ -27,7 +27,7 @@ T = TypeVar("T")
 class Client:
     """One control API. Not kept open: a command asks once or twice."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Invocation) -> None:
         """By --url and SENDGATE_TOKEN, else by what the stack left in the data dir.
         Raises LocalPartError when there is neither."""
         self._url, self._token = line.url, line.token

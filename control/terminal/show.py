@@ -10,13 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from control.plan.changed import Changed
-from control.terminal.line import Line
+from control.terminal.invocation import Invocation
 
 
-def line_of(context: typer.Context) -> Line:
+def line_of(context: typer.Context) -> Invocation:
     """The options of every command."""
     found = context.find_root().obj
-    assert isinstance(found, Line)
+    assert isinstance(found, Invocation)
     return found
 
 

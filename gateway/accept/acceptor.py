@@ -18,7 +18,7 @@ from collections.abc import Callable
 from functools import partial
 
 from gateway.accept.board import BEAT, Board
-from gateway.sessions import Live
+from gateway.sessions import OpenSessions
 from gateway.watch.log import Log
 
 _STEP_BACK = 0.002
@@ -43,7 +43,7 @@ class Acceptor:
         tls: ssl.SSLContext | None,
         *,
         board: Board,
-        live: Live,
+        live: OpenSessions,
         log: Log,
     ) -> None:
         """`live`: this worker's sessions, which tell the board how many they are."""

@@ -8,7 +8,7 @@ from gateway.message.ids import Ids
 from gateway.message.message import Message
 from gateway.session.admission import Memory, Sessions
 from gateway.session.auth import Authenticator
-from gateway.sessions import Live
+from gateway.sessions import OpenSessions
 from gateway.watch.log import Log
 from policy.model import Tenant
 from policy.node import network, within
@@ -64,7 +64,7 @@ class Service:
         self._max_size = max_size
         self.plain_auth = tuple(network(n) for n in settings.plain_auth_networks)
         self.balancers = tuple(network(n) for n in settings.proxy_networks)
-        self.live = Live()
+        self.live = OpenSessions()
         self.logged_in: set[str] = set()
         """Logins that let a client in since the last sign of life; the bulletin empties it."""
         self.closing = False

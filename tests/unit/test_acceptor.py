@@ -11,7 +11,7 @@ import pytest
 
 from gateway.accept.acceptor import _MOST_SLACK, _PASSING, Acceptor
 from gateway.accept.board import Board
-from gateway.sessions import Live
+from gateway.sessions import OpenSessions
 from gateway.watch.log import Log
 
 _LEFT = 0.025
@@ -20,7 +20,7 @@ _LEFT = 0.025
 class Client(asyncio.Protocol):
     """A session, which tells when it was taken."""
 
-    def __init__(self, live: Live, taken: "asyncio.Queue[float]") -> None:
+    def __init__(self, live: OpenSessions, taken: "asyncio.Queue[float]") -> None:
         self.live = live
         taken.put_nowait(asyncio.get_running_loop().time())
 
@@ -57,7 +57,7 @@ class Place:
         self.bound = socket.create_server(("127.0.0.1", 0))
         self.other = Board(folder / "board", 1, 2)
         self.board = Board(folder / "board", 0, 2)
-        self.live = Live()
+        self.live = OpenSessions()
         self.live.tell = self.board.post
         self.taken: asyncio.Queue[float] = asyncio.Queue()
         self.acceptor = Acceptor(
@@ -198,7 +198,7 @@ async def test_a_session_counts_once_from_when_it_was_taken_to_its_end(place: Pl
 
 
 def test_a_connection_that_never_opens_is_given_up() -> None:
-    live, session = Live(), object()
+    live, session = OpenSessions(), object()
     live.expect(session)
     assert (live.count, len(live)) == (1, 0)
     live.give_up(session)

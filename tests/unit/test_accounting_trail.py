@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from control.accounting.rows import LONGEST
+from control.accounting.records import LONGEST
 from control.accounting.trail import behind
 from tests.support.control.acctfiles import HEADER, Files, Follow, Follower, line
 

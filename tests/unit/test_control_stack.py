@@ -9,9 +9,9 @@ import pytest
 
 from control.embedded.servers.datadir import DEFAULT, Addresses
 from control.embedded.servers.error import LocalPartError
+from control.embedded.servers.ports import RememberedPort
 from control.embedded.stack.effective import effective
 from control.embedded.stack.options import Options, pmta_address
-from control.embedded.stack.ports import port
 from control.embedded.stack.run import about
 from control.embedded.stack.stack import Running
 from control.embedded.stack.toml import to_toml
@@ -100,8 +100,8 @@ def test_pmta_addresses() -> None:
 
 
 def test_a_free_port_is_kept(tmp_path: Path) -> None:
-    first = port(tmp_path, "smtp", 0, "--smtp-port")
-    assert port(tmp_path, "smtp", 0, "--smtp-port") == first
+    first = RememberedPort(tmp_path / "smtp.port", 0, "--smtp-port").resolve()
+    assert RememberedPort(tmp_path / "smtp.port", 0, "--smtp-port").resolve() == first
 
 
 def test_a_taken_port_is_named_with_its_option(tmp_path: Path, unused_tcp_port: int) -> None:
@@ -109,4 +109,4 @@ def test_a_taken_port_is_named_with_its_option(tmp_path: Path, unused_tcp_port: 
         taken.bind(("127.0.0.1", unused_tcp_port))
         taken.listen()
         with pytest.raises(LocalPartError, match=rf"{unused_tcp_port}.*--smtp-port"):
-            port(tmp_path, "smtp", unused_tcp_port, "--smtp-port")
+            RememberedPort(tmp_path / "smtp.port", unused_tcp_port, "--smtp-port").resolve()

@@ -48,9 +48,11 @@ def choose() -> int:
 class RememberedPort:
     """The port of one server, kept in a file of its data directory."""
 
-    def __init__(self, path: Path, wanted: int = 0) -> None:
+    def __init__(self, path: Path, wanted: int = 0, option: str = "") -> None:
+        """`option` is what an operator chooses another with, where there is one."""
         self.path = path
         self.wanted = wanted
+        self.option = option
 
     def resolve(self) -> int:
         """The port to listen on: the wanted one, else the remembered one, else a new one.
@@ -60,9 +62,10 @@ class RememberedPort:
         """
         if self.wanted:
             if not is_free(self.wanted):
+                another = f"choose another with {self.option}" if self.option else "ask for another"
                 raise LocalPartError(
                     f"port {self.wanted} on 127.0.0.1 is taken by another process; "
-                    "free it or ask for another port"
+                    f"free it, or {another}"
                 )
             self._remember(self.wanted)
             return self.wanted

@@ -19,13 +19,13 @@ from control.embedded.servers.account import private_directory
 from control.embedded.servers.datadir import STACK_FILE, Addresses, DataDir
 from control.embedded.servers.error import LocalPartError
 from control.embedded.servers.localserver import LocalServer
+from control.embedded.servers.ports import RememberedPort
 from control.embedded.servers.postgres import LocalPostgres
 from control.embedded.servers.valkey import LocalValkey
 from control.embedded.stack import effective
 from control.embedded.stack.child import BACKOFF, HEALTHY, Child, warn
 from control.embedded.stack.demotenants import PASSWORDS
 from control.embedded.stack.options import Options
-from control.embedded.stack.ports import port
 from control.embedded.stack.seed import seed
 from control.embedded.stack.setup import prepare
 from control.embedded.stack.standin import StandIn
@@ -93,8 +93,8 @@ async def stack(options: Options) -> AsyncIterator[Running]:
         gateway = Child("gateway", arguments, directory=log, marker=file)
         await gateway.clear()
         standin = await _standin(options, pmta_dir, log, ports, config)
-        smtp_port = port(ports, "smtp", options.smtp_port, "--smtp-port")
-        api_port = port(ports, "api", options.api_port, "--api-port")
+        smtp_port = RememberedPort(ports / "smtp.port", options.smtp_port, "--smtp-port").resolve()
+        api_port = RememberedPort(ports / "api.port", options.api_port, "--api-port").resolve()
         valkey, postgres = await _stores(entered, settings, data)
         settings = effective.effective(
             settings,
@@ -102,7 +102,7 @@ async def stack(options: Options) -> AsyncIterator[Running]:
             root=data.root,
             smtp_port=smtp_port,
             api_port=api_port,
-            admin_port=port(ports, "admin", 0, ""),
+            admin_port=RememberedPort(ports / "admin.port", 0).resolve(),
             valkey=valkey,
             postgres=postgres,
             pmta_config=config,
@@ -146,8 +146,12 @@ async def _standin(
         return None
     # A left-over stand-in sits on the ports asked for; it has to go before they are looked at.
     await StandIn(directory, log, config, 0, 0).child.clear()
-    smtp = port(ports, "pmta", options.standin_port, "--standin-port, or name yours with --pmta")
-    return StandIn(directory, log, config, smtp, port(ports, "pmta-http", 0, ""))
+    smtp = RememberedPort(
+        ports / "pmta.port", options.standin_port, "--standin-port, or name yours with --pmta"
+    ).resolve()
+    return StandIn(
+        directory, log, config, smtp, RememberedPort(ports / "pmta-http.port", 0).resolve()
+    )
 
 
 async def _stores(

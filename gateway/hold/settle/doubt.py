@@ -1,6 +1,6 @@
-"""Settles doubt by evidence, as policy/README.md has it.
+"""Settles doubt by proof, as policy/README.md has it.
 
-Owns: which evidence counts. Delivery: any accounting record with the attempt's envelope id.
+Owns: what counts as proof. Delivery: any accounting record with the attempt's envelope id.
 Absence: two probes of that server far enough apart, both accepted after the dot, the second
 one's receipt read, no gap in the stream since. A copy behind another message: that message's row
 or entry. Nothing else, however long it takes; where no stream is read an operator decides.
@@ -217,7 +217,7 @@ class Doubts:
 
     def _change(self, doubt: Doubt, owner: str, state: EntryState) -> None:
         if doubt.key:
-            # The evidence outranks every attempt of an owner that is gone.
+            # The proof outranks every attempt of an owner that is gone.
             self._reserver.change(Change(doubt.key, owner, ENDED, state))
 
     def _tell(self, doubt: Doubt, verdict: str) -> None:

@@ -16,7 +16,7 @@ from control.embedded.stack.toml import to_toml
 from control.store.migrate import migrate
 from settings.hold import Accounting, Stream
 from tests.conftest import CreateDatabase
-from tests.integration.accounting.test_evidence import DAY, NOW, reading, relayed, stream, until
+from tests.integration.accounting.test_reading import DAY, NOW, reading, relayed, stream, until
 from tests.support.control.core import TOKEN, Command, api_of, build, control_core, settings_for
 
 HEADER = "type,timeLogged,rcpt,vmta,envId\r\n"

@@ -269,7 +269,7 @@ async def test_a_waiting_message_is_explained(api: Api, core: Parts) -> None:
     assert "is being sent this moment" in (await explained(api, "away"))["sentence"]
 
 
-async def test_an_ended_message_is_explained_with_its_evidence(api: Api, core: Parts) -> None:
+async def test_an_ended_message_is_explained_with_its_proofs(api: Api, core: Parts) -> None:
     ended = {"state": "done", "ending": "relayed", "verdict": "250 2.0.0 OK", "attempt": 2}
     names = {"vmta": "vmta-1", "server": "pmta1", "envelope": "20500-message0001.2"}
     await hold(core.pool, "message0001", **ended, **names)
@@ -280,8 +280,8 @@ async def test_an_ended_message_is_explained_with_its_evidence(api: Api, core: P
         assert found["found"] == "ended"
         for part in ("relayed", "vmta-1", "pmta1", "20500-message0001.2", "250 2.0.0 OK"):
             assert part in found["sentence"]
-        assert [(e["attempt"], e["kinds"]) for e in found["evidence"]] == [(2, "rtd")]
-        assert "delivered" in found["evidence"][0]["means"]
+        assert [(e["attempt"], e["kinds"]) for e in found["proofs"]] == [(2, "rtd")]
+        assert "delivered" in found["proofs"][0]["means"]
 
 
 async def test_a_message_that_was_never_held_is_known_by_its_receipts(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.releaser import Releasing
+from gateway.releaser import ReleaserProcess
 from policy.model import MailboxLimits, Rate
 from tests.integration.hold.test_keeping_and_releasing import campaign_mail, until
 from tests.support.gateway.generations import generation, tenant, vmta
@@ -22,7 +22,7 @@ class Case:
     """A gateway and a releaser by a plan that changes."""
 
     def __init__(
-        self, url: str, gate: GatewayUnderTest, pmta: StandIn, releasing: Releasing
+        self, url: str, gate: GatewayUnderTest, pmta: StandIn, releasing: ReleaserProcess
     ) -> None:
         self.url = url
         self.releasing = releasing

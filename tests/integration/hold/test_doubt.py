@@ -9,7 +9,7 @@ import pytest
 
 from gateway.hold.held import Settlement
 from gateway.hold.settle.proof import Proof
-from gateway.releaser import Releasing
+from gateway.releaser import ReleaserProcess
 from policy.identity import parse_envelope
 from policy.limits import DAY
 from tests.integration.hold.test_keeping_and_releasing import MESSAGE, campaign_mail, until
@@ -30,7 +30,7 @@ class Doubtful:
     """A gateway with one message in doubt: PowerMTA took the dot, or lost it, and said nothing."""
 
     def __init__(
-        self, url: str, gate: GatewayUnderTest, pmta: StandIn, releasing: Releasing
+        self, url: str, gate: GatewayUnderTest, pmta: StandIn, releasing: ReleaserProcess
     ) -> None:
         self.url = url
         self.gate = gate

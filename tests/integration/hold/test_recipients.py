@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
-from gateway.releaser import Releasing
+from gateway.releaser import ReleaserProcess
 from policy.duplicate import recipient_digest
 from policy.identity import parse_envelope
 from tests.integration.hold.test_keeping_and_releasing import campaign_mail, until
@@ -32,7 +32,9 @@ GAP = 900_000
 class Case:
     """A gateway and a releaser in front of the stand-in."""
 
-    def __init__(self, url: str, gate: GatewayUnderTest, pmta: StandIn, own: Releasing) -> None:
+    def __init__(
+        self, url: str, gate: GatewayUnderTest, pmta: StandIn, own: ReleaserProcess
+    ) -> None:
         self.url = url
         self.gate = gate
         self.pmta = pmta

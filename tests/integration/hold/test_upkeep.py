@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from gateway.releaser import Releasing
+from gateway.releaser import ReleaserProcess
 from policy.ledger_port import Duplicate, EntryState
 from policy.limits import DAY
 from policy.model import HoldBounds
@@ -25,7 +25,12 @@ class Held:
     """A gateway whose only IP may send nothing today."""
 
     def __init__(
-        self, url: str, gate: GatewayUnderTest, pmta: StandIn, releasing: Releasing, terms: Any
+        self,
+        url: str,
+        gate: GatewayUnderTest,
+        pmta: StandIn,
+        releasing: ReleaserProcess,
+        terms: Any,
     ) -> None:
         self.url = url
         self.gate = gate

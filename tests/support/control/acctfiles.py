@@ -4,10 +4,10 @@ import gzip
 from collections.abc import Callable
 from pathlib import Path
 
-from control.accounting.evidence import Evidence
 from control.accounting.folder import Folder
 from control.accounting.look import Look
 from control.accounting.position import Position
+from control.accounting.receipts import Receipts
 from control.accounting.trail import Trail
 
 COLUMNS = ("type", "timeLogged", "rcpt", "vmta", "envId")
@@ -91,13 +91,13 @@ class Follower:
         self.watched = found.watched
         self.gaps += found.gaps
         self.begins += found.begins
-        self._take(found.evidence)
+        self._take(found.receipts)
         if found.end and not found.problem:
             self.read, self.ended = True, self.seconds
         return found
 
-    def _take(self, evidence: Evidence) -> None:
-        for (_, message, _), receipt in evidence.receipts.items():
+    def _take(self, receipts: Receipts) -> None:
+        for (_, message, _), receipt in receipts.attempts.items():
             name = message.removeprefix("message")
             self.kinds.append((name, receipt.kinds))
             self.identities += [(name, taken.digest) for taken in receipt.taken]

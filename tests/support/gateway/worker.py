@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from gateway.accept.board import Board
-from gateway.releaser import Releasing
+from gateway.releaser import ReleaserProcess
 from gateway.watch.log import Log
 from gateway.worker import Worker
 from policy.ledger.admin import LedgerAdmin
@@ -120,11 +120,11 @@ def holding(valkey_url: str, postgres_url: str, **changes: dict[str, Any]) -> Se
 
 
 @contextlib.asynccontextmanager
-async def releaser(settings: Settings, name: str = "") -> AsyncIterator[Releasing]:
+async def releaser(settings: Settings, name: str = "") -> AsyncIterator[ReleaserProcess]:
     """A releaser in the test's own loop; its log goes nowhere."""
     log = os.memfd_create("log")
     name = name or f"releaser-{os.urandom(3).hex()}"
-    releasing = Releasing(settings, name, Log(level="debug", descriptor=log))
+    releasing = ReleaserProcess(settings, name, Log(level="debug", descriptor=log))
     try:
         async with releasing.serving():
             yield releasing

@@ -35,7 +35,7 @@ _UNKNOWN = re.compile(r"[a-z]{1,3}")
 _INNER = re.compile(rb"[a-z],(?:\d{4}-\d\d-\d\d[ T]|\d\d/\d\d/\d{4} |\d{9,11},)")
 
 
-class Row(NamedTuple):
+class Record(NamedTuple):
     """One record: its fields, and its octets without the line break."""
 
     fields: list[str]
@@ -43,10 +43,10 @@ class Row(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Rows under one header."""
+    """Records under one header."""
 
     columns: Columns
-    rows: list[Row]
+    records: list[Record]
 
 
 class Cut(NamedTuple):
@@ -60,7 +60,7 @@ class Split(NamedTuple):
     """What a piece of a file holds."""
 
     pieces: list[Piece]
-    rows: int
+    records: int
     used: int
     """Octets taken; what follows is a record that has not come whole."""
     cuts: list[Cut]
@@ -69,11 +69,11 @@ class Split(NamedTuple):
 
 
 def split(data: bytes, most: int, columns: Columns | None, *, last: bool = False) -> Split:
-    """At most `most` rows from the beginning of `data`. `columns` None: the file's first line is
+    """At most `most` records from the beginning of `data`. `columns` None: the file's first line is
     at its beginning. `last`: nothing will be written behind it any more.
 
     Octets that are no UTF-8 survive as surrogates (PEP 383): a bounce text in Latin-1 must not
-    cost the evidence of its record."""
+    cost what its record proves."""
     work = _Splitter(data, columns)
     while work.count < most and work.step(last=last):
         pass
@@ -91,7 +91,7 @@ class _Splitter:
         self.pieces: list[Piece] = []
         self.cuts: list[Cut] = []
         self._width = 0
-        """Fields of the last good row."""
+        """Fields of the last good record."""
         self._times: dict[str, bool] = {"": True}
 
     def step(self, *, last: bool) -> bool:
@@ -147,7 +147,7 @@ class _Splitter:
             self.count += 1
             if not self.pieces or self.pieces[-1].columns is not self.columns:
                 self.pieces.append(Piece(self.columns, []))
-            self.pieces[-1].rows.append(Row(fields, raw))
+            self.pieces[-1].records.append(Record(fields, raw))
         self.position = end
 
     def _why_not(self, raw: bytes, fields: list[str], columns: Columns) -> str:
@@ -186,7 +186,7 @@ class _Splitter:
         return any(
             at not in columns.times
             and fields[at - 1].endswith(TYPES)
-            # A job may be a number of ten digits: as a time it counts in rows cut short only.
+            # A job may be a number of ten digits: as a time it counts in records cut short only.
             and not (full and fields[at].isdigit())
             and milliseconds(fields[at]) is not None
             for at in range(2, len(fields))

@@ -9,7 +9,7 @@ import msgspec
 from control.embedded.servers.datadir import DEFAULT
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for every command."""
 
     json: bool = False
@@ -19,14 +19,16 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     data_dir_given: bool = False
 
 
-class LineError(Exception):
+class InvocationError(Exception):
     """The line cannot be read; usage, exit code 2."""
 
 
-def take(arguments: list[str], environ: Mapping[str, str] = os.environ) -> tuple[Line, list[str]]:
+def take(
+    arguments: list[str], environ: Mapping[str, str] = os.environ
+) -> tuple[Invocation, list[str]]:
     """(options of every command, the rest of the line). After `--` nothing is taken.
 
-    Raises LineError for an option without its value."""
+    Raises InvocationError for an option without its value."""
     found: dict[str, str] = {}
     as_json = False
     rest: list[str] = []
@@ -41,11 +43,11 @@ def take(arguments: list[str], environ: Mapping[str, str] = os.environ) -> tuple
             if not sign:
                 value = next(words, "")
             if not value:
-                raise LineError(f"{name} needs a value")
+                raise InvocationError(f"{name} needs a value")
             found[name] = value
         else:
             rest.append(word)
-    line = Line(
+    line = Invocation(
         json=as_json,
         url=found.get("--url") or environ.get("SENDGATE_URL", ""),
         token=environ.get("SENDGATE_TOKEN", ""),

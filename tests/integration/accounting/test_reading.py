@@ -1,4 +1,4 @@
-"""Reading accounting on a real PostgreSQL: evidence exactly once, whatever ends the reader."""
+"""Reading accounting on a real PostgreSQL: receipts exactly once, whatever ends the reader."""
 
 import asyncio
 import contextlib
@@ -14,10 +14,10 @@ import pytest
 
 from control.accounting import reader as reader_module
 from control.accounting import store
-from control.accounting.evidence import Evidence, Receipt, Taken
 from control.accounting.look import Look
 from control.accounting.position import Position
 from control.accounting.reader import Reader
+from control.accounting.receipts import Receipt, Receipts, Taken
 from loadtest.pmta.accounting import Accounting as Writer
 from loadtest.pmta.clock import Clock
 from loadtest.pmta.records import COLUMNS
@@ -44,7 +44,7 @@ async def database(url: str) -> AsyncIterator[Any]:
     await connection.close()
 
 
-class Calendar:
+class Ticking:
     """Calendar time that moves by a second whenever it is asked."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Calendar:
 async def reading(url: str, path: Path, batch: int = 2_000) -> AsyncIterator[Reader]:
     """A reader at work; it is cut off wherever it stands."""
     settings = Accounting(batch=batch, poll=0.01)
-    reader = Reader(url, Stream(server="pmta1", path=str(path)), settings, Calendar())
+    reader = Reader(url, Stream(server="pmta1", path=str(path)), settings, Ticking())
     task = asyncio.create_task(reader.run())
     try:
         yield reader
@@ -217,7 +217,7 @@ async def test_killed_at_any_moment_the_counts_are_exact(
     await mail.check(database)
 
 
-async def test_evidence_and_position_are_stored_together_or_not_at_all(
+async def test_receipts_and_position_are_stored_together_or_not_at_all(
     url: str, database: Any
 ) -> None:
     start = await store.begin(database, "pmta1", "/acct.csv", NOW)
@@ -225,9 +225,9 @@ async def test_evidence_and_position_are_stored_together_or_not_at_all(
 
     def look(offset: int, *messages: str) -> Look:
         taken = [Taken(bytes(8), "v1", "gmail")]
-        receipts = {(DAY, message, 1): Receipt("", "r", NOW, taken) for message in messages}
-        evidence = Evidence(receipts=receipts, records=len(receipts))
-        return Look(Position(file="acct-2026-03-01-0001.csv", offset=offset), [], evidence, True)
+        attempts = {(DAY, message, 1): Receipt("", "r", NOW, taken) for message in messages}
+        receipts = Receipts(attempts=attempts, records=len(attempts))
+        return Look(Position(file="acct-2026-03-01-0001.csv", offset=offset), [], receipts, True)
 
     found = look(90, "message1", "message2", "message3")
     turn, _ = await store.advance(database, "pmta1", start.turn, found, moment)
@@ -414,7 +414,7 @@ async def test_what_is_wrong_with_a_file_is_shown_until_it_is_mended(
         assert (await caught_up(database, 2))["read_at"] > 0
 
 
-async def test_old_evidence_is_forgotten_in_bounded_steps(
+async def test_old_receipts_are_forgotten_in_bounded_steps(
     database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "FORGOTTEN_AT_ONCE", 2)

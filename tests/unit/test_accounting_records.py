@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from control.accounting.columns import Columns
-from control.accounting.rows import TYPES, Row, Split, split
+from control.accounting.records import TYPES, Record, Split, split
 
 NAMES = ("type", "timeLogged", "rcpt", "dsnDiag", "vmta", "envId")
 COLUMNS = Columns(NAMES)
@@ -28,7 +28,7 @@ def written(rows: list[list[str]]) -> bytes:
 
 
 def fields(found: Split) -> list[list[str]]:
-    return [row.fields for piece in found.pieces for row in piece.rows]
+    return [row.fields for piece in found.pieces for row in piece.records]
 
 
 def read(text: str, *, last: bool = False, columns: Columns = COLUMNS) -> Split:
@@ -53,13 +53,13 @@ def test_a_line_that_has_not_come_whole_waits() -> None:
     for end in range(len(data)):
         found = split(data[:end], 10, COLUMNS)
         rows = 1 if end >= len(GOOD) else 0
-        assert (found.rows, found.used, found.cuts) == (rows, rows * len(GOOD), []), end
-    assert split(data, 10, COLUMNS).rows == 2
+        assert (found.records, found.used, found.cuts) == (rows, rows * len(GOOD), []), end
+    assert split(data, 10, COLUMNS).records == 2
 
 
 def test_no_more_rows_are_taken_than_asked_for() -> None:
     found = split((GOOD * 3).encode(), 2, COLUMNS)
-    assert (found.rows, found.used) == (2, 2 * len(GOOD))
+    assert (found.records, found.used) == (2, 2 * len(GOOD))
 
 
 def test_the_first_line_names_the_columns_and_so_may_another() -> None:
@@ -186,6 +186,6 @@ def test_a_cut_anywhere_is_told_and_no_row_is_invented(
 
 def test_the_octets_of_a_record_are_kept_for_its_identity() -> None:
     [piece] = read(GOOD + BOUNCE).pieces
-    assert piece.rows[1] == Row(
+    assert piece.records[1] == Record(
         ["b", LOGGED, "b@x.example", "550, no", "v1", "e2"], BOUNCE.rstrip().encode()
     )

@@ -11,14 +11,14 @@ import hashlib
 import msgspec
 
 from control.accounting.columns import field, milliseconds, storable
-from control.accounting.rows import Piece
+from control.accounting.records import Piece
 from policy.address import split_address
 from policy.duplicate import recipient_digest
 from policy.identity import PROBE, parse_envelope
 from policy.provider import OTHER, provider_of
 
 KINDS = frozenset("rdbt")
-"""The record types that are evidence: receipt, delivered, bounced, transient."""
+"""The record types that prove an attempt: receipt, delivered, bounced, transient."""
 
 DIGEST = 8
 """Octets that identify a receipt among those of one attempt."""
@@ -36,7 +36,7 @@ class Taken(msgspec.Struct):
 
 
 class Receipt(msgspec.Struct):
-    """Evidence that one attempt reached PowerMTA."""
+    """Proof that one attempt reached PowerMTA."""
 
     key: str
     kinds: str
@@ -48,10 +48,10 @@ class Receipt(msgspec.Struct):
     """Digests of the recipients that the records name (`policy.duplicate`), each once."""
 
 
-class Evidence(msgspec.Struct):
-    """What the rows of one look prove together."""
+class Receipts(msgspec.Struct):
+    """What the records of one look prove together."""
 
-    receipts: dict[tuple[int, str, int], Receipt] = {}
+    attempts: dict[tuple[int, str, int], Receipt] = {}
     """By day of the grant, message and attempt."""
     probes: list[str] = []
     records: int = 0
@@ -89,18 +89,18 @@ class Repeats:
 
     def recall(self, piece: Piece) -> None:
         """Meet again what was read before."""
-        for row in piece.rows:
-            if row.fields[0] == "r":
-                self.identity(row.raw)
+        for record in piece.records:
+            if record.fields[0] == "r":
+                self.identity(record.raw)
 
 
-def add(found: Evidence, piece: Piece, repeats: Repeats, now: int) -> None:
-    """Add what the rows of `piece` prove. `repeats`: of their file; `now` stands in for a time
+def add(found: Receipts, piece: Piece, repeats: Repeats, now: int) -> None:
+    """Add what the records of `piece` prove. `repeats`: of their file; `now` stands in for a time
     that is not there, calendar milliseconds."""
     columns = piece.columns
     times: dict[str, int] = {}
-    for row in piece.rows:
-        fields = row.fields
+    for record in piece.records:
+        fields = record.fields
         kind = fields[0]
         if kind not in KINDS:
             found.skipped += 1
@@ -125,9 +125,9 @@ def add(found: Evidence, piece: Piece, repeats: Repeats, now: int) -> None:
             at = times[text] = milliseconds(text) or now
         found.oldest = min(found.oldest or at, at)
         name = (envelope.day, envelope.message, envelope.attempt)
-        receipt = found.receipts.get(name)
+        receipt = found.attempts.get(name)
         if receipt is None:
-            receipt = found.receipts[name] = Receipt(envelope.key, kind, at)
+            receipt = found.attempts[name] = Receipt(envelope.key, kind, at)
         elif kind not in receipt.kinds:
             receipt.kinds += kind
         rcpt = field(fields, columns.rcpt)
@@ -141,4 +141,4 @@ def add(found: Evidence, piece: Piece, repeats: Repeats, now: int) -> None:
             found.unaddressed += not (rcpt and vmta)
             address = split_address(rcpt)
             provider = OTHER if address is None else provider_of(address[1])
-            receipt.taken.append(Taken(repeats.identity(row.raw), storable(vmta), provider))
+            receipt.taken.append(Taken(repeats.identity(record.raw), storable(vmta), provider))

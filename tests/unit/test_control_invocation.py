@@ -12,7 +12,7 @@ from control.ledger.clock import moment, step_seconds
 from control.pmta.dkim import Seal, new_secret
 from control.problem import RefusedError
 from control.sources.dns import records, zone_text
-from control.terminal.line import LineError, take
+from control.terminal.invocation import InvocationError, take
 
 
 def test_options_of_every_command_may_stand_anywhere() -> None:
@@ -28,7 +28,7 @@ def test_options_of_every_command_may_stand_anywhere() -> None:
             ["tenant", "list"],
         )
     assert take(["a", "--", "--json"], {})[1] == ["a", "--", "--json"]
-    with pytest.raises(LineError):
+    with pytest.raises(InvocationError):
         take(["--url"], {})
     assert take([], {"SENDGATE_URL": "u", "SENDGATE_TOKEN": "t"})[0].token == "t"
 

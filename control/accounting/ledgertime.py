@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 from policy.ledger.admin import LedgerAdmin
 
 
-class Calendar:
+class LedgerTime:
     """Call it for calendar milliseconds."""
 
     def __init__(self, admin: LedgerAdmin) -> None:
@@ -15,7 +15,7 @@ class Calendar:
         self._offset = 0
 
     async def __call__(self) -> int:
-        """Never raises for a ledger that is away: evidence is read all the same."""
+        """Never raises for a ledger that is away: accounting is read all the same."""
         try:
             now, _ = await self._admin.now()
         except (RedisError, OSError):
