@@ -162,7 +162,7 @@ def routes(parts: Parts) -> list[Route]:
         largest=settings.gateway.max_message_size,
     )
 
-    charged = Charged(parts.opening, parts.admin)
+    charged = Charged(parts.admin, settings.control.pmta_bounce_after)
 
     async def read_so_far() -> list[StreamView]:
         return await streams(parts.pool, settings.accounting, await parts.calendar())

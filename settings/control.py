@@ -45,6 +45,9 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Host name of Sendgate's own mail (probes) at PowerMTA; empty takes the machine's."""
     pmta_accounting: str = "/var/log/pmta"
     """Folder on the PowerMTA server for the accounting files of the generated configuration."""
+    pmta_bounce_after: Annotated[float, msgspec.Meta(ge=0, le=604_800)] = 388_800.0
+    """PowerMTA's `bounce-after`, the longest of your `<domain>` blocks (4d12h): for so long it may
+    have mail queued for an IP, which is not removed before."""
     pmta_bounces: tuple[str, ...] = ()
     """Addresses, or `@DOMAIN`, whose mail PowerMTA reads as bounces (rb records). Their domains
     become PowerMTA's own: their MX has to point at it, and it needs a restart, not a reload."""

@@ -45,6 +45,11 @@ INSERT INTO probe (id, server, sent) VALUES ($1, $2, 0);
 -- name: relayed
 SELECT day, vmta, provider, count FROM relayed WHERE day BETWEEN $1 AND $2;
 
+-- name: taken
+-- What PowerMTA took, by VirtualMTA and day of the grant.
+SELECT vmta, day, sum(count)::bigint AS count FROM relayed
+WHERE vmta = ANY($1::text[]) AND day BETWEEN $2 AND $3 AND count > 0 GROUP BY vmta, day;
+
 -- name: charged
 -- Charged, and nobody knows whether PowerMTA took it; what it took is in `relayed`.
 SELECT h.day, h.vmta, h.provider, count(*) AS count

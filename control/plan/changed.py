@@ -1,9 +1,11 @@
 """The answer to a change."""
 
 from collections.abc import Awaitable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
+
+from control.store.change import Act
 
 V = TypeVar("V")
 
@@ -35,3 +37,11 @@ class Changed(msgspec.Struct, Generic[V], frozen=True, kw_only=True):
 async def removed(noun: str, change: Awaitable[str]) -> Removed:
     """What a change that returns the name of what it took away has removed."""
     return Removed(noun=noun, name=await change)
+
+
+class Charged(Protocol):
+    """What stays of IPs because mail may be queued for them, or their counts be lost."""
+
+    def __call__(self, act: Act, ips: dict[str, str], *, force: bool) -> Awaitable[list[str]]:
+        """A sentence for each; `ips`: to VirtualMTA. Raises RefusedError when the ledger cannot be
+        asked."""

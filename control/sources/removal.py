@@ -6,9 +6,7 @@ source address of that mail with the configuration. Its counts stay in the ledge
 are over: the same IP, added again, has no second quota.
 """
 
-from collections.abc import Awaitable, Callable
-
-from control.plan.changed import Removed
+from control.plan.changed import Charged, Removed
 from control.plan.rows import vmta_by_ip
 from control.problem import RefusedError, bad, counted, in_the_way, missing
 from control.store.change import Act
@@ -16,9 +14,6 @@ from control.values.ip import normal_ip
 from settings.statements import statements
 
 _SQL = statements(__package__, "removal")
-
-Charged = Callable[[str], Awaitable[int]]
-"""Recipients charged to an IP today. Raises RefusedError when the ledger cannot be asked."""
 
 
 async def remove_ip(
@@ -39,12 +34,7 @@ async def remove_ip(
             f"{waiting} messages are in doubt or being sent through it: wait, or `sendgate hold "
             "settle`"
         )
-    if not force and (today := await charged(ip)):
-        found.append(
-            f"{today} recipients went through it today, and PowerMTA may still have mail queued "
-            f"for VirtualMTA {row.name}: remove it tomorrow, or with --force when `pmta show "
-            "queues` has none"
-        )
+    found += await charged(act, {ip: row.name}, force=force)
     found += await alone(act, row.name, None)
     if found:
         raise in_the_way(f"IP {ip}", found)

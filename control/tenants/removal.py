@@ -6,9 +6,7 @@ what it has held is looked at, sent or dropped. Names may be given again: counts
 in the ledger, so that nobody gets a second quota by it.
 """
 
-from collections.abc import Awaitable, Callable
-
-from control.plan.changed import Removed
+from control.plan.changed import Charged, Removed
 from control.problem import in_the_way, missing
 from control.store.change import Act
 from control.store.database import Connection
@@ -17,8 +15,6 @@ from settings.statements import statements
 
 _SQL = statements(__package__, "removal")
 
-Charged = Callable[[str], Awaitable[int]]
-"""Recipients charged to an IP today. Raises RefusedError when the ledger cannot be asked."""
 
 _THEIRS = {
     "token": "drop_tokens",
@@ -53,13 +49,8 @@ async def remove_tenant(
     if not row["paused"]:
         found.append(f"it may send: `sendgate tenant pause {name}` first")
     found += await held(act.connection, name)
-    for record in await act.connection.fetch(_SQL["ips"], name) if not force else ():
-        if today := await charged(record["ip"]):
-            found.append(
-                f"{today} recipients went through IP {record['ip']} today, and PowerMTA may still "
-                "have mail queued for it: remove the tenant tomorrow, or with --force when `pmta "
-                "show queues` has none"
-            )
+    ips = {row["ip"]: row["vmta"] for row in await act.connection.fetch(_SQL["ips"], name)}
+    found += await charged(act, ips, force=force)
     if found:
         raise in_the_way(f"tenant {name}", found)
     also = {}

@@ -8,7 +8,7 @@ SELECT state, count(*) AS messages FROM held
 WHERE tenant = $1 AND state IN ('held', 'claimed', 'doubt') GROUP BY state ORDER BY state;
 
 -- name: ips
-SELECT host(ip) AS ip FROM virtual_mta WHERE tenant = $1 ORDER BY virtual_mta.ip;
+SELECT host(ip) AS ip, name AS vmta FROM virtual_mta WHERE tenant = $1 ORDER BY virtual_mta.ip;
 
 -- name: drop_tokens
 DELETE FROM api_token WHERE tenant = $1 RETURNING name;

@@ -234,6 +234,21 @@ class LedgerAdmin(Processes):
                 names.clear()
         return freed + (int(await self._run("entries_free", *names)) if names else 0)
 
+    async def granted(self, ips: Iterable[str], days: range) -> dict[str, dict[int, int]]:
+        """Recipients charged, by IP and day; days without any are left out. A day's counters are
+        readable for a week after its last."""
+        asked = [(ip, day) for ip in ips for day in days]
+        found: dict[str, dict[int, int]] = {}
+        for chunk in chunks(asked):
+            async with self.client.pipeline(transaction=False) as pipe:
+                for ip, day in chunk:
+                    pipe.hget(f"{self.root}day:{day}:{ip}", "n")
+                counts = await pipe.execute()
+            for (ip, day), count in zip(chunk, counts, strict=True):
+                if count and int(count):
+                    found.setdefault(ip, {})[day] = int(count)
+        return found
+
     async def usage(self, ips: list[str]) -> tuple[int, dict[str, IpUsage]]:
         """(calendar time, today's counters by IP)."""
         answer = await self._run("usage", *ips)

@@ -1,12 +1,17 @@
 """What was added is taken away and moved, staged: what is in the way is counted and named."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
+import msgspec
 import pytest
 
 from control.app import Parts
+from control.ledger.rebuild import close_ips
 from policy.ledger_port import Reserve
+from policy.limits import DAY, day_of
 from tests.support.control.core import TOKEN, Api, Command, api_of
 from tests.support.hold.held import hold
 
@@ -60,13 +65,13 @@ async def test_an_ip_goes_once_it_is_retired_unused_today_and_not_the_last(
     assert len(found) == 4, found
     assert "it is active: `sendgate ip retire 192.0.2.10` first" in found[0]
     assert found[1].startswith("1 messages are in doubt")
-    assert found[2].startswith("2 recipients went through it today")
+    assert found[2].startswith("2 recipients went through IP 192.0.2.10 since")
     assert "the only IP of pool acme, which 1 domain (acme.example) use" in found[3]
     # One after the other out of the way.
     await core.pool.execute("UPDATE held SET state = 'done'")
     assert (await api("POST", "/api/v2/domains", {**DOMAIN, "ip": "192.0.2.11"}))[0] == 201
     assert (await api("PATCH", IP, {"state": "retire"}))[0] == 200
-    assert "today" in (await in_the_way(api, IP))[0]
+    assert "VirtualMTA vmta-192-0-2-10" in (await in_the_way(api, IP))[0]
     answer = await gone(api, f"{IP}?force=1&reason=sold")
     assert answer["view"] == {
         "noun": "ip",
@@ -83,6 +88,62 @@ async def test_an_ip_goes_once_it_is_retired_unused_today_and_not_the_last(
     assert (await api("POST", "/api/v2/domains", DOMAIN))[0] == 201
     _, shown = await api("GET", IP)
     assert (shown["id"], shown["today"][0]["relayed"]) == (3, 2)
+
+
+async def to_midnight(core: Parts, days: int, seconds: int) -> None:
+    """Move the calendar to so many seconds after the midnight that ends today, or a later one."""
+    now, _ = await core.admin.now()
+    assert await core.admin.set_clock((day_of(now) + days) * DAY + seconds * 1000)
+
+
+async def test_an_ip_stays_for_as_long_as_powermta_tries_what_it_took(
+    api: Api, core: Parts
+) -> None:
+    assert (await api("POST", "/api/v2/domains", {**DOMAIN, "ip": "192.0.2.11"}))[0] == 201
+    reserve = Reserve(tenant="acme", pool="acme", mailbox="", providers=(("gmail", 1),))
+    # The pool takes turns: one of two goes through each.
+    await core.ledger.decide([reserve])
+    await core.ledger.decide([reserve])
+    assert (await api("PATCH", IP, {"state": "retire"}))[0] == 200
+    granted = day_of((await core.admin.now())[0])
+    for days, seconds in ((1, 5), (4, 43_195)):
+        await to_midnight(core, days, seconds)
+        assert "1 recipients went through IP" in (await in_the_way(api, IP))[0], (days, seconds)
+    # What the ledger lost accounting may know; it has no record of IPs.
+    await core.admin.client.delete(f"{core.admin.root}day:{granted}:192.0.2.10")
+    assert (await api("DELETE", f"{IP}?dry_run=1"))[0] == 200
+    await core.pool.execute(
+        "INSERT INTO relayed VALUES ($1, 'vmta-192-0-2-10', 'gmail', 7)", granted
+    )
+    assert "7 recipients" in (await in_the_way(api, IP))[0]
+    await to_midnight(core, 1, 0)
+    await gone(api, IP)
+
+
+async def test_an_ip_that_is_closed_stays_until_it_is_opened(api: Api, core: Parts) -> None:
+    assert (await api("POST", "/api/v2/domains", {**DOMAIN, "ip": "192.0.2.11"}))[0] == 201
+    assert (await api("PATCH", IP, {"state": "retire"}))[0] == 200
+    generation = await core.admin.current()
+    assert generation is not None
+    day = day_of((await core.admin.now())[0])
+    closed = await close_ips(core.admin, generation, {"pmta1": "a gap"}, day)
+    await core.pool.execute("UPDATE ledger SET closed = $1", msgspec.to_builtins(closed))
+    found = await in_the_way(api, f"{IP}?force=1")
+    assert "IP 192.0.2.10 is closed" in found[0]
+    assert "sendgate ledger open --yes" in found[0]
+    await core.opening.open_again("test")
+    await gone(api, IP)
+
+
+async def test_a_removal_needs_one_connection(api: Api, core: Parts) -> None:
+    """All others may be waiting for the publish lock, which it has."""
+    assert (await api("POST", "/api/v2/domains", {**DOMAIN, "ip": "192.0.2.11"}))[0] == 201
+    assert (await api("PATCH", IP, {"state": "retire"}))[0] == 200
+    async with AsyncExitStack() as stack:
+        for _ in range(core.pool.get_max_size() - 1):
+            await stack.enter_async_context(core.pool.acquire())
+        async with asyncio.timeout(10):
+            assert (await api("DELETE", IP))[0] == 200
 
 
 async def test_an_ip_that_may_not_be_asked_after_stays(api: Api, core: Parts) -> None:
@@ -251,7 +312,7 @@ async def test_a_tenant_goes_with_all_that_is_its_own_when_nothing_is_held(
     assert "tenant pause acme" in found[0]
     assert "in doubt" in found[1]
     assert "hold drop --tenant acme" in found[2]
-    assert "through IP 192.0.2.10 today" in found[3]
+    assert "through IP 192.0.2.10 since" in found[3]
     assert (await api("POST", f"{path}/pause"))[0] == 200
     await core.pool.execute("UPDATE held SET state = 'done'")
     answer = await gone(api, f"{path}?force=1")
