@@ -97,7 +97,7 @@ class Process:
         self.bulletin = Bulletin(
             self.client, ledger.name, name, self.relay, clock=elapsed, now=self.clock.now
         )
-        self.outcomes = Outcomes(self.client, ledger.name, now=self.clock.now)
+        self.outcomes = Outcomes(self.client, ledger.name, log, now=self.clock.now)
         log.hear = self.outcomes.hear
         self.stirred: list[Callable[[], None]] = [self.reserver.forget_denials]
         """Called for a new generation, a moved clock, an opened ledger."""

@@ -27,6 +27,9 @@ OUTCOMES = "outcomes"
 """Stream: entries whose field `o` has JSON lines, each (ms, message, tenant, recipient, outcome,
 job, VirtualMTA, server, envelope, why)."""
 
+OUTCOMES_TOLD = "outcomes_told"
+"""Lines ever added to that stream, those that were trimmed among them."""
+
 MOST = 64
 _LONGEST = 300
 

@@ -28,6 +28,7 @@ BROAD_FOR_A_REASON = {
     "gateway/session/conversation.py:_turn": "a bug costs one session: logged, told to the loop",
     "gateway/hold/release/release.py:_one": "a bug costs a message its certainty: logged, in doubt",
     "control/messages/reader.py:run": "the next look tries again",
+    "gateway/ledger/outcomes.py:flush": "a record for people ends no worker: logged, and counted",
 }
 
 PATH_FOR_A_REASON = {

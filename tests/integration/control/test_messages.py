@@ -39,7 +39,9 @@ def reader(core: Parts, kept: float = 30 * 86_400.0) -> OutcomeReader:
 async def tell(core: Parts, *told: dict[str, Any], days_ago: int = 0) -> None:
     """As a gateway's flusher does."""
     now, _ = await core.admin.now()
-    heard = Outcomes(core.admin.client, core.admin.name, now=lambda: now - days_ago * DAY)
+    heard = Outcomes(
+        core.admin.client, core.admin.name, GatewayLog(), now=lambda: now - days_ago * DAY
+    )
     for number, fields in enumerate(told):
         plain: dict[str, Any] = {
             "message": f"message{number}",
@@ -180,19 +182,19 @@ async def test_queue_entry_and_stream_are_bounded_and_loss_is_counted(
         "reply": "x" * 10_000,
     }
     client = connect(valkey_url)
-    heard = Outcomes(client, "main", now=lambda: 1)
+    heard = Outcomes(client, "main", GatewayLog(), now=lambda: 1)
     for _ in range(5):
         heard.hear(fields)
     heard.hear({"tenant": "t", "outcome": "rejected", "peer": "192.0.2.1"})
     assert dropped.total == before + 2
-    assert all(len(entry) < 600 for entry in entries([(1, fields)] * 3))
+    assert all(len(entry) < 600 for entry in entries([(1, fields, ["a@b.c"])] * 3))
     for _ in range(60):
         heard.hear(fields)
         await heard.flush()
     length = await client.xlen(heard._key)
     assert 0 < length <= 102, "Valkey cuts by whole nodes of 100"
     await client.aclose()
-    away = Outcomes(connect("redis://127.0.0.1:1/0"), "main", now=lambda: 1)
+    away = Outcomes(connect("redis://127.0.0.1:1/0"), "main", GatewayLog(), now=lambda: 1)
     before = dropped.total
     away.hear(fields)
     await away.flush()
