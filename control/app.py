@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import asyncpg
 from aiohttp import web
 
 from control.accounting.feed import Feed
@@ -55,7 +54,7 @@ from control.pmta.dkim import Seal
 from control.problem import RefusedError
 from control.store.database import open_pool
 from control.store.migrate import newest, revision
-from control.store.refusal import refusal
+from control.store.refusal import UNREACHABLE, refusal
 from control.tenants.lastuse import LastUse
 from control.tenants.login import logins
 from control.tenants.network import networks
@@ -110,7 +109,7 @@ async def open_parts(
     async with AsyncExitStack() as stack:
         try:
             at = await revision(settings.database.url)
-        except (OSError, asyncpg.PostgresError) as error:
+        except UNREACHABLE as error:
             raise no_database(settings.database.url, error) from error
         if at != newest():
             raise RefusedError(

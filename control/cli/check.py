@@ -6,7 +6,6 @@ import socket
 import sys
 from typing import Annotated, Any
 
-import asyncpg
 import msgspec
 import typer
 from redis.asyncio import Redis
@@ -20,6 +19,7 @@ from control.plan import rows
 from control.plan.rows import ServerRow
 from control.problem import FieldProblem, Problem, RefusedError
 from control.store.database import DatabaseRefusedError, open_pool
+from control.store.refusal import UNREACHABLE
 from control.terminal.configuration import Config, configuration
 from control.terminal.show import as_json, line_of, say
 from policy.ledger.admin import LedgerAdmin
@@ -104,7 +104,7 @@ def migrate(
                 )
         else:
             before, after = asyncio.run(run_migrations(url))
-    except (OSError, asyncpg.PostgresError) as error:
+    except UNREACHABLE as error:
         raise no_database(url, error) from error
     if line.json:
         as_json({"before": before, "after": after})
@@ -122,7 +122,7 @@ async def _parts(settings: Settings, problems: list[str], good: list[str]) -> No
         await _ledger(settings, None, problems, good)
         problems.append(f"PostgreSQL: {error}")
         return
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+    except (*UNREACHABLE, ValueError) as error:
         await _ledger(settings, None, problems, good)
         problems.append(f"PostgreSQL at {masked(settings.database.url)} {_silence(error)}")
         return

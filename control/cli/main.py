@@ -9,7 +9,6 @@ import os
 import sys
 from typing import Annotated, Any
 
-import asyncpg
 import msgspec
 import typer
 from redis.exceptions import RedisError
@@ -41,6 +40,7 @@ from control.embedded.servers.error import LocalPartError
 from control.pmta.config import ConfigValueError
 from control.problem import Problem, RefusedError
 from control.store.database import DatabaseRefusedError
+from control.store.refusal import DatabaseError
 from control.terminal.invocation import Invocation, InvocationError, take
 from control.terminal.show import say
 from control.terminal.usage import UsageError
@@ -134,7 +134,7 @@ def run(arguments: list[str]) -> int:
         return _failed(line, text, Problem(title=text, status=400), code=2)
     except (LocalPartError, DatabaseRefusedError, ConfigValueError) as error:
         return _failed(line, str(error), Problem(title=str(error), status=409))
-    except asyncpg.PostgresError as error:
+    except DatabaseError as error:
         return _failed(line, f"PostgreSQL: {error}", Problem(title=str(error), status=503))
     except RedisError as error:
         return _failed(line, f"the ledger: {error}", Problem(title=str(error), status=503))

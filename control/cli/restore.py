@@ -4,7 +4,6 @@ import asyncio
 from pathlib import Path
 from typing import Annotated
 
-import asyncpg
 import msgspec
 import typer
 
@@ -12,6 +11,7 @@ from control.ledger.restore import Restored
 from control.ledger.restore import restore as put_in_doubt
 from control.problem import RefusedError
 from control.store.database import open_pool
+from control.store.refusal import NO_SCHEMA, UNREACHABLE
 from control.terminal.configuration import Config, configuration
 from control.terminal.show import as_json, line_of, say
 from policy.ledger.admin import LedgerAdmin
@@ -59,7 +59,7 @@ async def _restore(settings: Settings, reason: str, dry: bool, logs: list[Path])
 
     try:
         pool = await open_pool(msgspec.structs.replace(settings.database, connections=1))
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+    except UNREACHABLE as error:
         raise no_database(settings.database.url, error) from error
     client = connect(settings.ledger.url, timeout=settings.ledger.timeout)
     try:
@@ -67,7 +67,7 @@ async def _restore(settings: Settings, reason: str, dry: bool, logs: list[Path])
         return await put_in_doubt(
             pool, admin, who="command line", reason=reason, dry=dry, logs=logs
         )
-    except (asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError) as error:
+    except NO_SCHEMA as error:
         raise RefusedError("the schema is not this version's: run `sendgate migrate`") from error
     finally:
         await client.aclose()

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
-import asyncpg
 import msgspec
 import typer
 from redis.exceptions import RedisError
@@ -14,6 +13,7 @@ from control.held.held import stamp
 from control.problem import RefusedError
 from control.store.change import Act
 from control.store.database import open_pool
+from control.store.refusal import NO_SCHEMA, UNREACHABLE
 from control.terminal.configuration import Config, configuration
 from control.terminal.invocation import Invocation
 from control.terminal.show import as_json, line_of, say, table
@@ -107,12 +107,12 @@ async def _transaction(settings: Settings, act: Callable[[Act], Awaitable[T]]) -
     now = await _now(settings)
     try:
         pool = await open_pool(msgspec.structs.replace(settings.database, connections=1))
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+    except UNREACHABLE as error:
         raise RefusedError(f"PostgreSQL does not answer: {error or 'timed out'}") from error
     try:
         async with pool.acquire() as connection, connection.transaction():
             return await act(Act(connection, now, "command line"))
-    except asyncpg.UndefinedTableError as error:
+    except NO_SCHEMA as error:
         raise RefusedError("the database has no schema yet: run `sendgate migrate`") from error
     finally:
         await pool.close()

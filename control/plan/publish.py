@@ -16,7 +16,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-import asyncpg
 import msgspec
 from redis.exceptions import RedisError
 
@@ -30,6 +29,7 @@ from control.pmta.handover import Handover
 from control.problem import RefusedError
 from control.store.change import Act
 from control.store.database import Connection
+from control.store.refusal import TOO_LONG
 from policy.address import normal_domain
 from policy.ledger.admin import LedgerAdmin
 from policy.plan import Generation, encode
@@ -205,7 +205,7 @@ class Publisher:
     async def _lock(self, connection: Connection) -> None:
         try:
             await connection.execute(_GENERATION["lock"], PUBLISH_LOCK)
-        except (asyncpg.QueryCanceledError, TimeoutError) as error:
+        except TOO_LONG as error:
             raise RefusedError(
                 f"another change was being published for {self._settings.database.timeout:g} s: "
                 "nothing was changed; try again",

@@ -3,7 +3,6 @@
 import asyncio
 import re
 
-import asyncpg
 import msgspec
 
 from control.plan.compile import DEFAULT_PLAN
@@ -14,6 +13,7 @@ from control.sources.pool import ensure, overflow_to
 from control.sources.quota import QuotaText, quota_columns
 from control.sources.spf import LONGEST_DOMAIN
 from control.store.change import Act
+from control.store.refusal import unless_taken
 from control.tenants.tenant import holder_of
 from control.values.host import DomainText, domain_name, greeting_name
 from control.values.ip import IpText, sending_ip
@@ -143,14 +143,12 @@ async def _vmta(act: Act, new: NewDomain, domain: str, ip: str, warmup: Warmup) 
     state = "warming" if source == "plan" else "active"
     share = warmup.hourly_share if new.hourly_share is None else new.hourly_share
     server = await _server(act, new.server)
-    try:
+    with unless_taken(bad("vmta", f"the name {name} is taken; choose another with --vmta")):
         await act.connection.execute(
             _VMTA["add"],
             *(name, new.tenant, ip, host, server, state, source, number, share, plan, stage),
             act.now,
         )
-    except asyncpg.UniqueViolationError as error:
-        raise bad("vmta", f"the name {name} is taken; choose another with --vmta") from error
     await act.connection.execute(
         _VMTA["add_history"],
         name,

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Literal
 
-import asyncpg
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from control.problem import bad, missing
 from control.store.change import Act
+from control.store.refusal import unless_taken
 from control.tenants.tenant import holder_of, stopped
 from control.tenants.view import PoolView, tenant_view
 from control.values.name import new_name
@@ -100,10 +100,8 @@ async def ensure(act: Act, tenant: str, name: str) -> None:
         new_name("pool", name)
         if (holder := await holder_of(act, name)) is not None:
             raise bad("pool", f"the name {name} is taken by {holder}; choose another with --pool")
-        try:
+        with unless_taken(bad("pool", f"{name} is taken; choose another with --pool")):
             await act.connection.execute(_SQL["add"], name, tenant, None, act.now)
-        except asyncpg.UniqueViolationError as error:
-            raise bad("pool", f"{name} is taken; choose another with --pool") from error
 
 
 async def set_paused(act: Act, name: str, paused: bool) -> str:

@@ -1,8 +1,36 @@
-"""What the database's errors mean for who asked."""
+"""What the database's errors mean for who asked.
+
+Rule: nobody else names the driver. Who has to do with its errors takes the words of this file, and
+a commit that would make two of what may be one is refused by the sentence of who tried.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import asyncpg
 
 from control.problem import RefusedError
+
+DatabaseError = asyncpg.PostgresError
+"""PostgreSQL said no."""
+
+UNREACHABLE = (OSError, DatabaseError, asyncpg.InterfaceError)
+"""Nobody answers in time, it is no PostgreSQL, or none that wants us. For `except`."""
+
+NO_SCHEMA = (asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError)
+"""What is asked for is not there: the database is of another version. For `except`."""
+
+TOO_LONG = (asyncpg.QueryCanceledError, TimeoutError)
+"""A statement took longer than it may, told by the server or by us. For `except`."""
+
+
+@contextmanager
+def unless_taken(otherwise: RefusedError) -> Iterator[None]:
+    """Raises `otherwise` when what is written in it exists already."""
+    try:
+        yield
+    except asyncpg.UniqueViolationError as error:
+        raise otherwise from error
 
 
 def refusal(error: Exception) -> RefusedError | None:
@@ -10,6 +38,6 @@ def refusal(error: Exception) -> RefusedError | None:
     if isinstance(error, asyncpg.DataError):
         # PostgreSQL cannot store it (NUL in a text): the input is wrong, not the server.
         return RefusedError(f"the input cannot be stored: {error}", status=400)
-    if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
+    if isinstance(error, DatabaseError | asyncpg.InterfaceError):
         return RefusedError(f"a part we need does not answer: {error}", status=503)
     return None

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-import asyncpg
 import msgspec
 
 from control.plan.changed import Removed
 from control.problem import RefusedError, in_the_way, missing
 from control.store.change import Act
 from control.store.database import Connection
+from control.store.refusal import unless_taken
 from control.tenants.password import hashed
 from control.values.name import LoginName, login_name
 from policy.denial import iso_time
@@ -50,10 +50,8 @@ async def add(act: Act, tenant: str, new: NewLogin) -> LoginView:
     await _tenant(act, tenant)
     login_name("login", new.login)
     digest = await hashed(new.password)
-    try:
+    with unless_taken(RefusedError(f"login {new.login} is taken; choose another")):
         await act.connection.execute(_SQL["add"], new.login, tenant, digest, act.now)
-    except asyncpg.UniqueViolationError as error:
-        raise RefusedError(f"login {new.login} is taken; choose another") from error
     await act.audit("login.add", tenant, None, {"login": new.login})
     return LoginView(new.login, _iso(act.now))
 

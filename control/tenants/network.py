@@ -1,12 +1,12 @@
 """Source networks that name a tenant without a login."""
 
-import asyncpg
 import msgspec
 
 from control.plan.changed import Removed
 from control.problem import RefusedError, in_the_way, missing
 from control.store.change import Act
 from control.store.database import Connection
+from control.store.refusal import unless_taken
 from control.values.network import NetworkText, source_network, warning
 from settings.statements import statements
 
@@ -33,10 +33,8 @@ async def add(act: Act, tenant: str, new: NewNetwork) -> list[str]:
     if found in before:
         act.no_change(f"network {found} names tenant {tenant} already")
         return before
-    try:
+    with unless_taken(RefusedError(f"network {found} names another tenant already")):
         await act.connection.execute(_SQL["add"], found, tenant)
-    except asyncpg.UniqueViolationError as error:
-        raise RefusedError(f"network {found} names another tenant already") from error
     if (text := warning(found, tenant)) is not None:
         act.note(text)
     await act.audit("network.add", tenant, None, {"network": found})

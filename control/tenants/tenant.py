@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-import asyncpg
 import msgspec
 
 from control.plan.rows import tenants
 from control.problem import RefusedError, missing
 from control.store.change import Act
+from control.store.refusal import unless_taken
 from control.tenants.holdterms import HoldTerms, given, set_hold
 from control.tenants.password import hashed
 from control.values.name import LoginName, login_name, new_name
@@ -48,30 +48,22 @@ async def add(act: Act, new: NewTenant) -> str:
     login_name("login", new.login)
     hold = given(new)
     digest = await hashed(new.password)
-    try:
+    with unless_taken(RefusedError(f"tenant {new.name} exists already")):
         await act.connection.execute(_SQL["add"], new.name, new.profile, new.name, act.now)
-    except asyncpg.UniqueViolationError as error:
-        raise RefusedError(f"tenant {new.name} exists already") from error
     if (holder := await holder_of(act, new.name)) is not None:
         raise RefusedError(
             f"tenant {new.name}: its pool would have the name of {holder} (PowerMTA does not tell "
             "capitals); choose another name"
         )
-    try:
+    with unless_taken(RefusedError(f"the name {new.name} is taken by a pool; choose another")):
         await act.connection.execute(_POOL["add"], new.name, new.name, None, act.now)
-    except asyncpg.UniqueViolationError as error:
-        raise RefusedError(f"the name {new.name} is taken by a pool; choose another") from error
-    try:
+    with unless_taken(RefusedError(f"login {new.login} is taken; choose another")):
         await act.connection.execute(_SQL["add_login"], new.login, new.name, digest, act.now)
-    except asyncpg.UniqueViolationError as error:
-        raise RefusedError(f"login {new.login} is taken; choose another") from error
     for source in networks:
         if (wide := warning(source, new.name)) is not None:
             act.note(wide)
-        try:
+        with unless_taken(RefusedError(f"network {source} names another tenant already")):
             await act.connection.execute(_SQL["add_network"], source, new.name)
-        except asyncpg.UniqueViolationError as error:
-            raise RefusedError(f"network {source} names another tenant already") from error
     if hold:
         row = (await tenants(act.connection, [new.name]))[0]
         await set_hold(act, msgspec.structs.replace(row, **hold))

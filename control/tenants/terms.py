@@ -2,7 +2,6 @@
 
 from typing import Annotated, Literal
 
-import asyncpg
 import msgspec
 from msgspec import UNSET, UnsetType
 
@@ -10,6 +9,7 @@ from control.plan.hours import hours, zone
 from control.plan.rows import MailboxRow, TenantRow, mailboxes, tenants
 from control.problem import bad, missing
 from control.store.change import Act
+from control.store.refusal import unless_taken
 from control.tenants.holdterms import HoldTerms, given, set_hold
 from control.values.mailbox import SenderText, mail_address, sender
 from control.values.network import NetworkText, source_network, warning
@@ -83,10 +83,8 @@ async def change(act: Act, name: str, wanted: TenantChange) -> str:
         for network in after.networks:
             if network not in row.networks and (wide := warning(network, name)) is not None:
                 act.note(wide)
-            try:
+            with unless_taken(bad("networks", f"{network} names another tenant already")):
                 await act.connection.execute(_SQL["add_network"], network, name)
-            except asyncpg.UniqueViolationError as error:
-                raise bad("networks", f"{network} names another tenant already") from error
     before, now = msgspec.to_builtins(row), msgspec.to_builtins(after)
     fields = [field for field in now if before[field] != now[field]]
     await act.audit("tenant.set", name, {f: before[f] for f in fields}, {f: now[f] for f in fields})

@@ -6,12 +6,12 @@ import secrets
 from datetime import datetime
 from typing import Any, Literal
 
-import asyncpg
 import msgspec
 
 from control.problem import RefusedError, bad, missing
 from control.store.change import Act
 from control.store.reference import must
+from control.store.refusal import unless_taken
 from settings.statements import statements
 
 _SQL = statements(__package__, "token")
@@ -60,10 +60,8 @@ async def add(act: Act, name: str, role: Role = "admin", tenant: str | None = No
             raise bad("tenant", "metrics are of all tenants: a token that scrapes has none")
         tenant = await must(act.connection, "tenant", tenant)
     token = new_token()
-    try:
+    with unless_taken(RefusedError(f"token {name} exists already; revoke it first")):
         await act.connection.execute(_SQL["add"], name, digest(token), act.now, role, tenant)
-    except asyncpg.UniqueViolationError as error:
-        raise RefusedError(f"token {name} exists already; revoke it first") from error
     await act.audit("token.add", name, None, {"role": role, "tenant": tenant})
     return token
 

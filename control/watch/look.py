@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import asyncpg
 from redis.exceptions import RedisError
 
 from control.accounting.status import StreamView
 from control.ledger.opening import Opening
 from control.plan.publish import Publisher
 from control.problem import RefusedError
+from control.store.refusal import UNREACHABLE
 from control.watch.figures import Figures
 from policy.ledger.admin import LedgerAdmin
 
@@ -49,5 +49,5 @@ async def _told(figure: Awaitable[T]) -> T | None:
     """A figure, or None while the part that knows it is away."""
     try:
         return await figure
-    except (RedisError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, RefusedError):
+    except (RedisError, RefusedError, *UNREACHABLE):
         return None

@@ -44,6 +44,10 @@ PLANTED = {
         "from gateway.hold import held",
     ),
     "of the gateway only the hold names asyncpg": ("gateway/process.py", "import asyncpg"),
+    "of control only the store and the embedded servers name asyncpg": (
+        "control/users/audit.py",
+        "import asyncpg",
+    ),
     "the load test is a black box": ("loadtest/bench.py", "import policy.plan"),
     "only the PROXY header names aiosmtpd, only endpoints aiosmtplib": (
         "gateway/session/listener.py",

@@ -7,7 +7,6 @@ import signal
 from collections.abc import Coroutine
 from typing import Any
 
-import asyncpg
 import msgspec
 
 from control.embedded.servers.datadir import DEFAULT
@@ -15,6 +14,7 @@ from control.embedded.stack.child import warn
 from control.embedded.stack.options import Options
 from control.embedded.stack.stack import Running, stack
 from control.ledger.status import LedgerState
+from control.store.refusal import UNREACHABLE
 
 
 async def until_told(work: Coroutine[Any, Any, int], told: int) -> int:
@@ -84,13 +84,13 @@ async def _mail_can_be_sent(running: Running) -> None:
     said = False
     while not await running.can_send():
         # PostgreSQL away is said, and mended, by whoever keeps it running.
-        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with contextlib.suppress(*UNREACHABLE):
             status = await running.core.opening.status()
             if status.state is LedgerState.REBUILDING and not said:
                 said = True
                 warn(f"not ready: ledger {status.name} is rebuilding: {status.detail}")
         await asyncio.sleep(0.1)
-    with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    with contextlib.suppress(*UNREACHABLE):
         status = await running.core.opening.status()
         if status.closed:
             warn(f"ledger {status.name} is {status.detail}")

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
-import asyncpg
 
 from control.app import Parts, no_database, open_parts, serve
 from control.embedded.servers.account import private_directory
@@ -36,13 +35,12 @@ from control.plan.rows import tenants
 from control.problem import RefusedError
 from control.store.files import write_private
 from control.store.migrate import migrate
+from control.store.refusal import UNREACHABLE
 from policy.model import Address
 from policy.plan import Generation
 from settings.load import SettingsError
 from settings.model import Settings
 from settings.tls import start_problems
-
-NO_DATABASE = (asyncpg.PostgresError, asyncpg.InterfaceError)
 
 REGISTERED = 20.0
 """Seconds for every gateway worker to run the current generation after `ready`."""
@@ -70,7 +68,7 @@ class Running:
             url = f"http://{host}:{admin.admin_port}/readyz"
             async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as found:
                 return found.status == 200
-        except (OSError, TimeoutError, aiohttp.ClientError, *NO_DATABASE):
+        except (aiohttp.ClientError, *UNREACHABLE):
             return False
 
 
