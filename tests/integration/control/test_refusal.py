@@ -6,7 +6,7 @@ from control.app import Parts
 from control.problem import RefusedError, bad
 from control.store.refusal import DatabaseError, unless_taken
 
-_ADD = "INSERT INTO api_token (name, digest, created) VALUES ('a', $1, now())"
+_ADD = "INSERT INTO api_token (name, digest, created, role) VALUES ('a', $1, now(), 'read')"
 
 
 async def test_what_exists_already_is_refused_in_the_sentence_of_who_tried(core: Parts) -> None:
