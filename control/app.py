@@ -56,10 +56,11 @@ from control.store.database import open_pool
 from control.store.migrate import newest, revision
 from control.store.refusal import UNREACHABLE, refusal
 from control.tenants.lastuse import LastUse
+from control.tenants.leaving import Leaving
 from control.tenants.login import logins
 from control.tenants.network import networks
 from control.tenants.removal import held
-from control.tenants.view import must_exist
+from control.tenants.view import must_be_known, must_exist
 from control.users.audit import audit_page
 from control.users.token import Tokens
 from control.watch import look as figures
@@ -85,6 +86,8 @@ class Parts:
     ledger: RedisLedger
     publisher: Publisher
     opening: Opening
+    charged: Charged
+    leaving: Leaving
     clock: Clock
     calendar: LedgerTime
     seal: Seal
@@ -124,6 +127,7 @@ async def open_parts(
         stack.push_async_callback(client.aclose)
         admin = LedgerAdmin(client, settings.ledger.name)
         publisher = Publisher(pool, admin, settings)
+        charged = Charged(admin, settings.control.pmta_bounce_after)
         yield Parts(
             settings=settings,
             pool=pool,
@@ -136,6 +140,11 @@ async def open_parts(
             ),
             publisher=publisher,
             opening=Opening(pool, admin, publisher, settings),
+            charged=charged,
+            leaving=Leaving(
+                *(pool, publisher, charged, admin.workers),
+                answered=settings.gateway.answer_budget,
+            ),
             clock=Clock(admin, movable=movable_clock, followers=followers or []),
             calendar=LedgerTime(admin),
             seal=Seal(settings.control.secret),
@@ -147,7 +156,7 @@ async def open_parts(
 def routes(parts: Parts) -> list[Route]:
     """Everything the API answers, each file of it with what it needs."""
     settings, publisher, view = parts.settings, parts.publisher, parts.view
-    known = partial(must_exist, parts.pool)
+    known, left = partial(must_exist, parts.pool), partial(must_be_known, parts.pool)
     found = partial(search, parts.pool, log=settings.log)
     hold = Hold(parts.pool, publisher, settings.hold.keys)
     answers = Answers(
@@ -161,8 +170,6 @@ def routes(parts: Parts) -> list[Route]:
         largest=settings.gateway.max_message_size,
     )
 
-    charged = Charged(parts.admin, settings.control.pmta_bounce_after)
-
     async def read_so_far() -> list[StreamView]:
         return await streams(parts.pool, settings.accounting, await parts.calendar())
 
@@ -170,13 +177,13 @@ def routes(parts: Parts) -> list[Route]:
         parts.pool, publisher, settings.control.secret, partial(forget, log=settings.log)
     )
     apis = (
-        TenantsApi(publisher, view, charged, partial(held, parts.pool)),
+        TenantsApi(publisher, view, parts.leaving, partial(held, parts.pool)),
         LoginsApi(publisher, known, partial(logins, parts.pool), partial(networks, parts.pool)),
         DomainsApi(publisher, view, parts.seal, settings),
-        IpsApi(publisher, view, parts.opening, parts.admin, charged, settings.warmup),
+        IpsApi(publisher, view, parts.opening, parts.admin, parts.charged, settings.warmup),
         PoolsApi(publisher, view),
-        HoldApi(hold, known),
-        HoldRequestsApi(orders, known),
+        HoldApi(hold, left),
+        HoldRequestsApi(orders, left),
         ExplainApi(answers),
         HealthApi(parts.opening),
         PlanApi(publisher, parts.admin),
@@ -275,6 +282,7 @@ async def _reconcile(parts: Parts) -> None:
             number = await parts.publisher.reconcile()
             if number is not None:
                 log.warning("the ledger ran another plan: published generation %d", number)
+            await parts.leaving.give_up(parts.settings.control.leaving)
             await last_use.note()
         except Exception as error:  # noqa: BLE001 - tried again, and said each time
             log.warning("cannot compare the ledger's plan with ours: %s", error)

@@ -67,6 +67,11 @@ def contradictions(settings: Settings) -> list[str]:
         found.append(
             "hold.commit_budget: must fit into gateway.answer_budget together with relay.budget"
         )
+    if settings.control.leaving <= 2 * settings.control.publish_wait + gateway.answer_budget:
+        found.append(
+            "control.leaving: must be above twice control.publish_wait and gateway.answer_budget "
+            "together, which the removal of a tenant waits"
+        )
     if settings.hold.lease <= relay.grant_lifetime:
         found.append("hold.lease: must be above relay.grant_lifetime")
     if settings.hold.probe_gap <= relay.late_reply:

@@ -25,6 +25,8 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """How long a change waits for every live gateway worker to run it."""
     gateway_networks: tuple[str, ...] = ("127.0.0.1",)
     """Addresses of the gateways, for the generated PowerMTA `<source>`."""
+    leaving: Annotated[float, msgspec.Meta(ge=60, le=86_400)] = 600.0
+    """Seconds after which a removal of a tenant that nobody finished is put back."""
     generations_kept: Annotated[int, msgspec.Meta(ge=20, le=100_000)] = 200
     """Published plans that are kept, the newest. With 100,000 mailboxes one takes 7 MB."""
     outcomes_kept: Annotated[float, msgspec.Meta(ge=86_400, le=31_536_000)] = 2_592_000.0

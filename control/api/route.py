@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from control.plan.changed import Changed, V
-from control.plan.publish import Change, Publisher
+from control.plan.publish import Change, Done, Publisher
 from control.problem import bad
 
 
@@ -70,7 +70,11 @@ FORCED = {**GONE, "force": "1: although it is risky; the refusal says what is ri
 
 async def changed(publisher: Publisher, call: Call, change: Change[V]) -> Changed[V]:
     """Run a change for a request and answer with what it left."""
-    done = await publisher.change(call.who, change, dry=call.dry)
+    return answer(await publisher.change(call.who, change, dry=call.dry))
+
+
+def answer(done: Done[V]) -> Changed[V]:
+    """What was done, as it is answered."""
     return Changed(
         view=done.result,
         generation=done.generation,

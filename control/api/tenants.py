@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from control.api.page import PAGE, page
-from control.api.route import DRY, FORCED, GONE, Call, Route, changed
-from control.ledger.charged import Charged
+from control.api.route import DRY, FORCED, GONE, Call, Route, answer, changed
 from control.plan.changed import Changed, Removed
 from control.plan.publish import Publisher
 from control.plan.rows import MailboxRow, mailboxes
 from control.plan.view import View
 from control.tenants import removal, tenant, terms
+from control.tenants.leaving import Leaving
 from control.tenants.tenant import NewPassword, NewTenant
 from control.tenants.terms import MailboxChange, TenantChange
 from control.tenants.view import TenantView, after, must_exist, tenant_page, tenant_view
@@ -24,11 +24,11 @@ class TenantsApi:
     """Tenants with their terms and mailboxes."""
 
     def __init__(
-        self, publisher: Publisher, view: View, charged: Charged, waiting: Waiting
+        self, publisher: Publisher, view: View, leaving: Leaving, waiting: Waiting
     ) -> None:
         self._publisher = publisher
         self._view = view
-        self._charged = charged
+        self._leaving = leaving
         self._waiting = waiting
 
     async def _list(self, call: Call) -> list[TenantView]:
@@ -81,13 +81,11 @@ class TenantsApi:
         )
 
     async def _remove(self, call: Call) -> Changed[Removed]:
-        name, charged = call.path["tenant"], self._charged
-        done = await changed(
-            self._publisher,
-            call,
-            lambda act: removal.remove_tenant(
-                act, name, charged, force=call.force, reason=call.reason
-            ),
+        name = call.path["tenant"]
+        done = answer(
+            await self._leaving.remove(
+                call.who, name, force=call.force, reason=call.reason, dry=call.dry
+            )
         )
         if done.dry_run:
             return done

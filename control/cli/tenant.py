@@ -62,7 +62,7 @@ def list_(context: typer.Context) -> None:
     if line_of(context).json:
         as_json(found)
         return
-    columns = ("id", "tenant", "profile", "paused", "logins", "networks", "pools", "domains")
+    columns = ("id", "tenant", "profile", "sends", "logins", "networks", "pools", "domains")
     table(
         columns,
         (
@@ -70,7 +70,7 @@ def list_(context: typer.Context) -> None:
                 t.id,
                 t.name,
                 t.profile,
-                t.paused,
+                _sends(t),
                 t.logins,
                 t.networks,
                 [p.name for p in t.pools],
@@ -89,8 +89,8 @@ def show(context: typer.Context, name: str) -> None:
         as_json(t)
         return
     table(
-        ("id", "tenant", "profile", "paused", "logins", "networks", "domains"),
-        [(t.id, t.name, t.profile, t.paused, t.logins, t.networks, t.domains)],
+        ("id", "tenant", "profile", "sends", "logins", "networks", "domains"),
+        [(t.id, t.name, t.profile, _sends(t), t.logins, t.networks, t.domains)],
     )
     table(
         (
@@ -143,6 +143,10 @@ def show(context: typer.Context, name: str) -> None:
         ("id", "pool", "VirtualMTAs", "overflow", "paused"),
         ((p.id, p.name, p.members, p.overflow, p.paused) for p in t.pools),
     )
+
+
+def _sends(t: TenantView) -> str:
+    return "leaving" if t.leaving else "paused" if t.paused else "yes"
 
 
 def _hold(t: TenantView) -> tuple[int | float | str | None, ...]:

@@ -58,6 +58,8 @@ class TenantRow(msgspec.Struct, frozen=True, kw_only=True):
     list_unsubscribe: str | None = None
     dsn: bool | None = None
     paused_campaigns: list[str] = []
+    leaving: bool = False
+    """It is being removed: its plan has no way in."""
     id: int = 0
 
 

@@ -9,7 +9,7 @@ SELECT s.id, s.name, s.sessions,
 FROM pmta_server s WHERE ($1::text[] IS NULL OR s.name = ANY ($1)) ORDER BY s.name COLLATE "C";
 
 -- name: tenants
-SELECT t.id, t.name, t.profile, t.paused, t.strict, t.default_pool, t.senders, t.mailbox,
+SELECT t.id, t.name, t.profile, t.paused, t.leaving IS NOT NULL AS leaving, t.strict, t.default_pool, t.senders, t.mailbox,
     t.unreadable_from,
     t.rate_minute, t.rate_hour, t.max_recipients, t.window_start, t.window_length, t.window_zone,
     t.mailbox_max, t.mailbox_spacing, t.hold_messages, t.hold_bytes, t.hold_age, t.hold_past,

@@ -34,12 +34,32 @@ _HELD = {
     "doubt": "are in doubt: wait, or `sendgate hold settle --tenant {}`",
 }
 
+_LEFT = {"held": "of a former tenant are held: `sendgate hold drop --tenant {}`"}
+"""In place of those: nobody can resume it."""
+
 
 async def remove_tenant(
     act: Act, name: str, charged: Charged, *, force: bool = False, reason: str = ""
 ) -> Removed:
     """Take a tenant away with its tokens, logins, networks, mailboxes, domains, DKIM keys, pools
-    and IPs. Raises RefusedError.
+    and IPs. Raises RefusedError. `force` as in `in_its_way`.
+
+    Mail of it that gateways take meanwhile is kept out by `control.tenants.leaving`."""
+    await in_its_way(act, name, charged, force=force)
+    also = {}
+    for noun, statement in _THEIRS.items():
+        names = sorted(r["name"] for r in await act.connection.fetch(_SQL[statement], name))
+        if names and noun != "member":
+            also[noun] = names
+    await act.connection.execute(_SQL["drop_tenant"], name)
+    # Addresses outlive nobody: of mailboxes the number alone is kept.
+    kept = {noun: len(names) if noun == "mailbox" else names for noun, names in also.items()}
+    await act.audit("tenant.remove", name, kept, {"force": force}, reason)
+    return Removed(noun="tenant", name=name, also=also)
+
+
+async def in_its_way(act: Act, name: str, charged: Charged, *, force: bool) -> None:
+    """Locks the tenant. Raises RefusedError with all that is in the way of its removal.
 
     `force`: an operator looked, and PowerMTA has nothing queued for its VirtualMTAs."""
     row = await act.connection.fetchrow(_SQL["tenant"], name)
@@ -53,22 +73,20 @@ async def remove_tenant(
     found += await charged(act, ips, force=force)
     if found:
         raise in_the_way(f"tenant {name}", found)
-    also = {}
-    for noun, statement in _THEIRS.items():
-        names = sorted(r["name"] for r in await act.connection.fetch(_SQL[statement], name))
-        if names and noun != "member":
-            also[noun] = names
-    await act.connection.execute(_SQL["drop_tenant"], name)
-    # Addresses outlive nobody: of mailboxes the number alone is kept.
-    kept = {noun: len(names) if noun == "mailbox" else names for noun, names in also.items()}
-    await act.audit("tenant.remove", name, kept, {"force": force}, reason)
-    return Removed(noun="tenant", name=name, also=also)
 
 
-async def held(connection: Connection, tenant: str) -> list[str]:
-    """A sentence for each state in which mail of the tenant waits."""
+async def held(connection: Connection, tenant: str, *, gone: bool = False) -> list[str]:
+    """A sentence for each state in which mail of the tenant waits. `gone`: no such tenant."""
     rows = await connection.fetch(_SQL["held"], tenant)
-    return [f"{r['messages']} messages {_HELD[r['state']].format(tenant)}" for r in rows]
+    what = _HELD | _LEFT if gone else _HELD
+    return [f"{r['messages']} messages {what[r['state']].format(tenant)}" for r in rows]
+
+
+async def nothing_left(act: Act, name: str) -> None:
+    """Raises RefusedError while mail of a former tenant of that name waits: the next one would
+    send it."""
+    if found := await held(act.connection, name, gone=True):
+        raise in_the_way(f"the name {name}", found)
 
 
 async def remove_mailbox(act: Act, tenant: str, address: str, reason: str = "") -> Removed:

@@ -10,6 +10,18 @@ WHERE tenant = $1 AND state IN ('held', 'claimed', 'doubt') GROUP BY state ORDER
 -- name: ips
 SELECT host(ip) AS ip, name AS vmta FROM virtual_mta WHERE tenant = $1 ORDER BY virtual_mta.ip;
 
+-- name: leave
+UPDATE tenant SET leaving = $2 WHERE name = $1;
+
+-- name: leaving
+SELECT leaving FROM tenant WHERE name = $1;
+
+-- name: stay
+UPDATE tenant SET leaving = NULL WHERE name = $1 AND leaving = $2 RETURNING name;
+
+-- name: left_before
+SELECT name, leaving FROM tenant WHERE leaving < $1 ORDER BY name;
+
 -- name: drop_tokens
 DELETE FROM api_token WHERE tenant = $1 RETURNING name;
 

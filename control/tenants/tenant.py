@@ -10,6 +10,7 @@ from control.store.change import Act
 from control.store.refusal import unless_taken
 from control.tenants.holdterms import HoldTerms, given, set_hold
 from control.tenants.password import hashed
+from control.tenants.removal import nothing_left
 from control.values.name import LoginName, login_name, new_name
 from control.values.network import NetworkText, source_network, warning
 from policy.model import Name
@@ -50,6 +51,7 @@ async def add(act: Act, new: NewTenant) -> str:
     digest = await hashed(new.password)
     with unless_taken(RefusedError(f"tenant {new.name} exists already")):
         await act.connection.execute(_SQL["add"], new.name, new.profile, new.name, act.now)
+    await nothing_left(act, new.name)
     if (holder := await holder_of(act, new.name)) is not None:
         raise RefusedError(
             f"tenant {new.name}: its pool would have the name of {holder} (PowerMTA does not tell "
@@ -86,12 +88,16 @@ async def set_paused(act: Act, name: str, paused: bool) -> str:
     row = await act.connection.fetchrow(_SQL["lock"], name)
     if row is None:
         raise missing("tenant", name)
-    if row["paused"] == paused:
+    leaving = row["leaving"] is not None
+    if row["paused"] == paused and (paused or not leaving):
         act.no_change(f"tenant {name} is {'paused' if paused else 'not paused'} already")
         return name
     await act.connection.execute(_SQL["set_paused"], name, paused)
     action = "tenant.pause" if paused else "tenant.resume"
-    await act.audit(action, name, {"paused": row["paused"]}, {"paused": paused})
+    before = {"paused": row["paused"], **({"leaving": True} if leaving else {})}
+    await act.audit(action, name, before, {"paused": paused})
+    if leaving and not paused:
+        act.note("its removal is called off")
     waiting = await act.connection.fetchval(_SQL["waiting"], name)
     act.note(
         stopped(waiting, f"tenant resume {name}") if paused else f"{waiting} held messages go on"

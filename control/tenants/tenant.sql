@@ -1,14 +1,20 @@
 -- name: lock
-SELECT paused, default_pool FROM tenant WHERE name = $1 FOR UPDATE;
+SELECT paused, leaving, default_pool FROM tenant WHERE name = $1 FOR UPDATE;
 
 -- name: add
 INSERT INTO tenant (name, profile, default_pool, created) VALUES ($1, $2, $3, $4);
 
 -- name: set_paused
-UPDATE tenant SET paused = $2 WHERE name = $1;
+-- Who may send again is not removed.
+UPDATE tenant SET paused = $2, leaving = CASE WHEN $2 THEN leaving END WHERE name = $1;
 
 -- name: waiting
 SELECT count(*) FROM held WHERE tenant = $1 AND state = 'held';
+
+-- name: left_mail
+-- Of a tenant that is there nothing is looked for.
+SELECT NOT EXISTS (SELECT 1 FROM tenant WHERE name = $1)
+    AND EXISTS (SELECT 1 FROM held WHERE tenant = $1 AND state IN ('held', 'claimed', 'doubt'));
 
 -- name: set
 UPDATE tenant SET profile = $2, strict = $3, senders = $4, mailbox = $5, rate_minute = $6,

@@ -10,6 +10,9 @@ from control.problem import missing
 from control.store.change import Act
 from control.store.database import Connection
 from control.store.reference import must
+from settings.statements import statements
+
+_SQL = statements(__package__, "tenant")
 
 Known = Callable[[str | None], Awaitable[None]]
 """`must_exist` outside of a view."""
@@ -32,6 +35,9 @@ class TenantView(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     profile: str
     paused: bool
+    leaving: bool = False
+    """It is being removed and takes no mail; `tenant remove` goes on, `tenant resume` calls it
+    off, and after control.leaving seconds it is put back by itself."""
     logins: list[str]
     networks: list[str]
     default_pool: str
@@ -83,6 +89,7 @@ def tenant_views(rows: Rows) -> list[TenantView]:
             name=t.name,
             profile=t.profile,
             paused=t.paused,
+            leaving=t.leaving,
             logins=[lo.name for lo in t.logins],
             networks=t.networks,
             default_pool=t.default_pool,
@@ -123,6 +130,14 @@ async def must_exist(connection: Connection, tenant: str | None) -> None:
     """Raises RefusedError for a tenant nobody knows; None asks for all."""
     if tenant is not None:
         await must(connection, "tenant", tenant)
+
+
+async def must_be_known(connection: Connection, tenant: str | None) -> None:
+    """As `must_exist`; of a tenant that is gone, mail that it left is enough: somebody has to look
+    at it and to drop it."""
+    if tenant is None or await connection.fetchval(_SQL["left_mail"], tenant):
+        return
+    await must(connection, "tenant", tenant)
 
 
 async def tenant_view(connection: Connection, name: str) -> TenantView:

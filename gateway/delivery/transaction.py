@@ -67,6 +67,10 @@ class Transactions:
         if generation is None or tenant is None:
             unknown = trouble("this gateway does not know the tenant now")
             return rejected(self._log, message, unknown)
+        if not (tenant.logins or tenant.networks):
+            # The message began by a way in that is gone by now; the tenant may be about to go, too.
+            closed = trouble("this tenant takes no mail now")
+            return rejected(self._log, message, closed)
         outgoing = screen(message, tenant, self._settings.gateway)
         if isinstance(outgoing, Reply):
             return rejected(self._log, message, outgoing)

@@ -39,6 +39,24 @@ async def test_a_message_is_charged_stamped_and_relayed(valkey_url: str) -> None
         await wire.close()
 
 
+async def test_a_session_of_a_tenant_without_a_way_in_is_deferred(valkey_url: str) -> None:
+    """Its login was taken away under way: nothing new of it may be sent, or held."""
+    async with (
+        StandIn.start() as pmta,
+        gateway(settings_for(valkey_url), generation(port=pmta.smtp_port)) as gate,
+    ):
+        wire = await gate.wire()
+        for command in ("MAIL FROM:<news@acme.test>", "RCPT TO:<you@dest.test>", "DATA"):
+            assert (await wire.ask(command))[0] in "23"
+        closed = (tenant(logins=()),)
+        await gate.publish(generation(number=2, port=pmta.smtp_port, tenants=closed))
+        answer = await wire.ask(f"{MESSAGE}\r\n.")
+        assert answer == "451 4.3.0 this tenant takes no mail now"
+        assert await wire.ask("MAIL FROM:<news@acme.test>") == "530 5.7.0 authentication required"
+        assert await pmta.messages() == []
+        await wire.close()
+
+
 async def test_exhausted_pool_defers_and_names_the_limit(valkey_url: str) -> None:
     async with (
         StandIn.start() as pmta,
