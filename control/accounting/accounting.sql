@@ -67,9 +67,14 @@ WHERE translate(excluded.kinds, receipt.kinds, '') <> '' OR excluded.seen <> ''
     OR NOT (receipt.recipients = '{}' OR receipt.recipients @> excluded.recipients);
 
 -- name: add_relayed
-INSERT INTO relayed (day, vmta, provider, count)
-SELECT * FROM unnest($1::integer[], $2::text[], $3::text[], $4::bigint[])
-ON CONFLICT (day, vmta, provider) DO UPDATE SET count = relayed.count + excluded.count;
+-- Of the IP now, while its VirtualMTA is known: it may be removed, and the name be another's, before
+-- the counts are needed.
+INSERT INTO relayed (day, vmta, provider, ip, count)
+SELECT n.day, n.vmta, n.provider, coalesce(i.ip, ''), n.count
+FROM unnest($1::integer[], $2::text[], $3::text[], $4::bigint[]) AS n (day, vmta, provider, count)
+LEFT JOIN LATERAL (SELECT DISTINCT v.ip FROM vmta_ips_of(n.day) v WHERE v.vmta = n.vmta) i ON true
+ORDER BY n.day, n.vmta, n.provider, i.ip
+ON CONFLICT (day, vmta, provider, ip) DO UPDATE SET count = relayed.count + excluded.count;
 
 -- name: probes_read
 UPDATE probe SET read = true WHERE server = $1 AND id = ANY ($2::text[]);
@@ -84,3 +89,7 @@ DELETE FROM receipt WHERE ctid = ANY (ARRAY(SELECT ctid FROM receipt WHERE day <
 
 -- name: forget_relayed
 DELETE FROM relayed WHERE ctid = ANY (ARRAY(SELECT ctid FROM relayed WHERE day < $1 LIMIT $2));
+
+-- name: forget_ips
+-- A ledger that is rebuilt asks for those of yesterday and today.
+DELETE FROM vmta_ip WHERE removed < least(to_timestamp($1 * 86400.0), now() - interval '3 days');

@@ -194,6 +194,8 @@ async def forget_files(
 
 async def forget(pool: Connection, before: int) -> int:
     """Delete receipts and counts of grants made on days before `before`; how many rows."""
+    # As many as operators removed, and no more.
+    await pool.execute(_SQL["forget_ips"], before)
     total = 0
     for statement in (_SQL["forget_receipts"], _SQL["forget_relayed"]):
         while True:

@@ -32,8 +32,12 @@ UPDATE ledger SET closed = '{}' WHERE name = $1;
 SELECT server, since, gap_at, problem FROM accounting_stream;
 
 -- name: first_vmtas
--- Before its first VirtualMTA no recipient went to a server.
-SELECT server, min(created) AS created FROM virtual_mta GROUP BY server;
+-- Before its first VirtualMTA no recipient went to a server; one that was removed counts.
+SELECT server, min(created) AS created FROM vmta_ip GROUP BY server;
+
+-- name: ips_of_day
+-- By server; removed ones may be added again before the day is over.
+SELECT DISTINCT server, ip FROM vmta_ips_of($1) ORDER BY server, ip;
 
 -- name: probes
 SELECT id, server, sent, accepted, read FROM probe WHERE id = ANY($1::text[]);
@@ -43,16 +47,22 @@ SELECT id, server, sent, accepted, read FROM probe WHERE id = ANY($1::text[]);
 INSERT INTO probe (id, server, sent) VALUES ($1, $2, 0);
 
 -- name: relayed
-SELECT day, vmta, provider, count FROM relayed WHERE day BETWEEN $1 AND $2;
+SELECT day, vmta, ip, provider, count FROM relayed WHERE day BETWEEN $1 AND $2;
 
 -- name: taken
--- What PowerMTA took, by VirtualMTA and day of the grant.
-SELECT vmta, day, sum(count)::bigint AS count FROM relayed
-WHERE vmta = ANY($1::text[]) AND day BETWEEN $2 AND $3 AND count > 0 GROUP BY vmta, day;
+-- What PowerMTA took, by VirtualMTA, as its queues are, and day of the grant. What may be of two IPs
+-- stands with each; the one with more has all of it.
+SELECT vmta, day, sum(count)::bigint AS count FROM (
+    SELECT vmta, day, provider, max(count) AS count FROM relayed
+    WHERE vmta = ANY($1::text[]) AND day BETWEEN $2 AND $3 AND count > 0
+    GROUP BY vmta, day, provider
+) r GROUP BY vmta, day;
 
 -- name: charged
--- Charged, and nobody knows whether PowerMTA took it; what it took is in `relayed`.
-SELECT h.day, h.vmta, h.provider, count(*) AS count
+-- Charged, and nobody knows whether PowerMTA took it; what it took is in `relayed`. Of each IP that the
+-- VirtualMTA was on the day; '' where that is not known.
+SELECT c.day, c.vmta, coalesce(i.ip, '') AS ip, c.provider, c.count
+FROM (SELECT h.day, h.vmta, h.provider, count(*) AS count
 FROM (
     SELECT substring(envelope FROM '^([0-9]{1,7})-')::integer AS day,
         substring(envelope FROM '^[0-9]+-([0-9a-z]+)\.') AS message,
@@ -66,7 +76,8 @@ WHERE h.day BETWEEN $1 AND $2 AND NOT EXISTS (
         -- Went to several at once: a record may be another recipient's. Too high, never too low.
         AND (h.message = h.id OR r.recipients = '{}')
 )
-GROUP BY h.day, h.vmta, h.provider;
+GROUP BY h.day, h.vmta, h.provider) c
+LEFT JOIN LATERAL (SELECT DISTINCT v.ip FROM vmta_ips_of(c.day) v WHERE v.vmta = c.vmta) i ON true;
 
 -- name: behind_entries
 -- One that is in doubt behind another is not the owner of its entry: that is the other one, of which
@@ -93,7 +104,9 @@ SELECT key, message AS owner, attempt, 'S' AS state, at AS since, server
 FROM receipt WHERE key <> '' AND at >= $1;
 
 -- name: plans
-SELECT encoded FROM generation ORDER BY number DESC LIMIT $1;
+-- The newest first. They are read one by one: each may be megabytes.
+SELECT number, extract(epoch FROM created)::float8 AS created, encoded
+FROM generation ORDER BY number DESC;
 
 -- name: waiting_mail
 SELECT state, count(*) AS count FROM held WHERE state IN ('held', 'claimed', 'doubt')

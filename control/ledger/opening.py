@@ -28,7 +28,7 @@ from control.ledger.status import (
     ledger_row,
     ledger_status,
 )
-from control.ledger.streams import weighed
+from control.ledger.streams import servers_of, weighed
 from control.plan.publish import Publisher
 from control.problem import RefusedError
 from control.store.change import Act
@@ -144,7 +144,7 @@ class Opening:
                 await self._open(connection, Closed(), who=who, reason=reason)
             elif status.state is not LedgerState.OPEN:
                 standing = await self._admin.standing()
-                await self._reopen(connection, row, standing, {}, who=who, reason=reason)
+                await self._reopen(connection, row, standing, None, who=who, reason=reason)
             elif status.closed:
                 await free_ips(self._admin, row.closed)
                 await connection.execute(_SQL["cleared"], self._admin.name)
@@ -232,25 +232,32 @@ class Opening:
         connection: Connection,
         row: LedgerRow,
         standing: Standing,
-        lost: dict[str, str],
+        lost: dict[str, str] | None,
         *,
         who: str,
         reason: str,
     ) -> None:
-        """Write back what is known, close what is not, and only then open."""
+        """Write back what is known, close what is not, and only then open. `lost`: server to why
+        its counts are not known; None: an operator answers for them."""
+        name = self._admin.name
         if standing.incarnation:
             await self._admin.close(standing.incarnation)
         plan = await self._plan(connection)
-        counters, entries = await write_back(
-            connection, self._admin, plan, standing.now, self._settings.hold
-        )
+        written = await write_back(connection, self._admin, standing.now, self._settings.hold)
         await free_ips(self._admin, row.closed)
         # What was lost on an earlier day binds nobody any more: its counters are of that day.
-        closed = await close_ips(self._admin, plan, lost, day_of(row.lost_at)) if lost else Closed()
+        day = day_of(row.lost_at)
+        if written.unknown:
+            log.error("ledger %s: charges of unknown IPs: %s", name, written.unknown)
+            if lost is not None:
+                # Any server's: such a count names a VirtualMTA and nothing else.
+                servers = await servers_of(connection, plan, day)
+                lost = dict.fromkeys(servers, written.unknown) | lost
+        closed = await close_ips(connection, self._admin, plan, lost, day) if lost else Closed()
         await self._open(connection, closed, who=who, reason=reason, before=row.incarnation)
         log.warning(
             "ledger %s is open again: %d IP days and %d entries written back, %d IPs closed today",
-            *(self._admin.name, counters, entries, len(closed.ips)),
+            *(name, written.counters, written.entries, len(closed.ips)),
         )
 
     async def _open(

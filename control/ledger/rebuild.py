@@ -5,29 +5,30 @@ Owns: counters of IPs and their providers, and duplicate entries. Not here: when
 Rules: everything is written before the incarnation is in force, which is what gateways check, so
 that none decides on half of it. Counters are raised, never lowered: a ledger that went back keeps
 what it still knows. Written twice, it is the same.
+Counts are the IP's: what was booked names it, and for the rest it is what its VirtualMTA was on
+that day (`vmta_ip`; `former` for what an older version booked). Two at once have it both.
 Not rebuilt: mailbox maxima and spacing, the windows of tenants, paces. No record names the mailbox,
 and the others are over within an hour or a burst.
 """
 
 import logging
+from collections.abc import Mapping
 
 import msgspec
 
+from control.ledger.former import former
 from control.store.database import Connection, allow, fetch
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.known import Counters, Entry
-from policy.limits import day_of
+from policy.limits import DAY, day_of
 from policy.model import UNLIMITED
-from policy.plan import Generation, decode
+from policy.plan import Generation
 from settings.hold import Hold
 from settings.statements import statements
 
 log = logging.getLogger(__name__)
 
 _SQL = statements(__package__, "ledger")
-
-PLANS = 200
-"""Generations looked through for the IP of a VirtualMTA that the present one has no more."""
 
 ENTRIES_OUTLIVE_ROWS = 10 * 86_400.0
 """Seconds; as gateways give them (`gateway.process`)."""
@@ -37,6 +38,21 @@ _READ_AT_ONCE = 5_000
 LONGEST = 3_600.0
 """Seconds for one statement: these read all that waits and all that was sent within its life, while
 nothing may be sent; cut short they would begin again and never end."""
+
+
+FULL = 1_000_000_000_000
+"""What an IP opens its day at that is in no plan now: whatever quota it gets when it is added
+again, it had more. More digits Lua would write with an exponent."""
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What was written back."""
+
+    counters: int
+    """IP days."""
+    entries: int
+    unknown: str
+    """Why there may be charges of IPs that nobody can name; '': there are none."""
 
 
 class ClosedIp(msgspec.Struct, frozen=True):
@@ -59,18 +75,18 @@ class Closed(msgspec.Struct, frozen=True):
 class _Count(msgspec.Struct, frozen=True):
     day: int
     vmta: str
+    ip: str
+    """'' where nobody wrote it down."""
     provider: str
     count: int
 
 
-async def write_back(
-    connection: Connection, admin: LedgerAdmin, generation: Generation, now: int, hold: Hold
-) -> tuple[int, int]:
-    """Raise the counters and write the entries; (IP days, entries) written.
+async def write_back(connection: Connection, admin: LedgerAdmin, now: int, hold: Hold) -> Written:
+    """Raise the counters and write the entries.
 
     `connection` in a transaction, `now` in calendar milliseconds."""
     await allow(connection, LONGEST)
-    counters = await known_counters(connection, generation, day_of(now))
+    counters, unknown = await known_counters(connection, day_of(now))
     await admin.raise_counters(counters)
     await admin.free_entries()
     entries = 0
@@ -95,59 +111,68 @@ async def write_back(
                 entries += await admin.put_entries(chunk, **kept)
                 chunk.clear()
         entries += await admin.put_entries(chunk, **kept)
-    return len(counters), entries
+    return Written(len(counters), entries, unknown)
 
 
-async def known_counters(
-    connection: Connection, generation: Generation, today: int
-) -> list[Counters]:
+async def known_counters(connection: Connection, today: int) -> tuple[list[Counters], str]:
     """Recipients by IP and day of grant, for yesterday, today and tomorrow (the day may turn
-    meanwhile): those PowerMTA took, and those of which nobody knows."""
+    meanwhile): those PowerMTA took, and those of which nobody knows. With why there may be more
+    of IPs that nobody can name, or ''."""
     counts: list[_Count] = []
     for statement in ("relayed", "charged"):
         counts += await fetch(
             connection, _Count, _SQL[statement], today - 1, today + 1, timeout=LONGEST
         )
-    ips = await _ips(connection, generation, {count.vmta for count in counts})
+    unnamed = [count for count in counts if not count.ip]
+    ips: Mapping[str, set[str]] = {}
+    unknown = ""
+    if unnamed:
+        since = min(count.day for count in unnamed) * DAY / 1000
+        plans = await former(connection, {count.vmta for count in unnamed}, since)
+        ips, unknown = plans.ips, plans.unknown
     days: dict[tuple[str, int], dict[str, int]] = {}
     for count in counts:
-        if (ip := ips.get(count.vmta)) is None:
+        # A name that was two IPs': who of them sent is not known, and too high is not too low.
+        its = {count.ip} if count.ip else ips.get(count.vmta, set())
+        if not its:
             log.warning("%d recipients of the unknown VirtualMTA %s", count.count, count.vmta)
-            continue
-        providers = days.setdefault((ip, count.day), {})
-        providers[count.provider] = providers.get(count.provider, 0) + count.count
-    return [
+        for ip in its:
+            providers = days.setdefault((ip, count.day), {})
+            providers[count.provider] = providers.get(count.provider, 0) + count.count
+    found = [
         Counters(ip, day, sum(providers.values()), providers)
         for (ip, day), providers in days.items()
     ]
-
-
-async def _ips(connection: Connection, generation: Generation, names: set[str]) -> dict[str, str]:
-    """VirtualMTA to IP; a renamed or removed one by the last generation that had it."""
-    found = {name: vmta.ip for name, vmta in generation.vmta.items()}
-    if names <= found.keys():
-        return found
-    for row in await connection.fetch(_SQL["plans"], PLANS):
-        for vmta in decode(row["encoded"]).vmtas:
-            found.setdefault(vmta.name, vmta.ip)
-    return found
+    return found, unknown
 
 
 async def close_ips(
-    admin: LedgerAdmin, generation: Generation, lost: dict[str, str], day: int
+    connection: Connection,
+    admin: LedgerAdmin,
+    generation: Generation,
+    lost: dict[str, str],
+    day: int,
 ) -> Closed:
-    """Let every IP that has a quota and lives on a server in `lost` open `day` exhausted; what it
-    sent on that day is not known, and at most its quota. Unlimited ones may send.
+    """Let every IP that has a quota and lived on a server in `lost` on `day` open it exhausted;
+    what it sent on that day is not known, and at most its quota. Unlimited ones may send. One that
+    was removed meanwhile may be added again before the day is over, with any quota.
 
     By the opening figure, which leaves the count of what is granted afterwards true."""
-    vmtas = [v for v in generation.vmtas if v.server in lost and v.daily != UNLIMITED]
-    _, usage = await admin.usage([v.ip for v in vmtas])
-    closed = Closed(day, {}, {v.server: lost[v.server] for v in vmtas})
-    for vmta in vmtas:
-        assert vmta.daily != UNLIMITED
-        opening = usage[vmta.ip].opening
-        await admin.set_opening(vmta.ip, day, max(vmta.daily, opening), {})
-        closed.ips[vmta.ip] = ClosedIp(vmta.server, opening)
+    vmtas = {v.ip: v for v in generation.vmtas}
+    servers = {v.ip: v.server for v in generation.vmtas if v.server in lost}
+    for row in await connection.fetch(_SQL["ips_of_day"], day):
+        if row["server"] in lost:
+            servers.setdefault(row["ip"], row["server"])
+    _, usage = await admin.usage(list(servers))
+    closed = Closed(day, {}, {})
+    for ip, server in servers.items():
+        daily = vmtas[ip].daily if ip in vmtas else FULL
+        if daily == UNLIMITED:
+            continue
+        opening = usage[ip].opening
+        await admin.set_opening(ip, day, max(daily, opening), {})
+        closed.ips[ip] = ClosedIp(server, opening)
+        closed.why[server] = lost[server]
     return closed
 
 

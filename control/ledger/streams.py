@@ -12,6 +12,13 @@ from settings.statements import statements
 _SQL = statements(__package__, "ledger")
 
 
+async def servers_of(connection: Connection, plan: Generation, day: int) -> list[str]:
+    """Servers that have a VirtualMTA, or had one on `day`: what was removed may come again before
+    the day is over, and has its counts still."""
+    rows = await connection.fetch(_SQL["ips_of_day"], day)
+    return sorted({v.server for v in plan.vmtas} | {row["server"] for row in rows})
+
+
 async def weighed(
     connection: Connection,
     row: LedgerRow,
@@ -20,12 +27,16 @@ async def weighed(
     grants_left: float,
     age: Callable[[str], float],
 ) -> Weighed:
-    """For every server that has a VirtualMTA; `grants_left` and `age` as in `weigh`."""
+    """For every server of `servers_of`; `grants_left` and `age` as in `weigh`."""
     streams = {s.server: s for s in await fetch(connection, Stream, _SQL["streams"])}
     ids = [i for probes in row.asked.values() for i in probes]
     probes = {p.id: p for p in await fetch(connection, Probe, _SQL["probes"], ids)}
-    servers = sorted({v.server for v in plan.vmtas})
-    began = dict.fromkeys(servers, day_of(row.lost_at) * DAY)
+    day = day_of(row.lost_at)
+    servers = await servers_of(connection, plan, day)
+    # No probe reaches a server that is in no plan: nothing proves that its records are all read.
+    for gone in set(servers) - plan.server.keys():
+        streams.pop(gone, None)
+    began = dict.fromkeys(servers, day * DAY)
     for first in await connection.fetch(_SQL["first_vmtas"]):
         created = int(first["created"].timestamp() * 1000)
         began[first["server"]] = max(began.get(first["server"], 0), created)

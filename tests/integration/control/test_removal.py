@@ -126,7 +126,7 @@ async def test_an_ip_that_is_closed_stays_until_it_is_opened(api: Api, core: Par
     generation = await core.admin.current()
     assert generation is not None
     day = day_of((await core.admin.now())[0])
-    closed = await close_ips(core.admin, generation, {"pmta1": "a gap"}, day)
+    closed = await close_ips(core.pool, core.admin, generation, {"pmta1": "a gap"}, day)
     await core.pool.execute("UPDATE ledger SET closed = $1", msgspec.to_builtins(closed))
     found = await in_the_way(api, f"{IP}?force=1")
     assert "IP 192.0.2.10 is closed" in found[0]

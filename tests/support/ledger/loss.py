@@ -113,7 +113,10 @@ class Scene:
 
     async def older(self) -> None:
         """Let the VirtualMTAs be a week old."""
-        await self.core.pool.execute("UPDATE virtual_mta SET created = created - interval '7 days'")
+        for table in ("virtual_mta", "vmta_ip"):
+            await self.core.pool.execute(
+                f"UPDATE {table} SET created = created - interval '7 days'"
+            )
 
     async def relayed(self, vmta: str, count: int, days_ago: int = 0) -> None:
         day = day_of(await self.now()) - days_ago
