@@ -9,7 +9,6 @@ import msgspec
 import typer
 from redis.exceptions import RedisError
 
-from control.held.held import stamp
 from control.problem import RefusedError
 from control.store.change import Act
 from control.store.database import open_pool
@@ -22,23 +21,10 @@ from control.users import token
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from settings.model import Settings
-from settings.statements import statements
 
 app = typer.Typer(no_args_is_help=True, help="Tokens of the API.")
 
 T = TypeVar("T")
-
-
-class TokenView(msgspec.Struct, frozen=True):
-    """A token, never its secret."""
-
-    name: str
-    role: str
-    tenant: str | None
-    """null: all."""
-    created: str
-    used: str | None
-    """null: never."""
 
 
 @app.command()
@@ -66,15 +52,8 @@ def add(
 def list_(context: typer.Context, config: Config = None) -> None:
     """All tokens."""
 
-    async def act(act: Act) -> list[TokenView]:
-        rows = await act.connection.fetch(statements("control.users", "token")["all"])
-        return [
-            TokenView(
-                *(r["name"], r["role"], r["tenant"]),
-                *(stamp(r["created"]), stamp(r["used"]) or None),
-            )
-            for r in rows
-        ]
+    async def act(act: Act) -> list[token.TokenView]:
+        return await token.tokens(act.connection)
 
     found = _run(line_of(context), config, act)
     if line_of(context).json:

@@ -138,3 +138,9 @@ SELECT id, at, tenant, message, kind, class, message_id, mailbox, sender, recipi
 FROM hold_event
 WHERE id > $1 AND ($2::text IS NULL OR tenant = $2)
 ORDER BY id LIMIT $3;
+
+-- name: lock_campaigns
+SELECT paused_campaigns FROM tenant WHERE name = $1 FOR UPDATE;
+
+-- name: set_campaigns
+UPDATE tenant SET paused_campaigns = $2 WHERE name = $1;

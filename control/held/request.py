@@ -12,7 +12,6 @@ from control.store.database import Connection
 from settings.statements import statements
 
 _SQL = statements(__package__, "hold")
-_TENANT = statements("control.tenants", "tenant")
 
 Action = Literal["pause", "resume", "release", "drop", "settle"]
 
@@ -163,7 +162,7 @@ async def _add(
 
 
 async def _set_campaign(act: Act, wanted: HoldOrder) -> None:
-    row = await act.connection.fetchrow(_TENANT["lock_campaigns"], wanted.tenant)
+    row = await act.connection.fetchrow(_SQL["lock_campaigns"], wanted.tenant)
     if row is None:
         raise missing("tenant", wanted.tenant or "")
     before: list[str] = row["paused_campaigns"]
@@ -179,7 +178,7 @@ async def _set_campaign(act: Act, wanted: HoldOrder) -> None:
         state = "paused" if wanted.action == "pause" else "not paused"
         act.note(f"new mail of campaign {campaign} is {state} already")
         return
-    await act.connection.execute(_TENANT["set_campaigns"], wanted.tenant, after)
+    await act.connection.execute(_SQL["set_campaigns"], wanted.tenant, after)
     await act.audit(f"campaign.{wanted.action}", f"{wanted.tenant}/{campaign}")
 
 

@@ -29,6 +29,7 @@ from control.ledger.status import (
     ledger_status,
 )
 from control.ledger.streams import servers_of, weighed
+from control.plan.latest import newest_generation
 from control.plan.publish import Publisher
 from control.problem import RefusedError
 from control.store.change import Act
@@ -37,7 +38,7 @@ from policy.ledger.admin import LedgerAdmin, LedgerRefusedError, Standing
 from policy.ledger.ledger import elapsed
 from policy.ledger.reopening import NOT_SINGLE
 from policy.limits import day_of
-from policy.plan import Generation, decode
+from policy.plan import Generation
 from settings.model import Settings
 from settings.statements import statements
 
@@ -279,8 +280,7 @@ class Opening:
         )
 
     async def _plan(self, connection: Connection) -> Generation:
-        encoded = await connection.fetchval(statements("control.plan", "generation")["newest"])
-        return Generation(number=0, created=0.0) if encoded is None else decode(encoded)
+        return await newest_generation(connection) or Generation(number=0, created=0.0)
 
     def _age(self, what: str) -> float:
         """Real seconds since this process first saw a loss or a probe: never more than it is."""

@@ -47,6 +47,12 @@ async def last_of(connection: Connection) -> Last | None:
     return None if record is None else Last(**dict(record))
 
 
+async def newest_generation(connection: Connection) -> Generation | None:
+    """The last generation, decoded; None before the first. Raises BadGenerationError."""
+    encoded = await connection.fetchval(_SQL["newest"])
+    return None if encoded is None else decode(encoded)
+
+
 class Memory:
     """One generation."""
 

@@ -6,6 +6,7 @@ import msgspec
 
 from control.problem import bad, counted, in_the_way, missing
 from control.store.change import Act
+from control.store.database import Connection
 from control.store.reference import key
 from control.values.host import HostText, reachable_host
 from control.values.name import new_name
@@ -47,6 +48,11 @@ async def put(act: Act, server: ServerAddresses) -> str:
     after = {"addresses": [str(a) for a in server.addresses]}
     await act.audit("server.put", name, None, after)
     return name
+
+
+async def names(connection: Connection) -> list[str]:
+    """All, in order."""
+    return [row["name"] for row in await connection.fetch(_SQL["names"])]
 
 
 async def remove(act: Act, name: str, reason: str = "") -> str:

@@ -8,13 +8,15 @@ import msgspec
 from control.plan.compile import DEFAULT_PLAN
 from control.plan.rows import vmta_by_ip
 from control.pmta.dkim import Seal
+from control.pmta.server import names as server_names
 from control.problem import RefusedError, bad, missing
 from control.sources.pool import ensure, overflow_to
 from control.sources.quota import QuotaText, quota_columns
 from control.sources.spf import LONGEST_DOMAIN
 from control.store.change import Act
 from control.store.refusal import unless_taken
-from control.tenants.tenant import holder_of
+from control.tenants.poolname import holder_of
+from control.tenants.tenant import default_pool
 from control.values.host import DomainText, domain_name, greeting_name
 from control.values.ip import IpText, sending_ip
 from control.values.name import new_name
@@ -25,8 +27,6 @@ from settings.statements import statements
 _SQL = statements(__package__, "domain")
 _POOL = statements(__package__, "pool")
 _VMTA = statements(__package__, "vmta")
-_TENANT = statements("control.tenants", "tenant")
-_SERVER = statements("control.pmta", "server")
 
 
 _NAMED = 3
@@ -66,9 +66,7 @@ async def add(act: Act, new: NewDomain, *, seal: Seal, warmup: Warmup) -> str:
             "of its DNS records have at most 253",
         )
     ip = sending_ip(new.ip)
-    tenant = await act.connection.fetchrow(_TENANT["lock"], new.tenant)
-    if tenant is None:
-        raise missing("tenant", new.tenant)
+    its_default = await default_pool(act, new.tenant)
     there = await act.connection.fetchrow(_SQL["one"], new.tenant, domain)
     if there is not None:
         pool = str(there["pool"])
@@ -76,7 +74,7 @@ async def add(act: Act, new: NewDomain, *, seal: Seal, warmup: Warmup) -> str:
             raise bad("pool", f"domain {domain} uses pool {pool}: an IP is added to that one")
     else:
         await _not_elsewhere(act, new.tenant, domain)
-        pool = new.pool or tenant["default_pool"]
+        pool = new.pool or its_default
         await ensure(act, new.tenant, pool)
     if new.overflow is not None:
         await overflow_to(act, new.tenant, pool, new.overflow)
@@ -177,7 +175,7 @@ async def _host_name(act: Act, new: NewDomain, domain: str) -> str:
 
 
 async def _server(act: Act, wanted: str | None) -> str:
-    names = [row["name"] for row in await act.connection.fetch(_SERVER["names"])]
+    names = await server_names(act.connection)
     if wanted is not None:
         if wanted not in names:
             raise missing("PowerMTA server", wanted)

@@ -7,8 +7,8 @@ from msgspec import UNSET, UnsetType
 
 from control.problem import bad, missing
 from control.store.change import Act
-from control.store.refusal import unless_taken
-from control.tenants.tenant import holder_of, stopped
+from control.tenants.poolname import add_pool, holder_of
+from control.tenants.tenant import stopped
 from control.tenants.view import PoolView, tenant_view
 from control.values.name import new_name
 from policy.model import Name
@@ -100,8 +100,8 @@ async def ensure(act: Act, tenant: str, name: str) -> None:
         new_name("pool", name)
         if (holder := await holder_of(act, name)) is not None:
             raise bad("pool", f"the name {name} is taken by {holder}; choose another with --pool")
-        with unless_taken(bad("pool", f"{name} is taken; choose another with --pool")):
-            await act.connection.execute(_SQL["add"], name, tenant, None, act.now)
+        taken = bad("pool", f"{name} is taken; choose another with --pool")
+        await add_pool(act, name, tenant, taken=taken)
 
 
 async def set_paused(act: Act, name: str, paused: bool) -> str:

@@ -4,13 +4,6 @@ SELECT name, overflow, paused FROM pool WHERE tenant = $1 AND name = $2;
 -- name: tenant
 SELECT name FROM tenant WHERE name = $1;
 
--- name: add
-INSERT INTO pool (name, tenant, overflow, created) VALUES ($1, $2, $3, $4);
-
--- name: holder
-SELECT 'pool ' || name AS holder FROM pool WHERE lower(name) = lower($1)
-UNION ALL SELECT 'VirtualMTA ' || name FROM virtual_mta WHERE lower(name) = lower($1) LIMIT 1;
-
 -- name: lock
 SELECT tenant, paused FROM pool WHERE name = $1 FOR UPDATE;
 

@@ -10,15 +10,14 @@ from control.store.change import Act
 from control.store.refusal import unless_taken
 from control.tenants.holdterms import HoldTerms, given, set_hold
 from control.tenants.password import hashed
+from control.tenants.poolname import add_pool, holder_of
 from control.tenants.removal import nothing_left
 from control.values.name import LoginName, login_name, new_name
 from control.values.network import NetworkText, source_network, warning
 from policy.model import Name
-from policy.plan import SYSTEM_VIRTUAL_MTA
 from settings.statements import statements
 
 _SQL = statements(__package__, "tenant")
-_POOL = statements("control.sources", "pool")
 
 
 class NewTenant(HoldTerms, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,8 +56,8 @@ async def add(act: Act, new: NewTenant) -> str:
             f"tenant {new.name}: its pool would have the name of {holder} (PowerMTA does not tell "
             "capitals); choose another name"
         )
-    with unless_taken(RefusedError(f"the name {new.name} is taken by a pool; choose another")):
-        await act.connection.execute(_POOL["add"], new.name, new.name, None, act.now)
+    taken = RefusedError(f"the name {new.name} is taken by a pool; choose another")
+    await add_pool(act, new.name, new.name, taken=taken)
     with unless_taken(RefusedError(f"login {new.login} is taken; choose another")):
         await act.connection.execute(_SQL["add_login"], new.login, new.name, digest, act.now)
     for source in networks:
@@ -74,13 +73,12 @@ async def add(act: Act, new: NewTenant) -> str:
     return new.name
 
 
-async def holder_of(act: Act, name: str) -> str | None:
-    """Which pool or VirtualMTA has this name already, in whatever case: PowerMTA has one name
-    space for both."""
-    if name.lower() == SYSTEM_VIRTUAL_MTA:
-        return "Sendgate's own VirtualMTA"
-    found = await act.connection.fetchval(_POOL["holder"], name)
-    return None if found is None else str(found)
+async def default_pool(act: Act, name: str) -> str:
+    """Of a tenant, which is locked for the change. Raises RefusedError."""
+    row = await act.connection.fetchrow(_SQL["lock"], name)
+    if row is None:
+        raise missing("tenant", name)
+    return str(row["default_pool"])
 
 
 async def set_paused(act: Act, name: str, paused: bool) -> str:

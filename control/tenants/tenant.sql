@@ -28,12 +28,6 @@ UPDATE tenant SET hold_messages = $2, hold_bytes = $3, hold_age = $4, hold_past 
     dsn = coalesce($9, false), dsn_set = $9::boolean IS NOT NULL
 WHERE name = $1;
 
--- name: lock_campaigns
-SELECT paused_campaigns FROM tenant WHERE name = $1 FOR UPDATE;
-
--- name: set_campaigns
-UPDATE tenant SET paused_campaigns = $2 WHERE name = $1;
-
 -- name: drop_networks
 DELETE FROM tenant_network WHERE tenant = $1;
 

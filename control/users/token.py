@@ -10,8 +10,10 @@ import msgspec
 
 from control.problem import RefusedError, bad, missing
 from control.store.change import Act
+from control.store.database import Connection
 from control.store.reference import must
 from control.store.refusal import unless_taken
+from policy.denial import iso_time
 from settings.statements import statements
 
 _SQL = statements(__package__, "token")
@@ -38,6 +40,33 @@ class Holder(msgspec.Struct, frozen=True):
     role: Role
     tenant: str | None
     """The only tenant it sees; None: all."""
+
+
+class TokenView(msgspec.Struct, frozen=True):
+    """A token, never its secret."""
+
+    name: str
+    role: str
+    tenant: str | None
+    """null: all."""
+    created: str
+    used: str | None
+    """null: never."""
+
+
+async def tokens(connection: Connection) -> list[TokenView]:
+    """All, by name."""
+    return [
+        TokenView(
+            *(row["name"], row["role"], row["tenant"]),
+            *(_iso(row["created"]), _iso(row["used"]) if row["used"] else None),
+        )
+        for row in await connection.fetch(_SQL["all"])
+    ]
+
+
+def _iso(at: datetime) -> str:
+    return iso_time(round(at.timestamp() * 1000))
 
 
 def new_token() -> str:

@@ -19,9 +19,13 @@ import msgspec
 
 from gateway.hold.primary import CONNECT, LOST, STANDBY, WRITABLE, Whereabouts, server_of
 from gateway.watch.log import Log
+from settings.statements import statements
 
 Connection = Any
 """asyncpg's connection; asyncpg ships no types."""
+
+PARTITION = statements("gateway.hold", "database")["partition"]
+"""Makes the part of the hold for a day of keeping, where it is not there."""
 
 _AT_HAND = 1.0
 """Seconds after which what lies at hand goes back to the pool, which closes what nobody uses."""

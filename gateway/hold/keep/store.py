@@ -12,7 +12,7 @@ Failure: `NOT_KEPT` or `UNSURE`, and the caller defers.
 import asyncio
 from collections import deque
 
-from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
+from gateway.hold.database import PARTITION, AwayError, Database, RefusedError, UnknownError
 from gateway.hold.keep.content import Contents
 from gateway.hold.keep.packing import Packed, packed, values
 from gateway.hold_port import Keeping, Kept
@@ -22,11 +22,9 @@ from policy.limits import day_of
 from settings.statements import statements
 
 _SQL = statements("gateway.hold.keep", "keep")
-_DATABASE = statements("gateway.hold", "database")
 _KEEP = _SQL["keep"]
 _KEEP_AGAIN = f"{_KEEP}\n{_SQL['keep_again']}"
 _TOMBSTONE = _SQL["tombstone"]
-_PARTITION = _DATABASE["partition"]
 
 _FLIGHTS = 2
 """Commits at a time: one is encoded while the other is synced; more only make batches smaller."""
@@ -201,7 +199,7 @@ class Store:
 
         async with self._database.connection(left()) as link:
             for day in {job.packed.bucket for job in batch} - self._days:
-                await link.execute(_PARTITION, day, timeout=left())
+                await link.execute(PARTITION, day, timeout=left())
                 self._days.add(day)
             again = [job for job in batch if job.guard]
             first = [job.packed for job in batch if not job.guard]

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
+from gateway.hold.database import PARTITION, AwayError, Database, RefusedError, UnknownError
 from gateway.hold_port import Keeping
 from gateway.watch.log import Log
 from policy.identity import row_id
@@ -22,9 +22,7 @@ from policy.ledger_port import ENDED, Change, EntryState
 from settings.statements import statements
 
 _SQL = statements("gateway.hold.keep", "keep")
-_DATABASE = statements("gateway.hold", "database")
 _UNSURE = _SQL["unsure"]
-_PARTITION = _DATABASE["partition"]
 _PAUSE = 0.5
 _PATIENCE = 10.0
 _TOLD = "its client was told to come again"
@@ -101,7 +99,7 @@ class Unsure:
         try:
             async with self._database.connection() as link:
                 # The day's may have been what was not answered.
-                await link.execute(_PARTITION, commit.bucket, timeout=_PATIENCE)
+                await link.execute(PARTITION, commit.bucket, timeout=_PATIENCE)
                 found = await link.fetch(
                     _UNSURE, commit.bucket, commit.rows, self._now(), commit.attempt, _TOLD,
                     timeout=_PATIENCE,

@@ -7,7 +7,7 @@ All in small transactions, so that it runs beside full load.
 
 from collections.abc import Callable
 
-from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
+from gateway.hold.database import PARTITION, AwayError, Database, RefusedError, UnknownError
 from gateway.hold.settle.settling import GIVEN_UP
 from gateway.watch.log import Log
 from policy.ledger_port import ENDED, Change, EntryState
@@ -17,14 +17,12 @@ from settings.hold import Hold
 from settings.statements import statements
 
 _SQL = statements("gateway.hold.upkeep", "upkeep")
-_DATABASE = statements("gateway.hold", "database")
 _EXPIRE = _SQL["expire"]
 _BODIES = _SQL["bodies_gone"]
 _SWEEP = _SQL["sweep"]
 _CLAIMANTS = _SQL["old_claimants"]
 _PROBES = _SQL["old_probes"]
 _EVENTS = _SQL["old_events"]
-_PARTITION = _DATABASE["partition"]
 _ENDED_KEYS = _SQL["ended_keys"]
 
 _TIMEOUT = 60.0
@@ -87,7 +85,7 @@ class Housekeeping:
         """Partitions before their first message."""
         async with self._database.connection() as link:
             for day in range(3):
-                await link.execute(_PARTITION, day_of(self._now()) + day)
+                await link.execute(PARTITION, day_of(self._now()) + day)
 
     async def _free_again(self) -> None:
         """Entries of messages that ended lately are freed once more: a process that died, or a
