@@ -53,6 +53,21 @@ def normal_domain(domain: str) -> str | None:
     return encoded if _ASCII_DOMAIN.match(encoded) else None
 
 
+def hello_name(text: str) -> str | None:
+    """What may be said in a greeting or in EHLO, normalised: a host name of letters, digits and
+    hyphens (RFC 5321 section 4.1.2 has no underscore, and many receivers refuse one), or an address
+    literal. An address without its brackets is None (section 4.1.3)."""
+    name = normal_domain(text)
+    if name is None or name.startswith("["):
+        return name
+    return None if "_" in name or is_numeric(name) else name
+
+
+def is_numeric(host: str) -> bool:
+    """Whether an IPv4 address is meant: what ends in a number (RFC 3696 section 2)."""
+    return host.rpartition(".")[2].isdigit()
+
+
 def normal_local(local: bytes) -> bytes:
     """A local part without the quotes it does not need: `"a"@x` is `a@x` (RFC 5321 section 4.1.2,
     RFC 5322 section 3.4.1). Case is kept."""

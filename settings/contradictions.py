@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from policy.address import normal_domain
+from policy.address import hello_name
 from policy.node import network
 from policy.provider import PROVIDERS
 from settings.model import Settings
@@ -45,8 +45,8 @@ def contradictions(settings: Settings) -> list[str]:
         ("relay.hello", relay.hello),
         ("control.system_host_name", settings.control.system_host_name),
     ):
-        if host and normal_domain(host) is None:
-            found.append(f"{field}: {host!r} is no host name such as smtp.example.com")
+        if host and hello_name(host) is None:
+            found.append(f"{field}: {_no_hello_name(host)}")
     found += [
         f"warmup.provider_shares.{name}: no such provider; known: {', '.join(sorted(PROVIDERS))}"
         for name in settings.warmup.provider_shares
@@ -107,7 +107,7 @@ def contradictions(settings: Settings) -> list[str]:
 
 def _is_plain(address: str) -> bool:
     local, _, domain = address.rpartition("@")
-    return _ATOMS.fullmatch(local) is not None and normal_domain(domain) is not None
+    return _ATOMS.fullmatch(local) is not None and hello_name(domain) is not None
 
 
 def _networks(field: str, texts: tuple[str, ...]) -> list[str]:
@@ -118,3 +118,9 @@ def _networks(field: str, texts: tuple[str, ...]) -> list[str]:
         except ValueError:
             found.append(f"{field}: {text!r} is not a network such as 10.0.0.0/8")
     return found
+
+
+def _no_hello_name(host: str) -> str:
+    if "_" in host:
+        return f"{host!r}: a host that says EHLO has letters, digits and hyphens only"
+    return f"{host!r} is no host name such as smtp.example.com"

@@ -106,7 +106,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     listeners: tuple[Listener, ...] = (Listener(),)
     """One table for each SMTP address; they change with a restart only."""
     hostname: str = ""
-    """Name in the greeting; empty takes the machine's."""
+    """Name in the greeting: letters, digits and hyphens (or `[IP]`); empty takes the machine's."""
     workers: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
     """Processes that share the listeners."""
     admin_host: str = "127.0.0.1"
@@ -175,7 +175,7 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The side towards PowerMTA. Servers and their addresses come with the generation."""
 
     hello: str = ""
-    """Name in our EHLO; empty takes the machine's."""
+    """Name in our EHLO, as `gateway.hostname`; empty takes the machine's."""
     tls: Literal["none", "starttls", "implicit"] = "none"
     """How sessions to PowerMTA are secured; `none` for a private network."""
     verify: bool = True

@@ -5,6 +5,7 @@ stop a worker before a worker meets it.
 """
 
 import ssl
+from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -29,14 +30,14 @@ def server_context(gateway: Gateway) -> ssl.SSLContext | None:
     return context
 
 
-def certificate_end(gateway: Gateway) -> float | None:
-    """When the certificate that clients are shown ends, in seconds since 1970; None when no
-    listener offers TLS. Raises OSError, and ValueError for a file without a certificate."""
+def certificate_life(gateway: Gateway) -> tuple[datetime, datetime] | None:
+    """From when to when the certificate is good that clients are shown; None when no listener
+    offers TLS. Raises OSError, and ValueError for a file without a certificate."""
     if all(listener.tls == "none" for listener in gateway.listeners):
         return None
     # The server's own is the first in its file (RFC 8446 section 4.4.2); the others sign it.
-    chain = x509.load_pem_x509_certificates(Path(gateway.certificate).read_bytes())
-    return chain[0].not_valid_after_utc.timestamp()
+    own = x509.load_pem_x509_certificates(Path(gateway.certificate).read_bytes())[0]
+    return own.not_valid_before_utc, own.not_valid_after_utc
 
 
 def client_context(relay: Relay) -> ssl.SSLContext:

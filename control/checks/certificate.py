@@ -1,11 +1,9 @@
 """What weakens a start and stops none: a certificate's days, secrets that are not set."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-
-from cryptography import x509
 
 from settings.model import Gateway, Settings
+from settings.tls import certificate_life
 
 _SOON = timedelta(days=14)
 
@@ -52,10 +50,8 @@ def _ending(gateway: Gateway) -> list[str]:
 
 def _lives(gateway: Gateway) -> list[tuple[datetime, datetime]]:
     """From when to when; of a file that cannot be read others have said so."""
-    if all(listener.tls == "none" for listener in gateway.listeners):
-        return []
     try:
-        own = x509.load_pem_x509_certificates(Path(gateway.certificate).read_bytes())[0]
+        life = certificate_life(gateway)
     except (OSError, ValueError):
         return []
-    return [(own.not_valid_before_utc, own.not_valid_after_utc)]
+    return [] if life is None else [life]

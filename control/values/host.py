@@ -1,13 +1,12 @@
 """Host names and domains."""
 
 import ipaddress
-import re
 from typing import Annotated
 
 import msgspec
 
 from control.problem import bad
-from policy.address import normal_domain
+from policy.address import hello_name, is_numeric, normal_domain
 
 DomainText = Annotated[
     str, msgspec.Meta(min_length=1, max_length=255, extra_json_schema={"format": "idn-hostname"})
@@ -22,13 +21,11 @@ HostText = Annotated[
 ]
 """A host name or an IP."""
 
-_LDH = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
-
 
 def domain_name(field: str, text: str) -> str:
     """A domain of two labels or more, in lower case with A-labels. Raises RefusedError."""
     domain = normal_domain(text)
-    if domain is None or domain.startswith("[") or "." not in domain or _numeric(domain):
+    if domain is None or domain.startswith("[") or "." not in domain or is_numeric(domain):
         raise bad(field, f"{text!r} is not a domain name such as example.com")
     return domain
 
@@ -37,9 +34,9 @@ def greeting_name(field: str, text: str) -> str:
     """A host name that may be said in EHLO: letters, digits and hyphens (RFC 5321 4.1.2, where a
     domain has no underscore; many receivers refuse one). Raises RefusedError."""
     host = normal_domain(text)
-    if host is None or host.startswith("[") or "." not in host or _numeric(host):
+    if host is None or host.startswith("[") or "." not in host or is_numeric(host):
         raise bad(field, f"{text!r} is not a host name such as mta1.example.com")
-    if not _LDH.fullmatch(host):
+    if hello_name(host) is None:
         raise bad(field, f"{text!r}: a host that says EHLO has letters, digits and hyphens only")
     return host
 
@@ -53,14 +50,9 @@ def reachable_host(field: str, text: str) -> str:
         host = normal_domain(text)
         if host is None or host.startswith("["):
             raise bad(field, f"{text!r} is neither a host name nor an IP address") from None
-        if _numeric(host):
+        if is_numeric(host):
             raise bad(field, f"{text!r} is not an IP address") from None
         return host
     if ip.is_unspecified or ip.is_multicast or text == "255.255.255.255":
         raise bad(field, f"{text} is no address of a host")
     return text
-
-
-def _numeric(host: str) -> bool:
-    """What ends in a number is meant as an IPv4 address (RFC 3696 section 2)."""
-    return host.rpartition(".")[2].isdigit()

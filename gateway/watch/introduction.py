@@ -6,7 +6,7 @@ from importlib.metadata import version
 from gateway.watch import metrics
 from gateway.watch.log import Log
 from settings.model import Gateway
-from settings.tls import certificate_end
+from settings.tls import certificate_life
 
 _BUILD = metrics.gauge(
     "sendgate_build_info",
@@ -33,10 +33,10 @@ def introduce(gateway: Gateway, log: Log) -> None:
     _BUILD.labels(version("sendgate")).set(1)
     _STARTED.set(time.time())
     try:
-        end = certificate_end(gateway)
+        life = certificate_life(gateway)
     except (OSError, ValueError) as error:
         # TLS has it loaded: only when it ends is not known.
         log.warning("certificate_unread", why=str(error))
         return
-    if end is not None:
-        _END.labels("clients").set(end)
+    if life is not None:
+        _END.labels("clients").set(life[1].timestamp())

@@ -71,7 +71,14 @@ def test_names_we_greet_by_are_host_names(file: Path) -> None:
         assert problems(file) == [
             f"{section}.{field}: 'nosuch host' is no host name such as smtp.example.com"
         ]
-        for good in ("", "localhost", "mta_1.example", "[192.0.2.1]", "bücher.example"):
+        for bad in ("mta_1.example", "_"):
+            file.write_text(f'[{section}]\n{field} = "{bad}"\n')
+            [problem] = problems(file)
+            assert problem.startswith(f"{section}.{field}: {bad!r}"), problem
+            assert "letters, digits and hyphens only" in problem or bad == "_"
+        file.write_text(f'[{section}]\n{field} = "192.0.2.1"\n')
+        assert "is no host name" in problems(file)[0], "an address stands in brackets (RFC 5321)"
+        for good in ("", "localhost", "mta-1.example", "[192.0.2.1]", "bücher.example"):
             file.write_text(f'[{section}]\n{field} = "{good}"\n', encoding="utf-8")
             load(file, {})
 
