@@ -2,18 +2,17 @@
 
 import msgspec
 
-from control.api.page import PAGE, page
+from control.api.page import MOST, PAGE, page
 from control.api.route import DRY, FORCED, Call, Route, changed
 from control.ledger.charged import Charged
 from control.ledger.opening import Opening
 from control.plan.changed import Changed, Removed
 from control.plan.publish import Publisher
-from control.plan.rows import vmtas
 from control.plan.view import View
 from control.problem import RefusedError
 from control.sources import ip, moving, removal
 from control.sources.ip import IpChange
-from control.sources.ipview import IpView, after, ip_page, ip_view
+from control.sources.ipview import IpView, after, ip_page, ip_view, owners_page
 from control.sources.usage import UsageView, usage_views
 from control.tenants.view import must_exist
 from policy.ledger.admin import LedgerAdmin
@@ -22,6 +21,7 @@ from policy.plan import Generation
 from settings.model import Warmup
 
 _TENANT = {"tenant": "only this tenant's"}
+_IPS = PAGE | {"limit": f"at most so many IPs (each has a row for all and one a provider); {MOST}"}
 
 
 class IpsApi:
@@ -57,7 +57,9 @@ class IpsApi:
         closed = await self._opening.closed_ips()
         view = msgspec.structs.replace(view, closed=closed.get(view.ip, ""))
         try:
-            today = await self._usage({view.vmta: view.tenant})
+            generation = await self._publisher.current()
+            owners = {view.vmta: view.tenant}
+            today = [] if generation is None else await self._usage(generation, owners)
         except RefusedError as error:
             # What was set must be readable all the same.
             return msgspec.structs.replace(view, today_missing=error.title)
@@ -93,17 +95,17 @@ class IpsApi:
         tenant = call.query.get("tenant")
         async with self._view() as connection:
             await must_exist(connection, tenant)
-            found = await vmtas(connection, of=None if tenant is None else [tenant])
-        return await self._usage({v.name: v.tenant for v in found})
+            generation = await self._publisher.current()
+            if generation is None:
+                return []
+            owners = await owners_page(connection, generation, tenant, page(call))
+        return await self._usage(generation, owners)
 
-    async def _usage(self, owners: dict[str, str]) -> list[UsageView]:
+    async def _usage(self, generation: Generation, owners: dict[str, str]) -> list[UsageView]:
         """By the generation in force: what gateways go by, not what was just typed. `owners`:
         VirtualMTA to tenant."""
-        generation = await self._publisher.current()
-        if generation is None:
-            return []
         await self._opening.must_be_open()
-        known = [v for v in generation.vmtas if v.name in owners]
+        known = [generation.vmta[name] for name in owners if name in generation.vmta]
         now, counted = await self._admin.usage([v.ip for v in known])
         closed = await self._opening.closed_ips()
         views = []
@@ -148,10 +150,15 @@ class IpsApi:
                 body=moving.IpMove,
                 query=DRY,
             ),
-            Route("GET", "/api/v2/quota", today, self._quota, usage, query=_TENANT),
+            Route("GET", "/api/v2/quota", today, self._quota, usage, query=_TENANT | _IPS),
             Route("GET", "/api/v1/ips/{ip}", f"As {one}", self._one, IpView),
             Route(
-                "GET", "/api/warmup/quota", "As /api/v2/quota", self._quota, usage, query=_TENANT
+                "GET",
+                "/api/warmup/quota",
+                "As /api/v2/quota",
+                self._quota,
+                usage,
+                query=_TENANT | _IPS,
             ),
         ]
 

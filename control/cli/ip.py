@@ -132,7 +132,7 @@ def remove(
 def quota(context: typer.Context, tenant: Tenant = None) -> None:
     """Use of each IP and provider today."""
     line = line_of(context)
-    found = Client(line).get("/api/v2/quota", list[UsageView], tenant=tenant)
+    found = Client(line).pages("/api/v2/quota", UsageView, lambda u: u.vmta, tenant=tenant)
     as_json(found) if line.json else usage_table(found)
 
 

@@ -12,6 +12,7 @@ from control.sources.usage import UsageView
 from control.store.change import Act
 from control.store.database import Connection
 from policy.model import Unlimited
+from policy.plan import Generation
 from policy.warmup import Plan
 from settings.model import Warmup
 
@@ -64,6 +65,23 @@ async def ip_page(
         stages=await stages(connection),
     )
     return ip_views(rows, warmup)
+
+
+async def owners_page(
+    connection: Connection, generation: Generation, tenant: str | None, page: Page
+) -> dict[str, str]:
+    """A part of the IPs that gateways know of: VirtualMTA to tenant. Filled up where rows are not
+    in force yet, so that only the last part is short of its limit."""
+    of = None if tenant is None else [tenant]
+    found: dict[str, str] = {}
+    after = page.after
+    while True:
+        left = None if page.limit is None else page.limit - len(found)
+        rows = await vmtas(connection, of=of, page=Page(after, left))
+        found |= {row.name: row.tenant for row in rows if row.name in generation.vmta}
+        if left is None or len(rows) < left or len(found) == page.limit:
+            return found
+        after = rows[-1].name
 
 
 async def ip_view(connection: Connection, warmup: Warmup, ip: str) -> IpView:

@@ -69,6 +69,31 @@ async def test_pages_make_the_whole_list(api: Api) -> None:
         assert found == whole, path
 
 
+async def test_the_use_of_today_comes_in_parts_of_ips(api: Api, core: Parts) -> None:
+    """Each with all its rows; an IP that gateways do not know of yet shortens no part."""
+    status, _ = await api("PATCH", "/api/v2/ips/192.0.2.2", {"ceilings": {"gmail": 2, "yahoo": 1}})
+    assert status == 200
+    async with core.pool.acquire() as connection:
+        await connection.execute(
+            "INSERT INTO virtual_mta (name, tenant, ip, host_name, server, state, quota_source, "
+            "fixed_quota, hourly_share, created) SELECT 'vmta-192-0-2-1x', tenant, '192.0.2.99', "
+            "'x.example', server, 'active', 'fixed', 5, hourly_share, created "
+            "FROM virtual_mta LIMIT 1"
+        )
+    _, whole = await api("GET", "/api/v2/quota")
+    assert len({row["vmta"] for row in whole}) == 6
+    assert len(whole) == 8, "one IP has two ceilings"
+    found: list[Any] = []
+    after = ""
+    for size in (2, 2, 2, 0):
+        _, part = await api("GET", f"/api/v2/quota?limit=2{after}")
+        names = list(dict.fromkeys(row["vmta"] for row in part))
+        assert len(names) == size
+        found += part
+        after = f"&after={names[-1]}" if names else ""
+    assert found == whole
+
+
 async def test_a_page_that_nobody_can_mean_is_refused(api: Api) -> None:
     for limit in ("0", "1001", "-1", "x", "١"):
         status, refused = await api("GET", f"/api/v2/ips?limit={limit}")
@@ -87,6 +112,7 @@ async def test_a_command_lists_through_all_pages(
         (("domain", "list"), "d1.globex.example"),
         (("pool", "list"), "acme-two"),
         (("mailbox", "list", "--tenant", "acme"), "c@d0.acme.example"),
+        (("quota",), "192.0.2.22"),
     ):
         assert seen in await command(*words)
 
@@ -120,6 +146,7 @@ async def test_no_route_and_no_change_reads_all_rows(
         ("GET", "/api/v2/domains?tenant=acme", None),
         ("GET", "/api/v2/ips?tenant=acme", None),
         ("GET", "/api/v2/quota?tenant=acme", None),
+        ("GET", "/api/v2/quota", None),
         ("GET", "/api/v2/pools/acme", None),
         ("POST", "/api/v2/pools/acme/pause", None),
         ("POST", "/api/v2/domains", {"tenant": "acme", "domain": "x.example", "ip": "192.0.2.9"}),
