@@ -7,51 +7,22 @@ import typer
 from control.cli.removal import Dry, Force, Reason, removed
 from control.plan.changed import Changed
 from control.sources.dns import Record, zone_text
+from control.sources.domain import NewDomain
 from control.sources.domainview import DomainView
+from control.sources.moving import DomainMove
 from control.terminal.client import Client
+from control.terminal.options import Body, options
 from control.terminal.show import as_json, line_of, said, say, table
-from control.terminal.usage import finite
 
 app = typer.Typer(no_args_is_help=True, help="Sending domains, with their IPs and DNS records.")
 
 
 @app.command()
-def add(
-    context: typer.Context,
-    tenant: Annotated[str, typer.Option()],
-    domain: Annotated[str, typer.Option()],
-    ip: Annotated[str, typer.Option(help="Source IP.")],
-    pool: Annotated[str | None, typer.Option(help="Made if new; else the default pool.")] = None,
-    quota: Annotated[
-        str | None, typer.Option(help="Recipients a day, or unlimited; else the warm-up plan.")
-    ] = None,
-    hourly_share: Annotated[
-        float | None, typer.Option(help="Largest burst as a share of the day; 1.0: no pacing.")
-    ] = None,
-    host_name: Annotated[str | None, typer.Option(help="The IP's name; else mtaN.DOMAIN.")] = None,
-    vmta: Annotated[str | None, typer.Option(help="VirtualMTA name; else from the IP.")] = None,
-    server: Annotated[str | None, typer.Option(help="PowerMTA server; else the only one.")] = None,
-    overflow: Annotated[
-        str | None, typer.Option(help="Pool that takes what this pool may not send now.")
-    ] = None,
-    dry_run: Dry = False,
-) -> None:
+@options(NewDomain)
+def add(context: typer.Context, body: Body, dry_run: Dry = False) -> None:
     """Add a domain, its DKIM key, IP, VirtualMTA and warm-up plan; print its DNS records.
 
     A domain that is there gets one more IP."""
-    given = {
-        "tenant": tenant,
-        "domain": domain,
-        "ip": ip,
-        "pool": pool,
-        "quota": quota,
-        "hourly_share": finite("--hourly-share", hourly_share),
-        "host_name": host_name,
-        "vmta": vmta,
-        "server": server,
-        "overflow": overflow,
-    }
-    body = {key: value for key, value in given.items() if value is not None}
     line = line_of(context)
     changed = Client(line).send(
         "POST", "/api/v2/domains", body, Changed[DomainView], dry_run=dry_run
@@ -98,12 +69,12 @@ def show(
 
 
 @app.command()
+@options(DomainMove)
 def move(
     context: typer.Context,
     domain: str,
-    pool: Annotated[str, typer.Option(help="Of the same tenant.")],
+    body: Body,
     tenant: Annotated[str | None, typer.Option()] = None,
-    reason: Reason = "",
     dry_run: Dry = False,
 ) -> None:
     """Let a domain use another pool of its tenant; held mail goes with it."""
@@ -111,7 +82,7 @@ def move(
     changed = Client(line).send(
         "POST",
         f"/api/v2/domains/{domain}/move",
-        {"pool": pool, "reason": reason},
+        body,
         Changed[DomainView],
         dry_run=dry_run,
         tenant=tenant,

@@ -1,6 +1,6 @@
 """`sendgate ip …` and `sendgate quota`."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
@@ -8,11 +8,13 @@ import typer
 from control.cli.removal import Dry, Force, Reason, removed
 from control.ledger.status import CLOSED, OPENS
 from control.plan.changed import Changed
+from control.sources.ip import IpChange
 from control.sources.ipview import IpView
+from control.sources.moving import IpMove
 from control.sources.usage import ALL, UsageView
 from control.terminal.client import Client
+from control.terminal.options import Body, options
 from control.terminal.show import as_json, line_of, said, say, table
-from control.terminal.usage import finite, misused
 from policy.model import UNLIMITED
 
 app = typer.Typer(no_args_is_help=True, help="IPs: quota, warm-up stage, pause.")
@@ -44,35 +46,15 @@ def show(context: typer.Context, ip: str) -> None:
 
 
 @app.command("set")
-def set_(
-    context: typer.Context,
-    ip: str,
-    quota: Annotated[str | None, typer.Option(help="N, unlimited, or plan.")] = None,
-    stage: Annotated[int | None, typer.Option(help="Stage of the warm-up plan, from 1.")] = None,
-    hourly_share: Annotated[float | None, typer.Option(help="1.0 switches pacing off.")] = None,
-    weight: Annotated[float | None, typer.Option()] = None,
-    ceiling: Annotated[
-        list[str] | None,
-        typer.Option(help="PROVIDER=N a day; replaces all; repeatable; plan: the plan's."),
-    ] = None,
-    no_ceilings: Annotated[bool, typer.Option("--no-ceilings")] = False,
-    reason: Reason = "",
-    dry_run: Dry = False,
-) -> None:
+@options(
+    IpChange,
+    but=("state",),
+    named={"ceilings": "--ceiling"},
+    off={"ceilings": "--no-ceilings"},
+)
+def set_(context: typer.Context, ip: str, body: Body, dry_run: Dry = False) -> None:
     """Change an IP."""
-    if ceiling and no_ceilings:
-        raise misused("--ceiling and --no-ceilings contradict each other: give one of them")
-    given: dict[str, Any] = {
-        "quota": quota,
-        "stage": stage,
-        "hourly_share": finite("--hourly-share", hourly_share),
-        "weight": finite("--weight", weight),
-        "ceilings": {} if no_ceilings else _ceilings(ceiling),
-    }
-    body = {key: value for key, value in given.items() if value is not None}
-    if not body:
-        raise misused("ip set: nothing to change was given")
-    _change(context, ip, {**body, "reason": reason}, "changed", dry_run)
+    _change(context, ip, body, "changed", dry_run)
 
 
 @app.command()
@@ -94,19 +76,10 @@ def retire(context: typer.Context, ip: str, reason: Reason = "", dry_run: Dry = 
 
 
 @app.command()
-def move(
-    context: typer.Context,
-    ip: str,
-    pool: Annotated[str, typer.Option(help="Of the same tenant.")],
-    leaves: Annotated[
-        str | None, typer.Option("--from", help="The pool it leaves; else all others.")
-    ] = None,
-    reason: Reason = "",
-    dry_run: Dry = False,
-) -> None:
+@options(IpMove, named={"leaves": "--from"})
+def move(context: typer.Context, ip: str, body: Body, dry_run: Dry = False) -> None:
     """Move an IP to another pool of its tenant."""
     line = line_of(context)
-    body = {"pool": pool, "leaves": leaves, "reason": reason}
     changed = Client(line).send(
         "POST", f"/api/v2/ips/{ip}/move", body, Changed[IpView], dry_run=dry_run
     )
@@ -194,22 +167,6 @@ def _ips(found: list[IpView]) -> None:
         ),
     )
     _closed({v.ip: v.closed for v in found if v.closed})
-
-
-def _ceilings(given: list[str] | None) -> dict[str, int] | str | None:
-    if not given:
-        return None
-    if given == ["plan"]:
-        return "plan"
-    found: dict[str, int] = {}
-    for text in given:
-        provider, sign, number = text.partition("=")
-        if not sign or not number.isascii() or not number.isdigit():
-            raise misused(f"--ceiling: {text!r} is not PROVIDER=N, such as gmail=500 (or plan)")
-        if provider in found:
-            raise misused(f"--ceiling: {provider} is named twice")
-        found[provider] = int(number)
-    return found
 
 
 def _change(context: typer.Context, ip: str, body: object, what: str, dry_run: bool) -> None:

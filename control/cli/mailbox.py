@@ -1,15 +1,16 @@
 """`sendgate mailbox …`: limits of single sender addresses."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from control.cli.removal import Dry, Reason, removed
 from control.plan.changed import Changed
 from control.plan.rows import MailboxRow
+from control.tenants.terms import MailboxChange
 from control.terminal.client import Client
+from control.terminal.options import Body, options
 from control.terminal.show import as_json, line_of, said, table
-from control.terminal.usage import finite, misused, number_or_none
 
 app = typer.Typer(no_args_is_help=True, help="Limits of single sender addresses.")
 
@@ -17,28 +18,11 @@ Tenant = Annotated[str, typer.Option()]
 
 
 @app.command("set")
+@options(MailboxChange, named={"daily_max": "--max"})
 def set_(
-    context: typer.Context,
-    address: str,
-    tenant: Tenant,
-    most: Annotated[str | None, typer.Option("--max", help="Recipients a day, or none.")] = None,
-    least: Annotated[
-        str | None,
-        typer.Option("--daily-min", help="Should send a day: goes first when behind; or none."),
-    ] = None,
-    spacing: Annotated[float | None, typer.Option(help="Seconds between two messages.")] = None,
-    dry_run: Dry = False,
+    context: typer.Context, address: str, tenant: Tenant, body: Body, dry_run: Dry = False
 ) -> None:
     """Give a mailbox limits of its own, in place of the tenant's."""
-    if most is None and least is None and spacing is None:
-        raise misused("mailbox set: give --max, --daily-min or --spacing")
-    body: dict[str, Any] = {}
-    if most is not None:
-        body["daily_max"] = number_or_none("--max", most)
-    if least is not None:
-        body["daily_min"] = number_or_none("--daily-min", least)
-    if spacing is not None:
-        body["spacing"] = finite("--spacing", spacing)
     line = line_of(context)
     changed = Client(line).send(
         "PUT", f"{_path(tenant)}/{address}", body, Changed[MailboxRow], dry_run=dry_run

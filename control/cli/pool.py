@@ -1,33 +1,27 @@
 """`sendgate pool …`."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from control.cli.removal import Dry, Reason, removed
 from control.plan.changed import Changed
+from control.sources.pool import NewPool, PoolChange
 from control.sources.poolview import PoolDetail
 from control.tenants.view import PoolView
 from control.terminal.client import Client
+from control.terminal.options import Body, options
 from control.terminal.show import as_json, line_of, said, table
-from control.terminal.usage import misused
 
 app = typer.Typer(no_args_is_help=True, help="Pools: which IPs carry which domains.")
 
 
 @app.command()
-def add(
-    context: typer.Context,
-    name: str,
-    tenant: Annotated[str, typer.Option()],
-    overflow: Annotated[
-        str | None, typer.Option(help="Pool that takes what this one may not send now.")
-    ] = None,
-    dry_run: Dry = False,
-) -> None:
+@options(NewPool, but=("name",))
+def add(context: typer.Context, name: str, body: Body, dry_run: Dry = False) -> None:
     """Add a pool without IPs; `domain add --pool` or `ip move` fills it."""
-    body = {"tenant": tenant, "name": name, "overflow": overflow}
-    _detailed(context, "POST", "/api/v2/pools", body, f"pool {name} added", dry_run)
+    whole = {**body, "name": name}
+    _detailed(context, "POST", "/api/v2/pools", whole, f"pool {name} added", dry_run)
 
 
 @app.command("list")
@@ -49,31 +43,10 @@ def show(context: typer.Context, name: str) -> None:
 
 
 @app.command("set")
-def set_(
-    context: typer.Context,
-    name: str,
-    overflow: Annotated[
-        str | None, typer.Option(help="Pool that takes what this one may not send now.")
-    ] = None,
-    no_overflow: Annotated[bool, typer.Option("--no-overflow")] = False,
-    default: Annotated[
-        bool, typer.Option("--default", help="For domains that were not added.")
-    ] = False,
-    reason: Reason = "",
-    dry_run: Dry = False,
-) -> None:
+@options(PoolChange, off={"overflow": "--no-overflow"})
+def set_(context: typer.Context, name: str, body: Body, dry_run: Dry = False) -> None:
     """Change a pool's overflow, or make it the tenant's default."""
-    if overflow and no_overflow:
-        raise misused("--overflow and --no-overflow contradict each other: give one of them")
-    body: dict[str, Any] = {}
-    if overflow or no_overflow:
-        body["overflow"] = overflow
-    if default:
-        body["default"] = True
-    if not body:
-        raise misused("pool set: nothing to change was given")
-    path = f"/api/v2/pools/{name}"
-    _detailed(context, "PATCH", path, {**body, "reason": reason}, f"pool {name}", dry_run)
+    _detailed(context, "PATCH", f"/api/v2/pools/{name}", body, f"pool {name}", dry_run)
 
 
 @app.command()

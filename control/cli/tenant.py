@@ -1,58 +1,43 @@
 """`sendgate tenant …`."""
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from control.cli import holdterms as hold
 from control.cli.removal import Dry, Force, Reason, removed
 from control.plan.changed import Changed
+from control.plan.terms import TERMS
 from control.tenants.password import SAFE
+from control.tenants.tenant import NewTenant
+from control.tenants.terms import TenantChange
 from control.tenants.view import TenantView
 from control.terminal.client import Client
+from control.terminal.options import Body, of, options
 from control.terminal.show import as_json, line_of, said, table
-from control.terminal.usage import finite, misused, number_or_none, one_of
+from control.terminal.usage import misused
 
 app = typer.Typer(no_args_is_help=True, help="Customers: logins, networks, pause.")
 
 Password = Annotated[str | None, typer.Option(help="12 characters or more are wise.")]
+_NAMED = {"senders": "--sender", "networks": "--network"}
+_TERMS = [option for field, option in of(TenantChange, named=_NAMED).items() if field in TERMS]
 Stdin = Annotated[bool, typer.Option("--password-stdin", help="Read it from standard input.")]
 
 
 @app.command()
+@options(NewTenant, but=("name", "password"), named=_NAMED)
 def add(
     context: typer.Context,
     name: str,
-    login: Annotated[str, typer.Option(help="SMTP user name.")],
+    body: Body,
     password: Password = None,
     password_stdin: Stdin = False,
-    network: Annotated[list[str] | None, typer.Option(help="CIDR; repeatable.")] = None,
-    profile: Annotated[str, typer.Option(help="mailwizz or mta.")] = "mailwizz",
-    hold_messages: hold.Messages = None,
-    hold_bytes: hold.Octets = None,
-    hold_age: hold.Age = None,
-    hold_past: hold.Past = None,
-    duplicates: hold.Repeats = None,
-    feedback_id: hold.FeedbackId = None,
-    list_unsubscribe: hold.ListUnsubscribe = None,
-    dsn: hold.Dsn = None,
     dry_run: Dry = False,
 ) -> None:
     """Add a tenant with its first login."""
-    one_of("--profile", profile, "mailwizz", "mta")
-    body: dict[str, Any] = {
-        "name": name,
-        "login": login,
-        "password": given_password(password, password_stdin),
-        "networks": network or [],
-        "profile": profile,
-    }
-    body |= hold.hold_terms(
-        *(hold_messages, hold_bytes, hold_age, hold_past),
-        *(duplicates, feedback_id, list_unsubscribe, dsn),
-    )
-    _change(context, "/api/v2/tenants", body, f"tenant {name}", dry_run)
+    whole = {**body, "name": name, "password": given_password(password, password_stdin)}
+    _change(context, "/api/v2/tenants", whole, f"tenant {name}", dry_run)
 
 
 @app.command("list")
@@ -93,52 +78,14 @@ def show(context: typer.Context, name: str) -> None:
         [(t.id, t.name, t.profile, _sends(t), t.logins, t.networks, t.domains)],
     )
     table(
-        (
-            "hours",
-            "a minute",
-            "an hour",
-            "recipients a message",
-            "mailbox",
-            "unreadable From",
-            "mailbox maximum",
-            "spacing",
-            "strict",
-            "senders",
-        ),
+        ("term", "value", "meaning"),
         [
-            (
-                f"{t.hours} {t.zone}" if t.hours else "always",
-                t.per_minute,
-                t.per_hour,
-                t.max_recipients,
-                t.mailbox,
-                t.unreadable_from,
-                t.mailbox_max,
-                t.mailbox_spacing,
-                t.strict,
-                t.senders or "any",
-            )
+            ("hours", f"{t.hours} {t.zone}" if t.hours else "always", "Sending hours."),
+            *((o.name[2:], o.shown(getattr(t, o.field)), o.text) for o in _TERMS),
         ],
     )
-    table(
-        (
-            "may wait",
-            "octets",
-            "seconds",
-            "beyond",
-            "duplicates",
-            "Feedback-ID",
-            "List-Unsubscribe",
-            "DSN",
-            "paused campaigns",
-        ),
-        [
-            (
-                *("default" if v is None else v for v in (*_hold(t), t.dsn)),
-                t.paused_campaigns,
-            )
-        ],
-    )
+    if t.paused_campaigns:
+        table(("paused campaigns",), ((c,) for c in t.paused_campaigns))
     table(
         ("id", "pool", "VirtualMTAs", "overflow", "paused"),
         ((p.id, p.name, p.members, p.overflow, p.paused) for p in t.pools),
@@ -149,94 +96,14 @@ def _sends(t: TenantView) -> str:
     return "leaving" if t.leaving else "paused" if t.paused else "yes"
 
 
-def _hold(t: TenantView) -> tuple[int | float | str | None, ...]:
-    bounds = (t.hold_messages, t.hold_bytes, t.hold_age, t.hold_past)
-    return (*bounds, t.duplicates, t.feedback_id, t.list_unsubscribe)
-
-
 @app.command("set")
-def set_(
-    context: typer.Context,
-    name: str,
-    strict: Annotated[
-        bool | None,
-        typer.Option("--strict/--no-strict", help="Refuse domains that were not added."),
-    ] = None,
-    sender: Annotated[
-        list[str] | None, typer.Option(help="user@domain or domain; replaces all; repeatable.")
-    ] = None,
-    any_sender: Annotated[bool, typer.Option("--any-sender")] = False,
-    max_recipients: Annotated[int | None, typer.Option(help="Of one message.")] = None,
-    mailbox: Annotated[str | None, typer.Option(help="from or envelope: what counts.")] = None,
-    unreadable_from: Annotated[
-        str | None,
-        typer.Option(help="refuse, or shared: a From: that cannot be read counts for one mailbox."),
-    ] = None,
-    mailbox_max: Annotated[
-        str | None, typer.Option(help="Recipients a day of each mailbox, or none.")
-    ] = None,
-    mailbox_spacing: Annotated[
-        float | None, typer.Option(help="Seconds between two messages of a mailbox.")
-    ] = None,
-    per_minute: Annotated[str | None, typer.Option(help="Recipients, or none.")] = None,
-    per_hour: Annotated[str | None, typer.Option(help="Recipients, or none.")] = None,
-    hours: Annotated[str | None, typer.Option(help="HH:MM-HH:MM, local time.")] = None,
-    zone: Annotated[str | None, typer.Option(help="Such as Europe/Paris.")] = None,
-    always: Annotated[bool, typer.Option("--always", help="No sending hours.")] = False,
-    profile: Annotated[str | None, typer.Option(help="mailwizz or mta.")] = None,
-    network: Annotated[
-        list[str] | None, typer.Option(help="CIDR; replaces all; repeatable.")
-    ] = None,
-    no_networks: Annotated[bool, typer.Option("--no-networks")] = False,
-    hold_messages: hold.Messages = None,
-    hold_bytes: hold.Octets = None,
-    hold_age: hold.Age = None,
-    hold_past: hold.Past = None,
-    duplicates: hold.Repeats = None,
-    feedback_id: hold.FeedbackId = None,
-    list_unsubscribe: hold.ListUnsubscribe = None,
-    dsn: hold.Dsn = None,
-    dry_run: Dry = False,
-) -> None:
+@options(
+    TenantChange,
+    named=_NAMED,
+    off={"senders": "--any-sender", "networks": "--no-networks", "hours": "--always"},
+)
+def set_(context: typer.Context, name: str, body: Body, dry_run: Dry = False) -> None:
     """Change what a tenant may do; what is not named stays."""
-    for one, two, both in (
-        ("--sender", "--any-sender", sender and any_sender),
-        ("--network", "--no-networks", network and no_networks),
-        ("--hours or --zone", "--always", (hours or zone) and always),
-    ):
-        if both:
-            raise misused(f"{one} and {two} contradict each other: give one of them")
-    one_of("--profile", profile, "mailwizz", "mta")
-    one_of("--mailbox", mailbox, "from", "envelope")
-    one_of("--unreadable-from", unreadable_from, "refuse", "shared")
-    given: dict[str, Any] = {
-        "strict": strict,
-        "senders": [] if any_sender else sender or None,
-        "max_recipients": max_recipients,
-        "mailbox": mailbox,
-        "unreadable_from": unreadable_from,
-        "mailbox_spacing": finite("--mailbox-spacing", mailbox_spacing),
-        "hours": hours,
-        "zone": zone,
-        "profile": profile,
-        "networks": [] if no_networks else network or None,
-    }
-    body = {key: value for key, value in given.items() if value is not None}
-    for key, option, text in (
-        ("mailbox_max", "--mailbox-max", mailbox_max),
-        ("per_minute", "--per-minute", per_minute),
-        ("per_hour", "--per-hour", per_hour),
-    ):
-        if text is not None:
-            body[key] = number_or_none(option, text)
-    if always:
-        body["hours"] = None
-    body |= hold.hold_terms(
-        *(hold_messages, hold_bytes, hold_age, hold_past),
-        *(duplicates, feedback_id, list_unsubscribe, dsn),
-    )
-    if not body:
-        raise misused("tenant set: nothing to change was given")
     _change(context, f"/api/v2/tenants/{name}", body, f"tenant {name}", dry_run, "PATCH")
 
 

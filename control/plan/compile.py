@@ -18,6 +18,7 @@ from control.plan.rows import (
     TenantRow,
     VmtaRow,
 )
+from control.plan.terms import Terms
 from control.problem import RefusedError
 from policy.model import (
     DEFAULT_FEEDBACK_ID,
@@ -207,7 +208,7 @@ def tenant_of(
             )
         except RefusedError as error:
             found.append(f"tenant {row.name}: {error.title}")
-    hour = terms.warmup.user_hourly_limit if row.rate_hour is None else row.rate_hour
+    hour = terms.warmup.user_hourly_limit if row.per_hour is None else row.per_hour
     return Tenant(
         name=row.name,
         profile=Profile(row.profile),
@@ -218,12 +219,12 @@ def tenant_of(
         domains=domains,
         strict=row.strict,
         senders=tuple(row.senders),
-        mailbox="envelope" if row.mailbox == "envelope" else "from",
-        unreadable_from="shared" if row.unreadable_from == "shared" else "refuse",
+        mailbox=row.mailbox,
+        unreadable_from=row.unreadable_from,
         mailboxes=mailboxes,
         mailbox_default=MailboxLimits(daily_max=row.mailbox_max, spacing=row.mailbox_spacing),
         window=sending,
-        rate=Rate(minute=row.rate_minute, hour=hour),
+        rate=Rate(minute=row.per_minute, hour=hour),
         max_recipients=row.max_recipients,
         hold=_bounds(row, terms.hold),
         duplicates=_duplicates(row),
@@ -234,22 +235,20 @@ def tenant_of(
     )
 
 
-def _bounds(row: TenantRow, hold: Hold) -> HoldBounds:
-    past = row.hold_past or hold.past_bound
+def _bounds(row: Terms, hold: Hold) -> HoldBounds:
     return HoldBounds(
         messages=hold.messages if row.hold_messages is None else row.hold_messages,
         octets=hold.bytes if row.hold_bytes is None else row.hold_bytes,
         age=row.hold_age or hold.age,
-        past="accept" if past == "accept" else "defer",
+        past=row.hold_past or hold.past_bound,
     )
 
 
-def _duplicates(row: TenantRow) -> Duplicates:
+def _duplicates(row: Terms) -> Duplicates:
     # A client that queues by itself repeats under the same Message-ID; MailWizz makes a new one.
     mode = row.duplicates or ("message-id" if row.profile == "mta" else "campaign")
-    # Its type is checked with the whole tenant (`_shape_problems`).
     return Duplicates(
-        mode=mode,  # type: ignore[arg-type]
+        mode=mode,
         feedback_id=row.feedback_id or DEFAULT_FEEDBACK_ID,
         list_unsubscribe=row.list_unsubscribe or DEFAULT_LIST_UNSUBSCRIBE,
     )

@@ -9,7 +9,10 @@ less than `RENEW` is left, which also brings what a newer zone database says.
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Annotated
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from control.problem import bad
 from policy.model import Window
@@ -21,6 +24,23 @@ RENEW = 400 * DAY
 """Seconds of reach below which a generation is made again."""
 
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|(24):(00))")
+HoursText = Annotated[
+    str,
+    msgspec.Meta(
+        extra_json_schema={"pattern": rf"^(?!(.{{5}})-\1$)(?!00:00-24:00$){_HOURS.pattern}$"}
+    ),
+]
+"""`HH:MM-HH:MM`; the whole day has another name."""
+ZoneText = Annotated[
+    str,
+    msgspec.Meta(
+        extra_json_schema={
+            "maxLength": 64,
+            "pattern": "^[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*$",
+        }
+    ),
+]
+"""A name of the IANA zone database."""
 
 
 def hours(text: str) -> tuple[int, int]:

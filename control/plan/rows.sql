@@ -9,12 +9,9 @@ SELECT s.id, s.name, s.sessions,
 FROM pmta_server s WHERE ($1::text[] IS NULL OR s.name = ANY ($1)) ORDER BY s.name COLLATE "C";
 
 -- name: tenants
-SELECT t.id, t.name, t.profile, t.paused, t.leaving IS NOT NULL AS leaving, t.strict, t.default_pool, t.senders, t.mailbox,
-    t.unreadable_from,
-    t.rate_minute, t.rate_hour, t.max_recipients, t.window_start, t.window_length, t.window_zone,
-    t.mailbox_max, t.mailbox_spacing, t.hold_messages, t.hold_bytes, t.hold_age, t.hold_past,
-    t.duplicates, t.feedback_id, t.list_unsubscribe,
-    CASE WHEN t.dsn_set THEN t.dsn END AS dsn, t.paused_campaigns,
+-- `terms`: control/plan/terms.py, each by name.
+SELECT t.id, t.name, t.paused, t.leaving IS NOT NULL AS leaving, t.default_pool, t.window_start,
+    t.window_length, t.window_zone, t.paused_campaigns, {terms},
     coalesce((SELECT jsonb_agg(jsonb_build_object('name', l.name, 'hash', l.hash)
         ORDER BY l.name COLLATE "C") FROM login l WHERE l.tenant = t.name), '[]') AS logins,
     ARRAY(SELECT n.network::text FROM tenant_network n WHERE n.tenant = t.name

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from typing import Annotated
 
 import msgspec
 
@@ -20,6 +21,7 @@ from control.tenants.tenant import default_pool
 from control.values.host import DomainText, domain_name, greeting_name
 from control.values.ip import IpText, sending_ip
 from control.values.name import new_name
+from control.values.wanted import meant
 from policy.model import Name, Share
 from settings.model import Warmup
 from settings.statements import statements
@@ -38,22 +40,25 @@ class NewDomain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     tenant: Name
     domain: DomainText
-    ip: IpText
-    """Source IP; one of the tenant's own is used again."""
-    pool: Name | None = None
-    """Pool of the tenant, made when it does not exist; none takes the default pool."""
-    quota: QuotaText | None = None
-    """Recipients a day (switches the warm-up plan off), `unlimited`, or `plan`."""
-    hourly_share: Share | None = None
-    """Largest burst as a share of the day; 1.0 switches pacing off."""
-    host_name: DomainText | None = None
-    """The IP's host name, as in its PTR record; none takes `mtaN.DOMAIN`."""
-    vmta: Name | None = None
-    """VirtualMTA name; none takes one from the IP."""
-    server: Name | None = None
-    """PowerMTA server; none takes the only one."""
-    overflow: Name | None = None
-    """Pool that takes what this domain's pool may not send now."""
+    ip: Annotated[IpText, meant("Source IP; one of the tenant's own is used again.")]
+    pool: Annotated[
+        Name | None, meant("Pool of the tenant, made if new; else the default pool.")
+    ] = None
+    quota: Annotated[
+        QuotaText | None,
+        meant("Recipients a day (switches the warm-up plan off), unlimited, or plan."),
+    ] = None
+    hourly_share: Annotated[
+        Share | None, meant("Largest burst as a share of the day; 1.0 switches pacing off.")
+    ] = None
+    host_name: Annotated[
+        DomainText | None, meant("The IP's host name, as in its PTR record; else mtaN.DOMAIN.")
+    ] = None
+    vmta: Annotated[Name | None, meant("VirtualMTA name; else from the IP.")] = None
+    server: Annotated[Name | None, meant("PowerMTA server; else the only one.")] = None
+    overflow: Annotated[
+        Name | None, meant("Pool that takes what this domain's pool may not send now.")
+    ] = None
 
 
 async def add(act: Act, new: NewDomain, *, seal: Seal, warmup: Warmup) -> str:

@@ -11,6 +11,8 @@ from control.problem import RefusedError, bad, missing
 from control.sources.quota import QuotaText, quota_columns
 from control.store.change import Act
 from control.values.ip import normal_ip
+from control.values.reason import ReasonText
+from control.values.wanted import meant
 from policy.model import Count, Share
 from policy.provider import PROVIDERS
 from policy.warmup import Plan
@@ -44,18 +46,29 @@ A retiring IP is not paused: it does not send, and pausing it would hide that it
 class IpChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to change; a field left out stays as it is."""
 
-    quota: QuotaText | None = None
-    """Recipients a day, `unlimited`, or `plan` (the warm-up plan decides)."""
-    stage: Annotated[int, msgspec.Meta(ge=1, le=520)] | None = None
-    """Stage of the warm-up plan, from 1."""
+    quota: Annotated[
+        QuotaText | None, meant("Recipients a day, unlimited, or plan (the warm-up plan decides).")
+    ] = None
+    stage: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=520)] | None,
+        meant("Stage of the warm-up plan, from 1."),
+    ] = None
     state: Order | None = None
-    hourly_share: Share | None = None
-    weight: Annotated[float, msgspec.Meta(gt=0, le=1000)] | None = None
-    ceilings: dict[str, Count] | Literal["plan"] | None = None
-    """Provider to recipients a day, replacing the plan's; `{}` has none, `plan` goes back to the
-    plan's."""
-    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
-    """For the audit log."""
+    hourly_share: Annotated[
+        Share | None,
+        meant("Largest burst as a share of the day; 1.0 switches pacing off."),
+    ] = None
+    weight: Annotated[
+        Annotated[float, msgspec.Meta(gt=0, le=1000)] | None,
+        meant("Its part of the pool's mail, beside the others'."),
+    ] = None
+    ceilings: Annotated[
+        dict[str, Count] | Literal["plan"] | None,
+        meant(
+            "Recipients a day of a provider, in place of all of the plan's; plan: the plan's again."
+        ),
+    ] = None
+    reason: ReasonText = ""
 
 
 async def change(act: Act, ip: str, wanted: IpChange, *, warmup: Warmup) -> str:

@@ -1,6 +1,8 @@
 """Domains and IPs moved to another pool of their tenant. Held mail follows: a releaser asks for the
 pool of a message's domain each time it looks at it."""
 
+from typing import Annotated
+
 import msgspec
 
 from control.plan.rows import vmta_by_ip
@@ -8,6 +10,8 @@ from control.problem import bad, in_the_way, missing
 from control.sources.removal import alone, must_be_of, one_domain
 from control.store.change import Act
 from control.values.ip import normal_ip
+from control.values.reason import ReasonText
+from control.values.wanted import meant
 from policy.model import Name
 from settings.statements import statements
 
@@ -18,21 +22,16 @@ _POOL = statements(__package__, "pool")
 class DomainMove(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a domain goes."""
 
-    pool: Name
-    """A pool of the same tenant."""
-    reason: str = ""
-    """For the audit log."""
+    pool: Annotated[Name, meant("A pool of the same tenant.")]
+    reason: ReasonText = ""
 
 
 class IpMove(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where an IP goes."""
 
-    pool: Name
-    """A pool of the same tenant."""
-    leaves: Name | None = None
-    """The pool it leaves; none leaves all others."""
-    reason: str = ""
-    """For the audit log."""
+    pool: Annotated[Name, meant("A pool of the same tenant.")]
+    leaves: Annotated[Name | None, meant("The pool it leaves; else all others.")] = None
+    reason: ReasonText = ""
 
 
 async def move_domain(act: Act, tenant: str | None, domain: str, wanted: DomainMove) -> str:

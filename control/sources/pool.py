@@ -10,7 +10,9 @@ from control.store.change import Act
 from control.tenants.poolname import add_pool, holder_of
 from control.tenants.tenant import stopped
 from control.tenants.view import PoolView, tenant_view
-from control.values.name import new_name
+from control.values.name import NewName, new_name
+from control.values.reason import ReasonText
+from control.values.wanted import meant
 from policy.model import Name
 from policy.overflow import circles, too_deep
 from settings.statements import statements
@@ -23,20 +25,24 @@ class NewPool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A pool without IPs."""
 
     tenant: Name
-    name: Name
-    overflow: Name | None = None
-    """Pool of the tenant that takes what this one may not send now."""
+    name: NewName
+    overflow: Annotated[
+        Name | None, meant("Pool of the tenant that takes what this one may not send now.")
+    ] = None
 
 
 class PoolChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to change; a field left out stays as it is."""
 
-    overflow: Name | UnsetType | None = UNSET
-    """Pool that takes what this one may not send now; null: none."""
-    default: Literal[True] | UnsetType = UNSET
-    """Make it the pool of domains that were not added; another stops being it."""
-    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
-    """For the audit log."""
+    overflow: Annotated[
+        Name | UnsetType | None,
+        meant("Pool that takes what this one may not send now; null: none."),
+    ] = UNSET
+    default: Annotated[
+        Literal[True] | UnsetType,
+        meant("Make it the pool of domains that were not added; another stops being it."),
+    ] = UNSET
+    reason: ReasonText = ""
 
 
 async def add(act: Act, new: NewPool) -> str:

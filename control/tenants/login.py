@@ -1,6 +1,7 @@
 """Logins of a tenant: each with its own password."""
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -9,8 +10,9 @@ from control.problem import RefusedError, in_the_way, missing
 from control.store.change import Act
 from control.store.database import Connection
 from control.store.refusal import unless_taken
-from control.tenants.password import hashed
+from control.tenants.password import PasswordText, hashed
 from control.values.name import LoginName, login_name
+from control.values.wanted import meant
 from policy.denial import iso_time
 from settings.statements import statements
 
@@ -20,10 +22,10 @@ _SQL = statements(__package__, "login")
 class NewLogin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One more login of a tenant."""
 
-    login: LoginName
-    """SMTP user name; no other tenant's."""
-    password: str
-    """SMTP password, 1 to 512 characters; kept as an argon2id hash only."""
+    login: Annotated[LoginName, meant("SMTP user name; no other tenant's.")]
+    password: Annotated[
+        PasswordText, meant("SMTP password, 1 to 512 characters; kept as an argon2id hash only.")
+    ]
 
 
 class LoginView(msgspec.Struct, frozen=True):

@@ -1,5 +1,7 @@
 """Source networks that name a tenant without a login."""
 
+from typing import Annotated
+
 import msgspec
 
 from control.plan.changed import Removed
@@ -8,6 +10,7 @@ from control.store.change import Act
 from control.store.database import Connection
 from control.store.refusal import unless_taken
 from control.values.network import NetworkText, source_network, warning
+from control.values.wanted import meant
 from settings.statements import statements
 
 _SQL = statements(__package__, "network")
@@ -16,8 +19,7 @@ _SQL = statements(__package__, "network")
 class NewNetwork(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One more source network of a tenant."""
 
-    network: NetworkText
-    """CIDR, such as 10.0.0.0/8."""
+    network: Annotated[NetworkText, meant("CIDR, such as 10.0.0.0/8.")]
 
 
 async def networks(connection: Connection, tenant: str) -> list[str]:

@@ -1,12 +1,17 @@
 """Passwords of logins: hashed with argon2id off the event loop, kept nowhere else."""
 
 import asyncio
+from typing import Annotated
 
+import msgspec
 from argon2 import PasswordHasher
 
 from control.problem import bad
 
 LONGEST = 512
+PasswordText = Annotated[
+    str, msgspec.Meta(extra_json_schema={"minLength": 1, "maxLength": LONGEST})
+]
 SAFE = 12
 """Shorter ones are taken, for logins that exist already, with a warning."""
 

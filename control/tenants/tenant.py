@@ -1,55 +1,52 @@
 """Tenants: add, pause, resume, change a password."""
 
-from typing import Literal
+from typing import Annotated
 
 import msgspec
 
-from control.plan.rows import tenants
+from control.plan.rows import TenantRow
+from control.plan.terms import Terms
 from control.problem import RefusedError, missing
 from control.store.change import Act
 from control.store.refusal import unless_taken
-from control.tenants.holdterms import HoldTerms, given, set_hold
-from control.tenants.password import hashed
+from control.tenants.password import PasswordText, hashed
 from control.tenants.poolname import add_pool, holder_of
 from control.tenants.removal import nothing_left
-from control.values.name import LoginName, login_name, new_name
-from control.values.network import NetworkText, source_network, warning
-from policy.model import Name
+from control.tenants.terms import TenantChange, applied, store
+from control.values.name import LoginName, NewName, login_name, new_name
+from control.values.wanted import given, meant
 from settings.statements import statements
 
 _SQL = statements(__package__, "tenant")
 
 
-class NewTenant(HoldTerms, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A customer and its first login."""
+class NewTenant(TenantChange, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A customer with its terms and its first login."""
 
-    name: Name
-    login: LoginName
-    """SMTP user name."""
-    password: str
-    """SMTP password, 1 to 512 characters; kept as an argon2id hash only."""
-    networks: tuple[NetworkText, ...] = ()
-    """Source networks that name the tenant without a login (CIDR)."""
-    profile: Literal["mailwizz", "mta"] = "mailwizz"
-    """`mta` for clients that queue by themselves."""
+    name: NewName
+    login: Annotated[LoginName, meant("SMTP user name.")]
+    password: Annotated[
+        PasswordText,
+        meant("SMTP password, 1 to 512 characters; kept as an argon2id hash only."),
+    ]
 
 
 class NewPassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A login's next password."""
 
     login: LoginName
-    password: str
+    password: PasswordText
 
 
 async def add(act: Act, new: NewTenant) -> str:
     """A tenant with an empty default pool of the same name. Raises RefusedError."""
     new_name("name", new.name)
-    networks = [source_network(text) for text in new.networks]
+    row = TenantRow(name=new.name, paused=False, default_pool=new.name, logins=[], networks=[])
+    after = applied(row, new)
     login_name("login", new.login)
-    hold = given(new)
     digest = await hashed(new.password)
     with unless_taken(RefusedError(f"tenant {new.name} exists already")):
-        await act.connection.execute(_SQL["add"], new.name, new.profile, new.name, act.now)
+        await act.connection.execute(_SQL["add"], new.name, after.profile, new.name, act.now)
     await nothing_left(act, new.name)
     if (holder := await holder_of(act, new.name)) is not None:
         raise RefusedError(
@@ -60,16 +57,10 @@ async def add(act: Act, new: NewTenant) -> str:
     await add_pool(act, new.name, new.name, taken=taken)
     with unless_taken(RefusedError(f"login {new.login} is taken; choose another")):
         await act.connection.execute(_SQL["add_login"], new.login, new.name, digest, act.now)
-    for source in networks:
-        if (wide := warning(source, new.name)) is not None:
-            act.note(wide)
-        with unless_taken(RefusedError(f"network {source} names another tenant already")):
-            await act.connection.execute(_SQL["add_network"], source, new.name)
-    if hold:
-        row = (await tenants(act.connection, [new.name]))[0]
-        await set_hold(act, msgspec.structs.replace(row, **hold))
-    after = {"login": new.login, "networks": networks, "profile": new.profile, **hold}
-    await act.audit("tenant.add", new.name, None, after)
+    await store(act, row, after)
+    asked = {field: getattr(after, field) for field in given(Terms, new)}
+    audited = {"login": new.login, "networks": after.networks, "profile": after.profile, **asked}
+    await act.audit("tenant.add", new.name, None, audited)
     return new.name
 
 

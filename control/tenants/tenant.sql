@@ -17,16 +17,8 @@ SELECT NOT EXISTS (SELECT 1 FROM tenant WHERE name = $1)
     AND EXISTS (SELECT 1 FROM held WHERE tenant = $1 AND state IN ('held', 'claimed', 'doubt'));
 
 -- name: set
-UPDATE tenant SET profile = $2, strict = $3, senders = $4, mailbox = $5, rate_minute = $6,
-    rate_hour = $7, max_recipients = $8, window_start = $9, window_length = $10, window_zone = $11,
-    mailbox_max = $12, mailbox_spacing = $13, unreadable_from = $14
-WHERE name = $1;
-
--- name: set_hold
-UPDATE tenant SET hold_messages = $2, hold_bytes = $3, hold_age = $4, hold_past = $5,
-    duplicates = $6, feedback_id = $7, list_unsubscribe = $8,
-    dsn = coalesce($9, false), dsn_set = $9::boolean IS NOT NULL
-WHERE name = $1;
+-- `terms`: control/plan/terms.py, each by name.
+UPDATE tenant SET window_start = $2, window_length = $3, window_zone = $4, {terms} WHERE name = $1;
 
 -- name: drop_networks
 DELETE FROM tenant_network WHERE tenant = $1;

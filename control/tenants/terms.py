@@ -1,94 +1,84 @@
 """A tenant's terms: senders, limits, sending hours, networks; and limits of single mailboxes."""
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from control.plan.hours import hours, zone
+from control.plan.hours import HoursText, ZoneText, hours, zone
 from control.plan.rows import MailboxRow, TenantRow, mailboxes, tenants
-from control.problem import bad, missing
+from control.plan.terms import Spacing, Terms, terms_of, with_terms
+from control.problem import RefusedError, bad, missing
 from control.store.change import Act
 from control.store.refusal import unless_taken
-from control.tenants.holdterms import HoldTerms, given, set_hold
-from control.values.mailbox import SenderText, mail_address, sender
+from control.values.mailbox import mail_address, sender
 from control.values.network import NetworkText, source_network, warning
+from control.values.wanted import changes, given, meant
 from policy.model import Count
+from policy.pattern import pattern_problem
 from settings.statements import statements
 
 _SQL = statements(__package__, "tenant")
+_SET = with_terms(_SQL["set"], first=5)
 _MAILBOX = statements(__package__, "mailbox")
 
-Spacing = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 
-
-class TenantChange(HoldTerms, frozen=True, kw_only=True, forbid_unknown_fields=True):
+@changes(Terms)
+class TenantChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to change; a field left out stays as it is."""
 
-    strict: bool | None = None
-    """Refuse sending domains that were not added."""
-    senders: tuple[SenderText, ...] | None = None
-    """Allowed senders, `user@domain` or `domain`, replacing all; `[]` allows every sender."""
-    max_recipients: Annotated[int, msgspec.Meta(ge=1, le=10_000)] | None = None
-    """Most recipients of one message."""
-    mailbox: Literal["from", "envelope"] | None = None
-    """Which address is the mailbox that limits count."""
-    unreadable_from: Literal["refuse", "shared"] | None = None
-    """Mail whose From: names nobody for certain: refuse it, or count it for one shared mailbox."""
-    mailbox_max: Count | UnsetType | None = UNSET
-    """Recipients a day of each mailbox without a limit of its own; null is off."""
-    mailbox_spacing: Spacing | None = None
-    """Seconds between two messages of one mailbox."""
-    per_minute: Count | UnsetType | None = UNSET
-    """Recipients a minute; null is off."""
-    per_hour: Count | UnsetType | None = UNSET
-    """Recipients an hour; null takes the setting warmup.user_hourly_limit."""
-    hours: str | UnsetType | None = UNSET
-    """Sending hours `HH:MM-HH:MM` in `zone`; null sends always."""
-    zone: str | None = None
-    """Time zone of `hours`, such as Europe/Paris."""
-    profile: Literal["mailwizz", "mta"] | None = None
-    networks: tuple[NetworkText, ...] | None = None
-    """Source networks (CIDR) that name the tenant without a login, replacing all."""
+    hours: Annotated[
+        HoursText | UnsetType | None,
+        meant("Sending hours HH:MM-HH:MM in zone; null sends always."),
+    ] = UNSET
+    zone: Annotated[ZoneText | None, meant("Time zone of hours, such as Europe/Paris.")] = None
+    networks: Annotated[
+        tuple[NetworkText, ...] | None,
+        meant("Source networks (CIDR) that name the tenant without a login, replacing all."),
+    ] = None
 
 
 class MailboxChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The limits of one mailbox, in place of the tenant's."""
+    """The limits of one mailbox, in place of the tenant's; one left out stays."""
 
-    daily_max: Count | UnsetType | None = UNSET
-    """Recipients a day; null is off; left out it stays."""
-    daily_min: Count | UnsetType | None = UNSET
-    """What it should send a day: waiting mail of a mailbox behind it goes first; null is off."""
-    spacing: Spacing | None = None
-    """Seconds between two messages; left out it stays."""
+    daily_max: Annotated[Count | UnsetType | None, meant("Recipients a day; null is off.")] = UNSET
+    daily_min: Annotated[
+        Count | UnsetType | None,
+        meant(
+            "What it should send a day: waiting mail of a mailbox behind it goes "
+            "first; null is off."
+        ),
+    ] = UNSET
+    spacing: Annotated[Spacing | None, meant("Seconds between two messages.")] = None
 
 
 async def change(act: Act, name: str, wanted: TenantChange) -> str:
     """Returns the tenant. Raises RefusedError."""
     row = await _tenant(act, name)
-    after = _applied(row, wanted)
+    after = applied(row, wanted)
     if after == row:
         act.no_change(f"tenant {name} is like that already")
         return name
-    await act.connection.execute(
-        _SQL["set"],
-        *(name, after.profile, after.strict, after.senders, after.mailbox, after.rate_minute),
-        *(after.rate_hour, after.max_recipients, after.window_start, after.window_length),
-        *(after.window_zone, after.mailbox_max, after.mailbox_spacing),
-        after.unreadable_from,
-    )
-    await set_hold(act, after)
-    if after.networks != row.networks:
-        await act.connection.execute(_SQL["drop_networks"], name)
-        for network in after.networks:
-            if network not in row.networks and (wide := warning(network, name)) is not None:
-                act.note(wide)
-            with unless_taken(bad("networks", f"{network} names another tenant already")):
-                await act.connection.execute(_SQL["add_network"], network, name)
+    await store(act, row, after)
     before, now = msgspec.to_builtins(row), msgspec.to_builtins(after)
     fields = [field for field in now if before[field] != now[field]]
     await act.audit("tenant.set", name, {f: before[f] for f in fields}, {f: now[f] for f in fields})
     return name
+
+
+async def store(act: Act, row: TenantRow, after: TenantRow) -> None:
+    """Write the terms and networks of a tenant that is there. Raises RefusedError."""
+    window = after.window_start, after.window_length, after.window_zone
+    await act.connection.execute(_SET, after.name, *window, *terms_of(after).values())
+    if after.networks == row.networks:
+        return
+    await act.connection.execute(_SQL["drop_networks"], after.name)
+    for network in after.networks:
+        if network not in row.networks and (wide := warning(network, after.name)) is not None:
+            act.note(wide)
+        with unless_taken(RefusedError(f"network {network} names another tenant already")):
+            await act.connection.execute(_SQL["add_network"], network, after.name)
 
 
 async def set_mailbox(act: Act, name: str, address: str, wanted: MailboxChange) -> MailboxRow:
@@ -118,32 +108,34 @@ async def _tenant(act: Act, name: str) -> TenantRow:
     return (await tenants(act.connection, [name]))[0]
 
 
-def _applied(row: TenantRow, wanted: TenantChange) -> TenantRow:
-    """The row with the changes in it. Raises RefusedError."""
-    columns = msgspec.structs.asdict(row) | given(wanted)
-    for field in (
-        "strict",
-        "max_recipients",
-        "mailbox",
-        "unreadable_from",
-        "mailbox_spacing",
-        "profile",
-    ):
-        if (value := getattr(wanted, field)) is not None:
-            columns[field] = value
-    for field, column in (
-        ("mailbox_max", "mailbox_max"),
-        ("per_minute", "rate_minute"),
-        ("per_hour", "rate_hour"),
-    ):
-        if (value := getattr(wanted, field)) is not UNSET:
-            columns[column] = value
-    if wanted.senders is not None:
-        columns["senders"] = sorted({sender("senders", text) for text in wanted.senders})
+def applied(row: TenantRow, wanted: TenantChange) -> TenantRow:
+    """The row with the changes in it; pure. Raises RefusedError."""
+    columns = msgspec.structs.asdict(row)
+    for field, value in given(Terms, wanted).items():
+        read = _READ.get(field)
+        columns[field] = value if read is None or value is None else read(field, value)
     if wanted.networks is not None:
         columns["networks"] = sorted({source_network(text) for text in wanted.networks})
     columns["window_start"], columns["window_length"], columns["window_zone"] = _hours(row, wanted)
     return TenantRow(**columns)
+
+
+def _senders(field: str, texts: tuple[str, ...]) -> list[str]:
+    return sorted({sender(field, text) for text in texts})
+
+
+def _pattern(field: str, text: str) -> str:
+    if problem := pattern_problem(text):
+        raise bad(field, problem)
+    return text
+
+
+_READ: dict[str, Callable[[str, Any], Any]] = {
+    "senders": _senders,
+    "feedback_id": _pattern,
+    "list_unsubscribe": _pattern,
+}
+"""Terms whose form a type alone cannot tell, or that have a usual spelling."""
 
 
 def _hours(row: TenantRow, wanted: TenantChange) -> tuple[int | None, int | None, str | None]:

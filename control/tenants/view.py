@@ -6,10 +6,12 @@ import msgspec
 
 from control.plan.hours import hours_text
 from control.plan.rows import Page, Rows, TenantRow, of_tenants, tenants
+from control.plan.terms import Terms, terms_of
 from control.problem import missing
 from control.store.change import Act
 from control.store.database import Connection
 from control.store.reference import must
+from control.values.wanted import shows
 from settings.statements import statements
 
 _SQL = statements(__package__, "tenant")
@@ -28,8 +30,9 @@ class PoolView(msgspec.Struct, frozen=True):
     id: int = 0
 
 
+@shows(Terms)
 class TenantView(msgspec.Struct, frozen=True, kw_only=True):
-    """A tenant."""
+    """A tenant and its terms."""
 
     id: int = 0
     name: str
@@ -43,34 +46,9 @@ class TenantView(msgspec.Struct, frozen=True, kw_only=True):
     default_pool: str
     pools: list[PoolView]
     domains: list[str]
-    strict: bool = False
-    senders: list[str] = []
-    """Empty: every sender."""
-    max_recipients: int = 100
-    mailbox: str = "from"
-    unreadable_from: str = "refuse"
-    """A From: that names nobody for certain: `refuse`, or `shared` for the shared mailbox."""
-    mailbox_max: int | None = None
-    mailbox_spacing: float = 0.0
-    per_minute: int | None = None
-    per_hour: int | None = None
     hours: str = ""
     """Sending hours; empty: always."""
     zone: str = ""
-    hold_messages: int | None = None
-    """Most messages that may wait; null: the setting hold.messages."""
-    hold_bytes: int | None = None
-    """Most octets that may wait; null: hold.bytes."""
-    hold_age: float | None = None
-    """Seconds after which waiting mail expires; null: hold.age."""
-    hold_past: str | None = None
-    """Beyond a bound: `defer` or `accept`; null: hold.past_bound."""
-    duplicates: str | None = None
-    """What counts as the same message again; null: by the profile."""
-    feedback_id: str | None = None
-    list_unsubscribe: str | None = None
-    dsn: bool | None = None
-    """Whether late refusals are reported to MAIL FROM; null: by the profile."""
     paused_campaigns: list[str] = []
 
 
@@ -85,9 +63,9 @@ def tenant_views(rows: Rows) -> list[TenantView]:
         domains.setdefault(d.tenant, []).append(d.domain)
     return [
         TenantView(
+            **terms_of(t),
             id=t.id,
             name=t.name,
-            profile=t.profile,
             paused=t.paused,
             leaving=t.leaving,
             logins=[lo.name for lo in t.logins],
@@ -95,25 +73,8 @@ def tenant_views(rows: Rows) -> list[TenantView]:
             default_pool=t.default_pool,
             pools=pools.get(t.name, []),
             domains=domains.get(t.name, []),
-            strict=t.strict,
-            senders=t.senders,
-            max_recipients=t.max_recipients,
-            mailbox=t.mailbox,
-            unreadable_from=t.unreadable_from,
-            mailbox_max=t.mailbox_max,
-            mailbox_spacing=t.mailbox_spacing,
-            per_minute=t.rate_minute,
-            per_hour=t.rate_hour,
             hours=_hours(t),
             zone=t.window_zone or "",
-            hold_messages=t.hold_messages,
-            hold_bytes=t.hold_bytes,
-            hold_age=t.hold_age,
-            hold_past=t.hold_past,
-            duplicates=t.duplicates,
-            feedback_id=t.feedback_id,
-            list_unsubscribe=t.list_unsubscribe,
-            dsn=t.dsn,
             paused_campaigns=t.paused_campaigns,
         )
         for t in rows.tenants

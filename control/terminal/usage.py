@@ -15,15 +15,6 @@ def misused(text: str) -> Exception:
     return found
 
 
-def number_or_none(option: str, text: str) -> int | None:
-    """The value of an option that takes a number or `none`. Raises a usage error."""
-    if text == "none":
-        return None
-    if not (text.isascii() and text.isdigit()):
-        raise misused(f"{option}: {text!r} is neither a number nor none")
-    return int(text)
-
-
 def finite(option: str, number: float | None) -> float | None:
     """The number, unless it is none: JSON has no NaN, and would drop it without a word."""
     if number is not None and not math.isfinite(number):

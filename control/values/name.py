@@ -16,6 +16,14 @@ RESERVED = frozenset(
     }
 )
 
+_NOT_NEW = "|".join(
+    "".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in word) for word in sorted(RESERVED)
+)
+NewName = Annotated[
+    Name, msgspec.Meta(extra_json_schema={"not": {"pattern": f"^(?:[0-9]+|{_NOT_NEW})$"}})
+]
+"""One that is to be given now."""
+
 LoginName = Annotated[
     str,
     msgspec.Meta(

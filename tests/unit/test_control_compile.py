@@ -43,8 +43,6 @@ TENANT = TenantRow(
     default_pool="acme",
     senders=[],
     mailbox="from",
-    rate_minute=None,
-    rate_hour=None,
     max_recipients=100,
     logins=[LoginRow("acme-smtp", "$argon2id$x")],
     networks=[],
@@ -134,7 +132,7 @@ def test_limits_of_settings_tenants_and_mailboxes() -> None:
     generation = compiled(rows, warmup).generation
     assert (generation.rate.hour, generation.tenants[0].rate.hour) == (9, 5)
     assert generation.tenants[0].mailboxes["a@acme.example"].daily_max == 3
-    own = msgspec.structs.replace(TENANT, rate_hour=0)
+    own = msgspec.structs.replace(TENANT, per_hour=0)
     rows = msgspec.structs.replace(ROWS, tenants=[own])
     assert compiled(rows, warmup).generation.tenants[0].rate.hour == 0
 

@@ -123,6 +123,6 @@ async def test_the_schema_says_what_the_door_takes(core: Parts) -> None:
     assert schemas["ServerAddress"]["properties"]["host"]["minLength"] == 1
     for field in ("login", "networks", "name"):
         text = schemas["NewTenant"]["properties"][field]
-        assert "pattern" in text.get("items", text), field
+        assert "pattern" in str(text), field
     senders = schemas["TenantChange"]["properties"]["senders"]
     assert "pattern" in str(senders)
