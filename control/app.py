@@ -44,8 +44,10 @@ from control.ledger.charged import Charged
 from control.ledger.clock import Clock, Follower
 from control.ledger.failover import judge
 from control.ledger.opening import Opening
+from control.messages.forgetting import forget
+from control.messages.loss import loss
 from control.messages.reader import OutcomeReader
-from control.messages.search import forget, search
+from control.messages.search import search
 from control.plan.names import by_name
 from control.plan.publish import Publisher
 from control.plan.rows import servers, tenants
@@ -173,9 +175,10 @@ def routes(parts: Parts) -> list[Route]:
     async def read_so_far() -> list[StreamView]:
         return await streams(parts.pool, settings.accounting, await parts.calendar())
 
-    orders = Orders(
-        parts.pool, publisher, settings.control.secret, partial(forget, log=settings.log)
-    )
+    secret = settings.control.secret
+    elsewhere = partial(forget, log=settings.log, secret=secret)
+    orders = Orders(parts.pool, publisher, secret, elsewhere)
+    lost = partial(loss, parts.pool, settings.ledger.name)
     apis = (
         TenantsApi(publisher, view, parts.leaving, partial(held, parts.pool)),
         LoginsApi(publisher, known, partial(logins, parts.pool), partial(networks, parts.pool)),
@@ -193,11 +196,12 @@ def routes(parts: Parts) -> list[Route]:
         ),
         AccountingApi(read_so_far),
         MetricsApi(
-            figures.Look(parts.opening, read_so_far, parts.admin, publisher), settings.ledger.name
+            figures.Look(parts.opening, read_so_far, parts.admin, publisher, lost),
+            settings.ledger.name,
         ),
         MessagesApi(found, known),
         LookApi(
-            status.Look(parts.pool, hold, parts.opening, publisher, parts.admin, settings),
+            status.Look(parts.pool, hold, parts.opening, publisher, parts.admin, settings, lost),
             partial(audit_page, parts.pool),
         ),
     )
@@ -238,6 +242,7 @@ async def serve(parts: Parts) -> AsyncIterator[str]:
         parts.pool,
         parts.admin.client,
         parts.admin.name,
+        secret=settings.control.secret,
         kept=settings.control.outcomes_kept,
         calendar=parts.calendar,
     )

@@ -24,7 +24,7 @@ class MessagesApi:
             tenant=tenant,
             message=message_id(query["message"]) if "message" in query else None,
             since=None if since is None else round(moment(since, "since").timestamp() * 1000),
-            before=call.number("before", 0, 1 << 60) or None,
+            before=query.get("before") or None,
             limit=max(1, call.number("limit", 100, 1000)),
         )
         return await self._search(wanted)

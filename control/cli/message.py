@@ -23,7 +23,7 @@ def list_(
     tenant: Annotated[str | None, typer.Option(help="Of this tenant.")] = None,
     message: Annotated[str | None, typer.Option(help="Message id or envelope id.")] = None,
     since: Annotated[str | None, typer.Option(help="ISO time, UTC.")] = None,
-    before: Annotated[int | None, typer.Option(min=1, help="Where the page before ended.")] = None,
+    before: Annotated[str | None, typer.Option(help="Where the page before ended.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
 ) -> None:
     """Newest first, some two seconds after the answer; kept for control.outcomes_kept."""
@@ -35,7 +35,7 @@ def list_(
         tenant=tenant,
         message=message,
         since=since,
-        before=None if before is None else str(before),
+        before=before,
         limit=str(limit),
     )
     if line.json:

@@ -61,6 +61,8 @@ def _said(found: Status) -> None:
         say(f"accounting of {stream.server}: {age}")
     if not found.accounting:
         say("accounting: none is read ([accounting] streams)")
+    if found.outcomes_lost:
+        say(f"list of messages: {found.outcomes_lost} recipients are missing in it")
     say(f"certificate: {f'ends {found.certificate}' if found.certificate else 'none here'}")
     say(f"plan: generation {found.generation}; control {found.version}")
 

@@ -1,6 +1,7 @@
 """How everything stands, gathered from the hold, the ledger, accounting and this node's files."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -11,6 +12,7 @@ from control.explain import status
 from control.explain.status import DOUBT, Status
 from control.held.look import Hold
 from control.ledger.opening import Opening
+from control.messages.loss import Loss
 from control.plan.publish import Publisher
 from control.problem import RefusedError
 from control.version import VERSION
@@ -32,6 +34,7 @@ class Look:
         publisher: Publisher,
         admin: LedgerAdmin,
         settings: Settings,
+        lost: Callable[[], Awaitable[Loss]],
     ) -> None:
         self._pool = pool
         self._hold = hold
@@ -39,6 +42,7 @@ class Look:
         self._publisher = publisher
         self._admin = admin
         self._settings = settings
+        self._lost = lost
 
     async def __call__(self) -> Status:
         """Says what is away; raises for the database alone."""
@@ -67,6 +71,7 @@ class Look:
                 accounting=await streams(self._pool, settings.accounting, at),
                 certificate=end,
                 certificate_problems=troubles,
+                lost=await self._lost(),
             )
         )
 

@@ -11,12 +11,15 @@ import msgspec
 from control.accounting.status import StreamView
 from control.held.held import moment
 from control.ledger.status import CLOSED, LedgerState, LedgerStatus
+from control.messages.loss import Loss
 from control.pmta.circuit import CircuitView, circuits_view, sentences
 from policy.ledger.bulletin import Figures, OpenCircuit
 from policy.plan import Generation
 
 LAG = 900.0
 """Seconds: accounting older than that keeps doubt open and proves no absence."""
+LOSS_SHOWN = 86_400_000
+"""Milliseconds for which outcomes that nobody read are something wrong."""
 DOUBT = 900_000
 """Milliseconds a doubt may last; accounting and probes end it within minutes."""
 
@@ -93,6 +96,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     accounting: list[StreamView]
     certificate: str
     """When the listeners' certificate ends; empty: none, or not on this node."""
+    outcomes_lost: int
+    """Recipients that are missing in the list of messages because control did not read, ever."""
+    outcomes_lost_at: str
+    """When the last of them were missed; empty: never."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +118,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     accounting: list[StreamView]
     certificate: str
     certificate_problems: list[str]
+    lost: Loss
 
 
 def status(facts: Facts) -> Status:
@@ -128,6 +136,7 @@ def status(facts: Facts) -> Status:
         ],
         *_hold(facts, waiting),
         *_accounting(facts.accounting),
+        *_outcomes(facts),
         *[
             Trouble(what=text, next="systemctl reload sendgate-gateway, when it is renewed")
             for text in facts.certificate_problems
@@ -146,6 +155,8 @@ def status(facts: Facts) -> Status:
         ledger=facts.ledger,
         accounting=facts.accounting,
         certificate=facts.certificate,
+        outcomes_lost=facts.lost.recipients,
+        outcomes_lost_at=moment(facts.lost.at),
     )
 
 
@@ -251,3 +262,15 @@ def _accounting(streams: list[StreamView]) -> list[Trouble]:
             what = f"accounting of {stream.server}: {why}"
             found.append(Trouble(what=what, next="sendgate accounting status"))
     return found
+
+
+def _outcomes(facts: Facts) -> list[Trouble]:
+    lost = facts.lost
+    if not lost.at or facts.now - lost.at > LOSS_SHOWN:
+        return []
+    what = (
+        f"{lost.recipients} recipients so far are missing in the list of messages, the last found "
+        f"{moment(lost.at)}: control did not read for longer than the ledger keeps them; the "
+        "gateways' logs have them"
+    )
+    return [Trouble(what=what, next="journalctl -u sendgate-control")]

@@ -13,7 +13,6 @@ from control.held.requestview import HoldAnswer, HoldRequest, request_view
 from control.plan.publish import Publisher
 from control.problem import missing
 from control.store.change import Act
-from control.store.database import Connection
 from settings.statements import statements
 
 _SQL = statements(__package__, "hold")
@@ -22,7 +21,7 @@ LOOK_EVERY = 0.2
 """Seconds between two looks at a request that is waited for."""
 
 
-Elsewhere = Callable[[Connection, str, str | None], Awaitable[None]]
+Elsewhere = Callable[[Act, str, str | None], Awaitable[None]]
 """Takes an address, in its one spelling, out of what else is known of it (of one tenant's)."""
 
 
@@ -58,8 +57,8 @@ class Orders:
         async def act(a: Act) -> HoldAnswer:
             answer = await request.forget(a, wanted, secret=self._secret, dry=dry)
             whom = address(wanted.recipient or "", "recipient")
-            await self._elsewhere(a.connection, whom, wanted.tenant)
-            return answer
+            await self._elsewhere(a, whom, wanted.tenant)
+            return msgspec.structs.replace(answer, notes=[*answer.notes, *a.notes])
 
         return await self._alone(who, act, dry=dry)
 

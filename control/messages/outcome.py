@@ -4,8 +4,9 @@ from typing import Any
 
 import msgspec
 
-from control.held.held import moment
+from control.held.held import moment, text_of
 from policy.address import hashed, split_address
+from settings.model import Log
 
 COLUMNS = (
     *("at", "message", "tenant", "recipient", "outcome"),
@@ -36,21 +37,22 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str
     recipient: str
     outcome: str
-    """relayed, held, refused, …; of a released message that attempt's."""
+    """relayed, held, refused, …; of a released message that attempt's, and how it ended (expired,
+    failed, dropped, forgotten, duplicate, relayed once its doubt was settled)."""
     campaign: str
     vmta: str
     server: str
     envelope: str
     why: str
     waits: str
-    """State in the hold now: held, claimed, doubt; empty: it is not there."""
+    """This recipient's state in the hold now: held, claimed, doubt; empty: it is not there."""
 
 
 class MessagePage(msgspec.Struct, frozen=True, kw_only=True):
     """Newest first."""
 
     messages: list[MessageView]
-    before: int | None
+    before: str | None
     """To be given as `before` for the next page; null: this is the last."""
 
 
@@ -81,6 +83,14 @@ def looked_for(recipient: str, addresses: str, key: str) -> str:
     return hashed(recipient, key.encode()) if addresses == "hashed" else recipient
 
 
+def unkeyed(log: Log) -> bool:
+    """Whether gateways write digests with keys that nobody has."""
+    return log.addresses == "hashed" and not log.key
+
+
 def message_view(record: Any, waits: str) -> MessageView:
-    """From a row of `outcome`."""
-    return MessageView(**(dict(record) | {"at": moment(record["at"])}), waits=waits)
+    """From a row of `outcome`, or of the hold."""
+    shown = {name: record[name] for name in COLUMNS}
+    if isinstance(shown["recipient"], bytes):
+        shown["recipient"] = normal(text_of(shown["recipient"]))
+    return MessageView(**(shown | {"at": moment(record["at"])}), waits=waits)

@@ -14,8 +14,11 @@ from typing import Any, cast
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from control.messages.forgetting import forgotten, sweep
+from control.messages.loss import Reading
 from control.messages.outcome import COLUMNS, normal, read
-from policy.ledger.bulletin import OUTCOMES
+from control.store.database import Connection
+from policy.ledger.bulletin import OUTCOMES, OUTCOMES_TOLD
 from policy.ledger.ledger import root_key
 from policy.limits import DAY, day_of
 from settings.statements import statements
@@ -40,13 +43,17 @@ class OutcomeReader:
         client: Redis,
         name: str,
         *,
+        secret: str,
         kept: float,
         calendar: Callable[[], Awaitable[int]],
     ) -> None:
+        """`secret` is control's."""
         self._pool = pool
         self._client = client
         self._name = name
         self._key = f"{root_key(name)}{OUTCOMES}"
+        self._told = f"{root_key(name)}{OUTCOMES_TOLD}"
+        self._secret = secret
         self._kept = kept
         self._calendar = calendar
         self._days: set[int] = set()
@@ -73,28 +80,28 @@ class OutcomeReader:
     async def step(self) -> bool:
         """One transaction; whether there may be more. Raises asyncpg's and redis-py's errors."""
         async with self._pool.acquire() as connection, connection.transaction():
-            last = await connection.fetchval(_SQL["position"], self._name)
-            found = await cast(
-                Any, self._client.xrange(self._key, min=f"({last}", max="+", count=_AT_ONCE)
-            )
-            if not found:
+            position = await connection.fetchrow(_SQL["position"], self._name)
+            before = Reading(position["told"], position["seen"])
+            async with self._client.pipeline(transaction=True) as pipe:
+                pipe.get(self._told)
+                pipe.xrange(self._key, min=f"({position['last']}", max="+", count=_AT_ONCE)
+                count, found = await pipe.execute()
+            entries = [fields.get(b"o", b"") for _, fields in found]
+            lines = sum(entry.count(b"\n") + 1 for entry in entries)
+            after, lost = before.after(lines, int(count or 0), end=len(found) < _AT_ONCE)
+            if not found and after == before:
                 return False
-            outcomes = [one for _, fields in found for one in read(fields.get(b"o", b""))]
-            for day in sorted({day_of(one.at) for one in outcomes} - self._days):
-                await connection.execute(_SQL["partition"], day)
-            rows = [
-                (
-                    *(day_of(one.at), one.at, one.message, one.tenant, normal(one.recipient)),
-                    *(one.outcome, one.campaign, one.vmta, one.server, one.envelope),
-                    one.why.replace("\0", ""),
-                )
-                for one in outcomes
-            ]
+            rows = await self._rows(connection, entries)
             await connection.copy_records_to_table(
                 "outcome", records=rows, columns=("day", *COLUMNS)
             )
-            end = cast(bytes, found[-1][0]).decode()
-            await connection.execute(_SQL["read"], self._name, end)
+            end = cast(bytes, found[-1][0]).decode() if found else position["last"]
+            at = await self._calendar() if lost else 0
+            await connection.execute(
+                _SQL["read"], self._name, end, after.told, after.seen, lost, at
+            )
+        if lost:
+            log.warning("what became of %d recipients was trimmed before it was read", lost)
         self._days = {row[0] for row in rows}
         try:
             await self._client.xtrim(self._key, minid=end, approximate=True)
@@ -102,8 +109,24 @@ class OutcomeReader:
             log.debug("the stream of outcomes is not cut: %s", error)
         return len(found) == _AT_ONCE
 
+    async def _rows(self, connection: Connection, entries: list[bytes]) -> list[tuple[Any, ...]]:
+        """As the table has them; their days are there."""
+        gone = await forgotten(connection, self._secret)
+        outcomes = [gone.applied(one) for entry in entries for one in read(entry)]
+        for day in sorted({day_of(one.at) for one in outcomes} - self._days):
+            await connection.execute(_SQL["partition"], day)
+        return [
+            (
+                *(day_of(one.at), one.at, one.message, one.tenant, normal(one.recipient)),
+                *(one.outcome, one.campaign, one.vmta, one.server, one.envelope),
+                one.why.replace("\0", ""),
+            )
+            for one in outcomes
+        ]
+
     async def sweep(self) -> None:
         """Drop the days that are over."""
-        first = day_of(await self._calendar() - round(self._kept * 1000) - DAY + 1)
-        await self._pool.execute(_SQL["sweep"], first)
+        now = await self._calendar()
+        await self._pool.execute(_SQL["sweep"], day_of(now - round(self._kept * 1000) - DAY + 1))
+        await sweep(self._pool, now)
         self._days.clear()

@@ -19,6 +19,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Live gateway workers and the generation each runs."""
     published: int | None
     """Number of the last generation."""
+    lost: int | None = None
+    """Recipients whose outcome nobody read, ever."""
 
     @property
     def open(self) -> bool:

@@ -8,6 +8,7 @@ from redis.exceptions import RedisError
 
 from control.accounting.status import StreamView
 from control.ledger.opening import Opening
+from control.messages.loss import Loss
 from control.plan.publish import Publisher
 from control.problem import RefusedError
 from control.store.refusal import UNREACHABLE
@@ -16,6 +17,8 @@ from policy.ledger.admin import LedgerAdmin
 
 Streams = Callable[[], Awaitable[list[StreamView]]]
 
+Lost = Callable[[], Awaitable[Loss]]
+
 T = TypeVar("T")
 
 
@@ -23,22 +26,35 @@ class Look:
     """Call it for the figures of now."""
 
     def __init__(
-        self, opening: Opening, streams: Streams, admin: LedgerAdmin, publisher: Publisher
+        self,
+        opening: Opening,
+        streams: Streams,
+        admin: LedgerAdmin,
+        publisher: Publisher,
+        lost: Lost,
     ) -> None:
         self._opening = opening
         self._streams = streams
         self._admin = admin
         self._publisher = publisher
+        self._lost = lost
 
     async def __call__(self) -> Figures:
         """Never raises for a part that is away."""
-        ledger, feeds, workers, number = await asyncio.gather(
+        ledger, feeds, workers, number, lost = await asyncio.gather(
             _told(self._opening.status()),
             _told(self._streams()),
             _told(self._admin.workers()),
             _told(self._published()),
+            _told(self._lost()),
         )
-        return Figures(ledger=ledger, streams=feeds, workers=workers, published=number)
+        return Figures(
+            ledger=ledger,
+            streams=feeds,
+            workers=workers,
+            published=number,
+            lost=None if lost is None else lost.recipients,
+        )
 
     async def _published(self) -> int | None:
         last = await self._publisher.current()

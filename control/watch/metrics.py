@@ -65,8 +65,14 @@ PROBLEM = Declared(
     ("server",),
     "1 while the accounting of a server cannot be used as it is; 0 otherwise.",
 )
+LOST = Declared(
+    "sendgate_outcomes_lost",
+    ("ledger",),
+    "Recipients whose outcome control never read, ever: while it did not read, the ledger's stream "
+    "had no more room.",
+)
 DECLARED = (
-    *(BUILD, STARTED, OPEN, CLOSED, PUBLISHED, WORKERS, LATE),
+    *(BUILD, STARTED, OPEN, CLOSED, PUBLISHED, WORKERS, LATE, LOST),
     *(AGE, BEHIND, GAP, PROBLEM),
 )
 
@@ -99,6 +105,8 @@ class _Look(Collector):
         ):
             if value is not None:
                 yield _gauge(declared, {(): value})
+        if of.lost is not None:
+            yield _gauge(LOST, {(self._ledger,): of.lost})
         if of.streams is not None:
             streams = [(stream, (stream.server,)) for stream in of.streams]
             yield _gauge(AGE, {key: s.age for s, key in streams if s.age is not None})

@@ -2,21 +2,20 @@
 recipient; forgotten."""
 
 import asyncio
-import urllib.parse
 from typing import Any
 
 import msgspec
 import pytest
 
 from control.app import Parts
-from control.messages.reader import OutcomeReader
 from gateway.ledger import outcomes
 from gateway.ledger.outcomes import Outcomes, entries
 from gateway.watch.log import Log as GatewayLog
 from policy.ledger.connection import connect
-from policy.limits import DAY, day_of
+from policy.limits import day_of
 from settings.model import Log
 from tests.support.control.core import TOKEN, Api, Command, api_of
+from tests.support.control.outcomes import count, found, reader, tell
 from tests.support.hold.held import hold
 
 ACME = {"name": "acme", "login": "acme-smtp", "password": "correct horse"}
@@ -28,39 +27,6 @@ def command(
 ) -> Command:
     monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
     return Command(api, capsys)
-
-
-def reader(core: Parts, kept: float = 30 * 86_400.0) -> OutcomeReader:
-    return OutcomeReader(
-        core.pool, core.admin.client, core.admin.name, kept=kept, calendar=core.calendar
-    )
-
-
-async def tell(core: Parts, *told: dict[str, Any], days_ago: int = 0) -> None:
-    """As a gateway's flusher does."""
-    now, _ = await core.admin.now()
-    heard = Outcomes(
-        core.admin.client, core.admin.name, GatewayLog(), now=lambda: now - days_ago * DAY
-    )
-    for number, fields in enumerate(told):
-        plain: dict[str, Any] = {
-            "message": f"message{number}",
-            "tenant": "acme",
-            "recipients": ["anna@gmail.com"],
-            "outcome": "relayed",
-        }
-        heard.hear({**plain, **fields})
-    await heard.flush()
-
-
-async def found(api: Api, **query: str) -> Any:
-    status, page = await api("GET", f"/api/v2/messages?{urllib.parse.urlencode(query)}")
-    assert status == 200, page
-    return page
-
-
-async def count(core: Parts) -> int:
-    return int(await core.pool.fetchval("SELECT count(*) FROM outcome"))
 
 
 async def test_a_message_is_found_by_recipient_live_or_held(
