@@ -18,8 +18,9 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from control.ledger.closed import Closed, close_ips, free_ips
 from control.ledger.loss import Weighed
-from control.ledger.rebuild import Closed, close_ips, free_ips, write_back
+from control.ledger.rebuild import write_back
 from control.ledger.status import (
     LedgerRow,
     LedgerState,
@@ -28,7 +29,7 @@ from control.ledger.status import (
     ledger_row,
     ledger_status,
 )
-from control.ledger.streams import servers_of, weighed
+from control.ledger.streams import weighed
 from control.plan.latest import newest_generation
 from control.plan.publish import Publisher
 from control.problem import RefusedError
@@ -240,25 +241,19 @@ class Opening:
     ) -> None:
         """Write back what is known, close what is not, and only then open. `lost`: server to why
         its counts are not known; None: an operator answers for them."""
-        name = self._admin.name
         if standing.incarnation:
             await self._admin.close(standing.incarnation)
         plan = await self._plan(connection)
         written = await write_back(connection, self._admin, standing.now, self._settings.hold)
         await free_ips(self._admin, row.closed)
         # What was lost on an earlier day binds nobody any more: its counters are of that day.
-        day = day_of(row.lost_at)
-        if written.unknown:
-            log.error("ledger %s: charges of unknown IPs: %s", name, written.unknown)
-            if lost is not None:
-                # Any server's: such a count names a VirtualMTA and nothing else.
-                servers = await servers_of(connection, plan, day)
-                lost = dict.fromkeys(servers, written.unknown) | lost
-        closed = await close_ips(connection, self._admin, plan, lost, day) if lost else Closed()
+        closed, day = Closed(), day_of(row.lost_at)
+        if lost is not None:
+            closed = await close_ips(connection, self._admin, plan, lost, day, written.unknown)
         await self._open(connection, closed, who=who, reason=reason, before=row.incarnation)
         log.warning(
             "ledger %s is open again: %d IP days and %d entries written back, %d IPs closed today",
-            *(name, written.counters, written.entries, len(closed.ips)),
+            *(self._admin.name, written.counters, written.entries, len(closed.ips)),
         )
 
     async def _open(
@@ -271,12 +266,9 @@ class Opening:
         standing = await self._admin.standing()
         name, now = self._admin.name, _date(standing.now)
         await connection.execute(_SQL["opened"], name, incarnation, now, standing.run, closed)
+        after = {"incarnation": incarnation, "closed": closed.why}
         await Act(connection, now, who).audit(
-            "ledger.open",
-            name,
-            {"incarnation": before},
-            {"incarnation": incarnation, "closed": closed.why},
-            reason,
+            "ledger.open", name, {"incarnation": before}, after, reason
         )
 
     async def _plan(self, connection: Connection) -> Generation:

@@ -1,7 +1,8 @@
 """Writing back what a lost ledger held, from PostgreSQL's records, before it opens again.
 
 Owns: counters of IPs and their providers, and duplicate entries. Not here: when it may open
-(`control.ledger.loss`), opening (`control.ledger.opening`).
+(`control.ledger.loss`), what stays closed (`control.ledger.closed`), opening
+(`control.ledger.opening`).
 Rules: everything is written before the incarnation is in force, which is what gateways check, so
 that none decides on half of it. Counters are raised, never lowered: a ledger that went back keeps
 what it still knows. Written twice, it is the same.
@@ -21,8 +22,6 @@ from control.store.database import Connection, allow, fetch
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.known import Counters, Entry
 from policy.limits import DAY, day_of
-from policy.model import UNLIMITED
-from policy.plan import Generation
 from settings.hold import Hold
 from settings.statements import statements
 
@@ -40,11 +39,6 @@ LONGEST = 3_600.0
 nothing may be sent; cut short they would begin again and never end."""
 
 
-FULL = 1_000_000_000_000
-"""What an IP opens its day at that is in no plan now: whatever quota it gets when it is added
-again, it had more. More digits Lua would write with an exponent."""
-
-
 class Written(msgspec.Struct, frozen=True):
     """What was written back."""
 
@@ -53,23 +47,6 @@ class Written(msgspec.Struct, frozen=True):
     entries: int
     unknown: str
     """Why there may be charges of IPs that nobody can name; '': there are none."""
-
-
-class ClosedIp(msgspec.Struct, frozen=True):
-    """An IP that sends nothing more on a day."""
-
-    server: str
-    opening: int
-    """What its day opened at before."""
-
-
-class Closed(msgspec.Struct, frozen=True):
-    """What stays closed on `day`."""
-
-    day: int = 0
-    ips: dict[str, ClosedIp] = {}
-    why: dict[str, str] = {}
-    """By server."""
 
 
 class _Count(msgspec.Struct, frozen=True):
@@ -130,6 +107,8 @@ async def known_counters(connection: Connection, today: int) -> tuple[list[Count
         since = min(count.day for count in unnamed) * DAY / 1000
         plans = await former(connection, {count.vmta for count in unnamed}, since)
         ips, unknown = plans.ips, plans.unknown
+        if unknown:
+            log.error("charges whose IP is not known: %s", unknown)
     days: dict[tuple[str, int], dict[str, int]] = {}
     for count in counts:
         # A name that was two IPs': who of them sent is not known, and too high is not too low.
@@ -144,39 +123,3 @@ async def known_counters(connection: Connection, today: int) -> tuple[list[Count
         for (ip, day), providers in days.items()
     ]
     return found, unknown
-
-
-async def close_ips(
-    connection: Connection,
-    admin: LedgerAdmin,
-    generation: Generation,
-    lost: dict[str, str],
-    day: int,
-) -> Closed:
-    """Let every IP that has a quota and lived on a server in `lost` on `day` open it exhausted;
-    what it sent on that day is not known, and at most its quota. Unlimited ones may send. One that
-    was removed meanwhile may be added again before the day is over, with any quota.
-
-    By the opening figure, which leaves the count of what is granted afterwards true."""
-    vmtas = {v.ip: v for v in generation.vmtas}
-    servers = {v.ip: v.server for v in generation.vmtas if v.server in lost}
-    for row in await connection.fetch(_SQL["ips_of_day"], day):
-        if row["server"] in lost:
-            servers.setdefault(row["ip"], row["server"])
-    _, usage = await admin.usage(list(servers))
-    closed = Closed(day, {}, {})
-    for ip, server in servers.items():
-        daily = vmtas[ip].daily if ip in vmtas else FULL
-        if daily == UNLIMITED:
-            continue
-        opening = usage[ip].opening
-        await admin.set_opening(ip, day, max(daily, opening), {})
-        closed.ips[ip] = ClosedIp(server, opening)
-        closed.why[server] = lost[server]
-    return closed
-
-
-async def free_ips(admin: LedgerAdmin, closed: Closed) -> None:
-    """Undo `close_ips`."""
-    for ip, was in closed.ips.items():
-        await admin.set_opening(ip, closed.day, was.opening, {})

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from redis.exceptions import RedisError
 
-from control.ledger.rebuild import Closed
+from control.ledger.closed import Closed
 from control.store.database import fetch
 from policy.ledger.admin import LedgerAdmin, Standing
 from policy.limits import day_of

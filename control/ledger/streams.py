@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from control.ledger.closed import servers_of
 from control.ledger.loss import Probe, Stream, Weighed, weigh
 from control.ledger.status import LedgerRow
 from control.store.database import Connection, fetch
@@ -10,13 +11,6 @@ from policy.plan import Generation
 from settings.statements import statements
 
 _SQL = statements(__package__, "ledger")
-
-
-async def servers_of(connection: Connection, plan: Generation, day: int) -> list[str]:
-    """Servers that have a VirtualMTA, or had one on `day`: what was removed may come again before
-    the day is over, and has its counts still."""
-    rows = await connection.fetch(_SQL["ips_of_day"], day)
-    return sorted({v.server for v in plan.vmtas} | {row["server"] for row in rows})
 
 
 async def weighed(

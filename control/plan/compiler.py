@@ -17,7 +17,7 @@ from control.plan.touched import EVERYTHING, Touched
 from control.pmta.config import ConfigValueError, pmta_config
 from control.problem import FieldProblem, RefusedError
 from control.store.database import Connection
-from policy.plan import Generation, decode, encode
+from policy.plan import BadGenerationError, Generation, decode, encode
 from settings.model import Settings
 from settings.statements import statements
 
@@ -144,7 +144,13 @@ class Compiler:
             return last.pmta_digest
         before = Generation(number=0, created=0.0)
         if last is not None:
-            before = decode(await connection.fetchval(_SQL["encoded"], last.number, last.digest))
+            try:
+                before = decode(
+                    await connection.fetchval(_SQL["encoded"], last.number, last.digest)
+                )
+            except BadGenerationError:
+                # Unknown: PowerMTA is handed the new one.
+                return ""
         return hashlib.sha256(self.text(before, selectors).encode()).hexdigest()
 
 

@@ -5,17 +5,26 @@ decoded once.
 """
 
 import hashlib
+import logging
 from importlib.resources import files
 
 import msgspec
 
 from control.plan.rows import selectors
 from control.store.database import Connection
-from policy.plan import Generation, decode
+from policy.plan import BadGenerationError, Generation, decode
 from settings.model import Settings
 from settings.statements import statements
 
+log = logging.getLogger(__name__)
+
 _SQL = statements(__package__, "generation")
+
+FORGOTTEN_AT_ONCE = 20
+"""Old plans that one change deletes, under the lock of all publishers. A change adds one, so that
+what a version without a bound left, or a bound that was lowered, is gone after a while; all at once
+it was thousands of rows, 7 MB each with 100,000 mailboxes, in one statement of `database.timeout`.
+"""
 
 
 class Last(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +62,11 @@ async def newest_generation(connection: Connection) -> Generation | None:
     return None if encoded is None else decode(encoded)
 
 
+async def forget(connection: Connection, kept: int) -> None:
+    """All but the newest `kept`, a few at a time."""
+    await connection.execute(_SQL["forget"], kept, FORGOTTEN_AT_ONCE)
+
+
 class Memory:
     """One generation."""
 
@@ -65,6 +79,18 @@ class Memory:
             encoded = await connection.fetchval(_SQL["encoded"], last.number, last.digest)
             self._latest = Latest(last=last, generation=decode(encoded))
         return self._latest
+
+    async def readable(self, connection: Connection, last: Last) -> bool:
+        """Whether `latest` raises nothing. An older or newer version's may not be."""
+        try:
+            await self.latest(connection, last)
+        except BadGenerationError as error:
+            log.error(
+                "generation %d cannot be read; what all rows make is published: %s",
+                *(last.number, error),
+            )
+            return False
+        return True
 
     def put(self, latest: Latest) -> None:
         """One that was committed."""

@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 from control.plan.compiler import Compiler, Made
 from control.plan.hours import REACH, RENEW
-from control.plan.latest import Last, last_of
+from control.plan.latest import Last, forget, last_of
 from control.plan.rows import selectors
 from control.pmta.config import fits, key_file
 from control.pmta.dkim import Seal
@@ -143,7 +143,9 @@ class Publisher:
         ledger, wrong, hours = await self._admin.number(), False, False
         async with self._pool.acquire() as connection:
             last = await last_of(connection)
-            if last is not None and last.number == ledger:
+            if last is not None and not await self._compiler.memory.readable(connection, last):
+                wrong = True
+            elif last is not None and last.number == ledger:
                 wrong = await self._differs(connection, last)
                 hours = await self._out_of_hours(connection, last)
         if last is not None and last.number == ledger and not wrong and not hours:
@@ -234,7 +236,7 @@ class Publisher:
             _GENERATION["add"],
             *(last.number, data, last.digest, now, who, last.basis, last.pmta_digest),
         )
-        await connection.execute(_GENERATION["forget"], self._settings.control.generations_kept)
+        await forget(connection, self._settings.control.generations_kept)
         try:
             in_force = await self._admin.publish(generation)
         except (RedisError, OSError) as error:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from control.app import Parts
-from control.ledger.rebuild import close_ips
+from control.ledger.closed import close_ips
 from policy.ledger_port import Reserve
 from policy.limits import DAY, day_of
 from tests.support.control.core import TOKEN, Api, Command, api_of

@@ -211,6 +211,21 @@ async def test_an_operator_opens_it_whatever_cannot_be_read(here: Scene) -> None
     assert (status.state, status.closed) == (LedgerState.OPEN, [])
 
 
+async def test_it_opens_though_the_newest_plan_cannot_be_read(here: Scene) -> None:
+    """Of another version: what the rows say takes its place."""
+    await here.feed("pmta1", "pmta2")
+    await book(here, NAME, 3)
+    await here.core.pool.execute(
+        "UPDATE generation SET encoded = 'x', pmta_digest = NULL, digest = 'another' "
+        "WHERE number = (SELECT max(number) FROM generation)"
+    )
+    await here.core.admin.client.flushall()
+    # At once, and before a look finds the loss: changes are made, too.
+    await here.core.publisher.reconcile()
+    await rebuild(here)
+    assert await here.send("acme", 5) == 2
+
+
 async def test_a_plan_nobody_asks_is_not_read(here: Scene) -> None:
     """What was booked with its IP needs none."""
     await here.feed("pmta1", "pmta2")
