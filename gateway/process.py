@@ -132,6 +132,8 @@ class Process:
         self._dropped = 0
         self.looks = [self.relay.gauge, self.reserver.arrears.gauge]
         """What the side task of the gauges calls once a second."""
+        if self.holding is not None:
+            self.looks.append(self.holding.unsure.gauge)
 
     def _swapped(self, generation: Generation) -> None:
         self.relay.update(generation.servers, {vmta.name for vmta in generation.vmtas})

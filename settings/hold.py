@@ -26,6 +26,9 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Most messages in one commit."""
     batch_bytes: Octets = 8_388_608
     """Most octets of content in one commit."""
+    unsure: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000
+    """Commits of which nobody knows that one process still has to end, some 300 octets and 60 for
+    each recipient. None is dropped: from here on mail that would be held is deferred."""
     releasers: Annotated[int, msgspec.Meta(ge=0, le=64)] = 1
     """Processes of this node that release held mail; any number of nodes may."""
     claim: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 64

@@ -29,6 +29,7 @@ from policy.plan import Generation
 from settings.model import Settings
 
 _MOST_DOUBTS = 100_000
+_UNANSWERED = "the database has left too much unanswered; try again when it answers"
 _ARREARS = "the ledger has been away for too long; try again when it is back"
 
 _LONGEST = 60.0
@@ -102,7 +103,7 @@ class Holding:
         )
         self.backlog = Backlog(self.database, hold, generation, now=now, log=log)
         self.settler = Settler(self.vital, change=change, now=now, log=log)
-        self.unsure = Unsure(self.vital, change=change, now=now, log=log)
+        self.unsure = Unsure(self.vital, most=hold.unsure, change=change, now=now, log=log)
 
     async def open(self) -> None:
         """Make the pools; connects to nobody yet."""
@@ -119,6 +120,8 @@ class Holding:
 
     def admit(self, message: Message, pool: str, providers: Sequence[str]) -> Admission:
         found = self.backlog.admit(message.tenant, message.size, pool, providers)
+        if self.unsure.full:
+            return Admission(accept=False, sentence=_UNANSWERED)
         share, free = self._arrears(), self._slow_from
         if share < free or not found.accept:
             return found

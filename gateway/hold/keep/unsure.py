@@ -4,6 +4,9 @@ Owns: ending them. The client sends the message again, so what a commit that arr
 leave here must never go: every row is ended, or made impossible, however long PostgreSQL is away.
 Only then is the duplicate entry free; until then it is in doubt, and the client's copy is held
 behind rows that may still come.
+Rule: none is dropped. How many are too many is `full`, and it is new mail that gives way then:
+each of these was a message that was to be kept, so that there are no more than that and what is
+under way.
 Failure: what a process could not write before it ended stays as it is: with a duplicate entry the
 copy waits for those rows, and without one nothing tells it from another message.
 """
@@ -16,6 +19,7 @@ import msgspec
 
 from gateway.hold.database import PARTITION, AwayError, Database, RefusedError, UnknownError
 from gateway.hold_port import Keeping
+from gateway.watch import metrics
 from gateway.watch.log import Log
 from policy.identity import row_id
 from policy.ledger_port import ENDED, Change, EntryState
@@ -26,6 +30,12 @@ _UNSURE = _SQL["unsure"]
 _PAUSE = 0.5
 _PATIENCE = 10.0
 _TOLD = "its client was told to come again"
+
+_WAITING = metrics.gauge(
+    "sendgate_hold_unsure_waiting",
+    "Commits into the hold of which nobody knows and whose clients were told to come again, until "
+    "they are ended; from hold.unsure on, mail that would be held is deferred.",
+)
 
 
 class _Commit(msgspec.Struct):
@@ -45,12 +55,15 @@ class Unsure:
         self,
         database: Database,
         *,
+        most: int,
         change: Callable[[Change], None],
         now: Callable[[], int],
         log: Log,
     ) -> None:
-        """`change` takes changes of duplicate entries; `now` in ledger milliseconds."""
+        """`most` is where mail is turned away; `change` takes changes of duplicate entries; `now`
+        in ledger milliseconds."""
         self._database = database
+        self._most = most
         self._change = change
         self._now = now
         self._log = log
@@ -65,6 +78,15 @@ class Unsure:
     def waiting(self) -> int:
         """Commits that are not ended yet."""
         return len(self._queue)
+
+    @property
+    def full(self) -> bool:
+        """No more mail that could add to it."""
+        return len(self._queue) >= self._most
+
+    def gauge(self) -> None:
+        """Show how many wait."""
+        _WAITING.set(len(self._queue))
 
     def end(self, keeping: Keeping, bucket: int) -> None:
         """Its client hears that it was not stored."""
