@@ -34,6 +34,8 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     pmta_digest: str
     alters_powermta: bool
     """Whether the last generation's text was another one."""
+    takes_away: bool
+    """Whether PowerMTA is only to know less: gateways must name nothing of it any more by then."""
     keys: set[str] | None
     """Tenants whose DKIM keys may be new; None: all."""
 
@@ -85,6 +87,7 @@ class Compiler:
             text=text,
             pmta_digest=digest,
             alters_powermta=digest != await self._digest_before(connection, last, selectors),
+            takes_away=latest is not None and _less(latest.generation, compiled.generation),
             keys=None if latest is None or latest.text is None else found.domains,
         )
 
@@ -152,6 +155,16 @@ class Compiler:
                 # Unknown: PowerMTA is handed the new one.
                 return ""
         return hashlib.sha256(self.text(before, selectors).encode()).hexdigest()
+
+
+def _less(before: Generation, after: Generation) -> bool:
+    return _known(after) < _known(before)
+
+
+def _known(generation: Generation) -> set[tuple[str, ...]]:
+    """What PowerMTA is told of VirtualMTAs and of what it signs."""
+    found: set[tuple[str, ...]] = {(v.name, v.ip, v.host_name, v.server) for v in generation.vmtas}
+    return found | {(t.name, domain) for t in generation.tenants for domain in t.domains}
 
 
 def _refuse(problems: list[str]) -> None:

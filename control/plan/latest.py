@@ -92,6 +92,11 @@ class Memory:
             return False
         return True
 
+    def selectors(self, last: Last) -> dict[tuple[str, str], str] | None:
+        """Of the generation of `last`; None: not in memory."""
+        of_last = self._latest is not None and self._latest.last == last
+        return self._latest.selectors if self._latest is not None and of_last else None
+
     def put(self, latest: Latest) -> None:
         """One that was committed."""
         self._latest = latest

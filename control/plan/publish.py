@@ -2,8 +2,10 @@
 
 Order, under one lock across all control nodes: change the rows, compile, hand PowerMTA its
 configuration (it must know a VirtualMTA before a gateway names it), put the generation into the
-ledger, commit, wait for the workers.
-Failure: problems roll everything back. Should the commit itself fail after the ledger has the
+ledger, commit, wait for the workers. A change that only takes something away hands it over last,
+when no gateway names it any more.
+Failure: problems roll everything back, at PowerMTA, too; what it could not be told then, it is told
+by `reconcile`. Should the commit itself fail after the ledger has the
 generation, `reconcile` publishes what the rows say, under a higher number.
 """
 
@@ -13,7 +15,8 @@ import math
 import socket
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -22,6 +25,8 @@ from redis.exceptions import RedisError
 from control.plan.compiler import Compiler, Made
 from control.plan.hours import REACH, RENEW
 from control.plan.latest import Last, forget, last_of
+from control.plan.ledger import UnknownOutcomeError, ledger_number, ledger_time, put_into
+from control.plan.powermta import PowerMta, Selectors
 from control.plan.rows import selectors
 from control.pmta.config import fits, key_file
 from control.pmta.dkim import Seal
@@ -84,19 +89,14 @@ class Publisher:
             api_key=control.pmta_api_key,
             keys=control.pmta_keys,
         )
+        self._powermta = PowerMta(self._handover, partial(self._late, wait=0.0))
         self._seal = Seal(control.secret)
         self._compiler = Compiler(settings, control.system_host_name or machine_name())
         self._compared = -math.inf
 
     async def now(self) -> datetime:
         """Calendar time by the clock seam, which is the ledger's. Raises RefusedError."""
-        try:
-            milliseconds, _ = await self._admin.now()
-        except (RedisError, OSError) as error:
-            raise RefusedError(
-                f"the ledger does not answer ({error}): nothing was changed", status=503
-            ) from error
-        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+        return await ledger_time(self._admin)
 
     async def change(
         self, who: str, act: Change[T], *, dry: bool = False, whole: bool = False
@@ -109,10 +109,11 @@ class Publisher:
         async with self._pool.acquire() as connection:
             transaction = connection.transaction()
             await transaction.start()
-            committed = False
+            committed, former = False, None
             try:
                 await self._lock(connection)
                 acting = Act(connection, now, who)
+                signed = await self._signed(connection)
                 result = await act(acting)
                 if acting.unchanged and not acting.audited:
                     number = await self._admin.number()
@@ -121,21 +122,57 @@ class Publisher:
                 # Deferred checks would otherwise fail the commit, when it is too late.
                 await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
                 made = await self._compiler.make(
-                    connection, now, await self._ledger_number(), whole=whole
+                    connection, now, await ledger_number(self._admin), whole=whole
                 )
                 number = made.generation.number
                 if made.alters_powermta and not self._handover.reloads:
                     acting.note(NEXT_STEP)
                 if dry:
                     return Done(result, number, [], dry=True, notes=acting.notes)
+                if not made.takes_away:
+                    keys = await self.key_files(connection, made.keys)
+                    former = await self._powermta.put(made.text, keys)
                 last = await self._publish(connection, made, now, who)
+                # In force: should the commit fail, gateways name it until the next publishing.
+                former = None
                 await transaction.commit()
                 committed = True
+            except UnknownOutcomeError:
+                former, self._powermta.behind = None, True
+                raise
             finally:
                 if not committed:
+                    if former is not None:
+                        await self._powermta.take_back(former)
                     await transaction.rollback()
         self._compiler.memory.put(made.latest(last))
-        return Done(result, number, await self._late(number), notes=acting.notes)
+        if signed and (said := self._powermta.lose(signed, made.selectors)):
+            acting.note(said)
+        late = await self._late(number)
+        if made.takes_away:
+            self._powermta.behind = True
+        if self._powermta.behind and (said := await self._follow()):
+            acting.note(said)
+        return Done(result, number, late, notes=acting.notes)
+
+    async def _follow(self) -> str:
+        """What PowerMTA is to have of the last generation, when no gateway names more; '' or what
+        keeps it waiting. Raises RefusedError for a lock that is not to be had."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await self._lock(connection)
+            if (last := await last_of(connection)) is None:
+                return ""
+            latest = await self._compiler.memory.latest(connection, last)
+            text = latest.text
+            if text is None:
+                text = self._compiler.text(latest.generation, await selectors(connection))
+            return await self._powermta.follow(last.number, text)
+
+    async def _signed(self, connection: Connection) -> Selectors:
+        """Whose keys PowerMTA has before a change; empty where it is not to sign."""
+        if not self._settings.control.pmta_keys or (last := await last_of(connection)) is None:
+            return {}
+        return self._compiler.memory.selectors(last) or await selectors(connection)
 
     async def reconcile(self, who: str = "control") -> int | None:
         """Publish what the rows say when the ledger runs something else, or sending hours would
@@ -149,6 +186,8 @@ class Publisher:
                 wrong = await self._differs(connection, last)
                 hours = await self._out_of_hours(connection, last)
         if last is not None and last.number == ledger and not wrong and not hours:
+            if self._powermta.behind and (said := await self._follow()):
+                log.warning("%s", said)
             return None
         return (await self.change(who, _nothing, whole=wrong)).generation
 
@@ -214,16 +253,7 @@ class Publisher:
                 status=503,
             ) from error
 
-    async def _ledger_number(self) -> int:
-        try:
-            return await self._admin.number()
-        except (RedisError, OSError) as error:
-            raise RefusedError(
-                f"the ledger does not answer ({error}): nothing was changed", status=503
-            ) from error
-
     async def _publish(self, connection: Connection, made: Made, now: datetime, who: str) -> Last:
-        await self._handover.put(made.text, await self.key_files(connection, made.keys))
         generation = made.generation
         data = encode(generation)
         last = Last(
@@ -237,40 +267,15 @@ class Publisher:
             *(last.number, data, last.digest, now, who, last.basis, last.pmta_digest),
         )
         await forget(connection, self._settings.control.generations_kept)
-        try:
-            in_force = await self._admin.publish(generation)
-        except (RedisError, OSError) as error:
-            in_force = await self._published(generation.number, error)
-        if in_force != generation.number:
-            raise RefusedError(
-                f"the ledger runs generation {in_force} of another control plane; "
-                "give each its own ledger.name",
-            )
+        await put_into(self._admin, generation)
         return last
 
-    async def _published(self, number: int, lost: Exception) -> int:
-        """Whether a publish without a reply took place. Raises RefusedError when it did not, or
-        when nobody knows: then the rows as they were are published again by `reconcile`."""
-        try:
-            in_force = await self._admin.number()
-        except (RedisError, OSError):
-            raise RefusedError(
-                f"the ledger does not answer ({lost}): nothing was changed here; should it have "
-                f"taken generation {number}, the plan before is put back within seconds",
-                status=503,
-            ) from lost
-        if in_force < number:
-            raise RefusedError(
-                f"the ledger did not take the generation ({lost}): nothing was changed",
-                status=503,
-            ) from lost
-        return in_force
-
-    async def _late(self, number: int) -> list[str]:
+    async def _late(self, number: int, wait: float | None = None) -> list[str]:
         """Gateway workers that do not run the generation yet. The change is made: trouble here
-        is no refusal."""
+        is no refusal. `wait`: seconds, else control.publish_wait."""
+        wait = self._settings.control.publish_wait if wait is None else wait
         try:
-            return sorted(await self._admin.wait_for(number, self._settings.control.publish_wait))
+            return sorted(await self._admin.wait_for(number, wait))
         except (RedisError, OSError) as error:
             return [f"unknown, the ledger does not answer ({error})"]
 

@@ -1,21 +1,29 @@
 """Hands a configuration to PowerMTA: writes key files and the file, has it tested and reloaded,
 takes it back if refused.
 
-Rule: PowerMTA knows a VirtualMTA before any gateway names it, so this comes before publishing.
+Rule: PowerMTA knows a VirtualMTA for as long as any gateway names it: what is new comes here before
+it is published and is taken back with a change that was not, what is gone comes here last.
 A text that did not change is not handed over again: pausing an IP must work while PowerMTA is down.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import aiohttp
+import msgspec
 
 from control.problem import RefusedError
 from control.store.files import write_private
 from settings.secret import masked
 
 RELOAD_TIMEOUT = 10.0
+
+
+class Former(msgspec.Struct, frozen=True):
+    """What PowerMTA had before a hand-over; None: no file."""
+
+    text: str | None
 
 
 class Handover:
@@ -33,18 +41,23 @@ class Handover:
         """Whether PowerMTA has a change when it is in force; else an operator applies it."""
         return self._file is not None and bool(self._url)
 
-    async def put(self, text: str, keys: Mapping[str, bytes] | None = None) -> bool:
-        """Make `text` PowerMTA's configuration; whether it changed. `keys`: DKIM key files by
-        name, written where their folder is on this machine; one too many does no harm.
+    @property
+    def has_keys(self) -> bool:
+        """Whether the folder of the key files is on this machine."""
+        return self._keys is not None and self._keys.is_dir()
+
+    async def put(self, text: str, keys: Mapping[str, bytes] | None = None) -> Former | None:
+        """Make `text` PowerMTA's configuration; what it was, None when it was that. `keys`: DKIM
+        key files by name, written where their folder is on this machine; one too many does no harm.
 
         Raises RefusedError, with the former file in place, when PowerMTA did not take it."""
         if self._file is None:
-            return False
+            return None
         if self._keys is not None and self._keys.is_dir():
             await asyncio.to_thread(write_keys, self._keys, keys or {})
         before = await asyncio.to_thread(_read, self._file)
         if before == text:
-            return False
+            return None
         try:
             await asyncio.to_thread(_write, self._file, text)
             if self._url:
@@ -52,17 +65,32 @@ class Handover:
                 await self._command("test config")
                 await self._command("reload")
         except (RefusedError, OSError) as error:
-            if before is not None:
-                await asyncio.to_thread(_write, self._file, before)
-            else:
-                self._file.unlink(missing_ok=True)
+            await self._restore(before)
             if isinstance(error, RefusedError):
                 raise
             raise RefusedError(
                 f"cannot write the PowerMTA configuration {self._file}: {error.strerror}",
                 status=503,
             ) from error
-        return True
+        return Former(before)
+
+    async def take_back(self, former: Former) -> None:
+        """Undo a hand-over. Raises RefusedError when PowerMTA did not take it; the file is back."""
+        await self._restore(former.text)
+        if self._url and former.text is not None:
+            await self._command("reload")
+
+    async def _restore(self, text: str | None) -> None:
+        assert self._file is not None
+        if text is not None:
+            await asyncio.to_thread(_write, self._file, text)
+        else:
+            self._file.unlink(missing_ok=True)
+
+    async def forget_keys(self, names: Iterable[str]) -> None:
+        """Delete DKIM key files, where their folder is on this machine. Raises RefusedError."""
+        if self._keys is not None and self._keys.is_dir():
+            await asyncio.to_thread(delete_keys, self._keys, sorted(names))
 
     async def _command(self, command: str) -> None:
         timeout = aiohttp.ClientTimeout(total=RELOAD_TIMEOUT)
@@ -100,6 +128,17 @@ def write_keys(folder: Path, keys: Mapping[str, bytes]) -> None:
         except OSError as error:
             raise RefusedError(
                 f"cannot write the DKIM key {file}: {error.strerror}", status=503
+            ) from error
+
+
+def delete_keys(folder: Path, names: Iterable[str]) -> None:
+    """Delete key files, those that are there. Raises RefusedError."""
+    for name in names:
+        try:
+            (folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise RefusedError(
+                f"cannot delete the DKIM key {folder / name}: {error.strerror}", status=503
             ) from error
 
 

@@ -31,6 +31,7 @@ THREADS = {
     ("control/pmta/handover.py", "_read"): "a file",
     ("control/pmta/handover.py", "_write"): "a file",
     ("control/pmta/handover.py", "write_keys"): "files",
+    ("control/pmta/handover.py", "delete_keys"): "files",
 }
 """(file, what runs in the thread) to why nothing native in it is anybody else's."""
 

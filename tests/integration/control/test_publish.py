@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from control.app import Parts, open_parts
 from control.ledger.status import LedgerState
 from control.problem import RefusedError
-from control.sources import domain, ip
+from control.sources import domain, ip, removal
 from control.sources.domain import NewDomain
 from control.sources.ip import IpChange
 from control.store.change import Act
@@ -295,6 +295,144 @@ async def test_powermta_knows_a_vmta_before_the_gateways_or_nothing_happens(
         assert after[0] == before[0]
         assert file.read_text() == text
     await runner.cleanup()
+
+
+class Monitor:
+    """PowerMTA's web monitor; `at`: the ledger's generation at each command."""
+
+    def __init__(self) -> None:
+        self.commands: list[str] = []
+        self.at: list[int] = []
+        self.status = 200
+        self.core: Parts | None = None
+
+    async def command(self, request: web.Request) -> web.Response:
+        self.commands.append(str((await request.post())["command"]))
+        self.at.append(await self.core.admin.number() if self.core else 0)
+        return web.Response(status=self.status, text="" if self.status == 200 else "it is ill")
+
+
+@pytest.fixture
+async def monitored(
+    create_database: CreateDatabase, valkey_url: str, tmp_path: Path
+) -> AsyncIterator[tuple[Parts, Monitor]]:
+    """With a PowerMTA that has tenant acme's IPs 192.0.2.10 and .11, and a folder of keys."""
+    monitor = Monitor()
+    app = web.Application()
+    app.router.add_post("/command", monitor.command)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    (tmp_path / "keys").mkdir()
+    settings = settings_for(
+        await create_database("control", build),
+        valkey_url,
+        pmta_config=str(tmp_path / "pmta.conf"),
+        pmta_reload_url=f"http://127.0.0.1:{runner.addresses[0][1]}/command",
+        pmta_keys=str(tmp_path / "keys"),
+    )
+    async with control_core(settings) as core:
+        await add_tenant(core)
+        await add_domain(core, ONE)
+        await add_domain(core, TWO)
+        monitor.core = core
+        monitor.commands.clear()
+        monitor.at.clear()
+        yield core, monitor
+    await runner.cleanup()
+
+
+TWO = NewDomain(tenant="acme", domain="two.example.com", ip="192.0.2.11", quota=5)
+
+
+async def remove_domain(core: Parts) -> Any:
+    async def act(a: Act) -> Any:
+        return await removal.remove_domain(a, "acme", "example.com")
+
+    return await core.publisher.change("test", act)
+
+
+def text_of(core: Parts) -> str:
+    return Path(core.settings.control.pmta_config).read_text()
+
+
+def lost(core: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger takes no generation."""
+
+    async def dies(_: object, __: object) -> int:
+        raise ConnectionError("gone")
+
+    monkeypatch.setattr(LedgerAdmin, "publish", dies)
+
+
+async def test_powermta_takes_back_what_the_ledger_refused(
+    monitored: tuple[Parts, Monitor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core, monitor = monitored
+    before = text_of(core)
+    lost(core, monkeypatch)
+    with pytest.raises(RefusedError, match="did not take the generation"):
+        await add_domain(core, NewDomain(tenant="acme", domain="c.example", ip="192.0.2.12"))
+    assert text_of(core) == before
+    assert monitor.commands == ["test config", "reload", "reload"]
+    # What is refused before PowerMTA is told tells it nothing.
+    with pytest.raises(RefusedError, match="did not take the generation"):
+        await remove_domain(core)
+    assert len(monitor.commands) == 3
+
+
+async def test_what_goes_goes_at_powermta_last(monitored: tuple[Parts, Monitor]) -> None:
+    core, monitor = monitored
+    done = await remove_domain(core)
+    assert monitor.commands == ["test config", "reload"]
+    assert monitor.at == [done.generation] * 2
+    assert "example.com.pem" not in text_of(core).replace("two.example.com", "")
+
+
+async def test_a_removal_is_done_while_powermta_is_down_and_handed_over_later(
+    monitored: tuple[Parts, Monitor],
+) -> None:
+    core, monitor = monitored
+    before = text_of(core)
+    monitor.status = 400
+    done = await remove_domain(core)
+    assert any("PowerMTA keeps what went until it takes" in note for note in done.notes)
+    assert text_of(core) == before
+    assert await core.publisher.reconcile() is None
+    assert text_of(core) == before
+    monitor.status = 200
+    assert await core.publisher.reconcile() is None
+    assert text_of(core) != before
+    told = len(monitor.commands)
+    assert await core.publisher.reconcile() is None
+    assert len(monitor.commands) == told, "once"
+
+
+async def test_powermta_keeps_a_virtual_mta_that_a_late_gateway_names(
+    monitored: tuple[Parts, Monitor],
+) -> None:
+    core, monitor = monitored
+    admin = core.admin
+    seconds, _ = await admin.client.time()
+    await admin.client.zadd(f"{admin.root}workers", {"gw/1": seconds + 3600})
+    await admin.client.hset(f"{admin.root}running", "gw/1", "1")
+    done = await remove_domain(core)
+    assert any("until 1 gateway worker (gw/1) let go" in note for note in done.notes)
+    assert monitor.commands == []
+    await admin.client.hset(f"{admin.root}running", "gw/1", str(done.generation))
+    await core.publisher.reconcile()
+    assert monitor.commands == ["test config", "reload"]
+
+
+async def test_the_key_file_of_a_domain_goes_with_it(monitored: tuple[Parts, Monitor]) -> None:
+    core, _ = monitored
+    folder = Path(core.settings.control.pmta_keys)
+    (folder / "somebody-elses.pem").write_text("")
+    names = {file.name for file in folder.iterdir()}
+    assert len(names) == 3
+    await remove_domain(core)
+    gone = names - {file.name for file in folder.iterdir()}
+    assert [name.startswith("example.com.") for name in gone] == [True]
 
 
 async def test_quota_stage_state_and_ceilings_of_an_ip(core: Parts) -> None:

@@ -1,0 +1,71 @@
+"""What PowerMTA has of the plan: handed over before a change is published, taken back with one that
+was not, and what went when no gateway names it any more.
+
+Everything here is called under the publish lock, so that no two texts overtake one another.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from control.pmta.config import key_file
+from control.pmta.handover import Former, Handover
+from control.problem import RefusedError, counted
+
+log = logging.getLogger(__name__)
+
+Selectors = Mapping[tuple[str, str], str]
+"""(Tenant, domain) to the selector of its DKIM key."""
+
+
+class PowerMta:
+    """One control process's side of it. `late`: the gateways that do not run a generation yet."""
+
+    def __init__(self, handover: Handover, late: Callable[[int], Awaitable[list[str]]]) -> None:
+        self._handover = handover
+        self._late = late
+        self._gone: set[str] = set()
+        self.behind = False
+        """It may have another configuration, or other key files, than the last generation's."""
+
+    async def put(self, text: str, keys: Mapping[str, bytes]) -> Former | None:
+        """As `Handover.put`. Raises RefusedError."""
+        self._gone -= keys.keys()
+        return await self._handover.put(text, keys)
+
+    async def take_back(self, former: Former) -> None:
+        """It gets what it had before a change that was refused."""
+        try:
+            await self._handover.take_back(former)
+        except (RefusedError, OSError) as error:
+            self.behind = True
+            log.warning("PowerMTA has what a refused change would have brought: %s", error)
+
+    def lose(self, before: Selectors, after: Selectors) -> str:
+        """Keys that went: their files go with the next `follow`; what is left to do by hand, or
+        ''. A file two tenants share stays with the other one's key."""
+        gone = _files(before) - _files(after)
+        if not gone:
+            return ""
+        if self._handover.has_keys:
+            self._gone |= gone
+            self.behind = True
+            return ""
+        return f"delete {counted(sorted(gone), 'DKIM key file')} where PowerMTA has its keys"
+
+    async def follow(self, number: int, text: str) -> str:
+        """Hand it generation `number`'s configuration when all gateways run that; '' or what keeps
+        it waiting."""
+        if late := await self._late(number):
+            return f"PowerMTA keeps what went until {counted(late, 'gateway worker')} let go of it"
+        try:
+            await self._handover.put(text)
+            await self._handover.forget_keys(self._gone)
+        except RefusedError as error:
+            return f"PowerMTA keeps what went until it takes its configuration: {error}"
+        self._gone.clear()
+        self.behind = False
+        return ""
+
+
+def _files(selectors: Selectors) -> set[str]:
+    return {key_file(domain, selector) for (_, domain), selector in selectors.items()}
