@@ -81,6 +81,18 @@ class IpsApi:
             lambda act: after(act, warmup, moving.move_ip(act, address, call.body)),
         )
 
+    async def _move_to_server(self, call: Call) -> Changed[IpView]:
+        address, warmup, charged = call.path["ip"], self._warmup, self._charged
+        return await changed(
+            self._publisher,
+            call,
+            lambda act: after(
+                act,
+                warmup,
+                moving.move_to_server(act, address, call.body, charged, force=call.force),
+            ),
+        )
+
     async def _remove(self, call: Call) -> Changed[Removed]:
         address, charged = call.path["ip"], self._charged
         return await changed(
@@ -149,6 +161,16 @@ class IpsApi:
                 Changed[IpView],
                 body=moving.IpMove,
                 query=DRY,
+            ),
+            Route(
+                "POST",
+                f"{one}/server",
+                "Move an IP that does not send to another PowerMTA server; refused with what is in "
+                "the way",
+                self._move_to_server,
+                Changed[IpView],
+                body=moving.IpServer,
+                query=DRY | {"force": FORCED["force"]},
             ),
             Route("GET", "/api/v2/quota", today, self._quota, usage, query=_TENANT | _IPS),
             Route("GET", "/api/v1/ips/{ip}", f"As {one}", self._one, IpView),

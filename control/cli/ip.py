@@ -10,7 +10,7 @@ from control.ledger.status import CLOSED, OPENS
 from control.plan.changed import Changed
 from control.sources.ip import IpChange
 from control.sources.ipview import IpView
-from control.sources.moving import IpMove
+from control.sources.moving import IpMove, IpServer
 from control.sources.usage import ALL, UsageView
 from control.terminal.client import Client
 from control.terminal.options import Body, options
@@ -49,7 +49,7 @@ def show(context: typer.Context, ip: str) -> None:
 @options(
     IpChange,
     but=("state",),
-    named={"ceilings": "--ceiling"},
+    named={"ceilings": "--ceiling", "host_name": "--host"},
     off={"ceilings": "--no-ceilings"},
 )
 def set_(context: typer.Context, ip: str, body: Body, dry_run: Dry = False) -> None:
@@ -87,6 +87,22 @@ def move(context: typer.Context, ip: str, body: Body, dry_run: Dry = False) -> N
         as_json(changed)
         return
     said(changed, f"IP {changed.view.ip} is in {', '.join(changed.view.pools)}")
+    _ips([changed.view])
+
+
+@app.command()
+@options(IpServer)
+def relocate(
+    context: typer.Context, ip: str, body: Body, force: Force = False, dry_run: Dry = False
+) -> None:
+    """Move an IP that sends nothing to another PowerMTA server."""
+    line = line_of(context)
+    path, forced = f"/api/v2/ips/{ip}/server", "1" if force else None
+    changed = Client(line).send("POST", path, body, Changed[IpView], dry_run=dry_run, force=forced)
+    if line.json:
+        as_json(changed)
+        return
+    said(changed, f"IP {changed.view.ip} is on server {changed.view.server}")
     _ips([changed.view])
 
 

@@ -10,15 +10,17 @@ from control.plan.compile import DEFAULT_PLAN
 from control.plan.rows import vmta_by_ip
 from control.pmta.dkim import Seal
 from control.pmta.server import names as server_names
-from control.problem import RefusedError, bad, missing
+from control.problem import RefusedError, bad
+from control.sources.ip import own_host_name
 from control.sources.pool import ensure, overflow_to
 from control.sources.quota import QuotaText, quota_columns
 from control.sources.spf import LONGEST_DOMAIN
 from control.store.change import Act
+from control.store.reference import must
 from control.store.refusal import unless_taken
 from control.tenants.poolname import holder_of
 from control.tenants.tenant import default_pool
-from control.values.host import DomainText, domain_name, greeting_name
+from control.values.host import DomainText, domain_name
 from control.values.ip import IpText, sending_ip
 from control.values.name import new_name
 from control.values.wanted import meant
@@ -133,14 +135,14 @@ async def _vmta(act: Act, new: NewDomain, domain: str, ip: str, warmup: Warmup) 
         if kept := [field for field, value in given.items() if value is not None]:
             raise RefusedError(
                 f"IP {ip} exists already as VirtualMTA {row.name}: its {', '.join(kept)} cannot "
-                "be set here; use `sendgate ip set`",
+                "be set here; use `sendgate ip set` (`ip relocate` for the server)",
             )
         return row.name
     name = new.vmta or "vmta-" + re.sub(r"[.:]+", "-", ip).strip("-")
     new_name("vmta", name)
     if (holder := await holder_of(act, name)) is not None:
         raise bad("vmta", f"the name {name} is taken by {holder}; choose another with --vmta")
-    host = await _host_name(act, new, domain)
+    host = await _host_name(act, new, domain, ip)
     source, number = quota_columns("plan" if new.quota is None else new.quota)
     plan, stage = (DEFAULT_PLAN, 1) if source == "plan" else (None, None)
     state = "warming" if source == "plan" else "active"
@@ -166,12 +168,9 @@ async def _vmta(act: Act, new: NewDomain, domain: str, ip: str, warmup: Warmup) 
     return name
 
 
-async def _host_name(act: Act, new: NewDomain, domain: str) -> str:
+async def _host_name(act: Act, new: NewDomain, domain: str, ip: str) -> str:
     if new.host_name is not None:
-        host = greeting_name("host_name", new.host_name)
-        if (other := await act.connection.fetchval(_VMTA["by_host_name"], host)) is not None:
-            raise bad("host_name", f"{host} is the name of IP {other} already: each IP has its own")
-        return host
+        return await own_host_name(act, new.host_name, ip)
     taken = {row["host_name"] for row in await act.connection.fetch(_VMTA["below"], f".{domain}")}
     number = 1
     while f"mta{number}.{domain}" in taken:
@@ -180,11 +179,9 @@ async def _host_name(act: Act, new: NewDomain, domain: str) -> str:
 
 
 async def _server(act: Act, wanted: str | None) -> str:
-    names = await server_names(act.connection)
     if wanted is not None:
-        if wanted not in names:
-            raise missing("PowerMTA server", wanted)
-        return wanted
+        return await must(act.connection, "server", wanted)
+    names = await server_names(act.connection)
     if not names:
         raise RefusedError("there is no PowerMTA server yet; add one with `sendgate server set`")
     if len(names) > 1:

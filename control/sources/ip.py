@@ -10,6 +10,7 @@ from control.plan.rows import VmtaRow, vmta_by_ip
 from control.problem import RefusedError, bad, missing
 from control.sources.quota import QuotaText, quota_columns
 from control.store.change import Act
+from control.values.host import HostText, greeting_name
 from control.values.ip import normal_ip
 from control.values.reason import ReasonText
 from control.values.wanted import meant
@@ -68,6 +69,9 @@ class IpChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "Recipients a day of a provider, in place of all of the plan's; plan: the plan's again."
         ),
     ] = None
+    host_name: Annotated[
+        HostText | None, meant("What it says in EHLO: a name that no other IP has.")
+    ] = None
     reason: ReasonText = ""
 
 
@@ -79,6 +83,9 @@ async def change(act: Act, ip: str, wanted: IpChange, *, warmup: Warmup) -> str:
         raise missing("IP", ip)
     plans = plans_of(await rows.stages(act.connection), warmup)
     after = _applied(row, wanted, plans)
+    if wanted.host_name is not None:
+        host = await own_host_name(act, wanted.host_name, ip)
+        after = msgspec.structs.replace(after, host_name=host)
     if after == row:
         act.no_change(f"IP {ip} is {row.state} and like that already")
         return ip
@@ -88,8 +95,13 @@ async def change(act: Act, ip: str, wanted: IpChange, *, warmup: Warmup) -> str:
         _VMTA["set"],
         *(row.tenant, row.name, after.state, after.quota_source),
         *(after.fixed_quota, after.hourly_share, after.weight, after.plan, after.stage),
-        after.ceilings,
+        *(after.ceilings, after.host_name),
     )
+    if row.host_name != after.host_name:
+        act.note(
+            f"it says EHLO {after.host_name} from the next connection on: its A (or AAAA) and PTR "
+            f"records must say so, too (`sendgate domain show`); those of {row.host_name} can go"
+        )
     if _quota_text(row) != _quota_text(after) or row.stage != after.stage:
         await act.connection.execute(
             _VMTA["add_history"],
@@ -106,6 +118,15 @@ async def change(act: Act, ip: str, wanted: IpChange, *, warmup: Warmup) -> str:
         wanted.reason,
     )
     return ip
+
+
+async def own_host_name(act: Act, text: str, ip: str) -> str:
+    """A host name that no other IP has, in the usual spelling. Raises RefusedError."""
+    host = greeting_name("host_name", text)
+    other = await act.connection.fetchval(_VMTA["by_host_name"], host)
+    if other not in (None, ip):
+        raise bad("host_name", f"{host} is the name of IP {other} already: each IP has its own")
+    return host
 
 
 def _applied(row: VmtaRow, wanted: IpChange, plans: dict[str, Plan]) -> VmtaRow:

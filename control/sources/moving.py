@@ -1,14 +1,21 @@
-"""Domains and IPs moved to another pool of their tenant. Held mail follows: a releaser asks for the
-pool of a message's domain each time it looks at it."""
+"""Domains and IPs moved to another pool of their tenant, and IPs to another PowerMTA server.
+
+Held mail follows to a pool: a releaser asks for that of a message's domain each time it looks at
+it. To a server it is different: PowerMTA there has nothing of what the former one queued for the
+VirtualMTA, which goes on from an address that it has no more. So an IP that moves is stopped first,
+and stays while mail may be queued, as one that is removed does.
+"""
 
 from typing import Annotated
 
 import msgspec
 
+from control.plan.changed import Charged
 from control.plan.rows import vmta_by_ip
 from control.problem import bad, in_the_way, missing
-from control.sources.removal import alone, must_be_of, one_domain
+from control.sources.removal import alone, must_be_of, one_domain, still_there
 from control.store.change import Act
+from control.store.reference import must
 from control.values.ip import normal_ip
 from control.values.reason import ReasonText
 from control.values.wanted import meant
@@ -31,6 +38,13 @@ class IpMove(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     pool: Annotated[Name, meant("A pool of the same tenant.")]
     leaves: Annotated[Name | None, meant("The pool it leaves; else all others.")] = None
+    reason: ReasonText = ""
+
+
+class IpServer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where an IP is from now on."""
+
+    server: Annotated[Name, meant("A PowerMTA server, which has the address.")]
     reason: ReasonText = ""
 
 
@@ -79,4 +93,39 @@ async def move_ip(act: Act, ip: str, wanted: IpMove) -> str:
     after = sorted({*pools, wanted.pool} - {*leaves})
     await act.audit("ip.move", ip, {"pools": pools}, {"pools": after}, wanted.reason)
     act.note("the SPF records of the pools changed: `sendgate domain show DOMAIN` of each")
+    return ip
+
+
+async def move_to_server(
+    act: Act, ip: str, wanted: IpServer, charged: Charged, *, force: bool = False
+) -> str:
+    """Returns the IP in its usual spelling. Raises RefusedError.
+
+    `force`: an operator looked, and PowerMTA has nothing queued for it."""
+    ip = normal_ip(ip)
+    row = await vmta_by_ip(act.connection, ip)
+    if row is None:
+        raise missing("IP", ip)
+    server = await must(act.connection, "server", wanted.server)
+    if server == row.server:
+        act.no_change(f"IP {ip} is on server {server} already")
+        return ip
+    found = []
+    if row.state not in ("new", "paused", "retiring"):
+        found.append(f"it is {row.state}: `sendgate ip pause {ip}` first")
+    found += await still_there(act, ip, row.name, charged, force=force)
+    if found:
+        raise in_the_way(f"IP {ip}", found)
+    await act.connection.execute(_SQL["move_to_server"], row.name, server)
+    await act.audit(
+        "ip.move_to_server",
+        ip,
+        {"server": row.server},
+        {"server": server, "force": force},
+        wanted.reason,
+    )
+    act.note(
+        f"PowerMTA on {server} needs the address and the new configuration, before `sendgate ip "
+        f"resume {ip}`"
+    )
     return ip

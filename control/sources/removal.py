@@ -29,12 +29,7 @@ async def remove_ip(
     found = []
     if row.state != "retiring":
         found.append(f"it is {row.state}: `sendgate ip retire {ip}` first")
-    if waiting := await act.connection.fetchval(_SQL["open_of_vmta"], row.name):
-        found.append(
-            f"{waiting} messages are in doubt or being sent through it: wait, or `sendgate hold "
-            "settle`"
-        )
-    found += await charged(act, {ip: row.name}, force=force)
+    found += await still_there(act, ip, row.name, charged, force=force)
     found += await alone(act, row.name, None)
     if found:
         raise in_the_way(f"IP {ip}", found)
@@ -48,6 +43,18 @@ async def remove_ip(
         "domain show DOMAIN`"
     )
     return Removed(noun="ip", name=ip, also={"vmta": [row.name]})
+
+
+async def still_there(act: Act, ip: str, vmta: str, charged: Charged, *, force: bool) -> list[str]:
+    """A sentence for all that the IP's PowerMTA server may still have of it. Raises RefusedError
+    when the ledger cannot say."""
+    found = []
+    if waiting := await act.connection.fetchval(_SQL["open_of_vmta"], vmta):
+        found.append(
+            f"{waiting} messages are in doubt or being sent through it: wait, or `sendgate hold "
+            "settle`"
+        )
+    return found + await charged(act, {ip: vmta}, force=force)
 
 
 async def alone(act: Act, vmta: str, pools: list[str] | None) -> list[str]:

@@ -30,6 +30,9 @@ SELECT pool FROM pool_member WHERE vmta = $1 ORDER BY pool;
 -- name: leave
 DELETE FROM pool_member WHERE vmta = $1 AND pool = ANY($2::text[]);
 
+-- name: move_to_server
+UPDATE virtual_mta SET server = $2 WHERE name = $1;
+
 -- name: remove_vmta
 DELETE FROM virtual_mta WHERE name = $1;
 

@@ -274,6 +274,21 @@ CELLS: dict[str, dict[str, Done | str]] = {
     },
 }
 
+ALSO = {
+    ("ip", "its host name"): Done(
+        "ip set",
+        "PATCH /api/v2/ips/{ip}",
+        "test_moving.py: test_the_host_name_of_an_ip_is_changed_where_it_is_its_own",
+    ),
+    ("ip", "its server"): Done(
+        "ip relocate",
+        "POST /api/v2/ips/{ip}/server",
+        "test_moving.py: "
+        "test_an_ip_moves_to_another_server_once_it_is_stopped_and_nothing_is_queued",
+    ),
+}
+"""What a verb does besides what its cell says."""
+
 NO_NOUNS = {"hold", "clock", "ledger", "pmta", "accounting", "audit", "message"}
 """Groups of commands for what an operator does not add."""
 
@@ -282,7 +297,7 @@ DONE = [
     for noun, cells in CELLS.items()
     for verb, cell in cells.items()
     if isinstance(cell, Done)
-]
+] + [(noun, what, cell) for (noun, what), cell in ALSO.items()]
 
 
 @cache
