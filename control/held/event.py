@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from control.held.held import moment, stamp, text_of
+from control.held.held import moment, text_of
 
 
 class HoldEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,8 +27,6 @@ class HoldEvent(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     dsn: str
     """State of the report by mail: empty (none), wanted, sending, sent."""
-    taken: str
-    """When the sender's system was told; empty: not yet."""
 
 
 def event_view(record: Any) -> HoldEvent:
@@ -49,6 +47,5 @@ def event_view(record: Any) -> HoldEvent:
         class_=record["class"],
         sender=text_of(record["sender"]),
         recipient=text_of(record["recipient"]),
-        taken=stamp(record["taken"]),
         **{name: record[name] for name in given},
     )

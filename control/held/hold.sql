@@ -134,7 +134,7 @@ WHERE recipient = $1 AND state IN ('done', 'failed') AND ($2::text IS NULL OR te
 
 -- name: events
 SELECT id, at, tenant, message, kind, class, message_id, mailbox, sender, recipient, campaign,
-    detail, dsn, taken
+    detail, dsn
 FROM hold_event
 WHERE id > $1 AND ($2::text IS NULL OR tenant = $2)
 ORDER BY id LIMIT $3;
