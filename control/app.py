@@ -7,16 +7,13 @@ import asyncio
 import contextlib
 import logging
 import signal
+import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
 
 from aiohttp import web
 
-from control.accounting.feed import Feed
-from control.accounting.ledgertime import LedgerTime
 from control.accounting.status import StreamView, streams
 from control.api.accounting import AccountingApi
 from control.api.application import Application
@@ -36,123 +33,34 @@ from control.api.pmta import PmtaApi
 from control.api.pools import PoolsApi
 from control.api.route import Route
 from control.api.tenants import TenantsApi
+from control.api.webhook import PATHS, Webhook
 from control.explain import look as status
 from control.explain.answer import Answers
 from control.held.look import Hold
 from control.held.orders import Orders
-from control.ledger.charged import Charged
-from control.ledger.clock import Clock, Follower
 from control.ledger.failover import judge
-from control.ledger.opening import Opening
 from control.messages.forgetting import forget
 from control.messages.loss import loss
 from control.messages.reader import OutcomeReader
 from control.messages.search import search
+from control.parts import Parts, open_parts
 from control.plan.names import by_name
-from control.plan.publish import Publisher
 from control.plan.rows import servers, tenants
-from control.plan.view import View
-from control.pmta.dkim import Seal
 from control.problem import RefusedError
-from control.store.database import open_pool
-from control.store.migrate import newest, revision
-from control.store.refusal import UNREACHABLE, refusal
+from control.store.refusal import refusal
 from control.tenants.lastuse import LastUse
-from control.tenants.leaving import Leaving
 from control.tenants.login import logins
 from control.tenants.network import networks
 from control.tenants.removal import held
 from control.tenants.view import must_be_known, must_exist
 from control.users.audit import audit_page
-from control.users.token import Tokens
 from control.watch import look as figures
-from policy.ledger.admin import LedgerAdmin
-from policy.ledger.connection import connect
-from policy.ledger.ledger import RedisLedger
 from settings.model import Settings
-from settings.secret import masked
 
 log = logging.getLogger(__name__)
 
 RECONCILE_EVERY = 5.0
 """Seconds between two looks whether the ledger runs what PostgreSQL says."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The parts of one control process."""
-
-    settings: Settings
-    pool: Any
-    admin: LedgerAdmin
-    ledger: RedisLedger
-    publisher: Publisher
-    opening: Opening
-    charged: Charged
-    leaving: Leaving
-    clock: Clock
-    calendar: LedgerTime
-    seal: Seal
-    tokens: Tokens
-    view: View
-
-
-def no_database(url: str, error: Exception) -> RefusedError:
-    """What to do about a PostgreSQL that does not answer; no password in it."""
-    return RefusedError(
-        f"PostgreSQL at {masked(url)} does not answer ({error or 'timed out'}): start it, or "
-        "give its address in database.url (DATABASE_URL)",
-        status=503,
-    )
-
-
-@asynccontextmanager
-async def open_parts(
-    settings: Settings, *, movable_clock: bool = False, followers: list[Follower] | None = None
-) -> AsyncIterator[Parts]:
-    """The parts, connected. Raises RefusedError and DatabaseRefusedError."""
-    async with AsyncExitStack() as stack:
-        try:
-            at = await revision(settings.database.url)
-        except UNREACHABLE as error:
-            raise no_database(settings.database.url, error) from error
-        if at != newest():
-            raise RefusedError(
-                f"the database is at schema {at or 'none'}, this version needs {newest()}: "
-                "run `sendgate migrate`"
-            )
-        pool = await open_pool(settings.database)
-        stack.push_async_callback(pool.close)
-        # Once more: a connection that a restarted server closed is found out by using it, and
-        # every script control runs answers the same when it is repeated.
-        client = connect(settings.ledger.url, timeout=settings.ledger.timeout, repeats=1)
-        stack.push_async_callback(client.aclose)
-        admin = LedgerAdmin(client, settings.ledger.name)
-        publisher = Publisher(pool, admin, settings)
-        charged = Charged(admin, settings.control.pmta_bounce_after)
-        yield Parts(
-            settings=settings,
-            pool=pool,
-            admin=admin,
-            ledger=RedisLedger(
-                client,
-                settings.ledger.name,
-                budget=settings.ledger.budget,
-                single=settings.ledger.single,
-            ),
-            publisher=publisher,
-            opening=Opening(pool, admin, publisher, settings),
-            charged=charged,
-            leaving=Leaving(
-                *(pool, publisher, charged, admin.workers),
-                answered=settings.gateway.answer_budget,
-            ),
-            clock=Clock(admin, movable=movable_clock, followers=followers or []),
-            calendar=LedgerTime(admin),
-            seal=Seal(settings.control.secret),
-            tokens=Tokens(pool),
-            view=View(pool),
-        )
 
 
 def routes(parts: Parts) -> list[Route]:
@@ -194,7 +102,7 @@ def routes(parts: Parts) -> list[Route]:
         PmtaApi(
             publisher, partial(servers, parts.pool), parts.admin, keys=settings.control.pmta_keys
         ),
-        AccountingApi(read_so_far),
+        AccountingApi(read_so_far, parts.intake.inbox.state, parts.intake.rejected),
         MetricsApi(
             figures.Look(parts.opening, read_so_far, parts.admin, publisher, lost),
             settings.ledger.name,
@@ -210,6 +118,9 @@ def routes(parts: Parts) -> list[Route]:
 
 def application(parts: Parts) -> web.Application:
     """The API over these parts."""
+    webhook = Webhook(
+        parts.intake.inbox, parts.tokens.holder_of, parts.settings.accounting, clock=time.time
+    )
     door = Application(
         routes(parts),
         parts.tokens,
@@ -217,15 +128,22 @@ def application(parts: Parts) -> web.Application:
         partial(by_name, parts.pool),
         refusal,
         max_body=parts.settings.control.max_body,
+        raw=dict.fromkeys(PATHS, webhook.post),
     )
     return door.build()
+
+
+def runner_of(parts: Parts) -> web.AppRunner:
+    """What serves it. Bodies come as they were sent: what unpacks them knows how much is too
+    much."""
+    return web.AppRunner(application(parts), access_log=None, auto_decompress=False)
 
 
 @asynccontextmanager
 async def serve(parts: Parts) -> AsyncIterator[str]:
     """The API, listening; yields its URL. Raises RefusedError for a port that is taken."""
     host, port = parts.settings.control.host, parts.settings.control.port
-    runner = web.AppRunner(application(parts), access_log=None)
+    runner = runner_of(parts)
     await runner.setup()
     site = web.TCPSite(runner, host, port)
     try:
@@ -236,17 +154,15 @@ async def serve(parts: Parts) -> AsyncIterator[str]:
             f"cannot listen on {host}:{port} ({error.strerror}); free the port or choose another "
             "(control.port, or --api-port)"
         ) from error
-    settings = parts.settings
-    feed = Feed(settings.database, parts.pool, settings.accounting, parts.calendar)
     outcomes = OutcomeReader(
         parts.pool,
         parts.admin.client,
         parts.admin.name,
-        secret=settings.control.secret,
-        kept=settings.control.outcomes_kept,
+        secret=parts.settings.control.secret,
+        kept=parts.settings.control.outcomes_kept,
         calendar=parts.calendar,
     )
-    work = (_reconcile(parts), feed.run(), outcomes.run())
+    work = (_reconcile(parts), parts.intake.feed.run(), outcomes.run())
     tasks = [asyncio.create_task(one) for one in work]
     try:
         address = runner.addresses[0]

@@ -79,6 +79,21 @@ def normal_local(local: bytes) -> bytes:
     return b'"%b"' % _SPECIAL.sub(rb"\\\g<0>", plain)
 
 
+def recipient_name(address: str) -> str:
+    """The identity of a recipient: the local part as it is (it is its server's business: RFC 5321
+    section 2.4) without the quotes it does not need, the domain in A-labels. What is no address is
+    returned in lower case."""
+    local, at, domain = address.rpartition("@")
+    normal = normal_domain(domain) if at else None
+    if normal is None:
+        return address.lower()
+    if local.startswith('"'):
+        local = normal_local(local.encode("utf-8", "surrogateescape")).decode(
+            "utf-8", "surrogateescape"
+        )
+    return f"{local}@{normal}"
+
+
 def hashed(address: str, key: bytes) -> str:
     """`local@domain` with a keyed digest for the local part, the same for the same address."""
     local, _, domain = address.rpartition("@")

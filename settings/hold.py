@@ -1,4 +1,4 @@
-"""The configuration of the hold queue and of the accounting feed that settles its doubts.
+"""The configuration of the hold queue.
 
 As in `settings.model`: the text under a field is its manual, times are seconds, sizes octets.
 """
@@ -78,29 +78,3 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     above `relay.late_reply`."""
     sent_kept: Annotated[float, msgspec.Meta(ge=60)] = 604_800.0
     """Seconds a sent message is known as a duplicate: the client's longest retry."""
-
-
-class Stream(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The accounting files of one PowerMTA server."""
-
-    server: str
-    """Its name here (`sendgate server`)."""
-    path: str
-    """The path as in PowerMTA's `<acct-file PATH>`, such as `/var/log/pmta/sendgate.csv`. PowerMTA
-    never writes a file of that name but `sendgate-YYYY-MM-DD-NNNN.csv` beside it, which may be
-    packed (`.csv.gz`) once they are finished."""
-    move_to: str = ""
-    """Where finished files go: the block's `move-to`, or the folder of your own cron job."""
-
-
-class Accounting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Reading PowerMTA's accounting: it settles doubt and rebuilds a lost ledger."""
-
-    streams: tuple[Stream, ...] = ()
-    """Without one, doubt waits for an operator."""
-    poll: Seconds = 1.0
-    """Between two looks at a file."""
-    batch: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 2_000
-    """Records in one transaction."""
-    kept: Annotated[float, msgspec.Meta(gt=0)] = 3_456_000.0
-    """Seconds a receipt is known (40 days): above `hold.age`."""

@@ -12,8 +12,9 @@ import msgspec
 from policy.model import Count, Share
 from policy.outcome import DEFAULT_SUPPRESSION
 from policy.warmup import DEFAULT_PROVIDER_SHARES, DEFAULT_WEEKS
+from settings.accounting import Accounting
 from settings.control import Control, Port
-from settings.hold import Accounting, Hold, Octets, Seconds
+from settings.hold import Hold, Octets, Seconds
 
 Positive = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 

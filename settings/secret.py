@@ -14,6 +14,7 @@ SECRETS = frozenset(
         "hold.keys",
         "control.secret",
         "control.pmta_api_key",
+        "accounting.webhook_key",
         "log.key",
     }
 )

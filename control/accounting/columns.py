@@ -14,12 +14,45 @@ NEEDED = ("rcpt", "vmta", "envId")
 """Columns without which a receipt proves nothing, or not for whom."""
 
 
+ALIASES = {
+    "time_logged": "timelogged",
+    "timestamp": "timelogged",
+    "time_queued": "timequeued",
+    "timeimprinted": "timequeued",
+    "recipient": "rcpt",
+    "email": "rcpt",
+    "sender": "orig",
+    "originator": "orig",
+    "env_id": "envid",
+    "envelope_id": "envid",
+    "dsn_action": "dsnaction",
+    "dsn_status": "dsnstatus",
+    "dsn_diag": "dsndiag",
+    "reason": "dsndiag",
+    "dsn_mta": "dsnmta",
+    "bounce_cat": "bouncecat",
+    "bounce_category": "bouncecat",
+    "virtual_mta": "vmta",
+    "pool": "vmtapool",
+    "vmta_pool": "vmtapool",
+    "source_ip": "dlvsourceip",
+    "dlv_source_ip": "dlvsourceip",
+    "job_id": "jobid",
+    "rcv_smtp_user": "rcvsmtpuser",
+    "src_mta": "srcmta",
+    "header_message_id": "header_message-id",
+    "feedback_type": "feedbacktype",
+}
+"""Names that forwarders write in place of PowerMTA's, and old versions' (`timeImprinted`, 3.x), to
+those of its guide; both in lower case."""
+
+
 class Columns:
     """The places of the fields; a field that is not there reads as ''."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
-        lowered = [name.lower() for name in names]
+        self.lowered = lowered = [ALIASES.get(name.lower(), name.lower()) for name in names]
         self.width = len(names)
 
         def place(name: str) -> int:

@@ -5,9 +5,11 @@ import logging
 from typing import Any
 
 from control.accounting import store
+from control.accounting.door import Door, sweep
+from control.accounting.inbox import Inbox
 from control.accounting.reader import Now, Reader
 from policy.limits import day_of
-from settings.hold import Accounting
+from settings.accounting import Accounting
 from settings.model import Database
 
 log = logging.getLogger(__name__)
@@ -19,13 +21,22 @@ FORGET_EVERY = 600.0
 class Feed:
     """Reads every configured stream. `pool`: the control process's."""
 
-    def __init__(self, database: Database, pool: Any, settings: Accounting, now: Now) -> None:
+    def __init__(
+        self,
+        database: Database,
+        pool: Any,
+        settings: Accounting,
+        now: Now,
+        door: Door,
+        inbox: Inbox,
+    ) -> None:
         self._readers = [
-            Reader(database.url, stream, settings, now, database.bounds())
+            Reader(database.url, stream, settings, now, door, database.bounds())
             for stream in settings.streams
         ]
         self._pool = pool
-        self._kept = settings.kept
+        self._settings = settings
+        self._inbox = inbox
         self._now = now
 
     async def run(self) -> None:
@@ -33,13 +44,15 @@ class Feed:
         async with asyncio.TaskGroup() as tasks:
             for reader in self._readers:
                 tasks.create_task(reader.run())
+            tasks.create_task(self._inbox.run())
             tasks.create_task(self._forget())
 
     async def _forget(self) -> None:
         while True:
             try:
-                before = day_of(await self._now() - round(self._kept * 1000))
-                await store.forget(self._pool, before)
+                now, settings = await self._now(), self._settings
+                await store.forget(self._pool, day_of(now - round(settings.kept * 1000)))
+                await sweep(self._pool, now, settings.records_kept, settings.set_aside_most)
             except Exception as error:  # noqa: BLE001 - tried again, and said each time
                 log.warning("cannot delete old receipts: %s", error)
             await asyncio.sleep(FORGET_EVERY)

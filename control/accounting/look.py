@@ -1,8 +1,11 @@
 """What one look at a stream's files found."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from control.accounting.fact import Fact
 from control.accounting.folder import Folder
+from control.accounting.payload import SetAside
 from control.accounting.position import Position
 from control.accounting.receipts import Receipts
 from control.accounting.records import LONGEST
@@ -29,6 +32,10 @@ class Look(NamedTuple):
     """What the file being read has no columns for."""
     problem: str = ""
     """Why nothing can be read now."""
+    facts: Sequence[Fact] = ()
+    """What its records say, each with its identity."""
+    set_aside: Sequence[SetAside] = ()
+    """What of them could not be read."""
 
     @property
     def trouble(self) -> str:
@@ -57,6 +64,8 @@ class Step:
         self.receipts = Receipts()
         self.gaps: list[str] = []
         self.cuts = 0
+        self.facts: list[Fact] = []
+        self.set_aside: list[SetAside] = []
         self.changed: set[str] = set()
         self.lack = ""
         self.problem = ""
@@ -97,4 +106,6 @@ class Step:
             tuple(self.gaps),
             self.lack,
             self.problem,
+            self.facts,
+            self.set_aside,
         )

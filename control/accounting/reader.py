@@ -12,13 +12,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from control.accounting import store
+from control.accounting.door import Door
 from control.accounting.folder import Folder
 from control.accounting.look import Look
 from control.accounting.position import Position
 from control.accounting.trail import Trail
 from control.store.connecting import connect
 from control.store.database import Connection
-from settings.hold import Accounting, Stream
+from settings.accounting import Accounting, Stream
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Reader:
         stream: Stream,
         settings: Accounting,
         now: Now,
+        door: Door,
         bounds: Mapping[str, str] | None = None,
     ) -> None:
         """`bounds` are what PostgreSQL itself keeps (`settings.model.Database.bounds`)."""
@@ -57,6 +59,7 @@ class Reader:
         self._folder = Folder(Path(stream.path), moved)
         self._settings = settings
         self._now = now
+        self._door = door
         self._trail: Trail | None = None
         self._stored = (-1, Position())
         """Turn and position behind its last look."""
@@ -70,6 +73,7 @@ class Reader:
                 try:
                     await self._session()
                 except Exception as error:  # noqa: BLE001 - said, and tried again: doubt waits
+                    self._door.forget()
                     self._say(type(error).__name__, str(error))
                 await asyncio.sleep(self._settings.poll)
         finally:
@@ -163,7 +167,9 @@ class Reader:
             since = run + SKEW if first and found.end and run else now
             # A gap is found now, after the look: what is missing may have been written until now.
             moment = store.Moment(now, await self._now(), min(since, now))
-            turn, gaps = await store.advance(connection, self._server, turn, found, moment)
+            turn, gaps = await store.advance(
+                connection, self._server, turn, found, moment, self._door
+            )
             self._stored = (turn, found.at)
             self._report(found, gaps)
             first = first and not found.end

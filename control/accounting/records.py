@@ -54,6 +54,8 @@ class Cut(NamedTuple):
 
     offset: int
     why: str
+    end: int = 0
+    """Where reading goes on."""
 
 
 class Split(NamedTuple):
@@ -125,7 +127,7 @@ class _Splitter:
 
     def cut(self, why: str, resume: int) -> None:
         """Nothing from here to `resume` can be read."""
-        self.cuts.append(Cut(self.position, why))
+        self.cuts.append(Cut(self.position, why, resume))
         self.position = resume
 
     def _take(self, raw: bytes, fields: list[str], end: int) -> None:

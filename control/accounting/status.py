@@ -10,7 +10,7 @@ from control.accounting.folder import Folder
 from control.accounting.position import Position
 from control.accounting.store import positions
 from control.accounting.trail import behind
-from settings.hold import Accounting, Stream
+from settings.accounting import Accounting, Stream
 from settings.statements import statements
 
 _SQL = statements(__package__, "accounting")

@@ -1,12 +1,16 @@
 """Positions and receipts in PostgreSQL: both in one transaction, so a receipt is exactly once."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from control.accounting.door import Batch, Door
+from control.accounting.fact import Fact
 from control.accounting.look import Look
 from control.accounting.position import Position
-from control.accounting.receipts import DIGEST, Receipt, Taken
+from control.accounting.receipts import DIGEST, KINDS, Receipt, Taken
 from control.store.database import Connection
+from policy.duplicate import recipient_digest
 from settings.statements import statements
 
 _SQL = statements(__package__, "accounting")
@@ -48,11 +52,15 @@ class Moment(NamedTuple):
     """From then on nothing is missing, as far as this look shows; never later than it began."""
 
 
+def lock_number(name: str) -> int:
+    """Of the advisory lock that one of all control nodes holds."""
+    digest = hashlib.blake2b(f"sendgate accounting {name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
 async def lock(connection: Connection, server: str) -> bool:
     """Whether this session now is the one reader of `server`'s stream, until it ends."""
-    digest = hashlib.blake2b(f"sendgate accounting {server}".encode(), digest_size=8).digest()
-    key = int.from_bytes(digest, "big", signed=True)
-    return bool(await connection.fetchval(_SQL["try_lock"], key))
+    return bool(await connection.fetchval(_SQL["try_lock"], lock_number(server)))
 
 
 async def begin(connection: Connection, server: str, path: str, now: int) -> Stream:
@@ -78,7 +86,7 @@ async def positions(connection: Connection, server: str) -> list[Position]:
 
 
 async def advance(
-    connection: Connection, server: str, turn: int, look: Look, moment: Moment
+    connection: Connection, server: str, turn: int, look: Look, moment: Moment, door: Door
 ) -> tuple[int, list[str]]:
     """Store what `look` found and where it ended: (turn of the next one, all gaps it told).
 
@@ -109,17 +117,7 @@ async def advance(
             await connection.execute(_SQL["put_files"], server, *_columns(list(changed.values())))
         # Sorted: two streams that count for one pool take its rows in one order.
         if receipts:
-            await connection.execute(
-                _SQL["add_receipts"],
-                server,
-                *(list(column) for column in zip(*(name for name, _ in receipts), strict=True)),
-                [receipt.key for _, receipt in receipts],
-                [receipt.kinds for _, receipt in receipts],
-                [receipt.at for _, receipt in receipts],
-                [b"".join(taken.digest for taken in fresh.get(name, ())) for name, _ in receipts],
-                # Arrays of different lengths make no array: as PostgreSQL writes them.
-                [f"{{{','.join(map(str, receipt.recipients))}}}" for _, receipt in receipts],
-            )
+            await _add_receipts(connection, server, receipts, fresh)
         if relayed := sorted(_relayed(fresh).items()):
             await connection.execute(
                 _SQL["add_relayed"],
@@ -128,7 +126,53 @@ async def advance(
             )
         if found.probes:
             await connection.execute(_SQL["probes_read"], server, found.probes)
+        if look.facts or look.set_aside:
+            place = f"{look.at.file} up to offset {look.at.offset}"
+            batch = Batch("file", server, place, look.facts, look.set_aside)
+            await door.book(connection, batch, moment.began)
     return moved, gaps
+
+
+async def put_arrived(connection: Connection, server: str, facts: Sequence[Fact]) -> None:
+    """That the attempts of posted records reached PowerMTA. Never what proves that another did not,
+    nor what a lost ledger is counted from: both need receipts in their order."""
+    found: dict[Name, Receipt] = {}
+    for fact in facts:
+        envelope = fact.envelope
+        if envelope is None or fact.kind not in KINDS:
+            continue
+        name = (envelope.day, envelope.message, envelope.attempt)
+        receipt = found.get(name)
+        if receipt is None:
+            receipt = found[name] = Receipt(envelope.key, fact.kind, fact.at)
+        elif fact.kind not in receipt.kinds:
+            receipt.kinds += fact.kind
+        if fact.rcpt:
+            digest = recipient_digest(fact.rcpt.encode("utf-8", "surrogateescape"))
+            if digest not in receipt.recipients:
+                receipt.recipients.append(digest)
+    if found:
+        await _add_receipts(connection, server, sorted(found.items()), {})
+
+
+async def _add_receipts(
+    connection: Connection,
+    server: str,
+    receipts: list[tuple[Name, Receipt]],
+    fresh: dict[Name, list[Taken]],
+) -> None:
+    """In the order of their names, so that two streams take rows in one order."""
+    await connection.execute(
+        _SQL["add_receipts"],
+        server,
+        *(list(column) for column in zip(*(name for name, _ in receipts), strict=True)),
+        [receipt.key for _, receipt in receipts],
+        [receipt.kinds for _, receipt in receipts],
+        [receipt.at for _, receipt in receipts],
+        [b"".join(taken.digest for taken in fresh.get(name, ())) for name, _ in receipts],
+        # Arrays of different lengths make no array: as PostgreSQL writes them.
+        [f"{{{','.join(map(str, receipt.recipients))}}}" for _, receipt in receipts],
+    )
 
 
 async def _fresh(

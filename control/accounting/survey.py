@@ -9,7 +9,7 @@ from control.accounting.look import lack_of
 from control.accounting.records import LONGEST, split
 from control.accounting.source import open_source
 from control.accounting.status import NO_RECEIPTS, streams
-from settings.hold import Accounting, Stream
+from settings.accounting import Accounting, Stream
 
 _LOOKED_AT = 3
 """Files, the newest, one of which has to have a receipt."""

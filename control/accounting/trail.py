@@ -20,9 +20,12 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from control.accounting.columns import Columns
+from control.accounting.fact import Reading
 from control.accounting.folder import File, Folder
+from control.accounting.identity import Twins
 from control.accounting.inventory import Inventory
 from control.accounting.look import Look, Step, lack_of
+from control.accounting.payload import SetAside, header_of
 from control.accounting.position import LOST, MARKED, READING, WHOLE, Position, is_same, mark_of
 from control.accounting.receipts import Repeats, add
 from control.accounting.records import LONGEST, split
@@ -58,6 +61,8 @@ class Trail:
         self._current = current
         self._source: tuple[str, Source] | None = None
         self._repeats = Repeats()
+        self._twins = Twins()
+        self._reading = Reading()
         self._recalled = ""
         self._looking = threading.Lock()
         self._closed = False
@@ -157,7 +162,7 @@ class Trail:
         step.changed.add(file.name)
         position = self._inventory.files[file.name]
         self._inventory.put(msgspec.structs.replace(position, state=READING))
-        self._repeats = Repeats()
+        self._met_none()
         self._recalled = ""
         self._close()
         return True
@@ -181,7 +186,7 @@ class Trail:
             lost = f"{file.name} was cut off or written anew before offset {at.offset} was reached"
             step.gaps.append(lost)
             self._inventory.put(msgspec.structs.replace(at, offset=0, mark=""))
-            self._repeats = Repeats()
+            self._met_none()
             return False
         columns = Columns(at.header) if at.header else None
         if at.offset and columns is None:
@@ -197,8 +202,21 @@ class Trail:
             step.gaps.append(f"{file.name} is empty: not even its header line was kept")
         found = split(data, step.left, columns, last=last)
         for piece in found.pieces:
+            facts = self._reading.facts(piece, now)
+            for fact in facts:
+                fact.identity = self._twins.identity(fact)
+            step.facts += facts
             add(step.receipts, piece, self._repeats, now)
-        step.gaps += [f"{file.name} at offset {at.offset + o}: {why}" for o, why in found.cuts]
+        step.gaps += [f"{file.name} at offset {at.offset + o}: {why}" for o, why, _ in found.cuts]
+        step.set_aside += [
+            SetAside(
+                f"{file.name} at offset {at.offset + cut.offset}",
+                cut.why,
+                data[cut.offset : cut.end],
+                header_of(columns),
+            )
+            for cut in found.cuts
+        ]
         step.cuts += len(found.cuts)
         step.records += found.records
         step.octets += found.used
@@ -214,6 +232,11 @@ class Trail:
         if content.torn and whole:
             return self._wait_for_whole(file, after, step)
         return whole and step.left > 0 and (not last or found.used == len(data))
+
+    def _met_none(self) -> None:
+        """A file is read from its beginning."""
+        self._repeats = Repeats()
+        self._twins = Twins()
 
     def _opened(self, file: File) -> Source:
         if self._source is not None:
@@ -232,6 +255,8 @@ class Trail:
         start = data.find(b"\n") + 1 if begin else 0
         for piece in split(data[start:], CHUNK, columns).pieces:
             self._repeats.recall(piece)
+            for fact in self._reading.facts(piece, 0):
+                self._twins.identity(fact)
 
     def _wait_for_whole(self, file: File, at: Position, step: Step) -> bool:
         """A packed file ends early: it may still be written."""

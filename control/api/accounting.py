@@ -1,23 +1,79 @@
-"""/api/v2/accounting: how far PowerMTA's accounting has been read."""
+"""/api/v2/accounting: how far PowerMTA's accounting has been read, and what could not be."""
 
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
+import msgspec
+
+from control.accounting.inbox import InboxState
+from control.accounting.setaside import AT_ONCE, Rejected, Retried, SetAsidePage
 from control.accounting.status import StreamView
 from control.api.route import Call, Route
 
 Streams = Callable[[], Awaitable[list[StreamView]]]
+State = Callable[[], Awaitable[InboxState]]
+
+_LAST = 1 << 62
+
+
+class Again(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which records to try once more."""
+
+    ids: Annotated[list[int], msgspec.Meta(max_length=100_000)] | None = None
+    """null: all of them."""
 
 
 class AccountingApi:
-    """Asks `streams` each time."""
+    """Asks `streams` and `inbox` each time."""
 
-    def __init__(self, streams: Streams) -> None:
+    def __init__(self, streams: Streams, inbox: State, rejected: Rejected) -> None:
         self._streams = streams
+        self._state = inbox
+        self._rejected = rejected
 
     async def _list(self, _: Call) -> list[StreamView]:
         return await self._streams()
 
+    async def _inbox(self, _: Call) -> InboxState:
+        return await self._state()
+
+    async def _page(self, call: Call) -> SetAsidePage:
+        most = call.number("limit", 100, AT_ONCE)
+        return await self._rejected.page(call.number("after", 0, _LAST), most)
+
+    async def _again(self, call: Call) -> Retried:
+        return await self._rejected.again(call.body.ids)
+
     def routes(self) -> list[Route]:
         """All of them."""
         what = "How far PowerMTA's accounting has been read"
-        return [Route("GET", "/api/v2/accounting", what, self._list, list[StreamView])]
+        rejected = "/api/v2/accounting/rejected"
+        return [
+            Route("GET", "/api/v2/accounting", what, self._list, list[StreamView]),
+            Route(
+                "GET",
+                "/api/v2/accounting/inbox",
+                "Posted batches that wait to be taken in",
+                self._inbox,
+                InboxState,
+            ),
+            Route(
+                "GET",
+                rejected,
+                "Records that could not be taken in, the oldest first",
+                self._page,
+                SetAsidePage,
+                query={
+                    "after": "the number of the last one seen",
+                    "limit": f"how many, at most {AT_ONCE}",
+                },
+            ),
+            Route(
+                "POST",
+                f"{rejected}/again",
+                "Take them in once more, after a mend",
+                self._again,
+                Retried,
+                body=Again,
+            ),
+        ]

@@ -4,13 +4,14 @@ import contextlib
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
 from aiohttp import web
 from redis.exceptions import RedisError
 
+from control.accounting.payload import InflatedError, inflated
 from control.api import body, openapi
 from control.api.health import Health
 from control.api.permission import allow, allow_body
@@ -29,6 +30,11 @@ Refusal = Callable[[Exception], RefusedError | None]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
+Raw = Callable[[web.Request], Awaitable[web.Response]]
+
+RETRY_AFTER = 30
+"""Seconds told to who met a part of ours that is away, or full."""
+
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -44,8 +50,11 @@ class Application:
         refusal: Refusal,
         *,
         max_body: int,
+        raw: Mapping[str, Raw] | None = None,
     ) -> None:
+        """`raw`: paths whose POST reads its body itself, and knows who asks."""
         self._routes = routes
+        self._raw = raw or {}
         self._tokens = tokens
         self._publisher = publisher
         self._names = names
@@ -62,7 +71,10 @@ class Application:
         app = web.Application(middlewares=[problems], client_max_size=self._max_body)
         for route in self._routes:
             app.router.add_route(route.method, route.path, self._handler(route))
-        described = msgspec.json.encode(openapi.document(self._routes))
+        for path, post in self._raw.items():
+            app.router.add_post(path, post)
+            app.router.add_post(path + "/", post)
+        described = msgspec.json.encode(openapi.document(self._routes, self._raw))
 
         async def describe(_: web.Request) -> web.Response:
             return web.Response(body=described, content_type="application/json")
@@ -81,7 +93,7 @@ class Application:
                 raise RefusedError(f"unknown query parameter {unknown[0]}", status=400)
             decoded = None
             if route.body is not None:
-                decoded = body.decode(await request.read(), route.body)
+                decoded = body.decode(self._content(await request.read()), route.body)
                 allow_body(holder, decoded)
             query = dict(request.query)
             if only is not None and "tenant" in route.query:
@@ -92,6 +104,13 @@ class Application:
             return _response(await route.handler(call), route.status)
 
         return handle
+
+    def _content(self, sent: bytes) -> bytes:
+        """A body as it is unpacked, within its bound: the server hands it on as it came."""
+        try:
+            return inflated(sent, self._max_body)
+        except InflatedError as error:
+            raise RefusedError(f"the body is too large: {error}", status=413) from error
 
     async def _who(self, request: web.Request) -> Holder:
         """Who has the request's token. Raises HTTPUnauthorized."""
@@ -123,6 +142,8 @@ class Application:
         else:
             response.headers["X-Request-Id"] = request_id
             return response
+        if problem.status == 503:
+            headers["Retry-After"] = str(RETRY_AFTER)
         return web.Response(
             body=msgspec.json.encode(problem),
             status=problem.status,

@@ -2,6 +2,7 @@
 say anything the server does not do."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -12,8 +13,8 @@ from control.problem import Problem
 PATH = "/api/openapi.json"
 
 
-def document(routes: list[Route]) -> dict[str, Any]:
-    """OpenAPI 3.1 of `routes`."""
+def document(routes: list[Route], posted: Iterable[str] = ()) -> dict[str, Any]:
+    """OpenAPI 3.1 of `routes`, and of the paths that take PowerMTA's accounting as it is posted."""
     types: list[Any] = [Problem]
     types += [t for r in routes for t in (r.body, r.answer) if t is not None]
     schemas, components = msgspec.json.schema_components(
@@ -23,14 +24,47 @@ def document(routes: list[Route]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, by_type)
+    for path in posted:
+        paths[path] = {"post": _posted(schemas[0])}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Sendgate", "version": "2"},
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "password": {"type": "http", "scheme": "basic"},
+                "signature": {"type": "apiKey", "in": "header", "name": "X-Sendgate-Signature"},
+            },
         },
+    }
+
+
+def _posted(problem: Any) -> dict[str, Any]:
+    record = {"type": "object", "additionalProperties": True}
+    text = {"schema": {"type": "string"}}
+    content = {
+        "application/json": {"schema": {"oneOf": [record, {"type": "array", "items": record}]}},
+        "application/x-ndjson": text,
+        "text/csv": text,
+        "application/gzip": {"schema": {"type": "string", "format": "binary"}},
+    }
+    server = {"name": "server", "in": "query", "schema": {"type": "string"}}
+    stored = {"type": "object", "properties": {"batch": {"type": ["integer", "null"]}}}
+    return {
+        "summary": "PowerMTA's accounting records; 200 means that they are on the disk",
+        "parameters": [{**server, "description": "which PowerMTA server wrote them"}],
+        "requestBody": {"required": True, "content": content},
+        "responses": {
+            "200": {"description": "stored", "content": {"application/json": {"schema": stored}}},
+            "default": {
+                "description": "not stored: post it again",
+                "content": {"application/problem+json": {"schema": problem}},
+            },
+        },
+        "security": [{"token": []}, {"key": []}, {"password": []}, {"signature": []}],
     }
 
 

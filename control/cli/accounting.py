@@ -1,19 +1,17 @@
-"""`sendgate accounting …`: the reading of PowerMTA's accounting."""
+"""`sendgate accounting …`: what PowerMTA tells, as it is read and as it is posted."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
 
+from control.accounting.inbox import InboxState
+from control.accounting.setaside import Retried, SetAsidePage, SetAsideView
 from control.accounting.status import StreamView
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, say, table
 
-app = typer.Typer(no_args_is_help=True, help="The reading of PowerMTA's accounting files.")
-
-
-@app.callback()
-def accounting() -> None:
-    """Without it, the only command would be `accounting` itself."""
+app = typer.Typer(no_args_is_help=True, help="PowerMTA's accounting: files, posted batches.")
 
 
 @app.command()
@@ -64,3 +62,63 @@ def status(context: typer.Context) -> None:
 
 def _time(milliseconds: int) -> str:
     return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+@app.command()
+def inbox(context: typer.Context) -> None:
+    """Posted batches that wait to be taken in."""
+    line = line_of(context)
+    found = Client(line).get("/api/v2/accounting/inbox", InboxState)
+    if line.json:
+        as_json(found)
+        return
+    since = f", the oldest since {_time(found.oldest)}" if found.oldest else ""
+    say(f"{found.waiting} batches wait ({found.octets} octets){since}")
+    if found.stuck:
+        say(
+            f"{found.stuck} of them could not be taken in: see the log of control, then "
+            "`sendgate accounting rejected --again`"
+        )
+
+
+@app.command()
+def rejected(
+    context: typer.Context,
+    again: Annotated[
+        bool, typer.Option("--again", help="Take them in once more, after a mend.")
+    ] = False,
+    number: Annotated[
+        list[int] | None, typer.Option("--id", help="Only this one; repeatable.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many to show.")] = 50,
+) -> None:
+    """Records that could not be read: where they stood, why not, and their text."""
+    line = line_of(context)
+    client = Client(line)
+    if again:
+        path = "/api/v2/accounting/rejected/again"
+        done = client.send("POST", path, {"ids": number or None}, Retried)
+        if line.json:
+            as_json(done)
+            return
+        say(
+            f"{done.taken} taken in, {done.repeated} had counted before, "
+            f"{done.rejected} still cannot be read"
+        )
+        return
+    page = client.get(f"/api/v2/accounting/rejected?limit={limit}", SetAsidePage)
+    shown = [one for one in page.rejected if not number or one.id in number]
+    if line.json:
+        as_json(shown)
+        return
+    table(("id", "came", "times", "server", "where", "why", "text"), map(_row, shown))
+    if page.total > len(shown):
+        say(f"{page.total} in all")
+
+
+def _row(one: SetAsideView) -> tuple[object, ...]:
+    text = one.raw if len(one.raw) <= _SHOWN else one.raw[:_SHOWN] + "…"
+    return (one.id, one.came, one.times, one.server, one.place, one.why, text)
+
+
+_SHOWN = 120

@@ -88,7 +88,7 @@ def migrate(
 ) -> None:
     """Bring the database to this version's schema."""
     # Alembic and SQLAlchemy take longer to import than most commands take to run.
-    from control.app import no_database
+    from control.parts import no_database
     from control.store.migrate import migrate as run_migrations
     from control.store.migrate import newest, revision
 

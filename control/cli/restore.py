@@ -55,7 +55,7 @@ def restore(
 
 async def _restore(settings: Settings, reason: str, dry: bool, logs: list[Path]) -> Restored:
     # Its imports take longer than most commands take to run.
-    from control.app import no_database
+    from control.parts import no_database
 
     try:
         pool = await open_pool(msgspec.structs.replace(settings.database, connections=1))

@@ -31,15 +31,17 @@ T = TypeVar("T")
 def add(
     context: typer.Context,
     name: Annotated[str, typer.Argument()],
-    role: Annotated[str, typer.Option(help="admin, operator, read or scrape.")] = "admin",
+    role: Annotated[
+        str, typer.Option(help="admin, operator, read, scrape or accounting.")
+    ] = "admin",
     tenant: Annotated[
         str | None, typer.Option(help="The only one it sees and changes; else all.")
     ] = None,
     config: Config = None,
 ) -> None:
     """Make a token; it is shown this once."""
-    one_of("--role", role, *token.ROLES)
-    may = next(known for known in token.ROLES if known == role)
+    one_of("--role", role, *token.ALL_ROLES)
+    may = next(known for known in token.ALL_ROLES if known == role)
 
     async def act(act: Act) -> str:
         return await token.add(act, name, may, tenant)

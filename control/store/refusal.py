@@ -20,6 +20,9 @@ UNREACHABLE = (OSError, DatabaseError, asyncpg.InterfaceError)
 NO_SCHEMA = (asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError)
 """What is asked for is not there: the database is of another version. For `except`."""
 
+UNSTORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+"""What is written can never be written so, whoever tries again. For `except`."""
+
 TOO_LONG = (asyncpg.QueryCanceledError, TimeoutError)
 """A statement took longer than it may, told by the server or by us. For `except`."""
 

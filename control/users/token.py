@@ -26,10 +26,16 @@ USED_EVERY = 60.0
 largest cost."""
 
 
-Role = Literal["admin", "operator", "read", "scrape"]
+Role = Literal["admin", "operator", "read", "scrape", "accounting"]
 
 ROLES: tuple[Role, ...] = ("scrape", "read", "operator", "admin")
-"""Each may do what those before it may."""
+"""Each may do what those before it may. `accounting` is none of them: it posts PowerMTA's records
+and sees nothing."""
+
+ALL_ROLES: tuple[Role, ...] = (*ROLES, "accounting")
+
+FEEDERS = frozenset({"accounting", "operator", "admin"})
+"""Those that may post accounting."""
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -87,6 +93,8 @@ async def add(act: Act, name: str, role: Role = "admin", tenant: str | None = No
     if tenant is not None:
         if role == "scrape":
             raise bad("tenant", "metrics are of all tenants: a token that scrapes has none")
+        if role == "accounting":
+            raise bad("tenant", "a server's records are of all tenants: this token has none")
         tenant = await must(act.connection, "tenant", tenant)
     token = new_token()
     with unless_taken(RefusedError(f"token {name} exists already; revoke it first")):

@@ -21,6 +21,12 @@ THREADS = {
         "control/accounting/reader.py",
         "trail.look",
     ): "files and unpacker are the trail's, behind its lock",
+    ("control/accounting/inbox.py", "_kept"): "makes its packer and unpacker in the call",
+    ("control/accounting/inbox.py", "inflated"): "makes its unpacker in the call",
+    (
+        "control/accounting/inbox.py",
+        "work.next",
+    ): "reads its own batch, one call at a time",
     ("control/accounting/survey.py", "survey"): "opens files of its own",
     ("control/accounting/status.py", "_views"): "looks at files, changes nothing",
     ("control/explain/look.py", "_certificate"): "reads and parses files of its own",

@@ -12,13 +12,13 @@ from typing import Any, Protocol, Self
 import asyncpg
 import msgspec
 
-from control.app import Parts, open_parts
 from control.embedded.servers.ports import choose
 from control.embedded.stack.toml import to_toml
 from control.held import request as holdrequest
 from control.held.request import HoldOrder
 from control.held.requestview import HoldAnswer
 from control.ledger.restore import restore
+from control.parts import Parts, open_parts
 from control.pmta import server
 from control.pmta.dkim import new_secret
 from control.pmta.server import ServerAddresses
@@ -31,8 +31,9 @@ from control.tenants.tenant import NewTenant
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.model import Address
+from settings.accounting import Accounting, Stream
 from settings.control import Control
-from settings.hold import Accounting, Hold, Stream
+from settings.hold import Hold
 from settings.model import Database, Gateway, Ledger, Listener, Relay, Settings
 from tests.faults.books import Quota
 from tests.faults.database import PostgresPart

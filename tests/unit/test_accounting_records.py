@@ -70,7 +70,7 @@ def test_the_first_line_names_the_columns_and_so_may_another() -> None:
     ]
     assert found.columns is found.pieces[1].columns
     [cut] = split(GOOD.encode(), 10, None).cuts
-    assert cut == (0, "it does not begin with a header line")
+    assert cut[:2] == (0, "it does not begin with a header line")
 
 
 @pytest.mark.parametrize("behind", [GOOD, BOUNCE])

@@ -16,7 +16,7 @@ from control.embedded.stack.run import about
 from control.embedded.stack.stack import Running
 from control.embedded.stack.toml import to_toml
 from control.problem import RefusedError
-from settings.hold import Accounting, Stream
+from settings.accounting import Accounting, Stream
 from settings.load import load
 from settings.model import Listener, Settings
 

@@ -9,7 +9,7 @@ from control.embedded.stack.setup import SERVER
 from control.pmta.config import fits
 from control.pmta.dkim import new_secret
 from control.store.files import write_private
-from settings.hold import Stream
+from settings.accounting import Stream
 from settings.load import load
 from settings.model import Settings
 

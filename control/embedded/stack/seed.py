@@ -1,7 +1,7 @@
 """Puts the demo's tenants into a control plane; what is there already stays as it is."""
 
-from control.app import Parts
 from control.embedded.stack.demotenants import IPS, PASSWORDS, DemoIp
+from control.parts import Parts
 from control.plan.rows import of_tenants
 from control.sources import domain, ip
 from control.sources.domain import NewDomain

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from control.app import Parts
+from control.parts import Parts
 from control.plan.rows import servers
 from control.pmta import server
 from control.pmta.server import ServerAddress, ServerAddresses

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import aiohttp
 
-from control.app import Parts, no_database, open_parts, serve
+from control.app import serve
 from control.embedded.servers.account import private_directory
 from control.embedded.servers.datadir import STACK_FILE, Addresses, DataDir
 from control.embedded.servers.error import LocalPartError
@@ -31,6 +31,7 @@ from control.embedded.stack.standin import StandIn
 from control.embedded.stack.toml import to_toml
 from control.ledger.clock import Follower
 from control.ledger.status import LedgerState
+from control.parts import Parts, no_database, open_parts
 from control.plan.rows import tenants
 from control.problem import RefusedError
 from control.store.files import write_private

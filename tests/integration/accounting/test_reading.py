@@ -14,6 +14,7 @@ import pytest
 
 from control.accounting import reader as reader_module
 from control.accounting import store
+from control.accounting.door import Door
 from control.accounting.look import Look
 from control.accounting.position import Position
 from control.accounting.reader import Reader
@@ -21,7 +22,7 @@ from control.accounting.receipts import Receipt, Receipts, Taken
 from loadtest.pmta.accounting import Accounting as Writer
 from loadtest.pmta.clock import Clock
 from loadtest.pmta.records import COLUMNS
-from settings.hold import Accounting, Stream
+from settings.accounting import Accounting, Stream
 from tests.conftest import CreateDatabase
 from tests.support.control.acctfiles import Files
 from tests.support.control.core import build
@@ -55,11 +56,16 @@ class Ticking:
         return self.now
 
 
+def door() -> Door:
+    """With nobody behind it."""
+    return Door((), kept=90 * 86_400)
+
+
 @asynccontextmanager
 async def reading(url: str, path: Path, batch: int = 2_000) -> AsyncIterator[Reader]:
     """A reader at work; it is cut off wherever it stands."""
     settings = Accounting(batch=batch, poll=0.01)
-    reader = Reader(url, Stream(server="pmta1", path=str(path)), settings, Ticking())
+    reader = Reader(url, Stream(server="pmta1", path=str(path)), settings, Ticking(), door())
     task = asyncio.create_task(reader.run())
     try:
         yield reader
@@ -230,12 +236,12 @@ async def test_receipts_and_position_are_stored_together_or_not_at_all(
         return Look(Position(file="acct-2026-03-01-0001.csv", offset=offset), [], receipts, True)
 
     found = look(90, "message1", "message2", "message3")
-    turn, _ = await store.advance(database, "pmta1", start.turn, found, moment)
+    turn, _ = await store.advance(database, "pmta1", start.turn, found, moment, door())
     with pytest.raises(store.OutrunError):
-        await store.advance(database, "pmta1", start.turn, found, moment)
+        await store.advance(database, "pmta1", start.turn, found, moment, door())
     assert await relayed(database) == {("v1", "gmail"): 3}
     with pytest.raises(asyncpg.PostgresError):
-        await store.advance(database, "pmta1", turn, look(120, "message4", "\0"), moment)
+        await store.advance(database, "pmta1", turn, look(120, "message4", "\0"), moment, door())
     again = await store.begin(database, "pmta1", "/acct.csv", NOW)
     assert [position.offset for position in again.files] == [90]
     assert await relayed(database) == {("v1", "gmail"): 3}

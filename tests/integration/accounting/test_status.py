@@ -14,7 +14,7 @@ from control.accounting.survey import found, survey
 from control.cli.main import run
 from control.embedded.stack.toml import to_toml
 from control.store.migrate import migrate
-from settings.hold import Accounting, Stream
+from settings.accounting import Accounting, Stream
 from tests.conftest import CreateDatabase
 from tests.integration.accounting.test_reading import DAY, NOW, reading, relayed, stream, until
 from tests.support.control.core import TOKEN, Command, api_of, build, control_core, settings_for

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from control.api import openapi
-from control.app import Parts, application, routes
+from control.app import application, routes
+from control.parts import Parts
 from policy.ledger.bulletin import CIRCUITS, OpenCircuit, encode
 from policy.ledger_port import Reserve
 from tests.conftest import CreateDatabase
@@ -37,7 +38,11 @@ async def test_the_description_names_exactly_the_routes_there_are(api: Api, core
     served = {
         (r.method, r.resource.canonical)
         for r in answered
-        if r.method != "HEAD" and r.resource and r.resource.canonical != openapi.PATH
+        if r.method != "HEAD"
+        and r.resource
+        and r.resource.canonical != openapi.PATH
+        # The same door, as users' forwarders write it.
+        and not r.resource.canonical.endswith("/")
     }
     assert said == served
     references: list[str] = []

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from control.app import Parts
 from control.cli.main import run
 from control.ledger.status import CLOSED
+from control.parts import Parts
 from tests.conftest import CreateDatabase
 from tests.support.control.core import (
     TOKEN,

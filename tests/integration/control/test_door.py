@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from control.api import openapi
-from control.app import Parts, routes
+from control.app import routes
+from control.parts import Parts
 from tests.conftest import CreateDatabase
 from tests.support.control.core import Api, all_rows, api_of, build, control_core, settings_for
 

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from control.app import Parts
 from control.held.held import moment
+from control.parts import Parts
 from tests.support.control.core import Api, api_of
 from tests.support.hold.held import MIDNIGHT, content, hold, receipt
 

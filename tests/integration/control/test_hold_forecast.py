@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from control.app import Parts
+from control.parts import Parts
 from tests.conftest import CreateDatabase
 from tests.support.control.core import (
     TOKEN,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from control.app import Parts
+from control.parts import Parts
 from tests.support.control.core import (
     TOKEN,
     Api,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.app import Parts
+from control.parts import Parts
 from policy.model import Duplicates, HoldBounds, Tenant
 from settings.hold import Hold
 from tests.support.control.core import (

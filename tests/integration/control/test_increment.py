@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from control.app import Parts
+from control.parts import Parts
 from control.plan import compiler as compiling
 from control.plan.compile import compile_generation
 from control.plan.publish import NEXT_STEP, Publisher

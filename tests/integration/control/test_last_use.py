@@ -1,6 +1,6 @@
 """When a login was last used: what gateways told is written down, and changes no plan."""
 
-from control.app import Parts
+from control.parts import Parts
 from control.tenants.lastuse import LastUse
 from policy.ledger.bulletin import LOGINS
 from tests.support.control.core import Api

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from control.app import Parts
+from control.parts import Parts
 from settings.model import Gateway
 from tests.conftest import CreateDatabase
 from tests.support.control.core import (

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from control.app import Parts
 from control.cli.main import run
+from control.parts import Parts
 from control.version import VERSION
 from gateway.hold.keep.content import Contents
 from policy.ledger.bulletin import (

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from control.app import Parts
+from control.parts import Parts
 from tests.support.control.core import Api
 from tests.support.control.outcomes import found, read_all, tell
 from tests.support.hold.held import hold

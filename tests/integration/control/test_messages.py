@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from control.app import Parts
+from control.parts import Parts
 from gateway.ledger import outcomes
 from gateway.ledger.outcomes import Outcomes, entries
 from gateway.watch.log import Log as GatewayLog

@@ -2,7 +2,7 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from control.app import Parts
+from control.parts import Parts
 from tests.support.control.core import Api
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from control.app import Parts
 from control.messages.loss import Reading, loss
+from control.parts import Parts
 from gateway.ledger import outcomes
 from policy.ledger.bulletin import OUTCOMES
 from policy.limits import DAY

@@ -14,8 +14,8 @@ import asyncpg
 import msgspec
 import pytest
 
-from control.app import open_parts
 from control.embedded.stack.toml import to_toml
+from control.parts import open_parts
 from control.plan.publish import PUBLISH_LOCK
 from control.problem import RefusedError
 from control.store.change import Act

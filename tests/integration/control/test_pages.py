@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from control.app import Parts
+from control.parts import Parts
 from control.plan import rows
 from tests.conftest import CreateDatabase
 from tests.support.control.core import (

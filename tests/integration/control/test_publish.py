@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 from redis.asyncio import Redis
 
-from control.app import Parts, open_parts
 from control.ledger.status import LedgerState
+from control.parts import Parts, open_parts
 from control.problem import RefusedError
 from control.sources import domain, ip, removal
 from control.sources.domain import NewDomain

@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.app import Parts
+from control.parts import Parts
 from control.problem import RefusedError, bad
 from control.store.refusal import DatabaseError, unless_taken
 

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from control.app import Parts
 from control.ledger.closed import close_ips
+from control.parts import Parts
 from policy.ledger_port import Reserve
 from policy.limits import DAY, day_of
 from tests.support.control.core import TOKEN, Api, Command, api_of

@@ -9,7 +9,8 @@ import pytest
 
 from control.api.permission import PERMISSIONS
 from control.api.route import Route
-from control.app import Parts, routes
+from control.app import routes
+from control.parts import Parts
 from control.store.change import Act
 from control.store.migrate import migrate
 from control.users.token import ROLES, Role, new_token, put

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from control.app import application, open_parts
+from control.app import application
 from control.embedded.servers import ports
+from control.parts import open_parts
 from tests.conftest import CreateDatabase
 from tests.support.control.core import SECRET as SEALING
 from tests.support.control.core import TOKEN, api_of, build, control_core, settings_for

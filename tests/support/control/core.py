@@ -10,8 +10,9 @@ import aiohttp.web
 import msgspec
 import pytest
 
-from control.app import Parts, application, open_parts
+from control.app import runner_of
 from control.cli.main import run
+from control.parts import Parts, open_parts
 from control.plan.rows import Rows, read
 from control.pmta import server
 from control.pmta.dkim import new_secret
@@ -110,7 +111,7 @@ class Command:
 @asynccontextmanager
 async def api_of(core: Parts) -> AsyncIterator[Api]:
     """The application of `core`, listening on a free port."""
-    runner = aiohttp.web.AppRunner(application(core))
+    runner = runner_of(core)
     await runner.setup()
     await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]

@@ -3,8 +3,8 @@
 import urllib.parse
 from typing import Any
 
-from control.app import Parts
 from control.messages.reader import OutcomeReader
+from control.parts import Parts
 from gateway.ledger.outcomes import Outcomes
 from gateway.watch.log import Log
 from policy.limits import DAY

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from control.app import Parts
 from control.ledger.opening import Opening
 from control.ledger.status import LedgerStatus
+from control.parts import Parts
 from control.pmta import server
 from control.pmta.server import ServerAddresses
 from control.sources import domain

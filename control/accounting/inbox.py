@@ -1,0 +1,197 @@
+"""Posted batches: stored as they came, answered, and taken in behind that.
+
+Rule: a batch that was answered is in `accounting_batch` until all of it has counted; killed in
+between, it is met again, and what had counted does not count twice.
+Order: none is promised, so posted receipts prove that a message arrived and never that one did not
+(policy/README.md: doubt).
+Failure: PostgreSQL away or the inbox full is an answer (503), and whoever posts repeats it. A batch
+that cannot be taken in is tried `TRIES` times, then stays aside and is told.
+Two control nodes: one takes in, whose session holds the lock.
+"""
+
+import asyncio
+import logging
+import zlib
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from control.accounting.door import Batch, Door
+from control.accounting.fact import Reading
+from control.accounting.identity import Twins
+from control.accounting.payload import InflatedError, Share, inflated, shares
+from control.accounting.store import lock_number, put_arrived
+from control.problem import RefusedError
+from control.store.database import Connection
+from control.store.refusal import UNSTORABLE
+from settings.accounting import Accounting
+from settings.statements import statements
+
+log = logging.getLogger(__name__)
+
+_SQL = statements(__package__, "inbox")
+
+Now = Callable[[], Awaitable[int]]
+"""Calendar milliseconds now; raises nothing."""
+
+TRIES = 5
+_SESSION = 60.0
+"""Real seconds, then a new connection, as a reader of files has it."""
+_LOCK = lock_number("inbox")
+
+
+class InboxState(msgspec.Struct, frozen=True, kw_only=True):
+    """Batches that wait."""
+
+    waiting: int
+    octets: int
+    oldest: int
+    """When it came, calendar milliseconds; 0: none waits."""
+    stuck: int
+    """Of them, those that could not be taken in."""
+
+
+class Inbox:
+    """`pool`: the control process's."""
+
+    def __init__(self, pool: Any, door: Door, settings: Accounting, now: Now) -> None:
+        self._pool = pool
+        self._door = door
+        self._settings = settings
+        self._now = now
+        self._came = asyncio.Event()
+
+    async def put(self, body: bytes, *, origin: str, server: str, who: str) -> int:
+        """Store a batch; its number. It is on the disk when this returns. Raises RefusedError: 413
+        for what is too large or cannot be unpacked, 503 when the inbox is full."""
+        most = self._settings.webhook_content
+        try:
+            body = await asyncio.to_thread(_kept, body, most)
+        except InflatedError as error:
+            raise RefusedError(
+                f"the batch was not taken: {error} (accounting.webhook_content)", status=413
+            ) from error
+        row = await self._pool.fetchval(
+            _SQL["put"],
+            *(await self._now(), origin, server, who, len(body), body, self._settings.inbox),
+        )
+        if row is None:
+            raise RefusedError(
+                "too many batches wait to be taken in (accounting.inbox); come again", status=503
+            )
+        self._came.set()
+        return int(row)
+
+    async def state(self) -> InboxState:
+        """What waits."""
+        row = await self._pool.fetchrow(_SQL["waiting"], TRIES)
+        return InboxState(
+            waiting=row["count"],
+            octets=row["octets"],
+            oldest=row["oldest"] or 0,
+            stuck=row["stuck"],
+        )
+
+    async def again(self) -> None:
+        """Let those that were given up be tried once more."""
+        await self._pool.execute(_SQL["again"], TRIES)
+        self._came.set()
+
+    async def run(self) -> None:
+        """Take in what waits, until cancelled."""
+        said = False
+        while True:
+            try:
+                await self._session()
+                said = False
+            except Exception as error:  # noqa: BLE001 - said, and tried again: batches wait
+                self._door.forget()
+                if not said:
+                    log.warning("posted accounting waits: %s", error or type(error).__name__)
+                said = True
+            await asyncio.sleep(self._settings.poll)
+
+    async def _session(self) -> None:
+        until = asyncio.get_running_loop().time() + _SESSION
+        async with self._pool.acquire() as connection:
+            if not await connection.fetchval(_SQL["try_lock"], _LOCK):
+                return
+            while asyncio.get_running_loop().time() < until:
+                self._came.clear()
+                while (row := await connection.fetchrow(_SQL["next"], TRIES)) is not None:
+                    await self._take(connection, row)
+                try:
+                    await asyncio.wait_for(self._came.wait(), self._settings.poll)
+                except TimeoutError:
+                    continue
+
+    async def _take(self, connection: Connection, row: Any) -> None:
+        try:
+            await self._take_in(connection, row)
+        except (*UNSTORABLE, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            # A fault of ours or a damaged batch: the ones behind it do not wait for it.
+            log.exception("batch %d of posted accounting cannot be taken in", row["id"])
+            self._door.forget()
+            await connection.execute(_SQL["failed"], row["id"], f"{type(error).__name__}: {error}")
+
+    async def _take_in(self, connection: Connection, row: Any) -> None:
+        now = await self._now()
+        content = await asyncio.to_thread(inflated, row["body"], self._settings.webhook_content)
+        work = _Work(shares(content, self._settings.batch), row, now)
+        counted = repeated = aside = 0
+        batch = await asyncio.to_thread(work.next)
+        while True:
+            following = None
+            async with connection.transaction():
+                if batch is not None:
+                    await put_arrived(connection, batch.server, batch.facts)
+                    booked = await self._door.book(connection, batch, now)
+                    counted += booked.counted
+                    repeated += booked.repeated
+                    aside += booked.set_aside
+                    following = await asyncio.to_thread(work.next)
+                if following is None:
+                    await connection.execute(_SQL["done"], row["id"])
+            if following is None:
+                break
+            batch = following
+        level = logging.WARNING if aside else logging.DEBUG
+        log.log(
+            level,
+            "batch %d (%s): %d records, %d known before, %d set aside",
+            *(row["id"], row["origin"], counted, repeated, aside),
+        )
+
+
+class _Work:
+    """The batches of one body, made in a thread."""
+
+    def __init__(self, found: Iterator[Share], row: Any, now: int) -> None:
+        self._shares = found
+        self._origin, self._server, self._id = row["origin"], row["server"], row["id"]
+        self._now = now
+        self._reading = Reading()
+        self._twins = Twins()
+        self._count = 0
+
+    def next(self) -> Batch | None:
+        """None behind the last."""
+        share = next(self._shares, None)
+        if share is None:
+            return None
+        facts = [fact for piece in share.pieces for fact in self._reading.facts(piece, self._now)]
+        for fact in facts:
+            fact.identity = self._twins.identity(fact)
+        place = f"batch {self._id}, record {self._count + 1}"
+        self._count += len(facts) + len(share.set_aside)
+        return Batch(self._origin, self._server, place, facts, share.set_aside)
+
+
+def _kept(body: bytes, most: int) -> bytes:
+    """As it is stored: packed. Raises InflatedError."""
+    content = inflated(body, most)
+    if body[:2] == b"\x1f\x8b":
+        return body
+    packer = zlib.compressobj(1, wbits=31)
+    return packer.compress(content) + packer.flush()

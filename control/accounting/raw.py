@@ -1,0 +1,73 @@
+"""What is kept of records: one line of JSON each, fields as they came, without the empty ones.
+
+Address hashing and `forget` reach it: addresses stand in fields, and in what remote hosts say.
+"""
+
+import hashlib
+import re
+import zlib
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from control.accounting.fact import Fact
+from control.accounting.payload import SetAside
+
+Hide = Callable[[str], str]
+"""What stands in place of an address."""
+
+ADDRESSES = frozenset({"rcpt", "orig", "orcpt", "header_from", "header_to", "header_return-path"})
+"""Columns that hold one, in lower case."""
+
+LONGEST_KEPT = 65_536
+"""Octets that are kept of a text that could not be read."""
+
+_LEVEL = 1
+_ADDRESS = re.compile(r"[^\s<>()\[\]\",;:@]+@[^\s<>()\[\]\",;:@]+")
+
+
+def line(fact: Fact, hide: Hide | None) -> bytes:
+    """A record as it is kept."""
+    fields = {name: text for name, text in zip(fact.names, fact.fields, strict=False) if text}
+    fields["type"] = fact.kind
+    if hide is not None:
+        fields = {name: _ADDRESS.sub(lambda m: hide(m[0]), text) for name, text in fields.items()}
+    return _encode({name: _utf8(text) for name, text in fields.items()})
+
+
+def packed(facts: Sequence[Fact], hide: Hide | None) -> bytes:
+    """Many."""
+    return zlib.compress(b"\n".join(line(fact, hide) for fact in facts), _LEVEL)
+
+
+def unpacked(body: bytes) -> list[bytes]:
+    """The lines."""
+    return zlib.decompress(body).split(b"\n")
+
+
+def without(body: bytes, address: str) -> bytes | None:
+    """The lines with every mention of an address taken out; None when there is none."""
+    text = zlib.decompress(body)
+    word = re.compile(re.escape(_encode(address)[1:-1]), re.IGNORECASE)
+    changed, count = word.subn(b"", text)
+    return zlib.compress(changed, _LEVEL) if count else None
+
+
+def digest(server: str, aside: SetAside) -> bytes:
+    """By which the same text, come again, is known."""
+    found = hashlib.blake2b(server.encode(), digest_size=16)
+    for part in (aside.header.encode("utf-8", "surrogateescape"), aside.raw):
+        found.update(b"\0" + part)
+    return found.digest()
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def _utf8(text: str) -> str:
+    """Octets that are no UTF-8 as backslash sequences."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode()
+    return text

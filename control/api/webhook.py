@@ -1,0 +1,143 @@
+"""POST /api/v2/powermta/accounting: PowerMTA's accounting, as its webhook or a forwarder sends it.
+
+Rule: 200 means that the batch is on the disk; everything else means that it is not, and comes
+again. What a batch holds is looked at behind the answer: PowerMTA's webhook waits 5 s by default,
+and sends the same batch again when it is not answered.
+A token comes as `Authorization: Bearer`, as `X-API-Key`, or as the password of Basic; or the batch
+is signed (settings: accounting.webhook_key).
+"""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+
+from control.accounting.inbox import Inbox
+from control.problem import RefusedError
+from control.users.token import FEEDERS, Holder
+from settings.accounting import Accounting
+
+PATHS = ("/api/v2/powermta/accounting", "/api/v2/webhooks/powermta")
+"""One door under two names: users' own forwarders call the second."""
+
+SIGNATURE, TIMESTAMP = "X-Sendgate-Signature", "X-Sendgate-Timestamp"
+
+_READ = 60.0
+"""Seconds for one body: 10 MB at 170 KB a second."""
+_NAME = 64
+
+HolderOf = Callable[[str], Awaitable[Holder | None]]
+"""Who has a token."""
+Clock = Callable[[], float]
+"""Seconds of real time."""
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """The batch is on the disk."""
+
+    batch: int | None
+    """Its number; null: it was empty."""
+
+
+class Webhook:
+    """`clock`: of the machine, which signatures are made by, not of the calendar."""
+
+    def __init__(
+        self, inbox: Inbox, holder_of: HolderOf, settings: Accounting, clock: Clock
+    ) -> None:
+        self._inbox = inbox
+        self._holder_of = holder_of
+        self._settings = settings
+        self._clock = clock
+
+    async def post(self, request: web.Request) -> web.Response:
+        """One batch. Raises RefusedError."""
+        token = _token(request)
+        signed = request.headers.get(SIGNATURE)
+        holder = None
+        if token is not None or signed is None:
+            holder = await self._allowed(token)
+        body = await self._body(request)
+        if holder is None:
+            self._check(signed or "", request.headers.get(TIMESTAMP, ""), body)
+        server = request.query.get("server", "")
+        if len(server) > _NAME or not server.isprintable():
+            raise RefusedError("server: a name of at most 64 characters is wanted", status=400)
+        number = None
+        if body.strip():
+            who = holder.name if holder is not None else "signature"
+            number = await self._inbox.put(body, origin="webhook", server=server, who=who)
+        return web.Response(
+            body=msgspec.json.encode(Stored(batch=number)), content_type="application/json"
+        )
+
+    async def _allowed(self, token: str | None) -> Holder:
+        holder = await self._holder_of(token) if token else None
+        if holder is None:
+            raise web.HTTPUnauthorized(
+                headers={"WWW-Authenticate": 'Bearer, Basic realm="sendgate"'}
+            )
+        if holder.role not in FEEDERS or holder.tenant is not None:
+            raise RefusedError(
+                f"token {holder.name} may not post accounting: make one with "
+                "`sendgate token add NAME --role accounting`",
+                status=403,
+            )
+        return holder
+
+    async def _body(self, request: web.Request) -> bytes:
+        most = self._settings.webhook_body
+        body = bytearray()
+        try:
+            async with asyncio.timeout(_READ):
+                async for part in request.content.iter_chunked(65_536):
+                    body += part
+                    if len(body) > most:
+                        raise RefusedError(
+                            f"the batch has more than {most} octets (accounting.webhook_body)",
+                            status=413,
+                        )
+        except TimeoutError as error:
+            raise RefusedError("the batch did not come within a minute", status=408) from error
+        return bytes(body)
+
+    def _check(self, signed: str, timestamp: str, body: bytes) -> None:
+        """Raises RefusedError (401) unless the key signed it, a short while ago."""
+        settings = self._settings
+        if not settings.webhook_key:
+            raise RefusedError("signed batches need accounting.webhook_key", status=401)
+        text = f"{timestamp}.".encode() + body
+        right = hmac.digest(settings.webhook_key.encode(), text, hashlib.sha256).hex()
+        given = signed.strip().lower().removeprefix("sha256=")
+        # First the signature, always: an answer about the time alone would tell that it was right.
+        ours = hmac.compare_digest(right.encode(), given.encode("utf-8", "surrogateescape"))
+        if not (ours and timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16):
+            raise RefusedError(
+                f"{SIGNATURE} is not HMAC-SHA-256 of {TIMESTAMP}, a dot and the body", status=401
+            )
+        if abs(self._clock() - int(timestamp)) > settings.webhook_window:
+            raise RefusedError(
+                f"{TIMESTAMP} is more than {settings.webhook_window:.0f} s from our time",
+                status=401,
+            )
+
+
+def _token(request: web.Request) -> str | None:
+    """The one it carries, in whichever way; None for none."""
+    if key := request.headers.get("X-API-Key"):
+        return key.strip()
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() != "basic":
+        return None
+    try:
+        _, _, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+    return password

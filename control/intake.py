@@ -1,0 +1,40 @@
+"""What PowerMTA tells, and what follows from it, put together: the door with its consumers, the
+inbox of posted batches, the readers of files."""
+
+from typing import NamedTuple
+
+from control.accounting.door import Door
+from control.accounting.feed import Feed
+from control.accounting.inbox import Inbox, Now
+from control.accounting.raw import Hide
+from control.accounting.setaside import Rejected
+from control.store.database import Connection
+from policy.address import hashed
+from settings.model import Log, Settings
+
+
+class Intake(NamedTuple):
+    """Of one control process."""
+
+    inbox: Inbox
+    feed: Feed
+    rejected: Rejected
+
+
+def open_intake(settings: Settings, pool: Connection, now: Now) -> Intake:
+    """`now`: calendar milliseconds."""
+    accounting = settings.accounting
+    door = Door((), kept=accounting.records_kept, hide=hiding(settings.log))
+    inbox = Inbox(pool, door, accounting, now)
+    feed = Feed(settings.database, pool, accounting, now, door, inbox)
+    return Intake(inbox, feed, Rejected(pool, door, now))
+
+
+def hiding(log: Log) -> Hide | None:
+    """What stands in place of addresses in what is kept of records; None: they stay."""
+    if log.addresses != "hashed":
+        return None
+    key = log.key.encode()
+    if not key:
+        return lambda address: "…@" + address.rpartition("@")[2]
+    return lambda address: hashed(address, key)
