@@ -12,7 +12,7 @@ BIN := .venv/bin
 STAMP := .venv/.ready
 PYTEST = $(BIN)/pytest -n 2 --dist worksteal
 
-.PHONY: setup demo up quick test test-compiled compiled compiler install soak check bench bench-quick bench-hold bench-control fmt lock clean
+.PHONY: setup demo up quick test test-compiled compiled compiler install commands soak check bench bench-quick bench-hold bench-control fmt lock clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -99,6 +99,10 @@ test-compiled: $(COMPILED)/.ready
 		tests/dialogs tests/fuzz tests/contract tests/unit --ignore-glob '*/test_bench_*' \
 		tests/hostile tests/integration/relay \
 		tests/integration/process/test_workers.py tests/integration/ledger/test_rawconnection.py
+
+# Every command of README and of the documents of operators, in their order, on a stack of its own.
+commands: $(STAMP)
+	$(BIN)/python -m tests.setup.commands
 
 # Everything, about half an hour; `loadtest/README.md` has the options.
 bench: $(COMPILED)/.ready
