@@ -41,7 +41,9 @@ def decode(data: bytes, kind: Any) -> Any:
     return msgspec.convert(raw, kind)
 
 
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+CONTROLS = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
+"""Those that no text of a request may have, as in a regular expression."""
+_CONTROLS = re.compile(f"[{CONTROLS}]")
 
 
 def _controls(value: Any) -> bool:

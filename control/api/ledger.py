@@ -1,5 +1,7 @@
 """/api/v2/ledger and /api/v2/clock."""
 
+from typing import Annotated
+
 import msgspec
 
 from control.api.route import Call, Route
@@ -8,14 +10,18 @@ from control.ledger.opening import Opening
 from control.ledger.status import LedgerStatus
 from control.plan.publish import Publisher
 from control.problem import RefusedError
+from control.values.reason import ReasonText
+from control.values.wanted import meant
 
 
 class OpenLedger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An operator's opening of a ledger that lost its counts."""
 
-    confirm: bool
-    """Today's counts are gone: each IP may be given its day's quota once more."""
-    reason: str = ""
+    confirm: Annotated[
+        Annotated[bool, msgspec.Meta(extra_json_schema={"const": True})],
+        meant("Today's counts are gone: each IP may be given its day's quota once more."),
+    ]
+    reason: ReasonText = ""
 
 
 class LedgerApi:

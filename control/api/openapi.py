@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 
+from control.api.body import CONTROLS
 from control.api.route import Route
 from control.problem import Problem
 
 PATH = "/api/openapi.json"
+_SAYING = {"pattern", "anyOf", "enum"}
 
 
 def document(routes: list[Route], posted: Iterable[str] = ()) -> dict[str, Any]:
@@ -20,6 +22,8 @@ def document(routes: list[Route], posted: Iterable[str] = ()) -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(
         types, ref_template="#/components/schemas/{name}"
     )
+    for kind in {r.body.__name__ for r in routes if r.body is not None}:
+        _say_controls(components[kind])
     by_type = dict(zip(map(repr, types), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -66,6 +70,19 @@ def _posted(problem: Any) -> dict[str, Any]:
         },
         "security": [{"token": []}, {"key": []}, {"password": []}, {"signature": []}],
     }
+
+
+def _say_controls(schema: Any) -> None:
+    """What `body.decode` refuses in every text of a request, where its type says nothing of its
+    characters."""
+    if isinstance(schema, list):
+        for one in schema:
+            _say_controls(one)
+    elif isinstance(schema, dict):
+        if schema.get("type") == "string" and not _SAYING & schema.keys():
+            schema["pattern"] = f"^[^{CONTROLS}]*$"
+        for one in schema.values():
+            _say_controls(one)
 
 
 def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:

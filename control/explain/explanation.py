@@ -12,12 +12,14 @@ import msgspec
 from control.ledger.status import OPENS
 from control.problem import RefusedError, bad, missing
 from control.sources.usage import to_usage
+from control.values.mailbox import RecipientText
+from control.values.wanted import meant
 from policy.address import mailbox_of, split_address
 from policy.denial import IP_LIMITS, Denied, Limit, iso_time
 from policy.ledger.admin import IpUsage
 from policy.ledger_port import Granted, Reserve
 from policy.limits import share_used
-from policy.model import Pool, Tenant, Unlimited, VirtualMta
+from policy.model import Name, Pool, Tenant, Unlimited, VirtualMta
 from policy.overflow import chain
 from policy.plan import Generation
 from policy.provider import provider_of
@@ -29,13 +31,10 @@ class Question(
 ):
     """A message that might be sent."""
 
-    tenant: str
-    sender: str
-    """Address in `From:`."""
-    to: str
-    """Recipient."""
-    size: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    """Octets."""
+    tenant: Name
+    sender: Annotated[RecipientText, meant("Address in From:.")]
+    to: Annotated[RecipientText, meant("Recipient.")]
+    size: Annotated[Annotated[int, msgspec.Meta(ge=0)] | None, meant("Octets.")] = None
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):

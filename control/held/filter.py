@@ -1,28 +1,49 @@
 """Which held messages are meant: every filter that is given must match."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from control.problem import FieldProblem, RefusedError, bad
+from control.values.mailbox import RecipientFilter
+from control.values.name import UNPRINTABLE
+from control.values.wanted import meant
 from policy.address import recipient_spellings, split_address
 from policy.identity import PROBE, parse_envelope
 
 LONGEST = 1_000
 """Characters of a filter; an address has at most 320, a campaign id fewer."""
 
+FilterText = Annotated[
+    str,
+    msgspec.Meta(
+        extra_json_schema={
+            "minLength": 1,
+            "maxLength": LONGEST,
+            "pattern": f"^[^{UNPRINTABLE}]+$",
+        }
+    ),
+]
+
 
 class HoldFilter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """At least one, where something is to be changed."""
 
-    tenant: str | None = None
-    campaign: str | None = None
-    recipient: str | None = None
-    """An address in any language; the local part exactly, the domain in whatever spelling."""
-    reason: str | None = None
-    """Why it waits: a limit's name, `failed`, `unknown`, …"""
-    message: str | None = None
-    """A message id (all its recipients), the id of one recipient's row, or an envelope id."""
+    tenant: FilterText | None = None
+    campaign: FilterText | None = None
+    recipient: Annotated[
+        RecipientFilter | None,
+        meant("An address in any language; its local part exactly, its domain however spelt."),
+    ] = None
+    reason: Annotated[
+        FilterText | None, meant("Why it waits: a limit's name, failed, unknown, …")
+    ] = None
+    message: Annotated[
+        FilterText | None,
+        meant(
+            "A message id (all its recipients), the id of one recipient's row, or an envelope id."
+        ),
+    ] = None
 
 
 FIELDS = HoldFilter.__struct_fields__

@@ -2,13 +2,16 @@
 
 import hashlib
 import hmac
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import msgspec
 
 from control.held.filter import FIELDS, HoldFilter, address, arguments, some
 from control.held.requestview import HoldAnswer, request_view
 from control.problem import RefusedError, bad, missing
 from control.store.change import Act
 from control.store.database import Connection
+from control.values.wanted import meant
 from settings.statements import statements
 
 _SQL = statements(__package__, "hold")
@@ -26,13 +29,18 @@ class HoldOrder(HoldFilter, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What to do with the messages that match."""
 
     action: Action
-    force: bool = False
-    """Was for mail in doubt, and is refused: `settle` says what became of it."""
-    outcome: Literal["delivered", "absent"] | None = None
-    """settle: what became of the messages in doubt. `delivered` ends them, and their copies;
-    `absent` lets them go again (delivered all the same, they come twice)."""
-    confirm: bool = False
-    """drop: they are gone for good."""
+    force: Annotated[
+        Annotated[bool, msgspec.Meta(extra_json_schema={"const": False})],
+        meant("Was for mail in doubt, and is refused: settle says what became of it."),
+    ] = False
+    outcome: Annotated[
+        Literal["delivered", "absent"] | None,
+        meant(
+            "settle: what became of the messages in doubt. delivered ends them, and their copies; "
+            "absent lets them go again (delivered all the same, they come twice)."
+        ),
+    ] = None
+    confirm: Annotated[bool, meant("drop: they are gone for good.")] = False
 
 
 class Forget(HoldFilter, frozen=True, kw_only=True, forbid_unknown_fields=True):

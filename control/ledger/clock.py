@@ -3,11 +3,13 @@
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 import msgspec
 from redis.exceptions import RedisError
 
 from control.problem import RefusedError, bad
+from control.values.wanted import meant
 from policy.ledger.admin import LedgerAdmin
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -30,10 +32,11 @@ class ClockView(msgspec.Struct, frozen=True):
 class ClockMove(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One of the two."""
 
-    set: str | None = None
-    """ISO time, UTC when it names no zone."""
-    advance: str | None = None
-    """`1d`, `90m`, `30s`, `1d12h`."""
+    set: Annotated[str | None, meant("ISO time, UTC when it names no zone.")] = None
+    advance: Annotated[
+        Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_STEP.pattern}$"})] | None,
+        meant("1d, 90m, 30s, 1d12h."),
+    ] = None
 
 
 def step_seconds(text: str) -> int:

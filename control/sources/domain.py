@@ -20,9 +20,9 @@ from control.store.reference import must
 from control.store.refusal import unless_taken
 from control.tenants.poolname import holder_of
 from control.tenants.tenant import default_pool
-from control.values.host import DomainText, domain_name
+from control.values.host import DomainText, GreetingText, domain_name
 from control.values.ip import IpText, sending_ip
-from control.values.name import new_name
+from control.values.name import NewName, new_name
 from control.values.wanted import meant
 from policy.model import Name, Share
 from settings.model import Warmup
@@ -41,7 +41,10 @@ class NewDomain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """A sending domain and the IP that carries it."""
 
     tenant: Name
-    domain: DomainText
+    domain: Annotated[
+        DomainText,
+        msgspec.Meta(extra_json_schema={"allOf": [{"pattern": f"^.{{1,{LONGEST_DOMAIN}}}\\.*$"}]}),
+    ]
     ip: Annotated[IpText, meant("Source IP; one of the tenant's own is used again.")]
     pool: Annotated[
         Name | None, meant("Pool of the tenant, made if new; else the default pool.")
@@ -54,9 +57,9 @@ class NewDomain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Share | None, meant("Largest burst as a share of the day; 1.0 switches pacing off.")
     ] = None
     host_name: Annotated[
-        DomainText | None, meant("The IP's host name, as in its PTR record; else mtaN.DOMAIN.")
+        GreetingText | None, meant("The IP's host name, as in its PTR record; else mtaN.DOMAIN.")
     ] = None
-    vmta: Annotated[Name | None, meant("VirtualMTA name; else from the IP.")] = None
+    vmta: Annotated[NewName | None, meant("VirtualMTA name; else from the IP.")] = None
     server: Annotated[Name | None, meant("PowerMTA server; else the only one.")] = None
     overflow: Annotated[
         Name | None, meant("Pool that takes what this domain's pool may not send now.")

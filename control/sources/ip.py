@@ -10,7 +10,7 @@ from control.plan.rows import VmtaRow, vmta_by_ip
 from control.problem import RefusedError, bad, missing
 from control.sources.quota import QuotaText, quota_columns
 from control.store.change import Act
-from control.values.host import HostText, greeting_name
+from control.values.host import GreetingText, greeting_name
 from control.values.ip import normal_ip
 from control.values.reason import ReasonText
 from control.values.wanted import meant
@@ -64,13 +64,18 @@ class IpChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         meant("Its part of the pool's mail, beside the others'."),
     ] = None
     ceilings: Annotated[
-        dict[str, Count] | Literal["plan"] | None,
+        Annotated[
+            dict[str, Count],
+            msgspec.Meta(extra_json_schema={"propertyNames": {"enum": list(PROVIDERS)}}),
+        ]
+        | Literal["plan"]
+        | None,
         meant(
             "Recipients a day of a provider, in place of all of the plan's; plan: the plan's again."
         ),
     ] = None
     host_name: Annotated[
-        HostText | None, meant("What it says in EHLO: a name that no other IP has.")
+        GreetingText | None, meant("What it says in EHLO: a name that no other IP has.")
     ] = None
     reason: ReasonText = ""
 

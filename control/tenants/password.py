@@ -7,10 +7,18 @@ import msgspec
 from argon2 import PasswordHasher
 
 from control.problem import bad
+from control.values.name import UNPRINTABLE
 
 LONGEST = 512
 PasswordText = Annotated[
-    str, msgspec.Meta(extra_json_schema={"minLength": 1, "maxLength": LONGEST})
+    str,
+    msgspec.Meta(
+        extra_json_schema={
+            "minLength": 1,
+            "maxLength": LONGEST,
+            "pattern": f"^[^{UNPRINTABLE}]+$",
+        }
+    ),
 ]
 SAFE = 12
 """Shorter ones are taken, for logins that exist already, with a warning."""

@@ -13,7 +13,7 @@ from control.tenants.password import PasswordText, hashed
 from control.tenants.poolname import add_pool, holder_of
 from control.tenants.removal import nothing_left
 from control.tenants.terms import TenantChange, applied, store
-from control.values.name import LoginName, NewName, login_name, new_name
+from control.values.name import LoginName, LoginText, NewName, login_name, new_name
 from control.values.wanted import given, meant
 from settings.statements import statements
 
@@ -34,7 +34,7 @@ class NewTenant(TenantChange, frozen=True, kw_only=True, forbid_unknown_fields=T
 class NewPassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A login's next password."""
 
-    login: LoginName
+    login: LoginText
     password: PasswordText
 
 

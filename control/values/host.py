@@ -6,17 +6,56 @@ from typing import Annotated
 import msgspec
 
 from control.problem import bad
+from control.values.ip import IPV4, IPV6
 from policy.address import hello_name, is_numeric, normal_domain
 
+_FOREIGN = {"format": "idn-hostname", "pattern": r"[^\u0000-\u007f]"}
+"""A name with other than ASCII: whether IDNA knows it no pattern can say."""
+FOREIGN_DOMAIN = {
+    "format": "idn-hostname",
+    "pattern": r"^(?=.*[^\u0000-\u007f])[^@]+\.(?![0-9]+\.*$)[^@.]+\.*$",
+}
+
+
+def _name(label: str, more: str) -> str:
+    """A pattern of ASCII names of so many labels; one that ends in a number means an address."""
+    return rf"(?=.{{1,253}}\.*$)(?:{label}\.){more}(?![0-9]+\.*$){label}\.*$"
+
+
+LABEL = "[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+DOMAIN = _name(LABEL, "+")
+
 DomainText = Annotated[
-    str, msgspec.Meta(min_length=1, max_length=255, extra_json_schema={"format": "idn-hostname"})
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=255,
+        extra_json_schema={"anyOf": [{"pattern": f"^{DOMAIN}"}, FOREIGN_DOMAIN]},
+    ),
 ]
+GreetingText = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=255,
+        extra_json_schema={
+            "anyOf": [{"pattern": f"^{_name(LABEL.replace('_', ''), '+')}"}, FOREIGN_DOMAIN]
+        },
+    ),
+]
+"""A host name that may be said in EHLO."""
 HostText = Annotated[
     str,
     msgspec.Meta(
         min_length=1,
         max_length=255,
-        extra_json_schema={"pattern": r"^[^\s\u0000-\u001f\u007f]+$"},
+        extra_json_schema={
+            "anyOf": [
+                {"pattern": rf"^(?:{IPV4}|(?:{IPV6})(?:%[^\s%/\u0000-\u001f\u007f]+)?)$"},
+                {"pattern": f"^{_name(LABEL, '*')}"},
+                _FOREIGN,
+            ]
+        },
     ),
 ]
 """A host name or an IP."""

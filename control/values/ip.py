@@ -7,12 +7,28 @@ import msgspec
 
 from control.problem import bad
 
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+IPV4 = rf"(?:{_OCTET}\.){{3}}{_OCTET}"
+_PAIR = "[0-9A-Fa-f]{1,4}"
+_LAST = f"(?:{_PAIR}:{_PAIR}|{IPV4})"
+IPV6 = "|".join(
+    (
+        f"(?:{_PAIR}:){{6}}{_LAST}",
+        *(f"(?:(?:{_PAIR}:){{0,{n}}}{_PAIR})?::(?:{_PAIR}:){{{4 - n}}}{_LAST}" for n in range(5)),
+        f"::(?:{_PAIR}:){{5}}{_LAST}",
+        f"(?:(?:{_PAIR}:){{0,5}}{_PAIR})?::{_PAIR}",
+        f"(?:(?:{_PAIR}:){{0,6}}{_PAIR})?::",
+    )
+)
+"""RFC 3986 section 3.2.2."""
+
 IpText = Annotated[
     str,
     msgspec.Meta(
         extra_json_schema={
             "minLength": 2,
             "maxLength": 45,
+            "pattern": f"^(?:{IPV4}|{IPV6})$",
             "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}],
         }
     ),

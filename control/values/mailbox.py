@@ -6,15 +6,46 @@ from typing import Annotated
 import msgspec
 
 from control.problem import bad
-from control.values.host import domain_name
+from control.values.host import DOMAIN, FOREIGN_DOMAIN, LABEL, domain_name
 from policy.address import LONGEST, mailbox_of
+
+_LOCAL = (
+    r"(?:[-.A-Za-z0-9!#$%&'*+/=?^_`{|}~]{1,64}"
+    r'|(?=.{3,64}@)"(?! )(?:[ !#-\[\]-~]|\\[ -~])+(?<! )")'
+)
+"""ASCII alone: what else may stand there no pattern can say."""
+
+_HOST = rf"(?=.{{1,253}}\.* *$){LABEL}(?:\.{LABEL})*\.*"
+
+
+def _address(blank: str) -> msgspec.Meta:
+    """An address whose local part may be anything; `blank`: what may stand around it."""
+    ascii_ = r"[^\u0080-\uffff]"
+    plain = rf"^{blank}{ascii_}*[^ \u0080-\uffff]{ascii_}*@(?:{_HOST}|\[{ascii_}*\]){blank}$"
+    foreign = {"format": "idn-email", "pattern": r"[^\u0000-\u007f]"}
+    return msgspec.Meta(extra_json_schema={"anyOf": [{"pattern": plain}, foreign]})
+
+
+RecipientText = Annotated[str, _address("")]
+RecipientFilter = Annotated[
+    str, msgspec.Meta(extra_json_schema={"minLength": 1, "maxLength": 1_000}), _address(" *")
+]
 
 SenderText = Annotated[
     str,
     msgspec.Meta(
         min_length=1,
         max_length=LONGEST,
-        extra_json_schema={"pattern": r"^[^\u0000-\u001f\u007f]+$"},
+        extra_json_schema={
+            "anyOf": [
+                {"pattern": f"^(?:{_LOCAL}@)?{DOMAIN}"},
+                FOREIGN_DOMAIN,
+                {
+                    "format": "idn-email",
+                    "pattern": r"^(?=.*[^\u0000-\u007f])[^@]+@[^@]+\.(?![0-9]+\.*$)[^@.]+\.*$",
+                },
+            ]
+        },
     ),
 ]
 """`user@domain` or `domain`."""

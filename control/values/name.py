@@ -24,12 +24,20 @@ NewName = Annotated[
 ]
 """One that is to be given now."""
 
+UNPRINTABLE = (
+    r"\u0000-\u001f\u007f-\u00a0\u00ad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000"
+    r"\ud800-\uf8ff\ufeff"
+)
+"""Blanks but for the usual one, and what is not seen; characters that have no name yet are not
+listed."""
+
+LoginText = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+"""One that may be there already, whatever was allowed when it came."""
+
 LoginName = Annotated[
     str,
     msgspec.Meta(
-        min_length=1,
-        max_length=255,
-        extra_json_schema={"pattern": r"^[^\s\u0000-\u001f\u007f-\u009f]+$"},
+        min_length=1, max_length=255, extra_json_schema={"pattern": f"^[^ {UNPRINTABLE}]+$"}
     ),
 ]
 

@@ -1,12 +1,16 @@
 """Networks that name a tenant."""
 
 import ipaddress
+import re
 from typing import Annotated
 
 import msgspec
 
 from control.problem import bad
+from control.values.ip import IPV4, IPV6
 from policy.node import network
+
+_CIDR = f"(?:{IPV4})(?:/(?:3[0-2]|[12]?[0-9]))?|(?:{IPV6})(?:/(?:12[0-8]|1[01][0-9]|[1-9]?[0-9]))?"
 
 NetworkText = Annotated[
     str,
@@ -14,7 +18,7 @@ NetworkText = Annotated[
         extra_json_schema={
             "minLength": 3,
             "maxLength": 49,
-            "pattern": r"^[0-9A-Fa-f:.]+(/\d{1,3})?$",
+            "pattern": f"^(?:{_CIDR})$",
         }
     ),
 ]
@@ -27,7 +31,10 @@ to anybody, a /32 is what a provider gets."""
 
 def source_network(text: str, field: str = "networks") -> str:
     """A network in its usual spelling. Raises RefusedError, with the network an address with
-    host bits belongs to."""
+    host bits belongs to, and for what `ipaddress` would take besides: a netmask after the slash, an
+    interface, which PostgreSQL does not know."""
+    if not re.fullmatch(_CIDR, text):
+        raise bad(field, f"{text!r} is not a network such as 10.0.0.0/8")
     try:
         return str(network(text))
     except ValueError as error:

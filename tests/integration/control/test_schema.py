@@ -1,0 +1,186 @@
+"""The OpenAPI document says what the API takes: what a schema refuses is refused, and what it takes
+is not refused for its form, for each operation and each field of its body."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from control.api import body, openapi
+from control.api.route import Route
+from control.app import Parts, routes
+from control.problem import RefusedError
+from tests.support.control.core import Api
+from tests.support.control.schema import Judge
+
+PASSWORD = "correct horse"
+PATHS = {
+    "tenant": "acme",
+    "pool": "acme",
+    "ip": "192.0.2.10",
+    "domain": "example.com",
+    "address": "news@example.com",
+}
+
+BODIES: dict[str, dict[str, Any]] = {
+    "NewTenant": {"name": "globex", "login": "globex", "password": PASSWORD},
+    "TenantChange": {},
+    "MailboxChange": {},
+    "NewPassword": {"login": "acme-smtp", "password": PASSWORD},
+    "NewLogin": {"login": "second", "password": PASSWORD},
+    "NewNetwork": {"network": "192.0.2.0/24"},
+    "NewDomain": {"tenant": "acme", "domain": "other.example", "ip": "192.0.2.11"},
+    "DomainMove": {"pool": "acme"},
+    "IpChange": {},
+    "IpMove": {"pool": "acme"},
+    "IpServer": {"server": "pmta1"},
+    "Again": {},
+    "NewPool": {"tenant": "acme", "name": "fast"},
+    "PoolChange": {},
+    "ServerAddresses": {"name": "pmta1", "addresses": [{"host": "127.0.0.1", "port": 2525}]},
+    "HoldOrder": {"action": "release", "tenant": "acme"},
+    "Forget": {"recipient": "anna@gmail.com"},
+    "Question": {"tenant": "acme", "from": "a@example.com", "to": "x@gmail.com"},
+    "OpenLedger": {"confirm": True},
+    "ClockMove": {},
+}
+"""A right body of each, to which one field is put."""
+
+WITH = {
+    ("NewTenant", "zone"): {"hours": "09:00-17:00"},
+    ("TenantChange", "zone"): {"hours": "09:00-17:00"},
+    ("NewTenant", "hours"): {"zone": "Europe/Paris"},
+    ("HoldOrder", "confirm"): {"action": "drop"},
+    ("HoldOrder", "tenant"): {"recipient": "anna@gmail.com"},
+}
+"""Without which a field has no meaning."""
+
+_SPECIAL = "which addresses mean no host on the net is the registries' to say, not a pattern's"
+_THERE = "what is there already under a name that is reserved now keeps it"
+_REGEX = "policy.pattern judges a regular expression by running it: a schema has no word for that"
+_OF_PLAN = "an IP with a quota of its own has no stage: that is what is there, not a form"
+_OTHERS = "what is there, or its other fields, give it no meaning: not its form"
+_ZONES = "the zones are those of the machine's tzdata, newer ones by and by"
+_LOOKED_UP = "it names something that has to be there"
+
+TAKEN_AND_REFUSED: dict[tuple[str, str], str] = {
+    ("NewDomain", "ip"): _SPECIAL,
+    ("ServerAddresses", "addresses"): _SPECIAL,
+    ("ServerAddresses", "name"): _THERE,
+    ("NewDomain", "pool"): _THERE,
+    ("NewDomain", "overflow"): _LOOKED_UP,
+    ("NewPool", "overflow"): _LOOKED_UP,
+    ("PoolChange", "overflow"): _LOOKED_UP,
+    ("NewTenant", "feedback_id"): _REGEX,
+    ("NewTenant", "list_unsubscribe"): _REGEX,
+    ("TenantChange", "feedback_id"): _REGEX,
+    ("TenantChange", "list_unsubscribe"): _REGEX,
+    ("NewTenant", "zone"): _ZONES,
+    ("TenantChange", "zone"): _ZONES,
+    ("NewTenant", "networks"): "host bits: a pattern cannot count them",
+    ("TenantChange", "networks"): "host bits: a pattern cannot count them",
+    ("NewNetwork", "network"): "host bits: a pattern cannot count them",
+    ("IpChange", "stage"): _OF_PLAN,
+    ("IpChange", "ceilings"): _OF_PLAN,
+    ("IpMove", "leaves"): _LOOKED_UP,
+    ("NewPool", "name"): "a pool of that name is there already",
+    ("HoldOrder", "outcome"): _OTHERS,
+    ("Forget", "campaign"): _OTHERS,
+    ("Forget", "reason"): _OTHERS,
+    ("Forget", "message"): _OTHERS,
+    ("Forget", "recipient"): "a filter may be left out; who is to be forgotten may not",
+    ("ClockMove", "set"): "ISO 8601 has more spellings of a time than a pattern should",
+    ("ClockMove", "advance"): "there is an end to how far ahead a clock goes",
+    ("Question", "from"): "which mailbox an address is, and whether it is one, policy.address says",
+}
+"""(Body, field) to the reason why the API may refuse for itself what the schema takes."""
+
+
+@pytest.fixture
+async def stocked(api: Api) -> Api:
+    """With one of each."""
+    new = {"name": "acme", "login": "acme-smtp", "password": PASSWORD}
+    domain = {"tenant": "acme", "domain": "example.com", "ip": "192.0.2.10", "quota": 3}
+    assert (await api("POST", "/api/v2/tenants", new))[0] == 201
+    assert (await api("POST", "/api/v2/domains", domain))[0] == 201
+    return api
+
+
+def taking(core: Parts) -> list[Route]:
+    """Those with a body."""
+    return [route for route in routes(core) if route.body is not None]
+
+
+MOST = 25
+"""Values that the schema takes, asked for one field: each is a change made and undone."""
+
+
+@pytest.mark.parametrize("name", BODIES)
+async def test_the_document_and_the_api_agree_about_each_field(
+    stocked: Api, core: Parts, name: str
+) -> None:
+    judge = Judge(openapi.document(routes(core)))
+    route = next(route for route in taking(core) if route.body.__name__ == name)
+    path = route.path.format(**PATHS) + ("?dry_run=1" if "dry_run" in route.query else "")
+    schema = judge.schemas[name]
+    assert schema["additionalProperties"] is False
+    wrong: list[str] = []
+    used: set[tuple[str, str]] = set()
+    for field, kind in schema["properties"].items():
+        whole = {**BODIES[name], **WITH.get((name, field), {})}
+        values = _once(judge.values(kind))
+        taken = [value for value in values if judge.takes(kind, value)]
+        refused = [value for value in values if not judge.takes(kind, value)]
+        assert taken, f"no value of {field} is right"
+        for value in taken[:: -(-len(taken) // MOST)]:
+            status, answer = await stocked(route.method, path, {**whole, field: value})
+            if status >= 500 or (status in (400, 422) and _blames(answer, field)):
+                if (name, field) in TAKEN_AND_REFUSED and status < 500:
+                    used.add((name, field))
+                else:
+                    wrong.append(f"taken by the schema: {field}={value!r:.80}: {answer!r:.200}")
+        for value in refused:
+            asked = {**whole, field: value}
+            if _turned_away(asked, route.body):
+                continue
+            status, answer = await stocked(route.method, path, asked)
+            if status not in (400, 422):
+                wrong.append(f"refused by the schema: {field}={value!r:.80}: {answer!r:.200}")
+    assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong)
+    wanted = {at for at in TAKEN_AND_REFUSED if at[0] == name}
+    assert used == wanted, f"exceptions that are none any more: {wanted - used}"
+
+
+async def test_each_body_is_asked_about(core: Parts) -> None:
+    assert {route.body.__name__ for route in taking(core)} == BODIES.keys()
+
+
+async def test_a_field_that_is_missing_or_unknown_is_named(stocked: Api, core: Parts) -> None:
+    judge = Judge(openapi.document(routes(core)))
+    for route in taking(core):
+        name, path = route.body.__name__, route.path.format(**PATHS)
+        for field in judge.schemas[name].get("required", ()):
+            rest = {key: value for key, value in BODIES[name].items() if key != field}
+            status, answer = await stocked(route.method, path, rest)
+            assert status == 400, (route.path, field)
+            assert _blames(answer, field), answer
+        status, answer = await stocked(route.method, path, {**BODIES[name], "nonsense": 1})
+        assert status == 400
+        assert _blames(answer, "nonsense"), answer
+
+
+def _blames(answer: Any, field: str) -> bool:
+    return any(e["field"].partition("[")[0] == field for e in answer.get("errors", ()))
+
+
+def _turned_away(wanted: dict[str, Any], kind: Any) -> bool:
+    """Whether the door refuses it, before anything is looked at."""
+    try:
+        body.decode(msgspec.json.encode(wanted), kind)
+    except RefusedError as error:
+        return error.status == 400
+    return False
+
+
+def _once(values: Any) -> list[Any]:
+    return [msgspec.json.decode(text) for text in dict.fromkeys(map(msgspec.json.encode, values))]
