@@ -8,6 +8,7 @@ import re
 from datetime import UTC, datetime
 
 _LONGEST = 255
+_TIMES = 10_000
 _AMERICAN = re.compile(r"(\d\d)/(\d\d)/(\d{4}) (\d\d:\d\d:\d\d)(.*)", re.DOTALL)
 
 NEEDED = ("rcpt", "vmta", "envId")
@@ -99,6 +100,22 @@ def milliseconds(text: str) -> int | None:
     if time.tzinfo is None:
         time = time.replace(tzinfo=UTC)
     return round(time.timestamp() * 1000)
+
+
+class Times:
+    """Times that were read: they repeat in record after record."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, int | None] = {}
+
+    def __call__(self, text: str) -> int | None:
+        """As `milliseconds`."""
+        if text in self._known:
+            return self._known[text]
+        if len(self._known) > _TIMES:
+            self._known.clear()
+        found = self._known[text] = milliseconds(text)
+        return found
 
 
 def storable(text: str) -> str:

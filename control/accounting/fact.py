@@ -8,7 +8,7 @@ from operator import itemgetter
 
 import msgspec
 
-from control.accounting.columns import milliseconds
+from control.accounting.columns import Times
 from control.accounting.records import Piece
 from policy.identity import PROBE, Envelope, parse_envelope
 
@@ -21,8 +21,6 @@ _NAMES = (
     *("header_from", "header_message-id", "feedbacktype"),
 )
 """Columns in the order of `Fact`'s fields behind `kind`."""
-
-_REMEMBERED = 10_000
 
 
 class Fact(msgspec.Struct, gc=False):
@@ -69,34 +67,20 @@ class Fact(msgspec.Struct, gc=False):
         return self.envelope is not None or self.envid.startswith(PROBE)
 
 
-class Reading:
-    """Makes facts of records; remembers times, which repeat."""
-
-    def __init__(self) -> None:
-        self._times: dict[str, int] = {}
-
-    def facts(self, piece: Piece, now: int) -> list[Fact]:
-        """One a record. `now` stands in for a time that is not there, calendar milliseconds."""
-        lowered = piece.columns.lowered
-        absent = len(lowered)
-        pick = itemgetter(*(lowered.index(name) if name in lowered else absent for name in _NAMES))
-        blank = [""] * (absent + 1)
-        if len(self._times) > _REMEMBERED:
-            self._times.clear()
-        found = []
-        for record in piece.records:
-            fields = record.fields
-            logged, queued, *texts = pick(fields + blank[len(fields) :])
-            at = self._time(logged)
-            begun = self._time(queued) if queued else 0
-            fact = Fact(fields[0], at or now, begun, *texts)
-            fact.names, fact.fields, fact.dated = piece.columns.names, fields, at != 0
-            fact.envelope = parse_envelope(fact.envid)
-            found.append(fact)
-        return found
-
-    def _time(self, text: str) -> int:
-        known = self._times.get(text)
-        if known is None:
-            known = self._times[text] = milliseconds(text) or 0
-        return known
+def facts(piece: Piece, times: Times, now: int) -> list[Fact]:
+    """One a record, without its identity. `now` stands in for a time that is not there, calendar
+    milliseconds."""
+    lowered = piece.columns.lowered
+    absent = len(lowered)
+    pick = itemgetter(*(lowered.index(name) if name in lowered else absent for name in _NAMES))
+    blank = [""] * (absent + 1)
+    found = []
+    for record in piece.records:
+        fields = record.fields
+        logged, queued, *texts = pick(fields + blank[len(fields) :])
+        at = times(logged) or 0
+        fact = Fact(fields[0], at or now, times(queued) or 0, *texts)
+        fact.names, fact.fields, fact.dated = piece.columns.names, fields, at != 0
+        fact.envelope = parse_envelope(fact.envid)
+        found.append(fact)
+    return found

@@ -12,30 +12,36 @@ round a batch that is sent again, cut elsewhere, would count twice.
 """
 
 import hashlib
+from collections.abc import Iterable
 
-from control.accounting.fact import Fact
+from control.accounting.columns import Times
+from control.accounting.fact import Fact, facts
+from control.accounting.met import Met
+from control.accounting.records import Piece
 from policy.address import recipient_name
 
 OCTETS = 16
-_REMEMBERED = 20_000
 _BETWEEN = "\x1f"
 
 
-class Twins:
-    """How often each record of a file or a batch was met."""
+class Reading:
+    """Makes facts of the records of one file or batch, each with its identity."""
 
     def __init__(self) -> None:
-        self._met: dict[bytes, int] = {}
+        self._met = Met()
+        self._times = Times()
 
-    def identity(self, fact: Fact) -> bytes:
-        """Of a record that is met now: 16 octets."""
+    def facts(self, pieces: Iterable[Piece], now: int) -> list[Fact]:
+        """One a record, met now. `now` stands in for a time that is not there, calendar
+        milliseconds."""
+        found = [fact for piece in pieces for fact in facts(piece, self._times, now)]
+        for fact in found:
+            fact.identity = self._identity(fact)
+        return found
+
+    def _identity(self, fact: Fact) -> bytes:
         first = digest(fact)
-        before = self._met.pop(first, 0)
-        self._met[first] = before + 1
-        if len(self._met) > _REMEMBERED:
-            # Equal records are of one second: none follows so far behind.
-            for old in list(self._met)[: _REMEMBERED // 2]:
-                del self._met[old]
+        before = self._met.before(first)
         if not before:
             return first
         return hashlib.blake2b(first + b"%d" % before, digest_size=OCTETS).digest()

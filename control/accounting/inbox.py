@@ -18,8 +18,7 @@ from typing import Any
 import msgspec
 
 from control.accounting.door import Batch, Door
-from control.accounting.fact import Reading
-from control.accounting.identity import Twins
+from control.accounting.identity import Reading
 from control.accounting.payload import InflatedError, Share, inflated, shares
 from control.accounting.store import lock_number, put_arrived
 from control.problem import RefusedError
@@ -172,7 +171,6 @@ class _Work:
         self._origin, self._server, self._id = row["origin"], row["server"], row["id"]
         self._now = now
         self._reading = Reading()
-        self._twins = Twins()
         self._count = 0
 
     def next(self) -> Batch | None:
@@ -180,9 +178,7 @@ class _Work:
         share = next(self._shares, None)
         if share is None:
             return None
-        facts = [fact for piece in share.pieces for fact in self._reading.facts(piece, self._now)]
-        for fact in facts:
-            fact.identity = self._twins.identity(fact)
+        facts = self._reading.facts(share.pieces, self._now)
         place = f"batch {self._id}, record {self._count + 1}"
         self._count += len(facts) + len(share.set_aside)
         return Batch(self._origin, self._server, place, facts, share.set_aside)

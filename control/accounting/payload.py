@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from control.accounting.columns import MARK, Columns, milliseconds
+from control.accounting.columns import MARK, Columns, Times, field
 from control.accounting.records import LONGEST, Piece, Record, split
 
 LONG_NAMES = {
@@ -142,7 +142,7 @@ class _Objects:
         self.set_aside: list[SetAside] = []
         self.count = 0
         self._columns: dict[tuple[str, ...], Columns] = {}
-        self._times: dict[str, bool] = {"": True}
+        self._times = Times()
 
     def take(self, found: Any, place: str, raw: bytes) -> None:
         """One object."""
@@ -179,20 +179,13 @@ class _Objects:
         fields[0] = kind = LONG_NAMES.get(kind.lower(), kind)
         if not _KIND.fullmatch(kind):
             return f"{kind[:40]!r} is no type of a record"
-        if columns.time < len(fields) and not self._is_time(fields[columns.time]):
-            return f"its time {fields[columns.time][:40]!r} cannot be read"
+        time = field(fields, columns.time)
+        if time and self._times(time) is None:
+            return f"its time {time[:40]!r} cannot be read"
         if not self.pieces or self.pieces[-1].columns is not columns:
             self.pieces.append(Piece(columns, []))
         self.pieces[-1].records.append(Record(fields, raw))
         return ""
-
-    def _is_time(self, text: str) -> bool:
-        known = self._times.get(text)
-        if known is None:
-            if len(self._times) > 10_000:
-                self._times.clear()
-            known = self._times[text] = milliseconds(text) is not None
-        return known
 
 
 def _text(value: Any) -> str:

@@ -1,6 +1,6 @@
 """What is kept of records: one line of JSON each, fields as they came, without the empty ones.
 
-Address hashing and `forget` reach it: addresses stand in fields, and in what remote hosts say.
+Address hashing reaches it: addresses stand in fields, and in what remote hosts say.
 """
 
 import hashlib
@@ -15,9 +15,6 @@ from control.accounting.payload import SetAside
 
 Hide = Callable[[str], str]
 """What stands in place of an address."""
-
-ADDRESSES = frozenset({"rcpt", "orig", "orcpt", "header_from", "header_to", "header_return-path"})
-"""Columns that hold one, in lower case."""
 
 LONGEST_KEPT = 65_536
 """Octets that are kept of a text that could not be read."""
@@ -38,19 +35,6 @@ def line(fact: Fact, hide: Hide | None) -> bytes:
 def packed(facts: Sequence[Fact], hide: Hide | None) -> bytes:
     """Many."""
     return zlib.compress(b"\n".join(line(fact, hide) for fact in facts), _LEVEL)
-
-
-def unpacked(body: bytes) -> list[bytes]:
-    """The lines."""
-    return zlib.decompress(body).split(b"\n")
-
-
-def without(body: bytes, address: str) -> bytes | None:
-    """The lines with every mention of an address taken out; None when there is none."""
-    text = zlib.decompress(body)
-    word = re.compile(re.escape(_encode(address)[1:-1]), re.IGNORECASE)
-    changed, count = word.subn(b"", text)
-    return zlib.compress(changed, _LEVEL) if count else None
 
 
 def digest(server: str, aside: SetAside) -> bytes:

@@ -11,10 +11,11 @@ import hashlib
 import msgspec
 
 from control.accounting.columns import field, milliseconds, storable
+from control.accounting.met import Met
 from control.accounting.records import Piece
 from policy.address import split_address
 from policy.duplicate import recipient_digest
-from policy.identity import PROBE, parse_envelope
+from policy.identity import PROBE, Envelope, parse_envelope
 from policy.provider import OTHER, provider_of
 
 KINDS = frozenset("rdbt")
@@ -23,7 +24,8 @@ KINDS = frozenset("rdbt")
 DIGEST = 8
 """Octets that identify a receipt among those of one attempt."""
 
-_REMEMBERED = 20_000
+Name = tuple[int, str, int]
+"""Day of the grant, message, attempt."""
 
 
 class Taken(msgspec.Struct):
@@ -51,7 +53,7 @@ class Receipt(msgspec.Struct):
 class Receipts(msgspec.Struct):
     """What the records of one look prove together."""
 
-    attempts: dict[tuple[int, str, int], Receipt] = {}
+    attempts: dict[Name, Receipt] = {}
     """By day of the grant, message and attempt."""
     probes: list[str] = []
     records: int = 0
@@ -72,17 +74,12 @@ class Repeats:
     """How often each receipt of a file was met."""
 
     def __init__(self) -> None:
-        self._met: dict[bytes, int] = {}
+        self._met = Met()
 
     def identity(self, raw: bytes) -> bytes:
         """The digest of a receipt that is met now."""
         digest = hashlib.blake2b(raw, digest_size=DIGEST).digest()
-        before = self._met.pop(digest, 0)
-        self._met[digest] = before + 1
-        if len(self._met) > _REMEMBERED:
-            # Equal receipts are of one transaction: none follows so far behind.
-            for old in list(self._met)[: _REMEMBERED // 2]:
-                del self._met[old]
+        before = self._met.before(digest)
         if not before:
             return digest
         return hashlib.blake2b(raw + b"\n%d" % before, digest_size=DIGEST).digest()
@@ -92,6 +89,24 @@ class Repeats:
         for record in piece.records:
             if record.fields[0] == "r":
                 self.identity(record.raw)
+
+
+def arrived(
+    attempts: dict[Name, Receipt], envelope: Envelope, kind: str, at: int, rcpt: str
+) -> Receipt:
+    """Note in `attempts` that PowerMTA has a record of one, of this type, time and recipient ('':
+    it names none)."""
+    name = (envelope.day, envelope.message, envelope.attempt)
+    receipt = attempts.get(name)
+    if receipt is None:
+        receipt = attempts[name] = Receipt(envelope.key, kind, at)
+    elif kind not in receipt.kinds:
+        receipt.kinds += kind
+    if rcpt:
+        digest = recipient_digest(rcpt.encode("utf-8", "surrogateescape"))
+        if digest not in receipt.recipients:
+            receipt.recipients.append(digest)
+    return receipt
 
 
 def add(found: Receipts, piece: Piece, repeats: Repeats, now: int) -> None:
@@ -124,17 +139,8 @@ def add(found: Receipts, piece: Piece, repeats: Repeats, now: int) -> None:
         if at is None:
             at = times[text] = milliseconds(text) or now
         found.oldest = min(found.oldest or at, at)
-        name = (envelope.day, envelope.message, envelope.attempt)
-        receipt = found.attempts.get(name)
-        if receipt is None:
-            receipt = found.attempts[name] = Receipt(envelope.key, kind, at)
-        elif kind not in receipt.kinds:
-            receipt.kinds += kind
         rcpt = field(fields, columns.rcpt)
-        if rcpt:
-            digest = recipient_digest(rcpt.encode("utf-8", "surrogateescape"))
-            if digest not in receipt.recipients:
-                receipt.recipients.append(digest)
+        receipt = arrived(found.attempts, envelope, kind, at, rcpt)
         if kind == "r":
             found.named += 1
             vmta = field(fields, columns.vmta)

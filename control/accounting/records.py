@@ -14,7 +14,7 @@ message waits, what follows from a missed one is that it goes twice.
 import re
 from typing import NamedTuple
 
-from control.accounting.columns import MARK, Columns, milliseconds, names_of
+from control.accounting.columns import MARK, Columns, Times, field, milliseconds, names_of
 
 LONGEST = 262_144
 """Octets of the longest record."""
@@ -94,7 +94,7 @@ class _Splitter:
         self.cuts: list[Cut] = []
         self._width = 0
         """Fields of the last good record."""
-        self._times: dict[str, bool] = {"": True}
+        self._times = Times()
 
     def step(self, *, last: bool) -> bool:
         """Take one record, or what stands in its place; False: nothing whole is left."""
@@ -161,7 +161,8 @@ class _Splitter:
             return "more fields than columns"
         if b"\0" in raw:
             return "a record holds NUL octets"
-        if columns.time < len(fields) and not self._is_time(fields[columns.time]):
+        time = field(fields, columns.time)
+        if time and self._times(time) is None:
             return "a record's time cannot be read"
         if kind == "r" and len(fields) < columns.whole_receipt:
             return "a receipt is too short"
@@ -173,14 +174,6 @@ class _Splitter:
         if _INNER.search(raw, len(kind)) and self._holds_another(fields, columns):
             return "two records stand in one line"
         return ""
-
-    def _is_time(self, text: str) -> bool:
-        known = self._times.get(text)
-        if known is None:
-            if len(self._times) > 10_000:
-                self._times.clear()
-            known = self._times[text] = milliseconds(text) is not None
-        return known
 
     def _holds_another(self, fields: list[str], columns: Columns) -> bool:
         """Whether a time stands where none belongs, behind what may be a type."""

@@ -7,8 +7,7 @@ from typing import Any
 import msgspec
 
 from control.accounting.door import Batch, Door
-from control.accounting.fact import Reading
-from control.accounting.identity import Twins
+from control.accounting.identity import Reading
 from control.accounting.inbox import Now
 from control.accounting.payload import SetAside, shares
 from control.store.database import Connection
@@ -97,12 +96,10 @@ class Rejected:
         if header:
             content = header.encode("utf-8", "surrogateescape") + b"\n" + content
         counted = repeated = aside = 0
-        twins, reading = Twins(), Reading()
+        reading = Reading()
         found = list(shares(content, AT_ONCE)) if row["raw"] else []
         for share in found:
-            facts = [fact for piece in share.pieces for fact in reading.facts(piece, now)]
-            for fact in facts:
-                fact.identity = twins.identity(fact)
+            facts = reading.facts(share.pieces, now)
             # Where it stood and under what it came, not where it stands in this try.
             again = [
                 SetAside(row["place"], one.why, one.raw, header or one.header)

@@ -8,9 +8,8 @@ from control.accounting.door import Batch, Door
 from control.accounting.fact import Fact
 from control.accounting.look import Look
 from control.accounting.position import Position
-from control.accounting.receipts import DIGEST, KINDS, Receipt, Taken
+from control.accounting.receipts import DIGEST, KINDS, Name, Receipt, Taken, arrived
 from control.store.database import Connection
-from policy.duplicate import recipient_digest
 from settings.statements import statements
 
 _SQL = statements(__package__, "accounting")
@@ -19,9 +18,6 @@ FORGOTTEN_AT_ONCE = 5_000
 
 _TOLD = 3
 """Gaps of one look that are stored; the log has all."""
-
-Name = tuple[int, str, int]
-"""Day of the grant, message, attempt."""
 
 
 class OutrunError(Exception):
@@ -138,19 +134,8 @@ async def put_arrived(connection: Connection, server: str, facts: Sequence[Fact]
     nor what a lost ledger is counted from: both need receipts in their order."""
     found: dict[Name, Receipt] = {}
     for fact in facts:
-        envelope = fact.envelope
-        if envelope is None or fact.kind not in KINDS:
-            continue
-        name = (envelope.day, envelope.message, envelope.attempt)
-        receipt = found.get(name)
-        if receipt is None:
-            receipt = found[name] = Receipt(envelope.key, fact.kind, fact.at)
-        elif fact.kind not in receipt.kinds:
-            receipt.kinds += fact.kind
-        if fact.rcpt:
-            digest = recipient_digest(fact.rcpt.encode("utf-8", "surrogateescape"))
-            if digest not in receipt.recipients:
-                receipt.recipients.append(digest)
+        if fact.envelope is not None and fact.kind in KINDS:
+            arrived(found, fact.envelope, fact.kind, fact.at, fact.rcpt)
     if found:
         await _add_receipts(connection, server, sorted(found.items()), {})
 

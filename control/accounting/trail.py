@@ -20,9 +20,8 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from control.accounting.columns import Columns
-from control.accounting.fact import Reading
 from control.accounting.folder import File, Folder
-from control.accounting.identity import Twins
+from control.accounting.identity import Reading
 from control.accounting.inventory import Inventory
 from control.accounting.look import Look, Step, lack_of
 from control.accounting.payload import SetAside, header_of
@@ -61,7 +60,6 @@ class Trail:
         self._current = current
         self._source: tuple[str, Source] | None = None
         self._repeats = Repeats()
-        self._twins = Twins()
         self._reading = Reading()
         self._recalled = ""
         self._looking = threading.Lock()
@@ -201,11 +199,8 @@ class Trail:
         if last and not (at.offset or data):
             step.gaps.append(f"{file.name} is empty: not even its header line was kept")
         found = split(data, step.left, columns, last=last)
+        step.facts += self._reading.facts(found.pieces, now)
         for piece in found.pieces:
-            facts = self._reading.facts(piece, now)
-            for fact in facts:
-                fact.identity = self._twins.identity(fact)
-            step.facts += facts
             add(step.receipts, piece, self._repeats, now)
         step.gaps += [f"{file.name} at offset {at.offset + o}: {why}" for o, why, _ in found.cuts]
         step.set_aside += [
@@ -236,7 +231,7 @@ class Trail:
     def _met_none(self) -> None:
         """A file is read from its beginning."""
         self._repeats = Repeats()
-        self._twins = Twins()
+        self._reading = Reading()
 
     def _opened(self, file: File) -> Source:
         if self._source is not None:
@@ -253,10 +248,10 @@ class Trail:
         begin = max(0, at.offset - CHUNK)
         data = source.read(begin, at.offset - begin).data
         start = data.find(b"\n") + 1 if begin else 0
-        for piece in split(data[start:], CHUNK, columns).pieces:
+        pieces = split(data[start:], CHUNK, columns).pieces
+        for piece in pieces:
             self._repeats.recall(piece)
-            for fact in self._reading.facts(piece, 0):
-                self._twins.identity(fact)
+        self._reading.facts(pieces, 0)
 
     def _wait_for_whole(self, file: File, at: Position, step: Step) -> bool:
         """A packed file ends early: it may still be written."""
