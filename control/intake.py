@@ -27,7 +27,7 @@ def open_intake(settings: Settings, pool: Connection, now: Now) -> Intake:
     door = Door((), kept=accounting.records_kept, hide=hiding(settings.log))
     inbox = Inbox(pool, door, accounting, now)
     feed = Feed(settings.database, pool, accounting, now, door, inbox)
-    return Intake(inbox, feed, Rejected(pool, door, now))
+    return Intake(inbox, feed, Rejected(pool, door, inbox, now))
 
 
 def hiding(log: Log) -> Hide | None:

@@ -8,7 +8,7 @@ import msgspec
 
 from control.accounting.door import Batch, Door
 from control.accounting.identity import Reading
-from control.accounting.inbox import Now
+from control.accounting.inbox import Inbox, Now
 from control.accounting.payload import SetAside, shares
 from control.store.database import Connection
 from settings.statements import statements
@@ -55,8 +55,9 @@ class Retried(msgspec.Struct, frozen=True, kw_only=True):
 class Rejected:
     """Over the control process's pool."""
 
-    def __init__(self, pool: Any, door: Door, now: Now) -> None:
+    def __init__(self, pool: Any, door: Door, inbox: Inbox, now: Now) -> None:
         self._pool = pool
+        self._inbox = inbox
         self._door = door
         self._now = now
 
@@ -69,7 +70,10 @@ class Rejected:
         )
 
     async def again(self, numbers: Sequence[int] | None = None) -> Retried:
-        """Take in once more those of these numbers, or all. What fails again stays."""
+        """Take in once more those of these numbers, or all, and whole batches that were given up,
+        too. What fails again stays."""
+        if numbers is None:
+            await self._inbox.again()
         taken = repeated = rejected = after = 0
         while True:
             async with self._pool.acquire() as connection, connection.transaction():

@@ -270,3 +270,8 @@ async def test_a_batch_that_fails_again_and_again_holds_up_no_other(core: Parts,
     row = await core.pool.fetchrow("SELECT tries, trouble FROM accounting_batch")
     assert row["tries"] == TRIES
     assert "InflatedError" in row["trouble"]
+    # After a mend it is tried again by the command that `accounting inbox` names.
+    await core.pool.execute("UPDATE accounting_batch SET body = $1", lines(record("b")))
+    assert (await api("POST", "/api/v2/accounting/rejected/again", {}))[0] == 200
+    await taken(core)
+    assert await kinds(core) == {"d": (1, 0), "b": (1, 0)}
