@@ -11,7 +11,7 @@ STREAMS = [
     StreamView(server="pmta1", path="/x.csv", age=2.5, behind=10, gap_at=5_000),
     StreamView(server="pmta2", path="/y.csv", problem="not begun yet"),
 ]
-ALL = Figures(ledger=OPEN, streams=STREAMS, workers={"a": 7, "b": 6, "c": 7}, published=7)
+ALL = Figures(ledger=OPEN, streams=STREAMS, workers={"a": 7, "b": 6, "c": 7}, published=7, lost=4)
 
 
 def shown(figures: Figures) -> dict[str, float]:
@@ -29,6 +29,7 @@ def test_every_figure_is_shown() -> None:
         "sendgate_published_generation": 7,
         "sendgate_workers": 3,
         "sendgate_workers_late": 1,
+        'sendgate_outcomes_lost{ledger="main"}': 4,
         'sendgate_accounting_age_seconds{server="pmta1"}': 2.5,
         'sendgate_accounting_behind_bytes{server="pmta1"}': 10,
         'sendgate_accounting_gap_timestamp_seconds{server="pmta1"}': 5,

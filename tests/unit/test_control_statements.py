@@ -33,12 +33,17 @@ def test_a_missing_name_or_file_is_refused() -> None:
         statements("control.tenants", "nothing")
 
 
-ELAPSED = {("accounting.sql", name) for name in ("stream", "forget_files", "advance", "put_files")}
+ELAPSED = {
+    ("accounting.sql", name)
+    for name in ("stream", "forget_files", "forget_ips", "advance", "put_files")
+}
 """Whether a folder was watched is a matter of real seconds, by one clock for all control nodes,
-whatever the calendar says (policy/README.md: doubt, time)."""
+whatever the calendar says (policy/README.md: doubt, time). When a VirtualMTA was removed a trigger
+writes, which has nobody to tell it the calendar: it is kept three real days at least."""
 
-ONCE = {"0010_pre_accounting_files.sql"}
-"""A migration has nobody to tell it the calendar; this one calls all before it a gap."""
+ONCE = {"0010_pre_accounting_files.sql", "0020_pre_vmta_ips.sql"}
+"""A migration has nobody to tell it the calendar: one calls all before it a gap, the other's
+trigger notes when a VirtualMTA went."""
 
 
 def test_every_file_loads_and_none_asks_the_server_for_the_time() -> None:
