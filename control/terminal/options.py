@@ -8,7 +8,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, NewType, get_args, get_origin
+from typing import Annotated, Any, Literal, NewType, get_args
 
 import msgspec
 import typer
@@ -17,7 +17,7 @@ from msgspec import UnsetType
 from control.ledger.clock import step_seconds
 from control.problem import RefusedError
 from control.terminal.usage import finite, misused
-from control.values.wanted import parts
+from control.values.wanted import bare, parts, shape
 from settings.load import friendly
 
 Body = NewType("Body", dict[str, Any])
@@ -51,7 +51,7 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def many(self) -> bool:
         """Whether it may be repeated."""
-        return any(get_origin(kind) in (tuple, list, dict) for kind in self.kinds)
+        return any(shape(kind) in (tuple, list, dict) for kind in self.kinds)
 
     @property
     def plain(self) -> Any:
@@ -82,10 +82,10 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
 
     def _many(self, given: list[str]) -> Any:
         for kind in self.kinds:
-            if len(given) == 1 and get_origin(kind) is Literal and given[0] in get_args(kind):
+            if len(given) == 1 and shape(kind) is Literal and given[0] in get_args(bare(kind)):
                 return given[0]
-        kind = next(k for k in self.kinds if get_origin(k) in (tuple, list, dict))
-        if get_origin(kind) is not dict:
+        kind = next(k for k in self.kinds if shape(k) in (tuple, list, dict))
+        if shape(kind) is not dict:
             return self._as(given, kind)
         found: dict[str, str] = {}
         for text in given:
@@ -187,7 +187,7 @@ def options(
                     )
                 if nothing:
                     found[option.field] = [] if option.many else None
-                    if any(get_origin(k) is dict for k in option.kinds):
+                    if any(shape(k) is dict for k in option.kinds):
                         found[option.field] = {}
                 elif value not in (None, [], False) or (value is False and bool in option.kinds):
                     found[option.field] = option.read(value)
@@ -243,17 +243,15 @@ def _metavar(option: Option) -> str:
     """`from|envelope`, `<int|none>`, `<30d>`."""
     words: list[str] = []
     for kind in option.kinds:
-        if get_origin(kind) is Annotated:
-            kind = get_args(kind)[0]
-        if get_origin(kind) is Literal:
-            words += map(str, get_args(kind))
-        elif get_origin(kind) is dict:
+        if shape(kind) is Literal:
+            words += map(str, get_args(bare(kind)))
+        elif shape(kind) is dict:
             words.append("name=int")
-        elif get_origin(kind) in (tuple, list):
+        elif shape(kind) in (tuple, list):
             words.append("str")
         else:
-            words.append("30d" if option.duration else getattr(kind, "__name__", "str"))
+            words.append("30d" if option.duration else getattr(bare(kind), "__name__", "str"))
     if option.null:
         words.append(option.null)
     text = "|".join(dict.fromkeys(words))
-    return text if all(get_origin(kind) is Literal for kind in option.kinds) else f"<{text}>"
+    return text if all(shape(kind) is Literal for kind in option.kinds) else f"<{text}>"

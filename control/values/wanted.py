@@ -37,6 +37,16 @@ def parts(kind: Any) -> tuple[list[Any], list[msgspec.Meta]]:
     return list(union), said
 
 
+def bare(kind: Any) -> Any:
+    """A type without what is said of its values: bounds, patterns, a schema."""
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+def shape(kind: Any) -> Any:
+    """`dict`, `list`, `Literal` or None: the kind of a type, whatever is said of its values."""
+    return get_origin(bare(kind))
+
+
 def nullable(kind: Any) -> bool:
     """Whether null is a value of the field."""
     return type(None) in parts(kind)[0]
