@@ -25,15 +25,6 @@ AHEAD = DAY
 """Milliseconds by which a record's time may be ahead of the calendar."""
 
 
-class Consumer(Protocol):
-    """Something that follows from records."""
-
-    async def take(self, connection: Connection, facts: Sequence[Fact], now: int) -> None:
-        """Facts that count for the first time, in the transaction that remembers them. `now` in
-        calendar milliseconds. Rows that others may change at the same time are changed in the
-        order of their keys."""
-
-
 class Batch(NamedTuple):
     """Records that came together."""
 
@@ -45,6 +36,15 @@ class Batch(NamedTuple):
     """Where its first record stood."""
     facts: Sequence[Fact]
     set_aside: Sequence[SetAside]
+
+
+class Consumer(Protocol):
+    """Something that follows from records."""
+
+    async def take(self, connection: Connection, batch: Batch, now: int) -> None:
+        """A batch with those of its facts that count for the first time, at least one, in the
+        transaction that remembers them. `now` in calendar milliseconds. Rows that others may change at the same time are changed in the
+        order of their keys."""
 
 
 class Booked(NamedTuple):
@@ -87,7 +87,7 @@ class Door:
                 raw.packed(fresh, self._hide),
             )
             for consumer in self._consumers:
-                await consumer.take(connection, fresh, now)
+                await consumer.take(connection, batch._replace(facts=fresh), now)
         return Booked(len(fresh), len(facts) - len(fresh), len(aside))
 
     async def _open(
