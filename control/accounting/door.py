@@ -43,8 +43,8 @@ class Consumer(Protocol):
 
     async def take(self, connection: Connection, batch: Batch, now: int) -> None:
         """A batch with those of its facts that count for the first time, at least one, in the
-        transaction that remembers them. `now` in calendar milliseconds. Rows that others may change at the same time are changed in the
-        order of their keys."""
+        transaction that remembers them. `now` in calendar milliseconds. Rows that others may
+        change at the same time are changed in the order of their keys."""
 
 
 class Booked(NamedTuple):
