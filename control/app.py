@@ -86,6 +86,7 @@ def routes(parts: Parts) -> list[Route]:
     secret = settings.control.secret
     elsewhere = partial(forget, log=settings.log, secret=secret)
     orders = Orders(parts.pool, publisher, secret, elsewhere)
+    backlog = parts.intake.rejected.backlog
     lost = partial(loss, parts.pool, settings.ledger.name)
     apis = (
         TenantsApi(publisher, view, parts.leaving, partial(held, parts.pool)),
@@ -104,12 +105,15 @@ def routes(parts: Parts) -> list[Route]:
         ),
         AccountingApi(read_so_far, parts.intake.inbox.state, parts.intake.rejected),
         MetricsApi(
-            figures.Look(parts.opening, read_so_far, parts.admin, publisher, lost),
+            figures.Look(parts.opening, read_so_far, parts.admin, publisher, lost, backlog),
             settings.ledger.name,
         ),
         MessagesApi(found, known),
         LookApi(
-            status.Look(parts.pool, hold, parts.opening, publisher, parts.admin, settings, lost),
+            status.Look(
+                *(parts.pool, hold, parts.opening, publisher, parts.admin, settings),
+                *(lost, backlog),
+            ),
             partial(audit_page, parts.pool),
         ),
     )

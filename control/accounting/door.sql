@@ -50,6 +50,9 @@ WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE;
 -- name: set_aside_count
 SELECT count(*) FROM accounting_set_aside;
 
+-- name: set_aside_look
+SELECT count(*), max(came) AS newest FROM accounting_set_aside;
+
 -- name: drop_set_aside
 DELETE FROM accounting_set_aside WHERE id = ANY ($1::bigint[]);
 

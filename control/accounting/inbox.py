@@ -46,7 +46,11 @@ class InboxState(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
     octets: int
     oldest: int
-    """When it came, calendar milliseconds; 0: none waits."""
+    """When the oldest came that is still tried, calendar milliseconds; 0: none waits."""
+    age: float
+    """Seconds since then; 0: none waits."""
+    most: int
+    """Octets that may wait (`accounting.inbox`)."""
     stuck: int
     """Of them, those that could not be taken in."""
 
@@ -85,10 +89,13 @@ class Inbox:
     async def state(self) -> InboxState:
         """What waits."""
         row = await self._pool.fetchrow(_SQL["waiting"], TRIES)
+        oldest = row["oldest"]
         return InboxState(
             waiting=row["count"],
             octets=row["octets"],
-            oldest=row["oldest"] or 0,
+            oldest=oldest or 0,
+            age=0.0 if oldest is None else max(0, await self._now() - oldest) / 1000,
+            most=self._settings.inbox,
             stuck=row["stuck"],
         )
 

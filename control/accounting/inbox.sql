@@ -1,5 +1,6 @@
 -- name: waiting
-SELECT count(*), coalesce(sum(size), 0)::bigint AS octets, min(came) AS oldest,
+SELECT count(*), coalesce(sum(size), 0)::bigint AS octets,
+    min(came) FILTER (WHERE tries < $1) AS oldest,
     count(*) FILTER (WHERE tries >= $1) AS stuck
 FROM accounting_batch;
 

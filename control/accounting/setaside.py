@@ -8,7 +8,7 @@ import msgspec
 
 from control.accounting.door import Batch, Door
 from control.accounting.identity import Reading
-from control.accounting.inbox import Inbox, Now
+from control.accounting.inbox import Inbox, InboxState, Now
 from control.accounting.payload import SetAside, shares
 from control.store.database import Connection
 from settings.statements import statements
@@ -41,6 +41,15 @@ class SetAsidePage(msgspec.Struct, frozen=True, kw_only=True):
     rejected: list[SetAsideView]
 
 
+class Backlog(msgspec.Struct, frozen=True, kw_only=True):
+    """What accounting has not counted: batches that wait, records that could not be taken in."""
+
+    inbox: InboxState
+    set_aside: int
+    set_aside_at: int
+    """When the newest of them came, again perhaps, calendar milliseconds; 0: there is none."""
+
+
 class Retried(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a second try."""
 
@@ -67,6 +76,15 @@ class Rejected:
         return SetAsidePage(
             total=await self._pool.fetchval(_SQL["set_aside_count"]),
             rejected=list(map(_view, rows)),
+        )
+
+    async def backlog(self) -> Backlog:
+        """As it is now, the batches that wait besides."""
+        row = await self._pool.fetchrow(_SQL["set_aside_look"])
+        return Backlog(
+            inbox=await self._inbox.state(),
+            set_aside=row["count"],
+            set_aside_at=row["newest"] or 0,
         )
 
     async def again(self, numbers: Sequence[int] | None = None) -> Retried:

@@ -73,7 +73,7 @@ def inbox(context: typer.Context) -> None:
         as_json(found)
         return
     since = f", the oldest since {_time(found.oldest)}" if found.oldest else ""
-    say(f"{found.waiting} batches wait ({found.octets} octets){since}")
+    say(f"{found.waiting} batches wait ({found.octets} of {found.most} octets){since}")
     if found.stuck:
         say(
             f"{found.stuck} of them could not be taken in: see the log of control, then "

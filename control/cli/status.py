@@ -61,6 +61,10 @@ def _said(found: Status) -> None:
         say(f"accounting of {stream.server}: {age}")
     if not found.accounting:
         say("accounting: none is read ([accounting] streams)")
+    if found.inbox.waiting:
+        say(f"posted accounting: {found.inbox.waiting} batches wait ({found.inbox.octets} octets)")
+    if found.set_aside:
+        say(f"accounting set aside: {found.set_aside} records")
     if found.outcomes_lost:
         say(f"list of messages: {found.outcomes_lost} recipients are missing in it")
     say(f"certificate: {f'ends {found.certificate}' if found.certificate else 'none here'}")

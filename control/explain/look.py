@@ -6,6 +6,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from control.accounting.setaside import Backlog
 from control.accounting.status import streams
 from control.checks.certificate import certificate_end, certificate_troubles
 from control.explain import status
@@ -35,6 +36,7 @@ class Look:
         admin: LedgerAdmin,
         settings: Settings,
         lost: Callable[[], Awaitable[Loss]],
+        backlog: Callable[[], Awaitable[Backlog]],
     ) -> None:
         self._pool = pool
         self._hold = hold
@@ -43,6 +45,7 @@ class Look:
         self._admin = admin
         self._settings = settings
         self._lost = lost
+        self._backlog = backlog
 
     async def __call__(self) -> Status:
         """Says what is away; raises for the database alone."""
@@ -69,6 +72,7 @@ class Look:
                 slow_from=settings.hold.slow_from,
                 ledger=ledger,
                 accounting=await streams(self._pool, settings.accounting, at),
+                backlog=await self._backlog(),
                 certificate=end,
                 certificate_problems=troubles,
                 lost=await self._lost(),

@@ -8,7 +8,11 @@ from collections.abc import Mapping
 
 import msgspec
 
+from control.accounting.inbox import InboxState
+from control.accounting.setaside import Backlog
 from control.accounting.status import StreamView
+from control.explain import intake
+from control.explain.trouble import Trouble
 from control.held.held import moment
 from control.ledger.status import CLOSED, LedgerState, LedgerStatus
 from control.messages.loss import Loss
@@ -16,20 +20,10 @@ from control.pmta.circuit import CircuitView, circuits_view, sentences
 from policy.ledger.bulletin import Figures, OpenCircuit
 from policy.plan import Generation
 
-LAG = 900.0
-"""Seconds: accounting older than that keeps doubt open and proves no absence."""
 LOSS_SHOWN = 86_400_000
 """Milliseconds for which outcomes that nobody read are something wrong."""
 DOUBT = 900_000
 """Milliseconds a doubt may last; accounting and probes end it within minutes."""
-
-
-class Trouble(msgspec.Struct, frozen=True, kw_only=True):
-    """Something wrong."""
-
-    what: str
-    next: str
-    """The command to type next."""
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +88,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     hold: list[Waiting]
     ledger: LedgerStatus
     accounting: list[StreamView]
+    inbox: InboxState
+    """Posted batches that wait."""
+    set_aside: int
+    """Records that could not be taken in."""
     certificate: str
     """When the listeners' certificate ends; empty: none, or not on this node."""
     outcomes_lost: int
@@ -116,6 +114,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Share of a bound from which clients are slowed down."""
     ledger: LedgerStatus
     accounting: list[StreamView]
+    backlog: Backlog
     certificate: str
     certificate_problems: list[str]
     lost: Loss
@@ -135,7 +134,8 @@ def status(facts: Facts) -> Status:
             for text in sentences(circuits).values()
         ],
         *_hold(facts, waiting),
-        *_accounting(facts.accounting),
+        *intake.files(facts.accounting),
+        *intake.posted(facts.backlog, facts.now),
         *_outcomes(facts),
         *[
             Trouble(what=text, next="systemctl reload sendgate-gateway, when it is renewed")
@@ -154,6 +154,8 @@ def status(facts: Facts) -> Status:
         hold=waiting,
         ledger=facts.ledger,
         accounting=facts.accounting,
+        inbox=facts.backlog.inbox,
+        set_aside=facts.backlog.set_aside,
         certificate=facts.certificate,
         outcomes_lost=facts.lost.recipients,
         outcomes_lost_at=moment(facts.lost.at),
@@ -249,18 +251,6 @@ def _hold(facts: Facts, waiting: list[Waiting]) -> list[Trouble]:
                 f"the hold of tenant {one.tenant} is {one.share:.0%} full: its clients are slowed"
             )
             found.append(Trouble(what=what, next=f"sendgate hold forecast --tenant {one.tenant}"))
-    return found
-
-
-def _accounting(streams: list[StreamView]) -> list[Trouble]:
-    found = []
-    for stream in streams:
-        why = stream.problem
-        if not why and stream.age is not None and stream.age > LAG:
-            why = f"nothing was read to the end for {stream.age / 60:.0f} minutes"
-        if why:
-            what = f"accounting of {stream.server}: {why}"
-            found.append(Trouble(what=what, next="sendgate accounting status"))
     return found
 
 

@@ -6,6 +6,7 @@ missing is `up`'s and `sendgate_ledger_open`'s, which is 0 for a ledger that is 
 
 import msgspec
 
+from control.accounting.setaside import Backlog
 from control.accounting.status import StreamView
 from control.ledger.status import LedgerState, LedgerStatus
 
@@ -21,6 +22,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Number of the last generation."""
     lost: int | None = None
     """Recipients whose outcome nobody read, ever."""
+    backlog: Backlog | None = None
+    """What accounting has not counted."""
 
     @property
     def open(self) -> bool:

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from redis.exceptions import RedisError
 
+from control.accounting.setaside import Backlog
 from control.accounting.status import StreamView
 from control.ledger.opening import Opening
 from control.messages.loss import Loss
@@ -18,6 +19,8 @@ from policy.ledger.admin import LedgerAdmin
 Streams = Callable[[], Awaitable[list[StreamView]]]
 
 Lost = Callable[[], Awaitable[Loss]]
+
+Backlogs = Callable[[], Awaitable[Backlog]]
 
 T = TypeVar("T")
 
@@ -32,21 +35,24 @@ class Look:
         admin: LedgerAdmin,
         publisher: Publisher,
         lost: Lost,
+        backlog: Backlogs,
     ) -> None:
         self._opening = opening
         self._streams = streams
         self._admin = admin
         self._publisher = publisher
         self._lost = lost
+        self._backlog = backlog
 
     async def __call__(self) -> Figures:
         """Never raises for a part that is away."""
-        ledger, feeds, workers, number, lost = await asyncio.gather(
+        ledger, feeds, workers, number, lost, backlog = await asyncio.gather(
             _told(self._opening.status()),
             _told(self._streams()),
             _told(self._admin.workers()),
             _told(self._published()),
             _told(self._lost()),
+            _told(self._backlog()),
         )
         return Figures(
             ledger=ledger,
@@ -54,6 +60,7 @@ class Look:
             workers=workers,
             published=number,
             lost=None if lost is None else lost.recipients,
+            backlog=backlog,
         )
 
     async def _published(self) -> int | None:

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from control.accounting.setaside import Backlog
 from control.watch.figures import Figures
 
 
@@ -71,9 +72,39 @@ LOST = Declared(
     "Recipients whose outcome control never read, ever: while it did not read, the ledger's stream "
     "had no more room.",
 )
+INBOX = Declared(
+    "sendgate_accounting_inbox_bytes", (), "Octets of posted batches that wait to be taken in."
+)
+INBOX_MOST = Declared(
+    "sendgate_accounting_inbox_limit_bytes",
+    (),
+    "Octets of posted batches that may wait (accounting.inbox); beyond, they are answered 503.",
+)
+INBOX_BATCHES = Declared(
+    "sendgate_accounting_inbox_batches", (), "Posted batches that wait to be taken in."
+)
+INBOX_AGE = Declared(
+    "sendgate_accounting_inbox_age_seconds",
+    (),
+    "Time since the oldest of them came that is still tried, in calendar time; 0: none waits.",
+)
+GIVEN_UP = Declared(
+    "sendgate_accounting_inbox_given_up",
+    (),
+    "Of the batches that wait, those that could not be taken in: an operator tries them again.",
+)
+SET_ASIDE = Declared(
+    "sendgate_accounting_set_aside", (), "Records that could not be taken in and are kept."
+)
+SET_ASIDE_AT = Declared(
+    "sendgate_accounting_set_aside_timestamp_seconds",
+    (),
+    "When the last of them came, in seconds since 1970; 0 for never.",
+)
 DECLARED = (
     *(BUILD, STARTED, OPEN, CLOSED, PUBLISHED, WORKERS, LATE, LOST),
     *(AGE, BEHIND, GAP, PROBLEM),
+    *(INBOX, INBOX_MOST, INBOX_BATCHES, INBOX_AGE, GIVEN_UP, SET_ASIDE, SET_ASIDE_AT),
 )
 
 
@@ -113,6 +144,21 @@ class _Look(Collector):
             yield _gauge(BEHIND, {key: s.behind for s, key in streams if s.behind is not None})
             yield _gauge(GAP, {key: s.gap_at / 1000 for s, key in streams})
             yield _gauge(PROBLEM, {key: bool(s.problem) for s, key in streams})
+        if of.backlog is not None:
+            yield from _backlog(of.backlog)
+
+
+def _backlog(of: Backlog) -> Iterator[GaugeMetricFamily]:
+    for declared, value in (
+        (INBOX, of.inbox.octets),
+        (INBOX_MOST, of.inbox.most),
+        (INBOX_BATCHES, of.inbox.waiting),
+        (INBOX_AGE, of.inbox.age),
+        (GIVEN_UP, of.inbox.stuck),
+        (SET_ASIDE, of.set_aside),
+        (SET_ASIDE_AT, of.set_aside_at / 1000),
+    ):
+        yield _gauge(declared, {(): value})
 
 
 def _gauge(declared: Declared, values: dict[tuple[str, ...], float]) -> GaugeMetricFamily:

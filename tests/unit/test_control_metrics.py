@@ -1,5 +1,7 @@
 """Control's figures as Prometheus reads them: what does not answer takes its own out alone."""
 
+from control.accounting.inbox import InboxState
+from control.accounting.setaside import Backlog
 from control.accounting.status import StreamView
 from control.ledger.status import LedgerState, LedgerStatus
 from control.watch.figures import Figures
@@ -11,7 +13,19 @@ STREAMS = [
     StreamView(server="pmta1", path="/x.csv", age=2.5, behind=10, gap_at=5_000),
     StreamView(server="pmta2", path="/y.csv", problem="not begun yet"),
 ]
-ALL = Figures(ledger=OPEN, streams=STREAMS, workers={"a": 7, "b": 6, "c": 7}, published=7, lost=4)
+BACKLOG = Backlog(
+    inbox=InboxState(waiting=3, octets=900, oldest=9_000, age=12.5, most=2_000, stuck=1),
+    set_aside=5,
+    set_aside_at=8_000,
+)
+ALL = Figures(
+    ledger=OPEN,
+    streams=STREAMS,
+    workers={"a": 7, "b": 6, "c": 7},
+    published=7,
+    lost=4,
+    backlog=BACKLOG,
+)
 
 
 def shown(figures: Figures) -> dict[str, float]:
@@ -36,6 +50,13 @@ def test_every_figure_is_shown() -> None:
         'sendgate_accounting_gap_timestamp_seconds{server="pmta2"}': 0,
         'sendgate_accounting_problem{server="pmta1"}': 0,
         'sendgate_accounting_problem{server="pmta2"}': 1,
+        "sendgate_accounting_inbox_bytes": 900,
+        "sendgate_accounting_inbox_limit_bytes": 2_000,
+        "sendgate_accounting_inbox_batches": 3,
+        "sendgate_accounting_inbox_age_seconds": 12.5,
+        "sendgate_accounting_inbox_given_up": 1,
+        "sendgate_accounting_set_aside": 5,
+        "sendgate_accounting_set_aside_timestamp_seconds": 8,
     }
 
 

@@ -153,6 +153,10 @@ async def test_what_cannot_be_read_is_set_aside_and_its_neighbours_count(
     }
     assert said["it is not JSON"]["raw"] == "{broken"
     assert said["it is not JSON"]["times"] == 2
+    _, look = await api("GET", "/api/v2/status")
+    assert look["set_aside"] == 4
+    assert any("4 accounting records could not be read" in t["what"] for t in look["troubles"])
+    assert "sendgate_accounting_set_aside 4.0" in (await api("GET", "/metrics"))[1]
     # A year later it is in time.
     status, answer = await api("POST", "/api/v2/accounting/rejected/again", {})
     assert (status, answer) == (200, {"taken": 0, "repeated": 0, "rejected": 4})
@@ -270,6 +274,13 @@ async def test_a_batch_that_fails_again_and_again_holds_up_no_other(core: Parts,
     row = await core.pool.fetchrow("SELECT tries, trouble FROM accounting_batch")
     assert row["tries"] == TRIES
     assert "InflatedError" in row["trouble"]
+    _, page = await api("GET", "/api/v2/status")
+    assert "1 posted batches could not be taken in, and nothing in them counts" in [
+        trouble["what"] for trouble in page["troubles"]
+    ]
+    text = (await api("GET", "/metrics"))[1]
+    assert "sendgate_accounting_inbox_given_up 1.0" in text
+    assert "sendgate_accounting_inbox_age_seconds 0.0" in text, "it is not tried: it is not late"
     # After a mend it is tried again by the command that `accounting inbox` names.
     await core.pool.execute("UPDATE accounting_batch SET body = $1", lines(record("b")))
     assert (await api("POST", "/api/v2/accounting/rejected/again", {}))[0] == 200

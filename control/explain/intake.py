@@ -1,0 +1,55 @@
+"""What is wrong with the accounting that comes in: files, posted batches, records. Pure."""
+
+from control.accounting.setaside import Backlog
+from control.accounting.status import StreamView
+from control.explain.trouble import Trouble
+from control.held.held import moment
+from policy.limits import DAY
+
+LAG = 900.0
+"""Seconds: accounting older than that keeps doubt open and proves no absence."""
+BATCH_LAG = 900.0
+"""Seconds a posted batch may wait: PowerMTA posts every minute, and one is taken in within a
+second."""
+FULL = 0.8
+"""Share of `accounting.inbox` from which it is said: PowerMTA is turned away at all of it."""
+
+_AGAIN = "sendgate accounting rejected --again, after a mend"
+
+
+def files(streams: list[StreamView]) -> list[Trouble]:
+    """Of the files that are read."""
+    found = []
+    for stream in streams:
+        why = stream.problem
+        if not why and stream.age is not None and stream.age > LAG:
+            why = f"nothing was read to the end for {stream.age / 60:.0f} minutes"
+        if why:
+            what = f"accounting of {stream.server}: {why}"
+            found.append(Trouble(what=what, next="sendgate accounting status"))
+    return found
+
+
+def posted(backlog: Backlog, now: int) -> list[Trouble]:
+    """Of the batches that were posted, and of records whatever brought them. `now` in calendar
+    milliseconds."""
+    inbox, found = backlog.inbox, []
+    if inbox.age > BATCH_LAG:
+        what = f"posted accounting has waited for {inbox.age / 60:.0f} minutes to be taken in"
+        found.append(Trouble(what=what, next="journalctl -u sendgate-control"))
+    if inbox.octets > FULL * inbox.most:
+        what = (
+            f"{inbox.octets / inbox.most:.0%} of accounting.inbox are taken by {inbox.waiting} "
+            "posted batches: at 100% PowerMTA is turned away, and keeps its own"
+        )
+        found.append(Trouble(what=what, next="sendgate accounting inbox"))
+    if inbox.stuck:
+        what = f"{inbox.stuck} posted batches could not be taken in, and nothing in them counts"
+        found.append(Trouble(what=what, next=_AGAIN))
+    if backlog.set_aside and now - backlog.set_aside_at <= DAY:
+        what = (
+            f"{backlog.set_aside} accounting records could not be read and do not count, the last "
+            f"of {moment(backlog.set_aside_at)}"
+        )
+        found.append(Trouble(what=what, next="sendgate accounting rejected"))
+    return found
