@@ -19,6 +19,17 @@ class Between(NamedTuple):
     """That nothing does."""
 
 
+class Watch(NamedTuple):
+    """What was seen of a folder."""
+
+    looked: float | None
+    """When last, by the clock of `see`; None: never."""
+    watched: bool
+    """As `Continuity.watched`."""
+    appeared: tuple[str, ...]
+    """Names that appeared while it was watched, whose files are still there."""
+
+
 class Continuity:
     """Of one stream."""
 
@@ -30,9 +41,10 @@ class Continuity:
         first: bool,
         looked: float | None,
         watched: bool,
+        appeared: Iterable[str] = (),
     ) -> None:
         """`names`: of the files begun before; `looked`: when everything there was had been read,
-        by the clock of `see`; `watched`: as below."""
+        by the clock of `see`; `watched`: as below; `appeared`: as in `Watch`."""
         self._folder = folder
         self._known = {name for name in names if folder.key(name)}
         keys = [key for name in self._known if (key := folder.key(name))]
@@ -45,8 +57,13 @@ class Continuity:
         self._looked = looked
         self.present: set[str] = set()
         """Names at the last look."""
-        self._watched: set[str] = set()
+        self._watched = set(appeared)
         self._newest: File | None = None
+
+    @property
+    def watch(self) -> Watch:
+        """For one that goes on behind this one."""
+        return Watch(self._looked, self.watched, tuple(sorted(self._watched)))
 
     def see(self, files: list[File], now: float) -> None:
         """The folder was looked at."""

@@ -33,17 +33,18 @@ class Inventory:
         first: bool,
         unwatched: float | None,
         watched: bool,
+        appeared: Iterable[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`first`: the stream has never been read to its end; `unwatched`: real seconds since it
-        last was; `watched`: as in `Continuity`."""
+        last was; `watched` and `appeared`: as in `Continuity`."""
         self._folder = folder
         self._clock = clock
         self.files = {position.file: position for position in files}
         """All that were begun, by name."""
         looked = None if unwatched is None else clock() - unwatched
         self.continuity = Continuity(
-            folder, self.files, first=first, looked=looked, watched=watched
+            folder, self.files, first=first, looked=looked, watched=watched, appeared=appeared
         )
         self.queue: deque[File] = deque()
         """Those to be read, in order."""
@@ -71,6 +72,10 @@ class Inventory:
         self._sure = name
         self.queue.clear()
         return False
+
+    def see(self) -> None:
+        """Note what lies in the folder, and begin nothing. Raises OSError."""
+        self.continuity.see(self._folder.list(), self._clock())
 
     def refresh(self, step: Step, held_open: str) -> bool:
         """Look for files; False when there is nothing to read. `held_open`: the one that is open,

@@ -20,15 +20,14 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from control.accounting.columns import Columns
+from control.accounting.continuity import Watch
 from control.accounting.folder import File, Folder
-from control.accounting.identity import Reading
 from control.accounting.inventory import Inventory
 from control.accounting.look import Look, Step, lack_of
-from control.accounting.payload import SetAside, header_of
 from control.accounting.position import LOST, MARKED, READING, WHOLE, Position, is_same, mark_of
-from control.accounting.receipts import Repeats, add
 from control.accounting.records import LONGEST, split
 from control.accounting.source import Source, open_source
+from control.accounting.understanding import Taken, Taker, Understanding
 
 CHUNK = LONGEST
 """Octets read at a time: about 1,500 records."""
@@ -49,18 +48,26 @@ class Trail:
         first: bool,
         unwatched: float | None,
         watched: bool,
+        appeared: Iterable[str] = (),
         clock: Callable[[], float] = time.monotonic,
+        taker: Taker | None = None,
     ) -> None:
         """`current`: the file being read; `first`: the stream has never been read to its end;
-        `unwatched`: real seconds since it last was; `watched`: what `Look.watched` was then."""
+        `unwatched`: real seconds since it last was; `watched`: what `Look.watched` was then;
+        `appeared`: what `appeared` was. `taker` gets what is read; by default it is understood."""
         self._inventory = Inventory(
-            folder, files, first=first, unwatched=unwatched, watched=watched, clock=clock
+            folder,
+            files,
+            first=first,
+            unwatched=unwatched,
+            watched=watched,
+            appeared=appeared,
+            clock=clock,
         )
         self._folder = folder
         self._current = current
         self._source: tuple[str, Source] | None = None
-        self._repeats = Repeats()
-        self._reading = Reading()
+        self._taker = Understanding() if taker is None else taker
         self._recalled = ""
         self._looking = threading.Lock()
         self._closed = False
@@ -74,6 +81,17 @@ class Trail:
     def waiting(self) -> list[str]:
         """Names of the files that are to be read on, the first first."""
         return [file.name for file in self._inventory.queue]
+
+    @property
+    def watch(self) -> Watch:
+        """What was seen of the folder, for one that goes on behind this one."""
+        return self._inventory.continuity.watch
+
+    def see(self) -> None:
+        """Look at the folder alone: what was found is not stored yet, and no file may begin, end
+        and be taken away unseen meanwhile. Raises OSError."""
+        with self._looking:
+            self._inventory.see()
 
     def look(self, most: int, now: int) -> Look:
         """One step: at most `most` records. `now` in calendar milliseconds. Raises OSError."""
@@ -160,7 +178,7 @@ class Trail:
         step.changed.add(file.name)
         position = self._inventory.files[file.name]
         self._inventory.put(msgspec.structs.replace(position, state=READING))
-        self._met_none()
+        self._taker.anew()
         self._recalled = ""
         self._close()
         return True
@@ -184,7 +202,7 @@ class Trail:
             lost = f"{file.name} was cut off or written anew before offset {at.offset} was reached"
             step.gaps.append(lost)
             self._inventory.put(msgspec.structs.replace(at, offset=0, mark=""))
-            self._met_none()
+            self._taker.anew()
             return False
         columns = Columns(at.header) if at.header else None
         if at.offset and columns is None:
@@ -199,19 +217,13 @@ class Trail:
         if last and not (at.offset or data):
             step.gaps.append(f"{file.name} is empty: not even its header line was kept")
         found = split(data, step.left, columns, last=last)
-        step.facts += self._reading.facts(found.pieces, now)
-        for piece in found.pieces:
-            add(step.receipts, piece, self._repeats, now)
+        self._taker.take(
+            step,
+            Taken(file.name, at.offset, data[: found.used], columns.names if columns else ()),
+            found,
+            now,
+        )
         step.gaps += [f"{file.name} at offset {at.offset + o}: {why}" for o, why, _ in found.cuts]
-        step.set_aside += [
-            SetAside(
-                f"{file.name} at offset {at.offset + cut.offset}",
-                cut.why,
-                data[cut.offset : cut.end],
-                header_of(columns),
-            )
-            for cut in found.cuts
-        ]
         step.cuts += len(found.cuts)
         step.records += found.records
         step.octets += found.used
@@ -228,11 +240,6 @@ class Trail:
             return self._wait_for_whole(file, after, step)
         return whole and step.left > 0 and (not last or found.used == len(data))
 
-    def _met_none(self) -> None:
-        """A file is read from its beginning."""
-        self._repeats = Repeats()
-        self._reading = Reading()
-
     def _opened(self, file: File) -> Source:
         if self._source is not None:
             name, source = self._source
@@ -248,10 +255,7 @@ class Trail:
         begin = max(0, at.offset - CHUNK)
         data = source.read(begin, at.offset - begin).data
         start = data.find(b"\n") + 1 if begin else 0
-        pieces = split(data[start:], CHUNK, columns).pieces
-        for piece in pieces:
-            self._repeats.recall(piece)
-        self._reading.facts(pieces, 0)
+        self._taker.recall(data[start:], columns)
 
     def _wait_for_whole(self, file: File, at: Position, step: Step) -> bool:
         """A packed file ends early: it may still be written."""
