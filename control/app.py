@@ -14,8 +14,10 @@ from functools import partial
 
 from aiohttp import web
 
+from control.accounting.shipment import LOOK
 from control.accounting.status import StreamView, streams
 from control.api.accounting import AccountingApi
+from control.api.agent import AgentApi
 from control.api.application import Application
 from control.api.domains import DomainsApi
 from control.api.explain import ExplainApi
@@ -129,6 +131,7 @@ def application(parts: Parts) -> web.Application:
     webhook = Webhook(
         parts.intake.inbox, parts.tokens.holder_of, parts.settings.accounting, clock=time.time
     )
+    agents = AgentApi(webhook.parcel, parts.intake.shipments, parts.settings.accounting)
     door = Application(
         routes(parts),
         parts.tokens,
@@ -137,6 +140,7 @@ def application(parts: Parts) -> web.Application:
         refusal,
         max_body=parts.settings.control.max_body,
         raw=dict.fromkeys(PATHS, webhook.post),
+        agents={LOOK: agents.look},
     )
     return door.build()
 

@@ -8,6 +8,7 @@ from control.accounting.feed import Feed
 from control.accounting.inbox import Inbox, Now
 from control.accounting.raw import Hide
 from control.accounting.setaside import Rejected
+from control.accounting.shipped import Shipments
 from control.store.database import Connection
 from control.suppressions.rule import Rule
 from policy.address import hashed
@@ -20,6 +21,7 @@ class Intake(NamedTuple):
     inbox: Inbox
     feed: Feed
     rejected: Rejected
+    shipments: Shipments
 
 
 def open_intake(settings: Settings, pool: Connection, now: Now) -> Intake:
@@ -30,7 +32,8 @@ def open_intake(settings: Settings, pool: Connection, now: Now) -> Intake:
     door = Door((rule,), kept=accounting.records_kept, hide=hiding(settings.log))
     inbox = Inbox(pool, door, accounting, now)
     feed = Feed(settings.database, pool, accounting, now, door, inbox)
-    return Intake(inbox, feed, Rejected(pool, door, inbox, now))
+    shipments = Shipments(pool, door, accounting, now)
+    return Intake(inbox, feed, Rejected(pool, door, inbox, now), shipments)
 
 
 def hiding(log: Log) -> Hide | None:

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from settings import model
+from settings.agent import Agent
 
 _WIDTH = 96
 
@@ -55,6 +56,19 @@ def sample() -> str:
     for section in msgspec.structs.fields(model.Settings):
         lines += ["", *_section(section.name, section.default)]
     return "\n".join(lines) + "\n"
+
+
+_AGENT = """\
+The configuration of `sendgate pmta agent`, on PowerMTA's host: every setting with its default.
+Read from --config FILE, else /etc/sendgate/agent.toml. An unknown key is an error.
+Times are seconds, sizes octets.
+Made by `python -m settings.sample agent`."""
+
+
+def agent_sample() -> str:
+    """The agent's file, as TOML. Raises MissingManualError."""
+    lines = [line for text in _AGENT.splitlines() for line in _comment(text)]
+    return "\n".join([*lines, "", *_table("", Agent())]) + "\n"
 
 
 def _section(name: str, default: msgspec.Struct) -> Iterator[str]:
@@ -112,4 +126,4 @@ def _comment(text: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(sample())
+    sys.stdout.write(agent_sample() if sys.argv[1:] == ["agent"] else sample())

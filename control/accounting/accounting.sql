@@ -3,8 +3,8 @@
 SELECT pg_try_advisory_lock($1);
 
 -- name: stream
-INSERT INTO accounting_stream (server, path, since) VALUES ($1, $2, $3)
-ON CONFLICT (server) DO UPDATE SET path = excluded.path
+INSERT INTO accounting_stream (server, path, since, agent) VALUES ($1, $2, $3, $4)
+ON CONFLICT (server) DO UPDATE SET path = excluded.path, agent = excluded.agent
 RETURNING file, turn, read_at, watched, extract(epoch FROM now() - ended)::float8 AS unwatched;
 
 -- name: files
@@ -26,7 +26,7 @@ UPDATE accounting_stream SET
     behind_receipt = $9 + CASE WHEN $6 > 0 THEN 0 ELSE behind_receipt END,
     since = least(since, $10),
     read_at = greatest(read_at, $11),
-    ended = CASE WHEN $12 THEN now() ELSE ended END,
+    ended = CASE WHEN $12 THEN now() - make_interval(secs => $17::float8) ELSE ended END,
     gap_at = CASE WHEN $13 = '' THEN gap_at ELSE greatest(gap_at, $14) END,
     gap = CASE WHEN $13 = '' THEN gap ELSE $13 END,
     problem = $15,
@@ -79,8 +79,14 @@ ON CONFLICT (day, vmta, provider, ip) DO UPDATE SET count = relayed.count + excl
 -- name: probes_read
 UPDATE probe SET read = true WHERE server = $1 AND id = ANY ($2::text[]);
 
+-- name: is_server
+SELECT EXISTS (SELECT 1 FROM pmta_server WHERE name = $1);
+
+-- name: set_behind
+UPDATE accounting_stream SET behind = $2 WHERE server = $1 AND behind IS DISTINCT FROM $2;
+
 -- name: streams
-SELECT server, path, file, since, read_at, records, skipped, received, named, unaddressed,
+SELECT server, path, agent, behind, file, since, read_at, records, skipped, received, named, unaddressed,
     behind_receipt, gap_at, gap, problem
 FROM accounting_stream ORDER BY server;
 

@@ -16,6 +16,7 @@ from control.accounting.door import Door
 from control.accounting.folder import Folder
 from control.accounting.look import Look
 from control.accounting.position import Position
+from control.accounting.since import Since
 from control.accounting.trail import Trail
 from control.store.connecting import connect
 from control.store.database import Connection
@@ -25,10 +26,6 @@ log = logging.getLogger(__name__)
 
 Now = Callable[[], Awaitable[int]]
 """Calendar milliseconds now; raises nothing."""
-
-SKEW = 3_600_000
-"""Milliseconds by which PowerMTA's clock may be wrong, where its times say since when its records
-are complete."""
 
 _STATEMENT = 30.0
 _CLOSE = 2.0
@@ -147,7 +144,7 @@ class Reader:
         self, connection: Connection, trail: Trail, at: store.Stream, until: float
     ) -> str:
         """Until then, or until a file or folder cannot be read; why."""
-        turn, first, run = at.turn, not at.read_at, 0
+        turn, since = at.turn, Since(first=not at.read_at)
         tidied = False
         while asyncio.get_running_loop().time() < until:
             # Before the look: what was written until now is read when the look reaches the end.
@@ -157,22 +154,13 @@ class Reader:
                 found = await asyncio.to_thread(trail.look, self._settings.batch, now)
             except OSError as error:
                 return f"{error.filename or self._folder.path}: {error.strerror or error}"
-            oldest = found.receipts.oldest
-            if found.begins or not run:
-                run = oldest
-            elif oldest:
-                run = min(run, oldest)
-            # What the first reading shows is known when it is through: until then a day may turn
-            # behind which nothing is proved.
-            since = run + SKEW if first and found.end and run else now
             # A gap is found now, after the look: what is missing may have been written until now.
-            moment = store.Moment(now, await self._now(), min(since, now))
+            moment = store.Moment(now, await self._now(), since.behind(found, now))
             turn, gaps = await store.advance(
                 connection, self._server, turn, found, moment, self._door
             )
             self._stored = (turn, found.at)
             self._report(found, gaps)
-            first = first and not found.end
             if found.end and not tidied:
                 tidied = True
                 kept = self._settings.kept

@@ -30,6 +30,8 @@ class StreamView(msgspec.Struct, frozen=True, kw_only=True):
     """The file being read."""
     position: int = 0
     """Octets of it that were read."""
+    agent: str = ""
+    """The agent that ships its files; empty: a control process reads them."""
     behind: int | None = None
     """Octets written and not read yet; null where this node cannot see the files."""
     read_at: int = 0
@@ -77,7 +79,8 @@ def _view(row: Any, files: list[Position], now: int, stream: Stream | None) -> S
         path=row["path"],
         file=row["file"],
         position=at.offset,
-        behind=_behind(Folder(Path(row["path"]), moved), files),
+        agent=row["agent"],
+        behind=row["behind"] if row["agent"] else _behind(Folder(Path(row["path"]), moved), files),
         read_at=row["read_at"],
         age=max(0, now - row["read_at"]) / 1000 if row["read_at"] else None,
         since=row["since"],
@@ -86,7 +89,9 @@ def _view(row: Any, files: list[Position], now: int, stream: Stream | None) -> S
         skipped=row["skipped"],
         gap_at=row["gap_at"],
         gap=row["gap"],
-        problem=_problem(row) if stream is not None else "not in the configuration of this node",
+        problem=_problem(row)
+        if stream is not None or row["agent"]
+        else "not in the configuration of this node",
     )
 
 

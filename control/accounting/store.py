@@ -46,6 +46,8 @@ class Moment(NamedTuple):
     ended: int
     since: int
     """From then on nothing is missing, as far as this look shows; never later than it began."""
+    elapsed: float = 0.0
+    """Real seconds since it began, where it came from afar."""
 
 
 def lock_number(name: str) -> int:
@@ -59,9 +61,12 @@ async def lock(connection: Connection, server: str) -> bool:
     return bool(await connection.fetchval(_SQL["try_lock"], lock_number(server)))
 
 
-async def begin(connection: Connection, server: str, path: str, now: int) -> Stream:
-    """Where reading goes on; the beginning for a new stream. `now` in calendar milliseconds."""
-    row = await connection.fetchrow(_SQL["stream"], server, path, now)
+async def begin(
+    connection: Connection, server: str, path: str, now: int, agent: str = ""
+) -> Stream:
+    """Where reading goes on; the beginning for a new stream. `now` in calendar milliseconds;
+    `agent`: the one that ships it."""
+    row = await connection.fetchrow(_SQL["stream"], server, path, now, agent)
     files = await positions(connection, server)
     return Stream(row["turn"], row["file"], files, row["read_at"], row["unwatched"], row["watched"])
 
@@ -82,9 +87,16 @@ async def positions(connection: Connection, server: str) -> list[Position]:
 
 
 async def advance(
-    connection: Connection, server: str, turn: int, look: Look, moment: Moment, door: Door
+    connection: Connection,
+    server: str,
+    turn: int,
+    look: Look,
+    moment: Moment,
+    door: Door,
+    origin: str = "file",
 ) -> tuple[int, list[str]]:
     """Store what `look` found and where it ended: (turn of the next one, all gaps it told).
+    `origin`: file, or agent.
 
     Raises OutrunError; nothing was stored then."""
     found = look.receipts
@@ -104,6 +116,7 @@ async def advance(
             moment.began if look.end and not look.problem else 0,
             look.end and not look.problem,
             *(_told(gaps), moment.ended, look.trouble, look.watched),
+            moment.elapsed,
         )
         if moved is None:
             raise OutrunError(f"another node reads the accounting of {server}")
@@ -124,8 +137,8 @@ async def advance(
             await connection.execute(_SQL["probes_read"], server, found.probes)
         if look.facts or look.set_aside:
             place = f"{look.at.file} up to offset {look.at.offset}"
-            batch = Batch("file", server, place, look.facts, look.set_aside)
-            await door.book(connection, batch, moment.began)
+            batch = Batch(origin, server, place, look.facts, look.set_aside)
+            await door.book(connection, batch, moment.ended)
     return moved, gaps
 
 

@@ -51,10 +51,13 @@ class Application:
         *,
         max_body: int,
         raw: Mapping[str, Raw] | None = None,
+        agents: Mapping[str, Raw] | None = None,
     ) -> None:
-        """`raw`: paths whose POST reads its body itself, and knows who asks."""
+        """`raw`: paths whose POST reads its body itself, and knows who asks; `agents`: such ones of
+        our own agent."""
         self._routes = routes
         self._raw = raw or {}
+        self._agents = agents or {}
         self._tokens = tokens
         self._publisher = publisher
         self._names = names
@@ -71,10 +74,10 @@ class Application:
         app = web.Application(middlewares=[problems], client_max_size=self._max_body)
         for route in self._routes:
             app.router.add_route(route.method, route.path, self._handler(route))
-        for path, post in self._raw.items():
+        for path, post in {**self._raw, **self._agents}.items():
             app.router.add_post(path, post)
             app.router.add_post(path + "/", post)
-        described = msgspec.json.encode(openapi.document(self._routes, self._raw))
+        described = msgspec.json.encode(openapi.document(self._routes, self._raw, self._agents))
 
         async def describe(_: web.Request) -> web.Response:
             return web.Response(body=described, content_type="application/json")

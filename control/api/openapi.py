@@ -15,8 +15,11 @@ PATH = "/api/openapi.json"
 _SAYING = {"pattern", "anyOf", "enum"}
 
 
-def document(routes: list[Route], posted: Iterable[str] = ()) -> dict[str, Any]:
-    """OpenAPI 3.1 of `routes`, and of the paths that take PowerMTA's accounting as it is posted."""
+def document(
+    routes: list[Route], posted: Iterable[str] = (), agents: Iterable[str] = ()
+) -> dict[str, Any]:
+    """OpenAPI 3.1 of `routes`, of the paths that take PowerMTA's accounting as it is posted, and of
+    those that only our own agent calls."""
     types: list[Any] = [Problem]
     types += [t for r in routes for t in (r.body, r.answer) if t is not None]
     schemas, components = msgspec.json.schema_components(
@@ -30,6 +33,8 @@ def document(routes: list[Route], posted: Iterable[str] = ()) -> dict[str, Any]:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, by_type)
     for path in posted:
         paths[path] = {"post": _posted(schemas[0])}
+    for path in agents:
+        paths[path] = {"post": _shipped(schemas[0])}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Sendgate", "version": "2"},
@@ -69,6 +74,28 @@ def _posted(problem: Any) -> dict[str, Any]:
             },
         },
         "security": [{"token": []}, {"key": []}, {"password": []}, {"signature": []}],
+    }
+
+
+def _shipped(problem: Any) -> dict[str, Any]:
+    return {
+        "summary": "Called by `sendgate pmta agent` alone",
+        "requestBody": {
+            "required": True,
+            "content": {"application/gzip": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        "responses": {
+            "200": {"description": "stored", "content": {"application/json": {"schema": {}}}},
+            "409": {
+                "description": "not stored: it does not continue the stream; where that stands",
+                "content": {"application/json": {"schema": {}}},
+            },
+            "default": {
+                "description": "not stored: post it again",
+                "content": {"application/problem+json": {"schema": problem}},
+            },
+        },
+        "security": [{"token": []}, {"key": []}, {"password": []}],
     }
 
 

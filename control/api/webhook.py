@@ -76,6 +76,11 @@ class Webhook:
             body=msgspec.json.encode(Stored(batch=number)), content_type="application/json"
         )
 
+    async def parcel(self, request: web.Request) -> tuple[str, bytes]:
+        """(the token's name, the body) of somebody who may post accounting. Raises RefusedError."""
+        holder = await self._allowed(_token(request))
+        return holder.name, await self._body(request)
+
     async def _allowed(self, token: str | None) -> Holder:
         holder = await self._holder_of(token) if token else None
         if holder is None:

@@ -48,6 +48,10 @@ PLANTED = {
         "control/users/audit.py",
         "import asyncpg",
     ),
+    "the agent runs where there is no database, ledger or server": (
+        "control/accounting/trail.py",
+        "from control.accounting import door",
+    ),
     "the load test is a black box": ("loadtest/bench.py", "import policy.plan"),
     "only the PROXY header names aiosmtpd, only endpoints aiosmtplib": (
         "gateway/session/listener.py",

@@ -7,13 +7,15 @@ import msgspec
 import pytest
 
 from settings import model
+from settings.agent import Agent
 from settings.environment import variable_paths
 from settings.load import SettingsError, load
 from settings.model import Settings
-from settings.sample import MissingManualError, manuals, sample
+from settings.sample import MissingManualError, agent_sample, manuals, sample
 from tests.support.repository import ROOT
 
 FILE = ROOT / "deploy" / "config" / "sendgate.toml"
+AGENT = ROOT / "deploy" / "config" / "agent.toml"
 SECRETS = ROOT / "deploy" / "config" / "sendgate.env"
 
 STRUCTS = [
@@ -28,6 +30,14 @@ def test_sample_file_is_the_one_the_structs_make() -> None:
     assert FILE.read_text(encoding="utf-8") == sample(), (
         "run: python -m settings.sample > deploy/config/sendgate.toml"
     )
+
+
+def test_the_agents_sample_is_the_one_its_struct_makes() -> None:
+    assert AGENT.read_text(encoding="utf-8") == agent_sample(), (
+        "run: python -m settings.sample agent > deploy/config/agent.toml"
+    )
+    assert msgspec.convert(tomllib.loads(agent_sample()), Agent) == Agent()
+    assert set(manuals(Agent)) == {field.name for field in msgspec.structs.fields(Agent)}
 
 
 def test_sample_loads_into_exactly_the_defaults() -> None:

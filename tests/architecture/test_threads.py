@@ -27,6 +27,8 @@ THREADS = {
         "control/accounting/inbox.py",
         "work.next",
     ): "reads its own batch, one call at a time",
+    ("control/accounting/shipped.py", "_look"): "one stream's, behind its lock; nothing native",
+    ("control/api/agent.py", "unpacked"): "makes its unpacker in the call",
     ("control/accounting/survey.py", "survey"): "opens files of its own",
     ("control/accounting/status.py", "_views"): "looks at files, changes nothing",
     ("control/explain/look.py", "_certificate"): "reads and parses files of its own",
@@ -47,7 +49,7 @@ NATIVE = {
     "SSLContext": {"settings/tls.py"},
     "ZstdCompressor": {"gateway/hold/keep/content.py"},
     "ZstdDecompressor": {"control/held/content.py", "gateway/hold/keep/content.py"},
-    "create_default_context": {"settings/tls.py"},
+    "create_default_context": {"control/agent/post.py", "settings/tls.py"},
     "hiredis.Reader": {"policy/ledger/rawconnection.py"},
 }
 """Makers of objects of C libraries that let go of Python's lock, and who may call them: the event

@@ -1,0 +1,61 @@
+"""The configuration of `sendgate pmta agent`: a file of its own, on PowerMTA's host.
+
+As in `settings.model`: the text under a field is its manual, times are seconds, sizes octets.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+Short = Annotated[float, msgspec.Meta(gt=0, le=15.0)]
+"""Connecting, sending and waiting for an answer each take so long at most, and the folder has to
+be looked at once a minute."""
+
+
+class Agent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Ships PowerMTA's accounting to Sendgate's control plane."""
+
+    url: str = ""
+    """The control plane, such as `https://sendgate.example`. Its certificate is checked."""
+    token_file: str = "/etc/sendgate/agent.token"  # noqa: S105 - where it is, not what
+    """Holds a token with the role accounting (`sendgate token add NAME --role accounting`)."""
+    ca_file: str = ""
+    """Certificates to check control's against; empty: those of the system."""
+    server: str = ""
+    """This PowerMTA's name in Sendgate (`sendgate server list`)."""
+    name: str = ""
+    """Of this agent, in Sendgate's status; empty: the host's name."""
+    path: str = "/var/log/pmta/sendgate.csv"
+    """The path as in PowerMTA's `<acct-file PATH>`; PowerMTA writes `sendgate-YYYY-MM-DD-NNNN.csv`
+    beside it. With `--pipe` the agent writes these files itself."""
+    move_to: str = ""
+    """Where finished files go: the block's `move-to`, or the folder of your own cron job."""
+    state: str = "/var/lib/sendgate-agent"
+    """Folder for what the agent remembers. It may be lost: control knows the position, too."""
+    timeout: Short = 10.0
+    """For connecting to control, and for each of its answers."""
+    retry_first: Annotated[float, msgspec.Meta(gt=0, le=60)] = 1.0
+    """Wait behind a failure; it doubles with each that follows, and half of it is left to
+    chance."""
+    retry_most: Annotated[float, msgspec.Meta(ge=1, le=3_600)] = 120.0
+    """Longest such wait, unless control asks for a longer one (`Retry-After`, an hour at most)."""
+    poll: Annotated[float, msgspec.Meta(gt=0, le=30)] = 1.0
+    """Between two looks at the files."""
+    idle: Annotated[float, msgspec.Meta(gt=0, le=3_600)] = 10.0
+    """Longest silence: while nothing is written, control is told that so often."""
+    batch: Annotated[int, msgspec.Meta(ge=1, le=20_000)] = 2_000
+    """Most records posted at a time; a few hundred thousand octets at most, whatever it says."""
+
+
+def lacking(agent: Agent) -> list[str]:
+    """What has to be said and is not, each naming its field."""
+    found = []
+    if not agent.url:
+        found.append("url: say where the control plane is, such as https://sendgate.example")
+    elif not agent.url.startswith(("http://", "https://")):
+        found.append(f"url: {agent.url!r} begins neither with https:// nor with http://")
+    if not agent.server:
+        found.append("server: say this PowerMTA's name (see `sendgate server list`)")
+    if not agent.path.startswith("/"):
+        found.append(f"path: {agent.path!r} is not a whole path, as in <acct-file PATH>")
+    return found
