@@ -2,10 +2,10 @@
 
 from control.store.migrations.script import run
 
-revision = "0024"
-down_revision = "0023"
+revision = "0025"
+down_revision = "0024"
 
 
 def upgrade() -> None:
     """Run the SQL of this revision."""
-    run("0024_pre_pmta_agent.sql")
+    run("0025_pre_pmta_agent.sql")
