@@ -4,7 +4,6 @@ Owns lifetimes: parts are closed in the opposite order of opening, whatever fail
 """
 
 import asyncio
-import contextlib
 import logging
 import signal
 import time
@@ -34,7 +33,6 @@ from control.api.plan import PlanApi
 from control.api.pmta import PmtaApi
 from control.api.pools import PoolsApi
 from control.api.route import Route
-from control.api.suppressions import SuppressionsApi
 from control.api.tenants import TenantsApi
 from control.api.webhook import PATHS, Webhook
 from control.explain import look as status
@@ -59,13 +57,12 @@ from control.tenants.view import must_be_known, must_exist
 from control.users.audit import audit_page
 from control.watch import look as figures
 from settings.model import Settings
+from settings.tasks import cancel
 
 log = logging.getLogger(__name__)
 
 RECONCILE_EVERY = 5.0
 """Seconds between two looks whether the ledger runs what PostgreSQL says."""
-SWEEP_EVERY = 3600.0
-"""Seconds between two deletions of suppressions that ended long ago."""
 
 
 def routes(parts: Parts) -> list[Route]:
@@ -114,7 +111,6 @@ def routes(parts: Parts) -> list[Route]:
             settings.ledger.name,
         ),
         MessagesApi(found, known),
-        SuppressionsApi(parts.suppressions, known),
         LookApi(
             status.Look(
                 *(parts.pool, hold, parts.opening, publisher, parts.admin, settings),
@@ -174,18 +170,14 @@ async def serve(parts: Parts) -> AsyncIterator[str]:
         kept=parts.settings.control.outcomes_kept,
         calendar=parts.calendar,
     )
-    work = (_reconcile(parts), parts.intake.feed.run(), outcomes.run(), _sweep(parts))
+    work = (_reconcile(parts), *parts.intake.feed.work(), outcomes.run())
     tasks = [asyncio.create_task(one) for one in work]
     try:
         address = runner.addresses[0]
         shown = f"[{address[0]}]" if ":" in address[0] else address[0]
         yield f"http://{shown}:{address[1]}"
     finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await cancel(tasks)
         await runner.cleanup()
 
 
@@ -220,12 +212,3 @@ async def _reconcile(parts: Parts) -> None:
         except Exception as error:  # noqa: BLE001 - tried again, and said each time
             log.warning("cannot compare the ledger's plan with ours: %s", error)
         await asyncio.sleep(RECONCILE_EVERY)
-
-
-async def _sweep(parts: Parts) -> None:
-    while True:
-        try:
-            await parts.suppressions.sweep()
-        except Exception as error:  # noqa: BLE001 - tried again, and said each time
-            log.warning("cannot delete suppressions that ended long ago: %s", error)
-        await asyncio.sleep(SWEEP_EVERY)

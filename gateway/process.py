@@ -203,13 +203,3 @@ async def until(condition: Callable[[], bool], patience: float) -> None:
     deadline = elapsed() + patience
     while not condition() and elapsed() < deadline:
         await asyncio.sleep(0.02)
-
-
-async def cancel(tasks: list[asyncio.Task[None]]) -> None:
-    """End side tasks; asked again, for a library below may swallow a cancellation."""
-    deadline = elapsed() + CLEAN_UP
-    pending = set(tasks)
-    while pending and elapsed() < deadline:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=0.5)

@@ -24,9 +24,10 @@ from gateway.hold.upkeep.presence import Presence
 from gateway.hold.upkeep.probe import Probes
 from gateway.hold.upkeep.requests import Requests
 from gateway.message.ids import Ids
-from gateway.process import CLEAN_UP, Process, cancel
+from gateway.process import CLEAN_UP, Process
 from gateway.watch.log import Log
 from settings.model import Settings
+from settings.tasks import cancel
 
 
 class ReleaserProcess:

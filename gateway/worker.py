@@ -17,7 +17,7 @@ from gateway.delivery.telling import expect
 from gateway.delivery.transaction import Transactions
 from gateway.message.ids import Ids
 from gateway.message.outcomes import MESSAGES
-from gateway.process import CLEAN_UP, Process, cancel, until
+from gateway.process import CLEAN_UP, Process, until
 from gateway.session.admission import Memory, Sessions
 from gateway.session.auth import Authenticator
 from gateway.session.listener import SmtpSession
@@ -26,6 +26,7 @@ from gateway.sessions import nobody
 from gateway.watch.introduction import introduce
 from gateway.watch.log import Log
 from settings.model import Settings
+from settings.tasks import cancel
 from settings.tls import server_context
 
 

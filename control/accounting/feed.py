@@ -1,7 +1,8 @@
-"""All readers of this node and the forgetting of old receipts: one task of the control process."""
+"""All readers of this node and the forgetting of old receipts: tasks of the control process."""
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from typing import Any
 
 from control.accounting import store
@@ -39,13 +40,10 @@ class Feed:
         self._inbox = inbox
         self._now = now
 
-    async def run(self) -> None:
-        """Until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            for reader in self._readers:
-                tasks.create_task(reader.run())
-            tasks.create_task(self._inbox.run())
-            tasks.create_task(self._forget())
+    def work(self) -> list[Coroutine[Any, Any, None]]:
+        """What has to run, each in a task of its own until it is cancelled. A group would cancel
+        its tasks once, and once may be swallowed."""
+        return [*(reader.run() for reader in self._readers), self._inbox.run(), self._forget()]
 
     async def _forget(self) -> None:
         while True:

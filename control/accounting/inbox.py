@@ -13,6 +13,7 @@ import asyncio
 import logging
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -127,10 +128,9 @@ class Inbox:
                 self._came.clear()
                 while (row := await connection.fetchrow(_SQL["next"], TRIES)) is not None:
                     await self._take(connection, row)
-                try:
-                    await asyncio.wait_for(self._came.wait(), self._settings.poll)
-                except TimeoutError:
-                    continue
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._settings.poll):
+                        await self._came.wait()
 
     async def _take(self, connection: Connection, row: Any) -> None:
         try:

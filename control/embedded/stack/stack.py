@@ -135,6 +135,10 @@ async def stack(options: Options) -> AsyncIterator[Running]:
         await _registered(core, settings)
         addresses = _addresses(gateway, url, data, address, settings)
         data.write(addresses)
+        here = asyncio.current_task()
+        if here is not None and here.cancelling():
+            # Told to end, and what was under way then swallowed it (`settings.tasks`).
+            raise asyncio.CancelledError
         yield Running(addresses, core, token, gateway, standin)
 
 
