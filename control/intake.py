@@ -10,7 +10,6 @@ from control.accounting.raw import Hide
 from control.accounting.setaside import Rejected
 from control.accounting.shipped import Shipments
 from control.store.database import Connection
-from control.suppressions.rule import Rule
 from policy.address import hashed
 from settings.model import Log, Settings
 
@@ -27,9 +26,7 @@ class Intake(NamedTuple):
 def open_intake(settings: Settings, pool: Connection, now: Now) -> Intake:
     """`now`: calendar milliseconds."""
     accounting = settings.accounting
-    # The rule last: it locks what others wait for until their commits.
-    rule = Rule(settings.suppressions.most)
-    door = Door((rule,), kept=accounting.records_kept, hide=hiding(settings.log))
+    door = Door((), kept=accounting.records_kept, hide=hiding(settings.log))
     inbox = Inbox(pool, door, accounting, now)
     feed = Feed(settings.database, pool, accounting, now, door, inbox)
     shipments = Shipments(pool, door, accounting, now)

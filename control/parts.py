@@ -18,7 +18,6 @@ from control.problem import RefusedError
 from control.store.database import open_pool
 from control.store.migrate import newest, revision
 from control.store.refusal import UNREACHABLE
-from control.suppressions.suppressions import Suppressions
 from control.tenants.leaving import Leaving
 from control.users.token import Tokens
 from policy.ledger.admin import LedgerAdmin
@@ -46,7 +45,6 @@ class Parts:
     tokens: Tokens
     view: View
     intake: Intake
-    suppressions: Suppressions
 
 
 def no_database(url: str, error: Exception) -> RefusedError:
@@ -106,5 +104,4 @@ async def open_parts(
             tokens=Tokens(pool),
             view=View(pool),
             intake=open_intake(settings, pool, calendar),
-            suppressions=Suppressions(pool, publisher.now, settings.suppressions),
         )

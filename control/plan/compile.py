@@ -40,7 +40,7 @@ from policy.model import (
 )
 from policy.overflow import circles, too_deep
 from policy.plan import Generation, problems
-from policy.warmup import Plan, Stage, default_plan, limits
+from policy.warmup.plan import Plan, Stage, default_plan, limits
 from settings.hold import Hold
 from settings.model import Warmup
 

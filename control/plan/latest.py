@@ -103,7 +103,7 @@ class Memory:
 
 
 _MAKERS = {
-    "policy": ("model.py", "plan.py", "warmup.py"),
+    "policy": ("model.py", "plan.py", "warmup/plan.py"),
     "control.plan": ("compile.py", "hours.py", "rows.py", "rows.sql"),
 }
 """What makes a generation of rows: another version of it may make another one."""

@@ -16,7 +16,7 @@ from control.values.reason import ReasonText
 from control.values.wanted import meant
 from policy.model import Count, Share
 from policy.provider import PROVIDERS
-from policy.warmup import Plan
+from policy.warmup.plan import Plan
 from settings.model import Warmup
 from settings.statements import statements
 

@@ -13,7 +13,7 @@ from control.store.change import Act
 from control.store.database import Connection
 from policy.model import Unlimited
 from policy.plan import Generation
-from policy.warmup import Plan
+from policy.warmup.plan import Plan
 from settings.model import Warmup
 
 

@@ -1,13 +1,11 @@
-"""Plans and generations: what may be published, and what a stage allows."""
+"""Plans: what may be one, the ready-made ones, providers held below their IP."""
 
-import msgspec
 import pytest
 
-from policy.model import Login, Pool
-from policy.plan import BadGenerationError, decode, encode, problems
-from policy.provider import OTHER, PROVIDERS, provider_of
-from policy.warmup import Plan, default_plan, limits
-from tests.support.gateway.generations import generation, tenant, vmta
+from policy.warmup.plan import Plan, Stage, default_plan, limits, problems
+from policy.warmup.ready import READY, ready_plan
+
+PLAN = default_plan()
 
 
 def test_weeks_become_stages_with_ceilings_under_the_quota() -> None:
@@ -28,69 +26,54 @@ def test_a_plan_without_an_answer_is_an_error() -> None:
         limits(default_plan(), 0)
 
 
-@pytest.mark.parametrize(
-    ("domain", "provider"),
-    [
-        ("gmail.com", "gmail"),
-        ("hotmail.fr", "microsoft"),
-        ("aol.com", "yahoo"),
-        ("icloud.com", "apple"),
-        ("bk.ru", "mailru"),
-        ("company.test", OTHER),
-    ],
-)
-def test_a_recipient_domain_has_a_provider(domain: str, provider: str) -> None:
-    assert provider_of(domain) == provider
-    assert provider in PROVIDERS
+def test_a_provider_held_back_gets_its_own_stages_share() -> None:
+    found = limits(PLAN, 3, {"gmail": 2, "microsoft": 3, "yahoo": 5, "gmx": 1})
+    assert found.quota == 500
+    assert found.ceilings["gmail"] == limits(PLAN, 2).ceilings["gmail"] == 120
+    assert found.ceilings["microsoft"] == limits(PLAN, 3).ceilings["microsoft"]
+    assert found.ceilings["yahoo"] == limits(PLAN, 3).ceilings["yahoo"], "never above its IP"
+    assert found.ceilings["gmx"] == 50, "without a share of its own: the whole of its stage"
 
 
-def test_a_generation_survives_the_wire() -> None:
-    plan = generation(vmta(1), vmta(2, daily="unlimited"))
-    assert decode(encode(plan)) == plan
-    assert repr(plan) == "<Generation 1: 1 tenants, 1 pools, 2 VirtualMTAs>"
-
-
-def test_what_is_no_generation_is_refused_with_its_path() -> None:
-    with pytest.raises(BadGenerationError, match="not a generation"):
-        decode(b"\x00garbage")
-    wrong = msgspec.to_builtins(generation())
-    wrong["vmtas"][0]["daily"] = -5
-    with pytest.raises(BadGenerationError, match="daily"):
-        decode(msgspec.msgpack.encode(wrong))
-
-
-def test_every_problem_of_a_generation_is_named_at_once() -> None:
-    plan = generation(
-        vmta(1, server="nowhere"),
-        vmta(2, ip="192.0.2.1"),
-        vmta(3, ip="not-an-ip"),
-        vmta(4, name="ACME-pool"),
-        pools=(
-            Pool(name="acme-pool", tenant="acme", members=("vmta-1", "ghost"), overflow="loop"),
-            Pool(name="loop", tenant="acme", overflow="acme-pool"),
-            Pool(name="orphan", tenant="nobody", members=("vmta-1",), overflow="gone"),
-        ),
-        tenants=(
-            tenant(domains={"a.test": "missing", "b.test": "orphan"}, networks=("300.0.0.0/8",)),
-            tenant("globex", default_pool="loop", logins=(Login(name="acme", hash="x"),)),
+def test_what_is_no_plan_is_told_stage_by_stage() -> None:
+    wrong = Plan(
+        name="wrong",
+        stages=(
+            Stage(quota=50),
+            Stage(quota=0),
+            Stage(quota=40),
+            Stage(quota=90, ceilings={"gmail": 91}),
         ),
     )
-    found = "\n".join(problems(plan))
-    for expected in (
-        "VirtualMTA vmta-1: PowerMTA server nowhere does not exist",
-        "IP 192.0.2.1 belongs to two VirtualMTAs, vmta-1 and vmta-2",
-        "'not-an-ip' is not an IP address",
-        "the name is taken by VirtualMTA ACME-pool",
-        "pool acme-pool: VirtualMTA ghost does not exist",
-        "pools acme-pool → loop → acme-pool overflow in a circle",
-        "tenant nobody does not exist",
-        "overflow pool gone does not exist",
-        "VirtualMTA vmta-1 is in pools of two tenants",
-        "uses pool missing, which does not exist",
-        "uses pool orphan of another tenant",
-        "network 300.0.0.0/8",
-        "login acme belongs to two tenants, acme and globex",
-        "uses pool loop of another tenant",
-    ):
-        assert expected in found
-    assert problems(generation()) == []
+    assert problems(wrong) == [
+        "stage 2: 0 a day is no stage; pause the IP instead",
+        "stage 3: 40 a day is not above the 50 of stage 2; stages rise",
+        "stage 4: the ceiling of gmail (91) is above the day's quota (90)",
+    ]
+    assert problems(Plan(name="empty", stages=())) == ["a plan needs at least one stage"]
+    assert problems(PLAN) == []
+
+
+@pytest.mark.parametrize("name", READY)
+def test_a_ready_made_plan_rises_to_its_target(name: str) -> None:
+    plan = ready_plan(name)
+    assert problems(plan) == []
+    assert plan.stages[0].quota == 50
+    assert plan.stages[-1].quota == READY[name].target
+    assert READY[name].source
+
+
+def test_ready_made_plans_have_the_shape_of_their_name() -> None:
+    quotas = [stage.quota for stage in ready_plan("doubling").stages]
+    assert quotas == [50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000]
+    daily = [stage.quota for stage in ready_plan("daily-30", target=500).stages]
+    assert daily == [50, 65, 84, 109, 141, 183, 237, 308, 400, 500]
+    ses = ready_plan("ses-45")
+    assert (len(ses.stages), ses.days) == (45, 1)
+
+
+def test_a_target_below_the_start_is_refused() -> None:
+    with pytest.raises(ValueError, match="not above the start"):
+        ready_plan("doubling", target=50)
+    with pytest.raises(ValueError, match="known: daily-30, doubling, ses-45"):
+        ready_plan("tripling")

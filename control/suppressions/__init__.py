@@ -1,1 +1,0 @@
-"""Recipients that get no mail any more: by rule, by hand, by import."""

@@ -1,0 +1,1 @@
+"""Warm-up: plans, evidence, and what follows from it. Pure: no clock, no database."""
