@@ -35,6 +35,8 @@ from control.api.pools import PoolsApi
 from control.api.route import Route
 from control.api.tenants import TenantsApi
 from control.api.webhook import PATHS, Webhook
+from control.bypass.charging import Charging
+from control.bypass.view import BypassView, Standing, bypass_list, standing
 from control.explain import look as status
 from control.explain.answer import Answers
 from control.held.look import Hold
@@ -85,6 +87,12 @@ def routes(parts: Parts) -> list[Route]:
     async def read_so_far() -> list[StreamView]:
         return await streams(parts.pool, settings.accounting, await parts.calendar())
 
+    async def went_around(days: int) -> list[BypassView]:
+        return await bypass_list(parts.pool, await parts.calendar(), days)
+
+    async def around() -> list[Standing]:
+        return await standing(parts.pool, await parts.calendar())
+
     secret = settings.control.secret
     elsewhere = partial(forget, log=settings.log, secret=secret)
     orders = Orders(parts.pool, publisher, secret, elsewhere)
@@ -105,9 +113,9 @@ def routes(parts: Parts) -> list[Route]:
         PmtaApi(
             publisher, partial(servers, parts.pool), parts.admin, keys=settings.control.pmta_keys
         ),
-        AccountingApi(read_so_far, parts.intake.inbox.state, parts.intake.rejected),
+        AccountingApi(read_so_far, parts.intake.inbox.state, parts.intake.rejected, went_around),
         MetricsApi(
-            figures.Look(parts.opening, read_so_far, parts.admin, publisher, lost, backlog),
+            figures.Look(parts.opening, read_so_far, parts.admin, publisher, lost, backlog, around),
             settings.ledger.name,
         ),
         MessagesApi(found, known),
@@ -170,7 +178,13 @@ async def serve(parts: Parts) -> AsyncIterator[str]:
         kept=parts.settings.control.outcomes_kept,
         calendar=parts.calendar,
     )
-    work = (_reconcile(parts), *parts.intake.feed.work(), outcomes.run())
+    charging = Charging(
+        parts.pool,
+        parts.admin,
+        kept=parts.settings.accounting.records_kept,
+        calendar=parts.calendar,
+    )
+    work = (_reconcile(parts), *parts.intake.feed.work(), outcomes.run(), charging.run())
     tasks = [asyncio.create_task(one) for one in work]
     try:
         address = runner.addresses[0]

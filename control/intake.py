@@ -9,6 +9,7 @@ from control.accounting.inbox import Inbox, Now
 from control.accounting.raw import Hide
 from control.accounting.setaside import Rejected
 from control.accounting.shipped import Shipments
+from control.bypass.bypass import Bypass
 from control.store.database import Connection
 from policy.address import hashed
 from settings.model import Log, Settings
@@ -26,7 +27,8 @@ class Intake(NamedTuple):
 def open_intake(settings: Settings, pool: Connection, now: Now) -> Intake:
     """`now`: calendar milliseconds."""
     accounting = settings.accounting
-    door = Door((), kept=accounting.records_kept, hide=hiding(settings.log))
+    consumers = (Bypass(accounting.bypass_sources),)
+    door = Door(consumers, kept=accounting.records_kept, hide=hiding(settings.log))
     inbox = Inbox(pool, door, accounting, now)
     feed = Feed(settings.database, pool, accounting, now, door, inbox)
     shipments = Shipments(pool, door, accounting, now)

@@ -52,3 +52,6 @@ class Accounting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     dropped by whole days."""
     set_aside_most: Annotated[int, msgspec.Meta(ge=100, le=10_000_000)] = 100_000
     """Records that could not be read and are kept (`sendgate accounting rejected`), the newest."""
+    bypass_sources: Annotated[int, msgspec.Meta(ge=10, le=100_000)] = 1_000
+    """Sources of mail around the gateways (VirtualMTA, login, host and job together) that are told
+    apart in a day (`sendgate accounting bypass`); the rest counts as `other`."""

@@ -9,9 +9,11 @@ from control.accounting.inbox import InboxState
 from control.accounting.setaside import AT_ONCE, Rejected, Retried, SetAsidePage
 from control.accounting.status import StreamView
 from control.api.route import Call, Route
+from control.bypass.view import SHOWN, BypassView
 
 Streams = Callable[[], Awaitable[list[StreamView]]]
 State = Callable[[], Awaitable[InboxState]]
+Bypassed = Callable[[int], Awaitable[list[BypassView]]]
 
 _LAST = 1 << 62
 
@@ -24,12 +26,15 @@ class Again(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class AccountingApi:
-    """Asks `streams` and `inbox` each time."""
+    """Asks `streams`, `inbox` and `bypassed` (of so many days) each time."""
 
-    def __init__(self, streams: Streams, inbox: State, rejected: Rejected) -> None:
+    def __init__(
+        self, streams: Streams, inbox: State, rejected: Rejected, bypassed: Bypassed
+    ) -> None:
         self._streams = streams
         self._state = inbox
         self._rejected = rejected
+        self._bypassed = bypassed
 
     async def _list(self, _: Call) -> list[StreamView]:
         return await self._streams()
@@ -44,6 +49,9 @@ class AccountingApi:
     async def _again(self, call: Call) -> Retried:
         return await self._rejected.again(call.body.ids)
 
+    async def _bypass(self, call: Call) -> list[BypassView]:
+        return await self._bypassed(max(1, call.number("days", 2, 366)))
+
     def routes(self) -> list[Route]:
         """All of them."""
         what = "How far PowerMTA's accounting has been read"
@@ -56,6 +64,14 @@ class AccountingApi:
                 "Posted batches that wait to be taken in",
                 self._inbox,
                 InboxState,
+            ),
+            Route(
+                "GET",
+                "/api/v2/accounting/bypass",
+                "Mail on our VirtualMTAs that no gateway handed in, by day and source",
+                self._bypass,
+                list[BypassView],
+                query={"days": f"of so many days, with today, 1 to 366; 2. At most {SHOWN} rows"},
             ),
             Route(
                 "GET",

@@ -8,6 +8,7 @@ import typer
 from control.accounting.inbox import InboxState
 from control.accounting.setaside import Retried, SetAsidePage, SetAsideView
 from control.accounting.status import StreamView
+from control.bypass.view import BypassView
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, say, table
 
@@ -82,6 +83,34 @@ def inbox(context: typer.Context) -> None:
 
 
 @app.command()
+def bypass(
+    context: typer.Context,
+    days: Annotated[int, typer.Option(min=1, max=366, help="Of so many days, with today's.")] = 2,
+) -> None:
+    """Mail on our VirtualMTAs that no gateway handed in: whose it is. It counts for its IPs."""
+    line = line_of(context)
+    found = Client(line).get("/api/v2/accounting/bypass", list[BypassView], days=str(days))
+    if line.json:
+        as_json(found)
+        return
+    if not found:
+        say("no mail went around the gateways, as far as accounting was read")
+        return
+    table(
+        ("day", "VirtualMTA", "IP", "login", "source", "job", "recipients", "last", "server"),
+        (
+            (b.day, b.vmta, b.ip, b.login, b.source, b.job, b.recipients, b.last, b.server)
+            for b in found
+        ),
+    )
+    say(
+        "Each recipient counts for the IP's day, so that gateways send less there. To end it: send "
+        "through a gateway, or keep the source off these VirtualMTAs in PowerMTA's configuration. "
+        "Where the source is a gateway, PowerMTA drops its envelope ids: `process-x-envid yes`."
+    )
+
+
+@app.command()
 def rejected(
     context: typer.Context,
     again: Annotated[
@@ -106,7 +135,7 @@ def rejected(
             f"{done.rejected} still cannot be read"
         )
         return
-    page = client.get(f"/api/v2/accounting/rejected?limit={limit}", SetAsidePage)
+    page = client.get("/api/v2/accounting/rejected", SetAsidePage, limit=str(limit))
     shown = [one for one in page.rejected if not number or one.id in number]
     if line.json:
         as_json(shown)

@@ -8,6 +8,7 @@ from redis.exceptions import RedisError
 
 from control.accounting.setaside import Backlog
 from control.accounting.status import streams
+from control.bypass.view import around
 from control.checks.certificate import certificate_end, certificate_troubles
 from control.explain import status
 from control.explain.status import DOUBT, Status
@@ -76,6 +77,7 @@ class Look:
                 certificate=end,
                 certificate_problems=troubles,
                 lost=await self._lost(),
+                around=await around(self._pool, at),
             )
         )
 

@@ -11,6 +11,7 @@ import msgspec
 from control.accounting.inbox import InboxState
 from control.accounting.setaside import Backlog
 from control.accounting.status import StreamView
+from control.bypass.view import Around
 from control.explain import intake
 from control.explain.trouble import Trouble
 from control.held.held import moment
@@ -118,6 +119,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     certificate: str
     certificate_problems: list[str]
     lost: Loss
+    around: Around = Around()
+    """Mail that went around the gateways."""
 
 
 def status(facts: Facts) -> Status:
@@ -136,6 +139,7 @@ def status(facts: Facts) -> Status:
         *_hold(facts, waiting),
         *intake.files(facts.accounting),
         *intake.posted(facts.backlog, facts.now),
+        *_bypass(facts.around),
         *_outcomes(facts),
         *[
             Trouble(what=text, next="systemctl reload sendgate-gateway, when it is renewed")
@@ -252,6 +256,17 @@ def _hold(facts: Facts, waiting: list[Waiting]) -> list[Trouble]:
             )
             found.append(Trouble(what=what, next=f"sendgate hold forecast --tenant {one.tenant}"))
     return found
+
+
+def _bypass(around: Around) -> list[Trouble]:
+    if not around.recipients:
+        return []
+    what = (
+        f"{around.recipients} recipients got mail that went around the gateways, the last at "
+        f"{moment(around.newest)}, most of it on {around.vmta} from {around.whose()}: it counts "
+        "for its IPs"
+    )
+    return [Trouble(what=what, next="sendgate accounting bypass")]
 
 
 def _outcomes(facts: Facts) -> list[Trouble]:

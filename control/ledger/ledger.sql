@@ -49,6 +49,11 @@ INSERT INTO probe (id, server, sent) VALUES ($1, $2, 0);
 -- name: relayed
 SELECT day, vmta, ip, provider, count FROM relayed WHERE day BETWEEN $1 AND $2;
 
+-- name: bypass
+-- What went around the gateways; of the IP, whatever its VirtualMTA was.
+SELECT day, '' AS vmta, ip, provider, recipients AS count FROM bypass_charge
+WHERE day BETWEEN $1 AND $2;
+
 -- name: taken
 -- What PowerMTA took, by VirtualMTA, as its queues are, and day of the grant. What may be of two IPs
 -- stands with each; the one with more has all of it.

@@ -6,6 +6,7 @@ Owns: counters of IPs and their providers, and duplicate entries. Not here: when
 Rules: everything is written before the incarnation is in force, which is what gateways check, so
 that none decides on half of it. Counters are raised, never lowered: a ledger that went back keeps
 what it still knows. Written twice, it is the same.
+What went around the gateways counts as well.
 Counts are the IP's: what was booked names it, and for the rest it is what its VirtualMTA was on
 that day (`vmta_ip`; `former` for what an older version booked). Two at once have it both.
 Not rebuilt: mailbox maxima and spacing, the windows of tenants, paces. No record names the mailbox,
@@ -93,13 +94,15 @@ async def write_back(connection: Connection, admin: LedgerAdmin, now: int, hold:
 
 async def known_counters(connection: Connection, today: int) -> tuple[list[Counters], str]:
     """Recipients by IP and day of grant, for yesterday, today and tomorrow (the day may turn
-    meanwhile): those PowerMTA took, and those of which nobody knows. With why there may be more
-    of IPs that nobody can name, or ''."""
-    counts: list[_Count] = []
-    for statement in ("relayed", "charged"):
-        counts += await fetch(
-            connection, _Count, _SQL[statement], today - 1, today + 1, timeout=LONGEST
-        )
+    meanwhile): those PowerMTA took, those of which nobody knows, and those that went around the
+    gateways. With why there may be more of IPs that nobody can name, or ''."""
+
+    async def read(statement: str) -> list[_Count]:
+        days = (today - 1, today + 1)
+        return await fetch(connection, _Count, _SQL[statement], *days, timeout=LONGEST)
+
+    around = await read("bypass")
+    counts = [*await read("relayed"), *await read("charged"), *around]
     unnamed = [count for count in counts if not count.ip]
     ips: Mapping[str, set[str]] = {}
     unknown = ""
@@ -118,8 +121,11 @@ async def known_counters(connection: Connection, today: int) -> tuple[list[Count
         for ip in its:
             providers = days.setdefault((ip, count.day), {})
             providers[count.provider] = providers.get(count.provider, 0) + count.count
+    apart: dict[tuple[str, int], dict[str, int]] = {}
+    for count in around:
+        apart.setdefault((count.ip, count.day), {})[count.provider] = count.count
     found = [
-        Counters(ip, day, sum(providers.values()), providers)
+        Counters(ip, day, sum(providers.values()), providers, apart.get((ip, day), {}))
         for (ip, day), providers in days.items()
     ]
     return found, unknown

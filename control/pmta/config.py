@@ -21,13 +21,14 @@ _BAD = set("#\"'`\\<>")
 _DELIVERY = (
     "timeLogged,timeQueued,orig,rcpt,orcpt,dsnAction,dsnStatus,dsnDiag,dsnMta,bounceCat,"
     "srcType,srcMta,dlvType,dlvSourceIp,dlvDestinationIp,dlvSize,vmta,jobId,envId,queue,vmtaPool,"
-    "header_Message-Id"
+    "rcvSmtpUser,header_Message-Id"
 )
 ACCT_FILE = "sendgate.csv"
 """PowerMTA makes `sendgate-YYYY-MM-DD-NNNN.csv` of it."""
 
 RECORD_FIELDS = {
-    "r": "timeLogged,orig,rcpt,orcpt,srcType,srcMta,vmta,vmtaPool,jobId,envId,header_Message-Id",
+    "r": "timeLogged,orig,rcpt,orcpt,srcType,srcMta,vmta,vmtaPool,jobId,envId,"
+    "rcvSmtpUser,header_Message-Id",
     "d": _DELIVERY,
     "b": _DELIVERY,
     "t": _DELIVERY,

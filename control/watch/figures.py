@@ -8,6 +8,7 @@ import msgspec
 
 from control.accounting.setaside import Backlog
 from control.accounting.status import StreamView
+from control.bypass.view import Standing
 from control.ledger.status import LedgerState, LedgerStatus
 
 
@@ -24,6 +25,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Recipients whose outcome nobody read, ever."""
     backlog: Backlog | None = None
     """What accounting has not counted."""
+    around: list[Standing] | None = None
+    """Mail that went around the gateways, by server."""
 
     @property
     def open(self) -> bool:

@@ -8,6 +8,7 @@ from redis.exceptions import RedisError
 
 from control.accounting.setaside import Backlog
 from control.accounting.status import StreamView
+from control.bypass.view import Standing
 from control.ledger.opening import Opening
 from control.messages.loss import Loss
 from control.plan.publish import Publisher
@@ -21,6 +22,8 @@ Streams = Callable[[], Awaitable[list[StreamView]]]
 Lost = Callable[[], Awaitable[Loss]]
 
 Backlogs = Callable[[], Awaitable[Backlog]]
+
+Around = Callable[[], Awaitable[list[Standing]]]
 
 T = TypeVar("T")
 
@@ -36,6 +39,7 @@ class Look:
         publisher: Publisher,
         lost: Lost,
         backlog: Backlogs,
+        around: Around,
     ) -> None:
         self._opening = opening
         self._streams = streams
@@ -43,16 +47,17 @@ class Look:
         self._publisher = publisher
         self._lost = lost
         self._backlog = backlog
+        self._around = around
 
     async def __call__(self) -> Figures:
         """Never raises for a part that is away."""
-        ledger, feeds, workers, number, lost, backlog = await asyncio.gather(
+        ledger, feeds, workers, number, (lost, backlog, around) = await asyncio.gather(
             _told(self._opening.status()),
             _told(self._streams()),
             _told(self._admin.workers()),
             _told(self._published()),
-            _told(self._lost()),
-            _told(self._backlog()),
+            # Apart: six are as many as it has types for.
+            asyncio.gather(_told(self._lost()), _told(self._backlog()), _told(self._around())),
         )
         return Figures(
             ledger=ledger,
@@ -61,6 +66,7 @@ class Look:
             published=number,
             lost=None if lost is None else lost.recipients,
             backlog=backlog,
+            around=around,
         )
 
     async def _published(self) -> int | None:

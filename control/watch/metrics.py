@@ -101,9 +101,20 @@ SET_ASIDE_AT = Declared(
     (),
     "When the last of them came, in seconds since 1970; 0 for never.",
 )
+BYPASS = Declared(
+    "sendgate_bypass_recipients",
+    ("server",),
+    "Recipients of today whose mail no gateway handed in and whose VirtualMTA or IP is ours: they "
+    "count for the IP.",
+)
+BYPASS_AT = Declared(
+    "sendgate_bypass_timestamp_seconds",
+    ("server",),
+    "When a record of such mail was written last, in seconds since 1970; 0: none since yesterday.",
+)
 DECLARED = (
     *(BUILD, STARTED, OPEN, CLOSED, PUBLISHED, WORKERS, LATE, LOST),
-    *(AGE, BEHIND, GAP, PROBLEM),
+    *(AGE, BEHIND, GAP, PROBLEM, BYPASS, BYPASS_AT),
     *(INBOX, INBOX_MOST, INBOX_BATCHES, INBOX_AGE, GIVEN_UP, SET_ASIDE, SET_ASIDE_AT),
 )
 
@@ -138,6 +149,9 @@ class _Look(Collector):
                 yield _gauge(declared, {(): value})
         if of.lost is not None:
             yield _gauge(LOST, {(self._ledger,): of.lost})
+        if of.around is not None:
+            yield _gauge(BYPASS, {(one.server,): one.today for one in of.around})
+            yield _gauge(BYPASS_AT, {(one.server,): one.last_at / 1000 for one in of.around})
         if of.streams is not None:
             streams = [(stream, (stream.server,)) for stream in of.streams]
             yield _gauge(AGE, {key: s.age for s, key in streams if s.age is not None})

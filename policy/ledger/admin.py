@@ -201,13 +201,25 @@ class LedgerAdmin(Processes):
         for chunk in chunks(counters):
             async with self.client.pipeline(transaction=False) as pipe:
                 for one in chunk:
-                    pairs = [x for pair in sorted(one.by_provider.items()) for x in pair]
+                    rows = [
+                        x
+                        for provider, count in sorted(one.by_provider.items())
+                        for x in (provider, count, one.bypass.get(provider, 0))
+                    ]
                     pipe.eval(
                         source("raise"),
                         1,
-                        *cast(list[str], [self.root, one.ip, one.day, one.total, *pairs]),
+                        *cast(list[str], [self.root, one.ip, one.day, one.total, *rows]),
                     )
                 await pipe.execute()
+
+    async def charge_bypass(
+        self, incarnation: str, ip: str, day: int, totals: dict[str, int]
+    ) -> bool:
+        """Charge what went around the gateways: recipients of a day so far, by provider. A total
+        told again, or a lower one, changes nothing. False: another incarnation is in force."""
+        pairs = [x for pair in sorted(totals.items()) for x in pair]
+        return bool(await self._run("bypass", incarnation, ip, day, *pairs))
 
     async def put_entries(
         self, entries: Iterable[Entry], *, sent_kept: float, entry_kept: float = ENTRY_KEPT

@@ -21,6 +21,8 @@ class Counters(msgspec.Struct, frozen=True):
     day: int
     total: int
     by_provider: dict[str, int]
+    bypass: dict[str, int] = {}
+    """Of `by_provider`, what went around the gateways (`LedgerAdmin.charge_bypass`)."""
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from control.bypass.charging import Charging
 from control.ledger.status import LedgerState
 from control.sources import domain
 from control.sources.domain import NewDomain
 from control.store.change import Act
+from policy.ledger.known import Counters
 from policy.limits import day_of
 from settings.model import Settings
 from settings.statements import statements
@@ -234,3 +236,33 @@ async def test_a_plan_nobody_asks_is_not_read(here: Scene) -> None:
     await rebuild(here)
     assert (await here.opening.status()).closed == []
     assert await here.send("acme", 5) == 2
+
+
+async def test_mail_around_the_gateways_is_rebuilt_and_charged_no_second_time(here: Scene) -> None:
+    await here.older()
+    await here.feed("pmta1", "pmta2")
+    await book(here, NAME, 2)
+    admin, day = here.core.admin, day_of(await here.now())
+    await here.core.pool.execute(
+        "INSERT INTO bypass_charge (day, ip, provider, recipients) VALUES ($1, $2, 'gmail', 2)",
+        *(day, ACME),
+    )
+    charging = Charging(here.core.pool, admin, kept=864_000.0, calendar=here.core.calendar)
+    await charging.step()
+    assert await counted(here, ACME) == [2]
+    await rebuild(here)
+    assert await counted(here, ACME) == [4]
+    # The new incarnation hears of it all again, and has it.
+    await charging.step()
+    assert await counted(here, ACME) == [4]
+    assert await here.send("acme", 5) == 1
+
+
+async def test_what_was_charged_while_a_ledger_was_rebuilt_stands_on_top(here: Scene) -> None:
+    admin, day = here.core.admin, day_of(await here.now())
+    # Of three that went around two were counted when the rebuilding read.
+    assert await admin.charge_bypass(await admin.incarnation(), ACME, day, {"gmail": 3})
+    await admin.raise_counters([Counters(ACME, day, 7, {"gmail": 7}, {"gmail": 2})])
+    assert await counted(here, ACME) == [8]
+    await admin.raise_counters([Counters(ACME, day, 8, {"gmail": 8}, {"gmail": 3})])
+    assert await counted(here, ACME) == [8]

@@ -1,0 +1,1 @@
+"""Mail on our VirtualMTAs that went around the gateways."""
