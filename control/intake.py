@@ -11,6 +11,7 @@ from control.accounting.setaside import Rejected
 from control.accounting.shipped import Shipments
 from control.bypass.bypass import Bypass
 from control.store.database import Connection
+from control.suppressions.rule import Rule
 from policy.address import hashed
 from settings.model import Log, Settings
 
@@ -27,7 +28,9 @@ class Intake(NamedTuple):
 def open_intake(settings: Settings, pool: Connection, now: Now) -> Intake:
     """`now`: calendar milliseconds."""
     accounting = settings.accounting
-    consumers = (Bypass(accounting.bypass_sources),)
+    # The rule last: it locks what others wait for until their commits.
+    rule = Rule(settings.suppressions.most)
+    consumers = (Bypass(accounting.bypass_sources), rule)
     door = Door(consumers, kept=accounting.records_kept, hide=hiding(settings.log))
     inbox = Inbox(pool, door, accounting, now)
     feed = Feed(settings.database, pool, accounting, now, door, inbox)

@@ -18,6 +18,7 @@ from control.problem import RefusedError
 from control.store.database import open_pool
 from control.store.migrate import newest, revision
 from control.store.refusal import UNREACHABLE
+from control.suppressions.suppressions import Suppressions
 from control.tenants.leaving import Leaving
 from control.users.token import Tokens
 from policy.ledger.admin import LedgerAdmin
@@ -45,6 +46,7 @@ class Parts:
     tokens: Tokens
     view: View
     intake: Intake
+    suppressions: Suppressions
 
 
 def no_database(url: str, error: Exception) -> RefusedError:
@@ -104,4 +106,5 @@ async def open_parts(
             tokens=Tokens(pool),
             view=View(pool),
             intake=open_intake(settings, pool, calendar),
+            suppressions=Suppressions(pool, publisher.now, settings.suppressions),
         )

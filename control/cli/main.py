@@ -33,6 +33,7 @@ from control.cli import (
     restore,
     server,
     status,
+    suppressionlist,
     tenant,
     token,
 )
@@ -90,6 +91,7 @@ for name, group in {
     "token": token.app,
     "audit": audit.app,
     "message": message.app,
+    "suppression": suppressionlist.app,
 }.items():
     app.add_typer(group, name=name)
 for command in (

@@ -1,6 +1,8 @@
 -- The hold queue is read here, and asked to do something by rows of hold_request; only a releaser
 -- changes held rows. Filters, NULL for one not given: $1 tenant, $2 campaign, $3 reason, $4 id of a
 -- message or of one recipient's row, $5 and $6 a recipient (policy.address.recipient_spellings).
+-- A tenant's name may be given again: what ended before a tenant was made is of a former one, and is
+-- not the tenant's. What is open is: nobody gets a name while mail of the former tenant waits.
 
 -- name: summary
 -- Counted once, then summed up in each direction: grouping sets over all rows take twice as
@@ -22,6 +24,8 @@ FROM (
             AND lower(encode(substring(recipient FROM length($5) + 1), 'escape'))
                 IN (SELECT lower(encode(d, 'escape')) FROM unnest($6::bytea[]) d)))
         AND state = ANY($7::text[])
+        AND ($1::text IS NULL OR state NOT IN ('done', 'refused') OR since >=
+            coalesce((SELECT extract(epoch FROM created) * 1000 FROM tenant WHERE name = $1), 0))
     GROUP BY tenant, pool, provider, reason, state
 ) counted
 GROUP BY GROUPING SETS ((), (tenant), (pool), (provider), (reason), (state))
@@ -38,6 +42,8 @@ WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR campaign = $2)
         AND lower(encode(substring(recipient FROM length($5) + 1), 'escape'))
             IN (SELECT lower(encode(d, 'escape')) FROM unnest($6::bytea[]) d)))
     AND state = ANY($7::text[])
+    AND ($1::text IS NULL OR state NOT IN ('done', 'refused') OR since >=
+        coalesce((SELECT extract(epoch FROM created) * 1000 FROM tenant WHERE name = $1), 0))
     AND (arrived, id) > ($8::bigint, $9::text)
 ORDER BY arrived, id LIMIT $10;
 
@@ -73,7 +79,9 @@ SELECT id, body, tenant, pool, provider, mailbox, bulk, recipient, campaign, mes
     arrived, state, since, reason, detail, until, waiting, due, paused, attempt, server, vmta,
     envelope, failures, blamed, behind, ending, verdict, bucket, key, notify, orcpt
 FROM held
-WHERE id = ANY($1::text[]) AND ($2::text IS NULL OR tenant = $2) AND state <> 'tombstone'
+WHERE id = ANY($1::text[]) AND state <> 'tombstone'
+    AND ($2::text IS NULL OR tenant = $2 AND (state NOT IN ('done', 'refused') OR since >=
+        coalesce((SELECT extract(epoch FROM created) * 1000 FROM tenant WHERE name = $2), 0)))
     AND bucket = ANY(ARRAY(SELECT substr(c.relname, 6)::integer
         FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
         WHERE i.inhparent = 'held'::regclass))
@@ -118,13 +126,17 @@ RETURNING id, at, who, action, tenant, campaign, recipient, reason, message, for
 -- name: request
 SELECT id, at, who, action, tenant, campaign, recipient, reason, message, force, outcome, state,
     changed, error, finished
-FROM hold_request WHERE id = $1 AND ($2::text IS NULL OR tenant = $2);
+FROM hold_request
+WHERE id = $1 AND ($2::text IS NULL OR tenant = $2 AND (state IN ('waiting', 'running')
+    OR at >= coalesce((SELECT created FROM tenant WHERE name = $2), '-infinity')));
 
 -- name: requests
 SELECT id, at, who, action, tenant, campaign, recipient, reason, message, force, outcome, state,
     changed, error, finished
 FROM hold_request
-WHERE ($1::text IS NULL OR tenant = $1) AND ($2::bigint IS NULL OR id < $2)
+WHERE ($1::text IS NULL OR tenant = $1 AND (state IN ('waiting', 'running')
+        OR at >= coalesce((SELECT created FROM tenant WHERE name = $1), '-infinity')))
+    AND ($2::bigint IS NULL OR id < $2)
 ORDER BY id DESC LIMIT $3;
 
 -- name: forget_requests
@@ -136,7 +148,8 @@ WHERE recipient = $1 AND state IN ('done', 'failed') AND ($2::text IS NULL OR te
 SELECT id, at, tenant, message, kind, class, message_id, mailbox, sender, recipient, campaign,
     detail, dsn
 FROM hold_event
-WHERE id > $1 AND ($2::text IS NULL OR tenant = $2)
+WHERE id > $1 AND ($2::text IS NULL OR tenant = $2 AND at >=
+    coalesce((SELECT extract(epoch FROM created) * 1000 FROM tenant WHERE name = $2), 0))
 ORDER BY id LIMIT $3;
 
 -- name: lock_campaigns

@@ -21,9 +21,12 @@ SELECT outcome_sweep($1);
 -- name: search
 -- Newest first. NULL for a filter not given: $1 recipient, $2 tenant, $3 message, $4 since
 -- (milliseconds); $5, $6 the page ends there; $7 most of them.
+-- Of a tenant, what became since it was made: its name may have been a former one's.
 SELECT at, id, message, tenant, recipient, outcome, campaign, vmta, server, envelope, why
 FROM outcome
-WHERE ($1::text IS NULL OR recipient = $1) AND ($2::text IS NULL OR tenant = $2)
+WHERE ($1::text IS NULL OR recipient = $1)
+    AND ($2::text IS NULL OR tenant = $2 AND at >=
+        coalesce((SELECT extract(epoch FROM created) * 1000 FROM tenant WHERE name = $2), 0))
     -- A recipient's row of a held message has an id of its own.
     AND ($3::text IS NULL OR message = $3 OR (message >= $3 || 'x' AND message < $3 || 'y'))
     AND ($4::bigint IS NULL OR at >= $4)
@@ -47,7 +50,8 @@ SELECT at, id, message, tenant, recipient, outcome, campaign, vmta, server, enve
         AND ($1::bytea IS NULL OR (substring(recipient FROM 1 FOR length($1)) = $1
             AND lower(encode(substring(recipient FROM length($1) + 1), 'escape'))
                 IN (SELECT lower(encode(d, 'escape')) FROM unnest($8::bytea[]) d)))
-        AND ($2::text IS NULL OR tenant = $2)
+        AND ($2::text IS NULL OR tenant = $2 AND (state NOT IN ('done', 'refused') OR since >=
+            coalesce((SELECT extract(epoch FROM created) * 1000 FROM tenant WHERE name = $2), 0)))
         -- Every bucket is named for the primary key to be used.
         AND ($3::text IS NULL OR (id >= $3 AND id < $3 || 'y' AND $3 IN (id, body)
             AND bucket = ANY(ARRAY(SELECT substr(c.relname, 6)::integer

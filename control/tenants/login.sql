@@ -5,10 +5,12 @@ SELECT name FROM tenant WHERE name = $1 FOR UPDATE;
 SELECT name, created, used FROM login WHERE tenant = $1 ORDER BY name;
 
 -- name: used
--- $2: calendar milliseconds. Several control nodes may have read the same.
+-- $2: calendar milliseconds. Several control nodes may have read the same; what was told before a
+-- login was made is of a former one of its name.
 UPDATE login l SET used = to_timestamp(w.at / 1000.0)
 FROM unnest($1::text[], $2::bigint[]) AS w (name, at)
-WHERE l.name = w.name AND (l.used IS NULL OR l.used < to_timestamp(w.at / 1000.0));
+WHERE l.name = w.name AND l.created <= to_timestamp(w.at / 1000.0)
+    AND (l.used IS NULL OR l.used < to_timestamp(w.at / 1000.0));
 
 -- name: one
 SELECT name FROM login WHERE tenant = $1 AND name = $2;

@@ -83,9 +83,15 @@ async def held(connection: Connection, tenant: str, *, gone: bool = False) -> li
 
 
 async def nothing_left(act: Act, name: str) -> None:
-    """Raises RefusedError while mail of a former tenant of that name waits: the next one would
-    send it."""
-    if found := await held(act.connection, name, gone=True):
+    """Raises RefusedError while mail of a former tenant of that name waits, which the next one
+    would send, or an order about such mail, which would be carried out on the next one's."""
+    found = await held(act.connection, name, gone=True)
+    if orders := await act.connection.fetchval(_SQL["orders"], name):
+        found.append(
+            f"{orders} orders about held mail of a former tenant wait for a releaser: wait until "
+            "they are carried out (`sendgate hold requests`)"
+        )
+    if found:
         raise in_the_way(f"the name {name}", found)
 
 

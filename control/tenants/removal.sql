@@ -7,6 +7,9 @@ SELECT name, paused FROM tenant WHERE name = $1 FOR UPDATE;
 SELECT state, count(*) AS messages FROM held
 WHERE tenant = $1 AND state IN ('held', 'claimed', 'doubt') GROUP BY state ORDER BY state;
 
+-- name: orders
+SELECT count(*) FROM hold_request WHERE tenant = $1 AND state IN ('waiting', 'running');
+
 -- name: ips
 SELECT host(ip) AS ip, name AS vmta FROM virtual_mta WHERE tenant = $1 ORDER BY virtual_mta.ip;
 

@@ -31,6 +31,8 @@ class Done(msgspec.Struct, frozen=True):
 
 REMOVAL = "test_removal.py: "
 _TENANT = "/api/v2/tenants/{tenant}"
+_SUPPRESSIONS = "/api/v2/suppressions"
+_SUPPRESSED = "test_suppressions.py: test_the_command_adds_shows_lists_and_removes"
 _OF_TENANT = "it is its tenant's: moving it would move mail that waits to another customer"
 _KEY = "its name is a key of ledger, PowerMTA's queues and accounting, and held mail"
 _IS = "its name is what it is: the other one is added, this one removed"
@@ -259,6 +261,20 @@ CELLS: dict[str, dict[str, Done | str]] = {
             f"DELETE {_TENANT}/mailboxes/{{address}}",
             REMOVAL + "test_a_mailbox_falls_back_to_the_tenants_limits",
         ),
+    },
+    "suppression": {
+        "add": Done("suppression add", f"POST {_SUPPRESSIONS}", _SUPPRESSED),
+        "show": Done("suppression show", f"GET {_SUPPRESSIONS}", _SUPPRESSED),
+        "list": Done("suppression list", f"GET {_SUPPRESSIONS}", _SUPPRESSED),
+        "change": Done(
+            "suppression add",
+            f"POST {_SUPPRESSIONS}",
+            "test_suppressions.py: test_one_is_added_found_changed_and_removed_and_written_down",
+        ),
+        "rename": _IS,
+        "move": "whose mail an address gets no more is part of what it is",
+        "pause": "it is taken away, and added again with the end it is to have",
+        "remove": Done("suppression remove", f"DELETE {_SUPPRESSIONS}", _SUPPRESSED),
     },
     "token": {
         "add": Done("token add", "", "test_roles.py: test_the_command_makes_a_token_of_a_role"),

@@ -210,7 +210,7 @@ async def test_events_are_soft_or_internal_and_come_after_the_last_seen(
             "INSERT INTO hold_event (at, tenant, message, kind, class, message_id, mailbox, sender,"
             " recipient, campaign, detail) VALUES ($1, $2, $3, 'expired', 'soft', '<m@x>', 'a@b',"
             " 'b@c', $4, 'c', 'waited 30 days')",
-            *(MIDNIGHT, tenant, f"m{number}", "دعم@مثال.إختبار".encode()),
+            *(await core.calendar(), tenant, f"m{number}", "دعم@مثال.إختبار".encode()),
         )
     _, first = await api("GET", "/api/v2/hold/events?limit=2")
     assert [e["message"] for e in first] == ["m0", "m1"]

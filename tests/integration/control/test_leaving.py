@@ -188,4 +188,5 @@ async def test_mail_of_a_tenant_that_is_gone_can_be_dropped_and_keeps_its_name(
     assert (await api("POST", orders, {**drop, "tenant": "acne"}))[0] == 404
     # As the releasers leave them.
     await core.pool.execute("UPDATE held SET state = 'done', ending = 'dropped'")
+    await core.pool.execute("UPDATE hold_request SET state = 'done'")
     assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201

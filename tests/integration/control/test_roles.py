@@ -165,6 +165,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "PoolChange": {"default": True},
     "TenantChange": {"strict": True},
     "MailboxChange": {"spacing": 3},
+    "NewSuppression": {"address": "anna@gmail.com"},
+    "ImportedRows": {"rows": [{"address": "anna@gmail.com"}]},
     "NewLogin": {"login": "mine", "password": "correct horse"},
     "NewPassword": {"login": OTHER, "password": "correct horse"},
 }

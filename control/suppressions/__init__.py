@@ -1,0 +1,1 @@
+"""Recipients that get no mail any more: by rule, by hand, by import."""

@@ -1,0 +1,229 @@
+"""Suppressions as people ask for them: added, removed, looked at, imported."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from control.problem import RefusedError, missing
+from control.store.change import Act
+from control.suppressions.change import SQL, Written, locked, write
+from control.suppressions.entry import (
+    Entry,
+    ImportedRow,
+    NewSuppression,
+    SuppressionView,
+    address,
+    entry,
+    imported,
+    view,
+)
+from policy.suppression import Digests
+from settings.suppressions import Suppressions as Settings
+
+Origin = Literal["rule", "hand", "import", "api"]
+SWEPT = 10_000
+"""Entries that one statement takes away."""
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which ones; every one that is given must match."""
+
+    tenant: str | None = None
+    """EVERYBODY: those that concern all."""
+    address: str | None = None
+    reason: str | None = None
+    origin: str | None = None
+    ended: bool = False
+    """Those that ended or were removed, too."""
+    before: int | None = None
+    after: int | None = None
+    """Of changes; with `after` the oldest change comes first."""
+    limit: int = 100
+
+
+class SuppressionPage(msgspec.Struct, frozen=True):
+    """A part of them."""
+
+    suppressions: list[SuppressionView]
+    before: int | None
+    """For the next older part."""
+    after: int | None
+    """For the next newer part, of a list that began with `after`."""
+
+
+class Suppressed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a change left."""
+
+    suppression: SuppressionView
+    changed: bool
+    dry_run: bool = False
+
+
+class RowProblem(msgspec.Struct, frozen=True):
+    """A row that was not taken."""
+
+    row: int
+    """From 0."""
+    why: str
+
+
+class Imported(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of rows."""
+
+    added: int
+    changed: int
+    unchanged: int
+    refused: list[RowProblem]
+    dry_run: bool = False
+
+
+class Suppressions:
+    """Of one database. `now`: the calendar's."""
+
+    def __init__(
+        self, pool: Any, now: Callable[[], Awaitable[datetime]], settings: Settings
+    ) -> None:
+        self._pool = pool
+        self._now = now
+        self._settings = settings
+
+    async def add(self, who: str, wanted: NewSuppression, *, by: Origin, dry: bool) -> Suppressed:
+        """Raises RefusedError."""
+        one = entry(wanted)
+        async with self._acting(who, dry) as act:
+            done = await self._put(act, [one], by)
+            found = await self._one(act, one.tenant, one.address)
+            assert found is not None
+            if done.added or done.changed:
+                await act.audit("suppression.add", _subject(one.tenant, one.address), None, found)
+        return Suppressed(suppression=found, changed=done != Written(0, 0), dry_run=dry)
+
+    async def remove(
+        self, who: str, tenant: str, text: str, *, reason: str, dry: bool
+    ) -> Suppressed:
+        """`tenant` may be EVERYBODY. Raises RefusedError (404 where there is none)."""
+        name = address("address", text)
+        async with self._acting(who, dry) as act:
+            numbers = await locked(act.connection)
+            before = await self._one(act, tenant, name)
+            now = milliseconds_of(act.now)
+            row = await act.connection.fetchrow(
+                SQL["remove"],
+                *(numbers.digests.of(tenant, name.encode()), now, who, numbers.change + 1),
+            )
+            if row is None:
+                raise missing("suppression", _subject(tenant, name))
+            await act.connection.execute(SQL["changed"], numbers.change + 1, 0)
+            subject = _subject(tenant, name)
+            await act.audit("suppression.remove", subject, before, None, reason)
+        return Suppressed(suppression=view(row, now), changed=True, dry_run=dry)
+
+    async def take(
+        self, who: str, tenant: str, rows: Sequence[ImportedRow], *, dry: bool
+    ) -> Imported:
+        """A part of somebody's list; `tenant` may be EVERYBODY. Raises RefusedError."""
+        entries: list[Entry] = []
+        refused: list[RowProblem] = []
+        for number, row in enumerate(rows):
+            try:
+                entries.append(imported(row, tenant))
+            except RefusedError as error:
+                refused.append(RowProblem(number, error.line()))
+        async with self._acting(who, dry) as act:
+            done = await self._put(act, entries, "import")
+            if done.added or done.changed:
+                said = {"rows": len(rows), "added": done.added, "changed": done.changed}
+                await act.audit("suppression.import", tenant or "all", None, said)
+        return Imported(
+            added=done.added,
+            changed=done.changed,
+            unchanged=len(entries) - done.added - done.changed,
+            refused=refused,
+            dry_run=dry,
+        )
+
+    async def page(self, wanted: Wanted) -> SuppressionPage:
+        """The newest change first, unless `after` is given. Raises RefusedError."""
+        now = milliseconds_of(await self._now())
+        if wanted.address is not None:
+            name = address("address", wanted.address)
+            rows = await self._pool.fetch(SQL["of_address"], name, wanted.tenant)
+            found = [view(row, now) for row in rows]
+            return SuppressionPage([one for one in found if _matches(one, wanted)], None, None)
+        newest = wanted.after is None
+        rows = await self._pool.fetch(
+            SQL["newest" if newest else "oldest"],
+            *(wanted.tenant, wanted.reason, wanted.origin),
+            *(wanted.before if newest else wanted.after, wanted.ended, now, wanted.limit),
+        )
+        found = [view(row, now) for row in rows]
+        last = found[-1].change if len(found) == wanted.limit else None
+        return SuppressionPage(found, last if newest else None, None if newest else last)
+
+    async def sweep(self) -> None:
+        """Take away what ended long ago (`suppressions.ended_kept`)."""
+        before = milliseconds_of(await self._now()) - round(self._settings.ended_kept * 1000)
+        gone = SWEPT
+        while gone == SWEPT:
+            async with self._pool.acquire() as connection, connection.transaction():
+                numbers = await locked(connection)
+                gone = await connection.fetchval(SQL["sweep"], before, SWEPT)
+                await connection.execute(SQL["changed"], numbers.change, -gone)
+
+    async def _put(self, act: Act, entries: list[Entry], by: Origin) -> Written:
+        async def put(change: int, digests: list[bytes], places: list[int]) -> Any:
+            chosen = [entries[place] for place in places]
+            return await act.connection.fetchrow(
+                SQL["put"],
+                *(change, by, act.who, milliseconds_of(act.now), digests),
+                [one.tenant for one in chosen],
+                [one.address for one in chosen],
+                [one.reason for one in chosen],
+                [one.note for one in chosen],
+                [one.until for one in chosen],
+            )
+
+        names = [(one.tenant, one.address) for one in entries]
+        return await write(act.connection, names, self._settings.most, put)
+
+    async def _one(self, act: Act, tenant: str, name: str) -> SuppressionView | None:
+        digests = Digests(await act.connection.fetchval(SQL["key"]))
+        row = await act.connection.fetchrow(SQL["one"], digests.of(tenant, name.encode()))
+        return None if row is None else view(row, milliseconds_of(act.now))
+
+    @asynccontextmanager
+    async def _acting(self, who: str, dry: bool) -> AsyncIterator[Act]:
+        """One transaction; nothing of a dry one stays."""
+        now = await self._now()
+        async with self._pool.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            kept = False
+            try:
+                yield Act(connection, now, who)
+                if not dry:
+                    await transaction.commit()
+                    kept = True
+            finally:
+                if not kept:
+                    await transaction.rollback()
+
+
+def milliseconds_of(now: datetime) -> int:
+    """Calendar milliseconds."""
+    return round(now.timestamp() * 1000)
+
+
+def _subject(tenant: str, name: str) -> str:
+    return f"{name} of {f'tenant {tenant}' if tenant else 'all tenants'}"
+
+
+def _matches(one: SuppressionView, wanted: Wanted) -> bool:
+    return (
+        (wanted.ended or one.active)
+        and wanted.reason in (None, one.reason)
+        and wanted.origin in (None, one.origin)
+    )
