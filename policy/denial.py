@@ -1,10 +1,11 @@
 """Why a message may not go now: the binding limit, whose it is, and until when."""
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 
 import msgspec
+
+from policy.isotime import not_before
 
 
 class Limit(StrEnum):
@@ -89,10 +90,4 @@ def _sentence(denied: Denied) -> str:
     text = _SENTENCES[denied.limit].format(
         subject=denied.subject, limit=denied.bound, used=denied.used
     )
-    return f"{text}, until {iso_time(denied.until)}" if denied.until else text
-
-
-def iso_time(milliseconds: int) -> str:
-    """UTC with seconds, rounded up: a client that waits until then is never early."""
-    seconds = -(-milliseconds // 1000)
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{text}, until {not_before(denied.until)}" if denied.until else text

@@ -1,7 +1,6 @@
 """Records that could not be taken in: looked at, and taken in after a mend."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -11,6 +10,7 @@ from control.accounting.identity import Reading
 from control.accounting.inbox import Inbox, InboxState, Now
 from control.accounting.payload import SetAside, shares
 from control.store.database import Connection
+from policy.isotime import instant
 from settings.statements import statements
 
 _SQL = statements(__package__, "door")
@@ -136,10 +136,9 @@ class Rejected:
 
 
 def _view(row: Any) -> SetAsideView:
-    came = datetime.fromtimestamp(row["came"] / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     fields = ("id", "origin", "server", "place", "why", "times")
     return SetAsideView(
-        came=came,
+        came=instant(row["came"]),
         raw=row["raw"].decode("utf-8", "backslashreplace"),
         **{name: row[name] for name in fields},
     )

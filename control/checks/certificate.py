@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from policy.isotime import instant_of
 from settings.model import Gateway, Settings
 from settings.tls import certificate_life
 
@@ -31,7 +32,7 @@ def weaknesses(settings: Settings) -> list[str]:
 
 def certificate_end(gateway: Gateway) -> str:
     """ISO time; empty where there is none, or the file is not on this node."""
-    return next((f"{last:%Y-%m-%dT%H:%M:%SZ}" for _, last in _lives(gateway)), "")
+    return next((instant_of(last) for _, last in _lives(gateway)), "")
 
 
 def certificate_troubles(gateway: Gateway) -> list[str]:

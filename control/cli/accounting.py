@@ -1,6 +1,5 @@
 """`sendgate accounting …`: what PowerMTA tells, as it is read and as it is posted."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -11,6 +10,7 @@ from control.accounting.status import StreamView
 from control.bypass.view import BypassView
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, say, table
+from policy.isotime import instant
 
 app = typer.Typer(no_args_is_help=True, help="PowerMTA's accounting: files, posted batches.")
 
@@ -51,7 +51,7 @@ def status(context: typer.Context) -> None:
                 s.records,
                 s.received,
                 s.skipped,
-                f"{_time(s.gap_at)} {s.gap}" if s.gap_at else None,
+                f"{instant(s.gap_at)} {s.gap}" if s.gap_at else None,
             )
             for s in found
         ),
@@ -59,10 +59,6 @@ def status(context: typer.Context) -> None:
     for stream in found:
         if stream.problem:
             say(f"warning: {stream.server}: {stream.problem}")
-
-
-def _time(milliseconds: int) -> str:
-    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 @app.command()
@@ -73,7 +69,7 @@ def inbox(context: typer.Context) -> None:
     if line.json:
         as_json(found)
         return
-    since = f", the oldest since {_time(found.oldest)}" if found.oldest else ""
+    since = f", the oldest since {instant(found.oldest)}" if found.oldest else ""
     say(f"{found.waiting} batches wait ({found.octets} of {found.most} octets){since}")
     if found.stuck:
         say(

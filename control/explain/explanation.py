@@ -15,7 +15,8 @@ from control.sources.usage import to_usage
 from control.values.mailbox import RecipientText
 from control.values.wanted import meant
 from policy.address import mailbox_of, split_address
-from policy.denial import IP_LIMITS, Denied, Limit, iso_time
+from policy.denial import IP_LIMITS, Denied, Limit
+from policy.isotime import not_before
 from policy.ledger.admin import IpUsage
 from policy.ledger_port import Granted, Reserve
 from policy.limits import share_used
@@ -194,7 +195,7 @@ def explanation(
         base,
         sentence=said,
         limit=decision.limit.value,
-        until=iso_time(decision.until) if decision.until else "",
+        until=not_before(decision.until) if decision.until else "",
         change=change,
     )
 
@@ -243,5 +244,5 @@ def _candidate(
         ceiling=vmta.ceilings.get(provider),
         share_used=share_used(usage.used, vmta.daily, vmta.weight),
         skipped=skipped,
-        until=iso_time(denied.until) if denied and denied.until else "",
+        until=not_before(denied.until) if denied and denied.until else "",
     )

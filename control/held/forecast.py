@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from policy.denial import iso_time
 from policy.forecast import Backlog, Group, coming, gone_by, waits
+from policy.isotime import not_before
 from policy.limits import opens_at
 from policy.model import Window
 from policy.plan import Generation
@@ -92,7 +92,7 @@ def _hours(generation: Generation, tenant: str) -> Window | None:
 
 def _opens(hours: Window | None, now: int) -> str:
     at = opens_at(hours, now)
-    return iso_time(at) if at else ""
+    return not_before(at) if at else ""
 
 
 def _gone(days: float, now: int, hours: Window | None) -> str:

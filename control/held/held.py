@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from policy.denial import iso_time
+from policy.isotime import instant, instant_of, not_before
 
 OPEN = ("held", "claimed", "doubt")
 """States of messages that have not ended."""
@@ -131,13 +131,18 @@ def text_of(octets: bytes) -> str:
 
 
 def moment(milliseconds: int | None) -> str:
-    """ISO time, empty for none."""
-    return iso_time(milliseconds) if milliseconds else ""
+    """ISO time of an instant, empty for none."""
+    return instant(milliseconds) if milliseconds else ""
+
+
+def promised(milliseconds: int | None) -> str:
+    """ISO time before which nothing happens, empty for none."""
+    return not_before(milliseconds) if milliseconds else ""
 
 
 def stamp(at: datetime | None) -> str:
     """ISO time of a column that PostgreSQL has as a time, as `moment` gives it."""
-    return moment(round(at.timestamp() * 1000)) if at else ""
+    return instant_of(at) if at else ""
 
 
 _MASKS = {31: "all", 15: "tenant", 23: "pool", 27: "provider", 29: "reason", 30: "state"}
@@ -154,7 +159,7 @@ def summary(records: list[Any], now: int) -> HoldSummary:
             octets=r["octets"],
             oldest=moment(r["oldest"]),
             age=max(0, now - r["oldest"]) / 1000 if r["oldest"] is not None else 0.0,
-            next=moment(max(r["next"], now)) if r["next"] else "",
+            next=promised(max(r["next"], now)) if r["next"] else "",
             paused=r["paused"],
         )
         for r in records
@@ -164,7 +169,8 @@ def summary(records: list[Any], now: int) -> HoldSummary:
 
 def held_view(record: Any) -> HeldView:
     """From a row of `held`."""
-    times = {name: moment(record[name]) for name in ("arrived", "since", "until")}
+    times = {name: moment(record[name]) for name in ("arrived", "since")}
+    times["until"] = promised(record["until"])
     plain: dict[str, Any] = {
         name: record[name]
         for name in HeldView.__struct_fields__
@@ -173,7 +179,7 @@ def held_view(record: Any) -> HeldView:
     return HeldView(
         message=record["body"],
         recipient=text_of(record["recipient"]),
-        due=moment(record["due"]) if record["waiting"] else "",
+        due=promised(record["due"]) if record["waiting"] else "",
         **(plain | times),
     )
 

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 
 from control.problem import RefusedError, bad
 from control.values.wanted import meant
+from policy.isotime import instant
 from policy.ledger.admin import LedgerAdmin
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -72,7 +73,7 @@ class Clock:
         except (RedisError, OSError) as error:
             raise RefusedError(f"the ledger does not answer: {error}", status=503) from error
         return ClockView(
-            f"{datetime.fromtimestamp(now / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}",
+            instant(now),
             offset / 1000,
             self._movable,
         )

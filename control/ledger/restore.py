@@ -16,10 +16,11 @@ import msgspec
 from redis.exceptions import RedisError
 
 from control.ledger.opening import LEDGER_LOCK
-from control.ledger.unknown import Unknown, date, from_log
+from control.ledger.unknown import Unknown, from_log
 from control.problem import RefusedError
 from control.store.change import Act
 from control.store.database import allow
+from policy.isotime import instant
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.witness import beats, held_since
 from settings.statements import statements
@@ -117,9 +118,9 @@ async def _unknown(
     absent = await _absent(connection, entries)
     named = await _absent(connection, logged)
     return Unknown(
-        since=date(since),
+        since=instant(since),
         entries=len(absent),
-        until=date(max(entries[message] for message in absent)) if absent else "",
+        until=instant(max(entries[message] for message in absent)) if absent else "",
         logged=[message for message in logged if message in named],
     )
 

@@ -1,6 +1,6 @@
 """How the ledger stands: PostgreSQL's record beside what is in force. Reads only."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from control.ledger.closed import Closed
 from control.store.database import fetch
+from policy.isotime import instant, instant_of
 from policy.ledger.admin import LedgerAdmin, Standing
 from policy.limits import day_of
 from settings.statements import statements
@@ -113,12 +114,12 @@ def status_of(
         )
     since, waits, closed = "", row.waits, list[str]()
     if row.state == "rebuilding":
-        state, since = LedgerState.REBUILDING, _iso(row.lost_at)
+        state, since = LedgerState.REBUILDING, instant(row.lost_at)
         detail = f"lost at {since}: {row.why}. Nothing is sent; it opens again by itself"
         detail += f". It waits: {'; '.join(waits)}" if waits else " within seconds"
         detail += f"; {AT_ONCE}"
     elif standing.whole and standing.incarnation == row.incarnation:
-        state, since = LedgerState.OPEN, f"{row.opened:%Y-%m-%dT%H:%M:%SZ}"
+        state, since = LedgerState.OPEN, instant_of(row.opened)
         detail = f"open since {since}"
         if row.closed.day == day_of(standing.now):
             closed = sorted(row.closed.ips)
@@ -161,7 +162,3 @@ def _closed(closed: Closed) -> list[str]:
         "(`sendgate ledger open --yes` opens them now)"
         for server, why in sorted(closed.why.items())
     ]
-
-
-def _iso(milliseconds: int) -> str:
-    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -7,7 +7,6 @@ they are is in the log alone.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -69,8 +68,3 @@ def from_log(files: Iterable[Path], since: int) -> list[str]:
 
 def _at(seconds: object) -> int:
     return round(seconds * 1000) if isinstance(seconds, int | float) else 0
-
-
-def date(milliseconds: int) -> str:
-    """ISO time, as `ledger status` gives it."""
-    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -4,7 +4,7 @@ import math
 
 import msgspec
 
-from policy.denial import iso_time
+from policy.isotime import not_before
 from policy.ledger.admin import IpUsage
 from policy.limits import day_length, interval, open_time, paced
 from policy.model import UNLIMITED, Unlimited, VirtualMta, Window
@@ -133,7 +133,7 @@ def _when(
         view,
         left=left,
         pace_now=_least(view.pace_now, left),
-        next_free=iso_time(denied.until) if denied else "",
+        next_free=not_before(denied.until) if denied else "",
         why=denied.sentence() if denied else "",
     )
 

@@ -1,6 +1,5 @@
 """Logins of a tenant: each with its own password."""
 
-from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -13,7 +12,7 @@ from control.store.refusal import unless_taken
 from control.tenants.password import PasswordText, hashed
 from control.values.name import LoginName, login_name
 from control.values.wanted import meant
-from policy.denial import iso_time
+from policy.isotime import instant_of
 from settings.statements import statements
 
 _SQL = statements(__package__, "login")
@@ -42,7 +41,11 @@ async def logins(connection: Connection, tenant: str) -> list[LoginView]:
     """Those of one tenant, by name."""
     rows = await connection.fetch(_SQL["all"], tenant)
     return [
-        LoginView(row["name"], _iso(row["created"]), _iso(row["used"]) if row["used"] else None)
+        LoginView(
+            row["name"],
+            instant_of(row["created"]),
+            instant_of(row["used"]) if row["used"] else None,
+        )
         for row in rows
     ]
 
@@ -55,7 +58,7 @@ async def add(act: Act, tenant: str, new: NewLogin) -> LoginView:
     with unless_taken(RefusedError(f"login {new.login} is taken; choose another")):
         await act.connection.execute(_SQL["add"], new.login, tenant, digest, act.now)
     await act.audit("login.add", tenant, None, {"login": new.login})
-    return LoginView(new.login, _iso(act.now))
+    return LoginView(new.login, instant_of(act.now))
 
 
 async def remove(
@@ -76,10 +79,6 @@ async def remove(
     await act.connection.execute(_SQL["remove"], tenant, login)
     await act.audit("login.remove", tenant, {"login": login}, {"force": force}, reason)
     return Removed(noun="login", name=login)
-
-
-def _iso(time: datetime) -> str:
-    return iso_time(round(time.timestamp() * 1000))
 
 
 async def _tenant(act: Act, name: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from policy.isotime import instant_of
 from settings.statements import statements
 
 _SQL = statements(__package__, "audit")
@@ -53,7 +54,6 @@ async def audit_page(pool: Any, wanted: AuditFilter) -> AuditPage:
         wanted.limit + 1,
     )
     entries = [
-        AuditEntry(**(dict(row) | {"at": f"{row['at']:%Y-%m-%dT%H:%M:%SZ}"}))
-        for row in rows[: wanted.limit]
+        AuditEntry(**(dict(row) | {"at": instant_of(row["at"])})) for row in rows[: wanted.limit]
     ]
     return AuditPage(entries=entries, before=entries[-1].id if len(rows) > wanted.limit else None)

@@ -13,7 +13,7 @@ from control.store.change import Act
 from control.store.database import Connection
 from control.store.reference import must
 from control.store.refusal import unless_taken
-from policy.denial import iso_time
+from policy.isotime import instant_of
 from settings.statements import statements
 
 _SQL = statements(__package__, "token")
@@ -65,14 +65,10 @@ async def tokens(connection: Connection) -> list[TokenView]:
     return [
         TokenView(
             *(row["name"], row["role"], row["tenant"]),
-            *(_iso(row["created"]), _iso(row["used"]) if row["used"] else None),
+            *(instant_of(row["created"]), instant_of(row["used"]) if row["used"] else None),
         )
         for row in await connection.fetch(_SQL["all"])
     ]
-
-
-def _iso(at: datetime) -> str:
-    return iso_time(round(at.timestamp() * 1000))
 
 
 def new_token() -> str:

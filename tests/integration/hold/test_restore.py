@@ -14,8 +14,9 @@ from control.cli.main import run
 from control.embedded.stack.toml import to_toml
 from control.ledger.restore import Restored, restore
 from control.ledger.status import LedgerState
-from control.ledger.unknown import Unknown, date
+from control.ledger.unknown import Unknown
 from control.problem import RefusedError
+from policy.isotime import instant
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.ledger_port import Change, EntryState
@@ -200,8 +201,8 @@ async def test_it_says_which_250s_it_does_not_know(
 
     dry = msgspec.json.decode(await command("--dry-run", "--json"), type=Restored)
     assert dry.unknown.logged == [lost, keyless]
-    assert (dry.unknown.since, dry.unknown.entries) == (date(newest), 1)
-    assert date(newest) < dry.unknown.until <= date(await here.now())
+    assert (dry.unknown.since, dry.unknown.entries) == (instant(newest), 1)
+    assert instant(newest) < dry.unknown.until <= instant(await here.now())
     _, ledger, logged, *_ = (await command("--yes")).splitlines()
     assert ledger.startswith("1 messages answered 250 after ")
     assert logged.endswith(f"are not in this PostgreSQL: {lost}, {keyless}")
