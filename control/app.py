@@ -20,6 +20,7 @@ from control.api.agent import AgentApi
 from control.api.application import Application
 from control.api.domains import DomainsApi
 from control.api.explain import ExplainApi
+from control.api.forgetting import ForgettingApi
 from control.api.health import HealthApi
 from control.api.hold import HoldApi
 from control.api.holdrequests import HoldRequestsApi
@@ -50,6 +51,7 @@ from control.parts import Parts, open_parts
 from control.plan.names import by_name
 from control.plan.rows import servers, tenants
 from control.problem import RefusedError
+from control.store.change import Act
 from control.store.refusal import refusal
 from control.tenants.lastuse import LastUse
 from control.tenants.login import logins
@@ -94,7 +96,11 @@ def routes(parts: Parts) -> list[Route]:
         return await standing(parts.pool, await parts.calendar())
 
     secret = settings.control.secret
-    elsewhere = partial(forget, log=settings.log, secret=secret)
+
+    async def elsewhere(act: Act, recipient: str, tenant: str | None) -> int:
+        await forget(act, recipient, tenant, log=settings.log, secret=secret)
+        return await parts.intake.forgetting.ask(act, recipient, tenant)
+
     orders = Orders(parts.pool, publisher, secret, elsewhere)
     backlog = parts.intake.rejected.backlog
     lost = partial(loss, parts.pool, settings.ledger.name)
@@ -113,6 +119,7 @@ def routes(parts: Parts) -> list[Route]:
         PmtaApi(
             publisher, partial(servers, parts.pool), parts.admin, keys=settings.control.pmta_keys
         ),
+        ForgettingApi(parts.intake.forgetting, left),
         AccountingApi(read_so_far, parts.intake.inbox.state, parts.intake.rejected, went_around),
         MetricsApi(
             figures.Look(parts.opening, read_so_far, parts.admin, publisher, lost, backlog, around),

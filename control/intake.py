@@ -1,15 +1,18 @@
 """What PowerMTA tells, and what follows from it, put together: the door with its consumers, the
 inbox of posted batches, the readers of files."""
 
+from functools import partial
 from typing import NamedTuple
 
 from control.accounting.door import Door
 from control.accounting.feed import Feed
+from control.accounting.forgetting import Forgetting, Gone
 from control.accounting.inbox import Inbox, Now
 from control.accounting.raw import Hide
 from control.accounting.setaside import Rejected
 from control.accounting.shipped import Shipments
 from control.bypass.bypass import Bypass
+from control.held.request import digest
 from control.store.database import Connection
 from control.suppressions.rule import Rule
 from policy.address import hashed
@@ -23,6 +26,7 @@ class Intake(NamedTuple):
     feed: Feed
     rejected: Rejected
     shipments: Shipments
+    forgetting: Forgetting
 
 
 def open_intake(settings: Settings, pool: Connection, now: Now) -> Intake:
@@ -31,11 +35,14 @@ def open_intake(settings: Settings, pool: Connection, now: Now) -> Intake:
     # The rule last: it locks what others wait for until their commits.
     rule = Rule(settings.suppressions.most)
     consumers = (Bypass(accounting.bypass_sources), rule)
-    door = Door(consumers, kept=accounting.records_kept, hide=hiding(settings.log))
+    named = partial(digest, settings.control.secret)
+    hide = hiding(settings.log)
+    door = Door(consumers, kept=accounting.records_kept, hide=hide, gone=Gone(named))
     inbox = Inbox(pool, door, accounting, now)
     feed = Feed(settings.database, pool, accounting, now, door, inbox)
+    rejected = Rejected(pool, door, inbox, now)
     shipments = Shipments(pool, door, accounting, now)
-    return Intake(inbox, feed, Rejected(pool, door, inbox, now), shipments)
+    return Intake(inbox, feed, rejected, shipments, Forgetting(pool, named, settings.log))
 
 
 def hiding(log: Log) -> Hide | None:

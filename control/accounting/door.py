@@ -13,7 +13,9 @@ from typing import NamedTuple, Protocol
 
 from control.accounting import raw
 from control.accounting.fact import Fact
+from control.accounting.forgetting import Gone
 from control.accounting.payload import SetAside
+from control.accounting.traces import FORGOTTEN
 from control.store.database import Connection
 from policy.limits import DAY, day_of
 from settings.statements import statements
@@ -57,22 +59,30 @@ class Booked(NamedTuple):
 
 class Door:
     """Books batches. `kept`: seconds for which records are known and kept; `hide`: what stands in
-    place of an address in what is kept, None keeps it."""
+    place of an address in what is kept, None keeps it; `gone`: who is forgotten."""
 
     def __init__(
-        self, consumers: Sequence[Consumer], *, kept: float, hide: raw.Hide | None = None
+        self,
+        consumers: Sequence[Consumer],
+        *,
+        kept: float,
+        hide: raw.Hide | None = None,
+        gone: Gone | None = None,
     ) -> None:
         self._consumers = consumers
         self._kept = round(kept * 1000)
         self._hide = hide
+        self._gone = gone or Gone(str)
         self._made: set[tuple[str, int]] = set()
 
     def forget(self) -> None:
         """After an error: a restored or failed-over database may lack a day that was there."""
         self._made.clear()
+        self._gone.clear()
 
     async def book(self, connection: Connection, batch: Batch, now: int) -> Booked:
         """In the caller's transaction. `now` in calendar milliseconds."""
+        await self._gone.refresh(connection)
         facts, late = await self._open(connection, batch, now)
         fresh = await self._fresh(connection, facts, now)
         aside = [*batch.set_aside, *late]
@@ -84,7 +94,7 @@ class Door:
             await connection.execute(
                 _SQL["keep_raw"],
                 *(day_of(now), now, batch.origin, batch.server, batch.place, len(fresh)),
-                raw.packed(fresh, self._hide),
+                raw.packed(fresh, self._hide, await self._gone.of(connection, fresh)),
             )
             for consumer in self._consumers:
                 await consumer.take(connection, batch._replace(facts=fresh), now)
@@ -115,7 +125,9 @@ class Door:
 
     async def _fresh(self, connection: Connection, facts: Sequence[Fact], now: int) -> list[Fact]:
         """Those that were not met before, each once."""
-        named = {fact.identity: fact for fact in facts}
+        # What it was about is not known any more, nor whether it counted: it does not, for twice is
+        # worse than never.
+        named = {fact.identity: fact for fact in facts if fact.rcpt != FORGOTTEN}
         if not named:
             return []
         days = [day_of(fact.at) for fact in named.values()]
@@ -135,7 +147,7 @@ class Door:
     async def _set_aside(
         self, connection: Connection, batch: Batch, aside: list[SetAside], now: int
     ) -> None:
-        rows = {raw.digest(batch.server, one): one for one in aside}
+        rows = {raw.digest(batch.server, one): self._gone.without(one) for one in aside}
         if self._hide is not None:
             # It may hold addresses anywhere: nothing of it is kept but where it stood.
             rows = {name: one._replace(raw=b"") for name, one in rows.items()}

@@ -5,8 +5,9 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
-from control.accounting import store
+from control.accounting import forgetting, store
 from control.accounting.door import Door, sweep
+from control.accounting.forgetwork import ForgetWork
 from control.accounting.inbox import Inbox
 from control.accounting.reader import Now, Reader
 from policy.limits import day_of
@@ -38,12 +39,15 @@ class Feed:
         self._pool = pool
         self._settings = settings
         self._inbox = inbox
+        self._door = door
+        self._work = ForgetWork(pool, settings, now)
         self._now = now
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
         """What has to run, each in a task of its own until it is cancelled. A group would cancel
         its tasks once, and once may be swallowed."""
-        return [*(reader.run() for reader in self._readers), self._inbox.run(), self._forget()]
+        several = [reader.run() for reader in self._readers]
+        return [*several, self._inbox.run(), self._work.run(), self._forget()]
 
     async def _forget(self) -> None:
         while True:
@@ -51,6 +55,8 @@ class Feed:
                 now, settings = await self._now(), self._settings
                 await store.forget(self._pool, day_of(now - round(settings.kept * 1000)))
                 await sweep(self._pool, now, settings.records_kept, settings.set_aside_most)
+                await forgetting.sweep(self._pool, now - round(settings.records_kept * 1000))
+                self._door.forget()
             except Exception as error:  # noqa: BLE001 - tried again, and said each time
                 log.warning("cannot delete old receipts: %s", error)
             await asyncio.sleep(FORGET_EVERY)

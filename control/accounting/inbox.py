@@ -20,8 +20,9 @@ import msgspec
 
 from control.accounting.door import Batch, Door
 from control.accounting.identity import Reading
+from control.accounting.lock import lock_number
 from control.accounting.payload import InflatedError, Share, inflated, shares
-from control.accounting.store import lock_number, put_arrived
+from control.accounting.store import put_arrived
 from control.problem import RefusedError
 from control.store.database import Connection
 from control.store.refusal import UNSTORABLE
@@ -38,7 +39,7 @@ Now = Callable[[], Awaitable[int]]
 TRIES = 5
 _SESSION = 60.0
 """Real seconds, then a new connection, as a reader of files has it."""
-_LOCK = lock_number("inbox")
+_LOCK = lock_number("posted batches")
 
 
 class InboxState(msgspec.Struct, frozen=True, kw_only=True):

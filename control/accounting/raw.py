@@ -6,12 +6,13 @@ Address hashing reaches it: addresses stand in fields, and in what remote hosts 
 import hashlib
 import re
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from control.accounting.fact import Fact
 from control.accounting.payload import SetAside
+from control.accounting.traces import Traces
 
 Hide = Callable[[str], str]
 """What stands in place of an address."""
@@ -23,18 +24,24 @@ _LEVEL = 1
 _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:@]+@[^\s<>()\[\]\",;:@]+")
 
 
-def line(fact: Fact, hide: Hide | None) -> bytes:
-    """A record as it is kept."""
+def line(fact: Fact, hide: Hide | None, gone: Traces | None = None) -> bytes:
+    """A record as it is kept, without what is `gone`."""
     fields = {name: text for name, text in zip(fact.names, fact.fields, strict=False) if text}
     fields["type"] = fact.kind
+    if gone is not None:
+        fields = {name: gone.out_of_text(text) for name, text in fields.items()}
     if hide is not None:
         fields = {name: _ADDRESS.sub(lambda m: hide(m[0]), text) for name, text in fields.items()}
     return _encode({name: _utf8(text) for name, text in fields.items()})
 
 
-def packed(facts: Sequence[Fact], hide: Hide | None) -> bytes:
-    """Many."""
-    return zlib.compress(b"\n".join(line(fact, hide) for fact in facts), _LEVEL)
+def packed(
+    facts: Sequence[Fact], hide: Hide | None, gone: Mapping[bytes, Traces] | None = None
+) -> bytes:
+    """Many; `gone` by the identities of those that have some."""
+    gone = gone or {}
+    lines = [line(fact, hide, gone.get(fact.identity)) for fact in facts]
+    return zlib.compress(b"\n".join(lines), _LEVEL)
 
 
 def digest(server: str, aside: SetAside) -> bytes:

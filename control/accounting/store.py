@@ -1,11 +1,11 @@
 """Positions and receipts in PostgreSQL: both in one transaction, so a receipt is exactly once."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from control.accounting.door import Batch, Door
 from control.accounting.fact import Fact
+from control.accounting.lock import lock_number
 from control.accounting.look import Look
 from control.accounting.position import Position
 from control.accounting.receipts import DIGEST, KINDS, Name, Receipt, Taken, arrived
@@ -48,12 +48,6 @@ class Moment(NamedTuple):
     """From then on nothing is missing, as far as this look shows; never later than it began."""
     elapsed: float = 0.0
     """Real seconds since it began, where it came from afar."""
-
-
-def lock_number(name: str) -> int:
-    """Of the advisory lock that one of all control nodes holds."""
-    digest = hashlib.blake2b(f"sendgate accounting {name}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
 
 
 async def lock(connection: Connection, server: str) -> bool:

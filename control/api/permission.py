@@ -106,6 +106,8 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("GET", "/api/v2/accounting/rejected"): _CHANGE_ALL,
     ("POST", "/api/v2/accounting/rejected/again"): _CHANGE_ALL,
     ("GET", "/api/v2/accounting/inbox"): _READ_ALL,
+    ("GET", "/api/v2/accounting/forgetting"): _READ,
+    ("GET", "/api/v2/accounting/forgetting/{request}"): _READ,
     ("GET", "/api/v2/circuits"): _READ_ALL,
     ("GET", "/api/v2/servers"): _READ_ALL,
     ("POST", "/api/v2/servers"): CLOSED,

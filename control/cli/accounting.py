@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from control.accounting.forgetting import ForgettingView
 from control.accounting.inbox import InboxState
 from control.accounting.setaside import Retried, SetAsidePage, SetAsideView
 from control.accounting.status import StreamView
@@ -103,6 +104,26 @@ def bypass(
         "Each recipient counts for the IP's day, so that gateways send less there. To end it: send "
         "through a gateway, or keep the source off these VirtualMTAs in PowerMTA's configuration. "
         "Where the source is a gateway, PowerMTA drops its envelope ids: `process-x-envid yes`."
+    )
+
+
+@app.command()
+def forgetting(context: typer.Context) -> None:
+    """Addresses that are taken out of what is kept (`sendgate forget`), and how far that is."""
+    line = line_of(context)
+    found = Client(line).get("/api/v2/accounting/forgetting", list[ForgettingView])
+    if line.json:
+        as_json(found)
+        return
+    table(
+        ("id", "at", "who", "tenant", "step", "looked", "of", "changed", "damaged", "finished"),
+        (
+            (
+                *(one.id, one.at, one.who, one.tenant, one.step, one.looked, one.pieces),
+                *(one.changed, one.unread, one.finished or None),
+            )
+            for one in found
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from control.cli import forgotten
 from control.cli import holdfilter as of
 from control.cli.hold import app
 from control.cli.removal import Dry
@@ -144,7 +145,8 @@ def forget(
     timeout: Timeout = WAIT,
 ) -> None:
     """Forget a recipient: its waiting mail is removed, also mail in doubt, and the address is
-    taken out of the history of the hold. What PowerMTA has, logs and MailWizz are not touched."""
+    taken out of the history of the hold and of what is kept of accounting. What PowerMTA has, logs
+    and MailWizz are not touched."""
     body = of.filters(tenant, None, of.readable("ADDRESS", address), None, None)
     _follow(context, "/api/v2/hold/forget", body, dry_run, no_wait, timeout)
 
@@ -191,8 +193,12 @@ def _follow(
     if not line.json:
         _said(answer)
     if not dry_run and not no_wait:
+        ends = time.monotonic() + timeout
         request = _watched(Client(line), request, timeout, quiet=line.json)
         answer = msgspec.structs.replace(answer, request=request)
+        if answer.accounting:
+            left = max(0.0, ends - time.monotonic())
+            forgotten.watched(Client(line), answer.accounting, left, quiet=line.json)
     if line.json:
         as_json(answer)
     elif request.state == "done":

@@ -21,8 +21,9 @@ LOOK_EVERY = 0.2
 """Seconds between two looks at a request that is waited for."""
 
 
-Elsewhere = Callable[[Act, str, str | None], Awaitable[None]]
-"""Takes an address, in its one spelling, out of what else is known of it (of one tenant's)."""
+Elsewhere = Callable[[Act, str, str | None], Awaitable[int]]
+"""Takes an address, in its one spelling, out of what else is known of it (of one tenant's); the
+number by which what takes its time is watched."""
 
 
 class Orders:
@@ -57,8 +58,10 @@ class Orders:
         async def act(a: Act) -> HoldAnswer:
             answer = await request.forget(a, wanted, secret=self._secret, dry=dry)
             whom = address(wanted.recipient or "", "recipient")
-            await self._elsewhere(a, whom, wanted.tenant)
-            return msgspec.structs.replace(answer, notes=[*answer.notes, *a.notes])
+            number = await self._elsewhere(a, whom, wanted.tenant)
+            return msgspec.structs.replace(
+                answer, accounting=0 if dry else number, notes=[*answer.notes, *a.notes]
+            )
 
         return await self._alone(who, act, dry=dry)
 

@@ -41,6 +41,8 @@ class HoldAnswer(msgspec.Struct, frozen=True, kw_only=True):
     matching: int
     """Messages it would change now."""
     dry_run: bool
+    accounting: int = 0
+    """forget: the number of the search through accounting records; 0: none is made."""
     notes: list[str] = []
     generation: int | None = None
     """The plan by which new mail of the campaign is held or goes on; null: it did not change."""
