@@ -31,10 +31,12 @@ class Mail(msgspec.Struct, frozen=True):
     divided: bool = False
     others: int = 0
     """Recipients besides."""
+    bounces: bool = False
+    """PowerMTA takes it, and it comes back."""
 
     @property
     def recipient(self) -> str:
-        return f"u{self.number}@{self.domain}"
+        return f"{'bounce+' if self.bounces else 'u'}{self.number}@{self.domain}"
 
     @property
     def recipients(self) -> list[str]:
@@ -96,6 +98,11 @@ def several(number: int) -> Mail:
 def sizes(number: int) -> Mail:
     """Four small messages, then one of 2 MB."""
     return msgspec.structs.replace(mail(number), lines=0 if number % 5 else 32_000)
+
+
+def bouncing(number: int) -> Mail:
+    """One of five comes back."""
+    return msgspec.structs.replace(mail(number), bounces=number % 5 == 0)
 
 
 def divided(number: int) -> Mail:

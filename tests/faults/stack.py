@@ -31,7 +31,7 @@ from control.tenants.tenant import NewTenant
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.model import Address
-from settings.accounting import Accounting, Stream
+from settings.accounting import Stream
 from settings.control import Control
 from settings.hold import Hold
 from settings.model import Database, Gateway, Ledger, Listener, Relay, Settings
@@ -142,6 +142,11 @@ class Stack:
             self.ledger = LedgerAdmin(client, self.settings.ledger.name)
             self._stack = stack.pop_all()
         return self
+
+    @property
+    def api(self) -> int:
+        """The port of control's API."""
+        return self._ports["api"]
 
     @property
     def lease(self) -> float:
@@ -292,7 +297,7 @@ class Stack:
         if not self._feed:
             return settings
         stream = Stream(server="pmta1", path=str(self.pmta.stream))
-        accounting = Accounting(streams=(stream,), poll=0.2)
+        accounting = msgspec.structs.replace(settings.accounting, streams=(stream,), poll=0.2)
         return msgspec.structs.replace(settings, accounting=accounting)
 
     def _by(self, name: str, url: str) -> str:

@@ -1,7 +1,18 @@
 """What happens to PowerMTA's accounting files."""
 
+import asyncio
+from collections import Counter
+from functools import partial
+
+from tests.faults.books import Quota
 from tests.faults.conftest import Begin
+from tests.faults.database import PostgresPart
+from tests.faults.mail import bouncing
 from tests.faults.middlefile import lose_the_middle_file
+from tests.faults.poster import KEY, Poster
+from tests.faults.stack import AMPLE
+
+_NO_LIMIT = {"vmta-small": Quota(AMPLE), "vmta-large": Quota(AMPLE)}
 
 
 async def test_a_middle_file_that_is_missing_proves_no_absence(begin: Begin, scale: int) -> None:
@@ -21,3 +32,55 @@ async def test_a_middle_file_that_is_missing_proves_no_absence(begin: Begin, sca
     away.rename(stack.pmta.stream.with_name(away.name))
     scenario.fault_ends()
     await scenario.close()
+
+
+async def test_every_record_counts_once_whatever_is_killed_while_it_comes_two_ways(
+    begin: Begin, scale: int
+) -> None:
+    """Receipts come by file alone, complaints by webhook alone, and the others by both at once."""
+    scenario = await begin(
+        "kill -9 control, PostgreSQL and PowerMTA amid accounting by webhook and file",
+        load={"make": bouncing, "rate": 40.0},
+        control=True,
+        quotas=_NO_LIMIT,
+        accounting={"webhook_key": KEY, "batch": 10},
+    )
+    stack, load = scenario.stack, scenario.load
+    async with Poster(stack.pmta.accounting, stack.api) as poster:
+        load.start()
+        for kill, again in (
+            (stack.control.kill, stack.control.start),
+            (stack.postgres.kill, stack.postgres.restart),
+            (stack.pmta.kill, stack.pmta.restart),
+            (stack.control.kill, stack.control.start),
+        ):
+            # In the middle: more is counted, and more is posted that does not count yet.
+            more = poster.answered + 3
+            await load.until_offered(len(load.offers) + 60 * scale)
+            await scenario.until(partial(poster.has_answers, more), "it is posted")
+            kill()
+            await asyncio.sleep(0.7)
+            await again()
+        scenario.fault_ends()
+        await scenario.flows_again()
+        await scenario.close()
+        await scenario.until(poster.idle, "everything is posted", 60.0)
+        assert poster.unanswered > 0
+        both = poster.files.total() + poster.posted
+        counted = await _counted(stack.postgres, both)
+    told = Counter(poster.files) + Counter(f=poster.complaints)
+    assert min(told[kind] for kind in "rdbf") > 0
+    assert counted == told, "by type: what control counted, and what PowerMTA said"
+
+
+async def _counted(postgres: PostgresPart, both: int) -> Counter[str]:
+    """What counted, by type, when all that came either way has been looked at."""
+    looked = "SELECT coalesce(sum(records + repeated), 0)::bigint FROM accounting_kind"
+    waiting = "SELECT count(*) FROM accounting_batch"
+    async with asyncio.timeout(60):
+        while await postgres.number(waiting) or await postgres.number(looked) < both:
+            await asyncio.sleep(0.1)
+    assert await postgres.number("SELECT count(*) FROM accounting_set_aside") == 0
+    one = "SELECT coalesce(sum(records), 0)::bigint FROM accounting_kind WHERE kind = '{}'"
+    kinds = ("r", "d", "b", "t", "f")
+    return +Counter({kind: await postgres.number(one.format(kind)) for kind in kinds})
