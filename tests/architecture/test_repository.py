@@ -20,6 +20,7 @@ UNFINISHED = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
 
 BROAD_FOR_A_REASON = {
     "control/accounting/feed.py:_forget": "a loop that outlives any trouble, and logs it each time",
+    "control/accounting/forgetwork.py:run": "a loop that outlives any trouble: a wish stays one",
     "control/accounting/inbox.py:run": "a loop that outlives any trouble: posted batches wait",
     "control/accounting/reader.py:run": "a reader that ended would leave doubt open for ever",
     "control/app.py:_sweep": "a loop that outlives any trouble, and logs it each time",

@@ -21,6 +21,10 @@ THREADS = {
         "control/accounting/reader.py",
         "trail.look",
     ): "files and unpacker are the trail's, behind its lock",
+    ("control/accounting/forgetwork.py", "zlib.decompress"): "one call, no object",
+    ("control/accounting/forgetwork.py", "_lines_with"): "searches octets, changes nothing",
+    ("control/accounting/forgetwork.py", "_with"): "one call, no object",
+    ("control/accounting/forgetwork.py", "_batch_without"): "makes its packer in the call",
     ("control/accounting/inbox.py", "_kept"): "makes its packer and unpacker in the call",
     ("control/accounting/inbox.py", "inflated"): "makes its unpacker in the call",
     (
