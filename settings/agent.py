@@ -45,6 +45,10 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Longest silence: while nothing is written, control is told that so often."""
     batch: Annotated[int, msgspec.Meta(ge=1, le=20_000)] = 2_000
     """Most records posted at a time; a few hundred thousand octets at most, whatever it says."""
+    pipe_largest: Annotated[int, msgspec.Meta(ge=65_536)] = 262_144_000
+    """With `--pipe`: octets of a file behind the pipe, then the next one begins (250 MB)."""
+    pipe_kept: Annotated[float, msgspec.Meta(ge=86_400)] = 691_200.0
+    """With `--pipe`: seconds for which they are kept (8 days), shipped or not."""
 
 
 def lacking(agent: Agent) -> list[str]:

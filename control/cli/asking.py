@@ -105,9 +105,13 @@ def agent(
     config: Annotated[
         Path, typer.Option(help="Its configuration file (deploy/config/agent.toml).")
     ] = Path("/etc/sendgate/agent.toml"),
+    pipe: Annotated[
+        bool, typer.Option("--pipe", help="As PowerMTA's `<acct-file |command>`: records come in.")
+    ] = False,
 ) -> None:
     """Run the agent on PowerMTA's host in the place of this process: it ships accounting."""
     arguments = [sys.executable, "-m", "control.agent", "--config", str(config)]
+    arguments += ["--pipe"] if pipe else []
     # A process of its own imports a third of what this one has: it shares PowerMTA's machine.
     os.execv(sys.executable, arguments)  # noqa: S606 - our own interpreter, no shell wanted
 

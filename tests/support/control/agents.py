@@ -63,9 +63,18 @@ class Agent:
         assert self.process is not None
         resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (octets, -1))
 
+    def hang_up(self) -> None:
+        """As PowerMTA ends a pipe."""
+        assert self.process is not None
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        assert self.process.wait(30) == 0
+
     def kill(self) -> None:
         """As the kernel's out-of-memory killer does."""
         assert self.process is not None
+        if self.process.stdin is not None:
+            self.process.stdin.close()
         self.process.kill()
         self.process.wait()
 

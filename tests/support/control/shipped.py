@@ -1,10 +1,12 @@
 """What control has of what PowerMTA wrote, and what it has to have."""
 
 import asyncio
+import csv
+import io
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,16 @@ def record(
         "timeLogged": time.strftime("%Y-%m-%d %H:%M:%S+0000", logged),
     }
     return tuple(named.get(column, "") for column in COLUMNS)
+
+
+HEADER = ",".join(COLUMNS).encode() + b"\r\n"
+
+
+def lines(records: Iterable[tuple[str, ...]]) -> bytes:
+    """As PowerMTA writes them."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerows(records)
+    return out.getvalue().encode()
 
 
 class Mail:
