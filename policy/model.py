@@ -203,3 +203,6 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Also report expiry and late refusals by an RFC 3464 message to MAIL FROM."""
     paused_campaigns: tuple[str, ...] = ()
     """Their mail is held until an operator resumes them."""
+    id: int = 0
+    """Control never gives a number twice: it tells a tenant from a former one of its name. 0: made
+    by a control that did not say."""

@@ -232,6 +232,7 @@ def tenant_of(
         # to hear of it.
         dsn=row.profile == "mta" if row.dsn is None else row.dsn,
         paused_campaigns=tuple(row.paused_campaigns),
+        id=row.id,
     )
 
 

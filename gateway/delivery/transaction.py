@@ -67,6 +67,10 @@ class Transactions:
         if generation is None or tenant is None:
             unknown = trouble("this gateway does not know the tenant now")
             return rejected(self._log, message, unknown)
+        if message.tenant_id != tenant.id and message.tenant_id and tenant.id:
+            # Its tenant was removed, and the name given again, while its content came.
+            former = trouble("the tenant that this message began for is gone")
+            return rejected(self._log, message, former)
         if not (tenant.logins or tenant.networks):
             # The message began by a way in that is gone by now; the tenant may be about to go, too.
             closed = trouble("this tenant takes no mail now")

@@ -37,6 +37,8 @@ class Message(msgspec.Struct):
     peer: str
     received: bytes = b""
     """A Received field of our own, for its tenant; goes on top."""
+    tenant_id: int = 0
+    """Which tenant of that name it began for (`policy.model.Tenant.id`)."""
 
     @property
     def size(self) -> int:

@@ -160,6 +160,7 @@ class Dialogue:
         self.tenant = self.service.origin(self.peer).tenant
 
     def still_logged_in(self) -> None:
-        """A password that was changed, or a login that was removed, ends the sessions it began."""
-        if self.login and self.service.login_entry(self.login) != self._login_entry:
+        """A password that was changed, or a login that was removed, ends the sessions it began; so
+        does a network that was removed, or names another tenant by now."""
+        if not self.login or self.service.login_entry(self.login) != self._login_entry:
             self.log_out()

@@ -45,6 +45,8 @@ class Inbound:
         self.sender: Sender | None = None
         self.recipients: list[Recipient] = []
         self._names: set[bytes] = set()
+        self._tenant_id = 0
+        """Of the tenant at MAIL."""
         self.count = 0
         self.handling = False
         """A whole message is on its way: its client must hear what becomes of it."""
@@ -68,6 +70,7 @@ class Inbound:
         if isinstance(sender, Reply):
             return sender
         known = self._service.tenant(tenant)
+        self._tenant_id = 0 if known is None else known.id
         if known is not None and known.senders and sender.address:
             identity = mailbox_of(sender.address.decode())
             if identity is None or not allowed(known, identity):
@@ -203,6 +206,7 @@ class Inbound:
             head=head,
             body=body,
             peer=peer,
+            tenant_id=self._tenant_id,
         )
 
 

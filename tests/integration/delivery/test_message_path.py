@@ -57,6 +57,50 @@ async def test_a_session_of_a_tenant_without_a_way_in_is_deferred(valkey_url: st
         await wire.close()
 
 
+@pytest.mark.parametrize(("ids", "code"), [((7, 8), "451"), ((7, 7), "250"), ((0, 8), "250")])
+async def test_a_message_of_a_former_tenant_never_goes_as_the_next_ones(
+    valkey_url: str, ids: tuple[int, int], code: str
+) -> None:
+    """Its tenant was removed, and the name given again, between DATA and the final dot. Of one that
+    a former control did not number nobody knows it."""
+    async with (
+        StandIn.start() as pmta,
+        gateway(
+            settings_for(valkey_url),
+            generation(port=pmta.smtp_port, tenants=(tenant(id=ids[0]),)),
+        ) as gate,
+    ):
+        wire = await gate.wire()
+        for command in ("MAIL FROM:<news@acme.test>", "RCPT TO:<you@dest.test>", "DATA"):
+            assert (await wire.ask(command))[0] in "23"
+        following = (tenant(id=ids[1]),)
+        await gate.publish(generation(number=2, port=pmta.smtp_port, tenants=following))
+        answer = await wire.ask(f"{MESSAGE}\r\n.")
+        assert answer[:3] == code
+        if code == "451":
+            assert answer == "451 4.3.0 the tenant that this message began for is gone"
+            assert await gate.used("192.0.2.1") == {"192.0.2.1": 0}
+        assert len(await pmta.messages()) == (code == "250")
+        await wire.close()
+
+
+async def test_a_network_that_names_nobody_any_more_ends_the_sessions_it_began(
+    valkey_url: str,
+) -> None:
+    async with (
+        StandIn.start() as pmta,
+        gateway(
+            settings_for(valkey_url),
+            generation(port=pmta.smtp_port, tenants=(tenant(networks=("127.0.0.0/8",)),)),
+        ) as gate,
+    ):
+        wire = await gate.wire(login="")
+        assert (await wire.send("you@dest.test", body=MESSAGE)).startswith("250")
+        await gate.publish(generation(number=2, port=pmta.smtp_port, tenants=(tenant(),)))
+        assert await wire.ask("MAIL FROM:<news@acme.test>") == "530 5.7.0 authentication required"
+        await wire.close()
+
+
 async def test_exhausted_pool_defers_and_names_the_limit(valkey_url: str) -> None:
     async with (
         StandIn.start() as pmta,
