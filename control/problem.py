@@ -69,6 +69,11 @@ def bad(field: str, detail: str) -> RefusedError:
     )
 
 
+def taken(field: str, detail: str) -> RefusedError:
+    """A field of the input names what is another's, or there already."""
+    return RefusedError(f"{field}: {detail}", errors=[FieldProblem(field=field, detail=detail)])
+
+
 def missing(what: str, name: str) -> RefusedError:
     """There is no such thing (or it belongs to another tenant, which is the same to the caller)."""
     return RefusedError(f"{what} {name} does not exist", status=404)

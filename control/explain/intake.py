@@ -17,10 +17,13 @@ FULL = 0.8
 _AGAIN = "sendgate accounting rejected --again, after a mend"
 
 
-def files(streams: list[StreamView]) -> list[Trouble]:
-    """Of the files that are read."""
+def files(streams: list[StreamView], *, sent: bool) -> list[Trouble]:
+    """Of the files that are read. `sent`: whether mail went more than `LAG` ago, so that PowerMTA
+    has written of it by now."""
     found = []
     for stream in streams:
+        if not sent and unwritten(stream):
+            continue
         why = stream.problem
         if not why and stream.age is not None and stream.age > LAG:
             why = f"nothing was read to the end for {stream.age / 60:.0f} minutes"
@@ -28,6 +31,12 @@ def files(streams: list[StreamView]) -> list[Trouble]:
             what = f"accounting of {stream.server}: {why}"
             found.append(Trouble(what=what, next="sendgate accounting status"))
     return found
+
+
+def unwritten(stream: StreamView) -> bool:
+    """Whether its folder can be read and nothing was ever written there: PowerMTA begins a file
+    with the first message, and where none went that is as it should be."""
+    return not (stream.file or stream.read_at or stream.records) and stream.behind == 0
 
 
 def posted(backlog: Backlog, now: int) -> list[Trouble]:

@@ -7,10 +7,11 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from control.accounting.setaside import Backlog
-from control.accounting.status import streams
+from control.accounting.status import StreamView, streams
 from control.bypass.view import around
 from control.checks.certificate import certificate_end, certificate_troubles
 from control.explain import status
+from control.explain.intake import LAG, unwritten
 from control.explain.status import DOUBT, Status
 from control.held.look import Hold
 from control.ledger.opening import Opening
@@ -61,6 +62,7 @@ class Look:
         except (RedisError, OSError, RefusedError):
             pass  # `ledger` says that it is away
         troubles, end = await asyncio.to_thread(_certificate, settings.gateway)
+        read = await streams(self._pool, settings.accounting, at)
         return status.status(
             status.Facts(
                 now=at,
@@ -72,7 +74,8 @@ class Look:
                 held=held,
                 slow_from=settings.hold.slow_from,
                 ledger=ledger,
-                accounting=await streams(self._pool, settings.accounting, at),
+                accounting=read,
+                sent=await self._sent(read, at),
                 backlog=await self._backlog(),
                 certificate=end,
                 certificate_problems=troubles,
@@ -80,6 +83,13 @@ class Look:
                 around=await around(self._pool, at),
             )
         )
+
+    async def _sent(self, read: list[StreamView], at: int) -> bool:
+        """Whether accounting should have been written."""
+        if not any(unwritten(stream) for stream in read):
+            return True
+        before = at - round(LAG * 1000)
+        return bool(await self._pool.fetchval(_SQL["sent"], before))
 
 
 def _certificate(gateway: Gateway) -> tuple[list[str], str]:

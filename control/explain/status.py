@@ -115,6 +115,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Share of a bound from which clients are slowed down."""
     ledger: LedgerStatus
     accounting: list[StreamView]
+    sent: bool
+    """Whether mail went more than `intake.LAG` ago."""
     backlog: Backlog
     certificate: str
     certificate_problems: list[str]
@@ -137,7 +139,7 @@ def status(facts: Facts) -> Status:
             for text in sentences(circuits).values()
         ],
         *_hold(facts, waiting),
-        *intake.files(facts.accounting),
+        *intake.files(facts.accounting, sent=facts.sent),
         *intake.posted(facts.backlog, facts.now),
         *_bypass(facts.around),
         *_outcomes(facts),

@@ -5,3 +5,7 @@ SELECT tenant, count(*) AS messages, sum(size)::bigint AS octets, min(arrived) A
     count(*) FILTER (WHERE state = 'doubt' AND since < $1) AS stuck
 FROM held WHERE state IN ('held', 'claimed', 'doubt')
 GROUP BY tenant ORDER BY tenant;
+
+-- name: sent
+-- Whether mail went before $1, in calendar milliseconds: asked only where no accounting was written.
+SELECT EXISTS (SELECT FROM outcome WHERE outcome = 'relayed' AND at < $1);

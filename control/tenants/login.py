@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 
 from control.plan.changed import Removed
-from control.problem import RefusedError, in_the_way, missing
+from control.problem import in_the_way, missing, taken
 from control.store.change import Act
 from control.store.database import Connection
 from control.store.refusal import unless_taken
@@ -55,7 +55,7 @@ async def add(act: Act, tenant: str, new: NewLogin) -> LoginView:
     await _tenant(act, tenant)
     login_name("login", new.login)
     digest = await hashed(new.password)
-    with unless_taken(RefusedError(f"login {new.login} is taken; choose another")):
+    with unless_taken(taken("login", f"{new.login} is taken; choose another")):
         await act.connection.execute(_SQL["add"], new.login, tenant, digest, act.now)
     await act.audit("login.add", tenant, None, {"login": new.login})
     return LoginView(new.login, instant_of(act.now))

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 
 from control.plan.changed import Removed
-from control.problem import RefusedError, in_the_way, missing
+from control.problem import in_the_way, missing, taken
 from control.store.change import Act
 from control.store.database import Connection
 from control.store.refusal import unless_taken
@@ -35,7 +35,7 @@ async def add(act: Act, tenant: str, new: NewNetwork) -> list[str]:
     if found in before:
         act.no_change(f"network {found} names tenant {tenant} already")
         return before
-    with unless_taken(RefusedError(f"network {found} names another tenant already")):
+    with unless_taken(taken("network", f"{found} names another tenant already")):
         await act.connection.execute(_SQL["add"], found, tenant)
     if (text := warning(found, tenant)) is not None:
         act.note(text)

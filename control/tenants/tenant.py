@@ -6,7 +6,7 @@ import msgspec
 
 from control.plan.rows import TenantRow
 from control.plan.terms import Terms
-from control.problem import RefusedError, missing
+from control.problem import missing, taken
 from control.store.change import Act
 from control.store.refusal import unless_taken
 from control.tenants.password import PasswordText, hashed
@@ -45,17 +45,18 @@ async def add(act: Act, new: NewTenant) -> str:
     after = applied(row, new)
     login_name("login", new.login)
     digest = await hashed(new.password)
-    with unless_taken(RefusedError(f"tenant {new.name} exists already")):
+    with unless_taken(taken("name", f"tenant {new.name} exists already")):
         await act.connection.execute(_SQL["add"], new.name, after.profile, new.name, act.now)
     await nothing_left(act, new.name)
     if (holder := await holder_of(act, new.name)) is not None:
-        raise RefusedError(
+        raise taken(
+            "name",
             f"tenant {new.name}: its pool would have the name of {holder} (PowerMTA does not tell "
-            "capitals); choose another name"
+            "capitals); choose another name",
         )
-    taken = RefusedError(f"the name {new.name} is taken by a pool; choose another")
-    await add_pool(act, new.name, new.name, taken=taken)
-    with unless_taken(RefusedError(f"login {new.login} is taken; choose another")):
+    pool = taken("name", f"{new.name} is taken by a pool; choose another")
+    await add_pool(act, new.name, new.name, taken=pool)
+    with unless_taken(taken("login", f"{new.login} is taken; choose another")):
         await act.connection.execute(_SQL["add_login"], new.login, new.name, digest, act.now)
     await store(act, row, after)
     asked = {field: getattr(after, field) for field in given(Terms, new)}

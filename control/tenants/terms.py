@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from control.plan.hours import HoursText, ZoneText, hours, zone
 from control.plan.rows import MailboxRow, TenantRow, mailboxes, tenants
 from control.plan.terms import Spacing, Terms, terms_of, with_terms
-from control.problem import RefusedError, bad, missing
+from control.problem import bad, missing, taken
 from control.store.change import Act
 from control.store.refusal import unless_taken
 from control.values.mailbox import mail_address, sender
@@ -77,7 +77,7 @@ async def store(act: Act, row: TenantRow, after: TenantRow) -> None:
     for network in after.networks:
         if network not in row.networks and (wide := warning(network, after.name)) is not None:
             act.note(wide)
-        with unless_taken(RefusedError(f"network {network} names another tenant already")):
+        with unless_taken(taken("networks", f"{network} names another tenant already")):
             await act.connection.execute(_SQL["add_network"], network, after.name)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from control.problem import RefusedError, bad, missing
+from control.problem import bad, missing, taken
 from control.store.change import Act
 from control.store.database import Connection
 from control.store.reference import must
@@ -93,7 +93,7 @@ async def add(act: Act, name: str, role: Role = "admin", tenant: str | None = No
             raise bad("tenant", "a server's records are of all tenants: this token has none")
         tenant = await must(act.connection, "tenant", tenant)
     token = new_token()
-    with unless_taken(RefusedError(f"token {name} exists already; revoke it first")):
+    with unless_taken(taken("name", f"token {name} exists already; revoke it first")):
         await act.connection.execute(_SQL["add"], name, digest(token), act.now, role, tenant)
     await act.audit("token.add", name, None, {"role": role, "tenant": tenant})
     return token

@@ -81,10 +81,30 @@ async def test_every_field_problem_is_listed(api: Api) -> None:
     assert (await api("POST", "/api/v2/tenants", raw=io.BytesIO(b"x" * 10_485_761)))[0] == 413
 
 
+async def test_what_is_taken_is_refused_with_its_field(api: Api) -> None:
+    async def refused(path: str, body: dict[str, object]) -> str:
+        status, problem = await api("POST", path, body)
+        assert status == 409, problem
+        [error] = problem["errors"]
+        return str(error["field"])
+
+    globex = {"name": "globex", "login": "globex", "password": "correct horse"}
+    assert (await api("POST", "/api/v2/tenants", {**ACME, "networks": ["10.0.0.0/8"]}))[0] == 201
+    assert (await api("POST", "/api/v2/tenants", globex))[0] == 201
+    login = {"login": "acme-smtp", "password": "correct horse"}
+    path = "/api/v2/tenants/globex"
+    assert await refused("/api/v2/tenants", ACME) == "name"
+    assert await refused("/api/v2/tenants", {**ACME, "name": "initech"}) == "login"
+    networks = {**ACME, "name": "initech", "login": "initech", "networks": ["10.0.0.0/8"]}
+    assert await refused("/api/v2/tenants", networks) == "networks"
+    assert await refused(f"{path}/logins", login) == "login"
+    assert await refused(f"{path}/networks", {"network": "10.0.0.0/8"}) == "network"
+
+
 async def test_a_tenant_from_add_to_password_and_never_a_hash(api: Api, core: Parts) -> None:
     assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
     status, problem = await api("POST", "/api/v2/tenants", ACME)
-    assert (status, problem["title"]) == (409, "tenant acme exists already")
+    assert (status, problem["title"]) == (409, "name: tenant acme exists already")
     before = await core.pool.fetchval("SELECT hash FROM login")
     body = {"login": "acme-smtp", "password": "another horse"}
     status, answer = await api("POST", "/api/v2/tenants/acme/password", body)

@@ -2,9 +2,11 @@
 
 import asyncio
 import base64
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from control.cli.main import run
@@ -19,7 +21,9 @@ from policy.ledger.bulletin import (
     encode,
     encode_figures,
 )
-from tests.support.control.core import TOKEN, Api, Command
+from settings.accounting import Stream
+from tests.support.control.core import TOKEN, Api, Command, api_of
+from tests.support.control.outcomes import read_all, tell
 from tests.support.hold.held import DAY, hold
 
 ACME = {
@@ -87,6 +91,34 @@ async def test_nothing_is_wrong_and_mail_is_counted_over_all_processes(
     said = await command("status")
     assert said.startswith("all is well at ")
     assert "3 processes, 7 sessions open" in said
+
+
+async def test_a_stack_that_nobody_used_is_not_wrong_until_mail_went_unwritten(
+    api: Api, core: Parts, command: Command, tmp_path: Path
+) -> None:
+    """PowerMTA begins its accounting with the first message."""
+    await sign(core, "w1", Figures(1, 0))
+    await sign(core, "r1", Figures(1, None))
+    stream = Stream(server="pmta1", path=str(tmp_path / "acct.csv"))
+    accounting = msgspec.structs.replace(core.settings.accounting, streams=(stream,))
+    settings = msgspec.structs.replace(core.settings, accounting=accounting)
+    await core.pool.execute(
+        "INSERT INTO accounting_stream (server, path, problem, since) VALUES ($1, $2, $3, 0)",
+        *(stream.server, stream.path, "there is no acct.csv yet"),
+    )
+    async with api_of(replace(core, settings=settings)) as opened:
+        new = Command(opened, command.capsys)
+        assert "all is well at " in await new("status")
+        await tell(core, {"outcome": "relayed"})
+        await read_all(core)
+        assert "all is well at " in await new("status"), "it may be written any moment"
+        await core.pool.execute("UPDATE outcome SET at = at - 901000")
+        await new("status", code=1)
+        [trouble] = (await found(opened))["troubles"]
+        assert trouble["what"] == "accounting of pmta1: there is no acct.csv yet"
+        await core.pool.execute("DELETE FROM outcome")
+        tmp_path.rename(tmp_path.with_name("elsewhere"))
+        await new("status", code=1)
 
 
 async def test_what_is_wrong_comes_first_with_its_next_command_and_exit_1(
