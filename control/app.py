@@ -34,6 +34,7 @@ from control.api.plan import PlanApi
 from control.api.pmta import PmtaApi
 from control.api.pools import PoolsApi
 from control.api.route import Route
+from control.api.suppressions import SuppressionsApi
 from control.api.tenants import TenantsApi
 from control.api.webhook import PATHS, Webhook
 from control.bypass.charging import Charging
@@ -67,6 +68,8 @@ log = logging.getLogger(__name__)
 
 RECONCILE_EVERY = 5.0
 """Seconds between two looks whether the ledger runs what PostgreSQL says."""
+SWEEP_EVERY = 3600.0
+"""Seconds between two deletions of suppressions that ended long ago."""
 
 
 def routes(parts: Parts) -> list[Route]:
@@ -126,6 +129,7 @@ def routes(parts: Parts) -> list[Route]:
             settings.ledger.name,
         ),
         MessagesApi(found, known),
+        SuppressionsApi(parts.suppressions, known),
         LookApi(
             status.Look(
                 *(parts.pool, hold, parts.opening, publisher, parts.admin, settings),
@@ -191,7 +195,13 @@ async def serve(parts: Parts) -> AsyncIterator[str]:
         kept=parts.settings.accounting.records_kept,
         calendar=parts.calendar,
     )
-    work = (_reconcile(parts), *parts.intake.feed.work(), outcomes.run(), charging.run())
+    work = (
+        _reconcile(parts),
+        *parts.intake.feed.work(),
+        outcomes.run(),
+        charging.run(),
+        _sweep(parts),
+    )
     tasks = [asyncio.create_task(one) for one in work]
     try:
         address = runner.addresses[0]
@@ -233,3 +243,12 @@ async def _reconcile(parts: Parts) -> None:
         except Exception as error:  # noqa: BLE001 - tried again, and said each time
             log.warning("cannot compare the ledger's plan with ours: %s", error)
         await asyncio.sleep(RECONCILE_EVERY)
+
+
+async def _sweep(parts: Parts) -> None:
+    while True:
+        try:
+            await parts.suppressions.sweep()
+        except Exception as error:  # noqa: BLE001 - tried again, and said each time
+            log.warning("cannot delete suppressions that ended long ago: %s", error)
+        await asyncio.sleep(SWEEP_EVERY)
