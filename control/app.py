@@ -34,6 +34,7 @@ from control.api.plan import PlanApi
 from control.api.pmta import PmtaApi
 from control.api.pools import PoolsApi
 from control.api.route import Route
+from control.api.statistics import StatisticsApi
 from control.api.suppressions import SuppressionsApi
 from control.api.tenants import TenantsApi
 from control.api.webhook import PATHS, Webhook
@@ -52,6 +53,7 @@ from control.parts import Parts, open_parts
 from control.plan.names import by_name
 from control.plan.rows import servers, tenants
 from control.problem import RefusedError
+from control.statistics.question import answer as statistics_of
 from control.store.change import Act
 from control.store.refusal import refusal
 from control.tenants.lastuse import LastUse
@@ -130,6 +132,9 @@ def routes(parts: Parts) -> list[Route]:
         ),
         MessagesApi(found, known),
         SuppressionsApi(parts.suppressions, known),
+        StatisticsApi(
+            partial(statistics_of, parts.pool), left, parts.calendar, settings.statistics.rows
+        ),
         LookApi(
             status.Look(
                 *(parts.pool, hold, parts.opening, publisher, parts.admin, settings),

@@ -13,6 +13,8 @@ from control.accounting.setaside import Rejected
 from control.accounting.shipped import Shipments
 from control.bypass.bypass import Bypass
 from control.held.request import digest
+from control.statistics.sweep import sweep
+from control.statistics.taking import Statistics
 from control.store.database import Connection
 from control.suppressions.rule import Rule
 from policy.address import hashed
@@ -22,6 +24,7 @@ from settings.model import Log, Settings
 class Intake(NamedTuple):
     """Of one control process."""
 
+    door: Door
     inbox: Inbox
     feed: Feed
     rejected: Rejected
@@ -33,16 +36,25 @@ def open_intake(settings: Settings, pool: Connection, now: Now) -> Intake:
     """`now`: calendar milliseconds."""
     accounting = settings.accounting
     # The rule last: it locks what others wait for until their commits.
-    rule = Rule(settings.suppressions.most)
-    consumers = (Bypass(accounting.bypass_sources), rule)
+    consumers = (
+        Statistics(settings.statistics.names),
+        Bypass(accounting.bypass_sources),
+        Rule(settings.suppressions.most),
+    )
     named = partial(digest, settings.control.secret)
     hide = hiding(settings.log)
     door = Door(consumers, kept=accounting.records_kept, hide=hide, gone=Gone(named))
     inbox = Inbox(pool, door, accounting, now)
-    feed = Feed(settings.database, pool, accounting, now, door, inbox)
+    kept = settings.statistics.kept
+
+    async def old_sums(at: int) -> None:
+        await sweep(pool, at, kept)
+
+    feed = Feed(settings.database, pool, accounting, now, door, inbox, old_sums)
     rejected = Rejected(pool, door, inbox, now)
     shipments = Shipments(pool, door, accounting, now)
-    return Intake(inbox, feed, rejected, shipments, Forgetting(pool, named, settings.log))
+    forgetting = Forgetting(pool, named, settings.log)
+    return Intake(door, inbox, feed, rejected, shipments, forgetting)
 
 
 def hiding(log: Log) -> Hide | None:

@@ -15,6 +15,7 @@ from policy.warmup.plan import DEFAULT_PROVIDER_SHARES, DEFAULT_WEEKS
 from settings.accounting import Accounting
 from settings.control import Control, Port
 from settings.hold import Hold, Octets, Seconds
+from settings.statistics import Statistics
 from settings.suppressions import Suppressions
 
 Positive = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
@@ -257,6 +258,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     hold: Hold = Hold()
     accounting: Accounting = Accounting()
     suppressions: Suppressions = Suppressions()
+    statistics: Statistics = Statistics()
     control: Control = Control()
     warmup: Warmup = Warmup()
     log: Log = Log()

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from control.accounting import forgetting, store
@@ -20,6 +20,9 @@ FORGET_EVERY = 600.0
 """Seconds between two deletions of what is older than `accounting.kept`."""
 
 
+SweepMore = Callable[[int], Awaitable[None]]
+
+
 class Feed:
     """Reads every configured stream. `pool`: the control process's."""
 
@@ -31,7 +34,10 @@ class Feed:
         now: Now,
         door: Door,
         inbox: Inbox,
+        sweep_more: SweepMore,
     ) -> None:
+        """`sweep_more`: deletes what is old of what followed from records; calendar
+        milliseconds."""
         self._readers = [
             Reader(database.url, stream, settings, now, door, database.bounds())
             for stream in settings.streams
@@ -41,6 +47,7 @@ class Feed:
         self._inbox = inbox
         self._door = door
         self._work = ForgetWork(pool, settings, now)
+        self._sweep_more = sweep_more
         self._now = now
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
@@ -57,6 +64,7 @@ class Feed:
                 await sweep(self._pool, now, settings.records_kept, settings.set_aside_most)
                 await forgetting.sweep(self._pool, now - round(settings.records_kept * 1000))
                 self._door.forget()
+                await self._sweep_more(now)
             except Exception as error:  # noqa: BLE001 - tried again, and said each time
                 log.warning("cannot delete old receipts: %s", error)
             await asyncio.sleep(FORGET_EVERY)

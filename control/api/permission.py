@@ -92,6 +92,7 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("POST", "/api/v2/suppressions"): _CHANGE,
     ("DELETE", "/api/v2/suppressions"): _CHANGE,
     ("POST", "/api/v2/suppressions/import"): _CHANGE,
+    ("GET", "/api/v2/statistics"): _READ,
     ("GET", "/api/v2/status"): _READ_ALL,
     ("GET", "/api/v2/audit"): Permission("operator"),
     ("GET", "/api/v2/clock"): _READ_ALL,

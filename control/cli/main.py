@@ -32,6 +32,7 @@ from control.cli import (
     process,
     restore,
     server,
+    stats,
     status,
     suppressionlist,
     tenant,
@@ -97,7 +98,7 @@ for name, group in {
 for command in (
     *(process.up, demo.demo, process.gateway, process.control),
     *(check.check, check.migrate, restore.restore, ip.quota, explain.explain, holdorder.forget),
-    status.status,
+    *(status.status, stats.stats),
 ):
     app.command()(command)
 

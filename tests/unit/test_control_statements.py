@@ -41,8 +41,10 @@ ELAPSED = {
 whatever the calendar says (policy/README.md: doubt, time). When a VirtualMTA was removed a trigger
 writes, which has nobody to tell it the calendar: it is kept three real days at least."""
 
-ONCE = {"0010_pre_accounting_files.sql", "0020_pre_vmta_ips.sql"}
-"""A migration has nobody to tell it the calendar: one calls all before it a gap, the other's
+ONCE = {
+    *("0010_pre_accounting_files.sql", "0020_pre_vmta_ips.sql", "0028_pre_statistics.sql"),
+}
+"""A migration has nobody to tell it the calendar: one calls all before it a gap, the others'
 trigger notes when a VirtualMTA went."""
 
 

@@ -1,0 +1,21 @@
+"""The configuration of statistics.
+
+As in `settings.model`: the text under a field is its manual, times are seconds.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+
+class Statistics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sums of what became of mail, by day (`sendgate stats`)."""
+
+    kept: Annotated[float, msgspec.Meta(ge=691_200, le=315_360_000)] = 34_560_000.0
+    """Seconds for which they are kept (400 days, so that a month is seen beside that of the year
+    before); deleted by whole days."""
+    names: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1_000
+    """Campaigns, and mailboxes, that count under their own names for each tenant and day; the rest
+    counts as `other`."""
+    rows: Annotated[int, msgspec.Meta(ge=100, le=100_000)] = 10_000
+    """Rows of one answer; more are asked for page by page."""
