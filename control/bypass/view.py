@@ -1,10 +1,10 @@
 """Mail around the gateways, for people and for alerts."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from policy.isotime import instant
 from policy.limits import DAY, day_of
 from settings.statements import statements
 
@@ -70,9 +70,9 @@ async def bypass_list(pool: Any, now: int, days: int) -> list[BypassView]:
     rows = await pool.fetch(_SQL["list"], day_of(now) - days + 1, SHOWN)
     return [
         BypassView(
-            day=_time(row["day"] * DAY)[:10],
-            first=_time(row["first_at"]),
-            last=_time(row["last_at"]),
+            day=instant(row["day"] * DAY)[:10],
+            first=instant(row["first_at"]),
+            last=instant(row["last_at"]),
             **{name: row[name] for name in _SAME},
         )
         for row in rows
@@ -95,7 +95,3 @@ async def around(pool: Any, now: int) -> Around:
         return Around()
     named = {name: row[name] for name in ("vmta", "login", "source", "job")}
     return Around(row["all_recipients"], row["newest"], **named)
-
-
-def _time(milliseconds: int) -> str:
-    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
