@@ -15,7 +15,7 @@ from policy.identity import PROBE, Envelope, parse_envelope
 FINAL = frozenset("db")
 """The types after which PowerMTA has done with a recipient."""
 
-_NAMES = (
+NAMES = (
     *("timelogged", "timequeued", "rcpt", "orig", "envid", "dsnstatus", "dsndiag", "bouncecat"),
     *("dsnaction", "dsnmta", "vmta", "dlvsourceip", "jobid", "rcvsmtpuser", "srcmta"),
     *("header_from", "header_message-id", "feedbacktype"),
@@ -72,7 +72,7 @@ def facts(piece: Piece, times: Times, now: int) -> list[Fact]:
     milliseconds."""
     lowered = piece.columns.lowered
     absent = len(lowered)
-    pick = itemgetter(*(lowered.index(name) if name in lowered else absent for name in _NAMES))
+    pick = itemgetter(*(lowered.index(name) if name in lowered else absent for name in NAMES))
     blank = [""] * (absent + 1)
     found = []
     for record in piece.records:

@@ -18,23 +18,32 @@ from policy.plan import PROBE_DOMAIN, SYSTEM_VIRTUAL_MTA, Generation
 
 _BAD = set("#\"'`\\<>")
 
-_DELIVERY = (
-    "timeLogged,timeQueued,orig,rcpt,orcpt,dsnAction,dsnStatus,dsnDiag,dsnMta,bounceCat,"
-    "srcType,srcMta,dlvType,dlvSourceIp,dlvDestinationIp,dlvSize,vmta,jobId,envId,queue,vmtaPool,"
-    "rcvSmtpUser,header_Message-Id"
-)
 ACCT_FILE = "sendgate.csv"
 """PowerMTA makes `sendgate-YYYY-MM-DD-NNNN.csv` of it."""
 
+_HEADERS = "header_From,header_Message-Id"
+"""Whose mail it was, and the key by which MailWizz knows it."""
+_DELIVERY = (
+    "timeLogged,timeQueued,orig,rcpt,orcpt,dsnAction,dsnStatus,dsnDiag,dsnMta,bounceCat,"
+    "srcType,srcMta,dlvType,dlvSourceIp,dlvDestinationIp,dlvSize,vmta,jobId,envId,queue,vmtaPool,"
+    f"rcvSmtpUser,{_HEADERS}"
+)
+_REMOTE = "dsnStatus,dsnDiag,dsnMta,dsnReportingMta,bounceCat,srcType,srcMta,envId,format"
+
 RECORD_FIELDS = {
-    "r": "timeLogged,orig,rcpt,orcpt,srcType,srcMta,vmta,vmtaPool,jobId,envId,"
-    "rcvSmtpUser,header_Message-Id",
+    "r": "timeLogged,orig,rcpt,orcpt,srcType,srcMta,vmta,vmtaPool,jobId,envId,rcvSmtpUser,"
+    + _HEADERS,
     "d": _DELIVERY,
     "b": _DELIVERY,
     "t": _DELIVERY,
-    "rb": "timeLogged,orig,rcpt,orcpt,dsnStatus,dsnDiag,dsnMta,bounceCat,envId,header_Message-Id",
-    "f": "timeLogged,feedbackType,orig,rcpt,reportedDomain,envId,header_Message-Id",
+    # Of a queue, without a recipient.
+    "tq": "timeLogged,queue,vmta,dsnStatus,dsnDiag,dsnMta,dlvType,dlvSourceIp,dlvDestinationIp",
+    "rb": f"timeLogged,orig,rcpt,orcpt,{_REMOTE},{_HEADERS}",
+    "rs": f"timeLogged,orig,rcpt,orcpt,dsnAction,{_REMOTE},{_HEADERS}",
+    "f": "timeLogged,repSourceIp,feedbackType,format,userAgent,envId,orig,rcpt,reportingMta,"
+    f"dlvSourceIp,reportedDomain,{_HEADERS}",
 }
+"""By type, as the guide names its fields: all types it has."""
 
 _ON = (
     "smtp-service yes",
@@ -103,7 +112,7 @@ def pmta_config(
             blocks.append(_block("virtual-mta-pool", pool.name, lines))
     blocks.append(_block("domain", PROBE_DOMAIN, ("type discard",)))
     blocks += _processors(bounces, complaints)
-    records = ["records r,d,b,t,rb,f"]
+    records = [f"records {','.join(RECORD_FIELDS)}"]
     records += [f"record-fields {kind} {fields}" for kind, fields in RECORD_FIELDS.items()]
     # Without sync a crash loses records, and a receipt that is missing proves nothing; control
     # reads the files as another user.
@@ -120,7 +129,7 @@ def _processors(bounces: Iterable[str], complaints: Iterable[str]) -> list[str]:
     """What makes rb and f records: PowerMTA reads the mail to these addresses itself."""
     found = []
     for tag, kind, addresses in (
-        ("bounce-processor", "rb", bounces),
+        ("bounce-processor", "rb and rs", bounces),
         ("feedback-loop-processor", "f", complaints),
     ):
         lines = [f"        address {_pattern(address)}\n" for address in addresses]
@@ -132,7 +141,7 @@ def _processors(bounces: Iterable[str], complaints: Iterable[str]) -> list[str]:
                 f"    </address-list>\n</{tag}>"
             )
     return found or [
-        "# rb and f records need `control.pmta_bounces` and `control.pmta_complaints`."
+        "# rb, rs and f records need `control.pmta_bounces` and `control.pmta_complaints`."
     ]
 
 

@@ -5,7 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from control.pmta.config import ConfigValueError, pmta_config
+from control.accounting.fact import NAMES
+from control.accounting.identity import Reading
+from control.accounting.records import TYPES, split
+from control.pmta.config import RECORD_FIELDS, ConfigValueError, pmta_config
 from loadtest.pmta.config import load
 from loadtest.pmta.grammar import ConfigError
 from policy.model import Address, IpState, Pool, Server, Tenant, VirtualMta
@@ -115,13 +118,50 @@ def test_receipts_outlive_a_crash_and_can_be_read_by_control() -> None:
     block = text().split("<acct-file /var/log/pmta/sendgate.csv>")[1].split("</acct-file>")[0]
     lines = [line.strip() for line in block.split("\n")]
     assert {"sync yes", "world-readable yes", "iso-times yes"} <= set(lines)
-    assert lines[1].split() == ["records", "r,d,b,t,rb,f"]
+    assert lines[1].split() == ["records", "r,d,b,t,tq,rb,rs,f"]
+
+
+READ = {
+    "r": {"timequeued", "dsnstatus", "dsndiag", "bouncecat", "dsnaction", "dsnmta", "dlvsourceip"},
+    "d": set(),
+    "b": set(),
+    "t": set(),
+}
+"""Of the columns that are read, those that the guide has no field for in that type."""
+
+
+def test_every_type_is_asked_for_with_every_column_that_is_read() -> None:
+    assert set(RECORD_FIELDS) == set(TYPES)
+    for kind, fields in RECORD_FIELDS.items():
+        named = [field.lower() for field in fields.split(",")]
+        assert len(set(named)) == len(named), kind
+        assert "timelogged" in named
+        if kind in READ:
+            assert {*NAMES} - {*named} == READ[kind] | {"feedbacktype"}, kind
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_record_as_it_is_asked_for_is_read(kind: str) -> None:
+    """Under the header of all types: their union, the type first, as PowerMTA writes it."""
+    union = dict.fromkeys(name for text in RECORD_FIELDS.values() for name in text.split(","))
+    values = {name: f"<{name}>" for name in RECORD_FIELDS[kind].split(",")}
+    values |= {name: "2026-02-08 21:54:05+0000" for name in values if name.startswith("time")}
+    row = ",".join([kind, *(values.get(name, "") for name in union)])
+    found = split(f"type,{','.join(union)}\r\n{row}\r\n".encode(), 10, None, last=True)
+    assert not found.cuts
+    (fact,) = Reading().facts(found.pieces, 0)
+    assert fact.kind == kind
+    assert fact.at == 1_770_587_645_000
+    told = {"rcpt": fact.rcpt, "header_From": fact.author, "header_Message-Id": fact.message_id}
+    assert told == {name: values.get(name, "") for name in told}
+    assert fact.source_ip == values.get("dlvSourceIp", "")
+    assert fact.feedback == values.get("feedbackType", "")
 
 
 def test_without_addresses_no_domain_becomes_powermtas_own() -> None:
     plain = pmta_config(GENERATION, gateways=[], accounting="/var/log/pmta")
     assert "processor" not in plain
-    assert "# rb and f records need `control.pmta_bounces`" in plain
+    assert "# rb, rs and f records need `control.pmta_bounces`" in plain
 
 
 @pytest.mark.parametrize("bad", ["", "a b@c.example", "a@b", "a/b@c.example", "@", "a#@c.example"])
