@@ -8,17 +8,19 @@ import socket
 import time
 import traceback
 from collections.abc import Callable, Coroutine
-from os import _exit
+from os import _exit, urandom
 
 from redis.asyncio import Redis
 
 from gateway.delivery.attempt import Attempts
+from gateway.delivery.unknown import UnknownVmtas
 from gateway.hold.holding import Holding
 from gateway.ledger.bulletin import Bulletin
 from gateway.ledger.clock import LedgerClock
 from gateway.ledger.outcomes import Outcomes
 from gateway.ledger.plan_feed import PlanFeed
 from gateway.ledger.reserve import Reserver
+from gateway.message.ids import Ids
 from gateway.relay.endpoint import Endpoint
 from gateway.relay.relay import Relay
 from gateway.watch import metrics
@@ -118,6 +120,15 @@ class Process:
             clock=elapsed,
             grant_lifetime=settings.relay.grant_lifetime,
         )
+        self.unknown = UnknownVmtas(
+            self.relay,
+            lambda: self.feed.current,
+            Ids(urandom(8)),
+            hostname=self.hostname,
+            clock=elapsed,
+            now=self.clock.now,
+            log=log,
+        )
         self.holding: Holding | None = None
         if settings.hold.enabled:
             self.holding = Holding(
@@ -181,7 +192,7 @@ class Process:
     def side_tasks(self) -> list[Coroutine[None, None, None]]:
         """What runs beside the work, until cancelled."""
         tasks = [self.feed.run(), self.ledger.keep_lease(), self.relay.sweep(), self.gauge()]
-        tasks.append(self.outcomes.run())
+        tasks += [self.outcomes.run(), self.unknown.run()]
         if self.holding is not None:
             tasks += [self.holding.backlog.run(), self.holding.watch()]
         return tasks

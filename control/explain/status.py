@@ -17,7 +17,7 @@ from control.explain.trouble import Trouble
 from control.held.held import moment
 from control.ledger.status import CLOSED, LedgerState, LedgerStatus
 from control.messages.loss import Loss
-from control.pmta.circuit import CircuitView, circuits_view, sentences
+from control.pmta.circuit import CircuitView, circuits_view, next_of, sentences
 from policy.ledger.bulletin import Figures, OpenCircuit
 from policy.plan import Generation
 
@@ -135,8 +135,8 @@ def status(facts: Facts) -> Status:
         *_ledger(facts.ledger),
         *_processes(facts, processes, waiting),
         *[
-            Trouble(what=text, next="sendgate server circuits")
-            for text in sentences(circuits).values()
+            Trouble(what=text, next=next_of(circuits, name))
+            for name, text in sentences(circuits).items()
         ],
         *_hold(facts, waiting),
         *intake.files(facts.accounting, sent=facts.sent),

@@ -20,6 +20,8 @@ class CircuitView(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds until a probe may go, when the process last said so."""
     why: str
     """The failure that opened it."""
+    unknown: bool = False
+    """A VirtualMTA that PowerMTA does not know (5.5.0): our own probe finds out when it does."""
 
 
 class CircuitsView(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +42,7 @@ def circuits_view(found: Mapping[str, Sequence[OpenCircuit]]) -> CircuitsView:
             state=one.state,
             probe_in=one.rests,
             why=one.why,
+            unknown=one.unknown,
         )
         for process, circuits in found.items()
         for one in circuits
@@ -48,15 +51,34 @@ def circuits_view(found: Mapping[str, Sequence[OpenCircuit]]) -> CircuitsView:
     return CircuitsView(processes=len(found), circuits=listed)
 
 
+UNKNOWN = "sendgate pmta config"
+"""The command that writes what PowerMTA has to load."""
+
+
+def next_of(view: CircuitsView, name: tuple[str, str]) -> str:
+    """The command that comes next for (kind, name)."""
+    ours = [one for one in view.circuits if (one.kind, one.name) == name]
+    return UNKNOWN if any(one.unknown for one in ours) else "sendgate server circuits"
+
+
 def sentences(view: CircuitsView) -> dict[tuple[str, str], str]:
     """By (kind, name): in how many processes it is open, and why."""
     groups: dict[tuple[str, str], list[CircuitView]] = {}
     for one in view.circuits:
         groups.setdefault((one.kind, one.name), []).append(one)
     return {
-        (kind, name): (
-            f"the circuit of {'server' if kind == 'server' else 'VirtualMTA'} {name} is open in "
-            f"{len(group)} of {view.processes} processes ({group[0].why})"
-        )
-        for (kind, name), group in groups.items()
+        (kind, name): _sentence(kind, name, group, view) for (kind, name), group in groups.items()
     }
+
+
+def _sentence(kind: str, name: str, group: list[CircuitView], view: CircuitsView) -> str:
+    if any(one.unknown for one in group):
+        return (
+            f"PowerMTA does not know VirtualMTA {name}: mail goes by other IPs or is held until "
+            "PowerMTA has loaded the configuration that Sendgate generates; a probe of ours finds "
+            f"out ({group[0].why})"
+        )
+    return (
+        f"the circuit of {'server' if kind == 'server' else 'VirtualMTA'} {name} is open in "
+        f"{len(group)} of {view.processes} processes ({group[0].why})"
+    )

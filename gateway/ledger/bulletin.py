@@ -19,6 +19,7 @@ from policy.ledger.bulletin import (
     FULL,
     LOGINS,
     PASSED,
+    UNKNOWN,
     Figures,
     OpenCircuit,
     encode,
@@ -31,6 +32,8 @@ _WANTED = 15_000
 """Milliseconds for which a process that found no slot is taken to be looking for one."""
 
 
+_WORDS = 300
+"""Characters of PowerMTA's that others are told."""
 _MINUTE = 60.0
 _SIGNS = 100
 """Signs of life remembered; one a second makes a minute."""
@@ -57,6 +60,8 @@ class Bulletin:
         self._clock = clock
         self._now = now
         self._shown = False
+        self._unknown: set[str] = set()
+        """VirtualMTAs that the ledger calls unknown and this process rests."""
         self.sessions: Callable[[], int] | None = None
         """Client sessions open now; None where none are taken."""
         self.counted: Callable[[], Mapping[str, int]] = dict
@@ -87,17 +92,36 @@ class Bulletin:
         full = {one.name: now for one in self._relay.servers.not_closed() if one.full}
         if full:
             pipe.hset(f"{self._root}{FULL}", mapping=full)
+        vmtas = self._relay.vmtas
+        unknown = {one.name: one.why[:_WORDS] for one in vmtas.unknown()}
+        if news_of := {name: why for name, why in unknown.items() if name not in self._unknown}:
+            pipe.hset(f"{self._root}{UNKNOWN}", mapping=news_of)
+        if known_again := self._unknown - unknown.keys():
+            pipe.hdel(f"{self._root}{UNKNOWN}", *known_again)
+        pipe.hgetall(f"{self._root}{UNKNOWN}")
         pipe.hgetall(f"{self._root}{FULL}")
 
         def arrived(answers: list[Any]) -> None:
             passes.told(news)
             self.logged_in.difference_update(logins)
             self._shown = bool(circuits)
+            self._follow(answers[-2], unknown)
             since = now - _WANTED
             wanted = {name.decode() for name, at in answers[-1].items() if int(at) >= since}
             self._relay.want_slots(wanted - full.keys())
 
         return arrived
+
+    def _follow(self, found: Mapping[bytes, bytes], before: Mapping[str, str]) -> None:
+        """What others found out of VirtualMTAs. `before`: those that were unknown here when the
+        ledger was asked."""
+        relay, said = self._relay, {name.decode(): why.decode() for name, why in found.items()}
+        for name in before.keys() - said.keys():
+            relay.vmtas.succeeded(name)
+        resting = {one.name for one in relay.vmtas.unknown()}
+        for name in (said.keys() & relay.known) - before.keys() - resting:
+            relay.vmtas[name].failed("", said[name], self._clock(), immediate=True, unknown=True)
+        self._unknown = said.keys() & (before.keys() | relay.known)
 
     def _figures(self) -> Figures:
         self._began = self._began or self._now()
@@ -123,7 +147,7 @@ class Bulletin:
             OpenCircuit("server", one.name, one.state.value, one.why, one.rests(now))
             for one in relay.servers.not_closed()
         ] + [
-            OpenCircuit("vmta", one.name, one.state.value, one.why, one.rests(now))
+            OpenCircuit("vmta", one.name, one.state.value, one.why, one.rests(now), one.unknown)
             for one in relay.vmtas.not_closed()
         ]
 

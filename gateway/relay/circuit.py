@@ -5,11 +5,14 @@ Rules (policy/README.md: one server per IP): five failures of *different* messag
 success between open it, a refused greeting, login or VirtualMTA at once; after a wait one probe
 goes through, not the message that failed last (a message that PowerMTA cannot stomach must not
 keep a healthy server closed) until the longest wait has passed: there may be no other. A server
-whose slots are taken is not ill: its wait does not grow. Time is an argument, in real elapsed
-seconds.
+whose slots are taken is not ill: its wait does not grow. A VirtualMTA that PowerMTA does not know
+is our drift: no message of a client's finds out whether it is known again, a probe of ours does,
+and nothing but a message that was taken closes it. Time is an argument, in real elapsed seconds.
 """
 
 from enum import StrEnum
+
+from policy.identity import PROBE
 
 
 class State(StrEnum):
@@ -40,6 +43,8 @@ class Circuit:
         self.why = ""
         self.full = False
         """It is open because PowerMTA's slots are taken."""
+        self.unknown = False
+        """It is open because PowerMTA does not know the name."""
         self._limit = failures
         self._first_wait = wait
         self._wait = wait
@@ -74,6 +79,8 @@ class Circuit:
         """As `admits`, without taking the probe."""
         if self.state is State.CLOSED:
             return False
+        if self.unknown and not message.startswith(PROBE):
+            return True
         if self.state is State.PROBING and now < self._until + self._wait_max:
             return True
         if now < self._until:
@@ -87,10 +94,25 @@ class Circuit:
         self._wait = self._first_wait
         self._enter(State.CLOSED)
 
+    def answered(self, message: str, now: float) -> None:
+        """PowerMTA refused something about `message`: it is well, which says nothing of a name that
+        it may not have come to look at."""
+        if self.unknown:
+            self.abandoned(message, now)
+        else:
+            self.succeeded()
+
     def failed(
-        self, message: str, why: str, now: float, *, immediate: bool, full: bool = False
+        self,
+        message: str,
+        why: str,
+        now: float,
+        *,
+        immediate: bool,
+        full: bool = False,
+        unknown: bool = False,
     ) -> None:
-        """`full`: PowerMTA's slots are taken by others."""
+        """`full`: PowerMTA's slots are taken by others. `unknown`: it does not know the name."""
         if self.state is State.PROBING and message != self._probe:
             return  # it left before; what became of the probe decides
         # Slots that others have taken are no matter of this message: it may find out.
@@ -105,6 +127,7 @@ class Circuit:
         self._until = now + self._wait
         self._enter(State.OPEN, why)
         self.full = full
+        self.unknown = unknown
 
     def abandoned(self, message: str, now: float) -> None:
         """The probe ended without telling anything about the server."""
@@ -115,7 +138,7 @@ class Circuit:
     def _enter(self, state: State, why: str = "") -> None:
         self.state = state
         if state is State.CLOSED:
-            self.full = False
+            self.full = self.unknown = False
             self._unwell.pop(self.name, None)
         else:
             self._unwell[self.name] = self
@@ -155,6 +178,16 @@ class Circuits:
         circuit = self._circuits.get(name)
         if circuit is not None:
             circuit.succeeded()
+
+    def answered(self, name: str, message: str, now: float) -> None:
+        """As a circuit's."""
+        circuit = self._circuits.get(name)
+        if circuit is not None:
+            circuit.answered(message, now)
+
+    def unknown(self) -> list[Circuit]:
+        """Those that PowerMTA does not know."""
+        return [circuit for circuit in self._unwell.values() if circuit.unknown]
 
     def not_closed(self) -> list[Circuit]:
         return list(self._unwell.values())

@@ -34,6 +34,14 @@ _CIRCUITS: Final = metrics.gauge(
 )
 
 
+_UNKNOWN: Final = metrics.gauge(
+    "sendgate_vmtas_unknown",
+    "VirtualMTAs that PowerMTA does not know (5.5.0), of the worker that knows of most: their mail "
+    "goes by other IPs or is held.",
+    workers="livemax",
+)
+
+
 def _unheard(server: str, farewell: str) -> None:
     del server, farewell
 
@@ -64,6 +72,8 @@ class Relay:
         self.servers = Circuits(failures=settings.circuit_failures, **waits)
         self.passes = Passes(now)
         self.vmtas = Circuits(failures=settings.circuit_failures, **waits)
+        self.known: set[str] = set()
+        """VirtualMTAs of the generation."""
 
     def update(self, servers: tuple[Server, ...], vmtas: set[str]) -> None:
         """Follow a new generation. A server whose addresses changed gets new sessions; the old
@@ -81,6 +91,7 @@ class Relay:
                 self._pools[name] = self._pool(server)
         self.servers.keep_only(set(wanted))
         self.vmtas.keep_only(vmtas)
+        self.known = vmtas
         self.passes.keep_only(vmtas)
 
     def _limit(self, server: Server) -> int:
@@ -215,10 +226,12 @@ class Relay:
 
     def _count(self, outcome: Outcome, server: str, vmta: str, message: str) -> None:
         if isinstance(outcome, Relayed | Refused):
+            self.servers.succeeded(server)
             if isinstance(outcome, Relayed):
                 self.passes.passed(server, vmta)
-            self.servers.succeeded(server)
-            self.vmtas.succeeded(vmta)
+                self.vmtas.succeeded(vmta)
+            else:
+                self.vmtas.answered(vmta, message, self._clock())
             return
         now = self._clock()
         scope, immediate, full = Scope.SERVER, False, False
@@ -226,7 +239,10 @@ class Relay:
             scope, immediate, full = outcome.scope, outcome.immediate, outcome.full
         why = outcome.why
         if scope is Scope.VMTA:
-            self.vmtas[vmta].failed(message, why, now, immediate=immediate)
+            # At once is for one that PowerMTA does not know (`policy.outcome`). Our own, which is
+            # in no generation, nobody asks for but who uses it.
+            unknown = immediate and vmta in self.known
+            self.vmtas[vmta].failed(message, why, now, immediate=immediate, unknown=unknown)
             # The server answered; it is well.
             self.servers[server].succeeded()
         elif scope is Scope.SERVER:
@@ -248,6 +264,7 @@ class Relay:
                 _SESSIONS.labels(pool.server.name, state).set(count)
         _CIRCUITS.labels("server").set(len(self.servers.not_closed()))
         _CIRCUITS.labels("vmta").set(len(self.vmtas.not_closed()))
+        _UNKNOWN.set(len(self.vmtas.unknown()))
 
     async def sweep(self, every: float = 5.0) -> None:
         """Side task: close idle sessions in time. Runs until cancelled."""

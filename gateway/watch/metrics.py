@@ -58,7 +58,7 @@ def gauge(
     meaning: str,
     labels: Iterable[str] = (),
     *,
-    workers: Literal["livesum", "livemin", "mostrecent"] = "livesum",
+    workers: Literal["livesum", "livemin", "livemax", "mostrecent"] = "livesum",
 ) -> Gauge:
     """What is found by looking. `workers`: how those of several processes are put together."""
     made = Gauge(name, meaning, labels, multiprocess_mode=workers, registry=REGISTRY)

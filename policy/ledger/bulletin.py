@@ -16,6 +16,10 @@ CIRCUITS = "circuits"
 FULL = "full"
 """Hash: server to the ledger milliseconds when a process last found no slot of it."""
 
+UNKNOWN = "unknown_vmtas"
+"""Hash: VirtualMTA that PowerMTA does not know to its words. Whoever finds out writes it, whoever's
+probe is taken removes it; all others follow, and those that start. Names are of the generation."""
+
 LOGINS = "logins"
 """Hash: SMTP login to the ledger milliseconds when it last let a client in; control takes them away
 as it writes them down. Those of the plan alone get in: that bounds it."""
@@ -50,6 +54,8 @@ class OpenCircuit(msgspec.Struct, frozen=True, array_like=True):
     """The failure that opened it."""
     rests: float
     """Seconds until a probe may go."""
+    unknown: bool = False
+    """A VirtualMTA that PowerMTA does not know."""
 
 
 class Figures(msgspec.Struct, frozen=True):

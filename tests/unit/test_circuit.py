@@ -134,3 +134,34 @@ def test_circuits_block_by_name_and_forget_what_left() -> None:
     assert circuits["pmta2"].admits("b", 1.0)
     circuits.keep_only({"pmta2"})
     assert circuits.blocked("b", 1.0) == ()
+
+
+def test_an_unknown_name_is_asked_for_by_our_own_probe_alone() -> None:
+    every = Circuits(failures=3, wait=10.0, wait_max=40.0)
+    every["v1"].failed("a", "550 5.5.0", 0.0, immediate=True, unknown=True)
+    one = every["v1"]
+    assert every.unknown() == [one]
+    # No message of a client's, however long it waits.
+    assert not one.admits("b", 1_000.0)
+    assert every.blocked("b", 1_000.0) == ("v1",)
+    assert not one.admits("probe-1", 9.9)
+    assert one.admits("probe-1", 10.0)
+    one.failed("probe-1", "550 5.5.0", 10.0, immediate=True, unknown=True)
+    assert one.rests(10.0) == 20.0
+    assert one.admits("probe-2", 30.0)
+    # PowerMTA may refuse before it comes to look at the name.
+    one.answered("probe-2", 30.0)
+    assert one.state is State.OPEN
+    assert every.unknown() == [one]
+    assert one.admits("probe-3", 31.0)
+    one.succeeded()
+    assert every.all_closed
+    assert one.admits("b", 31.0)
+    assert every.unknown() == []
+
+
+def test_a_refusal_closes_any_other_circuit() -> None:
+    every = Circuits(failures=3, wait=10.0, wait_max=40.0)
+    every["v1"].failed("a", "451", 0.0, immediate=True)
+    every.answered("v1", "b", 1.0)
+    assert every.all_closed

@@ -9,18 +9,15 @@ Failure: a probe that was not accepted proves nothing, and another one follows.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from email.utils import formatdate
 
+from gateway.delivery.probe import probe
 from gateway.hold.database import Database
 from gateway.message.ids import Ids
-from gateway.relay.parcel import Parcel
 from gateway.relay.relay import Relay
-from gateway.relay.wire import Session
 from gateway.watch import metrics
 from gateway.watch.log import Log
-from policy.identity import PROBE
 from policy.outcome import Outcome, Relayed
-from policy.plan import PROBE_DOMAIN, SYSTEM_VIRTUAL_MTA
+from policy.plan import SYSTEM_VIRTUAL_MTA
 from settings.statements import statements
 
 _SQL = statements("gateway.hold.upkeep", "upkeep")
@@ -88,7 +85,14 @@ class Probes:
         outcome = await self._relay.send(
             server,
             SYSTEM_VIRTUAL_MTA,
-            lambda session: self._parcel(name, session),
+            lambda session: probe(
+                name,
+                SYSTEM_VIRTUAL_MTA,
+                session,
+                hostname=self._hostname,
+                now=self._now(),
+                text=b"Shows how far accounting has been read.",
+            ),
             message=name,
             deadline=asyncio.get_running_loop().time() + _BUDGET,
             fresh=lambda: True,
@@ -103,20 +107,6 @@ class Probes:
             # Accepted now: a doubt that arose since it was asked for is before it all the same.
             await link.execute(_ACCEPTED, name)
         self._log.info("probe", server=server, probe=name)
-
-    def _parcel(self, name: str, session: Session) -> Parcel:
-        address = f"probe@{PROBE_DOMAIN}"
-        envelope = PROBE + name
-        head = (
-            f"x-virtual-mta: {SYSTEM_VIRTUAL_MTA}\r\nx-envid: {envelope}\r\n"
-            f"From: <{address}>\r\nTo: <{address}>\r\nSubject: probe\r\n"
-            f"Date: {formatdate(self._now() / 1000)}\r\n"
-            f"Message-ID: <{envelope}@{self._hostname}>\r\n\r\n"
-        ).encode()
-        dsn = f" ENVID={envelope}".encode() if "DSN" in session.extensions else b""
-        mail = b"MAIL FROM:<>" + dsn + b"\r\n"
-        rcpt = f"RCPT TO:<{address}>\r\n".encode()
-        return Parcel(name, mail, (rcpt,), head, b"Shows how far accounting has been read.\r\n")
 
 
 def _unheard(outcome: Outcome) -> None:
