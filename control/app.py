@@ -127,7 +127,10 @@ def routes(parts: Parts) -> list[Route]:
         ForgettingApi(parts.intake.forgetting, left),
         AccountingApi(read_so_far, parts.intake.inbox.state, parts.intake.rejected, went_around),
         MetricsApi(
-            figures.Look(parts.opening, read_so_far, parts.admin, publisher, lost, backlog, around),
+            figures.Look(
+                *(parts.opening, read_so_far, parts.admin, publisher, lost, backlog, around),
+                lambda: parts.carry_over.figures,
+            ),
             settings.ledger.name,
         ),
         MessagesApi(found, known),
@@ -205,6 +208,7 @@ async def serve(parts: Parts) -> AsyncIterator[str]:
         *parts.intake.feed.work(),
         outcomes.run(),
         charging.run(),
+        parts.carry_over.run(),
         _sweep(parts),
     )
     tasks = [asyncio.create_task(one) for one in work]

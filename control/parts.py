@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from control.accounting.ledgertime import LedgerTime
+from control.accounting.status import StreamView, streams
 from control.intake import Intake, open_intake
+from control.ledger.carryover import CarryOver
 from control.ledger.charged import Charged
 from control.ledger.clock import Clock, Follower
 from control.ledger.opening import Opening
@@ -39,6 +41,7 @@ class Parts:
     publisher: Publisher
     opening: Opening
     charged: Charged
+    carry_over: CarryOver
     leaving: Leaving
     clock: Clock
     calendar: LedgerTime
@@ -83,6 +86,14 @@ async def open_parts(
         publisher = Publisher(pool, admin, settings)
         charged = Charged(admin, settings.control.pmta_bounce_after)
         calendar = LedgerTime(admin)
+
+        async def read_so_far() -> list[StreamView]:
+            return await streams(pool, settings.accounting, await calendar())
+
+        carry_over = CarryOver(
+            *(pool, admin, settings.accounting, read_so_far, calendar),
+            bounce_after=settings.control.pmta_bounce_after,
+        )
         yield Parts(
             settings=settings,
             pool=pool,
@@ -96,11 +107,17 @@ async def open_parts(
             publisher=publisher,
             opening=Opening(pool, admin, publisher, settings),
             charged=charged,
+            carry_over=carry_over,
             leaving=Leaving(
                 *(pool, publisher, charged, admin.workers),
                 answered=settings.gateway.answer_budget,
             ),
-            clock=Clock(admin, movable=movable_clock, followers=followers or []),
+            clock=Clock(
+                admin,
+                movable=movable_clock,
+                followers=followers or [],
+                before_move=carry_over.before_move,
+            ),
             calendar=calendar,
             seal=Seal(settings.control.secret),
             tokens=Tokens(pool),

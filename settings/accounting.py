@@ -50,6 +50,13 @@ class Accounting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     records_kept: Annotated[float, msgspec.Meta(ge=604_800, le=315_360_000)] = 7_776_000.0
     """Seconds for which records are kept as they came, and known so that they count once (90 days);
     dropped by whole days."""
+    carry_every: Annotated[float, msgspec.Meta(ge=1, le=600)] = 60.0
+    """Between two figures of what earlier days carry over into an IP's day: recipients that
+    PowerMTA took and has not done with, which count against today's quota."""
+    carry_late: Annotated[float, msgspec.Meta(ge=60, le=604_800)] = 3_600.0
+    """When a PowerMTA server's files were not read to their end for so long, or it posted nothing
+    for so long while it has mail, that figure stays as it was known last, and SendgateCarryOverLate
+    is raised."""
     set_aside_most: Annotated[int, msgspec.Meta(ge=100, le=10_000_000)] = 100_000
     """Records that could not be read and are kept (`sendgate accounting rejected`), the newest."""
     bypass_sources: Annotated[int, msgspec.Meta(ge=10, le=100_000)] = 1_000

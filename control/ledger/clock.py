@@ -61,10 +61,19 @@ def moment(text: str, field: str = "set") -> datetime:
 class Clock:
     """Reads and moves the ledger's calendar time."""
 
-    def __init__(self, admin: LedgerAdmin, *, movable: bool, followers: list[Follower]) -> None:
+    def __init__(
+        self,
+        admin: LedgerAdmin,
+        *,
+        movable: bool,
+        followers: list[Follower],
+        before_move: Callable[[int], Awaitable[None]] | None = None,
+    ) -> None:
+        """`before_move`: told the calendar milliseconds that the clock is about to show."""
         self._admin = admin
         self._movable = movable
         self._followers = followers
+        self._before_move = before_move
 
     async def show(self) -> ClockView:
         """Calendar time now. Raises RefusedError."""
@@ -91,6 +100,8 @@ class Clock:
             target = round((moment(wanted.set or "")).timestamp() * 1000)
         if target > (datetime.now(UTC) + timedelta(days=40 * 365)).timestamp() * 1000:
             raise bad("set" if wanted.set else "advance", "more than 40 years ahead")
+        if self._before_move is not None and target > now:
+            await self._before_move(target)
         if await self._admin.set_clock(target) is None:
             raise RefusedError(NO_WAY_BACK)
         await self.tell()

@@ -23,6 +23,9 @@ Increments = list[int]
 KINDS = frozenset({"r", "d", "b", "t", "rb", "f"})
 """Types of records that count; tq and rs are of no recipient's end."""
 
+ATTEMPTS = frozenset({"d", "b", "t"})
+"""Types that tell how an attempt ended: of a server that writes them, what ended is known."""
+
 _NO_COMPLAINTS = frozenset({"not-spam", "opt-out", "opt-out-list"})
 """Feedback that is none (RFC 6430; RFC 5965 section 7.3)."""
 

@@ -8,6 +8,11 @@ FROM vmta_ip WHERE vmta = ANY ($1::text[]) OR ip = ANY ($2::text[]);
 SELECT DISTINCT ON (message) message, vmta, tenant, campaign, recipient
 FROM outcome WHERE message = ANY ($1::text[]) ORDER BY message, vmta = '', at DESC;
 
+-- name: feed
+INSERT INTO statistics_feed AS s (server, since, came) VALUES ($1, $2, $3)
+ON CONFLICT (server) DO UPDATE SET since = least(s.since, excluded.since),
+    came = greatest(s.came, excluded.came);
+
 -- name: names
 SELECT day, tenant, kind, name FROM statistics_name
 JOIN unnest($1::integer[], $2::text[], $3::text[], $4::text[]) AS n (day, tenant, kind, name)

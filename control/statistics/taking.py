@@ -14,6 +14,7 @@ from control.accounting.columns import storable
 from control.accounting.door import Batch
 from control.accounting.fact import Fact
 from control.statistics.counts import (
+    ATTEMPTS,
     COLUMNS,
     WIDTH,
     Increments,
@@ -33,6 +34,9 @@ from policy.provider import provider_of
 from settings.statements import statements
 
 _SQL = statements(__package__, "statistics")
+
+IMPORT = "import"
+"""Origin of history: it says nothing of how far records have come."""
 
 _LONGEST = 254
 """Characters of a name that are kept: of an address, which campaigns are shorter than."""
@@ -72,6 +76,9 @@ class Statistics:
 
     async def take(self, connection: Connection, batch: Batch, now: int) -> None:
         """As `control.accounting.door.Consumer`."""
+        attempts = [fact.at for fact in batch.facts if fact.kind in ATTEMPTS]
+        if attempts and batch.origin != IMPORT:
+            await connection.execute(_SQL["feed"], batch.server, min(attempts), now)
         latest = day_of(now) + 1
         heaps = Counter(_heap(fact, latest) for fact in batch.facts if counts(fact))
         if not heaps:

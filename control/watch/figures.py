@@ -9,6 +9,7 @@ import msgspec
 from control.accounting.setaside import Backlog
 from control.accounting.status import StreamView
 from control.bypass.view import Standing
+from control.ledger.carryover import Figure
 from control.ledger.status import LedgerState, LedgerStatus
 
 
@@ -27,6 +28,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """What accounting has not counted."""
     around: list[Standing] | None = None
     """Mail that went around the gateways, by server."""
+    carried: list[Figure] | None = None
+    """What earlier days carry over into today, by server."""
 
     @property
     def open(self) -> bool:

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from control.accounting.setaside import Backlog
 from control.accounting.status import StreamView
 from control.bypass.view import Standing
+from control.ledger.carryover import Figure
 from control.ledger.opening import Opening
 from control.messages.loss import Loss
 from control.plan.publish import Publisher
@@ -40,6 +41,7 @@ class Look:
         lost: Lost,
         backlog: Backlogs,
         around: Around,
+        carried: Callable[[], list[Figure]],
     ) -> None:
         self._opening = opening
         self._streams = streams
@@ -48,6 +50,7 @@ class Look:
         self._lost = lost
         self._backlog = backlog
         self._around = around
+        self._carried = carried
 
     async def __call__(self) -> Figures:
         """Never raises for a part that is away."""
@@ -67,6 +70,7 @@ class Look:
             lost=None if lost is None else lost.recipients,
             backlog=backlog,
             around=around,
+            carried=self._carried(),
         )
 
     async def _published(self) -> int | None:

@@ -112,9 +112,21 @@ BYPASS_AT = Declared(
     ("server",),
     "When a record of such mail was written last, in seconds since 1970; 0: none since yesterday.",
 )
+CARRIED = Declared(
+    "sendgate_carried_over_recipients",
+    ("server",),
+    "Recipients granted on earlier days that PowerMTA has not done with: they count against quotas "
+    "of today.",
+)
+CARRIED_LATE = Declared(
+    "sendgate_carry_over_late",
+    ("server",),
+    "1 while that figure is the last known one, for the records of the server stopped "
+    "(accounting.carry_late); 0 otherwise.",
+)
 DECLARED = (
     *(BUILD, STARTED, OPEN, CLOSED, PUBLISHED, WORKERS, LATE, LOST),
-    *(AGE, BEHIND, GAP, PROBLEM, BYPASS, BYPASS_AT),
+    *(AGE, BEHIND, GAP, PROBLEM, BYPASS, BYPASS_AT, CARRIED, CARRIED_LATE),
     *(INBOX, INBOX_MOST, INBOX_BATCHES, INBOX_AGE, GIVEN_UP, SET_ASIDE, SET_ASIDE_AT),
 )
 
@@ -152,6 +164,9 @@ class _Look(Collector):
         if of.around is not None:
             yield _gauge(BYPASS, {(one.server,): one.today for one in of.around})
             yield _gauge(BYPASS_AT, {(one.server,): one.last_at / 1000 for one in of.around})
+        if of.carried is not None:
+            yield _gauge(CARRIED, {(one.server,): one.recipients for one in of.carried})
+            yield _gauge(CARRIED_LATE, {(one.server,): one.late for one in of.carried})
         if of.streams is not None:
             streams = [(stream, (stream.server,)) for stream in of.streams]
             yield _gauge(AGE, {key: s.age for s, key in streams if s.age is not None})

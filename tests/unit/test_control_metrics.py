@@ -4,6 +4,7 @@ from control.accounting.inbox import InboxState
 from control.accounting.setaside import Backlog
 from control.accounting.status import StreamView
 from control.bypass.view import Standing
+from control.ledger.carryover import Figure
 from control.ledger.status import LedgerState, LedgerStatus
 from control.watch.figures import Figures
 from control.watch.metrics import DECLARED, catalogue, exposition
@@ -27,6 +28,7 @@ ALL = Figures(
     lost=4,
     backlog=BACKLOG,
     around=[Standing("pmta1", 3, 9_000)],
+    carried=[Figure("pmta1", 12, late=True)],
 )
 
 
@@ -48,6 +50,8 @@ def test_every_figure_is_shown() -> None:
         'sendgate_outcomes_lost{ledger="main"}': 4,
         'sendgate_bypass_recipients{server="pmta1"}': 3,
         'sendgate_bypass_timestamp_seconds{server="pmta1"}': 9,
+        'sendgate_carried_over_recipients{server="pmta1"}': 12,
+        'sendgate_carry_over_late{server="pmta1"}': 1,
         'sendgate_accounting_age_seconds{server="pmta1"}': 2.5,
         'sendgate_accounting_behind_bytes{server="pmta1"}': 10,
         'sendgate_accounting_gap_timestamp_seconds{server="pmta1"}': 5,

@@ -1,0 +1,75 @@
+"""What the ledger counts of IPs' days, read for carry-over, and the openings written for it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, cast
+
+import msgspec
+from redis.asyncio import Redis
+
+from policy.ledger.known import chunks
+from policy.ledger.scripts import source
+
+TOTAL = ""
+"""In place of a provider: all of them."""
+
+
+class DayCounts(msgspec.Struct, frozen=True):
+    """Recipients of one IP's day, by provider and in all (`TOTAL`)."""
+
+    charged: Mapping[str, int]
+    """Granted by gateways: without what went around them, whose fate carry-over does not follow."""
+    opening: Mapping[str, int]
+    """As it was published; empty: never."""
+
+
+class Opening(NamedTuple):
+    """What a day of an IP opens at."""
+
+    ip: str
+    day: int
+    total: int
+    by_provider: Mapping[str, int]
+
+
+async def day_counts(
+    client: Redis, root: str, ips: Iterable[str], days: Iterable[int]
+) -> dict[tuple[str, int], DayCounts]:
+    """By IP and day; days without any are left out. They are readable for a week."""
+    wanted = list(days)
+    found = {}
+    for chunk in chunks((ip, day) for ip in ips for day in wanted):
+        async with client.pipeline(transaction=False) as pipe:
+            for ip, day in chunk:
+                pipe.hgetall(f"{root}day:{day}:{ip}")
+            rows = await pipe.execute()
+        for name, row in zip(chunk, rows, strict=True):
+            if row:
+                found[name] = _counts(cast(dict[bytes, bytes], row))
+    return found
+
+
+async def set_openings(client: Redis, root: str, openings: Iterable[Opening]) -> None:
+    """Publish them, each in one step. The days' own charges stay as they are. Raises redis-py's
+    errors: also where no plan is in force."""
+    for chunk in chunks(openings):
+        async with client.pipeline(transaction=False) as pipe:
+            for one in chunk:
+                pairs = [x for pair in sorted(one.by_provider.items()) for x in pair]
+                arguments: list[Any] = [root, one.ip, one.day, one.total, *pairs]
+                pipe.eval(source("opening"), 1, *arguments)
+            await pipe.execute()
+
+
+def _counts(row: dict[bytes, bytes]) -> DayCounts:
+    values = {field.decode(): int(value) for field, value in row.items()}
+    around = {name[2:]: count for name, count in values.items() if name.startswith("x:")}
+    charged = {
+        name[2:]: max(0, count - around.get(name[2:], 0))
+        for name, count in values.items()
+        if name.startswith("n:")
+    }
+    charged[TOTAL] = max(0, values.get("n", 0) - sum(around.values()))
+    opening = {name[2:]: count for name, count in values.items() if name.startswith("o:")}
+    if "o" in values:
+        opening[TOTAL] = values["o"]
+    return DayCounts(charged, opening)
