@@ -24,11 +24,28 @@ class RefusedError(Exception):
     """Nothing was changed. `status` is what HTTP says: 400 bad input, 404 no such thing,
     409 it contradicts what is there, 503 a part we need is away."""
 
-    def __init__(self, title: str, *, status: int = 409, errors: list[FieldProblem] | None = None):
+    def __init__(
+        self,
+        title: str,
+        *,
+        status: int = 409,
+        errors: list[FieldProblem] | None = None,
+        alone: str = "",
+    ):
+        """`alone`: in place of it all for who sees one tenant alone, where it names what may be
+        another's."""
         super().__init__(title)
         self.title = title
         self.status = status
         self.errors = errors or []
+        self._alone = alone
+
+    def apart(self) -> "RefusedError":
+        """As it is told to who sees one tenant alone."""
+        if not self._alone:
+            return self
+        fields = {error.field: FieldProblem(error.field, self._alone) for error in self.errors}
+        return RefusedError(self._alone, status=self.status, errors=list(fields.values()))
 
     def problem(self, request_id: str = "") -> Problem:
         """As a body."""
@@ -62,11 +79,10 @@ def counted(names: list[str], noun: str) -> str:
     return f"{len(names)} {noun}{'' if len(names) == 1 else 's'} ({listed})"
 
 
-def bad(field: str, detail: str) -> RefusedError:
-    """One field of the input is wrong."""
-    return RefusedError(
-        f"{field}: {detail}", status=400, errors=[FieldProblem(field=field, detail=detail)]
-    )
+def bad(field: str, detail: str, *, alone: str = "") -> RefusedError:
+    """One field of the input is wrong. `alone` as RefusedError has it."""
+    errors = [FieldProblem(field=field, detail=detail)]
+    return RefusedError(f"{field}: {detail}", status=400, errors=errors, alone=alone)
 
 
 def taken(field: str, detail: str) -> RefusedError:

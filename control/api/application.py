@@ -5,6 +5,7 @@ import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from control.api import body, openapi
 from control.api.health import Health
 from control.api.permission import allow, allow_body
 from control.api.route import Call, Route
-from control.plan.names import Asked
+from control.plan.names import Asked, still
 from control.plan.publish import Publisher
 from control.problem import Problem, RefusedError
 from control.users.token import Holder, Tokens
@@ -101,10 +102,20 @@ class Application:
             query = dict(request.query)
             if only is not None and "tenant" in route.query:
                 query.setdefault("tenant", only)
-            named = await self._names(Asked(dict(request.match_info), query, decoded), only)
-            who = "" if holder is None else holder.name
-            call = Call(who=who, path=named.path, query=named.query, body=named.body)
-            return _response(await route.handler(call), route.status)
+            asked = Asked(dict(request.match_info), query, decoded)
+            named = await self._names(asked, only)
+            call = Call(
+                who="" if holder is None else holder.name,
+                path=named.path,
+                query=named.query,
+                body=named.body,
+                still=None if only is None else partial(still, asked=asked, only=only, found=named),
+            )
+            try:
+                answer = await route.handler(call)
+            except RefusedError as error:
+                raise (error if only is None else error.apart()) from error
+            return _response(answer, route.status)
 
         return handle
 

@@ -22,13 +22,13 @@ class HoldRequestsApi:
     async def _order(self, call: Call) -> HoldAnswer:
         wanted = order(call.body, dry=call.dry)
         await self._known(wanted.tenant)
-        return await self._orders.order(call.who, wanted, dry=call.dry)
+        return await self._orders.order(call.who, wanted, dry=call.dry, still=call.still)
 
     async def _forget(self, call: Call) -> HoldAnswer:
         wanted: Forget = call.body
         some(HoldFilter(tenant=wanted.tenant, recipient=wanted.recipient))
         await self._known(wanted.tenant)
-        return await self._orders.forget(call.who, wanted, dry=call.dry)
+        return await self._orders.forget(call.who, wanted, dry=call.dry, still=call.still)
 
     async def _list(self, call: Call) -> list[HoldRequest]:
         tenant = call.query.get("tenant")

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from control.plan.changed import Changed, V
+from control.plan.changed import Changed, Still, V, sure
 from control.plan.publish import Change, Done, Publisher
 from control.problem import bad
 
@@ -17,6 +17,9 @@ class Call:
     path: dict[str, str]
     query: dict[str, str]
     body: Any
+    still: Still | None = None
+    """Of a tenant's token: raises RefusedError where what it names is not its any more. Given the
+    connection of the act, under its lock."""
 
     @property
     def dry(self) -> bool:
@@ -70,7 +73,7 @@ FORCED = {**GONE, "force": "1: although it is risky; the refusal says what is ri
 
 async def changed(publisher: Publisher, call: Call, change: Change[V]) -> Changed[V]:
     """Run a change for a request and answer with what it left."""
-    return answer(await publisher.change(call.who, change, dry=call.dry))
+    return answer(await publisher.change(call.who, sure(change, call.still), dry=call.dry))
 
 
 def answer(done: Done[V]) -> Changed[V]:

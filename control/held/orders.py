@@ -10,6 +10,7 @@ from control.held import request
 from control.held.filter import address
 from control.held.request import Forget, HoldOrder
 from control.held.requestview import HoldAnswer, HoldRequest, request_view
+from control.plan.changed import Still, sure
 from control.plan.publish import Publisher
 from control.problem import missing
 from control.store.change import Act
@@ -35,16 +36,19 @@ class Orders:
         self._secret = secret
         self._elsewhere = elsewhere
 
-    async def order(self, who: str, wanted: HoldOrder, *, dry: bool) -> HoldAnswer:
-        """`wanted` as `request.order` gives it. Raises RefusedError."""
+    async def order(
+        self, who: str, wanted: HoldOrder, *, dry: bool, still: Still | None = None
+    ) -> HoldAnswer:
+        """`wanted` as `request.order` gives it; `still` is asked in the act's own transaction.
+        Raises RefusedError."""
 
         async def act(a: Act) -> HoldAnswer:
             return await request.ask(a, wanted, dry=dry)
 
         if not request.concerns_campaign(wanted):
-            return await self._alone(who, act, dry=dry)
+            return await self._alone(who, sure(act, still), dry=dry)
         # In one transaction with the plan by which new mail of the campaign is held.
-        done = await self._publisher.change(who, act, dry=dry)
+        done = await self._publisher.change(who, sure(act, still), dry=dry)
         return msgspec.structs.replace(
             _tried(done.result) if dry else done.result,
             generation=done.generation,
@@ -52,8 +56,10 @@ class Orders:
             notes=[*done.result.notes, *done.notes],
         )
 
-    async def forget(self, who: str, wanted: Forget, *, dry: bool) -> HoldAnswer:
-        """`wanted` names somebody. Raises RefusedError."""
+    async def forget(
+        self, who: str, wanted: Forget, *, dry: bool, still: Still | None = None
+    ) -> HoldAnswer:
+        """`wanted` names somebody; `still` as in `order`. Raises RefusedError."""
 
         async def act(a: Act) -> HoldAnswer:
             answer = await request.forget(a, wanted, secret=self._secret, dry=dry)
@@ -63,7 +69,7 @@ class Orders:
                 answer, accounting=0 if dry else number, notes=[*answer.notes, *a.notes]
             )
 
-        return await self._alone(who, act, dry=dry)
+        return await self._alone(who, sure(act, still), dry=dry)
 
     async def listed(self, tenant: str | None, before: int | None, limit: int) -> list[HoldRequest]:
         """The newest first, those before number `before`."""

@@ -1,11 +1,12 @@
 """The answer to a change."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
 from control.store.change import Act
+from control.store.database import Connection
 
 V = TypeVar("V")
 
@@ -37,6 +38,24 @@ class Changed(msgspec.Struct, Generic[V], frozen=True, kw_only=True):
 async def removed(noun: str, change: Awaitable[str]) -> Removed:
     """What a change that returns the name of what it took away has removed."""
     return Removed(noun=noun, name=await change)
+
+
+Still = Callable[[Connection], Awaitable[None]]
+"""Raises RefusedError where what was asked for is not who asks' any more."""
+
+
+def sure(
+    change: Callable[[Act], Awaitable[V]], still: Still | None
+) -> Callable[[Act], Awaitable[V]]:
+    """`change`, with `still` asked first in its own transaction: under its lock, if it has one."""
+    if still is None:
+        return change
+
+    async def act(a: Act) -> V:
+        await still(a.connection)
+        return await change(a)
+
+    return act
 
 
 class Charged(Protocol):

@@ -172,4 +172,11 @@ def _refuse(problems: list[str]) -> None:
         title = problems[0]
         if len(problems) > 1:
             title = f"{len(problems)} problems; nothing was changed"
-        raise RefusedError(title, errors=[FieldProblem("", text) for text in problems])
+        errors = [FieldProblem("", text) for text in problems]
+        raise RefusedError(title, errors=errors, alone=_ALONE)
+
+
+_ALONE = (
+    "the plan of all tenants has problems with this change, or had them before: nothing was "
+    "changed; ask who sees all tenants"
+)

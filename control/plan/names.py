@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from control.problem import RefusedError
+from control.store.database import Connection
 from control.store.reference import Noun, key, no_such
 
 PATH: dict[str, Noun] = {
@@ -35,42 +37,66 @@ async def by_name(pool: Any, asked: Asked, only: str | None = None) -> Asked:
 
     `only`: the tenant of who asks. Its name stands where none is given, and what is another
     tenant's is not there: raises RefusedError (404)."""
-    body = asked.body
-    wanted = getattr(body, "tenant", None)
-    if wanted is None and only is not None and hasattr(body, "tenant"):
-        wanted = only
-    fields = [field for field in BODY if isinstance(getattr(body, field, None), str)]
-    if not (PATH.keys() & asked.path.keys() or "tenant" in asked.query or wanted or fields):
+    if not _names(asked, only):
         return asked
     async with pool.acquire() as connection:
+        return await _named(connection, asked, only)
 
-        async def name(noun: Noun, given: str, tenant: str | None = None) -> str:
-            return await key(connection, noun, given, tenant=tenant) or given
 
-        async def tenant(given: str) -> str:
-            found = await name("tenant", given, only)
-            if only is not None and found != only:
-                raise no_such("tenant", given)
-            return found
+async def still(connection: Connection, asked: Asked, only: str, found: Asked) -> None:
+    """Looks up again what a request of tenant `only` named, by who holds the publishers' lock: what
+    was another's by then would be changed by a name that was looked up before. Raises RefusedError.
+    """
+    if _names(asked, only) and await _named(connection, asked, only) != found:
+        raise RefusedError("what this names changed this moment: nothing was changed; try again")
 
-        query, path = dict(asked.query), dict(asked.path)
-        if given := query.get("tenant"):
-            query["tenant"] = await tenant(given)
-        owner = only or query.get("tenant")
-        if "tenant" in path:
-            owner = path["tenant"] = await tenant(path["tenant"])
-        for part in PATH.keys() & path.keys() - {"tenant"}:
-            noun, given = PATH[part], path[part]
-            found = await key(connection, noun, given, tenant=owner)
-            # A mailbox may be given its first limits; its tenant was looked at.
-            if found is None and only is not None and noun != "mailbox":
-                raise no_such(noun, given)
-            path[part] = found or given
-        if isinstance(wanted, str):
-            owner = await tenant(wanted)
-            body = msgspec.structs.replace(body, tenant=owner)
-        for field in fields:
-            scope = None if BODY[field] == "server" else owner
-            found = await name(BODY[field], getattr(body, field), scope)
-            body = msgspec.structs.replace(body, **{field: found})
+
+def _tenant(body: Any, only: str | None) -> str | None:
+    given: str | None = getattr(body, "tenant", None)
+    return only if given is None and hasattr(body, "tenant") else given
+
+
+def _fields(body: Any) -> list[str]:
+    return [field for field in BODY if isinstance(getattr(body, field, None), str)]
+
+
+def _names(asked: Asked, only: str | None) -> bool:
+    """Whether there is anything to look up."""
+    if PATH.keys() & asked.path.keys() or "tenant" in asked.query:
+        return True
+    return bool(_tenant(asked.body, only) or _fields(asked.body))
+
+
+async def _named(connection: Connection, asked: Asked, only: str | None) -> Asked:
+    body, wanted = asked.body, _tenant(asked.body, only)
+
+    async def name(noun: Noun, given: str, tenant: str | None = None) -> str:
+        return await key(connection, noun, given, tenant=tenant) or given
+
+    async def tenant(given: str) -> str:
+        found = await name("tenant", given, only)
+        if only is not None and found != only:
+            raise no_such("tenant", given)
+        return found
+
+    query, path = dict(asked.query), dict(asked.path)
+    if given := query.get("tenant"):
+        query["tenant"] = await tenant(given)
+    owner = only or query.get("tenant")
+    if "tenant" in path:
+        owner = path["tenant"] = await tenant(path["tenant"])
+    for part in PATH.keys() & path.keys() - {"tenant"}:
+        noun, given = PATH[part], path[part]
+        found = await key(connection, noun, given, tenant=owner)
+        # A mailbox may be given its first limits; its tenant was looked at.
+        if found is None and only is not None and noun != "mailbox":
+            raise no_such(noun, given)
+        path[part] = found or given
+    if isinstance(wanted, str):
+        owner = await tenant(wanted)
+        body = msgspec.structs.replace(body, tenant=owner)
+    for field in _fields(asked.body):
+        scope = None if BODY[field] == "server" else owner
+        called = await name(BODY[field], getattr(body, field), scope)
+        body = msgspec.structs.replace(body, **{field: called})
     return Asked(path, query, body)

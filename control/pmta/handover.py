@@ -115,7 +115,8 @@ class Handover:
             )
         if status != 200:
             first = text.splitlines()[0][:300] if text else f"HTTP {status}"
-            raise RefusedError(f"PowerMTA refused the new configuration: {first}")
+            refused = "PowerMTA refused the new configuration"
+            raise RefusedError(f"{refused}: {first}", alone=f"{refused}: nothing was changed")
 
 
 def write_keys(folder: Path, keys: Mapping[str, bytes]) -> None:
@@ -127,7 +128,9 @@ def write_keys(folder: Path, keys: Mapping[str, bytes]) -> None:
                 write_private(file, text)
         except OSError as error:
             raise RefusedError(
-                f"cannot write the DKIM key {file}: {error.strerror}", status=503
+                f"cannot write the DKIM key {file}: {error.strerror}",
+                status=503,
+                alone="a DKIM key cannot be written: nothing was changed",
             ) from error
 
 

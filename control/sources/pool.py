@@ -105,7 +105,9 @@ async def ensure(act: Act, tenant: str, name: str) -> None:
     if await act.connection.fetchrow(_SQL["one"], tenant, name) is None:
         new_name("pool", name)
         if (holder := await holder_of(act, name)) is not None:
-            raise bad("pool", f"the name {name} is taken by {holder}; choose another with --pool")
+            other = "choose another with --pool"
+            alone = f"the name {name} is taken; {other}"
+            raise bad("pool", f"the name {name} is taken by {holder}; {other}", alone=alone)
         taken = bad("pool", f"{name} is taken; choose another with --pool")
         await add_pool(act, name, tenant, taken=taken)
 
