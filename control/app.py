@@ -13,7 +13,7 @@ from functools import partial
 
 from aiohttp import web
 
-from control.accounting.shipment import LOOK
+from control.accounting.shipment import LOOK, STATUS
 from control.accounting.status import StreamView, streams
 from control.api.accounting import AccountingApi
 from control.api.agent import AgentApi
@@ -52,6 +52,8 @@ from control.messages.search import search
 from control.parts import Parts, open_parts
 from control.plan.names import by_name
 from control.plan.rows import servers, tenants
+from control.pmta import telling
+from control.pmta.told import Report, ToldView
 from control.problem import RefusedError
 from control.statistics.question import answer as statistics_of
 from control.store.change import Act
@@ -100,6 +102,9 @@ def routes(parts: Parts) -> list[Route]:
     async def around() -> list[Standing]:
         return await standing(parts.pool, await parts.calendar())
 
+    async def told() -> list[ToldView]:
+        return await telling.told(parts.pool, await parts.calendar())
+
     secret = settings.control.secret
 
     async def elsewhere(act: Act, recipient: str, tenant: str | None) -> int:
@@ -122,7 +127,8 @@ def routes(parts: Parts) -> list[Route]:
         PlanApi(publisher, parts.admin),
         LedgerApi(parts.opening, publisher, parts.clock),
         PmtaApi(
-            publisher, partial(servers, parts.pool), parts.admin, keys=settings.control.pmta_keys
+            *(publisher, partial(servers, parts.pool), parts.admin, told),
+            keys=settings.control.pmta_keys,
         ),
         ForgettingApi(parts.intake.forgetting, left),
         AccountingApi(read_so_far, parts.intake.inbox.state, parts.intake.rejected, went_around),
@@ -130,6 +136,7 @@ def routes(parts: Parts) -> list[Route]:
             figures.Look(
                 *(parts.opening, read_so_far, parts.admin, publisher, lost, backlog, around),
                 lambda: parts.carry_over.figures,
+                told,
             ),
             settings.ledger.name,
         ),
@@ -154,7 +161,11 @@ def application(parts: Parts) -> web.Application:
     webhook = Webhook(
         parts.intake.inbox, parts.tokens.holder_of, parts.settings.accounting, clock=time.time
     )
-    agents = AgentApi(webhook.parcel, parts.intake.shipments, parts.settings.accounting)
+
+    async def keep(report: Report) -> None:
+        await telling.keep(parts.pool, report, await parts.calendar())
+
+    agents = AgentApi(webhook.parcel, parts.intake.shipments, keep, parts.settings.accounting)
     door = Application(
         routes(parts),
         parts.tokens,
@@ -163,7 +174,7 @@ def application(parts: Parts) -> web.Application:
         refusal,
         max_body=parts.settings.control.max_body,
         raw=dict.fromkeys(PATHS, webhook.post),
-        agents={LOOK: agents.look},
+        agents={LOOK: agents.look, STATUS: agents.status},
     )
     return door.build()
 

@@ -49,6 +49,16 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """With `--pipe`: octets of a file behind the pipe, then the next one begins (250 MB)."""
     pipe_kept: Annotated[float, msgspec.Meta(ge=86_400)] = 691_200.0
     """With `--pipe`: seconds for which they are kept (8 days), shipped or not."""
+    status_every: Annotated[float, msgspec.Meta(ge=1, le=600)] = 60.0
+    """Between two reports of what PowerMTA says of itself; control misses them after 15 minutes."""
+    pmta: str = "pmta"
+    """PowerMTA's command, asked for its version, licence and status; empty: it is not asked. The
+    agent's user has to be allowed to use it (group pmta)."""
+    monitor_url: str = ""
+    """PowerMTA's web monitor, such as `http://127.0.0.1:8080`, asked for its status, too; empty: it
+    is not."""
+    monitor_key_file: str = ""
+    """Holds PowerMTA's `http-api-key`; empty: the monitor lets this host in by `http-access`."""
 
 
 def lacking(agent: Agent) -> list[str]:

@@ -18,6 +18,7 @@ import threading
 import time
 from pathlib import Path
 
+from control.agent.asking import Asking
 from control.agent.configuration import ConfigurationError, read
 from control.agent.pipe import Pipe
 from control.agent.post import Poster
@@ -79,9 +80,14 @@ def _ship(settings: Agent, ended: threading.Event) -> None:
     except BlockingIOError as error:
         raise BlockingIOError(error.errno, f"another agent ships from {settings.state}") from error
     name = (settings.name or socket.gethostname())[:64]
-    shipper = Shipper(settings, name, Poster(settings), ended)
+    poster = Poster(settings)
+    asking = Asking(settings, name, poster)
+    shipper = Shipper(settings, name, poster, ended, asking.attend)
     logging.info("agent %s (%s): %s to %s", name, VERSION, settings.path, settings.url)
-    shipper.run()
+    try:
+        shipper.run()
+    finally:
+        asking.close()
 
 
 def _pipe(settings: Agent, config: Path, ended: threading.Event) -> None:

@@ -11,6 +11,7 @@ Failure: said once, tried again, longer and longer apart.
 import logging
 import random
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -41,12 +42,20 @@ _ON_ITS_WAY = 4
 class Shipper:
     """Of one PowerMTA server. `ended`: set from outside."""
 
-    def __init__(self, settings: Agent, name: str, poster: Poster, ended: threading.Event) -> None:
-        """`name`: of this agent. Raises OSError."""
+    def __init__(
+        self,
+        settings: Agent,
+        name: str,
+        poster: Poster,
+        ended: threading.Event,
+        meanwhile: Callable[[], None],
+    ) -> None:
+        """`name`: of this agent; `meanwhile` is called every few seconds. Raises OSError."""
         self._settings = settings
         self._name = name
         self._poster = poster
         self._ended = ended
+        self._meanwhile = meanwhile
         moved = Path(settings.move_to) if settings.move_to else None
         self._folder = Folder(Path(settings.path), moved)
         self._file = MemoryFile(Path(settings.state))
@@ -69,6 +78,7 @@ class Shipper:
         """Until it is ended."""
         try:
             while not self._ended.is_set():
+                self._meanwhile()
                 if not self._once():
                     self._wait(self._settings.poll)
         finally:
@@ -238,6 +248,7 @@ class Shipper:
                 return
             if left > _SEEN_EVERY:
                 self._see()
+                self._meanwhile()
 
     def _see(self) -> None:
         if self._trail is None:

@@ -115,6 +115,7 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("GET", "/api/v2/servers/{server}"): _READ_ALL,
     ("DELETE", "/api/v2/servers/{server}"): CLOSED,
     ("GET", "/api/v2/powermta/config"): _READ_ALL,
+    ("GET", "/api/v2/powermta/status"): _READ_ALL,
     # Private keys.
     ("GET", "/api/v2/powermta/keys"): CLOSED,
     ("GET", "/metrics"): Permission("scrape"),

@@ -10,22 +10,33 @@ from control.plan.rows import ServerRow
 from control.pmta.circuit import CircuitsView, circuits_view
 from control.pmta.key import KeyFile
 from control.pmta.server import ServerAddresses, remove, shown
+from control.pmta.told import ToldView
 from control.problem import RefusedError, missing
 from policy.ledger.admin import LedgerAdmin
 
 Servers = Callable[[list[str] | None], Awaitable[list[ServerRow]]]
 """PowerMTA servers of these names, or (None) all."""
 
+Reports = Callable[[], Awaitable[list[ToldView]]]
+"""What PowerMTA servers said of themselves."""
+
 
 class PmtaApi:
     """`keys`: the folder of the key files as PowerMTA sees it; empty where it does not sign."""
 
     def __init__(
-        self, publisher: Publisher, servers: Servers, admin: LedgerAdmin, *, keys: str
+        self,
+        publisher: Publisher,
+        servers: Servers,
+        admin: LedgerAdmin,
+        reports: Reports,
+        *,
+        keys: str,
     ) -> None:
         self._publisher = publisher
         self._of_servers = servers
         self._admin = admin
+        self._reports = reports
         self._keys = keys
 
     async def _servers(self, _: Call) -> list[ServerRow]:
@@ -48,6 +59,9 @@ class PmtaApi:
 
     async def _circuits(self, _: Call) -> CircuitsView:
         return circuits_view(await self._admin.circuits())
+
+    async def _told(self, _: Call) -> list[ToldView]:
+        return await self._reports()
 
     async def _config(self, _: Call) -> str:
         return await self._publisher.config_text(await in_force(self._publisher))
@@ -84,6 +98,13 @@ class PmtaApi:
                 self._remove_server,
                 Changed[Removed],
                 query=GONE,
+            ),
+            Route(
+                "GET",
+                f"{files}/status",
+                "What PowerMTA servers say of themselves, as their agents tell",
+                self._told,
+                list[ToldView],
             ),
             Route("GET", "/api/v2/circuits", rests, self._circuits, CircuitsView),
             Route("GET", f"{files}/config", "PowerMTA's configuration", self._config, str),

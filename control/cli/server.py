@@ -10,8 +10,9 @@ from control.plan.changed import Changed
 from control.plan.rows import ServerRow
 from control.pmta.circuit import CircuitsView
 from control.pmta.server import ServerAddress, ServerAddresses
+from control.pmta.told import ToldView
 from control.terminal.client import Client
-from control.terminal.show import as_json, line_of, said, say, table
+from control.terminal.show import as_json, cell, line_of, said, say, table
 
 app = typer.Typer(no_args_is_help=True, help="PowerMTA servers and where they take mail.")
 
@@ -38,8 +39,15 @@ def set_(
 def show(context: typer.Context, name: str) -> None:
     """One server."""
     line = line_of(context)
-    found = Client(line).get(f"/api/v2/servers/{name}", ServerRow)
-    as_json(found) if line.json else _servers([found])
+    client = Client(line)
+    found = client.get(f"/api/v2/servers/{name}", ServerRow)
+    if line.json:
+        as_json(found)
+        return
+    told = [one for one in client.get(_TOLD, list[ToldView]) if one.server == found.name]
+    _servers([found], told)
+    for one in told:
+        _say(one)
 
 
 @app.command()
@@ -52,18 +60,64 @@ def remove(context: typer.Context, name: str, reason: Reason = "", dry_run: Dry 
 def list_(context: typer.Context) -> None:
     """All servers."""
     line = line_of(context)
-    found = Client(line).get("/api/v2/servers", list[ServerRow])
-    as_json(found) if line.json else _servers(found)
+    client = Client(line)
+    found = client.get("/api/v2/servers", list[ServerRow])
+    as_json(found) if line.json else _servers(found, client.get(_TOLD, list[ToldView]))
 
 
-def _servers(found: list[ServerRow]) -> None:
+@app.command()
+def told(context: typer.Context) -> None:
+    """What PowerMTA servers say of themselves, as their agents tell: version, licence, queues."""
+    line = line_of(context)
+    found = Client(line).get(_TOLD, list[ToldView])
+    if line.json:
+        as_json(found)
+        return
+    if not found:
+        say("no agent has told anything: `sendgate pmta agent` runs on PowerMTA's host")
+    for one in found:
+        _say(one)
+
+
+_TOLD = "/api/v2/powermta/status"
+
+
+def _servers(found: list[ServerRow], told: list[ToldView]) -> None:
+    by_server = {one.server: one for one in told}
     table(
-        ("id", "server", "sessions", "addresses"),
+        ("id", "server", "sessions", "addresses", "PowerMTA", "licence", "queued", "told"),
         (
-            (s.id, s.name, s.sessions, [f"{a['host']}:{a['port']}" for a in s.addresses])
+            (
+                *(s.id, s.name, s.sessions, [f"{a['host']}:{a['port']}" for a in s.addresses]),
+                *_columns(by_server.get(s.name)),
+            )
             for s in found
         ),
     )
+
+
+def _columns(one: ToldView | None) -> tuple[object, ...]:
+    if one is None:
+        return (None, None, None, None)
+    told = one.told
+    return (told.version, told.licence_end, told.queued, f"{one.age:.0f} s ago")
+
+
+def _say(one: ToldView) -> None:
+    told = one.told
+    units = "unlimited" if told.licence_unlimited else cell(told.licence_units)
+    say(
+        f"{one.server}: PowerMTA {told.version or '-'}, licence to {told.licence_end or '-'}, "
+        f"{units} units; told by {one.agent} ({one.agent_version}) {one.age:.0f} s ago"
+    )
+    say(
+        f"  {cell(told.queued)} recipients queued of {cell(told.spool_most)}; last hour "
+        f"{cell(told.in_last_hour)} in, {cell(told.out_last_hour)} out; connections "
+        f"{cell(told.connections_in)} of {cell(told.connections_in_most)} in, "
+        f"{cell(told.connections_out)} of {cell(told.connections_out_most)} out"
+    )
+    for trouble in one.troubles:
+        say(f"warning: {trouble}")
 
 
 @app.command()

@@ -17,6 +17,7 @@ from control.held.look import Hold
 from control.ledger.opening import Opening
 from control.messages.loss import Loss
 from control.plan.publish import Publisher
+from control.pmta import telling
 from control.problem import RefusedError
 from control.version import VERSION
 from policy.ledger.admin import LedgerAdmin
@@ -81,6 +82,7 @@ class Look:
                 certificate_problems=troubles,
                 lost=await self._lost(),
                 around=await around(self._pool, at),
+                told=await telling.told(self._pool, at),
             )
         )
 

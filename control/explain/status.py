@@ -18,6 +18,7 @@ from control.held.held import moment
 from control.ledger.status import CLOSED, LedgerState, LedgerStatus
 from control.messages.loss import Loss
 from control.pmta.circuit import CircuitView, circuits_view, next_of, sentences
+from control.pmta.told import ToldView
 from policy.ledger.bulletin import Figures, OpenCircuit
 from policy.plan import Generation
 
@@ -123,6 +124,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     lost: Loss
     around: Around = Around()
     """Mail that went around the gateways."""
+    told: list[ToldView] = []
+    """What PowerMTA servers say of themselves."""
 
 
 def status(facts: Facts) -> Status:
@@ -142,6 +145,11 @@ def status(facts: Facts) -> Status:
         *intake.files(facts.accounting, sent=facts.sent),
         *intake.posted(facts.backlog, facts.now),
         *_bypass(facts.around),
+        *[
+            Trouble(what=text, next=f"sendgate server show {one.server}")
+            for one in facts.told
+            for text in one.troubles
+        ],
         *_outcomes(facts),
         *[
             Trouble(what=text, next="systemctl reload sendgate-gateway, when it is renewed")

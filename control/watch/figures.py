@@ -11,6 +11,7 @@ from control.accounting.status import StreamView
 from control.bypass.view import Standing
 from control.ledger.carryover import Figure
 from control.ledger.status import LedgerState, LedgerStatus
+from control.pmta.told import ToldView
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +31,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Mail that went around the gateways, by server."""
     carried: list[Figure] | None = None
     """What earlier days carry over into today, by server."""
+    told: list[ToldView] | None = None
+    """What PowerMTA servers say of themselves."""
 
     @property
     def open(self) -> bool:

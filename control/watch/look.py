@@ -13,6 +13,7 @@ from control.ledger.carryover import Figure
 from control.ledger.opening import Opening
 from control.messages.loss import Loss
 from control.plan.publish import Publisher
+from control.pmta.told import ToldView
 from control.problem import RefusedError
 from control.store.refusal import UNREACHABLE
 from control.watch.figures import Figures
@@ -23,6 +24,8 @@ Streams = Callable[[], Awaitable[list[StreamView]]]
 Lost = Callable[[], Awaitable[Loss]]
 
 Backlogs = Callable[[], Awaitable[Backlog]]
+
+Reports = Callable[[], Awaitable[list[ToldView]]]
 
 Around = Callable[[], Awaitable[list[Standing]]]
 
@@ -42,6 +45,7 @@ class Look:
         backlog: Backlogs,
         around: Around,
         carried: Callable[[], list[Figure]],
+        told: Reports,
     ) -> None:
         self._opening = opening
         self._streams = streams
@@ -51,16 +55,22 @@ class Look:
         self._backlog = backlog
         self._around = around
         self._carried = carried
+        self._reports = told
 
     async def __call__(self) -> Figures:
         """Never raises for a part that is away."""
-        ledger, feeds, workers, number, (lost, backlog, around) = await asyncio.gather(
+        ledger, feeds, workers, number, (lost, backlog, around, told) = await asyncio.gather(
             _told(self._opening.status()),
             _told(self._streams()),
             _told(self._admin.workers()),
             _told(self._published()),
             # Apart: six are as many as it has types for.
-            asyncio.gather(_told(self._lost()), _told(self._backlog()), _told(self._around())),
+            asyncio.gather(
+                _told(self._lost()),
+                _told(self._backlog()),
+                _told(self._around()),
+                _told(self._reports()),
+            ),
         )
         return Figures(
             ledger=ledger,
@@ -71,6 +81,7 @@ class Look:
             backlog=backlog,
             around=around,
             carried=self._carried(),
+            told=told,
         )
 
     async def _published(self) -> int | None:

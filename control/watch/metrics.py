@@ -14,6 +14,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from control.accounting.setaside import Backlog
+from control.pmta.told import ToldView, ends_at
 from control.watch.figures import Figures
 
 
@@ -124,9 +125,23 @@ CARRIED_LATE = Declared(
     "1 while that figure is the last known one, for the records of the server stopped "
     "(accounting.carry_late); 0 otherwise.",
 )
+TOLD_AGE = Declared(
+    "sendgate_pmta_status_age_seconds",
+    ("server",),
+    "Time since the agent of a PowerMTA server told how that is, in calendar time.",
+)
+TOLD_QUEUED = Declared(
+    "sendgate_pmta_queue_recipients", ("server",), "Recipients in the queues of a PowerMTA server."
+)
+TOLD_LICENCE = Declared(
+    "sendgate_pmta_licence_expiry_timestamp_seconds",
+    ("server",),
+    "When the licence of a PowerMTA server ends, in seconds since 1970; 0 for never.",
+)
 DECLARED = (
     *(BUILD, STARTED, OPEN, CLOSED, PUBLISHED, WORKERS, LATE, LOST),
     *(AGE, BEHIND, GAP, PROBLEM, BYPASS, BYPASS_AT, CARRIED, CARRIED_LATE),
+    *(TOLD_AGE, TOLD_QUEUED, TOLD_LICENCE),
     *(INBOX, INBOX_MOST, INBOX_BATCHES, INBOX_AGE, GIVEN_UP, SET_ASIDE, SET_ASIDE_AT),
 )
 
@@ -167,6 +182,8 @@ class _Look(Collector):
         if of.carried is not None:
             yield _gauge(CARRIED, {(one.server,): one.recipients for one in of.carried})
             yield _gauge(CARRIED_LATE, {(one.server,): one.late for one in of.carried})
+        if of.told is not None:
+            yield from _told(of.told)
         if of.streams is not None:
             streams = [(stream, (stream.server,)) for stream in of.streams]
             yield _gauge(AGE, {key: s.age for s, key in streams if s.age is not None})
@@ -175,6 +192,14 @@ class _Look(Collector):
             yield _gauge(PROBLEM, {key: bool(s.problem) for s, key in streams})
         if of.backlog is not None:
             yield from _backlog(of.backlog)
+
+
+def _told(of: list[ToldView]) -> Iterator[GaugeMetricFamily]:
+    yield _gauge(TOLD_AGE, {(one.server,): one.age for one in of})
+    queued = {(one.server,): one.told.queued for one in of}
+    yield _gauge(TOLD_QUEUED, {key: n for key, n in queued.items() if n is not None})
+    ends = {(one.server,): ends_at(one.told) for one in of}
+    yield _gauge(TOLD_LICENCE, {key: end / 1000 for key, end in ends.items() if end is not None})
 
 
 def _backlog(of: Backlog) -> Iterator[GaugeMetricFamily]:

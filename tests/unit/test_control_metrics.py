@@ -6,6 +6,7 @@ from control.accounting.status import StreamView
 from control.bypass.view import Standing
 from control.ledger.carryover import Figure
 from control.ledger.status import LedgerState, LedgerStatus
+from control.pmta.told import Told, ToldView
 from control.watch.figures import Figures
 from control.watch.metrics import DECLARED, catalogue, exposition
 from tests.support.repository import ROOT
@@ -20,6 +21,15 @@ BACKLOG = Backlog(
     set_aside=5,
     set_aside_at=8_000,
 )
+
+
+def told(server: str, end: str, queued: int | None) -> ToldView:
+    said = Told(licence_end=end, queued=queued)
+    return ToldView(
+        server=server, agent="a", agent_version="1", at=0, age=60.0, told=said, troubles=[]
+    )
+
+
 ALL = Figures(
     ledger=OPEN,
     streams=STREAMS,
@@ -29,6 +39,7 @@ ALL = Figures(
     backlog=BACKLOG,
     around=[Standing("pmta1", 3, 9_000)],
     carried=[Figure("pmta1", 12, late=True)],
+    told=[told("pmta1", "2026-03-01", 12), told("pmta2", "", None)],
 )
 
 
@@ -52,6 +63,10 @@ def test_every_figure_is_shown() -> None:
         'sendgate_bypass_timestamp_seconds{server="pmta1"}': 9,
         'sendgate_carried_over_recipients{server="pmta1"}': 12,
         'sendgate_carry_over_late{server="pmta1"}': 1,
+        'sendgate_pmta_status_age_seconds{server="pmta1"}': 60,
+        'sendgate_pmta_status_age_seconds{server="pmta2"}': 60,
+        'sendgate_pmta_queue_recipients{server="pmta1"}': 12,
+        'sendgate_pmta_licence_expiry_timestamp_seconds{server="pmta1"}': 20_514 * 86_400,
         'sendgate_accounting_age_seconds{server="pmta1"}': 2.5,
         'sendgate_accounting_behind_bytes{server="pmta1"}': 10,
         'sendgate_accounting_gap_timestamp_seconds{server="pmta1"}': 5,

@@ -36,6 +36,7 @@ class Agent:
             "retry_first": 0.05,
             "retry_most": 1.0,
             "timeout": 5.0,
+            "pmta": "",
             **settings,
         }
         self.config = folder / "agent.toml"

@@ -1,0 +1,120 @@
+"""A double of PowerMTA's command: `pmta [--xml|--dom|--json] COMMAND`, strict.
+
+Source: PowerMTA 5.0 User's Guide, `pmta` commands. What the real one refuses is refused: a word
+too many or too few, a command nobody documents, `test config` with a file's name. A reload of a bad
+file fails and leaves what runs as it is.
+How `show license` and `show version` look as JSON no public page says; the shapes here are ours.
+
+The folder $PMTA_DOUBLE has what it stands on: `config` (as /etc/pmta/config), `running` (what was
+loaded last), `licence.json` and `status.json` (what it answers), `queues` (paused ones), `down`
+(PowerMTA does not run).
+"""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+from loadtest.pmta.config import load
+from loadtest.pmta.grammar import ConfigError
+
+LICENCE = {"product": "PowerMTA", "edition": "enterprise", "expires": "never", "units": 4294967295}
+VERSION = {"version": "5.0r8", "built": "2020-03-01"}
+STATUS = {
+    "traffic": {
+        name: {way: {"rcp": 0, "msg": 0, "kb": 0} for way in ("in", "out")}
+        for name in ("total", "lastHr", "lastMin", "topPerHr", "topPerMin")
+    },
+    "conn": {
+        "smtpIn": {"cur": 0, "max": 100, "top": 0},
+        "smtpOut": {"cur": 0, "max": 1200, "top": 0},
+    },
+    "queue": {"smtp": {"rcp": 0, "dom": 0, "kb": 0}},
+    "spool": {"totalRcp": 0, "maxRcp": 500000},
+}
+
+_QUEUE = r"[A-Za-z0-9.\-\[\]*]+(?:/[A-Za-z0-9._\-]+)?"
+_FILTERS = r"(?: --(?:queue|jobId|envId|rcpt|orig|older-than)=\S+)+"
+_KNOWN = (
+    "reload",
+    "test config",
+    r"show (?:status|vmtas|queues|jobs|topqueues|topdomains|domains|disabled sources)",
+    "show (?:version|license)",
+    r"show (?:vmta-settings|settings) \S+",
+    rf"(?:pause|resume) queue {_QUEUE}",
+    r"(?:pause|resume) job \S+",
+    rf"disable source(?: --reenable-after=\w+)? [0-9a-f.:]+ {_QUEUE}",
+    rf"enable source [0-9a-f.:]+ {_QUEUE}",
+    rf"set queue --mode=(?:normal|backoff) {_QUEUE}",
+    rf"set priority -?\d+ {_QUEUE}",
+    rf"schedule(?: --retry-recipients)? {_QUEUE}",
+    rf"delete{_FILTERS}(?: --no-accounting| --dsn)*",
+    rf"list{_FILTERS}",
+    "rotate (?:acct|log)",
+    r"(?:check mfrom|check spf|resolve|trace) \S+(?: \S+)*",
+    "reset counters",
+)
+
+
+class CommandError(Exception):
+    """It is refused; the text is what the operator reads."""
+
+
+def main(arguments: list[str], folder: Path) -> int:
+    """The exit code: 0 done, 1 refused."""
+    formats = [word for word in arguments if word in ("--xml", "--dom", "--json")]
+    words = arguments[1:] if formats and arguments[0] == formats[0] else arguments
+    command = " ".join(words)
+    try:
+        if len(formats) > 1 or (formats and arguments[0] != formats[0]):
+            raise CommandError("usage: pmta [--xml|--dom|--json] COMMAND")
+        if not any(re.fullmatch(known, command) for known in _KNOWN):
+            raise CommandError(f"unknown command or wrong arguments: {command!r}")
+        if (folder / "down").exists():
+            raise CommandError("cannot connect to PowerMTA: is it running?")
+        found = _run(command, folder)
+    except CommandError as error:
+        # Plain text, whatever format was asked for.
+        print(error)
+        return 1
+    if formats == ["--json"]:
+        print(json.dumps({"status": "success", "data": found}))
+    else:
+        print(found if isinstance(found, str) else json.dumps(found, indent=2))
+    return 0
+
+
+def _run(command: str, folder: Path) -> object:
+    config, running = folder / "config", folder / "running"
+    if command in ("test config", "reload"):
+        try:
+            load(config)
+        except (ConfigError, OSError, UnicodeDecodeError) as error:
+            raise CommandError(str(error)) from error
+        if command == "reload" and config.exists():
+            running.write_bytes(config.read_bytes())
+        return "Configuration OK." if command == "test config" else "Configuration reloaded."
+    if command == "show license":
+        return _kept(folder / "licence.json", LICENCE)
+    if command == "show version":
+        return VERSION
+    if command == "show status":
+        return {"status": _kept(folder / "status.json", STATUS)}
+    if command == "show vmtas":
+        found = load(running)
+        return {"vmta": sorted([*found.virtual_mtas, *found.pools])}
+    if match := re.fullmatch(r"(pause|resume) queue (\S+)", command):
+        kept = folder / "queues"
+        paused = set(json.loads(kept.read_text()) if kept.exists() else ())
+        paused = paused | {match[2]} if match[1] == "pause" else paused - {match[2]}
+        (folder / "queues").write_text(json.dumps(sorted(paused)))
+    return f"{command}: done"
+
+
+def _kept(file: Path, otherwise: object) -> object:
+    return json.loads(file.read_text()) if file.exists() else otherwise
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], Path(os.environ["PMTA_DOUBLE"])))
