@@ -1,0 +1,1 @@
+"""What mailbox providers say when they refuse or put off mail, and what follows from it. Pure."""
