@@ -1,5 +1,7 @@
-"""`sendgate explain`: why a message would go where it goes, or what became of one."""
+"""`sendgate explain`: why a message would go where it goes, what became of one, and what a
+provider's reply means."""
 
+import difflib
 from typing import Annotated
 
 import typer
@@ -7,12 +9,17 @@ import typer
 from control.cli import holdfilter as of
 from control.explain.explanation import Explanation
 from control.explain.fate import Fate
+from control.explain.reply import reply_explained
 from control.terminal.client import Client
 from control.terminal.invocation import Invocation
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.usage import misused
+from policy.provider import OTHER, PROVIDERS
+
+app = typer.Typer(no_args_is_help=False, help="Why mail goes where it goes, or does not.")
 
 
+@app.callback(invoke_without_command=True)
 def explain(
     context: typer.Context,
     tenant: Annotated[str | None, typer.Option()] = None,
@@ -25,6 +32,10 @@ def explain(
 ) -> None:
     """Why would a message go where it goes, or why did it? Charges nothing; exit 1 where nobody
     knows the message."""
+    if context.invoked_subcommand is not None:
+        if any(given is not None for given in (tenant, sender, to, size, message)):
+            raise misused(f"explain {context.invoked_subcommand}: its options stand after it")
+        return
     line = line_of(context)
     if message is not None:
         if sender is not None or to is not None or size is not None:
@@ -34,6 +45,37 @@ def explain(
     if tenant is None or sender is None or to is None:
         raise misused("explain: give --tenant, --from and --to, or --message")
     _would(line, {"tenant": tenant, "from": sender, "to": to, "size": size})
+
+
+@app.command("reply")
+def reply(
+    context: typer.Context,
+    text: Annotated[
+        str, typer.Argument(help="What the provider said, as dsnDiag has it: 'smtp;550 5.7.1 …'.")
+    ],
+    provider: Annotated[
+        str, typer.Option(help="Who said it: gmail, microsoft, … (providers.toml).")
+    ] = OTHER,
+    status: Annotated[str, typer.Option(help="dsnStatus, where TEXT has none.")] = "",
+) -> None:
+    """Which rule knows a provider's reply, where it is written, and what follows. Asks no server;
+    exit 1 where no rule knows it."""
+    if provider not in PROVIDERS:
+        near = difflib.get_close_matches(provider, PROVIDERS, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise misused(f"--provider: {provider!r} is none of {', '.join(PROVIDERS)}{hint}")
+    found = reply_explained(provider, status, text)
+    if line_of(context).json:
+        as_json(found)
+    elif found.rule is None:
+        say(found.sentence)
+    else:
+        say(f"{found.rule}: {found.sentence}")
+        say(f"scope {found.scope}, kind {found.kind}, action {found.action}")
+        say(f"source: {found.source} ({found.seen})")
+        say(f"there: {found.golden}")
+    if found.rule is None:
+        raise typer.Exit(1)
 
 
 def _would(line: Invocation, body: dict[str, str | int | None]) -> None:

@@ -93,11 +93,12 @@ for name, group in {
     "audit": audit.app,
     "message": message.app,
     "suppression": suppressionlist.app,
+    "explain": explain.app,
 }.items():
     app.add_typer(group, name=name)
 for command in (
     *(process.up, demo.demo, process.gateway, process.control),
-    *(check.check, check.migrate, restore.restore, ip.quota, explain.explain, holdorder.forget),
+    *(check.check, check.migrate, restore.restore, ip.quota, holdorder.forget),
     *(status.status, stats.stats),
 ):
     app.command()(command)
