@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from control.held.held import moment
+from control.held.held import promised
 from control.parts import Parts
 from tests.support.control.core import Api, api_of
 from tests.support.hold.held import MIDNIGHT, content, hold, receipt
@@ -46,7 +46,7 @@ async def test_the_sums_come_first(api: Api, core: Parts) -> None:
     every = found["all"]
     assert (every["messages"], every["octets"], every["paused"]) == (5, 3030, 1)
     assert every["oldest"] == "2026-02-15T23:59:00Z"
-    assert every["next"] == moment(soon), "neither what is paused nor what is in doubt"
+    assert every["next"] == promised(soon), "neither what is paused nor what is in doubt"
     counts = {(p["by"], p["name"]): p["messages"] for p in found["parts"]}
     assert counts == {
         ("tenant", "acme"): 4,
