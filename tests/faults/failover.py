@@ -1,13 +1,16 @@
 """A store's name leads elsewhere: to its replica or standby for good, or to that for a while."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
-from tests.faults.books import Quota
+from tests.faults.books import OPEN, Quota
 from tests.faults.conftest import Begin
 from tests.faults.load import Offer
+from tests.faults.mail import Mail, mail
 from tests.faults.scenario import Scenario
+from tests.faults.stack import AMPLE
 from tests.support.hold.standbys import caught_up, cut_off, promote, standby_of
 
 _QUOTAS = {"vmta-small": Quota(40), "vmta-large": Quota(700)}
@@ -17,18 +20,28 @@ to it show."""
 
 @asynccontextmanager
 async def failed_over(
-    begin: Begin, scale: int, name: str, *, demoted: bool, breakage: str = ""
+    begin: Begin,
+    scale: int,
+    name: str,
+    *,
+    demoted: bool,
+    breakage: str = "",
+    make: Callable[[int], Mail] = mail,
+    reply_delay: float = 0.0,
+    **sections: dict[str, Any],
 ) -> AsyncIterator[Scenario]:
     """A ledger that failed over and was rebuilt, under load. Of the two workers one has connections
-    to the server of before, the other is new."""
+    to the server of before, the other is new. `reply_delay`: seconds PowerMTA takes for each reply
+    meanwhile, so that messages are half-way."""
     scenario = await begin(
         name,
         quotas={vmta: Quota(quota.daily * scale) for vmta, quota in _QUOTAS.items()},
-        load={"rate": 40.0 * scale},
+        load={"rate": 40.0 * scale, "make": make},
         breakage=breakage,
         through=("valkey",),
         control=True,
         gateway={"workers": 2},
+        **sections,
     )
     stack = scenario.stack
     await stack.accounting_is_whole()
@@ -36,6 +49,9 @@ async def failed_over(
     async with stack.valkey.replica(stack.folder / "replica") as replica:
         scenario.load.start()
         await scenario.load.until_offered(100 * scale)
+        if reply_delay:
+            await stack.pmta.fault(reply_delay=reply_delay)
+            await scenario.load.until_offered(len(scenario.load.offers) + 10)
         await stack.valkey.lose_to(replica, demoted=demoted)
         stack.proxies["valkey"].lead_to(replica.port)
         stack.gateway.kill(stack.gateway.workers()[0])
@@ -44,7 +60,22 @@ async def failed_over(
         async with asyncio.timeout(60):
             while (await stack.ledger.standing()).incarnation in ("", before):
                 await asyncio.sleep(0.1)
+        if reply_delay:
+            await stack.pmta.fault(reply_delay=0.0)
         yield scenario
+
+
+async def ended_while_others_pass(scenario: Scenario, patience: float = 90.0) -> None:
+    """Let everything go, settle what is in doubt, and send mail that passes until nobody waits whom
+    PowerMTA never takes: such a failure counts while others pass only."""
+    stack, load = scenario.stack, scenario.load
+    await stack.raise_quotas(vmta_small=Quota(AMPLE), vmta_large=Quota(AMPLE))
+    load.make = mail
+    async with asyncio.timeout(patience):
+        while not await scenario.none_waits("doubt", patience=1.5):
+            await stack.advance((stack.settings_of_gateway.hold.probe_gap + 60) / 86_400)
+        while not await scenario.none_waits(*OPEN, patience=0.3):
+            await load.send(2)
 
 
 _SCARCE = {"vmta-small": Quota(10), "vmta-large": Quota(40)}

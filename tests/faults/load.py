@@ -75,7 +75,7 @@ class Load:
         self._patience = patience
         self._repeats = repeats
         self._next = first
-        self._make = make
+        self.make = make
         self._slot = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._wires: set[_Wire] = set()
@@ -151,7 +151,7 @@ class Load:
             await self._turn()
             if not self._more():
                 break
-            offer = Offer(self._make(self._next), [])
+            offer = Offer(self.make(self._next), [])
             self._next += 1
             for _ in range(1 + (self._repeats if offer.mail.keyed else 0)):
                 wire = await self._offer(offer, wire)

@@ -29,6 +29,8 @@ class Mail(msgspec.Struct, frozen=True):
     lines: int = 0
     """Lines of 66 octets behind the usual text, of no pattern."""
     divided: bool = False
+    deferred: bool = False
+    """One recipient more, whom PowerMTA never takes and never refuses for good."""
     others: int = 0
     """Recipients besides."""
     bounces: bool = False
@@ -42,8 +44,9 @@ class Mail(msgspec.Struct, frozen=True):
     def recipients(self) -> list[str]:
         """Of the envelope."""
         refused = [f"refuse+{self.number}@{self.domain}"] if self.divided else []
+        later = [f"defer+{self.number}@{self.domain}"] if self.deferred else []
         others = [f"u{self.number}.{other}@{self.domain}" for other in range(self.others)]
-        return [self.recipient, *others, *refused]
+        return [self.recipient, *others, *later, *refused]
 
     def content(self) -> bytes:
         """Header block and body, dot-stuffed, with the final dot."""
@@ -103,6 +106,12 @@ def sizes(number: int) -> Mail:
 def bouncing(number: int) -> Mail:
     """One of five comes back."""
     return msgspec.structs.replace(mail(number), bounces=number % 5 == 0)
+
+
+def parted(number: int) -> Mail:
+    """Three of four part: some go, one is refused, one waits, or both."""
+    one = msgspec.structs.replace(mail(number), keyed=False, others=number % 2)
+    return msgspec.structs.replace(one, divided=number % 4 > 1, deferred=number % 4 in (1, 3))
 
 
 def divided(number: int) -> Mail:

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from tests.faults.conftest import Begin
-from tests.faults.failover import failed_over
+from tests.faults.failover import ended_while_others_pass, failed_over
+from tests.faults.mail import parted
 
 
 async def test_a_killed_ledger_that_kept_its_data_opens_by_itself(begin: Begin, scale: int) -> None:
@@ -108,3 +109,25 @@ async def test_a_ledger_whose_replica_took_over_is_lost_and_rebuilt(
         await scenario.load.until_offered(900 * scale)
         await scenario.close()
     assert scenario.findings.deferred == 0
+
+
+async def test_a_ledger_fails_over_amid_messages_that_part(begin: Begin, scale: int) -> None:
+    """Of each message some recipients are with PowerMTA, one is refused, one is held, and the
+    ledger that charged all of them is gone before a part of the charge has gone back."""
+    async with failed_over(
+        *(begin, scale, "ledger failed over amid divided messages"),
+        demoted=False,
+        make=parted,
+        reply_delay=0.1,
+        hold={"failures": 3, "retry_most": 1.0},
+    ) as scenario:
+        await scenario.flows_again()
+        await scenario.load.until_offered(700 * scale)
+        found = await scenario.books()
+        assert not found.problems, found.problems
+        await ended_while_others_pass(scenario)
+        await scenario.close()
+    assert scenario.findings.deferred == 0
+    assert scenario.findings.delivered > 300 * scale
+    endings = {row.ending for row in scenario.rows}
+    assert {"relayed", "refused", "failed"} <= endings
