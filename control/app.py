@@ -50,6 +50,7 @@ from control.messages.loss import loss
 from control.messages.reader import OutcomeReader
 from control.messages.search import search
 from control.parts import Parts, open_parts
+from control.plan.history import Plans
 from control.plan.names import by_name
 from control.plan.rows import servers, tenants
 from control.pmta import telling
@@ -124,7 +125,7 @@ def routes(parts: Parts) -> list[Route]:
         HoldRequestsApi(orders, left),
         ExplainApi(answers),
         HealthApi(parts.opening),
-        PlanApi(publisher, parts.admin),
+        PlanApi(publisher, parts.admin, Plans(parts.pool)),
         LedgerApi(parts.opening, publisher, parts.clock),
         PmtaApi(
             *(publisher, partial(servers, parts.pool), parts.admin, told),

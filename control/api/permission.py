@@ -99,6 +99,9 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("POST", "/api/v2/clock"): CLOSED,
     ("GET", "/api/v2/generation"): _READ_ALL,
     ("POST", "/api/v2/generation"): CLOSED,
+    # With reasons, as the audit log has them.
+    ("GET", "/api/v2/plans"): _CHANGE_ALL,
+    ("GET", "/api/v2/plans/{plan}"): _CHANGE_ALL,
     ("GET", "/api/v2/ledger"): _READ_ALL,
     ("POST", "/api/v2/ledger"): CLOSED,
     ("GET", "/api/v2/accounting"): _READ_ALL,

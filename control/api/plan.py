@@ -1,18 +1,21 @@
-"""/api/v2/generation: the plan in force."""
+"""/api/v2/generation: the plan in force; /api/v2/plans: those that were."""
 
 from control.api.route import DRY, Call, Route, changed
 from control.plan.changed import Changed
+from control.plan.history import PlanPage, Plans, PlanView
 from control.plan.inforce import GenerationView, Nothing, again, generation_view
 from control.plan.publish import Publisher
+from control.problem import bad
 from policy.ledger.admin import LedgerAdmin
 
 
 class PlanApi:
-    """Shows it, and publishes it again."""
+    """Shows them, and publishes the one in force again."""
 
-    def __init__(self, publisher: Publisher, admin: LedgerAdmin) -> None:
+    def __init__(self, publisher: Publisher, admin: LedgerAdmin, plans: Plans) -> None:
         self._publisher = publisher
         self._admin = admin
+        self._plans = plans
 
     async def _show(self, _: Call) -> GenerationView:
         return await generation_view(self._publisher, self._admin)
@@ -20,10 +23,38 @@ class PlanApi:
     async def _publish(self, call: Call) -> Changed[Nothing]:
         return await changed(self._publisher, call, again)
 
+    async def _page(self, call: Call) -> PlanPage:
+        before = call.number("before", 0, 1 << 60) or None
+        return await self._plans.page(before, max(1, call.number("limit", 100, 1000)))
+
+    async def _one(self, call: Call) -> PlanView:
+        text = call.path["plan"]
+        if not (text.isascii() and text.isdigit() and len(text) < 19):
+            raise bad("plan", f"{text!r} is not the number of a plan")
+        return await self._plans.one(int(text))
+
     def routes(self) -> list[Route]:
         """All of them."""
         path = "/api/v2/generation"
         return [
             Route("GET", path, "The plan in force", self._show, GenerationView),
             Route("POST", path, "Publish again", self._publish, Changed[Nothing], query=DRY),
+            Route(
+                "GET",
+                "/api/v2/plans",
+                "Plans that were published, who made each and why, newest first",
+                self._page,
+                PlanPage,
+                query={
+                    "before": "the `before` of the page before",
+                    "limit": "at most so many, 1 to 1000; 100",
+                },
+            ),
+            Route(
+                "GET",
+                "/api/v2/plans/{plan}",
+                "One of them, and what it changed against the one before",
+                self._one,
+                PlanView,
+            ),
         ]

@@ -28,6 +28,7 @@ from control.cli import (
     mailbox,
     message,
     network,
+    plan,
     pool,
     process,
     restore,
@@ -92,6 +93,7 @@ for name, group in {
     "token": token.app,
     "audit": audit.app,
     "message": message.app,
+    "plan": plan.app,
     "suppression": suppressionlist.app,
     "explain": explain.app,
 }.items():

@@ -71,6 +71,7 @@ OWN = {
     "server": "pmta1",
     "message": "1cccc",
     "request": "2",
+    "plan": "1",
 }
 THEIRS = {
     **OWN,

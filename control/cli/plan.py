@@ -1,0 +1,63 @@
+"""`sendgate plan list|show`: plans that were published, who made each, and what it changed."""
+
+from typing import Annotated
+
+import typer
+
+from control.plan.history import PlanAct, PlanPage, PlanView
+from control.terminal.client import Client
+from control.terminal.show import as_json, line_of, say, table
+
+app = typer.Typer(no_args_is_help=True, help="Published plans (generations): when, who, why, what.")
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    before: Annotated[int | None, typer.Option(min=1, help="Where the page before ended.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+) -> None:
+    """Newest first; as many as control.generations_kept keeps."""
+    line = line_of(context)
+    asked = {"before": None if before is None else str(before), "limit": str(limit)}
+    page = Client(line).get("/api/v2/plans", PlanPage, **asked)
+    if line.json:
+        as_json(page)
+        return
+    table(
+        ("plan", "at", "who", "for", "reason"),
+        ((p.number, p.at, p.who, _acts(p.acts), _reasons(p.acts)) for p in page.plans),
+    )
+    if page.before is not None:
+        say(f"more: --before {page.before}")
+
+
+@app.command()
+def show(
+    context: typer.Context, number: Annotated[int, typer.Argument(min=0, help="Its number.")]
+) -> None:
+    """One plan, and what it changed against the one before."""
+    line = line_of(context)
+    found = Client(line).get(f"/api/v2/plans/{number}", PlanView)
+    if line.json:
+        as_json(found)
+        return
+    say(f"plan {found.number}, {found.at}, by {found.who}")
+    for act in found.acts:
+        say(f"for {act.action} {act.subject}" + (f": {act.reason}" if act.reason else ""))
+    against = "" if found.against is None else f" against plan {found.against}"
+    say(f"what it changed{against}:")
+    for text in found.changes:
+        say(f"  {text}")
+    table(
+        ("noun", "in it", "added", "changed", "removed"),
+        ((noun, m.total, m.added, m.changed, m.removed) for noun, m in found.counts.items()),
+    )
+
+
+def _acts(acts: list[PlanAct]) -> str:
+    return ", ".join(f"{act.action} {act.subject}" for act in acts) or "published again"
+
+
+def _reasons(acts: list[PlanAct]) -> str:
+    return "; ".join(dict.fromkeys(act.reason for act in acts if act.reason))

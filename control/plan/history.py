@@ -1,0 +1,143 @@
+"""Published plans that are kept: which, when, by whom, why, and what each changed."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from control.problem import counted, missing
+from policy.isotime import instant_of
+from policy.model import Tenant
+from policy.plan import BadGenerationError, Generation, decode
+from settings.statements import statements
+
+_SQL = statements(__package__, "history")
+
+
+class PlanAct(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the audit log that a plan was made for."""
+
+    action: str
+    subject: str
+    reason: str
+
+
+class PlanEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A generation."""
+
+    number: int
+    at: str
+    who: str
+    """A token's name, `control` (it publishes again when rows or hours ask for it), …"""
+    acts: list[PlanAct]
+    """Empty: nobody changed anything, it was published again."""
+
+
+class PlanPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Newest first."""
+
+    plans: list[PlanEntry]
+    before: int | None
+    """To be given as `before` for the next page; null: this is the last."""
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """Names of one noun in a plan, against the plan before."""
+
+    total: int
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+
+
+class PlanView(PlanEntry, frozen=True, kw_only=True):
+    """A generation and what it changed."""
+
+    against: int | None
+    """The one before; null: it is not kept, or there was none."""
+    counts: dict[str, Moved]
+    """By noun; empty: another version made it, and this one cannot read it."""
+    changes: list[str]
+    """In words."""
+
+
+class Plans:
+    """Those that `control.generations_kept` keeps."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    async def page(self, before: int | None, limit: int) -> PlanPage:
+        """Those before number `before`."""
+        rows = await self._pool.fetch(_SQL["list"], before, limit + 1)
+        plans = [PlanEntry(**_entry(row)) for row in rows[:limit]]
+        return PlanPage(plans=plans, before=plans[-1].number if len(rows) > limit else None)
+
+    async def one(self, number: int) -> PlanView:
+        """Raises RefusedError."""
+        row = await self._pool.fetchrow(_SQL["one"], number)
+        if row is None:
+            raise missing("plan", f"{number} (it may have been let go: control.generations_kept)")
+        try:
+            # Seconds of work for the largest ones.
+            counts, changes = await asyncio.to_thread(_compared, row["former"], row["encoded"])
+        except BadGenerationError:
+            counts, changes = {}, ["another version made it: what it changed cannot be read"]
+        return PlanView(**_entry(row), against=row["before"], counts=counts, changes=changes)
+
+
+def _entry(row: Any) -> dict[str, Any]:
+    return {
+        "number": row["number"],
+        "at": instant_of(row["created"]),
+        "who": row["who"],
+        "acts": [PlanAct(**act) for act in row["acts"]],
+    }
+
+
+def _compared(former: bytes | None, encoded: bytes) -> tuple[dict[str, Moved], list[str]]:
+    return compared(None if former is None else decode(former), decode(encoded))
+
+
+def compared(before: Generation | None, after: Generation) -> tuple[dict[str, Moved], list[str]]:
+    """(how many of each noun came, changed and went, the same in words)."""
+    old, new = ({} if before is None else _nouns(before)), _nouns(after)
+    counts: dict[str, Moved] = {}
+    words: list[str] = []
+    for noun, items in new.items():
+        known = old.get(noun, {})
+        added, removed = sorted(items.keys() - known.keys()), sorted(known.keys() - items.keys())
+        changed = sorted(n for n in items.keys() & known.keys() if items[n] != known[n])
+        counts[noun] = Moved(
+            total=len(items), added=len(added), changed=len(changed), removed=len(removed)
+        )
+        for what, names in (("added", added), ("changed", changed), ("removed", removed)):
+            if names:
+                # Addresses of people are counted, not listed.
+                some = f"{len(names)} of {noun}" if noun == "mailbox" else counted(names, noun)
+                words.append(f"{some} {what}")
+    if before is None:
+        return counts, ["the plan before it is not kept: all that it has counts as added"]
+    if before.rate != after.rate:
+        words.append("the rates of the whole gateway changed")
+    return counts, words or ["nothing but its number and its time"]
+
+
+def _nouns(plan: Generation) -> dict[str, Mapping[str, Any]]:
+    """Noun to what the plan has of it, by name."""
+    return {
+        "server": plan.server,
+        "VirtualMTA": plan.vmta,
+        "pool": plan.pool,
+        "tenant": {t.name: _alone(t) for t in plan.tenants},
+        "domain": {f"{t.name}/{d}": pool for t in plan.tenants for d, pool in t.domains.items()},
+        "login": {lo.name: (t.name, lo.hash) for t in plan.tenants for lo in t.logins},
+        "network": {net: t.name for t in plan.tenants for net in t.networks},
+        "mailbox": {f"{t.name}/{a}": m for t in plan.tenants for a, m in t.mailboxes.items()},
+    }
+
+
+def _alone(tenant: Tenant) -> Tenant:
+    """Without what is counted by itself."""
+    return msgspec.structs.replace(tenant, domains={}, logins=(), networks=(), mailboxes={})

@@ -1,0 +1,11 @@
+"""Lines of the audit log by their time: which were written with a plan."""
+
+from control.store.migrations.script import run
+
+revision = "0030"
+down_revision = "0029"
+
+
+def upgrade() -> None:
+    """Run the SQL of this revision."""
+    run("0030_pre_audit_times.sql")
