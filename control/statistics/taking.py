@@ -6,9 +6,10 @@ Failure: the transaction is the door's; what was not committed is met again.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Set
 from functools import lru_cache
-from typing import NamedTuple
+from operator import add
+from typing import Any, NamedTuple
 
 from control.accounting.columns import storable
 from control.accounting.door import Batch
@@ -24,7 +25,7 @@ from control.statistics.counts import (
     outcome_of,
 )
 from control.statistics.names import CAMPAIGN, MAILBOX, OTHER, Name, Names
-from control.statistics.owner import Told, address_of, owners, told
+from control.statistics.owner import Owner, Told, address_of, owners, told
 from control.store.database import Connection
 from policy.address import mailbox_of, normal_domain
 from policy.author import FromProblem, from_mailbox
@@ -57,15 +58,11 @@ class _Heap(NamedTuple):
     ours: bool
 
 
-class _Place(NamedTuple):
-    """Where a heap counts."""
+_Place = tuple[int, str, str, str, str, str]
+"""Where a heap counts: day, tenant, IP, campaign, provider, mailbox."""
 
-    day: int
-    tenant: str
-    ip: str
-    campaign: str
-    provider: str
-    mailbox: str
+_Rows = dict[Any, Increments]
+"""Of a table, by key."""
 
 
 class Statistics:
@@ -89,69 +86,89 @@ class Statistics:
             {heap.source_ip for heap in heaps},
         )
         absent = await told(connection, {heap.message for heap in heaps if heap.message})
-        places = []
+        whose: dict[tuple[int, str, str], Owner] = {}
+        places: list[tuple[_Place, str, bool, int]] = []
         for heap, count in heaps.items():
-            more = absent.get(heap.message) or _NOTHING
-            owner = known.of(heap.day, storable(heap.vmta or more.vmta), heap.source_ip)
-            if more.vmta and not owner.ip:
-                later = await owners(connection, {more.vmta}, set())
-                owner = later.of(heap.day, more.vmta, "")
-            place = _Place(
-                heap.day,
-                owner.tenant or more.tenant,
-                owner.ip,
-                _name(heap.job or more.campaign),
-                _provider(heap.domain or more.domain),
-                _name(heap.mailbox),
-            )
-            places.append((place, heap.outcome, heap.ours, count))
-        own = await self._names.admitted(connection, _wanted(place for place, *_ in places))
+            day, vmta, source_ip, message, job, domain, mailbox, outcome, ours = heap
+            more = absent.get(message) or _NOTHING
+            asked = (day, vmta or more.vmta, source_ip)
+            owner = whose.get(asked)
+            if owner is None:
+                owner = known.of(day, storable(asked[1]), source_ip)
+                if more.vmta and not owner.ip:
+                    later = await owners(connection, {more.vmta}, set())
+                    owner = later.of(day, more.vmta, "")
+                whose[asked] = owner
+            tenant, campaign = owner.tenant or more.tenant, _name(job or more.campaign)
+            provider = _provider(domain or more.domain)
+            place = (day, tenant, owner.ip, campaign, provider, _name(mailbox))
+            places.append((place, outcome, ours, count))
+        wanted = {
+            (day, tenant, CAMPAIGN, campaign) for (day, tenant, _, campaign, _, _), *_ in places
+        }
+        wanted |= {(day, tenant, MAILBOX, mailbox) for (day, tenant, *_, mailbox), *_ in places}
+        own: Set[tuple[int, str, str, str]] = await self._names.admitted(
+            connection, (Name(*one) for one in wanted)
+        )
+        beyond = {one for one in wanted if one[3] and one not in own}
         sums = _Sums()
         for place, outcome, ours, count in places:
-            sums.add(_bounded(place, own), outcome, count, ours=ours)
+            sums.add(_bounded(place, beyond) if beyond else place, outcome, count, ours=ours)
         await sums.put(connection)
 
 
 class _Sums:
-    """Of one batch, by table and key."""
+    """Of one batch, by key."""
 
     def __init__(self) -> None:
-        self._tables: dict[str, dict[tuple[int | str, ...], Increments]] = {
-            name: {} for name in ("add_ip", "add_campaign", "add_mailbox", "add_detail")
-        }
+        self._details: _Rows = {}
+        self._mailboxes: _Rows = {}
         self._categories: Counter[tuple[int | str, ...]] = Counter()
 
     def add(self, place: _Place, outcome: str, count: int, *, ours: bool) -> None:
         """That `count` records of one kind belong there."""
-        day, tenant, ip, campaign, provider, mailbox = place
-        added = _added(outcome, ours)
-        for table, key in (
-            ("add_ip", (day, tenant, ip, provider)),
-            ("add_campaign", (day, tenant, campaign, provider)),
-            ("add_mailbox", (day, tenant, mailbox)),
-            ("add_detail", (day, tenant, ip, campaign, provider)),
-        ):
-            sums = self._tables[table].setdefault(key, [0] * WIDTH)
-            for column in added:
-                sums[column] += count
+        detail, mailbox = place[:5], (place[0], place[1], place[5])
+        details = self._details.get(detail)
+        if details is None:
+            details = self._details[detail] = [0] * WIDTH
+        mailboxes = self._mailboxes.get(mailbox)
+        if mailboxes is None:
+            mailboxes = self._mailboxes[mailbox] = [0] * WIDTH
+        for column in _added(outcome, ours):
+            details[column] += count
+            mailboxes[column] += count
         if category := category_in(outcome):
+            day, tenant, ip, _, provider, _ = place
             self._categories[day, tenant, ip, provider, category] += count
 
     async def put(self, connection: Connection) -> None:
         """Table after table, row after row in the order of their keys."""
-        for table, rows in self._tables.items():
+        ips: _Rows = {}
+        campaigns: _Rows = {}
+        for (day, tenant, ip, campaign, provider), numbers in self._details.items():
+            for rows, key in (
+                (ips, (day, tenant, ip, provider)),
+                (campaigns, (day, tenant, campaign, provider)),
+            ):
+                before = rows.get(key)
+                rows[key] = numbers if before is None else list(map(add, before, numbers))
+        for table, rows, width in (
+            ("add_ip", ips, WIDTH),
+            # What ended is of the IP alone, whose limits it is for.
+            ("add_campaign", campaigns, WIDTH - 1),
+            ("add_mailbox", self._mailboxes, WIDTH - 1),
+            ("add_detail", self._details, WIDTH - 1),
+        ):
             keys = sorted(rows)
             columns = [list(column) for column in zip(*keys, strict=True)]
-            numbers = [list(column) for column in zip(*map(rows.__getitem__, keys), strict=True)]
-            await connection.execute(_SQL[table], *columns, *numbers[: _WIDTHS[table]])
+            counted = [list(column) for column in zip(*map(rows.__getitem__, keys), strict=True)]
+            await connection.execute(_SQL[table], *columns, *counted[:width])
         if self._categories:
             found = sorted(self._categories.items())
             keyed = [list(column) for column in zip(*(key for key, _ in found), strict=True)]
             await connection.execute(_SQL["add_category"], *keyed, [count for _, count in found])
 
 
-_WIDTHS = {"add_ip": WIDTH, **dict.fromkeys(("add_campaign", "add_mailbox", "add_detail"), -1)}
-"""How many counters a table has: `ended` is of the IP alone, whose limits it is for."""
 _NOTHING = Told("", "", "", "")
 assert COLUMNS[-1] == "ended"
 
@@ -208,18 +225,11 @@ def _name(text: str) -> str:
     return storable(text)[:_LONGEST]
 
 
-def _wanted(places: Iterable[_Place]) -> Iterator[Name]:
-    for place in places:
-        yield Name(place.day, place.tenant, CAMPAIGN, place.campaign)
-        yield Name(place.day, place.tenant, MAILBOX, place.mailbox)
-
-
-def _bounded(place: _Place, own: set[Name]) -> _Place:
+def _bounded(place: _Place, beyond: Set[tuple[int, str, str, str]]) -> _Place:
     """With `other` in place of names that are not let in."""
-    day, tenant = place.day, place.tenant
-    campaign, mailbox = place.campaign, place.mailbox
-    if campaign and Name(day, tenant, CAMPAIGN, campaign) not in own:
+    day, tenant, ip, campaign, provider, mailbox = place
+    if (day, tenant, CAMPAIGN, campaign) in beyond:
         campaign = OTHER
-    if mailbox and Name(day, tenant, MAILBOX, mailbox) not in own:
+    if (day, tenant, MAILBOX, mailbox) in beyond:
         mailbox = OTHER
-    return place._replace(campaign=campaign, mailbox=mailbox)
+    return (day, tenant, ip, campaign, provider, mailbox)
