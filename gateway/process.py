@@ -4,17 +4,22 @@ Owns: putting them together, for `gateway.worker` and for `gateway.releaser`.
 """
 
 import asyncio
+import shutil
 import socket
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Coroutine
 from os import _exit, urandom
+from pathlib import Path
 
 from redis.asyncio import Redis
 
 from gateway.delivery.attempt import Attempts
 from gateway.delivery.unknown import UnknownVmtas
+from gateway.hold.database import Database
 from gateway.hold.holding import Holding
+from gateway.hold.upkeep.suppressed import Writer
 from gateway.ledger.bulletin import Bulletin
 from gateway.ledger.clock import LedgerClock
 from gateway.ledger.outcomes import Outcomes
@@ -23,6 +28,7 @@ from gateway.ledger.reserve import Reserver
 from gateway.message.ids import Ids
 from gateway.relay.endpoint import Endpoint
 from gateway.relay.relay import Relay
+from gateway.suppressions.known import Nobody, Suppressions
 from gateway.watch import metrics
 from gateway.watch.log import Log
 from policy.ledger.connection import connect
@@ -30,8 +36,11 @@ from policy.ledger.lease import Lease
 from policy.ledger.ledger import RedisLedger, elapsed, root_key
 from policy.plan import Generation
 from settings.model import Settings
+from settings.tasks import cancel
 
 CLEAN_UP = 5.0
+_AFTER_RELEASERS = 3.0
+"""Seconds after which a worker writes the file of suppressions if no releaser does."""
 _ENTRY_LIFE = 400 * 86_400.0
 """Seconds: above the longest any row may wait. It only bounds what processes that died left."""
 
@@ -49,8 +58,9 @@ _DROPPED = metrics.counter(
 class Process:
     """The parts of one process, built and closed together."""
 
-    def __init__(self, settings: Settings, name: str, log: Log) -> None:
-        """Raises BadKeyError for keys of the hold that cannot be used."""
+    def __init__(self, settings: Settings, name: str, log: Log, *, releases: bool = False) -> None:
+        """`releases`: it takes no mail. Raises BadKeyError for keys of the hold that cannot be
+        used."""
         self.settings = settings
         self.name = name
         self.log = log
@@ -139,12 +149,45 @@ class Process:
                 log=log,
                 arrears=lambda: self.reserver.arrears.share,
             )
+        self.suppressions: Suppressions | Nobody = Nobody()
+        self._writer: Writer | None = None
+        self._own_folder = ""
+        if settings.suppressions.enforced == "always" or (
+            settings.suppressions.enforced == "auto" and settings.hold.enabled
+        ):
+            self._suppress(releases)
         self.leaving = False
         self._dropped = 0
         self.looks = [self.relay.gauge, self.reserver.arrears.gauge]
         """What the side task of the gauges calls once a second."""
         if self.holding is not None:
             self.looks.append(self.holding.unsure.gauge)
+        if isinstance(self.suppressions, Suppressions):
+            self.looks.append(self.suppressions.gauge)
+
+    def _suppress(self, releases: bool) -> None:
+        settings, database = self.settings, self.settings.database
+        lasting = settings.gateway.state_dir
+        if not lasting:
+            self._own_folder = tempfile.mkdtemp(prefix="sendgate-suppressions-")
+        folder = Path(lasting or self._own_folder)
+        self.suppressions = Suppressions(folder, every=settings.suppressions.poll, log=self.log)
+        # A worker has better things to do, where a releaser may write.
+        first = releases or not lasting or not (settings.hold.enabled and settings.hold.releasers)
+        self._writer = Writer(
+            Database(
+                database.url,
+                connections=1,
+                timeout=database.timeout,
+                log=self.log,
+                bounds=database.bounds(),
+            ),
+            folder,
+            settings.suppressions,
+            reader=self.suppressions,
+            waits=0.0 if first else _AFTER_RELEASERS,
+            log=self.log,
+        )
 
     def _swapped(self, generation: Generation) -> None:
         self.relay.update(generation.servers, {vmta.name for vmta in generation.vmtas})
@@ -160,7 +203,18 @@ class Process:
     @property
     def ready(self) -> bool:
         """A generation is in force and the ledger answered last time."""
-        return self.feed.current is not None and self.reserver.state == "open"
+        return (
+            self.feed.current is not None
+            and self.reserver.state == "open"
+            and self.suppressions.ready
+        )
+
+    async def informed(self) -> None:
+        """Wait a while for the first plan, and until it is known who is suppressed."""
+        firsts = [self.feed.first, self.suppressions.first]
+        waits = [asyncio.get_running_loop().create_task(first.wait()) for first in firsts]
+        await asyncio.wait(waits, timeout=CLEAN_UP)
+        await cancel(waits)
 
     async def watched(self, task: Coroutine[None, None, None]) -> None:
         """A side task that dies takes the process with it: half a gateway is worse than none."""
@@ -195,11 +249,17 @@ class Process:
         tasks += [self.outcomes.run(), self.unknown.run()]
         if self.holding is not None:
             tasks += [self.holding.backlog.run(), self.holding.watch()]
+        if isinstance(self.suppressions, Suppressions) and self._writer is not None:
+            tasks += [self.suppressions.run(), self._writer.run()]
         return tasks
 
     async def close(self) -> None:
         """Leave the servers; the last thing a process does."""
         try:
+            if self._writer is not None:
+                await self._writer.close()
+            if self._own_folder:
+                shutil.rmtree(self._own_folder, ignore_errors=True)
             if self.holding is not None:
                 await self.holding.close()
             await self.outcomes.flush()

@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from gateway.hold.database import AwayError, RefusedError, UnknownError
 from gateway.hold.release.claim import Claims
+from gateway.hold.release.left import RELEASED
 from gateway.hold.release.minimums import LedgerMinimums
 from gateway.hold.release.queue import Queue
-from gateway.hold.release.release import RELEASED, Release
+from gateway.hold.release.release import Release
 from gateway.hold.release.releaser import Releaser
-from gateway.hold.release.suppression import Nobody
 from gateway.hold.settle.doubt import Doubts
 from gateway.hold.upkeep.dsn import Notices
 from gateway.hold.upkeep.housekeeping import Housekeeping
@@ -24,7 +24,7 @@ from gateway.hold.upkeep.presence import Presence
 from gateway.hold.upkeep.probe import Probes
 from gateway.hold.upkeep.requests import Requests
 from gateway.message.ids import Ids
-from gateway.process import CLEAN_UP, Process
+from gateway.process import Process
 from gateway.watch.log import Log
 from settings.model import Settings
 from settings.tasks import cancel
@@ -37,7 +37,7 @@ class ReleaserProcess:
         """`name` is this process's, this start of it."""
         self.settings = settings
         self.log = log
-        self.parts = parts = Process(settings, name, log)
+        self.parts = parts = Process(settings, name, log, releases=True)
         assert parts.holding is not None, "a releaser without a hold has nothing to do"
         self._holding = holding = parts.holding
         database, now, generation = holding.database, parts.clock.now, parts.feed.generation
@@ -56,7 +56,7 @@ class ReleaserProcess:
             parts.attempts,
             claimant=name,
             generation=generation,
-            suppressions=Nobody(),
+            suppressions=parts.suppressions,
             mailbox_look=settings.hold.mailbox_look,
             now=now,
             log=log,
@@ -140,7 +140,7 @@ class ReleaserProcess:
             feed = [loop.create_task(parts.watched(task)) for task in parts.side_tasks()]
             stack.push_async_callback(cancel, feed)
             stack.push_async_callback(parts.feed.leave)
-            await asyncio.wait([loop.create_task(parts.feed.first.wait())], timeout=CLEAN_UP)
+            await parts.informed()
             # Until the very end: what is not heard of for a lease is taken for dead.
             beating = loop.create_task(parts.watched(self.presence.run()))
             stack.push_async_callback(cancel, [beating])

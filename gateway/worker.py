@@ -16,8 +16,9 @@ from gateway.accept.board import Board
 from gateway.delivery.telling import expect
 from gateway.delivery.transaction import Transactions
 from gateway.message.ids import Ids
+from gateway.message.message import Recipient
 from gateway.message.outcomes import MESSAGES
-from gateway.process import CLEAN_UP, Process, until
+from gateway.process import Process, until
 from gateway.session.admission import Memory, Sessions
 from gateway.session.auth import Authenticator
 from gateway.session.listener import SmtpSession
@@ -25,6 +26,7 @@ from gateway.session.service import Service
 from gateway.sessions import nobody
 from gateway.watch.introduction import introduce
 from gateway.watch.log import Log
+from policy.suppression import Known
 from settings.model import Settings
 from settings.tasks import cancel
 from settings.tls import server_context
@@ -65,6 +67,7 @@ class Worker:
             wall_clock=lambda: parts.clock.now() / 1000,
             tls=server_context(gateway),
             max_size=parts.relay.max_size,
+            suppressed=self._suppressed,
         )
 
         introduce(gateway, log)
@@ -73,6 +76,12 @@ class Worker:
         parts.bulletin.logged_in = self.service.logged_in
         parts.looks.append(self.service.memory.gauge)
         parts.stirred.append(self._expect)
+
+    def _suppressed(self, tenant: str, recipient: Recipient) -> Known:
+        parts = self.parts
+        return parts.suppressions.known(
+            tenant, recipient.address, recipient.domain, parts.clock.now()
+        )
 
     def _expect(self) -> None:
         """What is counted by tenant is there from the start for each."""
@@ -100,7 +109,7 @@ class Worker:
             tasks = [loop.create_task(parts.watched(task)) for task in parts.side_tasks()]
             stack.push_async_callback(cancel, tasks)
             stack.push_async_callback(parts.feed.leave)
-            await asyncio.wait([loop.create_task(parts.feed.first.wait())], timeout=CLEAN_UP)
+            await parts.informed()
             if board is not None:
                 self.service.live.tell = board.post
             self._servers = [

@@ -201,6 +201,9 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     duplicates: Duplicates = Duplicates()
     dsn: bool = False
     """Also report expiry and late refusals by an RFC 3464 message to MAIL FROM."""
+    suppressed: Literal["refuse", "accept"] = "refuse"
+    """A recipient that is suppressed: refuse it, or take it and send nothing. Profile `mta` always
+    refuses: its client tells the sender."""
     paused_campaigns: tuple[str, ...] = ()
     """Their mail is held until an operator resumes them."""
     id: int = 0

@@ -118,6 +118,10 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """/healthz, /readyz, /metrics."""
     run_dir: str = ""
     """Where workers keep their metrics and sockets; empty takes a private temporary folder."""
+    state_dir: str = ""
+    """What a gateway has to know again after a restart although PostgreSQL is away: which
+    recipients are suppressed. Lasting, and this node's alone. Empty takes STATE_DIRECTORY (as
+    systemd sets it), else `run_dir`; where that is empty, too, nothing lasts."""
     certificate: str = ""
     """PEM file with the whole chain, for starttls and implicit; read again on SIGHUP."""
     key: str = ""

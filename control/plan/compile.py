@@ -221,6 +221,7 @@ def tenant_of(
         senders=tuple(row.senders),
         mailbox=row.mailbox,
         unreadable_from=row.unreadable_from,
+        suppressed=row.suppressed,
         mailboxes=mailboxes,
         mailbox_default=MailboxLimits(daily_max=row.mailbox_max, spacing=row.mailbox_spacing),
         window=sending,

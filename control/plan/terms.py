@@ -104,6 +104,13 @@ class Terms(Limits, frozen=True, kw_only=True):
         ),
         BY_DEFAULT,
     ] = None
+    suppressed: Annotated[
+        Literal["refuse", "accept"],
+        meant(
+            "A recipient that is suppressed: refuse it, or take it and send nothing (profile mta "
+            "always refuses)."
+        ),
+    ] = "refuse"
     dsn: Annotated[
         bool | None,
         meant(

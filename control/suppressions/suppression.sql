@@ -1,5 +1,5 @@
 -- name: lock
--- Held until the transaction ends (0024_pre_suppressions.sql says why).
+-- Held until the transaction ends (its migration says why).
 SELECT key, change, entries FROM suppression_state FOR UPDATE;
 
 -- name: key

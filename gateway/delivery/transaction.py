@@ -14,7 +14,7 @@ from gateway.delivery.delivery import Delivery
 from gateway.delivery.screening import screen
 from gateway.hold_port import Hold
 from gateway.message.message import Message
-from gateway.message.outcomes import rejected
+from gateway.message.outcomes import rejected, suppressed
 from gateway.watch import metrics
 from gateway.watch.log import Log
 from policy.denial import Denied, Limit
@@ -75,6 +75,10 @@ class Transactions:
             # The message began by a way in that is gone by now; the tenant may be about to go, too.
             closed = trouble("this tenant takes no mail now")
             return rejected(self._log, message, closed)
+        if message.suppressed:
+            suppressed(self._log, message)
+            if not message.recipients:
+                return Reply(250, "2.0.0", f"OK {message.id} (suppressed)")
         outgoing = screen(message, tenant, self._settings.gateway)
         if isinstance(outgoing, Reply):
             return rejected(self._log, message, outgoing)

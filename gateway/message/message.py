@@ -35,6 +35,8 @@ class Message(msgspec.Struct):
     head: bytes
     body: bytes
     peer: str
+    suppressed: tuple[Recipient, ...] = ()
+    """Its recipients, beside `recipients`, that get nothing."""
     received: bytes = b""
     """A Received field of our own, for its tenant; goes on top."""
     tenant_id: int = 0

@@ -15,15 +15,23 @@ MESSAGES: Final = metrics.counters(
     "Messages by tenant and outcome: relayed, refused (PowerMTA's verdict), held, doubt (held, no "
     "reply after the dot), duplicate (dropped), denied (a limit), failed (ours), deferred (the "
     "hold could not take it), unknown (no reply after the dot, not held), rejected (malformed or "
-    "not allowed).",
+    "not allowed), suppressed (taken for nobody: all its recipients are).",
     {
         "tenant": (),
         "outcome": (
             "relayed", "refused", "held", "doubt", "duplicate", "denied", "failed", "deferred",
-            "unknown", "rejected",
+            "unknown", "rejected", "suppressed",
         ),
     },
 )  # fmt: skip
+
+
+SUPPRESSED: Final = metrics.counters(
+    "sendgate_suppressed_total",
+    "Recipients in RCPT that are suppressed: refused, accepted (and sent nothing), unknown "
+    "(deferred: nobody could say).",
+    {"result": ("refused", "accepted", "unknown")},
+)
 
 
 # What every message counts: finding a child by its labels costs as much as counting it.
@@ -54,3 +62,11 @@ def rejected(log: Log, message: Message, reply: Reply) -> Reply:
     counted(message.tenant, "rejected").inc()
     log.message({**about(log, message), "outcome": "rejected", "reply": str(reply)})
     return reply
+
+
+def suppressed(log: Log, message: Message) -> None:
+    """Those of its recipients that get nothing; a message without others is counted."""
+    if not message.recipients:
+        counted(message.tenant, "suppressed").inc()
+    names = [log.address(recipient.address) for recipient in message.suppressed]
+    log.message({**about(log, message), "recipients": names, "outcome": "suppressed"})

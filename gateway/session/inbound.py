@@ -10,7 +10,7 @@ import asyncio
 
 from gateway.message.headers import split
 from gateway.message.message import Message, Recipient, Sender
-from gateway.message.outcomes import counted
+from gateway.message.outcomes import SUPPRESSED, counted
 from gateway.message.routing import allowed
 from gateway.message.trace import client_name, received
 from gateway.session.admission import Share
@@ -19,7 +19,9 @@ from gateway.session.envelope import parse_mail, parse_rcpt
 from gateway.session.service import Service
 from policy import reply
 from policy.address import mailbox_of, normal_local
+from policy.model import Profile, Tenant
 from policy.reply import Reply
+from policy.suppression import Known
 
 _ENDLESS = 4
 """Times the largest message after which a message without an end is cut off."""
@@ -44,6 +46,8 @@ class Inbound:
         self._postmaster = service.settings.postmaster.encode()
         self.sender: Sender | None = None
         self.recipients: list[Recipient] = []
+        self.suppressed: list[Recipient] = []
+        """Taken, and sent nothing."""
         self._names: set[bytes] = set()
         self._tenant_id = 0
         """Of the tenant at MAIL."""
@@ -60,6 +64,7 @@ class Inbound:
         """RSET, EHLO, or the end of a transaction."""
         self.sender = None
         self.recipients = []
+        self.suppressed = []
         if self._names:
             self._names = set()
 
@@ -90,10 +95,30 @@ class Inbound:
             # One copy and one charge, whatever the client's lists have twice; the first stands.
             return reply.RECIPIENT_OK
         known = self._service.tenant(tenant)
-        if len(self.recipients) >= (known.max_recipients if known else 1):
+        taken = len(self.recipients) + len(self.suppressed)
+        if taken >= (known.max_recipients if known else 1):
             return reply.TOO_MANY_RECIPIENTS
+        if state := self._service.suppressed(tenant, recipient):
+            return self._suppress(known, tenant, recipient, state)
         self.recipients.append(recipient)
         return reply.RECIPIENT_OK
+
+    def _suppress(
+        self, known: Tenant | None, tenant: str, recipient: Recipient, state: Known
+    ) -> Reply:
+        if state == "unknown":
+            SUPPRESSED.labels("unknown").inc()
+            return reply.trouble("which recipients are suppressed is not known yet, try again")
+        if known is not None and known.suppressed == "accept" and known.profile is Profile.MAILWIZZ:
+            SUPPRESSED.labels("accepted").inc()
+            if _name(recipient) not in [_name(one) for one in self.suppressed]:
+                self.suppressed.append(recipient)
+            return reply.RECIPIENT_OK
+        SUPPRESSED.labels("refused").inc()
+        log = self._service.log
+        address = log.address(recipient.address)
+        log.info("recipient_suppressed", tenant=tenant, recipient=address, reason=state)
+        return Reply(550, "5.7.1", f"recipient is suppressed: {state}")
 
     def _named(self, recipient: Recipient) -> bool:
         """Whether the transaction has it already. Most have one recipient, and no need to ask."""
@@ -106,7 +131,7 @@ class Inbound:
         """GO_AHEAD when content may come."""
         if self.sender is None:
             return reply.BAD_SEQUENCE_MAIL
-        if not self.recipients:
+        if not self.recipients and not self.suppressed:
             return reply.BAD_SEQUENCE_RCPT
         return reply.syntax("syntax: DATA") if argument.strip() else reply.GO_AHEAD
 
@@ -203,6 +228,7 @@ class Inbound:
             tenant=tenant,
             sender=self.sender,
             recipients=tuple(self.recipients),
+            suppressed=tuple(self.suppressed),
             head=head,
             body=body,
             peer=peer,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from gateway.message.ids import Ids
-from gateway.message.message import Message
+from gateway.message.message import Message, Recipient
 from gateway.session.admission import Memory, Sessions
 from gateway.session.auth import Authenticator
 from gateway.sessions import OpenSessions
@@ -14,6 +14,7 @@ from policy.model import Tenant
 from policy.node import network, within
 from policy.plan import Generation
 from policy.reply import Reply
+from policy.suppression import Known
 from settings.model import Gateway
 
 _MOST_ORIGINS = 4096
@@ -48,8 +49,10 @@ class Service:
         wall_clock: Callable[[], float],
         tls: ssl.SSLContext | None,
         max_size: Callable[[int], int],
+        suppressed: Callable[[str, Recipient], Known],
     ) -> None:
-        """`max_size` narrows the configured message size to what the servers take."""
+        """`max_size` narrows the configured message size to what the servers take; `suppressed`:
+        what is known of a tenant's recipient."""
         self.settings = settings
         self.hostname = hostname
         self.generation = generation
@@ -62,6 +65,7 @@ class Service:
         self.wall_clock = wall_clock
         self.tls = tls
         self._max_size = max_size
+        self.suppressed = suppressed
         self.plain_auth = tuple(network(n) for n in settings.plain_auth_networks)
         self.balancers = tuple(network(n) for n in settings.proxy_networks)
         self.live = OpenSessions()

@@ -118,6 +118,12 @@ class Supervisor:
             stale.unlink()
         board.make(self.run_dir / "board")
 
+    @property
+    def _state_dir(self) -> str:
+        """systemd's may be several, of which the first is meant."""
+        given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+        return self.settings.gateway.state_dir or given or str(self.run_dir)
+
     def _held(self, place: Place) -> bool:
         """A process in service has this place."""
         return any(child.place == place and child.serving for child in self._children)
@@ -137,7 +143,13 @@ class Supervisor:
                 ],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(*descriptors, write_end),
-                env={**os.environ, **_MALLOC, "PROMETHEUS_MULTIPROC_DIR": str(self.run_dir)},
+                env={
+                    **os.environ,
+                    **_MALLOC,
+                    "PROMETHEUS_MULTIPROC_DIR": str(self.run_dir),
+                    # Its own, where the settings name none, is known to nobody else.
+                    "SENDGATE_GATEWAY_STATE_DIR": self._state_dir,
+                },
                 start_new_session=True,
             )  # fmt: skip
         except OSError:

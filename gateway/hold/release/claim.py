@@ -17,13 +17,12 @@ import msgspec
 from gateway.delivery.attempt import Attempts
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
 from gateway.hold.held import Held, held
-from gateway.hold.release.left import Left, looking
+from gateway.hold.release.left import Left, domain_of, looking, tell
 from gateway.hold.release.suppression import Suppressions
 from gateway.message.message import Message, Recipient, Sender
 from gateway.message.outgoing import Outgoing
 from gateway.message.routing import allowed, pool_of
 from gateway.watch.log import Log
-from policy.address import split_address
 from policy.denial import MAILBOX_LIMITS, Denied, Limit
 from policy.identity import envelope_id
 from policy.ledger_port import ENDED, Change, Duplicate, EntryState, Granted
@@ -42,6 +41,9 @@ _PATIENCE = 10.0
 _PAUSE = 0.5
 _LOOK_AGAIN = 5_000
 """Milliseconds until a row is looked at again whose copy is being sent by somebody else."""
+
+
+_NOT_KNOWN = "which recipients are suppressed is not known yet"
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -108,6 +110,7 @@ class Claims:
             self._undo(token, granted)
             raise
         self._free(left)
+        tell(left, self._log)
         return granted, left
 
     async def _decide(self, row: Held, granted: list[Claimed]) -> Claimed | Left:
@@ -127,8 +130,13 @@ class Claims:
         pool = pool_of(tenant, row.mailbox)
         if isinstance(pool, Reply) or not allowed(tenant, row.mailbox):
             return _refused(row, f"{row.mailbox} may not be used by this tenant any more")
-        if await self._suppressions.suppressed(row.tenant, row.recipient):
-            return _refused(row, "the recipient is suppressed")
+        recipient = row.recipient
+        state = self._suppressions.known(row.tenant, recipient, domain_of(recipient), self._now())
+        if state == "unknown":
+            due = self._now() + _LOOK_AGAIN
+            return Left(row=row, reason="suppressions_unknown", detail=_NOT_KNOWN, due=due)
+        if state:
+            return _refused(row, f"the recipient is suppressed: {state}", suppressed=True)
         if pool[0] != row.pool:
             return Left(row=row, reason=row.reason, detail="its pool changed", pool=pool[0])
         decision = await self._reserve(row)
@@ -255,20 +263,17 @@ def _changes(left: Left, now: int) -> bool:
     )
 
 
-def _refused(row: Held, why: str) -> Left:
-    return Left(row=row, state="refused", ending="refused", verdict=why)
+def _refused(row: Held, why: str, *, suppressed: bool = False) -> Left:
+    return Left(row=row, state="refused", ending="refused", verdict=why, suppressed=suppressed)
 
 
 def _outgoing(row: Held) -> Outgoing:
     """Without its content, which is read after the claim."""
-    address = split_address(row.recipient.decode())
     message = Message(
         id=row.id,
         tenant=row.tenant,
         sender=Sender(b""),
-        recipients=(
-            Recipient(row.recipient, address[1] if address else "", row.notify, row.orcpt),
-        ),
+        recipients=(Recipient(row.recipient, domain_of(row.recipient), row.notify, row.orcpt),),
         head=b"",
         body=b"",
         peer="hold",

@@ -1,9 +1,21 @@
-"""Held rows that a releaser took up and does not send now. Plain values."""
+"""Held rows that a releaser took up and does not send now: what they are, and who is told."""
+
+from typing import Final
 
 import msgspec
 
 from gateway.hold.held import Held
+from gateway.watch import metrics
+from gateway.watch.log import Log, Value
+from policy.address import split_address
 from policy.denial import MAILBOX_LIMITS, Denied
+
+RELEASED: Final = metrics.counters(
+    "sendgate_released_total",
+    "Held recipients by how an attempt ended: relayed, refused (by PowerMTA, or its sender may not "
+    "be used any more), suppressed, failed, rested, unknown.",
+    {"result": ("relayed", "refused", "suppressed", "failed", "rested", "unknown")},
+)
 
 
 class Left(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +34,8 @@ class Left(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str = ""
     behind: str = ""
     server: str = ""
+    suppressed: bool = False
+    """That is why it never will be."""
 
 
 def looking(left: list[Left], soon: int) -> list[Left]:
@@ -37,3 +51,27 @@ def looking(left: list[Left], soon: int) -> list[Left]:
         else:
             found.append(one)
     return found
+
+
+def tell(left: list[Left], log: Log) -> None:
+    """Of those that never will be sent, behind the commit: as of any other end."""
+    for one in left:
+        if one.state != "refused":
+            continue
+        row, outcome = one.row, "suppressed" if one.suppressed else "refused"
+        RELEASED.labels(outcome).inc()
+        fields: dict[str, Value] = {
+            "message": row.id,
+            "tenant": row.tenant,
+            "recipients": [log.address(row.recipient)],
+            "outcome": outcome,
+            "why": one.verdict,
+        }
+        log.info("released", **fields)
+        log.hear({**fields, "job": row.campaign})
+
+
+def domain_of(recipient: bytes) -> str:
+    """In lower case and A-labels; '' for what is no address."""
+    parts = split_address(recipient.decode())
+    return parts[1] if parts else ""

@@ -6,7 +6,7 @@ before, the row is in doubt (policy/README.md: hold).
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -16,10 +16,10 @@ from gateway.hold.held import Backoff, settlement
 from gateway.hold.keep.content import Contents, UnreadableError
 from gateway.hold.keep.packing import BODY_8BIT, BODY_UTF8
 from gateway.hold.release.claim import Claimed, envelope
+from gateway.hold.release.left import RELEASED
 from gateway.hold.settle.settling import Settler
 from gateway.message.message import Sender
 from gateway.message.outgoing import Outgoing
-from gateway.watch import metrics
 from gateway.watch.log import Log, Value
 from policy.outcome import Asked, Failed, Outcome, Scope, Unknown
 from policy.plan import Generation
@@ -30,13 +30,6 @@ _BODIES = _SQL["bodies"]
 _PATIENCE = 10.0
 _LARGE = 262_144
 _SMALLEST = 8
-
-
-RELEASED: Final = metrics.counters(
-    "sendgate_released_total",
-    "Held recipients by how an attempt ended: relayed, refused, failed, rested, unknown.",
-    {"result": ("relayed", "refused", "failed", "rested", "unknown")},
-)
 
 
 class Release:

@@ -2,16 +2,11 @@
 
 from typing import Protocol
 
+from policy.suppression import Known
+
 
 class Suppressions(Protocol):
     """Recipients that must not get mail any more."""
 
-    async def suppressed(self, tenant: str, recipient: bytes) -> bool: ...
-
-
-class Nobody:
-    """No suppression list is kept yet."""
-
-    async def suppressed(self, tenant: str, recipient: bytes) -> bool:
-        del tenant, recipient
-        return False
+    def known(self, tenant: str, recipient: bytes, domain: str, now: int) -> Known:
+        """`domain` in lower case and A-labels, `now` in calendar milliseconds."""

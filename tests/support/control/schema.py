@@ -141,7 +141,14 @@ _WORDS = {
     ),
     "additionalProperties",
 }
-_EXAMPLES = {"host": "pmta.example", "port": 2525}
+_EXAMPLES = {
+    "host": "pmta.example",
+    "port": 2525,
+    "address": "anna@gmail.com",
+    "reason": "bounce",
+    "until": "",
+    "note": "",
+}
 
 
 def examples(pattern: str, number: int = 10) -> list[str]:

@@ -37,6 +37,7 @@ def service(
         wall_clock=lambda: 1_800_000_000.0,
         tls=None,
         max_size=lambda size: size,
+        suppressed=lambda tenant, recipient: "",
     )
 
 
