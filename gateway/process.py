@@ -203,11 +203,7 @@ class Process:
     @property
     def ready(self) -> bool:
         """A generation is in force and the ledger answered last time."""
-        return (
-            self.feed.current is not None
-            and self.reserver.state == "open"
-            and self.suppressions.ready
-        )
+        return self.feed.current is not None and self.reserver.state == "open"
 
     async def informed(self) -> None:
         """Wait a while for the first plan, and until it is known who is suppressed."""
@@ -215,6 +211,11 @@ class Process:
         waits = [asyncio.get_running_loop().create_task(first.wait()) for first in firsts]
         await asyncio.wait(waits, timeout=CLEAN_UP)
         await cancel(waits)
+        if not self.suppressions.ready:
+            self.log.error(
+                "suppressions_unknown",
+                why="no recipient is taken before PostgreSQL has said who is suppressed",
+            )
 
     async def watched(self, task: Coroutine[None, None, None]) -> None:
         """A side task that dies takes the process with it: half a gateway is worse than none."""
