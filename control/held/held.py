@@ -159,7 +159,7 @@ def summary(records: list[Any], now: int) -> HoldSummary:
             octets=r["octets"],
             oldest=moment(r["oldest"]),
             age=max(0, now - r["oldest"]) / 1000 if r["oldest"] is not None else 0.0,
-            next=promised(max(r["next"], now)) if r["next"] else "",
+            next=moment(now) if r["next"] and r["next"] <= now else promised(r["next"]),
             paused=r["paused"],
         )
         for r in records
