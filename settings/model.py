@@ -69,6 +69,9 @@ class Database(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Longest wait for us between two statements of a transaction; then PostgreSQL ends it. So a
     process that hangs or was frozen holds no lock for ever, that of publishing included; above the
     20 s in which PowerMTA must have tested and loaded its configuration."""
+    transaction: Annotated[float, msgspec.Meta(ge=60, le=86_400)] = 900.0
+    """Longest transaction, whatever it does meanwhile; PostgreSQL 17 or newer ends it then, and an
+    older one leaves it. Only reading a whole ledger back and a restore have longer."""
     synchronous: bool = False
     """true: a failover goes to a synchronous standby only, so that it loses no commit. Believed
     where commits waited for one at control's last look; else it is treated as a restored backup."""
@@ -85,6 +88,12 @@ class Database(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "statement_timeout": str(round(max(self.timeout, at_least) * 1000)),
             "idle_in_transaction_session_timeout": str(round(self.idle_transaction * 1000)),
         }
+
+    @property
+    def whole(self) -> str:
+        """`transaction` as PostgreSQL 17 takes it. Not among `bounds`: an older one would refuse
+        a session that began with it."""
+        return str(round(self.transaction * 1000))
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

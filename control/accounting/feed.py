@@ -39,7 +39,7 @@ class Feed:
         """`sweep_more`: deletes what is old of what followed from records; calendar
         milliseconds."""
         self._readers = [
-            Reader(database.url, stream, settings, now, door, database.bounds())
+            Reader(database.url, stream, settings, now, door, database.bounds(), database.whole)
             for stream in settings.streams
         ]
         self._pool = pool

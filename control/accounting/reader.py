@@ -18,7 +18,7 @@ from control.accounting.look import Look
 from control.accounting.position import Position
 from control.accounting.since import Since
 from control.accounting.trail import Trail
-from control.store.connecting import connect
+from control.store.connecting import connect, whole_transactions
 from control.store.database import Connection
 from settings.accounting import Accounting, Stream
 
@@ -47,8 +47,10 @@ class Reader:
         now: Now,
         door: Door,
         bounds: Mapping[str, str] | None = None,
+        whole: str = "0",
     ) -> None:
-        """`bounds` are what PostgreSQL itself keeps (`settings.model.Database.bounds`)."""
+        """`bounds` and `whole` are what PostgreSQL itself keeps (`settings.model.Database`)."""
+        self._whole = whole_transactions(whole)
         self._url = url
         self._bounds = {"application_name": "sendgate accounting", **(bounds or {})}
         self._server = stream.server
@@ -80,6 +82,7 @@ class Reader:
         connection = await connect(
             self._url, timeout=10.0, command_timeout=_STATEMENT, server_settings=self._bounds
         )
+        await self._whole(connection)
         work = asyncio.create_task(self._work(connection))
         try:
             await asyncio.wait({work})

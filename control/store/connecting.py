@@ -4,9 +4,17 @@ Rule: every connection of control's is made here, so that a name that leads to a
 while is a database that does not answer, and not one whose old rows are believed.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
+
+from settings.statements import statements
+
+_SQL = statements(__package__, "database")
+
+KNOWS_TRANSACTIONS = (17,)
+"""The first version of PostgreSQL that ends a transaction by its length (`transaction_timeout`)."""
 
 
 class StandbyError(OSError):
@@ -26,3 +34,14 @@ async def connect(*where: Any, server_settings: dict[str, str], **options: Any) 
             "it is a read-only standby, or was told to refuse writes: database.url must lead to "
             "the primary"
         ) from error
+
+
+def whole_transactions(milliseconds: str) -> Callable[[Any], Awaitable[None]]:
+    """What bounds the transactions of a session, for its beginning and after each reset, which
+    takes back what a session was told besides its start."""
+
+    async def bound(connection: Any) -> None:
+        if connection.get_server_version() >= KNOWS_TRANSACTIONS:
+            await connection.execute(_SQL["whole"], milliseconds)
+
+    return bound

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 import asyncpg
 import msgspec
 
-from control.store.connecting import connect
+from control.store.connecting import KNOWS_TRANSACTIONS, connect, whole_transactions
 from settings.model import Database
 from settings.statements import statements
 
@@ -20,6 +20,8 @@ class DatabaseRefusedError(Exception):
     """The database cannot keep our promises; the text says which setting to change."""
 
 
+_STATEMENTS = 8
+"""Of a transaction in which each may take so long as `allow` says: those of a rebuilt ledger."""
 _NOT_ME = ("25006", "57P", "08")
 """Read-only, shutting down, broken: another server may be the primary by now."""
 
@@ -45,9 +47,16 @@ async def open_pool(database: Database) -> Any:
         if pools and code.startswith(_NOT_ME):
             await pools[0].expire_connections()
 
+    whole = whole_transactions(database.whole)
+
     async def prepare(connection: Connection) -> None:
+        await whole(connection)
         await _prepare(connection)
         connection.add_query_logger(distrust)
+
+    async def reset(connection: Connection) -> None:
+        await connection.reset()
+        await whole(connection)
 
     pool = await asyncpg.create_pool(
         database.url,
@@ -56,6 +65,7 @@ async def open_pool(database: Database) -> Any:
         max_size=database.connections,
         command_timeout=database.timeout,
         init=prepare,
+        reset=reset,
         connect=connect,
         timeout=10.0,
         server_settings={
@@ -81,6 +91,10 @@ async def allow(connection: Connection, seconds: float) -> None:
     """For this transaction: so long for one statement, for what reads or changes all that waits.
     Its caller gives asyncpg the same `timeout`."""
     await connection.execute(_SQL["allow"], str(round(seconds * 1000)))
+    if connection.get_server_version() >= KNOWS_TRANSACTIONS:
+        # A timer that runs is not set anew by a longer time: first it has to stop.
+        await connection.execute(_SQL["allow_whole"], "0")
+        await connection.execute(_SQL["allow_whole"], str(round(_STATEMENTS * seconds * 1000)))
 
 
 async def fetch(

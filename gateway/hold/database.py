@@ -29,9 +29,9 @@ PARTITION = statements("gateway.hold", "database")["partition"]
 
 _AT_HAND = 1.0
 """Seconds after which what lies at hand goes back to the pool, which closes what nobody uses."""
-# 08: connection exceptions; 57P: the server shuts down, crashed, or starts; 25P03: it ended a
-# transaction that waited for us too long, and the session with it.
-_LOST_CLASSES = ("08", "57P", "25P03")
+# 08: connection exceptions; 57P: the server shuts down, crashed, or starts; 25P03, 25P04: it ended
+# a transaction that waited for us, or lasted, too long, and the session with it.
+_LOST_CLASSES = ("08", "57P", "25P03", "25P04")
 _READ_ONLY = "25006"
 
 
@@ -81,15 +81,17 @@ class Database:
         timeout: float,
         log: Log,
         bounds: Mapping[str, str] | None = None,
+        whole: str = "0",
         whereabouts: Whereabouts | None = None,
     ) -> None:
         """`timeout` in seconds for one statement, unless a caller has less time; `bounds` are what
-        PostgreSQL itself keeps (`settings.model.Database.bounds`); `whereabouts`: shared with the
-        other pools of the process."""
+        PostgreSQL itself keeps (`settings.model.Database.bounds`, `whole`); `whereabouts`: shared
+        with the other pools of the process."""
         self._url = url
         self._connections = connections
         self._timeout = timeout
         self._session = {"application_name": "sendgate gateway", **(bounds or {})}
+        self._whole = whole
         self._log = log
         self._pool: Any = None
         self._at_hand: list[Connection] = []
@@ -121,7 +123,7 @@ class Database:
         )
 
     async def _prepare(self, connection: Connection) -> None:
-        server = await server_of(connection)
+        server = await server_of(connection, self._whole)
         await self._compare(server.process)
         why = server.problem
         if why and why != self.refused:
@@ -267,7 +269,7 @@ class Database:
         except (asyncpg.PostgresError, *LOST) as error:
             raise AwayError(f"{type(error).__name__}: {error}") from error
         try:
-            await self._compare((await server_of(connection)).process)
+            await self._compare((await server_of(connection, self._whole)).process)
             yield connection
         except (asyncpg.PostgresError, *LOST) as error:
             raise UnknownError(f"{type(error).__name__}: {error}") from error

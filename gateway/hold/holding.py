@@ -82,6 +82,7 @@ class Holding:
             timeout=database.timeout,
             log=log,
             bounds=bounds,
+            whole=database.whole,
             whereabouts=where,
         )
         self.vital = Database(
@@ -90,6 +91,7 @@ class Holding:
             timeout=database.timeout,
             log=log,
             bounds=bounds,
+            whole=database.whole,
             whereabouts=where,
         )
         """For what must not wait behind long work: signs of life, and what became of claims."""

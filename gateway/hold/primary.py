@@ -59,9 +59,10 @@ class Whereabouts:
         return moved
 
 
-async def server_of(connection: Any) -> Server:
-    """Ask; asyncpg's errors are raised."""
-    row = await connection.fetchrow(_SERVER)
+async def server_of(connection: Any, whole: str) -> Server:
+    """Ask, and bound its transactions: `whole`, milliseconds, "0" for no bound. asyncpg's errors
+    are raised."""
+    row = await connection.fetchrow(_SERVER, whole)
     found = []
     if row["fsync"] != "on":
         found.append("fsync is off")
@@ -85,7 +86,7 @@ async def refusal(url: str) -> str:
     except (asyncpg.PostgresError, *LOST):
         return ""
     try:
-        return (await server_of(connection)).problem
+        return (await server_of(connection, "0")).problem
     except (asyncpg.PostgresError, *LOST):
         return ""
     finally:

@@ -19,7 +19,9 @@ from control.parts import open_parts
 from control.plan.publish import PUBLISH_LOCK
 from control.problem import RefusedError
 from control.store.change import Act
+from control.store.connecting import KNOWS_TRANSACTIONS
 from control.store.database import allow
+from control.store.refusal import UNREACHABLE
 from gateway.hold.database import Database as HoldDatabase
 from gateway.hold.database import UnknownError
 from gateway.hold.holding import Holding
@@ -188,6 +190,43 @@ async def test_every_session_has_bounds_that_the_server_keeps(settings: Settings
         async with pool.connection() as link, pool.fresh(5.0) as own:
             assert [await _shown(link), await _shown(own)] == [("90s", "2s")] * 2
     await holding.close()
+
+
+async def test_every_transaction_has_a_bound_that_the_server_keeps(settings: Settings) -> None:
+    """Whatever it does meanwhile: each statement and each pause is short enough by itself."""
+    database = msgspec.structs.replace(settings.database, transaction=3.0)
+    changed = msgspec.structs.replace(settings, database=database)
+    longest = "SHOW transaction_timeout"
+    async with control_core(changed) as core:
+        async with core.pool.acquire() as link:
+            if link.get_server_version() < KNOWS_TRANSACTIONS:
+                pytest.skip("this PostgreSQL does not know it")
+        for _ in range(3):
+            assert await core.pool.fetchval(longest) == "3s", "after each reset, too"
+        # The session ends with it, as with a server that is gone.
+        with pytest.raises(UNREACHABLE):
+            async with core.pool.acquire() as link, link.transaction():
+                await _busy(link, 200)
+        # A timer that runs is set anew, not left to end what was given more time.
+        async with core.pool.acquire() as link, link.transaction():
+            await link.execute("SELECT pg_sleep(1)")
+            await allow(link, 60.0)
+            await _busy(link, 30)
+            assert await link.fetchval(longest) == "8min"
+        assert await core.pool.fetchval(longest) == "3s"
+    holding = Holding(
+        changed, generation=lambda: None, change=lambda _: None, now=lambda: 0, log=Log()
+    )
+    await holding.open()
+    for pool in (holding.database, holding.vital):
+        async with pool.connection() as link, pool.fresh(5.0) as own:
+            assert [await link.fetchval(longest), await own.fetchval(longest)] == ["3s", "3s"]
+    await holding.close()
+
+
+async def _busy(link: Any, tenths: int) -> None:
+    for _ in range(tenths):
+        await link.execute("SELECT pg_sleep(0.1)")
 
 
 async def _shown(link: Any) -> tuple[str, str]:
