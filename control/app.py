@@ -24,6 +24,7 @@ from control.api.forgetting import ForgettingApi
 from control.api.health import HealthApi
 from control.api.hold import HoldApi
 from control.api.holdrequests import HoldRequestsApi
+from control.api.imports import PART, ImportsApi, PartsApi
 from control.api.ips import IpsApi
 from control.api.ledger import LedgerApi
 from control.api.logins import LoginsApi
@@ -131,6 +132,7 @@ def routes(parts: Parts) -> list[Route]:
             *(publisher, partial(servers, parts.pool), parts.admin, told),
             keys=settings.control.pmta_keys,
         ),
+        ImportsApi(parts.intake.imports),
         ForgettingApi(parts.intake.forgetting, left),
         AccountingApi(read_so_far, parts.intake.inbox.state, parts.intake.rejected, went_around),
         MetricsApi(
@@ -167,6 +169,7 @@ def application(parts: Parts) -> web.Application:
         await telling.keep(parts.pool, report, await parts.calendar())
 
     agents = AgentApi(webhook.parcel, parts.intake.shipments, keep, parts.settings.accounting)
+    importing = PartsApi(parts.intake.imports, webhook.parcel)
     door = Application(
         routes(parts),
         parts.tokens,
@@ -175,7 +178,7 @@ def application(parts: Parts) -> web.Application:
         refusal,
         max_body=parts.settings.control.max_body,
         raw=dict.fromkeys(PATHS, webhook.post),
-        agents={LOOK: agents.look, STATUS: agents.status},
+        agents={LOOK: agents.look, STATUS: agents.status, PART: importing.part},
     )
     return door.build()
 

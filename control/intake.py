@@ -7,6 +7,7 @@ from typing import NamedTuple
 from control.accounting.door import Door
 from control.accounting.feed import Feed
 from control.accounting.forgetting import Forgetting, Gone
+from control.accounting.importing import Imports
 from control.accounting.inbox import Inbox, Now
 from control.accounting.raw import Hide
 from control.accounting.setaside import Rejected
@@ -29,6 +30,7 @@ class Intake(NamedTuple):
     feed: Feed
     rejected: Rejected
     shipments: Shipments
+    imports: Imports
     forgetting: Forgetting
 
 
@@ -54,7 +56,8 @@ def open_intake(settings: Settings, pool: Connection, now: Now) -> Intake:
     rejected = Rejected(pool, door, inbox, now)
     shipments = Shipments(pool, door, accounting, now)
     forgetting = Forgetting(pool, named, settings.log)
-    return Intake(door, inbox, feed, rejected, shipments, forgetting)
+    imports = Imports(pool, inbox, now)
+    return Intake(door, inbox, feed, rejected, shipments, imports, forgetting)
 
 
 def hiding(log: Log) -> Hide | None:

@@ -32,6 +32,7 @@ from settings.statements import statements
 log = logging.getLogger(__name__)
 
 _SQL = statements(__package__, "inbox")
+_IMPORT = statements(__package__, "importing")
 
 Now = Callable[[], Awaitable[int]]
 """Calendar milliseconds now; raises nothing."""
@@ -70,23 +71,45 @@ class Inbox:
     async def put(self, body: bytes, *, origin: str, server: str, who: str) -> int:
         """Store a batch; its number. It is on the disk when this returns. Raises RefusedError: 413
         for what is too large or cannot be unpacked, 503 when the inbox is full."""
-        most = self._settings.webhook_content
+        body = await self._packed(body)
+        row = await self._pool.fetchval(
+            _SQL["put"],
+            *(await self._now(), origin, server, who, len(body), body, self._settings.inbox),
+            *(None, None),
+        )
+        if row is None:
+            raise _full()
+        self._came.set()
+        return int(row)
+
+    async def put_part(self, body: bytes, one: int, begin: int, end: int, *, last: bool) -> None:
+        """Store the part of import `one` from offset `begin` up to `end`, and that it is stored.
+        History takes a quarter of the inbox at most: PowerMTA is not turned away for it. Raises
+        RefusedError as `put`, and 409 where it does not follow."""
+        body = await self._packed(body) if end > begin else b""
+        now = await self._now()
+        async with self._pool.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(_IMPORT["advance"], one, begin, end, last)
+            if row is None:
+                raise RefusedError(f"import {one} is not at offset {begin}", status=409)
+            if body:
+                put = await connection.fetchval(
+                    _SQL["put"],
+                    *(now, "import", row["server"], row["who"], len(body), body),
+                    *(self._settings.inbox // 4, one, end - begin),
+                )
+                if put is None:
+                    raise _full()
+        self._came.set()
+
+    async def _packed(self, body: bytes) -> bytes:
+        """As it is stored. Raises RefusedError."""
         try:
-            body = await asyncio.to_thread(_kept, body, most)
+            return await asyncio.to_thread(_kept, body, self._settings.webhook_content)
         except InflatedError as error:
             raise RefusedError(
                 f"the batch was not taken: {error} (accounting.webhook_content)", status=413
             ) from error
-        row = await self._pool.fetchval(
-            _SQL["put"],
-            *(await self._now(), origin, server, who, len(body), body, self._settings.inbox),
-        )
-        if row is None:
-            raise RefusedError(
-                "too many batches wait to be taken in (accounting.inbox); come again", status=503
-            )
-        self._came.set()
-        return int(row)
 
     async def state(self) -> InboxState:
         """What waits."""
@@ -158,6 +181,9 @@ class Inbox:
                     repeated += booked.repeated
                     aside += booked.set_aside
                     following = await asyncio.to_thread(work.next)
+                    if row["import"] is not None:
+                        octets = row["octets"] if following is None else 0
+                        await connection.execute(_IMPORT["counted"], row["import"], *booked, octets)
                 if following is None:
                     await connection.execute(_SQL["done"], row["id"])
             if following is None:
@@ -190,6 +216,12 @@ class _Work:
         place = f"batch {self._id}, record {self._count + 1}"
         self._count += len(facts) + len(share.set_aside)
         return Batch(self._origin, self._server, place, facts, share.set_aside)
+
+
+def _full() -> RefusedError:
+    return RefusedError(
+        "too many batches wait to be taken in (accounting.inbox); come again", status=503
+    )
 
 
 def _kept(body: bytes, most: int) -> bytes:

@@ -34,7 +34,7 @@ def document(
     for path in posted:
         paths[path] = {"post": _posted(schemas[0])}
     for path in agents:
-        paths[path] = {"post": _shipped(schemas[0])}
+        paths[path] = {"post": _shipped(path, schemas[0])}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Sendgate", "version": "2"},
@@ -77,9 +77,13 @@ def _posted(problem: Any) -> dict[str, Any]:
     }
 
 
-def _shipped(problem: Any) -> dict[str, Any]:
+def _shipped(path: str, problem: Any) -> dict[str, Any]:
     return {
-        "summary": "Called by `sendgate pmta agent` alone",
+        "summary": "Called by our own agent and command alone",
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            for name in re.findall(r"\{(\w+)\}", path)
+        ],
         "requestBody": {
             "required": True,
             "content": {"application/gzip": {"schema": {"type": "string", "format": "binary"}}},

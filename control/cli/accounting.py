@@ -9,11 +9,14 @@ from control.accounting.inbox import InboxState
 from control.accounting.setaside import Retried, SetAsidePage, SetAsideView
 from control.accounting.status import StreamView
 from control.bypass.view import BypassView
+from control.cli import importing
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, say, table
 from policy.isotime import instant
 
 app = typer.Typer(no_args_is_help=True, help="PowerMTA's accounting: files, posted batches.")
+app.command("import")(importing.import_)
+app.command()(importing.imports)
 
 
 @app.command()

@@ -71,6 +71,10 @@ class Client:
             query["dry_run"] = "1"
         return self._decode(self._ask(method, path, body, query), kind)
 
+    def octets(self, path: str, body: bytes, kind: type[T], **query: str | None) -> T:
+        """POST of packed octets; raises RefusedError."""
+        return self._decode(self._ask("POST", path, body, query), kind)
+
     def text(self, path: str) -> str:
         """GET of a plain text; raises RefusedError."""
         return self._ask("GET", path, None, {}).decode()
@@ -94,7 +98,10 @@ class Client:
             raise RefusedError("SENDGATE_TOKEN: there are characters in it that no token has")
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
         data = None
-        if body is not None:
+        if isinstance(body, bytes):
+            data = body
+            headers["Content-Type"] = "application/gzip"
+        elif body is not None:
             data = msgspec.json.encode(body)
             headers["Content-Type"] = "application/json"
         connection = kind(host, port, timeout=TIMEOUT)

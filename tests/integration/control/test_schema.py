@@ -23,6 +23,7 @@ PATHS = {
 }
 
 BODIES: dict[str, dict[str, Any]] = {
+    "ImportFile": {"digest": "0" * 32, "size": 10, "name": "acct.csv"},
     "NewTenant": {"name": "globex", "login": "globex", "password": PASSWORD},
     "TenantChange": {},
     "MailboxChange": {},
