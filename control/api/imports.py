@@ -47,7 +47,7 @@ class ImportsApi:
 
 
 class PartsApi:
-    """POST …/parts?from=&upto=&last=, a part of a file; `parcel` lets in who may post accounting."""
+    """POST …/parts?from=&upto=&last=, a part of a file; `parcel` lets in who may post it."""
 
     def __init__(self, imports: Imports, parcel: Parcel) -> None:
         self._imports = imports
