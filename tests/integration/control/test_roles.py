@@ -70,6 +70,7 @@ OWN = {
     "address": "a@acme.example",
     "server": "pmta1",
     "message": "1cccc",
+    "import": "7",
     "request": "2",
     "plan": "1",
 }
@@ -80,6 +81,7 @@ THEIRS = {
     "pool": OTHER,
     "domain": f"{OTHER}.example",
     "message": "1dddd",
+    "import": "7",
     "request": "1",
 }
 NUMBERS = {**THEIRS, "tenant": "2", "ip": "2", "pool": "2", "domain": "2"}
