@@ -34,6 +34,7 @@ from control.api.metrics import MetricsApi
 from control.api.plan import PlanApi
 from control.api.pmta import PmtaApi
 from control.api.pools import PoolsApi
+from control.api.providers import ProvidersApi
 from control.api.route import Route
 from control.api.statistics import StatisticsApi
 from control.api.suppressions import SuppressionsApi
@@ -57,6 +58,9 @@ from control.plan.rows import servers, tenants
 from control.pmta import telling
 from control.pmta.told import Report, ToldView
 from control.problem import RefusedError
+from control.provider.learning import Learning
+from control.provider.lookup import resolver
+from control.provider.view import provider_page, provider_view
 from control.statistics.question import answer as statistics_of
 from control.store.change import Act
 from control.store.refusal import refusal
@@ -67,6 +71,7 @@ from control.tenants.removal import held
 from control.tenants.view import must_be_known, must_exist
 from control.users.audit import audit_page
 from control.watch import look as figures
+from policy.ledger.learnt import LearntTable
 from settings.model import Settings
 from settings.tasks import cancel
 
@@ -144,6 +149,7 @@ def routes(parts: Parts) -> list[Route]:
             settings.ledger.name,
         ),
         MessagesApi(found, known),
+        ProvidersApi(partial(provider_view, parts.pool), partial(provider_page, parts.pool)),
         SuppressionsApi(parts.suppressions, known),
         StatisticsApi(
             partial(statistics_of, parts.pool), left, parts.calendar, settings.statistics.rows
@@ -223,6 +229,7 @@ async def serve(parts: Parts) -> AsyncIterator[str]:
         *parts.intake.feed.work(),
         outcomes.run(),
         charging.run(),
+        learning(parts).run(),
         parts.carry_over.run(),
         _sweep(parts),
     )
@@ -234,6 +241,17 @@ async def serve(parts: Parts) -> AsyncIterator[str]:
     finally:
         await cancel(tasks)
         await runner.cleanup()
+
+
+def learning(parts: Parts) -> Learning:
+    """What finds out whose servers take a domain's mail."""
+    return Learning(
+        parts.pool,
+        LearntTable(parts.admin.client, parts.admin.name),
+        resolver(parts.settings.providers),
+        parts.settings.providers,
+        parts.calendar,
+    )
 
 
 async def run(settings: Settings) -> None:

@@ -14,6 +14,7 @@ from control.accounting.setaside import Rejected
 from control.accounting.shipped import Shipments
 from control.bypass.bypass import Bypass
 from control.held.request import digest
+from control.provider.hosted import Hosted
 from control.statistics.sweep import sweep
 from control.statistics.taking import Statistics
 from control.store.database import Connection
@@ -41,6 +42,7 @@ def open_intake(settings: Settings, pool: Connection, now: Now) -> Intake:
     consumers = (
         Statistics(settings.statistics.names),
         Bypass(accounting.bypass_sources),
+        Hosted(),
         Rule(settings.suppressions.most),
     )
     named = partial(digest, settings.control.secret)

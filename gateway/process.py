@@ -24,6 +24,7 @@ from gateway.ledger.bulletin import Bulletin
 from gateway.ledger.clock import LedgerClock
 from gateway.ledger.outcomes import Outcomes
 from gateway.ledger.plan_feed import PlanFeed
+from gateway.ledger.providers import ProviderFeed
 from gateway.ledger.reserve import Reserver
 from gateway.message.ids import Ids
 from gateway.relay.endpoint import Endpoint
@@ -139,6 +140,7 @@ class Process:
             now=self.clock.now,
             log=log,
         )
+        self.providers = ProviderFeed(self._feed_client, ledger.name)
         self.holding: Holding | None = None
         if settings.hold.enabled:
             self.holding = Holding(
@@ -247,7 +249,7 @@ class Process:
     def side_tasks(self) -> list[Coroutine[None, None, None]]:
         """What runs beside the work, until cancelled."""
         tasks = [self.feed.run(), self.ledger.keep_lease(), self.relay.sweep(), self.gauge()]
-        tasks += [self.outcomes.run(), self.unknown.run()]
+        tasks += [self.outcomes.run(), self.unknown.run(), self.providers.run()]
         if self.holding is not None:
             tasks += [self.holding.backlog.run(), self.holding.watch()]
         if isinstance(self.suppressions, Suppressions) and self._writer is not None:

@@ -1,9 +1,11 @@
 """Which mailbox provider receives a recipient, by the recipient's domain.
 
-The domain alone decides: MX look-ups would put DNS on the message path, and hosted domains
-(a company at Google Workspace) are judged by other rules than consumer mailboxes anyway.
-The table is `providers.toml`, where each provider has its sources. It is read once, at import:
-what a domain's provider is does not change while a process lives.
+The table is `providers.toml`, where each provider has its sources; it is read once, at import.
+Domains that are hosted at a provider (a company at Google Workspace or Microsoft 365) are learnt:
+by control, which asks DNS off the message path and tells every process, as a whole table that is
+swapped (`learn`). What is in the file is never learnt otherwise.
+A change counts from the moment it is known: mail that went before stays with the provider it was
+counted for, so that no ceiling is ever raised by it, and the fewest recipients escape one.
 """
 
 import tomllib
@@ -25,10 +27,21 @@ _BY_PARENT: dict[str, str] = {
     for parent in row.get("under", ())
 }
 _PARENTS = tuple(_BY_PARENT)
+_BY_HOST: dict[str, str] = {
+    suffix: name for name, row in _TABLE["providers"].items() for suffix in row.get("hosts", ())
+}
+_HOSTS = tuple(_BY_HOST)
+_learnt: dict[str, str] = {}
 
 
 def provider_of(domain: str) -> str:
     """The provider of a recipient domain (lower case, A-labels); `other` for all the rest."""
+    found = named(domain)
+    return _learnt.get(domain, OTHER) if found is None else found
+
+
+def named(domain: str) -> str | None:
+    """The provider under which the file has this domain."""
     found = _BY_DOMAIN.get(domain)
     if found is not None:
         return found
@@ -36,4 +49,20 @@ def provider_of(domain: str) -> str:
         for parent in _PARENTS:
             if domain.endswith(parent):
                 return _BY_PARENT[parent]
+    return None
+
+
+def of_host(host: str) -> str:
+    """The provider whose mail server this is, by its name; `other` for all the rest."""
+    name = "." + host.rstrip(".").lower()
+    if name.endswith(_HOSTS):
+        for suffix in _HOSTS:
+            if name.endswith(suffix):
+                return _BY_HOST[suffix]
     return OTHER
+
+
+def learn(table: dict[str, str]) -> None:
+    """From now on these domains are of these providers, and no others that were learnt before."""
+    global _learnt  # noqa: PLW0603 - one table a process, swapped whole
+    _learnt = table

@@ -15,6 +15,7 @@ from policy.warmup.plan import DEFAULT_PROVIDER_SHARES, DEFAULT_WEEKS
 from settings.accounting import Accounting
 from settings.control import Control, Port
 from settings.hold import Hold, Octets, Seconds
+from settings.providers import Providers
 from settings.statistics import Statistics
 from settings.suppressions import Suppressions
 
@@ -272,6 +273,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     accounting: Accounting = Accounting()
     suppressions: Suppressions = Suppressions()
     statistics: Statistics = Statistics()
+    providers: Providers = Providers()
     control: Control = Control()
     warmup: Warmup = Warmup()
     log: Log = Log()

@@ -104,6 +104,8 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("GET", "/api/v2/plans/{plan}"): _CHANGE_ALL,
     ("GET", "/api/v2/ledger"): _READ_ALL,
     ("POST", "/api/v2/ledger"): CLOSED,
+    ("GET", "/api/v2/providers"): _READ_ALL,
+    ("GET", "/api/v2/providers/{recipient}"): _READ_ALL,
     ("GET", "/api/v2/accounting"): _READ_ALL,
     ("GET", "/api/v2/accounting/bypass"): _READ_ALL,
     # What could not be read may hold anybody's addresses.

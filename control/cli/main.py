@@ -31,6 +31,7 @@ from control.cli import (
     plan,
     pool,
     process,
+    provider,
     restore,
     server,
     stats,
@@ -94,6 +95,7 @@ for name, group in {
     "audit": audit.app,
     "message": message.app,
     "plan": plan.app,
+    "provider": provider.app,
     "suppression": suppressionlist.app,
     "explain": explain.app,
 }.items():

@@ -158,9 +158,14 @@ class Attempt:
         recipients, verdicts = self._outgoing.message.recipients, self._verdicts
         self._verdicts = ()
         counts: dict[str, int] = {}
+        left = dict(self._charge.providers)
         for recipient, verdict in zip(recipients, verdicts, strict=True):
             if verdict is not None:
                 provider = provider_of(recipient.domain)
+                if left.get(provider, 0) < 1:
+                    # Learnt since it was charged: under which other one, nobody kept.
+                    provider = max(left, key=left.__getitem__)
+                left[provider] -= 1
                 counts[provider] = counts.get(provider, 0) + 1
         part = self._charge.part(tuple(counts.items()))
         self._charge = self._charge.without(part)

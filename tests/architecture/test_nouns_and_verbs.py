@@ -305,7 +305,7 @@ ALSO = {
 }
 """What a verb does besides what its cell says."""
 
-NO_NOUNS = {"hold", "clock", "ledger", "pmta", "accounting", "audit", "message", "plan"}
+NO_NOUNS = {"hold", "clock", "ledger", "pmta", "accounting", "audit", "message", "plan", "provider"}
 """Groups of commands for what an operator does not add."""
 
 DONE = [

@@ -6,7 +6,7 @@ from importlib import resources
 import pytest
 
 from policy.address import normal_domain, split_address
-from policy.provider import OTHER, PROVIDERS, provider_of
+from policy.provider import OTHER, PROVIDERS, learn, of_host, provider_of
 
 TABLE = tomllib.loads(resources.files("policy").joinpath("providers.toml").read_text("utf-8"))
 
@@ -100,7 +100,7 @@ def test_every_name_of_the_table_is_a_domain_as_the_gateway_asks_for_it() -> Non
 def test_every_provider_has_a_source_and_every_source_a_provider() -> None:
     used = set()
     for row in TABLE["providers"].values():
-        assert row.keys() <= {"sources", "domains", "under"}
+        assert row.keys() <= {"sources", "domains", "under", "hosts"}
         assert row["sources"]
         assert row["domains"]
         used |= set(row["sources"])
@@ -146,3 +146,36 @@ def test_subdomains_count_only_where_the_provider_gives_them_out(
     domain: str, provider: str
 ) -> None:
     assert provider_of(domain) == provider
+
+
+@pytest.mark.parametrize(
+    ("host", "provider"),
+    [
+        ("aspmx.l.google.com.", "gmail"),
+        ("SMTP.Google.com", "gmail"),
+        ("aspmx2.googlemail.com", "gmail"),
+        ("acme-example.mail.protection.outlook.com", "microsoft"),
+        ("acme-example.o-v1.mx.microsoft", "microsoft"),
+        ("mx-biz.mail.am0.yahoodns.net", "yahoo"),
+        ("mx01.mail.icloud.com", "apple"),
+        ("mx.yandex.net", "yandex"),
+        ("emx.mail.ru", "mailru"),
+        ("mail.protonmail.ch", "proton"),
+        ("notgoogle.com", "other"),
+        ("google.com.evil.example", "other"),
+        ("", "other"),
+    ],
+)
+def test_a_mail_server_names_its_provider(host: str, provider: str) -> None:
+    assert of_host(host) == provider
+
+
+def test_what_is_learnt_is_swapped_whole_and_never_overrules_the_file() -> None:
+    try:
+        learn({"acme.example": "gmail", "hotmail.com": "gmail"})
+        assert provider_of("acme.example") == "gmail"
+        assert provider_of("hotmail.com") == "microsoft"
+        learn({"other.example": "microsoft"})
+        assert provider_of("acme.example") == "other"
+    finally:
+        learn({})

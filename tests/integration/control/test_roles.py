@@ -69,6 +69,7 @@ OWN = {
     "domain": "acme.example",
     "address": "a@acme.example",
     "server": "pmta1",
+    "recipient": "gmail.com",
     "message": "1cccc",
     "import": "7",
     "request": "2",

@@ -1,0 +1,1 @@
+"""Which mailbox provider a hosted domain is at."""

@@ -1,0 +1,81 @@
+"""Whose mail a domain's is counted as, and why, for people."""
+
+from typing import Any
+
+import msgspec
+
+from control.problem import bad
+from policy.address import normal_domain
+from policy.isotime import instant
+from policy.provider import OTHER, named
+from settings.statements import statements
+
+_SQL = statements(__package__, "provider")
+
+AT_ONCE = 1_000
+
+
+class ProviderView(msgspec.Struct, frozen=True, kw_only=True):
+    """A recipient domain. Times are ISO time, empty for never."""
+
+    domain: str
+    provider: str
+    """Which its mail counts under."""
+    why: str
+    """`table`: ours has it; `mx`: DNS said so; `dsnMta`: PowerMTA's records did; empty: nobody
+    knows it."""
+    host: str = ""
+    """The server that it was known by."""
+    since: str = ""
+    """When it came under this provider."""
+    seen: str = ""
+    """About when its last record was written."""
+    checked: str = ""
+    """When DNS was asked last."""
+    trouble: str = ""
+    """Why the last look-up said nothing."""
+    next: str = ""
+    """When DNS is asked again."""
+    records: str = ""
+    """The provider that its last records name."""
+    in_a_row: int = 0
+    """How many of them."""
+
+
+async def provider_view(pool: Any, text: str) -> ProviderView:
+    """Raises RefusedError for what is no domain."""
+    domain = normal_domain(text.strip().lower())
+    if domain is None:
+        raise bad("domain", f"{text!r} is not a domain; write it as in an address, after the @")
+    ours = named(domain)
+    if ours is not None:
+        return ProviderView(domain=domain, provider=ours, why="table")
+    row = await pool.fetchrow(_SQL["get"], domain)
+    return ProviderView(domain=domain, provider=OTHER, why="") if row is None else _view(row)
+
+
+async def provider_page(
+    pool: Any, after: str, provider: str | None, most: int
+) -> list[ProviderView]:
+    """Learnt domains behind `after`, in their order; of one provider, or all."""
+    return [_view(row) for row in await pool.fetch(_SQL["list"], after, provider, most)]
+
+
+def _moment(milliseconds: int) -> str:
+    return instant(milliseconds) if milliseconds else ""
+
+
+def _view(row: Any) -> ProviderView:
+    return ProviderView(
+        domain=row["domain"],
+        provider=row["provider"] or OTHER,
+        why=row["why"],
+        host=row["host"],
+        since=_moment(row["since"]),
+        seen=_moment(row["seen"]),
+        checked=_moment(row["checked"]),
+        trouble=row["trouble"],
+        next=_moment(row["next"]),
+        records=row["hint"],
+        in_a_row=row["hints"],
+    )
