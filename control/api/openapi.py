@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from control.api import parameter
 from control.api.body import CONTROLS
 from control.api.route import Route
 from control.problem import Problem
@@ -122,11 +123,21 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "summary": route.summary,
         "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "schema": parameter.schema("path", name, route.path),
+            }
             for name in re.findall(r"\{(\w+)\}", route.path)
         ]
         + [
-            {"name": name, "in": "query", "description": text, "schema": {"type": "string"}}
+            {
+                "name": name,
+                "in": "query",
+                "description": text,
+                "schema": parameter.schema("query", name, route.path),
+            }
             for name, text in route.query.items()
         ],
         "responses": {

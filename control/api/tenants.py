@@ -32,8 +32,10 @@ class TenantsApi:
         self._waiting = waiting
 
     async def _list(self, call: Call) -> list[TenantView]:
+        only = call.query.get("tenant")
         async with self._view() as connection:
-            return await tenant_page(connection, call.query.get("tenant"), page(call))
+            await must_exist(connection, only)
+            return await tenant_page(connection, only, page(call))
 
     async def _one(self, call: Call) -> TenantView:
         async with self._view() as connection:

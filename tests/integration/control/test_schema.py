@@ -1,17 +1,20 @@
 """The OpenAPI document says what the API takes: what a schema refuses is refused, and what it takes
 is not refused for its form, for each operation and each field of its body."""
 
+import urllib.parse
 from typing import Any
 
 import msgspec
 import pytest
+from argon2 import PasswordHasher
 
 from control.api import body, openapi
 from control.api.route import Route
 from control.app import Parts, routes
 from control.problem import RefusedError
+from control.tenants import password
 from tests.support.control.core import Api
-from tests.support.control.schema import Judge
+from tests.support.control.schema import TEXTS, Judge
 
 PASSWORD = "correct horse"
 PATHS = {
@@ -101,6 +104,14 @@ TAKEN_AND_REFUSED: dict[tuple[str, str], str] = {
 """(Body, field) to the reason why the API may refuse for itself what the schema takes."""
 
 
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2 with the least it may cost: hundreds of tenants and logins are tried here."""
+    monkeypatch.setattr(
+        password, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    )
+
+
 @pytest.fixture
 async def stocked(api: Api) -> Api:
     """With one of each."""
@@ -154,6 +165,44 @@ async def test_the_document_and_the_api_agree_about_each_field(
     assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong)
     wanted = {at for at in TAKEN_AND_REFUSED if at[0] == name}
     assert used == wanted, f"exceptions that are none any more: {wanted - used}"
+
+
+PLACES = PATHS | {"server": "pmta1", "message": "1cccc", "request": "1", "plan": "1"}
+
+
+async def test_a_parameter_that_the_document_refuses_is_refused(stocked: Api, core: Parts) -> None:
+    """In a path it is not there, or wrong; in a query it is wrong, or names nothing."""
+    document = openapi.document(routes(core))
+    judge = Judge(document)
+    wrong: list[str] = []
+    asked: set[tuple[str, str, str]] = set()
+    for route in routes(core):
+        if route.method not in ("GET", "PUT"):
+            continue
+        sent = None if route.body is None else {"spacing": 1}
+        for one in document["paths"][route.path][route.method.lower()]["parameters"]:
+            name, place, kind = one["name"], one["in"], one["schema"]
+            here = (place, name, str(kind))
+            if here in asked or kind == {"type": "string"}:
+                continue
+            asked.add(here)
+            texts = [t for t in TEXTS if isinstance(t, str) and not judge.takes(kind, t)]
+            assert texts, f"{here} refuses nothing"
+            for text in texts:
+                if place == "path" and (not text or "/" in text):
+                    continue  # another path
+                said = urllib.parse.quote(text, safe="")
+                path = route.path.format(**{**PLACES, **({name: said} if place == "path" else {})})
+                query = f"?{name}={said}" if place == "query" else ""
+                query = query if sent is None else "?dry_run=1"
+                status, answer = await stocked(route.method, path + query, sent)
+                if status not in (400, 404):
+                    wrong.append(f"{path}{query}: {status} {answer!r:.100}")
+    assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong)
+    assert {(place, name) for place, name, _ in asked} >= {
+        *(("path", name) for name in PLACES),
+        *(("query", name) for name in ("tenant", "limit", "state", "recipient", "wait", "part")),
+    }
 
 
 async def test_each_body_is_asked_about(core: Parts) -> None:
