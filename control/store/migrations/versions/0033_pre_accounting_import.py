@@ -2,10 +2,10 @@
 
 from control.store.migrations.script import run
 
-revision = "0031"
-down_revision = "0030"
+revision = "0033"
+down_revision = "0032"
 
 
 def upgrade() -> None:
     """Run the SQL of this revision."""
-    run("0031_pre_accounting_import.sql")
+    run("0033_pre_accounting_import.sql")
