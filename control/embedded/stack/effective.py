@@ -68,6 +68,7 @@ def effective(
         listeners=(replace(first, port=smtp_port), *others),
         admin_port=admin_port,
         workers=options.workers or settings.gateway.workers,
+        state_dir=settings.gateway.state_dir or str(root / "gateway"),
     )
     control = replace(
         settings.control,
