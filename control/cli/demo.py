@@ -6,6 +6,8 @@ from typing import Any
 
 import typer
 
+from control.embedded.demo import aftermath
+from control.embedded.demo.aftermath import Aftermath
 from control.embedded.demo.expect import provider_of
 from control.embedded.demo.judge import Day, Taken
 from control.embedded.demo.send import Reply
@@ -30,6 +32,7 @@ class Report:
         self._json = as_json
         self._answers: Counter[int] = Counter()
         self._days: list[dict[str, Any]] = []
+        self._aftermath: Aftermath | None = None
 
     def step(self, text: str) -> None:
         """Progress."""
@@ -101,6 +104,25 @@ class Report:
         else:
             say(f"{day.title}: nothing waits")
 
+    def aftermath(self, found: Aftermath) -> None:
+        """What bounces led to."""
+        self._aftermath = found
+        if self._json:
+            return
+        counted = found.counted
+        table(
+            ("IP", "relayed", "delivered", "bounced", "of them addresses", "put off"),
+            [
+                (
+                    *(aftermath.IP, counted.relayed, counted.delivered, counted.bounced),
+                    *(counted.bounced_address, counted.deferred),
+                )
+            ],
+            title="what PowerMTA told",
+        )
+        for to, text in found.refused.items():
+            say(f"{to} bounced, and from now on is refused: 550 {text}")
+
     def verdict(self, differences: list[str]) -> None:
         """The last word."""
         if self._json:
@@ -111,10 +133,12 @@ class Report:
                     "differences": differences,
                     "answers": answers,
                     "days": self._days,
+                    "aftermath": self._aftermath,
                 }
             )
         elif not differences:
             say("What PowerMTA received is exactly what the policy says, each message once.")
+            say("What it told of them was counted, and no bounced address is taken again.")
 
 
 def _limits(quota: int, ceilings: dict[str, int], burst: float) -> str:

@@ -39,6 +39,7 @@ THREADS = {
     ("control/held/look.py", "opened"): "makes its cipher and its unpacker in the call",
     ("control/sources/domain.py", "seal.new_key"): "makes its key and its Fernet in the call",
     ("control/tenants/password.py", "_hasher.hash"): "argon2's context is made in the call",
+    ("control/embedded/demo/aftermath.py", "_asked"): "opens an SMTP connection of its own",
     ("control/embedded/demo/run.py", "send_all"): "opens an SMTP connection of its own",
     ("control/pmta/handover.py", "_read"): "a file",
     ("control/pmta/handover.py", "_write"): "a file",

@@ -12,6 +12,8 @@ from typing import Protocol
 import aiohttp
 import msgspec
 
+from control.embedded.demo import aftermath
+from control.embedded.demo.aftermath import Aftermath, Sums
 from control.embedded.demo.expect import expected
 from control.embedded.demo.judge import Day, Taken, Waits, differences
 from control.embedded.demo.mail import Mail, first_day
@@ -32,6 +34,10 @@ class _Page(msgspec.Struct, frozen=True):
     messages: list[Waits]
 
 
+class _Counted(msgspec.Struct, frozen=True):
+    rows: list[Sums]
+
+
 class Report(Protocol):
     """Who shows what happens."""
 
@@ -43,6 +49,9 @@ class Report(Protocol):
 
     def day(self, day: Day, taken: list[Taken]) -> None:
         """One day, and its messages as PowerMTA took them."""
+
+    def aftermath(self, found: Aftermath) -> None:
+        """What bounces led to."""
 
     def verdict(self, differences: list[str]) -> None:
         """The last word."""
@@ -92,7 +101,27 @@ class _Demo:
             await self._running.core.clock.move(ClockMove(advance="1d"))
             noon += timedelta(days=1)
             days.append(await self._day(f"day {len(days) + 1}", noon, days[-1].left))
-        return differences(replies, days, await self._taken())
+        found = differences(replies, days, await self._taken())
+        return found + await self._bounces(noon + timedelta(days=1))
+
+    async def _bounces(self, noon: datetime) -> list[str]:
+        """A day on which some mail bounces, and what follows; what is not as it should be."""
+        await self._running.core.clock.move(ClockMove(advance="1d"))
+        sent = aftermath.mails(first=1_000)
+        self._report.step(f"{noon:%A %d %B %Y}, {len(sent)} messages, of which two will bounce")
+        replies = await self._send(sent)
+        self._report.answers(replies)
+
+        async def sums() -> Sums:
+            day = noon.date().isoformat()
+            page = await self._ask(f"statistics?by=ip&ip={aftermath.IP}&from={day}&to={day}")
+            rows = msgspec.json.decode(page, type=_Counted).rows
+            return rows[0] if rows else Sums()
+
+        found = await aftermath.follow(sent, self._running.addresses.smtp, sums)
+        self._report.aftermath(found)
+        answered = [f"{r.mail.to}: expected 250, got {r.code}" for r in replies if r.code != 250]
+        return answered + aftermath.differences(sent, found)
 
     async def _noon(self) -> datetime:
         """Go to the next day's noon, on which nothing was sent and no midnight comes by."""
@@ -134,12 +163,14 @@ class _Demo:
         return day
 
     async def _held(self) -> list[Waits]:
-        running = self._running
-        content = await self._get(
-            f"{running.addresses.api}/api/v2/hold/messages?limit=1000",
-            {"Authorization": f"Bearer {running.token}"},
-        )
+        content = await self._ask("hold/messages?limit=1000")
         return msgspec.json.decode(content, type=_Page).messages
+
+    async def _ask(self, path: str) -> bytes:
+        """The control plane's API."""
+        running = self._running
+        headers = {"Authorization": f"Bearer {running.token}"}
+        return await self._get(f"{running.addresses.api}/api/v2/{path}", headers)
 
     async def _taken(self) -> list[Taken]:
         assert self._running.standin is not None
