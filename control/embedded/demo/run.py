@@ -5,7 +5,7 @@ message was answered 250 and arrived once."""
 import asyncio
 import sys
 import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -97,15 +97,17 @@ class _Demo:
         self._report.answers(replies)
         days = [await self._day("day 1", noon, mails)]
         while days[-1].left and len(days) < _MOST_DAYS:
+            await self._heard(days[-1])
             self._report.step("moving the clock one day: the quotas open again")
             await self._running.core.clock.move(ClockMove(advance="1d"))
             noon += timedelta(days=1)
             days.append(await self._day(f"day {len(days) + 1}", noon, days[-1].left))
         found = differences(replies, days, await self._taken())
-        return found + await self._bounces(noon + timedelta(days=1))
+        return found + await self._bounces(days, noon + timedelta(days=1))
 
-    async def _bounces(self, noon: datetime) -> list[str]:
+    async def _bounces(self, days: list[Day], noon: datetime) -> list[str]:
         """A day on which some mail bounces, and what follows; what is not as it should be."""
+        await self._heard(days[-1])
         await self._running.core.clock.move(ClockMove(advance="1d"))
         sent = aftermath.mails(first=1_000)
         self._report.step(f"{noon:%A %d %B %Y}, {len(sent)} messages, of which two will bounce")
@@ -113,9 +115,7 @@ class _Demo:
         self._report.answers(replies)
 
         async def sums() -> Sums:
-            day = noon.date().isoformat()
-            page = await self._ask(f"statistics?by=ip&ip={aftermath.IP}&from={day}&to={day}")
-            rows = msgspec.json.decode(page, type=_Counted).rows
+            rows = await self._counted(noon.date(), f"&ip={aftermath.IP}")
             return rows[0] if rows else Sums()
 
         found = await aftermath.follow(sent, self._running.addresses.smtp, sums)
@@ -161,6 +161,22 @@ class _Demo:
         )
         self._report.day(day, [m for m in await self._taken() if m.day == day.date])
         return day
+
+    async def _heard(self, day: Day) -> None:
+        """Wait until PowerMTA has told what became of a day's mail, or for `_PATIENCE`: what it has
+        not done with counts against the next day's quotas."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _PATIENCE
+        gone = sum(day.ledger.values())
+        while sum(row.delivered for row in await self._counted(day.date)) < gone:
+            if loop.time() > deadline:
+                return
+            await asyncio.sleep(_LOOK)
+
+    async def _counted(self, date: date, more: str = "") -> list[Sums]:
+        """The statistics of a day by IP."""
+        path = f"statistics?by=ip&from={date.isoformat()}&to={date.isoformat()}{more}"
+        return msgspec.json.decode(await self._ask(path), type=_Counted).rows
 
     async def _held(self) -> list[Waits]:
         content = await self._ask("hold/messages?limit=1000")
