@@ -142,6 +142,19 @@ class Stack:
                 pytest.fail(f"{waiting} should wait: {self.run('hold', 'list', '--messages')}")
             time.sleep(0.1)
 
+    def heard(self, day: datetime) -> None:
+        """Wait until accounting has told what became of a day's mail: what PowerMTA has not done
+        with counts against the next day's quotas."""
+        date = day.date().isoformat()
+        deadline = time.monotonic() + 60
+        while True:
+            text = self.run("stats", "--from", date, "--to", date, "--by", "day", "--json")
+            told = msgspec.json.decode(text)["total"]["delivered"]
+            if told == A_DAY or time.monotonic() > deadline:
+                assert told == A_DAY
+                return
+            time.sleep(0.1)
+
     def received(self, day: datetime) -> list[Receipt]:
         return [r for r in receipts(self._data_dir) if r.day == day.date().isoformat()]
 
@@ -204,6 +217,7 @@ async def test_a_campaign_leaves_over_days_to_the_exact_quotas_in_order_and_once
     summary = [_summary(day, first)]
     left = MESSAGES - A_DAY
     for number, goes in enumerate(expected, start=2):
+        stack.heard(day)
         stack.run("clock", "advance", "1d")
         day += timedelta(days=1)
         left -= len(goes)
