@@ -20,11 +20,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
-from redis.exceptions import RedisError
 
 from control.accounting.status import StreamView
 from control.store.database import Connection
-from control.store.refusal import UNREACHABLE
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.daycounts import TOTAL, DayCounts, Opening, day_counts, set_openings
 from policy.limits import DAY, day_of
@@ -96,7 +94,7 @@ class CarryOver:
                     await self.publish(now)
                     published, before = now, incarnation
                 said = False
-            except (RedisError, *UNREACHABLE) as error:
+            except Exception as error:  # noqa: BLE001 - said once, and tried again
                 if not said:
                     log.warning("what is carried over stays as it was published last: %s", error)
                 said = True

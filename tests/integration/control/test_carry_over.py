@@ -1,6 +1,7 @@
 """Carry-over: what PowerMTA still tries of earlier days is missing in today's allowance, and comes
 back record by record."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -188,6 +189,22 @@ async def test_what_went_around_the_gateways_is_charged_and_not_carried(here: Sc
     assert await core.admin.charge_bypass(incarnation, IP, monday, {"gmail": 3})
     await here.to_next_day()
     assert await here.opening() == (2, {"gmail": 2})
+
+
+async def test_it_is_published_without_being_asked(here: Scene) -> None:
+    monday = await here.today()
+    assert await here.send(2) == 2
+    await here.tell("t", 0, monday)
+    task = asyncio.create_task(here.carry.run())
+    try:
+        async with asyncio.timeout(20):
+            key = f"{here.core.admin.root}day:{monday + 1}:{IP}"
+            while not await here.core.admin.client.exists(key):
+                await asyncio.sleep(0.02)
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    assert here.carry.figures == [Figure("pmta1", 0, late=False)]
 
 
 async def test_what_is_kept_is_by_day_and_provider(here: Scene) -> None:
