@@ -198,13 +198,13 @@ async def test_it_is_published_without_being_asked(here: Scene) -> None:
     task = asyncio.create_task(here.carry.run())
     try:
         async with asyncio.timeout(20):
-            key = f"{here.core.admin.root}day:{monday + 1}:{IP}"
-            while not await here.core.admin.client.exists(key):
+            while not here.carry.figures:
                 await asyncio.sleep(0.02)
     finally:
         task.cancel()
         await asyncio.wait([task])
     assert here.carry.figures == [Figure("pmta1", 0, late=False)]
+    assert await here.core.admin.client.exists(f"{here.core.admin.root}day:{monday + 1}:{IP}")
 
 
 async def test_what_is_kept_is_by_day_and_provider(here: Scene) -> None:
