@@ -14,6 +14,7 @@ from control.accounting.parts import History
 from control.problem import RefusedError
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, say, table
+from control.terminal.waiting import pause
 
 PATH = "/api/v2/accounting/imports"
 _PAUSE = 0.5
@@ -88,7 +89,7 @@ def _one(client: Client, path: Path, server: str, progress: Progress) -> ImportV
         history.close()
     until, taken = time.monotonic() + _PATIENCE, view.taken
     while not view.done:
-        time.sleep(_PAUSE)
+        pause(_PAUSE)
         view = client.get(f"{PATH}/{view.id}", ImportView)
         progress.update(task, completed=view.stored + view.taken, total=2 * view.stored)
         if view.taken > taken:
@@ -111,4 +112,4 @@ def _post(client: Client, path: str, body: bytes, query: dict[str, str]) -> Impo
         except RefusedError as error:
             if error.status != 503 or time.monotonic() > until:
                 raise
-        time.sleep(_PAUSE)
+        pause(_PAUSE)

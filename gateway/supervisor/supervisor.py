@@ -20,6 +20,7 @@ from pathlib import Path
 from gateway.accept import board
 from gateway.accept.binding import bind
 from gateway.supervisor.child import Child, Place, name, places
+from gateway.supervisor.statedir import state_dir
 from gateway.watch.admin import Admin
 from gateway.watch.log import Log
 from settings.load import SettingsError
@@ -118,12 +119,6 @@ class Supervisor:
             stale.unlink()
         board.make(self.run_dir / "board")
 
-    @property
-    def _state_dir(self) -> str:
-        """systemd's may be several, of which the first is meant."""
-        given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
-        return self.settings.gateway.state_dir or given or str(self.run_dir)
-
     def _held(self, place: Place) -> bool:
         """A process in service has this place."""
         return any(child.place == place and child.serving for child in self._children)
@@ -147,8 +142,7 @@ class Supervisor:
                     **os.environ,
                     **_MALLOC,
                     "PROMETHEUS_MULTIPROC_DIR": str(self.run_dir),
-                    # Its own, where the settings name none, is known to nobody else.
-                    "SENDGATE_GATEWAY_STATE_DIR": self._state_dir,
+                    "SENDGATE_GATEWAY_STATE_DIR": state_dir(self.settings, self.run_dir),
                 },
                 start_new_session=True,
             )  # fmt: skip

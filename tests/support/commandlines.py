@@ -61,6 +61,13 @@ def unknown_make(command: list[str], known: set[str]) -> list[str]:
     return [w for w in command[1:] if not w.startswith("-") and "=" not in w and w not in known]
 
 
+def _valued(node: Any) -> set[str]:
+    """Options of a group that takes some itself: the word behind one is its value."""
+    if not getattr(node, "invoke_without_command", False):
+        return set()
+    return {name for p in node.params if not getattr(p, "is_flag", True) for name in p.opts}
+
+
 def unknown_sendgate(command: list[str]) -> str:
     """What the program does not know of `sendgate X Y --option`; empty when it knows all."""
     node: Any = typer.main.get_command(app)
@@ -69,12 +76,16 @@ def unknown_sendgate(command: list[str]) -> str:
     asked = []
     for word in words:
         if word.startswith("-"):
-            asked.append(word.partition("=")[0])
+            name, given, _ = word.partition("=")
+            asked.append(name)
+            if not given and name in _valued(node):
+                next(words, None)
         elif getattr(node, "commands", None):
             if word not in node.commands:
                 return f"command {word}"
             node = node.commands[word]
     options |= {name for parameter in node.params for name in parameter.opts}
-    if getattr(node, "commands", None) and "--help" not in asked:
+    alone = getattr(node, "invoke_without_command", False)
+    if getattr(node, "commands", None) and not alone and "--help" not in asked:
         return f"command after {command[-1]}"
     return ", ".join(f"option {name}" for name in asked if name not in options)
