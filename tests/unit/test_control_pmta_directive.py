@@ -56,7 +56,7 @@ def test_what_is_generated_loads_in_the_stand_in(tmp_path: Path, stack: str) -> 
 @pytest.mark.parametrize(
     ("good", "bad", "says"),
     [
-        ("sync yes", "sync always", "line 85: 'always' is not BOOLEAN (sync)"),
+        ("sync yes", "sync always", "line 87: 'always' is not BOOLEAN (sync)"),
         ("world-readable", "world-read", "world-read may not stand in acct-file"),
         ("type discard", "type dismiss", "'dismiss' is not smtp|pipe"),
         ("192.0.2.1 mail1.acme.test", "mail1.acme.test 192.0.2.1", "is not CIDR HOST"),
