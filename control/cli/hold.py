@@ -47,7 +47,7 @@ def list_(
         query["state"] = of.readable("--state", state)
     if not messages:
         found = Client(line).get("/api/v2/hold", HoldSummary, **query)
-        as_json(found) if line.json else _summary(found)
+        as_json(found) if line.json else _summary(found, some=bool(query))
         return
     if after is not None:
         query["after"] = after
@@ -201,10 +201,10 @@ def events(
     )
 
 
-def _summary(found: HoldSummary) -> None:
+def _summary(found: HoldSummary, *, some: bool) -> None:
     part = found.all
     if not part.messages:
-        say("nothing waits")
+        say("nothing that matches waits" if some else "nothing waits")
         return
     say(
         f"{part.messages} messages, {part.octets} octets; the oldest waits {_age(part.age)}; "

@@ -48,14 +48,15 @@ WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR campaign = $2)
 ORDER BY arrived, id LIMIT $10;
 
 -- name: matching
-SELECT state, paused, count(*) AS messages FROM held
+SELECT state, paused, paused AND reason = 'campaign_paused' AS by_campaign, count(*) AS messages
+FROM held
 WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR campaign = $2)
     AND ($3::text IS NULL OR reason = $3) AND ($4::text IS NULL OR id = $4 OR body = $4)
     AND ($5::bytea IS NULL OR (substring(recipient FROM 1 FOR length($5)) = $5
         AND lower(encode(substring(recipient FROM length($5) + 1), 'escape'))
             IN (SELECT lower(encode(d, 'escape')) FROM unnest($6::bytea[]) d)))
     AND state IN ('held', 'claimed', 'doubt')
-GROUP BY state, paused;
+GROUP BY 1, 2, 3;
 
 -- name: stopped
 -- Of the held ones that match, those whose tenant, pool or campaign is paused.

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -123,11 +124,18 @@ async def would_change(
     rows = await connection.fetch(_SQL["matching"], *arguments(filters))
     if filters.message is not None and not rows:
         raise RefusedError(f"no message {filters.message} is held", status=404)
-    counted = {(row["state"], row["paused"]): row["messages"] for row in rows}
-    held = counted.get(("held", False), 0), counted.get(("held", True), 0)
-    doubt = sum(counted.get(("doubt", paused), 0) for paused in (False, True))
-    claimed = sum(counted.get(("claimed", paused), 0) for paused in (False, True))
-    matching = {"pause": held[0], "resume": held[1], "settle": doubt}.get(action, sum(held))
+    counted: Counter[str] = Counter()
+    held = [0, 0]
+    by_hand = 0
+    for row in rows:
+        counted[row["state"]] += row["messages"]
+        if row["state"] == "held":
+            held[row["paused"]] += row["messages"]
+            by_hand += row["messages"] * (row["paused"] and not row["by_campaign"])
+    doubt, claimed = counted["doubt"], counted["claimed"]
+    matching = {"pause": held[0], "release": held[0], "resume": held[1], "settle": doubt}.get(
+        action, sum(held)
+    )
     notes = []
     if claimed:
         notes.append(f"{claimed} are being sent this moment and stay as they are")
@@ -140,6 +148,11 @@ async def would_change(
         notes.append(f"{doubt} are left alone: {IN_DOUBT}")
     if action == "pause" and held[1]:
         notes.append(f"{held[1]} are paused already")
+    if action == "release" and by_hand:
+        notes.append(
+            f"{by_hand} are paused by hand and stay: `sendgate hold resume`, with the same "
+            "options, lets them go"
+        )
     if action in ("release", "resume"):
         notes += [
             _stays(row) for row in await connection.fetch(_SQL["stopped"], *arguments(filters))

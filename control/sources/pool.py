@@ -51,7 +51,7 @@ async def add(act: Act, new: NewPool) -> str:
         raise missing("tenant", new.tenant)
     if await act.connection.fetchrow(_SQL["one"], new.tenant, new.name) is not None:
         raise bad("name", f"tenant {new.tenant} has pool {new.name} already")
-    await ensure(act, new.tenant, new.name)
+    await ensure(act, new.tenant, new.name, field="name")
     if new.overflow is not None:
         await overflow_to(act, new.tenant, new.name, new.overflow)
     after = {"tenant": new.tenant, "overflow": new.overflow}
@@ -100,15 +100,16 @@ async def overflow_to(act: Act, tenant: str, pool: str, overflow: str | None) ->
         raise bad("overflow", found[0])
 
 
-async def ensure(act: Act, tenant: str, name: str) -> None:
-    """A pool of the tenant, made when it is not there. Raises RefusedError."""
+async def ensure(act: Act, tenant: str, name: str, *, field: str = "pool") -> None:
+    """A pool of the tenant, made when it is not there. `field` names it in the request. Raises
+    RefusedError."""
     if await act.connection.fetchrow(_SQL["one"], tenant, name) is None:
-        new_name("pool", name)
+        new_name(field, name)
         if (holder := await holder_of(act, name)) is not None:
-            other = "choose another with --pool"
+            other = "choose another"
             alone = f"the name {name} is taken; {other}"
-            raise bad("pool", f"the name {name} is taken by {holder}; {other}", alone=alone)
-        taken = bad("pool", f"{name} is taken; choose another with --pool")
+            raise bad(field, f"the name {name} is taken by {holder}; {other}", alone=alone)
+        taken = bad(field, f"{name} is taken; choose another")
         await add_pool(act, name, tenant, taken=taken)
 
 

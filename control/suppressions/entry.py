@@ -1,6 +1,5 @@
 """One suppression as it is asked for, as it is imported, and as it is shown."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -10,6 +9,7 @@ from control.problem import bad
 from control.values.mailbox import RecipientText
 from control.values.wanted import meant
 from policy.address import LONGEST
+from policy.isotime import instant, not_before
 from policy.model import Name
 from policy.suppression import EVERYBODY, REASONS, Reason, canonical
 
@@ -151,14 +151,9 @@ def view(row: Any, now: int) -> SuppressionView:
         origin=row["origin"],
         note=row["note"],
         who=row["who"],
-        since=_time(row["since"]),
-        until=None if until is None else _time(until),
-        removed=None if removed is None else _time(removed),
+        since=instant(row["since"]),
+        until=None if until is None else not_before(until),
+        removed=None if removed is None else instant(removed),
         active=removed is None and (until is None or until > now),
         change=row["change"],
     )
-
-
-def _time(milliseconds: int) -> str:
-    at = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

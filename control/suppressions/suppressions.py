@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from control.problem import RefusedError, missing
+from control.problem import RefusedError, bad, missing
 from control.store.change import Act
 from control.suppressions.change import SQL, Written, locked, write
 from control.suppressions.entry import (
@@ -94,6 +94,8 @@ class Suppressions:
         """Raises RefusedError."""
         one = entry(wanted)
         async with self._acting(who, dry) as act:
+            if one.until is not None and one.until <= milliseconds_of(act.now):
+                raise bad("until", f"{wanted.until} is over; give a later time, or leave it out")
             done = await self._put(act, [one], by)
             found = await self._one(act, one.tenant, one.address)
             assert found is not None

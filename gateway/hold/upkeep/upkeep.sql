@@ -172,7 +172,7 @@ WHERE reason <> 'dividing' AND CASE $6::text
     AND CASE $6
         WHEN 'pause' THEN NOT paused
         WHEN 'resume' THEN paused
-        WHEN 'release' THEN waiting OR paused
+        WHEN 'release' THEN waiting AND NOT paused
         ELSE true END
 ORDER BY bucket, id LIMIT $7 FOR UPDATE
 
@@ -184,7 +184,8 @@ FROM unnest($1::int[], $2::text[]) AS w (bucket, id)
 WHERE h.bucket = w.bucket AND h.id = w.id
 
 -- name: request_release
-UPDATE held h SET paused = false, waiting = false, due = 0
+-- A pause by an operator ends by his word (resume) and nothing else.
+UPDATE held h SET waiting = false, due = 0
 FROM unnest($1::int[], $2::text[]) AS w (bucket, id)
 WHERE h.bucket = w.bucket AND h.id = w.id
 

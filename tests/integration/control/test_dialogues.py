@@ -72,6 +72,15 @@ async def test_a_pause_says_how_many_it_stops_and_what_lets_them_go(api: Api, co
     assert "1 are paused already" in await notes(api, REQUESTS, order)
 
 
+async def test_a_release_leaves_what_was_paused_by_hand(api: Api, core: Parts) -> None:
+    await hold(core.pool, "one")
+    await core.pool.execute("UPDATE held SET paused = true WHERE id = 'one'")
+    said = await notes(api, REQUESTS, {"action": "release", "message": "one"})
+    assert said == (
+        "1 are paused by hand and stay: `sendgate hold resume`, with the same options, lets them go"
+    )
+
+
 async def test_what_stays_after_a_release_is_said_with_what_lets_it_go(
     api: Api, core: Parts
 ) -> None:

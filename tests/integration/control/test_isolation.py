@@ -92,9 +92,9 @@ async def test_a_refusal_tells_a_tenant_nothing_of_anothers(
 ) -> None:
     new = {"tenant": "acme", "name": f"{OTHER}-pool"}
     status, answer = await api("POST", "/api/v2/pools", new, token=acmes)
-    says = f"the name {OTHER}-pool is taken; choose another with --pool"
+    says = f"the name {OTHER}-pool is taken; choose another"
     assert (status, answer["title"]) == (400, says)  # type: ignore[index]
-    assert answer["errors"] == [{"field": "pool", "detail": says}]  # type: ignore[index]
+    assert answer["errors"] == [{"field": "name", "detail": says}]  # type: ignore[index]
     _, whole = await api("POST", "/api/v2/pools", new)
     assert f"taken by pool {OTHER}-Pool" in str(whole)
     # A row that makes no plan, written by hand or left by an older version, is another's.

@@ -51,9 +51,12 @@ async def test_one_is_added_found_changed_and_removed_and_written_down(
     assert (await stocked("POST", PATH, again))[1]["changed"] is True
     [one] = await page(stocked, "?address=Anna@gmail.COM")
     assert (one["until"], one["since"]) == (
-        "2999-01-01T00:00:00.000Z",
+        "2999-01-01T00:00:00Z",
         done["suppression"]["since"],
     )
+    over = await stocked("POST", PATH, {**new, "until": "2020-01-01T00:00:00Z"})
+    assert over[0] == 400
+    assert over[1]["errors"][0]["field"] == "until"
     assert await page(stocked, "?address=anna@gmail.com") == [], "a local part is compared exactly"
     status, gone = await stocked("DELETE", f"{PATH}?tenant=acme&address=Anna@gmail.com")
     assert (status, gone["suppression"]["active"]) == (200, False)

@@ -178,6 +178,20 @@ async def test_hazard_17_a_stopped_campaign_waits_and_goes_when_it_is_resumed(
         await until(lambda: _ended(hold_url, 3))
 
 
+async def test_what_is_paused_by_hand_stays_when_others_are_released(
+    valkey_url: str, hold_url: str
+) -> None:
+    async with held(valkey_url, hold_url) as case:
+        await case.send("a@dest.test", MESSAGE.format(1))
+        await case.order("pause", tenant="acme")
+        await case.order("release", tenant="acme")
+        [row] = await rows(hold_url)
+        assert (row["paused"], row["state"]) == (True, "held")
+        await case.order("resume", tenant="acme")
+        [row] = await rows(hold_url)
+        assert not row["paused"]
+
+
 async def _ended(url: str, count: int) -> bool:
     return sum(row["state"] == "done" for row in await rows(url)) == count
 
