@@ -82,7 +82,6 @@ class Reader:
         connection = await connect(
             self._url, timeout=10.0, command_timeout=_STATEMENT, server_settings=self._bounds
         )
-        await self._whole(connection)
         work = asyncio.create_task(self._work(connection))
         try:
             await asyncio.wait({work})
@@ -98,6 +97,7 @@ class Reader:
             raise ended
 
     async def _work(self, connection: Connection) -> None:
+        await self._whole(connection)
         until = asyncio.get_running_loop().time() + _SESSION
         while not await store.lock(connection, self._server):
             if asyncio.get_running_loop().time() >= until:

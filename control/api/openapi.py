@@ -26,7 +26,7 @@ def document(
     schemas, components = msgspec.json.schema_components(
         types, ref_template="#/components/schemas/{name}"
     )
-    for kind in {r.body.__name__ for r in routes if r.body is not None}:
+    for kind in _inner({r.body.__name__ for r in routes if r.body is not None}, components):
         _say_controls(components[kind])
     by_type = dict(zip(map(repr, types), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
@@ -102,6 +102,16 @@ def _shipped(path: str, problem: Any) -> dict[str, Any]:
         },
         "security": [{"token": []}, {"key": []}, {"password": []}],
     }
+
+
+def _inner(kinds: set[str], components: dict[str, Any]) -> set[str]:
+    """With the components that these are made of."""
+    found: set[str] = set()
+    while kinds:
+        found |= kinds
+        text = msgspec.json.encode([components[kind] for kind in kinds]).decode()
+        kinds = set(re.findall(r'"#/components/schemas/(\w+)"', text)) - found
+    return found
 
 
 def _say_controls(schema: Any) -> None:

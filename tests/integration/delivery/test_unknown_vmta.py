@@ -89,7 +89,11 @@ async def test_mail_waits_uncharged_and_goes_once_a_probe_was_taken(
                 return {row["state"] for row in await rows(hold_url)} == {"done"}
 
             await until(gone)
-            assert gate.worker.parts.relay.vmtas.all_closed
+
+            async def well() -> bool:
+                return gate.worker.parts.relay.vmtas.all_closed
+
+            await until(well)
             assert await told(valkey_url) == set()
             assert await gate.used("192.0.2.1") == {"192.0.2.1": 3}
 

@@ -20,7 +20,7 @@ LOGIN = "AUTH PLAIN " + base64.b64encode(b"\0acme\0secret").decode()
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker does not wait long for its first plan."""
-    monkeypatch.setattr("gateway.worker.CLEAN_UP", 0.1)
+    monkeypatch.setattr("gateway.process.CLEAN_UP", 0.1)
 
 
 async def test_a_login_is_answered_for_now(valkey_url: str) -> None:
