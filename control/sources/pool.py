@@ -106,11 +106,16 @@ async def ensure(act: Act, tenant: str, name: str, *, field: str = "pool") -> No
     if await act.connection.fetchrow(_SQL["one"], tenant, name) is None:
         new_name(field, name)
         if (holder := await holder_of(act, name)) is not None:
-            other = "choose another"
+            other = "choose another" + _by_option(field)
             alone = f"the name {name} is taken; {other}"
             raise bad(field, f"the name {name} is taken by {holder}; {other}", alone=alone)
-        taken = bad(field, f"{name} is taken; choose another")
+        taken = bad(field, f"{name} is taken; choose another{_by_option(field)}")
         await add_pool(act, name, tenant, taken=taken)
+
+
+def _by_option(field: str) -> str:
+    """Where the name may be left out, it is not said which option it has."""
+    return " with --pool" if field == "pool" else ""
 
 
 async def set_paused(act: Act, name: str, paused: bool) -> str:
