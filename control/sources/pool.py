@@ -114,7 +114,7 @@ async def ensure(act: Act, tenant: str, name: str, *, field: str = "pool") -> No
 
 
 def _by_option(field: str) -> str:
-    """Where the name may be left out, it is not said which option it has."""
+    """A domain names its pool by an option; a pool of its own has a name and no option."""
     return " with --pool" if field == "pool" else ""
 
 
