@@ -210,7 +210,8 @@ def test_the_demo_shows_the_main_job_and_says_so(capfd: pytest.CaptureFixture[st
     assert run(["demo", "--json"]) == 0
     said = msgspec.json.decode(capfd.readouterr().out)
     assert said["ok"]
-    assert said["answers"] == {"250": 43}
+    assert said["answers"] == {"250": 43 + 6}
+    assert said["aftermath"]["counted"]["bounced_address"] == len(said["aftermath"]["refused"]) == 2
     assert [sum(row["pmta"] for row in day["relayed"]) for day in said["days"]] == [18, 18, 7]
     assert [sum(entry["count"] for entry in day["held"]) for day in said["days"]] == [25, 7, 0]
     reasons = {entry["reason"] for entry in said["days"][0]["held"]}

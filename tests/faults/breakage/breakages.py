@@ -145,8 +145,8 @@ def keep_connections_to_a_standby() -> None:
 
     primary.WRITABLE.clear()
 
-    async def nobody(connection: Any) -> primary.Server:
-        del connection
+    async def nobody(connection: Any, whole: str) -> primary.Server:
+        del connection, whole
         return primary.Server("", "")
 
     door: Any = database
