@@ -69,6 +69,6 @@ async def _one_more_probe(scenario: Scenario) -> None:
     stack.control.freeze()
     before = await stack.postgres.number(_ACCEPTED)
     await stack.advance((stack.settings_of_gateway.hold.probe_gap + 60) / 86_400)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await stack.postgres.number(_ACCEPTED) == before:
             await asyncio.sleep(0.05)
