@@ -26,6 +26,7 @@ from control.api.hold import HoldApi
 from control.api.holdrequests import HoldRequestsApi
 from control.api.imports import PART, ImportsApi, PartsApi
 from control.api.ips import IpsApi
+from control.api.jobs import JobsApi
 from control.api.ledger import LedgerApi
 from control.api.logins import LoginsApi
 from control.api.look import LookApi
@@ -46,6 +47,7 @@ from control.explain import look as status
 from control.explain.answer import Answers
 from control.held.look import Hold
 from control.held.orders import Orders
+from control.jobs.run import JobView, job_views, runs
 from control.ledger.failover import judge
 from control.messages.forgetting import forget
 from control.messages.loss import loss
@@ -69,6 +71,7 @@ from control.tenants.login import logins
 from control.tenants.network import networks
 from control.tenants.removal import held
 from control.tenants.view import must_be_known, must_exist
+from control.timetable import timetable
 from control.users.audit import audit_page
 from control.watch import look as figures
 from policy.ledger.learnt import LearntTable
@@ -79,8 +82,6 @@ log = logging.getLogger(__name__)
 
 RECONCILE_EVERY = 5.0
 """Seconds between two looks whether the ledger runs what PostgreSQL says."""
-SWEEP_EVERY = 3600.0
-"""Seconds between two deletions of suppressions that ended long ago."""
 
 
 def routes(parts: Parts) -> list[Route]:
@@ -111,6 +112,11 @@ def routes(parts: Parts) -> list[Route]:
 
     async def told() -> list[ToldView]:
         return await telling.told(parts.pool, await parts.calendar())
+
+    runner = timetable(parts)
+
+    async def jobs() -> list[JobView]:
+        return await job_views(parts.pool, runner.jobs, await parts.calendar())
 
     secret = settings.control.secret
 
@@ -154,6 +160,7 @@ def routes(parts: Parts) -> list[Route]:
         StatisticsApi(
             partial(statistics_of, parts.pool), left, parts.calendar, settings.statistics.rows
         ),
+        JobsApi(runner, jobs, partial(runs, parts.pool)),
         LookApi(
             status.Look(
                 *(parts.pool, hold, parts.opening, publisher, parts.admin, settings),
@@ -231,7 +238,7 @@ async def serve(parts: Parts) -> AsyncIterator[str]:
         charging.run(),
         learning(parts).run(),
         parts.carry_over.run(),
-        _sweep(parts),
+        *timetable(parts).work(),
     )
     tasks = [asyncio.create_task(one) for one in work]
     try:
@@ -285,12 +292,3 @@ async def _reconcile(parts: Parts) -> None:
         except Exception as error:  # noqa: BLE001 - tried again, and said each time
             log.warning("cannot compare the ledger's plan with ours: %s", error)
         await asyncio.sleep(RECONCILE_EVERY)
-
-
-async def _sweep(parts: Parts) -> None:
-    while True:
-        try:
-            await parts.suppressions.sweep()
-        except Exception as error:  # noqa: BLE001 - tried again, and said each time
-            log.warning("cannot delete suppressions that ended long ago: %s", error)
-        await asyncio.sleep(SWEEP_EVERY)

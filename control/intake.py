@@ -15,7 +15,6 @@ from control.accounting.shipped import Shipments
 from control.bypass.bypass import Bypass
 from control.held.request import digest
 from control.provider.hosted import Hosted
-from control.statistics.sweep import sweep
 from control.statistics.taking import Statistics
 from control.store.database import Connection
 from control.suppressions.rule import Rule
@@ -49,12 +48,7 @@ def open_intake(settings: Settings, pool: Connection, now: Now) -> Intake:
     hide = hiding(settings.log)
     door = Door(consumers, kept=accounting.records_kept, hide=hide, gone=Gone(named))
     inbox = Inbox(pool, door, accounting, now)
-    kept = settings.statistics.kept
-
-    async def old_sums(at: int) -> None:
-        await sweep(pool, at, kept)
-
-    feed = Feed(settings.database, pool, accounting, now, door, inbox, old_sums)
+    feed = Feed(settings.database, pool, accounting, now, door, inbox)
     rejected = Rejected(pool, door, inbox, now)
     shipments = Shipments(pool, door, accounting, now)
     forgetting = Forgetting(pool, named, settings.log)

@@ -29,6 +29,9 @@ OTHERS = tuple(
 
 WEEK_QUOTAS = tuple(f"WARMUP_WEEK{n}_QUOTA" for n in range(1, 7))
 
+RETENTION = "WARMUP_METRICS_RETENTION_DAYS"
+"""`statistics.detail_kept`, in days."""
+
 WITHOUT_EFFECT: dict[str, str] = {
     "CELERY_BROKER_URL": "there is no task queue; jobs run inside `sendgate control`",
     "CELERY_RESULT_BACKEND": "there is no task queue; jobs run inside `sendgate control`",
@@ -43,7 +46,6 @@ WITHOUT_EFFECT: dict[str, str] = {
     "WARMUP_MAX_BOUNCE_RATE": "no automatic warm-up advance yet: stages are moved by an operator",
     "WARMUP_MAX_SPAM_RATE": "no automatic warm-up advance yet: stages are moved by an operator",
     "WARMUP_MIN_DAILY_QUOTA": "a mailbox's own minimum: `sendgate mailbox set --daily-min`",
-    "WARMUP_METRICS_RETENTION_DAYS": "Prometheus keeps the history",
     "TELEGRAM_BOT_TOKEN": "alerts are not sent yet: alert on /metrics",
     "TELEGRAM_CHAT_ID": "alerts are not sent yet: alert on /metrics",
 }
@@ -79,7 +81,7 @@ def from_environment(
 
 def misspelt(environ: Mapping[str, str]) -> list[str]:
     """A sentence for each variable that looks like ours and is none, with the nearest that is."""
-    known = {*variable_paths(), *WEEK_QUOTAS, *OTHERS}
+    known = {*variable_paths(), *WEEK_QUOTAS, RETENTION, *OTHERS}
     found = []
     for name in environ:
         if not name.startswith((PREFIX, "WARMUP_")) or name in known or name in WITHOUT_EFFECT:

@@ -17,7 +17,7 @@ import msgspec
 
 from settings.contradictions import contradictions
 from settings.databaseurl import read as read_database_url
-from settings.environment import WEEK_QUOTAS, from_environment
+from settings.environment import RETENTION, WEEK_QUOTAS, from_environment
 from settings.model import Settings
 from settings.secret import MASK, SECRETS, URLS, masked
 
@@ -54,6 +54,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         tree = _read(given or DEFAULT_FILE, problems)
     overrides, origin = from_environment(env)
     _weeks(env, tree, overrides, origin)
+    _retention(env, overrides, origin, problems)
     _database_url(tree, overrides, origin, problems)
     values: dict[str, Any] = {}
     for section in msgspec.structs.fields(Settings):
@@ -204,6 +205,24 @@ def _weeks(
             weeks[index] = env[name]
             origin["warmup.weeks"] = origin[f"warmup.weeks[{index}]"] = name
     overrides.setdefault("warmup", {})["weeks"] = weeks
+
+
+def _retention(
+    env: Mapping[str, str],
+    overrides: dict[str, dict[str, Any]],
+    origin: dict[str, str],
+    problems: list[str],
+) -> None:
+    """WARMUP_METRICS_RETENTION_DAYS is in days; SENDGATE_STATISTICS_DETAIL_KEPT wins over it."""
+    own = overrides.setdefault("statistics", {})
+    if RETENTION not in env or "detail_kept" in own:
+        return
+    text = env[RETENTION].strip()
+    if not (text.isascii() and text.isdigit() and len(text) < 6):
+        problems.append(f"statistics.detail_kept (from {RETENTION}): {text!r} is no number of days")
+        return
+    own["detail_kept"] = str(int(text) * 86_400)
+    origin["statistics.detail_kept"] = RETENTION
 
 
 def _database_url(

@@ -12,8 +12,12 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Sums of what became of mail, by day (`sendgate stats`)."""
 
     kept: Annotated[float, msgspec.Meta(ge=691_200, le=315_360_000)] = 34_560_000.0
-    """Seconds for which they are kept (400 days, so that a month is seen beside that of the year
-    before); deleted by whole days."""
+    """Seconds for which sums by campaign and by mailbox are kept (400 days, so that a month is seen
+    beside that of the year before); deleted by whole days. Those of IP, provider and tenant stay
+    for ever."""
+    detail_kept: Annotated[float, msgspec.Meta(ge=86_400, le=315_360_000)] = 2_592_000.0
+    """Seconds for which sums by IP and campaign together are kept (30 days): a row for each
+    campaign, IP and provider of a day. Also WARMUP_METRICS_RETENTION_DAYS, in days."""
     names: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1_000
     """Campaigns, and mailboxes, that count under their own names for each tenant and day; the rest
     counts as `other`."""

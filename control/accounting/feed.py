@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 from control.accounting import forgetting, store
@@ -17,10 +17,7 @@ from settings.model import Database
 log = logging.getLogger(__name__)
 
 FORGET_EVERY = 600.0
-"""Seconds between two deletions of what is older than `accounting.kept`."""
-
-
-SweepMore = Callable[[int], Awaitable[None]]
+"""Seconds between two deletions of what is more than may be kept."""
 
 
 class Feed:
@@ -34,10 +31,7 @@ class Feed:
         now: Now,
         door: Door,
         inbox: Inbox,
-        sweep_more: SweepMore,
     ) -> None:
-        """`sweep_more`: deletes what is old of what followed from records; calendar
-        milliseconds."""
         self._readers = [
             Reader(database.url, stream, settings, now, door, database.bounds(), database.whole)
             for stream in settings.streams
@@ -47,7 +41,6 @@ class Feed:
         self._inbox = inbox
         self._door = door
         self._work = ForgetWork(pool, settings, now)
-        self._sweep_more = sweep_more
         self._now = now
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
@@ -56,15 +49,20 @@ class Feed:
         several = [reader.run() for reader in self._readers]
         return [*several, self._inbox.run(), self._work.run(), self._forget()]
 
+    async def tidy(self, now: int) -> None:
+        """Delete what is older than it is kept: receipts (`accounting.kept`), records as they came
+        (`accounting.records_kept`). Calendar milliseconds. Raises asyncpg's errors."""
+        settings = self._settings
+        await store.forget(self._pool, day_of(now - round(settings.kept * 1000)))
+        await sweep(self._pool, now, settings.records_kept, settings.set_aside_most)
+        await forgetting.sweep(self._pool, now - round(settings.records_kept * 1000))
+        self._door.forget()
+
     async def _forget(self) -> None:
+        """What is bounded by number, and not by age alone, grows faster than by days."""
         while True:
             try:
-                now, settings = await self._now(), self._settings
-                await store.forget(self._pool, day_of(now - round(settings.kept * 1000)))
-                await sweep(self._pool, now, settings.records_kept, settings.set_aside_most)
-                await forgetting.sweep(self._pool, now - round(settings.records_kept * 1000))
-                self._door.forget()
-                await self._sweep_more(now)
+                await self.tidy(await self._now())
             except Exception as error:  # noqa: BLE001 - tried again, and said each time
                 log.warning("cannot delete old receipts: %s", error)
             await asyncio.sleep(FORGET_EVERY)

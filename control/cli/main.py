@@ -24,6 +24,7 @@ from control.cli import (
     hold,
     holdorder,
     ip,
+    job,
     login,
     mailbox,
     message,
@@ -98,6 +99,7 @@ for name, group in {
     "provider": provider.app,
     "suppression": suppressionlist.app,
     "explain": explain.app,
+    "job": job.app,
 }.items():
     app.add_typer(group, name=name)
 for command in (

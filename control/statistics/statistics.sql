@@ -115,4 +115,4 @@ ORDER BY 1, 2, 3, 4, 5
     category) DO UPDATE SET bounced = s.bounced + excluded.bounced;
 
 -- name: sweep
-SELECT statistics_sweep($1, $2);
+SELECT statistics_sweep($1, $2, $3);

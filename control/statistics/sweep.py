@@ -11,8 +11,12 @@ _AT_ONCE = 5_000
 """Rows of each table in one statement: tens of milliseconds, so that nobody waits behind it."""
 
 
-async def sweep(pool: Any, now: int, kept: float) -> None:
-    """By whole days. `now` in calendar milliseconds, `kept` in seconds."""
-    first = day_of(now - round(kept * 1000) - DAY + 1)
-    while await pool.fetchval(_SQL["sweep"], first, _AT_ONCE):
-        pass
+async def sweep(pool: Any, now: int, kept: float, detail_kept: float) -> int:
+    """By whole days; how many rows went. `now` in calendar milliseconds, the others in seconds."""
+    first, detail = (
+        day_of(now - round(seconds * 1000) - DAY + 1) for seconds in (kept, detail_kept)
+    )
+    swept = 0
+    while gone := int(await pool.fetchval(_SQL["sweep"], first, detail, _AT_ONCE)):
+        swept += gone
+    return swept

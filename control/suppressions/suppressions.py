@@ -165,15 +165,17 @@ class Suppressions:
         last = found[-1].change if len(found) == wanted.limit else None
         return SuppressionPage(found, last if newest else None, None if newest else last)
 
-    async def sweep(self) -> None:
-        """Take away what ended long ago (`suppressions.ended_kept`)."""
+    async def sweep(self) -> int:
+        """Take away what ended long ago (`suppressions.ended_kept`); how many it were."""
         before = milliseconds_of(await self._now()) - round(self._settings.ended_kept * 1000)
-        gone = SWEPT
+        gone, swept = SWEPT, 0
         while gone == SWEPT:
             async with self._pool.acquire() as connection, connection.transaction():
                 numbers = await locked(connection)
                 gone = await connection.fetchval(SQL["sweep"], before, SWEPT)
                 await connection.execute(SQL["changed"], numbers.change, -gone)
+            swept += gone
+        return swept
 
     async def _put(self, act: Act, entries: list[Entry], by: Origin) -> Written:
         async def put(change: int, digests: list[bytes], places: list[int]) -> Any:

@@ -305,7 +305,10 @@ ALSO = {
 }
 """What a verb does besides what its cell says."""
 
-NO_NOUNS = {"hold", "clock", "ledger", "pmta", "accounting", "audit", "message", "plan", "provider"}
+NO_NOUNS = {
+    *("hold", "clock", "ledger", "pmta", "accounting", "audit", "message", "plan", "provider"),
+    "job",
+}
 """Groups of commands for what an operator does not add."""
 
 DONE = [

@@ -24,7 +24,7 @@ BROAD_FOR_A_REASON = {
     "control/accounting/forgetwork.py:run": "a loop that outlives any trouble: a wish stays one",
     "control/accounting/inbox.py:run": "a loop that outlives any trouble: posted batches wait",
     "control/accounting/reader.py:run": "a reader that ended would leave doubt open for ever",
-    "control/app.py:_sweep": "a loop that outlives any trouble, and logs it each time",
+    "control/jobs/runner.py:_do": "whatever a job raises is in its row, and it is tried again",
     "control/app.py:_reconcile": "a loop that outlives any trouble, and logs it each time",
     "control/api/application.py:_problems": "the edge of HTTP: logged in full, answered with 500",
     "control/api/health.py:_readyz": "whatever the database says becomes the answer: not ready",

@@ -191,6 +191,16 @@ def test_every_field_has_a_variable_and_old_names_are_explained() -> None:
     assert without_effect({"PATH": "/bin"}) == []
 
 
+def test_days_of_detailed_figures_act_by_their_old_name(file: Path) -> None:
+    name, own = "WARMUP_METRICS_RETENTION_DAYS", "SENDGATE_STATISTICS_DETAIL_KEPT"
+    assert load(None, {name: "7"}).statistics.detail_kept == 7 * 86_400
+    assert load(None, {name: "7", own: "172800"}).statistics.detail_kept == 172_800
+    file.write_text("[statistics]\ndetail_kept = 100000.0\n")
+    assert load(file, {name: "9"}).statistics.detail_kept == 9 * 86_400
+    for wrong in ("0", "soon", "-1", "1.5"):
+        assert [line for line in problems(None, {name: wrong}) if name in line], wrong
+
+
 def test_what_an_older_stack_said_about_sending_changes_no_bound_of_ours(file: Path) -> None:
     """20 sends at a time is a user's number for his senders; as `gateway.max_sessions` it turned
     980 of 1,000 clients away."""

@@ -74,6 +74,7 @@ OWN = {
     "import": "7",
     "request": "2",
     "plan": "1",
+    "job": "cleanup",
 }
 THEIRS = {
     **OWN,

@@ -1,0 +1,84 @@
+"""`sendgate job …`: what is done by the calendar."""
+
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+
+from control.jobs.run import JobView, RunView
+from control.terminal.client import Client
+from control.terminal.show import as_json, line_of, say, table
+
+app = typer.Typer(no_args_is_help=True, help="What is done by the calendar, and how it went.")
+
+PATH = "/api/v2/jobs"
+
+
+@app.command("list")
+def list_(context: typer.Context) -> None:
+    """Each job: when it ran last and how that went, and when it is due next."""
+    line = line_of(context)
+    found = Client(line).get(PATH, list[JobView])
+    if line.json:
+        as_json(found)
+        return
+    table(
+        ("job", "when", "next", "last due", "state", "took", "said"),
+        (
+            (
+                *(job.name, job.when, job.next),
+                *(
+                    (job.last.due, job.last.state, _took(job.last), job.last.said)
+                    if job.last
+                    else ("never", None, None, None)
+                ),
+            )
+            for job in found
+        ),
+    )
+    for job in found:
+        for run in job.dead:
+            say(f"given up: {job.name} of {run.due} after {run.attempts} attempts: {run.said}")
+            say(f"          next: sendgate job run {job.name} --due {run.due}")
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    job: str,
+    state: Annotated[str | None, typer.Option(help="running, done, failed or dead.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000)] = 20,
+) -> None:
+    """Its runs, the latest first."""
+    line = line_of(context)
+    path = f"{PATH}/{quote(job, safe='')}"
+    found = Client(line).get(path, list[RunView], state=state, limit=str(limit))
+    if line.json:
+        as_json(found)
+        return
+    table(
+        ("due", "by hand", "state", "attempts", "node", "started", "took", "said"),
+        (
+            (r.due, r.by_hand or None, r.state, r.attempts, r.node, r.started, _took(r), r.said)
+            for r in found
+        ),
+    )
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    job: str,
+    due: Annotated[str | None, typer.Option(help="ISO time: what was due then, once more.")] = None,
+) -> None:
+    """Run it now. Exit code 1 where it fails."""
+    line = line_of(context)
+    path = f"{PATH}/{quote(job, safe='')}/run"
+    done = Client(line).send("POST", path, None, RunView, due=due)
+    as_json(done) if line.json else say(f"job {done.job} of {done.due}: {done.state}: {done.said}")
+    if done.state in ("failed", "dead"):
+        raise typer.Exit(1)
+
+
+def _took(run: RunView) -> str | None:
+    return None if run.seconds is None else f"{run.seconds:.1f} s"

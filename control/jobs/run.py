@@ -1,0 +1,97 @@
+"""A run of a job, as its row says, for people."""
+
+from typing import Any
+
+import msgspec
+
+from control.jobs.job import Job
+from policy.isotime import instant
+from settings.statements import statements
+
+SQL = statements(__package__, "run")
+
+SHOWN = 1_000
+"""Runs of one answer."""
+
+
+class RunView(msgspec.Struct, frozen=True, kw_only=True):
+    """One run."""
+
+    job: str
+    due: str
+    """ISO time, of the calendar."""
+    by_hand: str
+    """Who asked for it; empty: the calendar did."""
+    state: str
+    """running, done, failed (it is tried again) or dead (it is not: `job run JOB --due`)."""
+    attempts: int
+    node: str
+    started: str
+    ended: str | None
+    seconds: float | None
+    """For which its last attempt lasted."""
+    said: str
+    """What it did, or why it could not."""
+
+
+class JobView(msgspec.Struct, frozen=True, kw_only=True):
+    """One job."""
+
+    name: str
+    what: str
+    when: str
+    next: str
+    """When it is due next, ISO time."""
+    last: RunView | None
+    """null: it never ran."""
+    dead: list[RunView]
+    """Given up, and not done since: the oldest first."""
+
+
+def run_view(row: Any) -> RunView:
+    """Of a row."""
+    ended = row["ended"]
+    return RunView(
+        job=row["name"],
+        due=instant(row["due"]),
+        by_hand=row["by_hand"],
+        state=row["state"],
+        attempts=row["attempts"],
+        node=row["node"],
+        started=instant(row["started"]),
+        ended=None if ended is None else instant(ended),
+        seconds=None if row["seconds"] is None else round(row["seconds"], 3),
+        said=row["said"],
+    )
+
+
+async def job_views(pool: Any, jobs: list[Job], now: int) -> list[JobView]:
+    """Of each job. `now` in calendar milliseconds."""
+    last = {row["name"]: run_view(row) for row in await pool.fetch(SQL["last"])}
+    troubled = [run_view(row) for row in await pool.fetch(SQL["troubled"])]
+    return [
+        JobView(
+            name=job.name,
+            what=job.what,
+            when=job.rhythm(),
+            next=instant(job.latest(now) + job.every),
+            last=last.get(job.name),
+            dead=[run for run in troubled if run.job == job.name and run.state == "dead"],
+        )
+        for job in jobs
+    ]
+
+
+async def troubled(pool: Any) -> list[RunView]:
+    """Runs that were given up, or failed more than once, and of whose job none was done since."""
+    return [run_view(row) for row in await pool.fetch(SQL["troubled"])]
+
+
+async def runs(pool: Any, name: str, state: str | None, limit: int) -> list[RunView]:
+    """Of one job, the latest first."""
+    return [run_view(row) for row in await pool.fetch(SQL["runs"], name, state, limit)]
+
+
+async def sweep(pool: Any, before: int) -> None:
+    """Forget those that were due before, calendar milliseconds, but for each job's last."""
+    await pool.execute(SQL["sweep"], before)

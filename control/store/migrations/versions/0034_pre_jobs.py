@@ -1,0 +1,11 @@
+"""Jobs of the calendar."""
+
+from control.store.migrations.script import run
+
+revision = "0034"
+down_revision = "0033"
+
+
+def upgrade() -> None:
+    """Run the SQL of this revision."""
+    run("0034_pre_jobs.sql")
