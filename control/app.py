@@ -73,6 +73,7 @@ from control.tenants.removal import held
 from control.tenants.view import must_be_known, must_exist
 from control.timetable import timetable
 from control.users.audit import audit_page
+from control.warmup import guard
 from control.watch import look as figures
 from policy.ledger.learnt import LearntTable
 from settings.model import Settings
@@ -239,6 +240,7 @@ async def serve(parts: Parts) -> AsyncIterator[str]:
         learning(parts).run(),
         parts.carry_over.run(),
         *timetable(parts).work(),
+        guard.watch(parts.warmup),
     )
     tasks = [asyncio.create_task(one) for one in work]
     try:

@@ -18,6 +18,7 @@ from control.provider.hosted import Hosted
 from control.statistics.taking import Statistics
 from control.store.database import Connection
 from control.suppressions.rule import Rule
+from control.warmup.replies import Replies
 from policy.address import hashed
 from settings.model import Log, Settings
 
@@ -42,6 +43,7 @@ def open_intake(settings: Settings, pool: Connection, now: Now) -> Intake:
         Statistics(settings.statistics.names),
         Bypass(accounting.bypass_sources),
         Hosted(),
+        Replies(),
         Rule(settings.suppressions.most),
     )
     named = partial(digest, settings.control.secret)

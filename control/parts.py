@@ -23,6 +23,7 @@ from control.store.refusal import UNREACHABLE
 from control.suppressions.suppressions import Suppressions
 from control.tenants.leaving import Leaving
 from control.users.token import Tokens
+from control.warmup.engine import Engine
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.ledger.ledger import RedisLedger
@@ -50,6 +51,7 @@ class Parts:
     view: View
     intake: Intake
     suppressions: Suppressions
+    warmup: Engine
 
 
 def no_database(url: str, error: Exception) -> RefusedError:
@@ -124,4 +126,5 @@ async def open_parts(
             view=View(pool),
             intake=open_intake(settings, pool, calendar),
             suppressions=Suppressions(pool, publisher.now, settings.suppressions),
+            warmup=Engine(pool, admin, publisher, settings.warmup, calendar),
         )

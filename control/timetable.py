@@ -4,7 +4,7 @@ import os
 import socket
 
 from control.jobs import run
-from control.jobs.job import DAY, HOUR, Job
+from control.jobs.job import DAY, HOUR, MINUTE, Job
 from control.jobs.runner import Runner
 from control.parts import Parts
 from control.statistics.sweep import sweep
@@ -15,7 +15,21 @@ RUNS_KEPT = 90 * DAY
 
 def timetable(parts: Parts) -> Runner:
     """Of one control node."""
+    steps = _Steps(parts)
     jobs = [
+        Job(
+            name="warmup",
+            what="IPs and providers at them take the stages that the day before has earned or lost",
+            every=DAY,
+            work=steps,
+        ),
+        Job(
+            name="warmup-late",
+            what="the same for those whose accounting came after midnight",
+            every=DAY,
+            at=30 * MINUTE,
+            work=steps,
+        ),
         Job(
             name="cleanup",
             what="deletes what is older than it is kept: records, detailed sums, suppressions that "
@@ -39,3 +53,14 @@ class _Cleanup:
         gone = await parts.suppressions.sweep()
         await run.sweep(parts.pool, due - RUNS_KEPT)
         return f"deleted {sums} sums and {gone} suppressions that ended, and records of old days"
+
+
+class _Steps:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def __call__(self, _: int) -> str:
+        # A run that was missed looks at today: a window has what came meanwhile, and no more than
+        # one stage is taken.
+        new = await self._parts.warmup.look(turn=True)
+        return f"{new} decisions of warm-up that are new"

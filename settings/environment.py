@@ -20,6 +20,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "WARMUP_GLOBAL_HOURLY_LIMIT": ("warmup", "global_hourly_limit"),
     "WARMUP_GLOBAL_MINUTE_LIMIT": ("warmup", "global_minute_limit"),
     "WARMUP_USER_HOURLY_LIMIT": ("warmup", "user_hourly_limit"),
+    "WARMUP_MAX_BOUNCE_RATE": ("warmup", "max_bounce_rate"),
+    "WARMUP_MAX_SPAM_RATE": ("warmup", "max_spam_rate"),
 }
 
 OTHERS = tuple(
@@ -43,8 +45,6 @@ WITHOUT_EFFECT: dict[str, str] = {
     "WARMUP_BATCH_DELAY_MS": "pacing is exact per IP: warmup.hourly_share",
     "WARMUP_STAGGER_MIN_MS": "pacing is exact per IP: warmup.hourly_share",
     "WARMUP_STAGGER_MAX_MS": "pacing is exact per IP: warmup.hourly_share",
-    "WARMUP_MAX_BOUNCE_RATE": "no automatic warm-up advance yet: stages are moved by an operator",
-    "WARMUP_MAX_SPAM_RATE": "no automatic warm-up advance yet: stages are moved by an operator",
     "WARMUP_MIN_DAILY_QUOTA": "a mailbox's own minimum: `sendgate mailbox set --daily-min`",
     "TELEGRAM_BOT_TOKEN": "alerts are not sent yet: alert on /metrics",
     "TELEGRAM_CHAT_ID": "alerts are not sent yet: alert on /metrics",

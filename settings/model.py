@@ -230,8 +230,11 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Text of PowerMTA's 550 5.7.1 that is about the recipient; others are about our relaying."""
 
 
+Percent = Annotated[float, msgspec.Meta(gt=0, le=100)]
+
+
 class Warmup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The default warm-up plan."""
+    """The default warm-up plan, and what is asked of an IP before it takes its next stage."""
 
     weeks: Annotated[tuple[Count, ...], msgspec.Meta(min_length=1, max_length=52)] = DEFAULT_WEEKS
     """Recipients a day and IP, week by week. Also WARMUP_WEEK1_QUOTA … WARMUP_WEEK6_QUOTA."""
@@ -245,6 +248,17 @@ class Warmup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Recipients a minute over all tenants. Also WARMUP_GLOBAL_MINUTE_LIMIT."""
     user_hourly_limit: Count | None = None
     """For each tenant without a limit of its own. Also WARMUP_USER_HOURLY_LIMIT."""
+    max_bounce_rate: Percent = 5.0
+    """Per cent of relayed; a stage is taken under it only. Also WARMUP_MAX_BOUNCE_RATE."""
+    max_spam_rate: Percent = 0.1
+    """Per cent of delivered, the same of complaints. Also WARMUP_MAX_SPAM_RATE."""
+    min_use: Share = 0.5
+    """Of its quota, for a day to count as one of those that earn a stage."""
+    guard: Literal["proof", "literal"] = "proof"
+    """What pauses an IP: `proof`, a rate over its limit that a healthy IP would show less than once
+    in a thousand; `literal`, the bare percentage."""
+    cool_down: Annotated[int, msgspec.Meta(ge=0, le=365)] = 7
+    """Days after which a pause that warm-up made ends, one stage lower; 0: by hand alone."""
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -105,10 +105,17 @@ def plan_problems(generation: Generation, made: Iterable[Item]) -> list[str]:
 def plans_of(stages: Iterable[StageRow], warmup: Warmup) -> dict[str, Plan]:
     """Plans by name; `default` is the settings' unless one of that name is stored."""
     plans = {DEFAULT_PLAN: default_plan(warmup.weeks, warmup.provider_shares)}
-    stored: dict[str, list[Stage]] = {}
+    stored: dict[str, list[StageRow]] = {}
     for row in stages:
-        stored.setdefault(row.plan, []).append(Stage(quota=row.quota, ceilings=row.ceilings))
-    plans |= {name: Plan(name=name, stages=tuple(of)) for name, of in stored.items()}
+        stored.setdefault(row.plan, []).append(row)
+    for name, of in stored.items():
+        plans[name] = Plan(
+            name=name,
+            stages=tuple(Stage(quota=row.quota, ceilings=row.ceilings) for row in of),
+            days=of[0].days,
+            growth=of[0].growth,
+            breach=of[0].breach,
+        )
     return plans
 
 
@@ -117,12 +124,13 @@ def stage_limits(
 ) -> tuple[int | Unlimited, dict[str, int]] | str:
     """(quota, ceilings) of an IP, or the sentence that says why there is none."""
     own = row.ceilings
+    paused = dict.fromkeys((p for p, stage in (row.held or {}).items() if not stage), 0)
     if row.quota_source == "unlimited":
-        return UNLIMITED, own or {}
+        return UNLIMITED, (own or {}) | paused
     if row.quota_source == "fixed":
         if row.fixed_quota is None:
             return "its quota is fixed but has no number; set one with `sendgate ip set --quota`"
-        return row.fixed_quota, own or {}
+        return row.fixed_quota, (own or {}) | paused
     if row.quota_source != "plan":
         return "it has neither a plan nor a quota; set one with `sendgate ip set --quota`"
     plan = plans.get(row.plan or "")
@@ -130,11 +138,21 @@ def stage_limits(
         return f"warm-up plan {row.plan or '(none)'} does not exist"
     if row.stage is None:
         return f"it has no stage in warm-up plan {plan.name}"
+    held = {provider: at for provider, at in (row.held or {}).items() if at}
     try:
-        stage = limits(plan, row.stage)
+        stage = limits(plan, row.stage, held)
     except ValueError as error:
         return str(error)
-    return stage.quota, stage.ceilings if own is None else own
+    quota, ceilings = stage.quota, stage.ceilings
+    if row.grown is not None and row.stage >= len(plan.stages):
+        # Past its end a plan's shares stay, of more.
+        ceilings = {
+            p: count if p in held else count * row.grown // quota for p, count in ceilings.items()
+        }
+        quota = row.grown
+    if own is not None:
+        ceilings = own | {p: min(own.get(p, quota), ceilings.get(p, quota)) for p in held}
+    return quota, ceilings | paused
 
 
 def server_of(row: ServerRow, found: list[str]) -> Server:

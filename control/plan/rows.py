@@ -1,7 +1,7 @@
 """Rows as values: what a generation is compiled from."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -74,6 +74,10 @@ class VmtaRow(msgspec.Struct, frozen=True, kw_only=True):
     plan: str | None
     stage: int | None
     ceilings: dict[str, int] | None
+    grown: int | None = None
+    """Its day's quota past the plan's last stage; None: that stage's."""
+    held: dict[str, int] | None = None
+    """Provider to the stage that evidence holds it at; 0: it is paused there."""
     created: float = 0.0
     """Unix seconds: the newest come last in what is published of a pool."""
     id: int = 0
@@ -99,6 +103,9 @@ class StageRow(msgspec.Struct, frozen=True):
     stage: int
     quota: int
     ceilings: dict[str, int]
+    days: int = 7
+    growth: float = 1.0
+    breach: Literal["pause", "step_back"] = "pause"
 
 
 class MailboxRow(msgspec.Struct, frozen=True):

@@ -32,7 +32,10 @@ ORDER BY p.name COLLATE "C" LIMIT $4;
 
 -- name: vmtas
 SELECT id, name, tenant, host(ip) AS ip, host_name, server, state, quota_source,
-    fixed_quota, hourly_share, weight, plan, stage, ceilings,
+    fixed_quota, hourly_share, weight, plan, stage, ceilings, grown,
+    (SELECT jsonb_object_agg(w.provider, CASE WHEN w.paused THEN 0 ELSE w.stage END)
+        FROM warmup_state w WHERE w.vmta = virtual_mta.name AND w.provider <> ''
+        AND (w.paused OR w.stage IS NOT NULL)) AS held,
     extract(epoch FROM created)::float8 AS created
 FROM virtual_mta
 WHERE ($1::text[] IS NULL OR name = ANY ($1)) AND ($2::text[] IS NULL OR tenant = ANY ($2))
@@ -42,13 +45,19 @@ ORDER BY name COLLATE "C" LIMIT $4;
 -- name: vmta_called
 -- By address or by name.
 SELECT id, name, tenant, host(ip) AS ip, host_name, server, state, quota_source,
-    fixed_quota, hourly_share, weight, plan, stage, ceilings,
+    fixed_quota, hourly_share, weight, plan, stage, ceilings, grown,
+    (SELECT jsonb_object_agg(w.provider, CASE WHEN w.paused THEN 0 ELSE w.stage END)
+        FROM warmup_state w WHERE w.vmta = virtual_mta.name AND w.provider <> ''
+        AND (w.paused OR w.stage IS NOT NULL)) AS held,
     extract(epoch FROM created)::float8 AS created
 FROM virtual_mta WHERE ip = $1::text::inet OR name = $2 ORDER BY name <> $2 DESC LIMIT 1;
 
 -- name: vmta_by_ip
 SELECT id, name, tenant, host(ip) AS ip, host_name, server, state, quota_source,
-    fixed_quota, hourly_share, weight, plan, stage, ceilings,
+    fixed_quota, hourly_share, weight, plan, stage, ceilings, grown,
+    (SELECT jsonb_object_agg(w.provider, CASE WHEN w.paused THEN 0 ELSE w.stage END)
+        FROM warmup_state w WHERE w.vmta = virtual_mta.name AND w.provider <> ''
+        AND (w.paused OR w.stage IS NOT NULL)) AS held,
     extract(epoch FROM created)::float8 AS created
 FROM virtual_mta WHERE ip = $1::text::inet FOR UPDATE;
 
@@ -77,7 +86,8 @@ SELECT tenant, domain, dkim_selector FROM sending_domain
 WHERE ($1::text[] IS NULL OR tenant = ANY ($1));
 
 -- name: stages
-SELECT plan, stage, quota, ceilings FROM warmup_stage ORDER BY plan, stage;
+SELECT s.plan, s.stage, s.quota, s.ceilings, p.days, p.growth, p.breach
+FROM warmup_stage s JOIN warmup_plan p ON p.name = s.plan ORDER BY s.plan, s.stage;
 
 -- name: mailboxes
 SELECT id, tenant, address, daily_max, spacing, daily_min FROM mailbox

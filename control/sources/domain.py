@@ -167,6 +167,8 @@ async def _vmta(act: Act, new: NewDomain, domain: str, ip: str, warmup: Warmup) 
         stage,
         act.who,
         "",
+        None,
+        state,
     )
     return name
 

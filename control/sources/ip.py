@@ -7,14 +7,14 @@ import msgspec
 from control.plan import rows
 from control.plan.compile import DEFAULT_PLAN, plans_of, stage_limits
 from control.plan.rows import VmtaRow, vmta_by_ip
-from control.problem import RefusedError, bad, missing
+from control.problem import RefusedError, bad, missing, taken
 from control.sources.quota import QuotaText, quota_columns
 from control.store.change import Act
 from control.values.host import GreetingText, greeting_name
 from control.values.ip import normal_ip
 from control.values.reason import ReasonText
 from control.values.wanted import meant
-from policy.model import Count, Share
+from policy.model import Count, Name, Share
 from policy.provider import PROVIDERS
 from policy.warmup.plan import Plan
 from settings.model import Warmup
@@ -54,6 +54,9 @@ class IpChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Annotated[int, msgspec.Meta(ge=1, le=520)] | None,
         meant("Stage of the warm-up plan, from 1."),
     ] = None
+    plan: Annotated[
+        Name | None, meant("Warm-up plan that decides its quota; a new one begins at stage 1.")
+    ] = None
     state: Order | None = None
     hourly_share: Annotated[
         Share | None,
@@ -80,14 +83,25 @@ class IpChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     reason: ReasonText = ""
 
 
-async def change(act: Act, ip: str, wanted: IpChange, *, warmup: Warmup) -> str:
-    """Returns the IP in its usual spelling. Raises RefusedError."""
+async def change(
+    act: Act,
+    ip: str,
+    wanted: IpChange,
+    *,
+    warmup: Warmup,
+    finished: bool = False,
+    grown: int | None = None,
+) -> str:
+    """Returns the IP in its usual spelling. What only warm-up says: `finished`, that the IP is past
+    its plan and ACTIVE; `grown`, its quota then. Raises RefusedError."""
     ip = normal_ip(ip)
     row = await vmta_by_ip(act.connection, ip)
     if row is None:
         raise missing("IP", ip)
     plans = plans_of(await rows.stages(act.connection), warmup)
-    after = _applied(row, wanted, plans)
+    after = _applied(row, wanted, plans, finished=finished)
+    if grown is not None:
+        after = msgspec.structs.replace(after, grown=grown)
     if wanted.host_name is not None:
         host = await own_host_name(act, wanted.host_name, ip)
         after = msgspec.structs.replace(after, host_name=host)
@@ -100,18 +114,18 @@ async def change(act: Act, ip: str, wanted: IpChange, *, warmup: Warmup) -> str:
         _VMTA["set"],
         *(row.tenant, row.name, after.state, after.quota_source),
         *(after.fixed_quota, after.hourly_share, after.weight, after.plan, after.stage),
-        *(after.ceilings, after.host_name),
+        *(after.ceilings, after.host_name, after.grown),
     )
     if row.host_name != after.host_name:
         act.note(
             f"it says EHLO {after.host_name} from the next connection on: its A (or AAAA) and PTR "
             f"records must say so, too (`sendgate domain show`); those of {row.host_name} can go"
         )
-    if _quota_text(row) != _quota_text(after) or row.stage != after.stage:
+    if _begins(row) != _begins(after):
         await act.connection.execute(
             _VMTA["add_history"],
             *(row.name, act.now, _quota_text(row), _quota_text(after)),
-            *(row.stage, after.stage, act.who, wanted.reason),
+            *(row.stage, after.stage, act.who, wanted.reason, row.state, after.state),
         )
     before, now = msgspec.to_builtins(row), msgspec.to_builtins(after)
     changed = {field for field in now if before[field] != now[field]}
@@ -134,7 +148,12 @@ async def own_host_name(act: Act, text: str, ip: str) -> str:
     return host
 
 
-def _applied(row: VmtaRow, wanted: IpChange, plans: dict[str, Plan]) -> VmtaRow:
+def _begins(row: VmtaRow) -> tuple[object, ...]:
+    """What a window of evidence is of: with another one it begins anew."""
+    return (_quota_text(row), row.plan, row.stage, row.state, row.grown)
+
+
+def _applied(row: VmtaRow, wanted: IpChange, plans: dict[str, Plan], *, finished: bool) -> VmtaRow:
     """The row with the changes in it; pure. Raises RefusedError."""
     columns = msgspec.structs.asdict(row)
     for field in ("hourly_share", "weight"):
@@ -144,6 +163,16 @@ def _applied(row: VmtaRow, wanted: IpChange, plans: dict[str, Plan]) -> VmtaRow:
         columns["quota_source"], columns["fixed_quota"] = quota_columns(wanted.quota)
         if wanted.quota == "plan":
             columns["ceilings"] = None
+    if wanted.plan is not None:
+        if wanted.plan not in plans:
+            known = ", ".join(sorted(plans))
+            raise taken("plan", f"there is no warm-up plan {wanted.plan}; known: {known}")
+        if wanted.quota not in (None, "plan"):
+            raise bad("plan", "a quota of its own switches the plan off: give one of them")
+        if wanted.plan != columns["plan"]:
+            columns["stage"] = 1
+        columns["quota_source"], columns["fixed_quota"] = quota_columns("plan")
+        columns["plan"] = wanted.plan
     if wanted.ceilings is not None:
         columns["ceilings"] = _ceilings(wanted.ceilings)
     on_plan = columns["quota_source"] == "plan"
@@ -159,7 +188,13 @@ def _applied(row: VmtaRow, wanted: IpChange, plans: dict[str, Plan]) -> VmtaRow:
             raise bad("stage", f"{wanted.stage} is too high: the plan has {stages} stages")
     elif wanted.ceilings == "plan":
         raise bad("ceilings", f"IP {row.ip} is not on a warm-up plan; set quota to plan with it")
-    sending = "warming" if on_plan else "active"
+    same = (row.quota_source, row.plan, row.stage) == (
+        *(columns["quota_source"], columns["plan"], columns["stage"]),
+    )
+    if not same or not on_plan:
+        columns["grown"] = None
+    past = same and (finished or row.state == "active")
+    sending = "active" if past or not on_plan else "warming"
     if columns["state"] in ("warming", "active"):
         columns["state"] = sending
     if wanted.state is not None:

@@ -116,3 +116,8 @@ ORDER BY 1, 2, 3, 4, 5
 
 -- name: sweep
 SELECT statistics_sweep($1, $2, $3);
+
+-- name: changed
+-- `at` always rises: who looked at an earlier one must not take it away.
+INSERT INTO statistics_changed AS c (ip, at) SELECT ip, $2 FROM unnest($1::text[]) AS n (ip)
+ORDER BY ip ON CONFLICT (ip) DO UPDATE SET at = greatest(c.at + 1, excluded.at);

@@ -61,6 +61,9 @@ class _Heap(NamedTuple):
 _Place = tuple[int, str, str, str, str, str]
 """Where a heap counts: day, tenant, IP, campaign, provider, mailbox."""
 
+_GOOD = frozenset("rdt")
+"""Outcomes that pause no IP."""
+
 _Rows = dict[Any, Increments]
 """Of a table, by key."""
 
@@ -115,6 +118,10 @@ class Statistics:
         for place, outcome, ours, count in places:
             sums.add(_bounded(place, beyond) if beyond else place, outcome, count, ours=ours)
         await sums.put(connection)
+        # Bounces and complaints: what may pause an IP is looked at soon.
+        grave = {place[2] for place, outcome, *_ in places if outcome not in _GOOD} - {""}
+        if grave:
+            await connection.execute(_SQL["changed"], sorted(grave), now)
 
 
 class _Sums:

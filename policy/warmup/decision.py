@@ -132,13 +132,13 @@ def _guard(case: Case, rule: Rule, watched: Sums) -> Decision | None:
     for name, count, of, limit in _rates(case, rule, watched):
         if verdict(count, of, limit, rule) != "proven":
             continue
-        said = _said(name, count, of, limit)
+        text = said(name, count, of, limit)
         if rule.guard == "proof":
-            said += f", which a healthy IP shows less than once in {round(1 / rule.doubt):,} times"
+            text += f", which a healthy IP shows less than once in {round(1 / rule.doubt):,} times"
         grave: Literal["warning", "critical"] = "critical" if name == "complaints" else "warning"
         if case.plan.breach == "step_back" and case.stage > 1:
-            return _lower(case, 1, name, said, severity=grave)
-        return _decision(case, "pause", name, f"{case.label} pauses: {said}", severity=grave)
+            return _lower(case, 1, name, text, severity=grave)
+        return _decision(case, "pause", name, f"{case.label} pauses: {text}", severity=grave)
     return None
 
 
@@ -148,8 +148,8 @@ def _back(case: Case, rule: Rule, *, turn: bool) -> Decision | None:
         seen = sums(case.earned)
         for name, count, of, limit in _rates(case, rule, seen):
             if verdict(count, of, limit, rule) == "proven":
-                said = _said(name, count, of, limit)
-                why = f"late reports about the days that earned its step: {said}"
+                text = said(name, count, of, limit)
+                why = f"late reports about the days that earned its step: {text}"
                 return _lower(case, 1, f"late_{name}", why, severity="warning")
     if not turn or case.override:
         return None
@@ -217,11 +217,11 @@ def _ahead(case: Case, seen: Window) -> Decision:
 
 
 def _over(case: Case, rule: Rule, name: str, count: int, of: int, limit: Limit) -> Decision:
-    said = _said(name, count, of, limit)
+    text = said(name, count, of, limit)
     more = proof(of, limit, rule) - count
     if more > 0:
-        said += f"; {more} more would pause it"
-    return _held(case, name, said, severity="critical" if name == "complaints" else "warning")
+        text += f"; {more} more would pause it"
+    return _held(case, name, text, severity="critical" if name == "complaints" else "warning")
 
 
 def _held(
@@ -275,7 +275,8 @@ def _rates(case: Case, rule: Rule, of: Sums) -> Iterable[tuple[str, int, int, Li
     yield "bounces", of.bounced, of.relayed, rule.bounces
 
 
-def _said(name: str, count: int, of: int, limit: Limit) -> str:
+def said(name: str, count: int, of: int, limit: Limit) -> str:
+    """A rate in words."""
     among = "relayed" if name == "bounces" else "delivered"
     return (
         f"{count:,} {name} of {of:,} {among} ({_percent(_share(count, of))}), where the limit is "

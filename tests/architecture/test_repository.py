@@ -19,6 +19,7 @@ MACHINE_PATH = re.compile(r"(?<![\w./~$}*-])/(?:" + "|".join(("work", "root", "h
 UNFINISHED = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
 
 BROAD_FOR_A_REASON = {
+    "control/warmup/guard.py:watch": "said once, and tried again; what came is still there",
     "control/ledger/carryover.py:run": "a loop that ended would let days open at an old figure",
     "control/accounting/feed.py:_forget": "a loop that outlives any trouble, and logs it each time",
     "control/accounting/forgetwork.py:run": "a loop that outlives any trouble: a wish stays one",

@@ -1,0 +1,175 @@
+"""Looks at evidence and does what follows.
+
+When: at 00:00 UTC by the ledger's clock steps may be taken (`turn`), for the day that has ended,
+and again at 00:30, when its records have come. When bounces, complaints or a block by a provider
+came, the guard looks at the IPs concerned.
+Rule: what changes is decided again under the lock of all publishers, so that of two engines one
+decides and the other finds it done; a decision, its change and its row are one transaction, and
+the old stage is in force until the new generation is. The same evidence is written down once.
+Failure: nothing was changed, and what was to be looked at still is.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from control.plan import rows
+from control.plan.compile import plans_of
+from control.plan.publish import Publisher
+from control.store.change import Act
+from control.store.database import Connection
+from control.warmup.apply import apply
+from control.warmup.decision import write, write_stop
+from control.warmup.evidence import NOTHING, pool_days, seen_of
+from control.warmup.judge import Judged, Looked, judge
+from control.warmup.rule import rule_of
+from control.warmup.source import WHO, Source, States, sources, states
+from policy.ledger.admin import LedgerAdmin
+from policy.limits import day_of
+from policy.warmup.decision import Decision
+from policy.warmup.growth import DAYS, growth_stop, measures
+from settings.model import Warmup
+from settings.statements import statements
+
+log = logging.getLogger(__name__)
+
+_SQL = statements(__package__, "engine")
+
+AT_ONCE = 200
+"""IPs whose evidence is in memory at one time, and that one change may move."""
+
+Now = Callable[[], Awaitable[int]]
+"""Calendar milliseconds."""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """Of some IPs."""
+
+    judged: list[Judged]
+    states: States
+    stops: dict[tuple[str, str, str], Decision]
+    """Tenant, pool and provider to what stops the tenant's growth."""
+
+
+class Engine:
+    """Of one control process."""
+
+    def __init__(
+        self, pool: Any, admin: LedgerAdmin, publisher: Publisher, warmup: Warmup, calendar: Now
+    ) -> None:
+        self._pool = pool
+        self._admin = admin
+        self._publisher = publisher
+        self._warmup = warmup
+        self._rule = rule_of(warmup)
+        self._calendar = calendar
+
+    async def look(self, *, turn: bool) -> int:
+        """All IPs where a day has ended (`turn`), else those that something came of; returns how
+        many decisions are new. Raises RefusedError, redis-py's errors and those of a database that
+        is away."""
+        changed: list[Any] = await self._pool.fetch(_SQL["changed"])
+        blocked: list[Any] = await self._pool.fetch(_SQL["blocked"])
+        ips = None if turn else sorted({row["ip"] for row in (*changed, *blocked)})
+        new, after = 0, None
+        while ips is None or ips:
+            found = await sources(self._pool, ips=ips, after=after, limit=AT_ONCE)
+            if found:
+                new += await self._some(found, turn=turn)
+            if len(found) < AT_ONCE:
+                break
+            after = found[-1].name
+        for done, rows_, of in (("looked", changed, "at"), ("looked_at_blocks", blocked, "count")):
+            if rows_:
+                which = [row["ip"] for row in rows_], [row[of] for row in rows_]
+                await self._pool.execute(_SQL[done], *which)
+        return new
+
+    async def judged(
+        self, connection: Connection, of: Iterable[Source], now: int, *, turn: bool
+    ) -> Found:
+        """What would be decided of some IPs now. Changes nothing."""
+        found = list(of)
+        today = day_of(now)
+        plans = plans_of(await rows.stages(connection), self._warmup)
+        kept = await states(connection, [s.name for s in found])
+        seen = await seen_of(connection, self._admin, found, today)
+        stops = await self._stops(connection, {s.tenant for s in found}, today)
+        looked = Looked(
+            now=now,
+            rule=self._rule,
+            turn=turn,
+            plans=plans,
+            stopped={tenant: why for (tenant, _, _), why in stops.items()},
+        )
+        judged = [one for s in found for one in judge(looked, s, kept, seen.get(s.name, NOTHING))]
+        return Found(judged, kept, stops)
+
+    async def _stops(
+        self, connection: Connection, tenants: Iterable[str], today: int
+    ) -> dict[tuple[str, str, str], Decision]:
+        found = {}
+        of = await pool_days(connection, tenants, today - DAYS + 1, today)
+        for (tenant, pool, provider), days in sorted(of.items()):
+            measured = measures(provider, sum(d.complaints for d in days))
+            why = growth_stop(tenant, pool, provider, days, self._rule, measured=measured)
+            if why is not None:
+                found[tenant, pool, provider] = why
+        return found
+
+    async def _some(self, found: list[Source], *, turn: bool) -> int:
+        now = await self._calendar()
+        async with self._pool.acquire() as connection:
+            seen = await self.judged(connection, found, now, turn=turn)
+            moved = {one.source.name for one in seen.judged if _moves(one, seen)}
+            still = [one for one in seen.judged if one.source.name not in moved]
+            async with connection.transaction():
+                new = await write(connection, now, self._rule, filter(_worth, still))
+                for whose, why in seen.stops.items():
+                    new += await write_stop(connection, now, self._rule, whose, why)
+        if moved:
+            names = sorted(moved)
+            done = await self._publisher.change(WHO, partial(self._decide, names=names, turn=turn))
+            for sentence in done.result:
+                log.info("%s", sentence)
+            new += len(done.result)
+        return new
+
+    async def _decide(self, act: Act, *, names: list[str], turn: bool) -> list[str]:
+        """A change: judged anew, since another engine, or a person, may have been here."""
+        now = round(act.now.timestamp() * 1000)
+        found = await sources(act.connection, names=names)
+        seen = await self.judged(act.connection, found, now, turn=turn)
+        moving = [one for one in seen.judged if _moves(one, seen)]
+        if not moving:
+            act.no_change("nothing is left to decide: it was done meanwhile")
+            return []
+        for one in moving:
+            await apply(act, one, seen.states, self._warmup)
+        await write(act.connection, now, self._rule, filter(_worth, seen.judged))
+        return [one.decision.sentence for one in moving]
+
+
+def _moves(one: Judged, found: Found) -> bool:
+    """Whether rows of the plan follow: of a provider that is held, too, when its IP goes on."""
+    if one.changes:
+        return True
+    if not one.provider or one.decision.act != "hold":
+        return False
+    row = found.states.get((one.source.name, one.provider))
+    if row is not None and row.stage is not None:
+        return False
+    return any(
+        other.source.name == one.source.name
+        and not other.provider
+        and other.decision.act == "advance"
+        for other in found.judged
+    )
+
+
+def _worth(one: Judged) -> bool:
+    """What is written down: not that nothing is to be done."""
+    return one.decision.act != "nothing"

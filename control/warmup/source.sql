@@ -1,0 +1,28 @@
+-- name: sources
+-- With the last change of what a window of evidence is of.
+SELECT v.name, v.tenant, host(v.ip) AS ip, v.state, v.quota_source, v.fixed_quota, v.plan, v.stage,
+    v.grown, (extract(epoch FROM v.created) * 1000)::bigint AS created,
+    (extract(epoch FROM h.at) * 1000)::bigint AS began, h.who
+FROM virtual_mta v LEFT JOIN LATERAL (
+    SELECT at, who FROM warmup_history h WHERE h.vmta = v.name AND h.at >= v.created
+    ORDER BY h.at DESC, h.id DESC LIMIT 1
+) h ON true
+WHERE ($1::text[] IS NULL OR v.name = ANY ($1)) AND ($2::text[] IS NULL OR host(v.ip) = ANY ($2))
+    AND ($3::text IS NULL OR v.tenant = $3) AND ($4::text IS NULL OR v.name COLLATE "C" > $4)
+ORDER BY v.name COLLATE "C" LIMIT $5;
+
+-- name: states
+SELECT vmta, provider, stage, paused, since, earned, earned_on, idle_mail, idle_taken, cool_until,
+    cool_same, override, override_until, override_who
+FROM warmup_state WHERE vmta = ANY ($1::text[]);
+
+-- name: keep
+INSERT INTO warmup_state (vmta, provider, stage, paused, since, earned, earned_on, idle_mail,
+    idle_taken, cool_until, cool_same, override, override_until, override_who)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+ON CONFLICT (vmta, provider) DO UPDATE SET stage = excluded.stage, paused = excluded.paused,
+    since = excluded.since, earned = excluded.earned, earned_on = excluded.earned_on,
+    idle_mail = excluded.idle_mail, idle_taken = excluded.idle_taken,
+    cool_until = excluded.cool_until, cool_same = excluded.cool_same,
+    override = excluded.override, override_until = excluded.override_until,
+    override_who = excluded.override_who;
