@@ -18,6 +18,7 @@ from control.accounting.status import StreamView, streams
 from control.api.accounting import AccountingApi
 from control.api.agent import AgentApi
 from control.api.application import Application
+from control.api.consolidation import ConsolidationApi
 from control.api.domains import DomainsApi
 from control.api.explain import ExplainApi
 from control.api.forgetting import ForgettingApi
@@ -43,6 +44,7 @@ from control.api.tenants import TenantsApi
 from control.api.webhook import PATHS, Webhook
 from control.bypass.charging import Charging
 from control.bypass.view import BypassView, Standing, bypass_list, standing
+from control.consolidation.view import DayView, day_rows, day_view, day_views
 from control.explain import look as status
 from control.explain.answer import Answers
 from control.held.look import Hold
@@ -71,11 +73,12 @@ from control.tenants.login import logins
 from control.tenants.network import networks
 from control.tenants.removal import held
 from control.tenants.view import must_be_known, must_exist
-from control.timetable import timetable
+from control.timetable import consolidation, timetable
 from control.users.audit import audit_page
 from control.warmup import guard
 from control.watch import look as figures
 from policy.ledger.learnt import LearntTable
+from policy.limits import day_of
 from settings.model import Settings
 from settings.tasks import cancel
 
@@ -119,6 +122,13 @@ def routes(parts: Parts) -> list[Route]:
     async def jobs() -> list[JobView]:
         return await job_views(parts.pool, runner.jobs, await parts.calendar())
 
+    days = consolidation(parts)
+
+    async def consolidate(day: int | None) -> DayView:
+        now = await parts.calendar()
+        done = await days.day(day_of(now) - 1 if day is None else day, now)
+        return await day_view(parts.pool, done.day)
+
     secret = settings.control.secret
 
     async def elsewhere(act: Act, recipient: str, tenant: str | None) -> int:
@@ -160,6 +170,9 @@ def routes(parts: Parts) -> list[Route]:
         SuppressionsApi(parts.suppressions, known),
         StatisticsApi(
             partial(statistics_of, parts.pool), left, parts.calendar, settings.statistics.rows
+        ),
+        ConsolidationApi(
+            partial(day_views, parts.pool), partial(day_rows, parts.pool), consolidate
         ),
         JobsApi(runner, jobs, partial(runs, parts.pool)),
         LookApi(

@@ -3,11 +3,13 @@
 import os
 import socket
 
+from control.consolidation.consolidation import Consolidation
 from control.jobs import run
 from control.jobs.job import DAY, HOUR, MINUTE, Job
 from control.jobs.runner import Runner
 from control.parts import Parts
 from control.statistics.sweep import sweep
+from policy.limits import day_of
 
 RUNS_KEPT = 90 * DAY
 """Milliseconds for which runs of jobs are kept."""
@@ -25,10 +27,18 @@ def timetable(parts: Parts) -> Runner:
         ),
         Job(
             name="warmup-late",
-            what="the same for those whose accounting came after midnight",
+            what="the same for those whose accounting came after midnight, behind consolidation",
+            every=DAY,
+            at=31 * MINUTE,
+            work=steps,
+        ),
+        Job(
+            name="consolidation",
+            what="days that are over go from the ledger to PostgreSQL, compared with accounting",
             every=DAY,
             at=30 * MINUTE,
-            work=steps,
+            each=True,
+            work=_Consolidate(parts),
         ),
         Job(
             name="cleanup",
@@ -40,6 +50,22 @@ def timetable(parts: Parts) -> Runner:
         ),
     ]
     return Runner(parts.pool, jobs, parts.calendar, f"{socket.gethostname()}:{os.getpid()}")
+
+
+class _Consolidate:
+    def __init__(self, parts: Parts) -> None:
+        self._calendar = parts.calendar
+        self._consolidation = consolidation(parts)
+
+    async def __call__(self, due: int) -> str:
+        days = await self._consolidation.night(day_of(due) - 1, await self._calendar())
+        return "; ".join(day.sentence() for day in days if day.sent or day.difference) or "no mail"
+
+
+def consolidation(parts: Parts) -> Consolidation:
+    """Of the process's ledger."""
+    bounce_after = parts.settings.control.pmta_bounce_after
+    return Consolidation(parts.pool, parts.admin, bounce_after=bounce_after)
 
 
 class _Cleanup:

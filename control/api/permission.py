@@ -126,6 +126,9 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("GET", "/api/v2/powermta/status"): _READ_ALL,
     # Private keys.
     ("GET", "/api/v2/powermta/keys"): CLOSED,
+    ("GET", "/api/v2/days"): _READ_ALL,
+    ("GET", "/api/v2/days/{day}"): _READ_ALL,
+    ("POST", "/api/v2/days/consolidate"): _CHANGE_ALL,
     ("GET", "/api/v2/jobs"): _READ_ALL,
     ("GET", "/api/v2/jobs/{job}"): _READ_ALL,
     ("POST", "/api/v2/jobs/{job}/run"): _CHANGE_ALL,

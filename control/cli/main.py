@@ -40,6 +40,7 @@ from control.cli import (
     suppressionlist,
     tenant,
     token,
+    warmup,
 )
 from control.embedded.servers.error import LocalPartError
 from control.pmta.config import ConfigValueError
@@ -100,6 +101,7 @@ for name, group in {
     "suppression": suppressionlist.app,
     "explain": explain.app,
     "job": job.app,
+    "warmup": warmup.app,
 }.items():
     app.add_typer(group, name=name)
 for command in (

@@ -20,6 +20,8 @@ class DayCounts(msgspec.Struct, frozen=True):
     """Granted by gateways: without what went around them, whose fate carry-over does not follow."""
     opening: Mapping[str, int]
     """As it was published; empty: never."""
+    around: Mapping[str, int] = {}
+    """What went around the gateways and was charged, by provider."""
 
 
 class Opening(NamedTuple):
@@ -60,6 +62,17 @@ async def set_openings(client: Redis, root: str, openings: Iterable[Opening]) ->
             await pipe.execute()
 
 
+async def clear_days(client: Redis, root: str, ips: Iterable[str], days: Iterable[int]) -> None:
+    """Let go of days that nobody asks for any more. Raises redis-py's errors; again it is the
+    same."""
+    wanted = list(days)
+    for chunk in chunks((ip, day) for ip in ips for day in wanted):
+        async with client.pipeline(transaction=False) as pipe:
+            for ip, day in chunk:
+                pipe.unlink(f"{root}day:{day}:{ip}")
+            await pipe.execute()
+
+
 def _counts(row: dict[bytes, bytes]) -> DayCounts:
     values = {field.decode(): int(value) for field, value in row.items()}
     around = {name[2:]: count for name, count in values.items() if name.startswith("x:")}
@@ -72,4 +85,4 @@ def _counts(row: dict[bytes, bytes]) -> DayCounts:
     opening = {name[2:]: count for name, count in values.items() if name.startswith("o:")}
     if "o" in values:
         opening[TOTAL] = values["o"]
-    return DayCounts(charged, opening)
+    return DayCounts(charged, opening, around)

@@ -307,7 +307,7 @@ ALSO = {
 
 NO_NOUNS = {
     *("hold", "clock", "ledger", "pmta", "accounting", "audit", "message", "plan", "provider"),
-    "job",
+    *("job", "warmup"),
 }
 """Groups of commands for what an operator does not add."""
 

@@ -1,0 +1,1 @@
+"""Days that are over: from the ledger into PostgreSQL, compared with accounting, then let go."""

@@ -1,0 +1,80 @@
+"""Consolidated days, for people."""
+
+from typing import Any
+
+import msgspec
+
+from control.consolidation.consolidation import alarming, date
+from control.problem import missing
+from policy.isotime import instant
+from settings.statements import statements
+
+_SQL = statements(__package__, "consolidation")
+
+SHOWN = 1_000
+"""Days, or rows of one, in one answer."""
+
+
+class DayView(msgspec.Struct, frozen=True, kw_only=True):
+    """A consolidated day, for people."""
+
+    day: str
+    at: str
+    """When it was compared last, ISO time."""
+    sent: int
+    """Recipients that the ledger granted."""
+    compared: int
+    """Of these, by IPs whose accounting is read."""
+    accounted: int
+    """What PowerMTA's records say of them."""
+    difference: int
+    """Recipients by which they differ, IP by IP."""
+    alarming: bool
+    """Over 0.1 % or 10 recipients."""
+    cleared: str | None
+    """When the ledger let go of it; null: it has it still, until PowerMTA has given up its mail."""
+
+
+class DayRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Of an IP at a provider, on one day."""
+
+    ip: str
+    provider: str
+    sent: int
+    """Recipients that counted for the IP, those that went around the gateways too."""
+    delivered: int
+    bounced: int
+    complaints: int
+    deferred: int
+
+
+async def day_views(pool: Any, limit: int) -> list[DayView]:
+    """The latest first."""
+    return [_view(row) for row in await pool.fetch(_SQL["list"], None, limit)]
+
+
+async def day_view(pool: Any, day: int) -> DayView:
+    """Raises RefusedError (404)."""
+    rows = await pool.fetch(_SQL["list"], day, 1)
+    if not rows:
+        raise missing("a consolidated day", date(day))
+    return _view(rows[0])
+
+
+async def day_rows(pool: Any, day: int, after: str | None, limit: int) -> list[DayRow]:
+    """By IP and provider; `after`: the IP where the page before ended."""
+    return [DayRow(**dict(row)) for row in await pool.fetch(_SQL["rows"], day, after, limit)]
+
+
+def _view(row: Any) -> DayView:
+    cleared = row["cleared"]
+    return DayView(
+        day=date(row["day"]),
+        at=instant(row["at"]),
+        sent=row["sent"],
+        compared=row["compared"],
+        accounted=row["accounted"],
+        difference=row["difference"],
+        alarming=alarming(row["difference"], row["compared"]),
+        cleared=None if cleared is None else instant(cleared),
+    )
