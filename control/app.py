@@ -18,7 +18,6 @@ from control.accounting.status import StreamView, streams
 from control.api.accounting import AccountingApi
 from control.api.agent import AgentApi
 from control.api.application import Application
-from control.api.consolidation import ConsolidationApi
 from control.api.domains import DomainsApi
 from control.api.explain import ExplainApi
 from control.api.forgetting import ForgettingApi
@@ -27,7 +26,6 @@ from control.api.hold import HoldApi
 from control.api.holdrequests import HoldRequestsApi
 from control.api.imports import PART, ImportsApi, PartsApi
 from control.api.ips import IpsApi
-from control.api.jobs import JobsApi
 from control.api.ledger import LedgerApi
 from control.api.logins import LoginsApi
 from control.api.look import LookApi
@@ -44,12 +42,11 @@ from control.api.tenants import TenantsApi
 from control.api.webhook import PATHS, Webhook
 from control.bypass.charging import Charging
 from control.bypass.view import BypassView, Standing, bypass_list, standing
-from control.consolidation.view import DayView, day_rows, day_view, day_views
+from control.duty import duties, duty_routes
 from control.explain import look as status
 from control.explain.answer import Answers
 from control.held.look import Hold
 from control.held.orders import Orders
-from control.jobs.run import JobView, job_views, runs
 from control.ledger.failover import judge
 from control.messages.forgetting import forget
 from control.messages.loss import loss
@@ -73,12 +70,10 @@ from control.tenants.login import logins
 from control.tenants.network import networks
 from control.tenants.removal import held
 from control.tenants.view import must_be_known, must_exist
-from control.timetable import consolidation, timetable
 from control.users.audit import audit_page
 from control.warmup import guard
 from control.watch import look as figures
 from policy.ledger.learnt import LearntTable
-from policy.limits import day_of
 from settings.model import Settings
 from settings.tasks import cancel
 
@@ -116,18 +111,6 @@ def routes(parts: Parts) -> list[Route]:
 
     async def told() -> list[ToldView]:
         return await telling.told(parts.pool, await parts.calendar())
-
-    runner = timetable(parts)
-
-    async def jobs() -> list[JobView]:
-        return await job_views(parts.pool, runner.jobs, await parts.calendar())
-
-    days = consolidation(parts)
-
-    async def consolidate(day: int | None) -> DayView:
-        now = await parts.calendar()
-        done = await days.day(day_of(now) - 1 if day is None else day, now)
-        return await day_view(parts.pool, done.day)
 
     secret = settings.control.secret
 
@@ -171,10 +154,6 @@ def routes(parts: Parts) -> list[Route]:
         StatisticsApi(
             partial(statistics_of, parts.pool), left, parts.calendar, settings.statistics.rows
         ),
-        ConsolidationApi(
-            partial(day_views, parts.pool), partial(day_rows, parts.pool), consolidate
-        ),
-        JobsApi(runner, jobs, partial(runs, parts.pool)),
         LookApi(
             status.Look(
                 *(parts.pool, hold, parts.opening, publisher, parts.admin, settings),
@@ -183,7 +162,7 @@ def routes(parts: Parts) -> list[Route]:
             partial(audit_page, parts.pool),
         ),
     )
-    return [route for api in apis for route in api.routes()]
+    return [*(route for api in apis for route in api.routes()), *duty_routes(parts)]
 
 
 def application(parts: Parts) -> web.Application:
@@ -252,7 +231,7 @@ async def serve(parts: Parts) -> AsyncIterator[str]:
         charging.run(),
         learning(parts).run(),
         parts.carry_over.run(),
-        *timetable(parts).work(),
+        *duties(parts),
         guard.watch(parts.warmup),
     )
     tasks = [asyncio.create_task(one) for one in work]
