@@ -2,8 +2,8 @@
 the ledger lets go of it.
 
 Rule: what the ledger counted of a day is written down, and read again and compared again each
-night until the day is let go: when PowerMTA's `bounce-after` is over for its last recipient, for
-until then carry-over, and whoever wants to remove an IP, ask the ledger for it. The row that says
+night until the day is let go: when a week is over, and PowerMTA's `bounce-after` for its last
+recipient. Until then carry-over, whoever wants to remove an IP, and warm-up ask the ledger. The row that says
 what was counted is committed before the ledger forgets anything, and counts in it only rise:
 killed anywhere, or done twice, it is the same.
 Compared is what gateways granted with what PowerMTA's records say of these grants (receipts, or
@@ -33,7 +33,7 @@ MOST_DAYS = 40
 """Days that are looked at in one night."""
 
 WEEK = 7
-"""Days for which the ledger keeps what nobody asked it for."""
+"""Days for which the ledger is asked: by warm-up, for its window."""
 
 SHARE = 0.001
 COUNT = 10
@@ -101,7 +101,7 @@ class Consolidation:
     async def _here(self, finished: int) -> set[int]:
         """Before the first night: days of which the ledger has something."""
         found: set[int] = set()
-        for day in range(finished - WEEK + 1, finished):
+        for day in range(finished - WEEK, finished):
             ips = [row["ip"] for row in await self._pool.fetch(_SQL["ips"], day)]
             if await day_counts(self._admin.client, self._admin.root, ips, [day]):
                 found.add(day)
@@ -120,13 +120,13 @@ class Consolidation:
                 await self._write(connection, day, ips)
             found = await self._compare(connection, day, ended=self._over(day, now))
             await connection.execute(_SQL["note"], found.day, now, *found[1:])
-        if not gone and self._over(day, now):
+        if not gone and self._over(day, now) and day < day_of(now) - WEEK:
             await self._let_go(day, ips, now)
         return found
 
     def _over(self, day: int, now: int) -> bool:
-        """Whether nobody asks the ledger for it any more: yesterday's may be rebuilt into it."""
-        return day < min(day_of(now - self._tried), day_of(now) - 1)
+        """Whether PowerMTA has given up what it had of it."""
+        return day < day_of(now - self._tried)
 
     async def _write(self, connection: Connection, day: int, ips: list[str]) -> None:
         await self._whole()

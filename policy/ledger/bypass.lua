@@ -19,5 +19,5 @@ for i = 4, #ARGV, 2 do
     call('HINCRBY', key, 'n:' .. provider, more)
   end
 end
-call('EXPIRE', key, KEEP_DAYS)
+call('EXPIRE', key, KEEP_COUNTS)
 return 1

@@ -89,7 +89,7 @@ end
 
 function count.charge_ip(ip, providers, total)
   local counters = run.days[ip]
-  if not counters.values.n then counters.life = KEEP_DAYS end
+  if not counters.values.n then counters.life = KEEP_COUNTS end
   count.put(counters, 'n', (counters.values.n or 0) + total)
   for i = 1, #providers do
     local field = count.fields_of(providers[i][1])

@@ -11,7 +11,10 @@ local DAY = 86400000
 local PACE_SLACK = 0.5
 local NOMINAL_QUOTA = 100000
 local LONGEST_STRIDE = 10
-local KEEP_DAYS = 8 * 86400      -- seconds a day's counters stay readable
+local KEEP_DAYS = 8 * 86400      -- seconds a day's orders and mailboxes stay
+-- Seconds an IP's day stays where nobody lets go of it: consolidation does, after a week, and control may
+-- be away for long.
+local KEEP_COUNTS = 40 * 86400
 
 local function begin(key, state)
   root, call, run = key, redis.call, state

@@ -24,5 +24,5 @@ for i = 4, #ARGV, 3 do
   raise('x:' .. provider, around)
 end
 raise('n', tonumber(ARGV[3]) + later)
-call('EXPIRE', key, KEEP_DAYS)
+call('EXPIRE', key, KEEP_COUNTS)
 return 1

@@ -140,7 +140,7 @@ def test_commands_in_documents_exist(document: Path) -> None:
         ("printf x | sendgate tenant add a --login b --password-stdin --json", ""),
         ("docker compose run --rm migrate sendgate migrate --check", ""),
         ("sendgate ip set 192.0.2.1 --qouta 5", "option --qouta"),
-        ("sendgate warmup advance", "command warmup"),
+        ("sendgate weather advance", "command weather"),
         ("sendgate tenant", "command after tenant"),
     ],
 )

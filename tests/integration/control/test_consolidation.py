@@ -108,8 +108,8 @@ async def test_a_day_goes_to_postgresql_and_the_ledger_lets_go_when_nobody_asks_
     gmail = next(row for row in rows if row["provider"] == "gmail")
     assert (gmail["sent"], gmail["delivered"], gmail["bounced"]) == (5, 2, 1)
     assert (gmail["complaints"], gmail["deferred"]) == (1, 0)
-    # Carry-over and removals ask the ledger until PowerMTA has given up: 4 d 12 h.
-    await here.to_night(4)
+    # Carry-over, removals and warm-up ask the ledger for a week.
+    await here.to_night(6)
     await here.night()
     assert await here.in_ledger(monday) == 8
     await here.to_night()
@@ -138,7 +138,7 @@ async def test_ended_anywhere_it_is_done_again_and_totals_are_right(
     monday = await here.today()
     await here.send(SENT)
     await here.tell("d", 0, monday)
-    await here.to_night(7)
+    await here.to_night(8)
 
     async def die(*_: object, **__: object) -> None:
         raise ConnectionError("killed")
@@ -170,7 +170,7 @@ async def test_ended_anywhere_it_is_done_again_and_totals_are_right(
 async def test_two_nodes_at_once_count_it_once(here: Scene) -> None:
     monday = await here.today()
     await here.send(SENT)
-    await here.to_night(7)
+    await here.to_night(8)
     other = Consolidation(here.core.pool, here.core.admin, bounce_after=BOUNCE_AFTER)
     now = await here.now()
     await asyncio.gather(*(one.day(monday, now) for one in (here.nightly, other, here.nightly)))
@@ -237,7 +237,7 @@ async def test_a_server_without_receipts_is_compared_when_the_last_recipient_has
 async def test_a_ledger_that_is_closed_is_not_believed(here: Scene) -> None:
     monday = await here.today()
     await here.send(SENT)
-    await here.to_night(7)
+    await here.to_night(8)
     await here.core.admin.close(await here.core.admin.incarnation())
     with pytest.raises(RefusedError, match="not open"):
         await here.night()
