@@ -3,9 +3,9 @@ the ledger lets go of it.
 
 Rule: what the ledger counted of a day is written down, and read again and compared again each
 night until the day is let go: when a week is over, and PowerMTA's `bounce-after` for its last
-recipient. Until then carry-over, whoever wants to remove an IP, and warm-up ask the ledger. The row that says
-what was counted is committed before the ledger forgets anything, and counts in it only rise:
-killed anywhere, or done twice, it is the same.
+recipient. Until then carry-over, whoever wants to remove an IP, and warm-up ask the ledger. The
+row that says what was counted is committed before the ledger forgets anything, and counts in it
+only rise: killed anywhere, or done twice, it is the same.
 Compared is what gateways granted with what PowerMTA's records say of these grants (receipts, or
 ends where those are more). A doubt, a lost receipt and a message that a killed process had under
 way are differences.
