@@ -9,8 +9,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import hypothesis
 import pytest
 import uvloop
+from argon2 import PasswordHasher
 
 from control.embedded.servers import ports
+from control.tenants import password
+from gateway.session import auth
 from tests.faults.table import pytest_addoption, pytest_terminal_summary
 from tests.support.certificates import Certificate, make_certificate
 from tests.support.hold.database import migrated
@@ -71,6 +74,18 @@ def pytest_asyncio_loop_factories(
 ) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Tests run on production's loop: its transports differ from asyncio's where it matters."""
     return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashes() -> Iterator[None]:
+    """Argon2 with the least it may cost, in the tests' own process: tenants, logins and gateways
+    come by the thousand, at a tenth of a second of processor each. Processes of their own have the
+    real one, and `tests/unit/test_password.py` says that it is."""
+    quick = functools.partial(PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(password, "_hasher", quick())
+        patch.setattr(auth, "PasswordHasher", quick)
+        yield
 
 
 @pytest.fixture(scope="session")

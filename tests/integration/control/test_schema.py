@@ -6,13 +6,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from argon2 import PasswordHasher
 
 from control.api import body, openapi
 from control.api.route import Route
 from control.app import Parts, routes
 from control.problem import RefusedError
-from control.tenants import password
 from tests.support.control.core import Api
 from tests.support.control.schema import TEXTS, Judge
 
@@ -102,14 +100,6 @@ TAKEN_AND_REFUSED: dict[tuple[str, str], str] = {
     ("Question", "from"): "which mailbox an address is, and whether it is one, policy.address says",
 }
 """(Body, field) to the reason why the API may refuse for itself what the schema takes."""
-
-
-@pytest.fixture(autouse=True)
-def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Argon2 with the least it may cost: hundreds of tenants and logins are tried here."""
-    monkeypatch.setattr(
-        password, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    )
 
 
 @pytest.fixture
