@@ -10,7 +10,8 @@ FITS := import sys, sysconfig, venv, ensurepip, pathlib; sys.exit(not (sys.versi
 PYTHON ?= $(shell /usr/bin/python3 -c '$(FITS)' 2>/dev/null && echo /usr/bin/python3 || echo python3)
 BIN := .venv/bin
 STAMP := .venv/.ready
-PYTEST = $(BIN)/pytest -n 2 --dist worksteal
+# A test waits more than it computes: three share two cores.
+PYTEST = $(BIN)/pytest -n 3 --dist worksteal
 
 .PHONY: setup demo up quick test test-compiled compiled compiler install commands soak check bench bench-quick bench-hold bench-control fmt lock clean
 .DELETE_ON_ERROR:
@@ -49,7 +50,7 @@ quick: $(STAMP)
 # class from outside: a compiled one cannot be.
 test: $(STAMP)
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 2 --dist worksteal $(QUICK) tests/hostile tests/integration \
+	$(BIN)/coverage run -m pytest -n 3 --dist worksteal $(QUICK) tests/hostile tests/integration \
 		--ignore $(SCHEMA)
 	@$(BIN)/coverage combine -q
 	$(BIN)/coverage report
