@@ -39,6 +39,7 @@ from control.api.route import Route
 from control.api.statistics import StatisticsApi
 from control.api.suppressions import SuppressionsApi
 from control.api.tenants import TenantsApi
+from control.api.warmup import WarmupApi
 from control.api.webhook import PATHS, Webhook
 from control.bypass.charging import Charging
 from control.bypass.view import BypassView, Standing, bypass_list, standing
@@ -73,6 +74,7 @@ from control.tenants.view import must_be_known, must_exist
 from control.users.audit import audit_page
 from control.warmup import guard
 from control.watch import look as figures
+from control.watch.named import named
 from policy.ledger.learnt import LearntTable
 from settings.model import Settings
 from settings.tasks import cancel
@@ -127,6 +129,7 @@ def routes(parts: Parts) -> list[Route]:
         DomainsApi(publisher, view, parts.seal, settings),
         IpsApi(publisher, view, parts.opening, parts.admin, parts.charged, settings.warmup),
         PoolsApi(publisher, view),
+        WarmupApi(publisher, view, parts.warmup, settings.warmup),
         HoldApi(hold, left),
         HoldRequestsApi(orders, left),
         ExplainApi(answers),
@@ -145,6 +148,7 @@ def routes(parts: Parts) -> list[Route]:
                 *(parts.opening, read_so_far, parts.admin, publisher, lost, backlog, around),
                 lambda: parts.carry_over.figures,
                 told,
+                partial(named, parts.pool, publisher, parts.admin),
             ),
             settings.ledger.name,
         ),

@@ -39,6 +39,10 @@ RETRY_AFTER = 30
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+_OLDER = ("/api/v1/", "/api/warmup/")
+"""Paths that callers of older systems ask, with or without a slash behind them."""
+
+
 class Application:
     """The door: who asks is known, what is asked is read, before a handler sees it."""
 
@@ -74,7 +78,10 @@ class Application:
 
         app = web.Application(middlewares=[problems], client_max_size=self._max_body)
         for route in self._routes:
-            app.router.add_route(route.method, route.path, self._handler(route))
+            handler = self._handler(route)
+            app.router.add_route(route.method, route.path, handler)
+            if route.path.startswith(_OLDER):
+                app.router.add_route(route.method, f"{route.path}/", handler)
         for path, post in {**self._raw, **self._agents}.items():
             app.router.add_post(path, post)
             app.router.add_post(path + "/", post)

@@ -31,6 +31,7 @@ PATH: dict[str, tuple[Any, ...]] = {
     "message": (FilterText,),
     "request": (NumberText,),
     "plan": (NumberText,),
+    "name": (Name,),
 }
 """Part of a path to the types, any of which it may be."""
 

@@ -97,6 +97,7 @@ for name, group in {
     "audit": audit.app,
     "message": message.app,
     "plan": plan.app,
+    "warmup": warmup.app,
     "provider": provider.app,
     "suppression": suppressionlist.app,
     "explain": explain.app,

@@ -7,7 +7,7 @@ import msgspec
 
 from control.store.database import Connection
 from control.warmup.judge import Judged
-from control.warmup.source import WHO
+from control.warmup.source import WHO, Source
 from policy.isotime import instant
 from policy.limits import day_of
 from policy.warmup.decision import Decision
@@ -15,6 +15,10 @@ from policy.warmup.rule import Rule
 from settings.statements import statements
 
 _SQL = statements(__package__, "decision")
+
+
+Stand = tuple[int | None, int | None, str]
+"""Stage, quota and state."""
 
 
 class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,14 +105,15 @@ async def _add(
     of: Decision,
     *,
     whose: tuple[str, str, str, str, str],
-    before: tuple[int | None, int | None, str],
-    after: tuple[int | None, int | None, str],
+    before: Stand,
+    after: Stand,
     since: int,
     who: str = WHO,
     reason: str = "",
+    act: str = "",
 ) -> int:
     values: tuple[Any, ...] = (
-        *(now, day_of(now), *whose, of.act, of.rule, of.sentence, of.severity),
+        *(now, day_of(now), *whose, act or of.act, of.rule, of.sentence, of.severity),
         *(before[0], after[0], before[1], after[1], before[2], after[2]),
         *(msgspec.to_builtins(of.counted), msgspec.to_builtins(of.watched), thresholds(rule)),
         *(who, reason, since),
@@ -117,20 +122,32 @@ async def _add(
 
 
 async def by_hand(
-    connection: Connection, now: int, rule: Rule, one: Judged, who: str, reason: str
+    connection: Connection,
+    now: int,
+    rule: Rule,
+    whose: tuple[Source, str],
+    said: tuple[str, str, str],
+    *,
+    before: Stand,
+    after: Stand,
+    who: str,
 ) -> None:
-    """What a person decided."""
+    """What a person decided. `whose`: IP and provider; `said`: what was done, its sentence, the
+    reason."""
+    source, provider = whose
+    act, sentence, reason = said
+    of = Decision(act="nothing", rule="hand", sentence=sentence, stage=0)
+    named = (source.tenant, source.name, source.ip, "", provider)
     await _add(
         connection,
-        now,
-        rule,
-        one.decision,
-        whose=(one.source.tenant, one.source.name, one.source.ip, "", one.provider),
-        before=(one.stage, one.quota, one.state),
-        after=(one.stage and one.decision.stage, one.quota_after, one.state_after),
-        since=one.since,
+        *(now, rule, of),
+        whose=named,
+        before=before,
+        after=after,
+        since=source.since,
         who=who,
         reason=reason,
+        act=act,
     )
 
 

@@ -19,18 +19,21 @@ import msgspec
 from control.plan import rows
 from control.plan.compile import plans_of
 from control.plan.publish import Publisher
+from control.problem import RefusedError
 from control.store.change import Act
 from control.store.database import Connection
 from control.warmup.apply import apply
 from control.warmup.decision import write, write_stop
-from control.warmup.evidence import NOTHING, pool_days, seen_of
+from control.warmup.evidence import NOTHING, Seen, pool_days, seen_of
 from control.warmup.judge import Judged, Looked, judge
 from control.warmup.rule import rule_of
-from control.warmup.source import WHO, Source, States, sources, states
+from control.warmup.source import WHO, Source, States, plan_of, sources, states
+from control.warmup.view import WarmupView, view
 from policy.ledger.admin import LedgerAdmin
 from policy.limits import day_of
 from policy.warmup.decision import Decision
 from policy.warmup.growth import DAYS, growth_stop, measures
+from policy.warmup.plan import Plan
 from settings.model import Warmup
 from settings.statements import statements
 
@@ -52,6 +55,8 @@ class Found(msgspec.Struct, frozen=True):
     states: States
     stops: dict[tuple[str, str, str], Decision]
     """Tenant, pool and provider to what stops the tenant's growth."""
+    seen: dict[str, Seen]
+    plans: dict[str, Plan]
 
 
 class Engine:
@@ -66,11 +71,13 @@ class Engine:
         self._warmup = warmup
         self._rule = rule_of(warmup)
         self._calendar = calendar
+        self._told = 0
 
     async def look(self, *, turn: bool) -> int:
         """All IPs where a day has ended (`turn`), else those that something came of; returns how
         many decisions are new. Raises RefusedError, redis-py's errors and those of a database that
         is away."""
+        await self._tell()
         changed: list[Any] = await self._pool.fetch(_SQL["changed"])
         blocked: list[Any] = await self._pool.fetch(_SQL["blocked"])
         ips = None if turn else sorted({row["ip"] for row in (*changed, *blocked)})
@@ -87,6 +94,19 @@ class Engine:
                 which = [row["ip"] for row in rows_], [row[of] for row in rows_]
                 await self._pool.execute(_SQL[done], *which)
         return new
+
+    async def _tell(self) -> None:
+        """What the views cannot know by themselves: the calendar's day, the default plan."""
+        today = day_of(await self._calendar())
+        if today == self._told:
+            return
+        weeks = list(self._warmup.weeks)
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_SQL["tell_day"], today)
+            stages = list(range(1, len(weeks) + 1))
+            await connection.execute(_SQL["tell_default"], stages, weeks)
+            await connection.execute(_SQL["tell_end"], len(weeks))
+        self._told = today
 
     async def judged(
         self, connection: Connection, of: Iterable[Source], now: int, *, turn: bool
@@ -106,7 +126,36 @@ class Engine:
             stopped={tenant: why for (tenant, _, _), why in stops.items()},
         )
         judged = [one for s in found for one in judge(looked, s, kept, seen.get(s.name, NOTHING))]
-        return Found(judged, kept, stops)
+        return Found(judged, kept, stops, seen, plans)
+
+    async def views(
+        self,
+        connection: Connection,
+        *,
+        tenant: str | None = None,
+        ip: str | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> list[WarmupView]:
+        """IPs in the order of their VirtualMTAs' names, but for those whose plan is not there."""
+        now = await self._calendar()
+        ips = None if ip is None else [ip]
+        found = await sources(connection, tenant=tenant, ips=ips, after=after, limit=limit)
+        seen = await self.judged(connection, found, now, turn=True)
+        shown = []
+        for source in found:
+            plan = plan_of(source, seen.plans)
+            if plan is not None and plan.stages:
+                of = seen.seen.get(source.name)
+                shown.append(view(source, seen.judged, seen.states, of, plan, now))
+        return shown
+
+    async def after(self, act: Act, change: Awaitable[str]) -> WarmupView:
+        """The IP that a change names, as the change leaves it. Raises RefusedError."""
+        ip = await change
+        for found in await self.views(act.connection, ip=ip):
+            return found
+        raise RefusedError(f"IP {ip} has neither a plan nor a quota")
 
     async def _stops(
         self, connection: Connection, tenants: Iterable[str], today: int

@@ -14,3 +14,14 @@ WHERE c.ip = n.ip AND c.at = n.at;
 UPDATE warmup_reply w SET fresh = false FROM unnest($1::text[], $2::bigint[]) AS n (ip, count)
 WHERE w.ip = n.ip AND w.fresh
     AND n.count = (SELECT sum(o.count) FROM warmup_reply o WHERE o.ip = n.ip AND o.fresh);
+
+-- name: tell_day
+INSERT INTO warmup_today (one, day) VALUES (true, $1) ON CONFLICT (one) DO UPDATE SET day = $1;
+
+-- name: tell_default
+INSERT INTO warmup_default (stage, quota)
+SELECT * FROM unnest($1::integer[], $2::bigint[]) ORDER BY 1
+ON CONFLICT (stage) DO UPDATE SET quota = excluded.quota;
+
+-- name: tell_end
+DELETE FROM warmup_default WHERE stage > $1;

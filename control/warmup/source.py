@@ -21,6 +21,7 @@ DECIDED = frozenset({"warming", "active", "paused"})
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """One IP."""
 
+    id: int = 0
     name: str
     tenant: str
     ip: str

@@ -1,6 +1,6 @@
 -- name: sources
 -- With the last change of what a window of evidence is of.
-SELECT v.name, v.tenant, host(v.ip) AS ip, v.state, v.quota_source, v.fixed_quota, v.plan, v.stage,
+SELECT v.id, v.name, v.tenant, host(v.ip) AS ip, v.state, v.quota_source, v.fixed_quota, v.plan, v.stage,
     v.grown, (extract(epoch FROM v.created) * 1000)::bigint AS created,
     (extract(epoch FROM h.at) * 1000)::bigint AS began, h.who
 FROM virtual_mta v LEFT JOIN LATERAL (

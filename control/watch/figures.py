@@ -11,7 +11,9 @@ from control.accounting.status import StreamView
 from control.bypass.view import Standing
 from control.ledger.carryover import Figure
 from control.ledger.status import LedgerState, LedgerStatus
-from control.pmta.told import ToldView
+from control.pmta.told import SILENT, ToldView
+from control.watch.named import Named
+from policy.ledger.bulletin import OpenCircuit
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +35,10 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """What earlier days carry over into today, by server."""
     told: list[ToldView] | None = None
     """What PowerMTA servers say of themselves."""
+    named: Named | None = None
+    """Of IPs and queues."""
+    circuits: dict[str, list[OpenCircuit]] | None = None
+    """Servers and VirtualMTAs that each gateway worker leaves alone."""
 
     @property
     def open(self) -> bool:
@@ -45,3 +51,20 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         if self.workers is None or self.published is None:
             return None
         return sum(number != self.published for number in self.workers.values())
+
+    @property
+    def health(self) -> dict[str, bool]:
+        """Of each part that mail needs, whether it is well."""
+        told = self.told or []
+        left_alone = [
+            one for of in (self.circuits or {}).values() for one in of if one.kind == "server"
+        ]
+        silent = [one for one in told if one.age * 1000 > SILENT]
+        return {
+            "control": True,
+            "postgresql": self.backlog is not None,
+            "valkey": self.workers is not None,
+            "gateway": bool(self.workers),
+            "pmta": self.circuits is not None and not left_alone and not silent,
+            "accounting": self.streams is not None and not any(s.problem for s in self.streams),
+        }

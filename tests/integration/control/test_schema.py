@@ -41,6 +41,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "ImportedRows": {"rows": [{"address": "anna@gmail.com"}]},
     "NewPool": {"tenant": "acme", "name": "fast"},
     "PoolChange": {},
+    "HandAct": {"action": "override", "reason": "a campaign that cannot wait"},
+    "NewPlan": {"name": "steady", "quotas": [50, 100]},
     "ServerAddresses": {"name": "pmta1", "addresses": [{"host": "127.0.0.1", "port": 2525}]},
     "HoldOrder": {"action": "release", "tenant": "acme"},
     "Forget": {"recipient": "anna@gmail.com"},
@@ -157,7 +159,13 @@ async def test_the_document_and_the_api_agree_about_each_field(
     assert used == wanted, f"exceptions that are none any more: {wanted - used}"
 
 
-PLACES = PATHS | {"server": "pmta1", "message": "1cccc", "request": "1", "plan": "1"}
+PLACES = PATHS | {
+    "server": "pmta1",
+    "message": "1cccc",
+    "request": "1",
+    "plan": "1",
+    "name": "steady",
+}
 
 
 async def test_a_parameter_that_the_document_refuses_is_refused(stocked: Api, core: Parts) -> None:

@@ -1,0 +1,195 @@
+"""/api/v2/warmup, and the older paths of it."""
+
+from typing import Any
+
+import msgspec
+
+from control.api.page import PAGE, page
+from control.api.route import DRY, GONE, Call, Route, changed
+from control.plan.changed import Changed, Removed, removed
+from control.plan.publish import Publisher
+from control.plan.view import View
+from control.problem import missing
+from control.tenants.view import must_exist
+from control.values.ip import normal_ip
+from control.warmup import byhand, plans
+from control.warmup.byhand import HandAct
+from control.warmup.decision import DecisionView, decisions
+from control.warmup.engine import Engine
+from control.warmup.plans import NewPlan, PlanView, plan_views
+from control.warmup.view import Overview, PlanRow, WarmupView, overview, plan_row
+from settings.model import Warmup
+
+_TENANT = {"tenant": "only this tenant's"}
+_LAST = 1 << 62
+_MOST = 1_000
+
+
+class DecisionPage(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest first."""
+
+    decisions: list[DecisionView]
+    before: int | None
+    """`before` of the page that follows; null: this is the last."""
+
+
+class WarmupApi:
+    """What warm-up does, did and would do, and what people do to it."""
+
+    def __init__(self, publisher: Publisher, view: View, engine: Engine, warmup: Warmup) -> None:
+        self._publisher = publisher
+        self._view = view
+        self._engine = engine
+        self._warmup = warmup
+
+    async def _views(self, call: Call, **of: Any) -> list[WarmupView]:
+        tenant = call.query.get("tenant")
+        async with self._view() as connection:
+            await must_exist(connection, tenant)
+            return await self._engine.views(connection, tenant=tenant, **of)
+
+    async def _list(self, call: Call) -> list[WarmupView]:
+        part = page(call)
+        return await self._views(call, after=part.after, limit=part.limit)
+
+    async def _overview(self, call: Call) -> Overview:
+        return overview(await self._views(call))
+
+    async def _rows(self, call: Call) -> list[PlanRow]:
+        return [plan_row(one) for one in await self._views(call)]
+
+    async def _one(self, call: Call) -> WarmupView:
+        address = normal_ip(call.path["ip"])
+        found = await self._views(call, ip=address)
+        if not found:
+            raise missing("IP", address)
+        return found[0]
+
+    async def _decisions(self, call: Call) -> DecisionPage:
+        query = call.query
+        limit = max(1, call.number("limit", 100, _MOST))
+        ip = normal_ip(query["ip"]) if "ip" in query else None
+        before = call.number("before", 0, _LAST) if "before" in query else None
+        async with self._view() as connection:
+            await must_exist(connection, query.get("tenant"))
+            found = await decisions(
+                connection,
+                tenant=query.get("tenant"),
+                ip=ip,
+                act=query.get("act"),
+                before=before,
+                limit=limit + 1,
+            )
+        shown = found[:limit]
+        return DecisionPage(decisions=shown, before=shown[-1].id if len(found) > limit else None)
+
+    async def _do(self, call: Call) -> Changed[WarmupView]:
+        address, body = call.path["ip"], call.body
+        return await changed(
+            self._publisher,
+            call,
+            lambda act: self._engine.after(act, byhand.do(act, address, body, warmup=self._warmup)),
+        )
+
+    async def _plans(self, _: Call) -> list[PlanView]:
+        async with self._view() as connection:
+            return await plan_views(connection, self._warmup)
+
+    async def _plan(self, call: Call) -> PlanView:
+        name = call.path["name"]
+        for found in await self._plans(call):
+            if found.name == name:
+                return found
+        raise missing("warm-up plan", name)
+
+    async def _add_plan(self, call: Call) -> Changed[PlanView]:
+        return await changed(
+            self._publisher, call, lambda act: plans.add(act, call.body, warmup=self._warmup)
+        )
+
+    async def _remove_plan(self, call: Call) -> Changed[Removed]:
+        name, reason = call.path["name"], call.reason
+        return await changed(
+            self._publisher,
+            call,
+            lambda act: removed("warm-up plan", plans.remove(act, name, reason)),
+        )
+
+    def routes(self) -> list[Route]:
+        """All of them."""
+        root = "/api/v2/warmup"
+        return [
+            Route(
+                "GET",
+                root,
+                "Warm-up of each IP: stage, evidence, and what comes next",
+                self._list,
+                list[WarmupView],
+                query=_TENANT | PAGE,
+            ),
+            Route(
+                "GET",
+                f"{root}/decisions",
+                "What was decided and why, the newest first",
+                self._decisions,
+                DecisionPage,
+                query=_TENANT
+                | {
+                    "ip": "only this IP's",
+                    "act": "only advance, hold, pause, …",
+                    "before": "the `before` of the part before",
+                    "limit": f"at most so many, 1 to {_MOST}; 100",
+                },
+            ),
+            Route(
+                "GET",
+                f"{root}/plans",
+                "Warm-up plans with their stages",
+                self._plans,
+                list[PlanView],
+            ),
+            Route(
+                "POST",
+                f"{root}/plans",
+                "Store a warm-up plan",
+                self._add_plan,
+                Changed[PlanView],
+                body=NewPlan,
+                query=DRY,
+            ),
+            Route("GET", f"{root}/plans/{{name}}", "One warm-up plan", self._plan, PlanView),
+            Route(
+                "DELETE",
+                f"{root}/plans/{{name}}",
+                "Remove a warm-up plan that no IP is on",
+                self._remove_plan,
+                Changed[Removed],
+                query=GONE,
+            ),
+            Route("GET", f"{root}/ips/{{ip}}", "Warm-up of one IP", self._one, WarmupView),
+            Route(
+                "POST",
+                f"{root}/ips/{{ip}}",
+                "Advance, pause, resume or keep an IP by hand, or cancel that",
+                self._do,
+                Changed[WarmupView],
+                body=HandAct,
+                query=DRY,
+            ),
+            Route(
+                "GET",
+                "/api/v1/warmup",
+                "All IPs in sums, by phase",
+                self._overview,
+                Overview,
+                query=_TENANT,
+            ),
+            Route(
+                "GET",
+                "/api/v1/warmup/plans",
+                "Each IP's phase, quota and rates in per cent",
+                self._rows,
+                list[PlanRow],
+                query=_TENANT,
+            ),
+        ]

@@ -1,0 +1,11 @@
+"""Views of warm-up for queries by hand."""
+
+from control.store.migrations.script import run
+
+revision = "0037"
+down_revision = "0036"
+
+
+def upgrade() -> None:
+    """Run the SQL of this revision."""
+    run("0037_pre_warmup_views.sql")

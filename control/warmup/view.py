@@ -1,0 +1,206 @@
+"""Warm-up of an IP as the API shows it: where it is, on what evidence, and what comes next."""
+
+import msgspec
+
+from control.warmup.evidence import NOTHING, Seen
+from control.warmup.judge import Judged
+from control.warmup.source import Kept, Source, States, quota_of
+from policy.isotime import instant, not_before
+from policy.limits import DAY
+from policy.warmup.evidence import sums
+from policy.warmup.plan import Plan
+
+RATES_OF = 7
+"""Days of the rates that are shown, the present one with them."""
+
+
+class ProviderView(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider at an IP that is not where its IP is, or is about to be."""
+
+    provider: str
+    stage: int | None
+    state: str
+    pause_ends: str | None
+    """Null: by hand, or there is none."""
+    override: str
+    next: str
+    """What would be decided if the day ended now; empty: it goes where its IP goes."""
+
+
+class WarmupView(msgspec.Struct, frozen=True, kw_only=True):
+    """Rates are per cent of the last seven days."""
+
+    id: int
+    ip: str
+    vmta: str
+    tenant: str
+    state: str
+    plan: str | None
+    """Null: its quota is its own."""
+    stage: int | None
+    stages: int | None
+    quota: int | None
+    """Recipients a day; null: unlimited."""
+    target: int | None
+    """Of the plan's last stage."""
+    since: str
+    counted_days: int
+    needed_days: int
+    sent_7d: int
+    bounce_rate_7d: float
+    spam_rate_7d: float
+    pause_ends: str | None
+    override: str
+    """What stands by hand; empty: nothing does."""
+    override_ends: str | None
+    act: str
+    """What would be decided if the day ended now, and its sentence."""
+    next: str
+    providers: list[ProviderView]
+
+    @property
+    def phase(self) -> str:
+        """`week_1` … by the stage; `active` past the plan and for a quota of its own."""
+        past = self.stage is None or self.state == "active"
+        return "active" if past else f"week_{self.stage}"
+
+
+class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
+    """As callers of /api/v1/warmup/plans read it; rates in per cent."""
+
+    id: int
+    ip: str
+    tenant: str
+    phase: str
+    current_daily_quota: int | None
+    paused: bool
+    bounce_rate_7d: float
+    spam_rate_7d: float
+    target: int | None
+
+
+class PhaseView(msgspec.Struct, frozen=True, kw_only=True):
+    """IPs in one phase."""
+
+    phase: str
+    ips: int
+    daily_quota: int
+    """Of all that are not paused."""
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """All IPs."""
+
+    total_ips: int
+    paused: int
+    daily_quota: int
+    """Recipients a day of all that are not paused and have a limit."""
+    phases: list[PhaseView]
+
+
+def view(
+    source: Source, judged: list[Judged], kept: States, seen: Seen | None, plan: Plan, now: int
+) -> WarmupView:
+    """Of one IP. `judged`: as if the day ended now."""
+    its = [one for one in judged if one.source.name == source.name]
+    own = next((one for one in its if not one.provider), None)
+    row = kept.get((source.name, "")) or Kept(vmta=source.name, provider="")
+    today = now // DAY
+    days = (seen or NOTHING).days.get("", ())
+    week = sums(d for d in days if today - RATES_OF < d.day <= today)
+    on_plan = source.on_plan
+    cool = row.cool_until if source.state == "paused" and row.since == source.since else None
+    said = {one.provider: one.decision.sentence for one in its if one.provider}
+    held = {
+        provider: other
+        for (name, provider), other in kept.items()
+        if name == source.name
+        and provider
+        and (other.paused or other.stage is not None or other.standing(now))
+    }
+    return WarmupView(
+        id=source.id,
+        ip=source.ip,
+        vmta=source.name,
+        tenant=source.tenant,
+        state=source.state,
+        plan=plan.name if on_plan else None,
+        stage=source.stage if on_plan else None,
+        stages=len(plan.stages) if on_plan else None,
+        quota=None if source.quota_source == "unlimited" else quota_of(source, plan),
+        target=plan.stages[-1].quota if on_plan else None,
+        since=instant(source.since),
+        counted_days=own.decision.counted.days if own is not None else 0,
+        needed_days=plan.days,
+        sent_7d=week.relayed,
+        bounce_rate_7d=percent(week.bounced, week.relayed),
+        spam_rate_7d=percent(week.complaints, week.delivered),
+        pause_ends=_end(cool),
+        override=row.standing(now),
+        override_ends=not_before(row.override_until)
+        if row.override_until is not None and row.standing(now)
+        else None,
+        act=own.decision.act if own is not None else "nothing",
+        next=own.decision.sentence if own is not None else "",
+        providers=[
+            _provider(source, provider, held.get(provider), said.get(provider, ""), now)
+            for provider in sorted({*held, *said})
+        ],
+    )
+
+
+def _provider(source: Source, provider: str, row: Kept | None, said: str, now: int) -> ProviderView:
+    stage = source.stage if row is None or row.stage is None else row.stage
+    paused = row is not None and row.paused
+    return ProviderView(
+        provider=provider,
+        stage=stage if source.on_plan else None,
+        state="paused" if paused else "warming",
+        pause_ends=_end(row.cool_until) if row is not None and paused else None,
+        override="" if row is None else row.standing(now),
+        next=said,
+    )
+
+
+def plan_row(of: WarmupView) -> PlanRow:
+    """The older shape."""
+    return PlanRow(
+        id=of.id,
+        ip=of.ip,
+        tenant=of.tenant,
+        phase=of.phase,
+        current_daily_quota=of.quota,
+        paused=of.state == "paused",
+        bounce_rate_7d=of.bounce_rate_7d,
+        spam_rate_7d=of.spam_rate_7d,
+        target=of.target,
+    )
+
+
+def overview(views: list[WarmupView]) -> Overview:
+    """Sums of all."""
+    phases: dict[str, list[WarmupView]] = {}
+    for one in sorted(views, key=lambda v: (v.phase == "active", v.stage or 0)):
+        phases.setdefault(one.phase, []).append(one)
+    return Overview(
+        total_ips=len(views),
+        paused=sum(v.state == "paused" for v in views),
+        daily_quota=sum(map(_sends, views)),
+        phases=[
+            PhaseView(phase=phase, ips=len(of), daily_quota=sum(map(_sends, of)))
+            for phase, of in phases.items()
+        ],
+    )
+
+
+def _sends(of: WarmupView) -> int:
+    return 0 if of.state not in ("warming", "active") else of.quota or 0
+
+
+def percent(part: int, whole: int) -> float:
+    """Of nothing 0."""
+    return round(100 * part / whole, 4) if whole else 0.0
+
+
+def _end(day: int | None) -> str | None:
+    return None if day is None else instant(day * DAY)

@@ -1,0 +1,51 @@
+"""Metrics by the names that operators' dashboards have: of each IP, of parts and of queues.
+
+Rule: exactly these names, all gauges, nothing appended. Labels are IPs, servers' kinds and domains
+that operators set up, never anything a client chose.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from control.plan.publish import Publisher
+from policy.ledger.admin import LedgerAdmin
+from settings.statements import statements
+
+_SQL = statements(__package__, "named")
+
+
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """Of now."""
+
+    ips: dict[str, int]
+    """By status; every status is there."""
+    quotas: dict[str, int]
+    """Recipients a day by IP; an unlimited one has none."""
+    sent: dict[str, int]
+    """Recipients today."""
+    queues: dict[str, int]
+    """What waits: `default` jobs, `hold` recipients' messages, `accounting` posted batches."""
+
+
+STATUSES = ("new", "warming", "active", "paused", "retiring")
+
+
+async def named(pool: Any, publisher: Publisher, admin: LedgerAdmin) -> Named:
+    """Raises redis-py's errors and those of a database that is away."""
+    ips = dict.fromkeys(STATUSES, 0)
+    ips |= {row["state"]: row["ips"] for row in await pool.fetch(_SQL["ips"])}
+    queues = dict(await pool.fetchrow(_SQL["queues"]))
+    generation = await publisher.current()
+    vmtas = [] if generation is None else generation.vmtas
+    _, used = await admin.usage([v.ip for v in vmtas]) if vmtas else (0, {})
+    return Named(
+        ips=ips,
+        quotas={v.ip: v.daily for v in vmtas if isinstance(v.daily, int)},
+        sent={v.ip: used[v.ip].relayed if v.ip in used else 0 for v in vmtas},
+        queues=queues,
+    )
+
+
+Asked = Callable[[], Awaitable[Named]]
