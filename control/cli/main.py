@@ -102,7 +102,6 @@ for name, group in {
     "suppression": suppressionlist.app,
     "explain": explain.app,
     "job": job.app,
-    "warmup": warmup.app,
 }.items():
     app.add_typer(group, name=name)
 for command in (

@@ -2,7 +2,7 @@
 providers said.
 
 Rule: of a day the recipients are what PowerMTA took or what the ledger granted, whichever is more:
-accounting is behind the ledger at midnight, and the ledger forgets a day after a week.
+accounting is behind the ledger at midnight. Of days that are over its counts are in `ledger_day`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,6 +13,7 @@ from control.store.database import Connection
 from control.warmup.source import Source
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.daycounts import TOTAL, day_counts
+from policy.limits import day_of
 from policy.warmup.decision import Signals
 from policy.warmup.evidence import WATCHED, Day, counts
 from settings.statements import statements
@@ -80,8 +81,13 @@ async def seen_of(
         days[row["ip"]].setdefault(row["provider"], {})[day.day] = day
         all_ = days[row["ip"]][""]
         all_[day.day] = _sum(all_.get(day.day), day)
-    for (ip, number), counted in granted.items():
-        for provider, count in counted.charged.items():
+    charged = await _let_go(connection, ips, today)
+    charged |= {key: dict(counted.charged) for key, counted in granted.items()}
+    begun = {s.ip: day_of(s.created) for s in of}
+    for (ip, number), by_provider in charged.items():
+        if number < begun[ip]:
+            continue  # another tenant's
+        for provider, count in by_provider.items():
             of_one = days[ip].setdefault("" if provider == TOTAL else provider, {})
             day = of_one.get(number, Day(number, 0))
             if count > day.relayed:
@@ -96,6 +102,19 @@ async def seen_of(
         )
         for s in of
     }
+
+
+async def _let_go(
+    connection: Connection, ips: list[str], today: int
+) -> dict[tuple[str, int], dict[str, int]]:
+    """What the ledger had counted of days that went to PostgreSQL, as it gives its own."""
+    found: dict[tuple[str, int], dict[str, int]] = {}
+    for row in await connection.fetch(_SQL["ledger_days"], ips, today - READ, today):
+        of_day = found.setdefault((row["ip"], row["day"]), {TOTAL: 0})
+        of_day[TOTAL] += row["sent"]
+        if row["provider"]:
+            of_day[row["provider"]] = row["sent"]
+    return found
 
 
 async def pool_days(

@@ -22,3 +22,9 @@ GROUP BY m.tenant, m.pool, s.provider, s.day;
 SELECT w.ip, w.day, w.provider, w.rule, w.action, w.last_at
 FROM warmup_reply w JOIN unnest($1::text[], $2::text[]) AS n (ip, tenant) USING (ip, tenant)
 WHERE w.day BETWEEN $3 AND $4;
+
+-- name: ledger_days
+-- Of days that the ledger let go of.
+SELECT l.ip, l.day, l.provider, l.sent
+FROM unnest($1::text[]) AS n (ip) CROSS JOIN generate_series($2::integer, $3::integer) AS d (day)
+JOIN ledger_day l ON l.day = d.day AND l.ip = n.ip;

@@ -9,6 +9,7 @@ from control.ledger.clock import ClockMove
 from control.parts import Parts
 from control.warmup.decision import DecisionView, decisions
 from control.warmup.engine import Engine
+from policy.ledger_port import Granted, Reserve
 from policy.limits import DAY, day_of
 from tests.support.control.core import Api
 from tests.support.control.records import book, record
@@ -345,3 +346,24 @@ async def test_a_broken_change_leaves_nothing_and_is_done_later(
     assert ((await here.ip())["stage"], await here.decided("advance")) == (1, [])
     await here.core.warmup.look(turn=True)
     assert ((await here.ip())["stage"], len(await here.decided("advance"))) == (2, 1)
+
+
+async def test_a_day_counts_by_the_ledger_where_accounting_is_behind(here: Scene) -> None:
+    """Of one recipient accounting tells that it went, of the others that they ended: the ledger
+    knows how many there were, and `ledger_day` once it let go of the day."""
+    assert (await here.api("PATCH", f"/api/v2/ips/{IP}", {"hourly_share": 1.0}))[0] == 200
+    for number in range(7):
+        for mail in range(25):
+            ask = Reserve("acme", "acme", f"a{number}-{mail}@acme.test", (("gmail", 1),))
+            batch = await here.core.ledger.decide([ask])
+            assert isinstance(batch.decisions[0], Granted)
+        await here.sent(0, delivered=20)
+        day = await here.today()
+        await here.midnight(turn=number == 6)
+        if number < 6:
+            await here.core.pool.execute(
+                "INSERT INTO ledger_day VALUES ($1, $2, 'gmail', 25, 0)", day, IP
+            )
+            await here.core.admin.client.delete(f"{here.core.admin.root}day:{day}:{IP}")
+    (step,) = await here.decided("advance")
+    assert (step.counted["relayed"], step.counted["delivered"]) == (175, 140)
