@@ -1,17 +1,31 @@
-"""What control does by the clock, for its API and its tasks: jobs, days that are over."""
+"""What control does by the clock, for its API and its tasks: jobs, days that are over, alerts."""
 
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
+from control.alerts import desk
+from control.alerts.alert import AlertView
+from control.alerts.channels import channels_of
+from control.alerts.desk import Alerts, Mute, MuteView
+from control.alerts.sender import Delivered, Sender
+from control.api.alerts import AlertsApi
 from control.api.consolidation import ConsolidationApi
 from control.api.jobs import JobsApi
 from control.api.route import Route
 from control.consolidation.view import DayView, day_rows, day_view, day_views
+from control.explain.look import Look
+from control.explain.watching import Watch
+from control.held.look import Hold
 from control.jobs.run import JobView, job_views, runs
+from control.messages.loss import loss
 from control.parts import Parts
+from control.store.change import Act
 from control.timetable import consolidation, timetable
 from policy.limits import day_of
+
+T = TypeVar("T")
 
 
 def duty_routes(parts: Parts) -> list[Route]:
@@ -26,8 +40,29 @@ def duty_routes(parts: Parts) -> list[Route]:
         done = await days.day(day_of(now) - 1 if day is None else day, now)
         return await day_view(pool, done.day)
 
+    sender = sender_of(parts)
+
+    async def acting(who: str, do: Callable[[Act], Awaitable[T]]) -> T:
+        now = datetime.fromtimestamp(await parts.calendar() / 1000, UTC)
+        async with pool.acquire() as connection, connection.transaction():
+            return await do(Act(connection, now, who))
+
+    async def alerts(ended: bool, before: int | None, limit: int) -> Alerts:
+        now, names = await parts.calendar(), sender.names
+        return await desk.alerts(pool, now, names, ended=ended, before=before, limit=limit)
+
+    async def acknowledge(who: str, number: int, reason: str) -> AlertView:
+        return await acting(who, lambda act: desk.acknowledge(act, number, reason))
+
+    async def mute(who: str, wanted: Mute) -> MuteView:
+        return await acting(who, lambda act: desk.mute(act, wanted))
+
+    async def test() -> list[Delivered]:
+        return await sender.test(await parts.calendar())
+
     apis = (
         JobsApi(runner, jobs, partial(runs, pool)),
+        AlertsApi(alerts, acknowledge, mute, test),
         ConsolidationApi(partial(day_views, pool), partial(day_rows, pool), consolidate),
     )
     return [route for api in apis for route in api.routes()]
@@ -35,4 +70,21 @@ def duty_routes(parts: Parts) -> list[Route]:
 
 def duties(parts: Parts) -> list[Coroutine[Any, Any, None]]:
     """What has to run, each in a task of its own until it is cancelled."""
-    return timetable(parts).work()
+    return [*timetable(parts).work(), *sender_of(parts).work(), watch_of(parts).run()]
+
+
+def sender_of(parts: Parts) -> Sender:
+    """By the ways out that are set."""
+    settings = parts.settings.alerts
+    return Sender(parts.pool, channels_of(settings), settings.least)
+
+
+def watch_of(parts: Parts) -> Watch:
+    """Over all parts."""
+    look = Look(
+        *(parts.pool, Hold(parts.pool, parts.publisher, parts.settings.hold.keys), parts.opening),
+        *(parts.publisher, parts.admin, parts.settings),
+        partial(loss, parts.pool, parts.settings.ledger.name),
+        parts.intake.rejected.backlog,
+    )
+    return Watch(parts.pool, look, parts.publisher, parts.admin, parts.calendar)

@@ -3,6 +3,7 @@
 import os
 import socket
 
+from control.alerts import alert
 from control.consolidation.consolidation import Consolidation
 from control.jobs import run
 from control.jobs.job import DAY, HOUR, MINUTE, Job
@@ -11,6 +12,8 @@ from control.parts import Parts
 from control.statistics.sweep import sweep
 from policy.limits import day_of
 
+ALERTS_KEPT = 365 * DAY
+"""Milliseconds for which alerts that ended are kept."""
 RUNS_KEPT = 90 * DAY
 """Milliseconds for which runs of jobs are kept."""
 
@@ -78,6 +81,7 @@ class _Cleanup:
         sums = await sweep(parts.pool, due, kept.kept, kept.detail_kept)
         gone = await parts.suppressions.sweep()
         await run.sweep(parts.pool, due - RUNS_KEPT)
+        await alert.sweep(parts.pool, due - ALERTS_KEPT)
         return f"deleted {sums} sums and {gone} suppressions that ended, and records of old days"
 
 

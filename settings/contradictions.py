@@ -6,6 +6,7 @@ from pathlib import Path
 from policy.address import hello_name
 from policy.node import network
 from policy.provider import PROVIDERS
+from settings.alerts import Alerts
 from settings.model import Settings
 from settings.urls import database_problems, ledger_problems, web_problems
 
@@ -102,6 +103,26 @@ def contradictions(settings: Settings) -> list[str]:
         found.append("relay.login: missing, while relay.password is set")
     if not re.fullmatch(r"(?:\w{32,128})?", settings.control.pmta_api_key, re.ASCII):
         found.append("control.pmta_api_key: expected 32 to 128 letters, digits or underscores")
+    return found + _alerts(settings.alerts)
+
+
+def _alerts(alerts: Alerts) -> list[str]:
+    found = [f"alerts.telegram_url: {text}" for text in web_problems(alerts.telegram_url)]
+    if web_problems(alerts.webhook_url):
+        # It may be a secret: what is wrong with it is not quoted.
+        found.append("alerts.webhook_url: expected a URL such as https://host/path")
+    if bool(alerts.telegram_token) != bool(alerts.telegram_chat):
+        lacks = "telegram_chat" if alerts.telegram_token else "telegram_token"
+        found.append(f"alerts.{lacks}: missing: a bot's token and a chat go together")
+    if re.search(r"[^\w:-]", alerts.telegram_token, re.ASCII):
+        found.append("alerts.telegram_token: expected one such as 123456:ABC-def")
+    if not alerts.mail_server:
+        return found
+    if not re.fullmatch(r"\S+:[0-9]{1,5}", alerts.mail_server):
+        found.append(f"alerts.mail_server: {alerts.mail_server!r} is not HOST:PORT")
+    for name, addresses in (("mail_from", (alerts.mail_from,)), ("mail_to", alerts.mail_to)):
+        if not addresses or not all(map(_is_plain, addresses)):
+            found.append(f"alerts.{name}: expected addresses such as ops@example.com")
     return found
 
 

@@ -17,6 +17,8 @@ PREFIX = "SENDGATE_"
 ALIASES: dict[str, tuple[str, ...]] = {
     "REDIS_URL": ("ledger", "url"),
     "DATABASE_URL": ("database", "url"),
+    "TELEGRAM_BOT_TOKEN": ("alerts", "telegram_token"),
+    "TELEGRAM_CHAT_ID": ("alerts", "telegram_chat"),
     "WARMUP_GLOBAL_HOURLY_LIMIT": ("warmup", "global_hourly_limit"),
     "WARMUP_GLOBAL_MINUTE_LIMIT": ("warmup", "global_minute_limit"),
     "WARMUP_USER_HOURLY_LIMIT": ("warmup", "user_hourly_limit"),
@@ -46,8 +48,6 @@ WITHOUT_EFFECT: dict[str, str] = {
     "WARMUP_STAGGER_MIN_MS": "pacing is exact per IP: warmup.hourly_share",
     "WARMUP_STAGGER_MAX_MS": "pacing is exact per IP: warmup.hourly_share",
     "WARMUP_MIN_DAILY_QUOTA": "a mailbox's own minimum: `sendgate mailbox set --daily-min`",
-    "TELEGRAM_BOT_TOKEN": "alerts are not sent yet: alert on /metrics",
-    "TELEGRAM_CHAT_ID": "alerts are not sent yet: alert on /metrics",
 }
 
 

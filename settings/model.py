@@ -13,6 +13,7 @@ from policy.model import Count, Share
 from policy.outcome import DEFAULT_SUPPRESSION
 from policy.warmup.plan import DEFAULT_PROVIDER_SHARES, DEFAULT_WEEKS
 from settings.accounting import Accounting
+from settings.alerts import Alerts
 from settings.control import Control, Port
 from settings.hold import Hold, Octets, Seconds
 from settings.providers import Providers
@@ -290,4 +291,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     providers: Providers = Providers()
     control: Control = Control()
     warmup: Warmup = Warmup()
+    alerts: Alerts = Alerts()
     log: Log = Log()

@@ -16,6 +16,10 @@ SECRETS = frozenset(
         "control.pmta_api_key",
         "accounting.webhook_key",
         "log.key",
+        "alerts.telegram_token",
+        "alerts.webhook_url",
+        "alerts.webhook_key",
+        "alerts.mail_password",
     }
 )
 """Fields of which nothing is shown but how many values there are."""

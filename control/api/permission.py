@@ -136,6 +136,10 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("GET", "/api/v2/powermta/status"): _READ_ALL,
     # Private keys.
     ("GET", "/api/v2/powermta/keys"): CLOSED,
+    ("GET", "/api/v2/alerts"): _READ_ALL,
+    ("POST", "/api/v2/alerts/mute"): _CHANGE_ALL,
+    ("POST", "/api/v2/alerts/test"): _CHANGE_ALL,
+    ("POST", "/api/v2/alerts/{alert}/ack"): _CHANGE_ALL,
     ("GET", "/api/v2/days"): _READ_ALL,
     ("GET", "/api/v2/days/{day}"): _READ_ALL,
     ("POST", "/api/v2/days/consolidate"): _CHANGE_ALL,

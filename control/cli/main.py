@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from control.cli import (
     accounting,
+    alert,
     asking,
     audit,
     check,
@@ -102,6 +103,7 @@ for name, group in {
     "suppression": suppressionlist.app,
     "explain": explain.app,
     "job": job.app,
+    "alert": alert.app,
 }.items():
     app.add_typer(group, name=name)
 for command in (

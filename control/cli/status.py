@@ -2,7 +2,8 @@
 
 import typer
 
-from control.explain.status import Mail, Status
+from control.explain.standing import Mail
+from control.explain.status import Status
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, say, table
 

@@ -29,7 +29,8 @@ def files(streams: list[StreamView], *, sent: bool) -> list[Trouble]:
             why = f"nothing was read to the end for {stream.age / 60:.0f} minutes"
         if why:
             what = f"accounting of {stream.server}: {why}"
-            found.append(Trouble(what=what, next="sendgate accounting status"))
+            key = f"accounting:{stream.server}"
+            found.append(Trouble(what=what, next="sendgate accounting status", key=key))
     return found
 
 
@@ -45,20 +46,23 @@ def posted(backlog: Backlog, now: int) -> list[Trouble]:
     inbox, found = backlog.inbox, []
     if inbox.age > BATCH_LAG:
         what = f"posted accounting has waited for {inbox.age / 60:.0f} minutes to be taken in"
-        found.append(Trouble(what=what, next="journalctl -u sendgate-control"))
+        command = "journalctl -u sendgate-control"
+        found.append(Trouble(what=what, next=command, key="accounting-posted"))
     if inbox.octets > FULL * inbox.most:
         what = (
             f"{inbox.octets / inbox.most:.0%} of accounting.inbox are taken by {inbox.waiting} "
             "posted batches: at 100% PowerMTA is turned away, and keeps its own"
         )
-        found.append(Trouble(what=what, next="sendgate accounting inbox"))
+        found.append(Trouble(what=what, next="sendgate accounting inbox", key="accounting-inbox"))
     if inbox.stuck:
         what = f"{inbox.stuck} posted batches could not be taken in, and nothing in them counts"
-        found.append(Trouble(what=what, next=_AGAIN))
+        found.append(Trouble(what=what, next=_AGAIN, key="accounting-given-up"))
     if backlog.set_aside and now - backlog.set_aside_at <= DAY:
         what = (
             f"{backlog.set_aside} accounting records could not be read and do not count, the last "
             f"of {moment(backlog.set_aside_at)}"
         )
-        found.append(Trouble(what=what, next="sendgate accounting rejected"))
+        found.append(
+            Trouble(what=what, next="sendgate accounting rejected", key="accounting-set-aside")
+        )
     return found

@@ -13,6 +13,7 @@ from control.accounting.setaside import Backlog
 from control.accounting.status import StreamView
 from control.bypass.view import Around
 from control.explain import intake
+from control.explain.standing import Mail, Process, Waiting
 from control.explain.trouble import Trouble
 from control.held.held import moment
 from control.ledger.status import CLOSED, LedgerState, LedgerStatus
@@ -28,49 +29,9 @@ DOUBT = 900_000
 """Milliseconds a doubt may last; accounting and probes end it within minutes."""
 
 
-class Process(msgspec.Struct, frozen=True, kw_only=True):
-    """A live gateway process."""
-
-    name: str
-    kind: str
-    """`worker` or `releaser`."""
-    generation: int
-    late: bool
-    """It does not run the plan in force."""
-    sessions: int
-    since: str
-    """When it began; empty: it has not said."""
-
-
-class Mail(msgspec.Struct, frozen=True, kw_only=True):
-    """Messages, as gateways count them."""
-
-    came: int = 0
-    """All that were answered, whatever the answer."""
-    relayed: int = 0
-    held: int = 0
-    """Doubt among them."""
-    released: int = 0
-    """Recipients of held mail that went."""
-    refused: int = 0
-    """By PowerMTA, or malformed, or not allowed."""
-    other: int = 0
-    """Duplicates, deferrals, failures."""
-
-
-class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """What one tenant has in the hold."""
-
-    tenant: str
-    messages: int
-    octets: int
-    most_messages: int
-    most_octets: int
-    share: float
-    """Of the bound that is nearer."""
-    oldest: str
-    paused: int
-    doubt: int
+NEARLY_FULL = 0.9
+"""Share of a bound of the hold at which it is grave."""
+_NO_WORKER = "no gateway worker is heard of: no mail is taken"
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +99,12 @@ def status(facts: Facts) -> Status:
         *_ledger(facts.ledger),
         *_processes(facts, processes, waiting),
         *[
-            Trouble(what=text, next=next_of(circuits, name))
+            Trouble(
+                what=text,
+                next=next_of(circuits, name),
+                key=f"{'pmta' if name[0] == 'server' else 'vmta'}:{name[1]}",
+                severity="critical" if name[0] == "server" else "warning",
+            )
             for name, text in sentences(circuits).items()
         ],
         *_hold(facts, waiting),
@@ -146,13 +112,19 @@ def status(facts: Facts) -> Status:
         *intake.posted(facts.backlog, facts.now),
         *_bypass(facts.around),
         *[
-            Trouble(what=text, next=f"sendgate server show {one.server}")
+            Trouble(
+                what=text, next=f"sendgate server show {one.server}", key=f"pmta-told:{one.server}"
+            )
             for one in facts.told
             for text in one.troubles
         ],
         *_outcomes(facts),
         *[
-            Trouble(what=text, next="systemctl reload sendgate-gateway, when it is renewed")
+            Trouble(
+                what=text,
+                next="systemctl reload sendgate-gateway, when it is renewed",
+                key="certificate",
+            )
             for text in facts.certificate_problems
         ],
     ]
@@ -229,12 +201,17 @@ def _ledger(ledger: LedgerStatus) -> list[Trouble]:
     found = []
     if ledger.state is not LedgerState.OPEN:
         what = f"ledger {ledger.name} is {ledger.state.value}, nothing is sent: {ledger.detail}"
-        found.append(Trouble(what=what, next="sendgate ledger status"))
+        found.append(
+            Trouble(what=what, next="sendgate ledger status", key="ledger", severity="critical")
+        )
     if ledger.closed:
         named = ", ".join(ledger.closed[:5]) + (" …" if len(ledger.closed) > 5 else "")
         what = f"{len(ledger.closed)} IPs are {CLOSED}: {named}"
-        found.append(Trouble(what=what, next="sendgate ledger open --yes"))
-    found += [Trouble(what=f"ledger: {text}", next="sendgate check") for text in ledger.problems]
+        found.append(Trouble(what=what, next="sendgate ledger open --yes", key="ledger-ips"))
+    found += [
+        Trouble(what=f"ledger: {text}", next="sendgate check", key="ledger-server")
+        for text in ledger.problems
+    ]
     return found
 
 
@@ -243,14 +220,15 @@ def _processes(facts: Facts, processes: list[Process], waiting: list[Waiting]) -
         return []  # nobody can be heard of, which is said already
     found = []
     if not any(p.kind == "worker" for p in processes):
-        what = "no gateway worker is heard of: no mail is taken"
-        found.append(Trouble(what=what, next="systemctl status sendgate-gateway"))
+        what, command = _NO_WORKER, "systemctl status sendgate-gateway"
+        found.append(Trouble(what=what, next=command, key="gateway", severity="critical"))
     if waiting and not any(p.kind == "releaser" for p in processes):
         what = "no releaser is heard of: held mail stays (hold.releasers)"
-        found.append(Trouble(what=what, next="systemctl status sendgate-gateway"))
+        command = "systemctl status sendgate-gateway"
+        found.append(Trouble(what=what, next=command, key="releaser", severity="critical"))
     if late := [p.name for p in processes if p.late]:
         what = f"{len(late)} processes do not run the plan in force: {', '.join(late)}"
-        found.append(Trouble(what=what, next="journalctl -u sendgate-gateway"))
+        found.append(Trouble(what=what, next="journalctl -u sendgate-gateway", key="plan-late"))
     return found
 
 
@@ -258,13 +236,23 @@ def _hold(facts: Facts, waiting: list[Waiting]) -> list[Trouble]:
     found = []
     if stuck := sum(int(row["stuck"]) for row in facts.held):
         what = f"{stuck} messages are in doubt for more than {DOUBT // 60_000} minutes"
-        found.append(Trouble(what=what, next="sendgate hold list --state doubt --messages"))
+        command = "sendgate hold list --state doubt --messages"
+        found.append(Trouble(what=what, next=command, key="doubt"))
     for one in waiting:
         if one.share >= facts.slow_from:
             what = (
                 f"the hold of tenant {one.tenant} is {one.share:.0%} full: its clients are slowed"
             )
-            found.append(Trouble(what=what, next=f"sendgate hold forecast --tenant {one.tenant}"))
+            command = f"sendgate hold forecast --tenant {one.tenant}"
+            grave = one.share >= NEARLY_FULL
+            found.append(
+                Trouble(
+                    what=what,
+                    next=command,
+                    key=f"hold:{one.tenant}",
+                    severity="critical" if grave else "warning",
+                )
+            )
     return found
 
 
@@ -276,7 +264,7 @@ def _bypass(around: Around) -> list[Trouble]:
         f"{moment(around.newest)}, most of it on {around.vmta} from {around.whose()}: it counts "
         "for its IPs"
     )
-    return [Trouble(what=what, next="sendgate accounting bypass")]
+    return [Trouble(what=what, next="sendgate accounting bypass", key="bypass")]
 
 
 def _outcomes(facts: Facts) -> list[Trouble]:
@@ -288,4 +276,4 @@ def _outcomes(facts: Facts) -> list[Trouble]:
         f"{moment(lost.at)}: control did not read for longer than the ledger keeps them; the "
         "gateways' logs have them"
     )
-    return [Trouble(what=what, next="journalctl -u sendgate-control")]
+    return [Trouble(what=what, next="journalctl -u sendgate-control", key="outcomes")]

@@ -328,7 +328,7 @@ ALSO = {
 
 NO_NOUNS = {
     *("hold", "clock", "ledger", "pmta", "accounting", "audit", "message", "plan", "provider"),
-    *("job", "warmup"),
+    *("alert", "job", "warmup"),
 }
 """Groups of commands for what an operator does not add."""
 

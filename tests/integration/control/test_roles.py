@@ -75,6 +75,7 @@ OWN = {
     "request": "2",
     "plan": "1",
     "job": "cleanup",
+    "alert": "1",
     "day": "2026-03-01",
     "name": "steady",
 }

@@ -49,6 +49,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "Question": {"tenant": "acme", "from": "a@example.com", "to": "x@gmail.com"},
     "OpenLedger": {"confirm": True},
     "ClockMove": {},
+    "Mute": {"key": "bypass"},
 }
 """A right body of each, to which one field is put."""
 

@@ -1,0 +1,1 @@
+"""What somebody should know of, and how they are told."""
