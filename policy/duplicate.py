@@ -51,14 +51,15 @@ class Identity(NamedTuple):
 # List-Unsubscribe (tests/bench).
 def identify(
     duplicates: Duplicates,
-    tenant: str,
+    scope: str,
     recipients: Sequence[bytes],
     fields: KeyFields,
     body: Callable[[], bytes],
 ) -> Identity:
     """The campaign and the key of one message.
 
-    `recipients` as RCPT gave them, in any order; `body` is asked for in mode `content` only.
+    `scope`: the tenant's `key_scope`; `recipients` as RCPT gave them, in any order; `body` is asked
+    for in mode `content` only.
     A campaign without a subscriber is reported, but makes no key."""
     campaign, subscriber = _ids(duplicates, fields)
     named: Iterable[bytes] = ()
@@ -69,20 +70,20 @@ def identify(
             named = (identifier,)
         case "content":
             named = (_unfolded(fields.subject), body())
-    key = _digest(duplicates.mode, tenant, recipients, named) if named else ""
+    key = _digest(duplicates.mode, scope, recipients, named) if named else ""
     return Identity(campaign=_job(campaign), key=key)
 
 
-def _digest(mode: str, tenant: str, recipients: Sequence[bytes], named: Iterable[bytes]) -> str:
+def _digest(mode: str, scope: str, recipients: Sequence[bytes], named: Iterable[bytes]) -> str:
     normal = sorted([_normal(recipient) for recipient in recipients])
     parts = b"".join([b"%d:%b" % (len(p), p) for p in (*normal, *named)])
-    return blake2b(_begin(mode, tenant, len(normal)) + parts, digest_size=16).hexdigest()
+    return blake2b(_begin(mode, scope, len(normal)) + parts, digest_size=16).hexdigest()
 
 
 @lru_cache(maxsize=1024)
-def _begin(mode: str, tenant: str, recipients: int) -> bytes:
+def _begin(mode: str, scope: str, recipients: int) -> bytes:
     """Each part stands under its length: no two lists of parts make the same octets."""
-    parts = (mode.encode(), tenant.encode(), b"%d" % recipients)
+    parts = (mode.encode(), scope.encode(), b"%d" % recipients)
     return b"".join([b"%d:%b" % (len(p), p) for p in parts])
 
 

@@ -209,3 +209,11 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     id: int = 0
     """Control never gives a number twice: it tells a tenant from a former one of its name. 0: made
     by a control that did not say."""
+    keyed_by_id: bool = False
+    """Its duplicate keys are of its id, too: what a former tenant of its name sent is no copy of
+    its mail. Not of tenants that were there before keys had it: theirs would be forgotten."""
+
+    @property
+    def key_scope(self) -> str:
+        """What its duplicate keys begin with. A name has no slash: no two tenants share one."""
+        return f"{self.name}/{self.id}" if self.keyed_by_id else self.name

@@ -252,6 +252,7 @@ def tenant_of(
         dsn=row.profile == "mta" if row.dsn is None else row.dsn,
         paused_campaigns=tuple(row.paused_campaigns),
         id=row.id,
+        keyed_by_id=row.keyed_by_id,
     )
 
 

@@ -45,6 +45,7 @@ class TenantRow(Terms, frozen=True, kw_only=True):
     leaving: bool = False
     """It is being removed: its plan has no way in."""
     id: int = 0
+    keyed_by_id: bool = False
 
 
 class PoolRow(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ FROM pmta_server s WHERE ($1::text[] IS NULL OR s.name = ANY ($1)) ORDER BY s.na
 -- name: tenants
 -- `terms`: control/plan/terms.py, each by name.
 SELECT t.id, t.name, t.paused, t.leaving IS NOT NULL AS leaving, t.default_pool, t.window_start,
-    t.window_length, t.window_zone, t.paused_campaigns, {terms},
+    t.window_length, t.window_zone, t.paused_campaigns, t.keyed_by_id, {terms},
     coalesce((SELECT jsonb_agg(jsonb_build_object('name', l.name, 'hash', l.hash)
         ORDER BY l.name COLLATE "C") FROM login l WHERE l.tenant = t.name), '[]') AS logins,
     ARRAY(SELECT n.network::text FROM tenant_network n WHERE n.tenant = t.name

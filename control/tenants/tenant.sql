@@ -2,7 +2,8 @@
 SELECT paused, leaving, default_pool FROM tenant WHERE name = $1 FOR UPDATE;
 
 -- name: add
-INSERT INTO tenant (name, profile, default_pool, created) VALUES ($1, $2, $3, $4);
+INSERT INTO tenant (name, profile, default_pool, created, keyed_by_id)
+VALUES ($1, $2, $3, $4, true);
 
 -- name: set_paused
 -- Who may send again is not removed.

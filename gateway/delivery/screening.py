@@ -31,7 +31,7 @@ def screen(message: Message, tenant: Tenant, settings: Gateway) -> Outgoing | Re
         return pool
     identity = identify(
         tenant.duplicates,
-        tenant.name,
+        tenant.key_scope,
         [recipient.address for recipient in message.recipients],
         header.key_fields,
         lambda: message.body,

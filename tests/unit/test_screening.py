@@ -1,5 +1,6 @@
 """What of a complete message is refused whatever limits say, and what the rest of its way has."""
 
+import msgspec
 import pytest
 
 from gateway.delivery.screening import screen
@@ -82,3 +83,27 @@ def test_only_a_mailbox_that_is_full_waits_by_itself_and_is_looked_at(
     limit: Limit, until: int, rests: int
 ) -> None:
     assert Denied(limit, "x", until, 1, 1).rests(5_000) == rests
+
+
+MAILWIZZ = f"{FROM}Feedback-ID: qw123er456ty7:zx098cv765bn4:li123456:cu1\r\n"
+
+
+def key_of(of: Tenant) -> str:
+    found = screened(MAILWIZZ, of, "anna@gmail.com")
+    assert isinstance(found, Outgoing)
+    return found.key
+
+
+def test_a_former_tenants_mail_is_no_copy_of_the_next_ones_of_its_name() -> None:
+    former, following = (
+        msgspec.structs.replace(tenant(), id=number, keyed_by_id=True) for number in (7, 8)
+    )
+    assert former.name == following.name
+    assert key_of(former) != key_of(following)
+    assert key_of(former) == key_of(former)
+
+
+def test_a_tenant_from_before_keys_had_the_id_keeps_its_keys() -> None:
+    # The digest of test_duplicate: entries, held rows and envelope ids in flight have it.
+    old = msgspec.structs.replace(tenant(), name="acme", id=7)
+    assert key_of(old) == "f221049517e47655c92bbe58a06c86b5"

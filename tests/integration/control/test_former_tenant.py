@@ -10,6 +10,7 @@ from control.parts import Parts
 from control.store.change import Act
 from control.tenants.lastuse import LastUse
 from control.users.token import new_token, put
+from policy.duplicate import KeyFields, identify
 from policy.ledger.bulletin import LOGINS
 from tests.support.control.core import TOKEN, Api, api_of
 from tests.support.control.outcomes import found, read_all, tell
@@ -137,3 +138,24 @@ async def test_the_use_of_a_former_login_is_not_the_next_ones(api: Api, core: Pa
         await LastUse(core.pool, core.admin).note()
         found = (await api("GET", "/api/v2/tenants/acme/logins"))[1][0]["used"]
         assert (found is None) == (used is None)
+
+
+async def test_the_next_tenants_mail_is_told_from_copies_of_the_former_ones(
+    api: Api, core: Parts
+) -> None:
+    async def key() -> str:
+        plan = await core.admin.current()
+        assert plan is not None
+        fields = KeyFields(feedback_id=b"qw123er456ty7:zx098cv765bn4:li123456:cu1")
+        acme = plan.tenant["acme"]
+        return identify(acme.duplicates, acme.key_scope, [b"anna@gmail.com"], fields, bytes).key
+
+    former = await key()
+    await remove(api)
+    assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
+    assert await key() != former
+    # One that was there before the upgrade keeps what is in flight.
+    await core.pool.execute("UPDATE tenant SET keyed_by_id = false")
+    change = {"max_recipients": 7}
+    assert (await api("PATCH", "/api/v2/tenants/acme", change))[0] == 200
+    assert await key() == "f221049517e47655c92bbe58a06c86b5"

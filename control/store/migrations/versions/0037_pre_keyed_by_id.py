@@ -1,0 +1,11 @@
+"""Duplicate keys of a tenant that are not a former one's of its name."""
+
+from control.store.migrations.script import run
+
+revision = "0037"
+down_revision = "0036"
+
+
+def upgrade() -> None:
+    """Run the SQL of this revision."""
+    run("0037_pre_keyed_by_id.sql")
