@@ -38,6 +38,8 @@ class RefusedError(Exception):
         self.title = title
         self.status = status
         self.errors = errors or []
+        self.called: dict[str, str] = {}
+        """What a command calls the fields: its options."""
         self._alone = alone
 
     def apart(self) -> "RefusedError":
@@ -55,7 +57,10 @@ class RefusedError(Exception):
 
     def line(self) -> str:
         """As one line for a terminal."""
-        details = [f"{e.field}: {e.detail}" if e.field else e.detail for e in self.errors]
+        details = [
+            f"{self.called.get(e.field, e.field)}: {e.detail}" if e.field else e.detail
+            for e in self.errors
+        ]
         if not details:
             return self.title
         return details[0] if len(details) == 1 else "; ".join([self.title, *details])
@@ -71,6 +76,20 @@ def in_the_way(what: str, found: list[str]) -> RefusedError:
 
 SHOWN = 10
 """Names in one sentence."""
+
+
+LONGEST = 100
+"""Characters that are repeated of what somebody wrote."""
+
+
+def cut(text: str) -> str:
+    """A text as a sentence repeats it."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def quoted(text: str) -> str:
+    """The same in quotes, its control characters escaped."""
+    return repr(text) if len(text) <= LONGEST else f"{text[:LONGEST]!r}…"
 
 
 def counted(names: list[str], noun: str) -> str:
@@ -92,4 +111,4 @@ def taken(field: str, detail: str) -> RefusedError:
 
 def missing(what: str, name: str) -> RefusedError:
     """There is no such thing (or it belongs to another tenant, which is the same to the caller)."""
-    return RefusedError(f"{what} {name} does not exist", status=404)
+    return RefusedError(f"{what} {cut(name)} does not exist", status=404)

@@ -13,7 +13,7 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from control.accounting.payload import InflatedError, inflated
-from control.api import body, openapi
+from control.api import body, openapi, parameter
 from control.api.health import Health
 from control.api.permission import allow, allow_body
 from control.api.route import Call, Route
@@ -102,6 +102,7 @@ class Application:
                 only = holder.tenant
             if unknown := sorted(set(request.query) - set(route.query)):
                 raise RefusedError(f"unknown query parameter {unknown[0]}", status=400)
+            parameter.possible(request.match_info, request.query)
             decoded = None
             if route.body is not None:
                 decoded = body.decode(self._content(await request.read()), route.body)
@@ -116,6 +117,7 @@ class Application:
                 path=named.path,
                 query=named.query,
                 body=named.body,
+                wanted=parameter.read(named.query, route.wanted),
                 still=None if only is None else partial(still, asked=asked, only=only, found=named),
             )
             try:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from control.problem import FieldProblem, RefusedError
-from settings.load import friendly
+from control.values.wording import wrong
 
 
 def decode(data: bytes, kind: Any) -> Any:
@@ -24,7 +24,7 @@ def decode(data: bytes, kind: Any) -> Any:
     found += [
         FieldProblem(key, "control characters cannot be used")
         for key, value in raw.items()
-        if key in fields and key != "password" and _controls(value)
+        if key in fields and key != "password" and controls(value)
     ]
     for key, field in fields.items():
         if key not in raw:
@@ -34,11 +34,16 @@ def decode(data: bytes, kind: Any) -> Any:
         try:
             msgspec.convert(raw[key], field.type)
         except msgspec.ValidationError as error:
-            found.append(FieldProblem(key, _lower(friendly(str(error), field.type))))
+            found.append(FieldProblem(key, wrong(error, field.type, raw[key])))
+    refuse(found)
+    return msgspec.convert(raw, kind)
+
+
+def refuse(found: list[FieldProblem]) -> None:
+    """Raises RefusedError (400), if there are any."""
     if found:
         title = f"{len(found)} fields are wrong" if len(found) > 1 else "a field is wrong"
         raise RefusedError(title, status=400, errors=found)
-    return msgspec.convert(raw, kind)
 
 
 CONTROLS = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
@@ -46,14 +51,10 @@ CONTROLS = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
 _CONTROLS = re.compile(f"[{CONTROLS}]")
 
 
-def _controls(value: Any) -> bool:
+def controls(value: Any) -> bool:
     """Whether a text in it has control characters or line ends."""
     if isinstance(value, str):
         return _CONTROLS.search(value) is not None
     if isinstance(value, dict):
-        return any(_controls(key) or _controls(inner) for key, inner in value.items())
-    return isinstance(value, list) and any(map(_controls, value))
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
+        return any(controls(key) or controls(inner) for key, inner in value.items())
+    return isinstance(value, list) and any(map(controls, value))

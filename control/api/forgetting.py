@@ -2,7 +2,7 @@
 
 from control.accounting.forgetting import Forgetting, ForgettingView
 from control.api.route import Call, Route
-from control.problem import bad
+from control.problem import bad, quoted
 from control.tenants.view import Known
 
 LONGEST_WAIT = 10
@@ -26,7 +26,7 @@ class ForgettingApi:
     async def _one(self, call: Call) -> ForgettingView:
         text = call.path["request"]
         if not (text.isascii() and text.isdigit() and len(text) < 19):
-            raise bad("request", f"{text!r} is not a number")
+            raise bad("request", f"{quoted(text)} is not a number")
         wait, seen = call.number("wait", 0, LONGEST_WAIT), call.number("seen", 0, 1 << 60)
         tenant = call.query.get("tenant")
         return await self._forgetting.one(int(text), tenant, seen=seen, wait=wait)

@@ -1,11 +1,11 @@
 """/api/v2/hold/requests and /forget: asking the releasers, and watching what they do."""
 
 from control.api.route import DRY, Call, Route
-from control.held.filter import HoldFilter, some
+from control.held.filter import HoldFilter, HoldRequestQuery, some
 from control.held.orders import Orders
 from control.held.request import Forget, HoldOrder, order
 from control.held.requestview import HoldAnswer, HoldRequest
-from control.problem import bad
+from control.problem import bad, quoted
 from control.tenants.view import Known
 
 LONGEST_WAIT = 10
@@ -31,15 +31,14 @@ class HoldRequestsApi:
         return await self._orders.forget(call.who, wanted, dry=call.dry, still=call.still)
 
     async def _list(self, call: Call) -> list[HoldRequest]:
-        tenant = call.query.get("tenant")
-        await self._known(tenant)
-        before = call.number("before", 0, 1 << 60) or None
-        return await self._orders.listed(tenant, before, max(1, call.number("limit", 50, 1000)))
+        wanted: HoldRequestQuery = call.wanted
+        await self._known(wanted.tenant)
+        return await self._orders.listed(wanted.tenant, wanted.before or None, wanted.limit)
 
     async def _one(self, call: Call) -> HoldRequest:
         text = call.path["request"]
         if not (text.isascii() and text.isdigit() and len(text) < 19):
-            raise bad("request", f"{text!r} is not a number")
+            raise bad("request", f"{quoted(text)} is not a number")
         wait, seen = call.number("wait", 0, LONGEST_WAIT), call.number("seen", 0, 1 << 60)
         tenant = call.query.get("tenant")
         return await self._orders.one(int(text), tenant, seen=seen, wait=wait)
@@ -54,11 +53,7 @@ class HoldRequestsApi:
                 "What was asked of the releasers and how far it is, newest first",
                 self._list,
                 list[HoldRequest],
-                query={
-                    "tenant": "only this tenant's",
-                    "before": "id of the last one seen",
-                    "limit": "at most so many, 1 to 1000; 50",
-                },
+                wanted=HoldRequestQuery,
             ),
             Route(
                 "POST",

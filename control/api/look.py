@@ -5,11 +5,9 @@ from collections.abc import Awaitable, Callable
 from control.api.route import Call, Route
 from control.explain.look import Look
 from control.explain.status import Status
-from control.ledger.clock import moment
-from control.problem import bad
-from control.users.audit import AuditFilter, AuditPage
+from control.users.audit import AuditPage, AuditQuery
 
-Audit = Callable[[AuditFilter], Awaitable[AuditPage]]
+Audit = Callable[[AuditQuery], Awaitable[AuditPage]]
 
 
 class LookApi:
@@ -23,20 +21,7 @@ class LookApi:
         return await self._look()
 
     async def _audit(self, call: Call) -> AuditPage:
-        query = call.query
-        for name in ("subject", "who", "action", "since"):
-            if query.get(name) == "":
-                raise bad(name, "is empty; leave it out to match any")
-        return await self._entries(
-            AuditFilter(
-                subject=query.get("subject"),
-                who=query.get("who"),
-                action=query.get("action"),
-                since=moment(query["since"], "since") if "since" in query else None,
-                before=call.number("before", 0, 1 << 60) or None,
-                limit=max(1, call.number("limit", 100, 1000)),
-            )
-        )
+        return await self._entries(call.wanted)
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -49,13 +34,6 @@ class LookApi:
                 "Who changed what, when and why, newest first",
                 self._audit,
                 AuditPage,
-                query={
-                    "subject": "only this one, or what stands after it and a slash",
-                    "who": "only by this token or part of ours",
-                    "action": "only this one (ip.set), or all of its noun (ip)",
-                    "since": "ISO time, UTC when it names no zone",
-                    "before": "the `before` of the page before",
-                    "limit": "at most so many, 1 to 1000; 100",
-                },
+                wanted=AuditQuery,
             ),
         ]

@@ -127,6 +127,11 @@ def _say_controls(schema: Any) -> None:
             _say_controls(one)
 
 
+def _query(route: Route) -> dict[str, tuple[str, dict[str, Any]]]:
+    said = {name: (text, parameter.schema("query", name)) for name, text in route.query.items()}
+    return said | parameter.described(route.wanted)
+
+
 def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     media = "text/plain" if route.answer is str else "application/json"
     problem = {"application/problem+json": {"schema": schemas[repr(Problem)]}}
@@ -137,7 +142,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
                 "name": name,
                 "in": "path",
                 "required": True,
-                "schema": parameter.schema("path", name, route.path),
+                "schema": parameter.schema("path", name),
             }
             for name in re.findall(r"\{(\w+)\}", route.path)
         ]
@@ -146,9 +151,9 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
                 "name": name,
                 "in": "query",
                 "description": text,
-                "schema": parameter.schema("query", name, route.path),
+                "schema": kind,
             }
-            for name, text in route.query.items()
+            for name, (text, kind) in _query(route).items()
         ],
         "responses": {
             str(route.status): {

@@ -2,7 +2,7 @@
 
 from control.api.route import Call
 from control.plan.rows import Page
-from control.problem import bad
+from control.problem import bad, quoted
 
 MOST = 1000
 
@@ -17,5 +17,5 @@ def page(call: Call) -> Page:
     """The part that is asked for. Raises RefusedError."""
     text = call.query.get("limit", str(MOST))
     if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MOST):
-        raise bad("limit", f"{text!r} is not a number from 1 to {MOST}")
+        raise bad("limit", f"{quoted(text)} is not a number from 1 to {MOST}")
     return Page(call.query.get("after"), int(text))

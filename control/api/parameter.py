@@ -5,21 +5,31 @@ its number, too. Texts that are only searched for, and words that mean no where 
 yes, have no pattern: the API takes all of them.
 """
 
+import functools
+import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
 
+from control.api.body import CONTROLS, controls, refuse
 from control.held.filter import FilterText
-from control.held.held import STATES
+from control.problem import FieldProblem, quoted
 from control.values.host import DomainText
 from control.values.ip import IpText
-from control.values.mailbox import RecipientFilter, RecipientText
+from control.values.mailbox import RecipientText
+from control.values.query import NO, YES
+from control.values.wanted import parts
+from control.values.wording import EMPTY, wrong
 from policy.model import Name
 
 NUMBER = "[0-9]{1,18}"
 """What `Call.number` and ids may be; how large it is the description says."""
+NUMBERS = re.compile("0|[1-9][0-9]{0,18}")
+"""How a number is written in a query that a struct describes."""
 NumberText = Annotated[str, msgspec.Meta(pattern=f"^{NUMBER}$")]
-_STATE = f"(?:{'|'.join(STATES)})"
+_SAYING = {"pattern", "anyOf", "enum"}
+"""Words of a schema that say which characters a text has."""
 
 PATH: dict[str, tuple[Any, ...]] = {
     "tenant": (Name,),
@@ -40,26 +50,95 @@ QUERY: dict[str, tuple[Any, ...]] = {
     "limit": (NumberText,),
     "wait": (NumberText,),
     "seen": (NumberText,),
-    "offset": (NumberText,),
-    "recipient": (RecipientFilter,),
-    "campaign": (FilterText,),
-    "message": (FilterText,),
-    "state": (Annotated[str, msgspec.Meta(pattern=f"^{_STATE}(?:,{_STATE})*$")],),
+    "before": (NumberText,),
     "part": (Annotated[str, msgspec.Meta(pattern="^(?:headers|whole)$")],),
 }
-"""The same of a query, wherever it has that name."""
-
-_HELD = "/api/v2/hold"
-_ONLY: dict[str, str] = {"campaign": _HELD, "message": _HELD, "state": _HELD, "recipient": _HELD}
-"""Names that mean something else, or are not looked at, under other paths."""
+"""The same of a query, where no struct has it."""
 
 
-def schema(place: str, name: str, path: str) -> dict[str, Any]:
-    """Of parameter `name` of a route; `place` is `path` or `query`."""
+def schema(place: str, name: str) -> dict[str, Any]:
+    """Of parameter `name` of a route that has no struct for it; `place` is `path` or `query`."""
     kinds = (PATH if place == "path" else QUERY).get(name, ())
-    if place == "query" and not path.startswith(_ONLY.get(name, "")):
-        kinds = ()
     found = [msgspec.json.schema(kind) for kind in kinds]
     if not found:
         return {"type": "string"}
     return found[0] if len(found) == 1 else {"anyOf": found}
+
+
+def described(kind: Any) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Of the fields of a route's struct: parameter to its meaning and its schema."""
+    if kind is None:
+        return {}
+    return {
+        field.encode_name: (
+            " ".join(meta.description for meta in parts(field.type)[1] if meta.description),
+            _schema(field.type),
+        )
+        for field in msgspec.structs.fields(kind)
+    }
+
+
+def read(query: Mapping[str, str], kind: Any) -> Any:
+    """The parameters as struct `kind`. Raises RefusedError (400) that lists all that are wrong."""
+    if kind is None:
+        return None
+    values: dict[str, Any] = {}
+    found: list[FieldProblem] = []
+    for field in msgspec.structs.fields(kind):
+        name = field.encode_name
+        if name not in query:
+            continue
+        try:
+            values[field.name] = _value(query[name], _plain(field.type))
+        except ValueError as error:
+            found.append(FieldProblem(name, str(error)))
+    refuse(found)
+    return kind(**values)
+
+
+def possible(*named: Mapping[str, str]) -> None:
+    """Raises RefusedError (400) for a NUL, which no name has and PostgreSQL no word for, and for a
+    tenant that is named by nothing: who meant one must not see all."""
+    found = [
+        FieldProblem(name, "control characters cannot be used")
+        for texts in named
+        for name, text in texts.items()
+        if "\0" in text
+    ]
+    if any(texts.get("tenant") == "" for texts in named):
+        found.append(FieldProblem("tenant", EMPTY))
+    refuse(found)
+
+
+def _plain(kind: Any) -> Any:
+    """Without null: in a query, what is not meant is left out."""
+    kinds = [one for one in parts(kind)[0] if one is not type(None)]
+    return functools.reduce(lambda one, other: one | other, kinds)
+
+
+def _schema(kind: Any) -> dict[str, Any]:
+    plain = _plain(kind)
+    if plain is bool:
+        return {"type": "string", "enum": [*YES, *NO]}
+    found = msgspec.json.schema(plain)
+    if found.get("type") == "string" and not _SAYING & found.keys():
+        found["pattern"] = f"^[^{CONTROLS}]*$"
+    return found
+
+
+def _value(text: str, kind: Any) -> Any:
+    """Raises ValueError with a sentence."""
+    if not text:
+        raise ValueError(EMPTY)
+    if kind is bool:
+        if text not in (*YES, *NO):
+            raise ValueError(f"expected {' or '.join((*YES, *NO))}, not {quoted(text)}")
+        return text in YES
+    if "pattern" in (said := _schema(kind)) and CONTROLS in said["pattern"] and controls(text):
+        raise ValueError("control characters cannot be used")
+    if said.get("type") == "integer" and not NUMBERS.fullmatch(text):
+        raise ValueError(f"expected a whole number, not {quoted(text)}")
+    try:
+        return msgspec.convert(text, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(wrong(error, kind, text)) from error

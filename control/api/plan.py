@@ -5,7 +5,7 @@ from control.plan.changed import Changed
 from control.plan.history import PlanPage, Plans, PlanView
 from control.plan.inforce import GenerationView, Nothing, again, generation_view
 from control.plan.publish import Publisher
-from control.problem import bad
+from control.problem import bad, quoted
 from policy.ledger.admin import LedgerAdmin
 
 
@@ -30,7 +30,7 @@ class PlanApi:
     async def _one(self, call: Call) -> PlanView:
         text = call.path["plan"]
         if not (text.isascii() and text.isdigit() and len(text) < 19):
-            raise bad("plan", f"{text!r} is not the number of a plan")
+            raise bad("plan", f"{quoted(text)} is not the number of a plan")
         return await self._plans.one(int(text))
 
     def routes(self) -> list[Route]:

@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from control.plan.changed import Changed, Still, V, sure
 from control.plan.publish import Change, Done, Publisher
-from control.problem import bad
+from control.problem import bad, quoted
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,8 @@ class Call:
     path: dict[str, str]
     query: dict[str, str]
     body: Any
+    wanted: Any = None
+    """The query as the route's struct has it."""
     still: Still | None = None
     """Of a tenant's token: raises RefusedError where what it names is not its any more. Given the
     connection of the act, under its lock."""
@@ -42,7 +46,7 @@ class Call:
         if text is None:
             return default
         if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) <= most):
-            raise bad(name, f"{text!r} is not a number up to {most}")
+            raise bad(name, f"{quoted(text)} is not a number up to {most}")
         return int(text)
 
 
@@ -62,8 +66,16 @@ class Route:
     body: Any = None
     query: dict[str, str] = field(default_factory=dict)
     """Query parameter to its description; others are refused."""
+    wanted: Any = None
+    """A struct whose fields are parameters too, each with its bounds and its meaning."""
     public: bool = False
     status: int = 200
+
+    def __post_init__(self) -> None:
+        """Knows the parameters of its struct by name."""
+        if self.wanted is not None:
+            named = {f.encode_name: "" for f in msgspec.structs.fields(self.wanted)}
+            object.__setattr__(self, "query", {**named, **self.query})
 
 
 DRY = {"dry_run": "1: show what would happen, change nothing"}
@@ -85,4 +97,5 @@ def answer(done: Done[V]) -> Changed[V]:
         dry_run=done.dry,
         changed=done.changed,
         notes=done.notes,
+        differences=done.differences,
     )

@@ -1,13 +1,14 @@
 """`sendgate audit list`: who changed what, when and why."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import typer
 
 from control.terminal.client import Client
+from control.terminal.options import Body, filters
 from control.terminal.show import as_json, line_of, say, table
-from control.users.audit import AuditPage
+from control.users.audit import AuditPage, AuditQuery
 
 app = typer.Typer(no_args_is_help=True, help="Who changed what, when and why.")
 
@@ -18,27 +19,11 @@ def audit() -> None:
 
 
 @app.command("list")
-def list_(
-    context: typer.Context,
-    subject: Annotated[str | None, typer.Option(help="A tenant, an IP, a message id, …")] = None,
-    who: Annotated[str | None, typer.Option(help="A token's name, or `command line`.")] = None,
-    action: Annotated[str | None, typer.Option(help="ip.set, or ip for all of them.")] = None,
-    since: Annotated[str | None, typer.Option(help="ISO time, UTC.")] = None,
-    before: Annotated[int | None, typer.Option(min=1, help="Where the page before ended.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
-) -> None:
+@filters(AuditQuery)
+def list_(context: typer.Context, query: Body) -> None:
     """Newest first."""
     line = line_of(context)
-    page = Client(line).get(
-        "/api/v2/audit",
-        AuditPage,
-        subject=subject,
-        who=who,
-        action=action,
-        since=since,
-        before=None if before is None else str(before),
-        limit=str(limit),
-    )
+    page = Client(line).get("/api/v2/audit", AuditPage, **query)
     if line.json:
         as_json(page)
         return

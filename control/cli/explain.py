@@ -6,14 +6,13 @@ from typing import Annotated
 
 import typer
 
-from control.cli import holdfilter as of
 from control.explain.explanation import Explanation
 from control.explain.fate import Fate
 from control.explain.reply import reply_explained
 from control.terminal.client import Client
 from control.terminal.invocation import Invocation
 from control.terminal.show import as_json, line_of, say, table
-from control.terminal.usage import misused
+from control.terminal.usage import misused, readable
 from policy.provider import OTHER, PROVIDERS
 
 app = typer.Typer(no_args_is_help=False, help="Why mail goes where it goes, or does not.")
@@ -40,7 +39,8 @@ def explain(
     if message is not None:
         if sender is not None or to is not None or size is not None:
             raise misused("explain: --message stands alone, or with --tenant")
-        _fate(line, of.readable("--message", message), tenant)
+        readable("--message", message)
+        _fate(line, message, tenant)
         return
     if tenant is None or sender is None or to is None:
         raise misused("explain: give --tenant, --from and --to, or --message")

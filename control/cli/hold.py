@@ -7,9 +7,9 @@ from typing import Annotated
 import msgspec
 import typer
 
-from control.cli import holdfilter as of
 from control.held.content import HeldContent
 from control.held.event import HoldEvent
+from control.held.filter import HeldQuery, HoldEventQuery, HoldRequestQuery
 from control.held.forecast import HoldForecast
 from control.held.held import HeldDetail, HeldPage, HeldView, HoldSummary, Part
 from control.held.requestview import HoldRequest
@@ -17,41 +17,31 @@ from control.problem import RefusedError
 from control.store.files import write_private
 from control.terminal.client import Client
 from control.terminal.invocation import Invocation
+from control.terminal.options import Body, filters
 from control.terminal.show import as_json, line_of, say, table
-from control.terminal.usage import misused
+from control.terminal.usage import misused, readable
 
 app = typer.Typer(no_args_is_help=True, help="Mail that waits: look, pause, release, drop.")
 
-State = Annotated[
-    str | None, typer.Option(help="held, claimed, doubt (these by default), done, refused.")
-]
+Tenant = Annotated[str | None, typer.Option(help="Of this tenant.")]
 
 
 @app.command("list")
+@filters(HeldQuery)
 def list_(
     context: typer.Context,
-    tenant: of.Tenant = None,
-    campaign: of.Campaign = None,
-    recipient: of.Recipient = None,
-    reason: of.Reason = None,
-    message: of.Message = None,
-    state: State = None,
+    query: Body,
     messages: Annotated[bool, typer.Option("--messages", help="Each one, not the sums.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Messages of one page.")] = 100,
-    after: Annotated[str | None, typer.Option(help="Where the page before ended.")] = None,
 ) -> None:
     """What waits: how much, whose, why, and when the next may go."""
     line = line_of(context)
-    query = of.filters(tenant, campaign, recipient, reason, message)
-    if state is not None:
-        query["state"] = of.readable("--state", state)
     if not messages:
+        if paging := [name for name in ("limit", "after") if name in query]:
+            raise misused(f"--{paging[0]}: needs --messages; sums have no pages")
         found = Client(line).get("/api/v2/hold", HoldSummary, **query)
         as_json(found) if line.json else _summary(found, some=bool(query))
         return
-    if after is not None:
-        query["after"] = after
-    page = Client(line).get("/api/v2/hold/messages", HeldPage, limit=str(limit), **query)
+    page = Client(line).get("/api/v2/hold/messages", HeldPage, **query)
     if line.json:
         as_json(page)
         return
@@ -74,7 +64,8 @@ def show(
 ) -> None:
     """Everything about one message; of its content only what is asked for."""
     line = line_of(context)
-    path = f"/api/v2/hold/messages/{of.readable('MESSAGE', message)}"
+    readable("MESSAGE", message)
+    path = f"/api/v2/hold/messages/{message}"
     if headers and content is not None:
         raise misused(
             "hold show: --content has the headers in it; give one of --headers, --content"
@@ -122,7 +113,7 @@ def _content(line: Invocation, path: str, file: Path | None, reason: str) -> Non
 
 
 @app.command()
-def forecast(context: typer.Context, tenant: of.Tenant = None) -> None:
+def forecast(context: typer.Context, tenant: Tenant = None) -> None:
     """When what waits will be gone, at the quotas of today's plan."""
     line = line_of(context)
     found = Client(line).get("/api/v2/hold/forecast", HoldForecast, tenant=tenant)
@@ -145,16 +136,11 @@ def forecast(context: typer.Context, tenant: of.Tenant = None) -> None:
 
 
 @app.command()
-def requests(
-    context: typer.Context,
-    tenant: of.Tenant = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
-) -> None:
+@filters(HoldRequestQuery)
+def requests(context: typer.Context, query: Body) -> None:
     """What was asked for, newest first, and how far it is."""
     line = line_of(context)
-    found = Client(line).get(
-        "/api/v2/hold/requests", list[HoldRequest], tenant=tenant, limit=str(limit)
-    )
+    found = Client(line).get("/api/v2/hold/requests", list[HoldRequest], **query)
     if line.json:
         as_json(found)
         return
@@ -174,21 +160,11 @@ def requests(
 
 
 @app.command()
-def events(
-    context: typer.Context,
-    tenant: of.Tenant = None,
-    after: Annotated[int, typer.Option(min=0, help="Id of the last one seen.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
-) -> None:
+@filters(HoldEventQuery)
+def events(context: typer.Context, query: Body) -> None:
     """Recipients given up, as the sender's system is to be told: soft or internal."""
     line = line_of(context)
-    found = Client(line).get(
-        "/api/v2/hold/events",
-        list[HoldEvent],
-        tenant=tenant,
-        after=str(after) if after else None,
-        limit=str(limit),
-    )
+    found = Client(line).get("/api/v2/hold/events", list[HoldEvent], **query)
     if line.json:
         as_json(found)
         return

@@ -8,14 +8,16 @@ import msgspec
 import typer
 
 from control.cli import forgotten
-from control.cli import holdfilter as of
 from control.cli.hold import app
 from control.cli.removal import Dry
+from control.held.filter import HoldFilter
 from control.held.requestview import HoldAnswer, HoldRequest
 from control.problem import RefusedError
 from control.terminal.client import Client
+from control.terminal.options import Body, filters
+from control.terminal.options import of as options_of
 from control.terminal.show import as_json, line_of, say
-from control.terminal.usage import finite, misused
+from control.terminal.usage import finite, misused, readable
 
 LOOK = 5
 """Seconds one question for news stays open."""
@@ -36,65 +38,53 @@ _DONE = {
 
 
 @app.command()
+@filters(HoldFilter)
 def pause(
     context: typer.Context,
-    tenant: of.Tenant = None,
-    campaign: of.Campaign = None,
-    recipient: of.Recipient = None,
-    reason: of.Reason = None,
-    message: of.Message = None,
+    named: Body,
     dry_run: Dry = False,
     no_wait: NoWait = False,
     timeout: Timeout = WAIT,
 ) -> None:
     """Stop waiting mail; of a campaign (with --tenant) new mail is held, too."""
-    body = _body("pause", tenant, campaign, recipient, reason, message)
+    body = _body("pause", named)
     _order(context, body, dry_run, no_wait, timeout)
 
 
 @app.command()
+@filters(HoldFilter)
 def resume(
     context: typer.Context,
-    tenant: of.Tenant = None,
-    campaign: of.Campaign = None,
-    recipient: of.Recipient = None,
-    reason: of.Reason = None,
-    message: of.Message = None,
+    named: Body,
     dry_run: Dry = False,
     no_wait: NoWait = False,
     timeout: Timeout = WAIT,
 ) -> None:
     """Let paused mail go on, as its limits allow."""
-    body = _body("resume", tenant, campaign, recipient, reason, message)
+    body = _body("resume", named)
     _order(context, body, dry_run, no_wait, timeout)
 
 
 @app.command()
+@filters(HoldFilter)
 def release(
     context: typer.Context,
-    tenant: of.Tenant = None,
-    campaign: of.Campaign = None,
-    recipient: of.Recipient = None,
-    reason: of.Reason = None,
-    message: of.Message = None,
+    named: Body,
     force: Force = False,
     dry_run: Dry = False,
     no_wait: NoWait = False,
     timeout: Timeout = WAIT,
 ) -> None:
     """Try again now what waits by itself; no quota is passed by it."""
-    body = _body("release", tenant, campaign, recipient, reason, message)
+    body = _body("release", named)
     _order(context, body | {"force": force}, dry_run, no_wait, timeout)
 
 
 @app.command()
+@filters(HoldFilter)
 def drop(
     context: typer.Context,
-    tenant: of.Tenant = None,
-    campaign: of.Campaign = None,
-    recipient: of.Recipient = None,
-    reason: of.Reason = None,
-    message: of.Message = None,
+    named: Body,
     yes: Annotated[bool, typer.Option("--yes", help="They are gone for good.")] = False,
     force: Force = False,
     dry_run: Dry = False,
@@ -102,7 +92,7 @@ def drop(
     timeout: Timeout = WAIT,
 ) -> None:
     """Remove waiting mail: it is not sent, and its sender is not told."""
-    body = _body("drop", tenant, campaign, recipient, reason, message) | {"force": force}
+    body = _body("drop", named) | {"force": force}
     if not yes and not dry_run:
         found = _send(context, "/api/v2/hold/requests", body, True)
         raise RefusedError(f"{found.matching} messages would be gone for good: say --yes")
@@ -110,13 +100,10 @@ def drop(
 
 
 @app.command()
+@filters(HoldFilter)
 def settle(
     context: typer.Context,
-    tenant: of.Tenant = None,
-    campaign: of.Campaign = None,
-    recipient: of.Recipient = None,
-    reason: of.Reason = None,
-    message: of.Message = None,
+    named: Body,
     delivered: Annotated[
         bool, typer.Option("--delivered", help="PowerMTA has it: it ends, and so do its copies.")
     ] = False,
@@ -131,7 +118,7 @@ def settle(
     twice as absent; what it has not, absent, is lost as delivered. A charge stays."""
     if delivered == absent:
         raise misused("hold settle: say what became of it, --delivered or --absent")
-    body = _body("settle", tenant, campaign, recipient, reason, message)
+    body = _body("settle", named)
     outcome = "delivered" if delivered else "absent"
     _order(context, body | {"outcome": outcome}, dry_run, no_wait, timeout)
 
@@ -147,25 +134,19 @@ def forget(
     """Forget a recipient: its waiting mail is removed, also mail in doubt, and the address is
     taken out of the history of the hold and of what is kept of accounting. What PowerMTA has, logs
     and MailWizz are not touched."""
-    body = of.filters(tenant, None, of.readable("ADDRESS", address), None, None)
+    readable("ADDRESS", address)
+    readable("--tenant", tenant)
+    body = {"recipient": address, "tenant": tenant}
     _follow(context, "/api/v2/hold/forget", body, dry_run, no_wait, timeout)
 
 
-def _body(
-    action: str,
-    tenant: str | None,
-    campaign: str | None,
-    recipient: str | None,
-    reason: str | None,
-    message: str | None,
-) -> dict[str, Any]:
-    given = of.filters(tenant, campaign, recipient, reason, message)
-    if not given:
+def _body(action: str, named: Body) -> dict[str, Any]:
+    if not named:
+        options = [option.name for option in options_of(HoldFilter).values()]
         raise misused(
-            f"hold {action}: name what is meant with --tenant, --campaign, --recipient, --reason "
-            "or --message"
+            f"hold {action}: name what is meant with {', '.join(options[:-1])} or {options[-1]}"
         )
-    return {"action": action, **given}
+    return {"action": action, **named}
 
 
 def _order(
@@ -203,6 +184,18 @@ def _follow(
         as_json(answer)
     elif request.state == "done":
         say(f"{request.changed} messages {_DONE[request.action]}")
+    if _nothing(answer):
+        raise RefusedError(f"nothing matches: no message was {_DONE[request.action]}", status=404)
+
+
+def _nothing(answer: HoldAnswer) -> bool:
+    """Whether an order met nothing, now and until it ended. To forget somebody, and to pause or
+    resume a campaign, is something where nothing waits; so is what a note explains."""
+    request = answer.request
+    campaign = request.action in ("pause", "resume") and request.campaign and request.tenant
+    return not (
+        answer.matching or request.changed or campaign or answer.notes or request.action == "forget"
+    )
 
 
 def _said(answer: HoldAnswer) -> None:

@@ -1,8 +1,9 @@
 """Entry point: options that stand anywhere, the commands, and the exit codes.
 
 0 done · 1 refused or failed, one clear line on standard error (with --json the problem as JSON
-on standard output too) · 2 usage or a configuration that cannot be used, said in the same way; so
-does `python -m gateway` end, which systemd then does not start again.
+on standard output too) · 2 usage (also a value that the API says cannot be right) or a
+configuration that cannot be used, said in the same way; so does `python -m gateway` end, which
+systemd then does not start again.
 """
 
 import os
@@ -50,7 +51,7 @@ from control.store.database import DatabaseRefusedError
 from control.store.refusal import DatabaseError
 from control.terminal.invocation import Invocation, InvocationError, take
 from control.terminal.show import say
-from control.terminal.usage import UsageError
+from control.terminal.usage import UsageError, sentence
 from control.version import VERSION
 from settings.load import SettingsError
 
@@ -134,7 +135,7 @@ def run(arguments: list[str]) -> int:
         return 2
     except UsageError as error:
         hint = f" (see `{error.ctx.command_path} --help`)" if error.ctx else ""
-        return _usage(error.format_message() + hint, as_json=line.json)
+        return _usage(sentence(error) + hint, as_json=line.json)
     except BrokenPipeError:
         # `sendgate … | head`: the reader has what it wanted.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -142,7 +143,9 @@ def run(arguments: list[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except RefusedError as error:
-        return _failed(line, error.line(), error.problem())
+        # What cannot be right whatever is there is the line's fault, whoever found it out.
+        misused = error.status == 400 and error.errors
+        return _failed(line, error.line(), error.problem(), code=2 if misused else 1)
     except SettingsError as error:
         text = "; ".join(error.problems)
         return _failed(line, text, Problem(title=text, status=400), code=2)

@@ -1,11 +1,11 @@
 """`sendgate message list`: what became of messages."""
 
-from typing import Annotated
-
 import typer
 
 from control.messages.outcome import MessagePage
+from control.messages.search import MessageQuery
 from control.terminal.client import Client
+from control.terminal.options import Body, filters
 from control.terminal.show import as_json, line_of, say, table
 
 app = typer.Typer(no_args_is_help=True, help="What became of messages, live and held.")
@@ -17,27 +17,11 @@ def message() -> None:
 
 
 @app.command("list")
-def list_(
-    context: typer.Context,
-    to: Annotated[str | None, typer.Option(help="To this address, in any language.")] = None,
-    tenant: Annotated[str | None, typer.Option(help="Of this tenant.")] = None,
-    message: Annotated[str | None, typer.Option(help="Message id or envelope id.")] = None,
-    since: Annotated[str | None, typer.Option(help="ISO time, UTC.")] = None,
-    before: Annotated[str | None, typer.Option(help="Where the page before ended.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
-) -> None:
+@filters(MessageQuery)
+def list_(context: typer.Context, query: Body) -> None:
     """Newest first, some two seconds after the answer; kept for control.outcomes_kept."""
     line = line_of(context)
-    page = Client(line).get(
-        "/api/v2/messages",
-        MessagePage,
-        to=to,
-        tenant=tenant,
-        message=message,
-        since=since,
-        before=before,
-        limit=str(limit),
-    )
+    page = Client(line).get("/api/v2/messages", MessagePage, **query)
     if line.json:
         as_json(page)
         return

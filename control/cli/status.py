@@ -58,7 +58,7 @@ def _said(found: Status) -> None:
         say("hold: nothing waits")
     say(f"ledger {found.ledger.name}: {found.ledger.state.value}")
     for stream in found.accounting:
-        age = "never read to the end" if stream.age is None else f"{stream.age:.0f} s behind"
+        age = "none was read yet" if stream.age is None else f"{stream.age:.0f} s behind"
         say(f"accounting of {stream.server}: {age}")
     if not found.accounting:
         say("accounting: none is read ([accounting] streams)")

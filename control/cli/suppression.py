@@ -5,8 +5,10 @@ from typing import Annotated
 import typer
 
 from control.cli.removal import Dry, Reason
-from control.suppressions.suppressions import Suppressed, SuppressionPage
+from control.suppressions.entry import NewSuppression
+from control.suppressions.suppressions import Suppressed, SuppressionPage, SuppressionQuery
 from control.terminal.client import Client
+from control.terminal.options import Body, filters, options
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.usage import misused
 from policy.suppression import REASONS
@@ -28,22 +30,18 @@ def scope(tenant: str | None, everybody: bool) -> str | None:
 
 
 @app.command()
+@options(NewSuppression, but=("address", "tenant"), some=False)
 def add(
     context: typer.Context,
     address: str,
+    body: Body,
     tenant: Tenant = None,
     everybody: Everybody = False,
-    reason: Annotated[str, typer.Option(help=f"Of what kind: {', '.join(REASONS)}.")] = "other",
-    until: Annotated[
-        str | None, typer.Option(help="ISO time at which it ends; without it, never.")
-    ] = None,
-    note: Annotated[str, typer.Option(help="In your words.")] = "",
     dry_run: Dry = False,
 ) -> None:
     """Let an address get no mail any more; one that waits is not released either."""
     line = line_of(context)
-    body = {"address": address, "tenant": scope(tenant, everybody), "reason": reason}
-    body |= {"until": until, "note": note}
+    body = Body({"address": address, "tenant": scope(tenant, everybody), **body})
     done = Client(line).send("POST", PATH, body, Suppressed, dry_run=dry_run, by="hand")
     as_json(done) if line.json else _said(done, "suppressed")
 
@@ -70,29 +68,11 @@ def remove(
 
 
 @app.command("list")
-def list_(
-    context: typer.Context,
-    tenant: Tenant = None,
-    everybody: Everybody = False,
-    reason: Kind = None,
-    origin: Annotated[str | None, typer.Option(help="rule, hand, import or api.")] = None,
-    ended: Annotated[bool, typer.Option("--ended", help="Those that ended, too.")] = False,
-    before: Annotated[int | None, typer.Option(help="Of the page before.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
-) -> None:
+@filters(SuppressionQuery, but=("address", "after"))
+def list_(context: typer.Context, query: Body) -> None:
     """The latest changes first; `export` has them all."""
     line = line_of(context)
-    page = Client(line).get(
-        PATH,
-        SuppressionPage,
-        tenant=tenant,
-        everybody="1" if everybody else None,
-        reason=reason,
-        origin=origin,
-        ended="1" if ended else None,
-        before=None if before is None else str(before),
-        limit=str(limit),
-    )
+    page = Client(line).get(PATH, SuppressionPage, **query)
     if line.json:
         as_json(page)
         return

@@ -60,11 +60,14 @@ def import_(
     rejected: Annotated[
         Path | None, typer.Option(help="File to write the rows to that were not taken.")
     ] = None,
+    allow_refused: Annotated[
+        bool, typer.Option("--allow-refused", help="End with 0 all the same.")
+    ] = False,
     dry_run: Dry = False,
 ) -> None:
     """Suppress the addresses of a list: one a line, or CSV with a header that names a column
     address or email (also reason, until, note). The same list again changes nothing, so one that
-    was interrupted is just given again."""
+    was interrupted is just given again. Exit code 1 where rows were not taken; all others were."""
     line, whose = line_of(context), scope(tenant, everybody)
     client = Client(line)
     added = changed = unchanged = 0
@@ -91,13 +94,21 @@ def import_(
             {"rows": count, "added": added, "changed": changed, "unchanged": unchanged,
              "refused": len(refused), "rejected": shown, "dry_run": dry_run}
         )  # fmt: skip
-        return
+    else:
+        _told(refused, count, added, changed, unchanged, dry_run=dry_run)
+    if refused and not allow_refused:
+        raise typer.Exit(1)
+
+
+def _told(
+    refused: list[Refused], count: int, added: int, changed: int, unchanged: int, *, dry_run: bool
+) -> None:
     dry = " (dry run, nothing was changed)" if dry_run else ""
     say(f"{count} rows: {added} added, {changed} changed, {unchanged} were there{dry}")
     for one in refused[:_SHOWN]:
         say(f"line {one.line} was not taken: {one.why}")
-    if len(refused) > _SHOWN:
-        say(f"{len(refused)} rows were not taken (--rejected FILE has them all)")
+    if refused:
+        say(f"{len(refused)} of {count} rows were not taken (--rejected FILE has them all)")
 
 
 @app.command()

@@ -9,6 +9,7 @@ import msgspec
 import typer
 from redis.exceptions import RedisError
 
+from control.parts import no_database
 from control.problem import RefusedError
 from control.store.change import Act
 from control.store.database import open_pool
@@ -89,7 +90,7 @@ async def _transaction(settings: Settings, act: Callable[[Act], Awaitable[T]]) -
     try:
         pool = await open_pool(msgspec.structs.replace(settings.database, connections=1))
     except UNREACHABLE as error:
-        raise RefusedError(f"PostgreSQL does not answer: {error or 'timed out'}") from error
+        raise no_database(settings.database.url, error) from error
     try:
         async with pool.acquire() as connection, connection.transaction():
             return await act(Act(connection, now, "command line"))

@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 
 from control.ledger.status import OPENS
-from control.problem import RefusedError, bad, missing
+from control.problem import RefusedError, bad, missing, quoted
 from control.sources.usage import to_usage
 from control.values.mailbox import RecipientText
 from control.values.wanted import meant
@@ -134,9 +134,9 @@ def asked(generation: Generation, question: Question) -> Asked:
     mailbox = mailbox_of(question.sender)
     recipient = split_address(question.to)
     if mailbox is None:
-        raise bad("from", f"{question.sender!r} is not an address")
+        raise bad("from", f"{quoted(question.sender)} is not an address")
     if recipient is None:
-        raise bad("to", f"{question.to!r} is not an address")
+        raise bad("to", f"{quoted(question.to)} is not an address")
     domain = mailbox.rpartition("@")[2]
     name = tenant.domains.get(domain)
     if name is None and tenant.strict:

@@ -1,15 +1,20 @@
 """Which held messages are meant: every filter that is given must match."""
 
+import re
 from typing import Annotated, Any
 
 import msgspec
 
-from control.problem import FieldProblem, RefusedError, bad
+from control.held.held import OPEN, STATES
+from control.held.reason import WaitReason
+from control.problem import FieldProblem, RefusedError, bad, quoted
 from control.values.mailbox import RecipientFilter
 from control.values.name import UNPRINTABLE
+from control.values.query import Limit, Seen
 from control.values.wanted import meant
 from policy.address import recipient_spellings, split_address
 from policy.identity import PROBE, parse_envelope
+from policy.model import Name
 
 LONGEST = 1_000
 """Characters of a filter; an address has at most 320, a campaign id fewer."""
@@ -24,20 +29,23 @@ FilterText = Annotated[
         }
     ),
 ]
+_STATE = f"(?:{'|'.join(STATES)})"
+StateText = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_STATE}(?:,{_STATE})*$"})]
+AFTER = re.compile(r"([0-9]{1,15})\.([0-9a-z]{1,80})")
+"""Arrival and row of the last one of a page."""
+AfterText = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{AFTER.pattern}$"})]
 
 
 class HoldFilter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """At least one, where something is to be changed."""
 
-    tenant: FilterText | None = None
-    campaign: FilterText | None = None
+    tenant: Annotated[FilterText | None, meant("Of this tenant.")] = None
+    campaign: Annotated[FilterText | None, meant("Of this campaign.")] = None
     recipient: Annotated[
         RecipientFilter | None,
-        meant("An address in any language; its local part exactly, its domain however spelt."),
+        meant("To this address, in any language: its local part as is, its domain however spelt."),
     ] = None
-    reason: Annotated[
-        FilterText | None, meant("Why it waits: a limit's name, failed, unknown, …")
-    ] = None
+    reason: Annotated[WaitReason | None, meant("That wait for this.")] = None
     message: Annotated[
         FilterText | None,
         meant(
@@ -47,6 +55,48 @@ class HoldFilter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 FIELDS = HoldFilter.__struct_fields__
+
+
+class HoldQuery(HoldFilter, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What waits, or all there is."""
+
+    state: Annotated[
+        StateText | None,
+        meant(f"Of {', '.join(STATES)}, with commas between; {', '.join(OPEN)} by default."),
+    ] = None
+
+    @property
+    def states(self) -> list[str]:
+        """Those that are asked for. Raises RefusedError."""
+        if self.state is None:
+            return list(OPEN)
+        found = self.state.split(",")
+        if wrong := [s for s in found if s not in STATES]:
+            raise bad("state", f"{quoted(wrong[0])} is none of {', '.join(STATES)}")
+        return found
+
+
+class HeldQuery(HoldQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of them, one by one."""
+
+    limit: Annotated[Limit, meant("Messages of one page, 1 to 1000; 100.")] = 100
+    after: Annotated[AfterText | None, meant("The `after` of the page before.")] = None
+
+
+class HoldEventQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Recipients that were given up, oldest first."""
+
+    tenant: Annotated[Name | None, meant("Of this tenant.")] = None
+    after: Annotated[Seen, meant("Id of the last one seen.")] = 0
+    limit: Annotated[Limit, meant("At most so many, 1 to 1000; 100.")] = 100
+
+
+class HoldRequestQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was asked for, newest first."""
+
+    tenant: Annotated[Name | None, meant("Of this tenant.")] = None
+    before: Annotated[Seen | None, meant("Id of the last one seen.")] = None
+    limit: Annotated[Limit, meant("At most so many, 1 to 1000; 50.")] = 50
 
 
 def checked(wanted: HoldFilter) -> HoldFilter:
@@ -81,7 +131,7 @@ def address(text: str, field: str) -> str:
     """`local@domain` with the domain in A-labels, as requests keep it. Raises RefusedError."""
     parts = split_address(text.strip())
     if parts is None or recipient_spellings(text.strip()) is None or "\0" in text:
-        raise bad(field, f"{text!r} is not a mail address")
+        raise bad(field, f"{quoted(text)} is not a mail address")
     return f"{parts[0]}@{parts[1]}"
 
 

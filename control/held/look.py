@@ -1,13 +1,12 @@
 """Looking at what waits."""
 
 import asyncio
-import re
 from datetime import UTC, datetime
 from typing import Any
 
 from control.held.content import HeldContent, opened, shown
 from control.held.event import HoldEvent, event_view
-from control.held.filter import HoldFilter, arguments
+from control.held.filter import AFTER, HoldFilter, arguments
 from control.held.forecast import HoldForecast, hold_forecast
 from control.held.held import (
     HeldDetail,
@@ -22,14 +21,12 @@ from control.held.held import (
 )
 from control.plan.inforce import in_force
 from control.plan.publish import Publisher
-from control.problem import RefusedError, bad, missing
+from control.problem import RefusedError, bad, missing, quoted
 from control.store.change import Act
 from control.store.database import Connection
 from settings.statements import statements
 
 _SQL = statements(__package__, "hold")
-
-_AFTER = re.compile(r"([0-9]{1,15})\.([0-9a-z]{1,80})")
 
 
 class Hold:
@@ -58,8 +55,8 @@ class Hold:
         """A page of at most `limit`, behind the page that gave `after`. Raises RefusedError."""
         arrived, row = -1, ""
         if after:
-            if (match := _AFTER.fullmatch(after)) is None:
-                raise bad("after", f"{after!r} is not what a page before gave")
+            if (match := AFTER.fullmatch(after)) is None:
+                raise bad("after", f"{quoted(after)} is not what a page before gave")
             arrived, row = int(match[1]), match[2]
         records = await self._pool.fetch(
             _SQL["messages"], *arguments(wanted), states, arrived, row, limit + 1

@@ -8,7 +8,8 @@ from typing import Annotated
 import msgspec
 from redis.exceptions import RedisError
 
-from control.problem import RefusedError, bad
+from control.problem import RefusedError, bad, quoted
+from control.values.time import TimeText, moment
 from control.values.wanted import meant
 from policy.isotime import instant
 from policy.ledger.admin import LedgerAdmin
@@ -33,7 +34,7 @@ class ClockView(msgspec.Struct, frozen=True):
 class ClockMove(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One of the two."""
 
-    set: Annotated[str | None, meant("ISO time, UTC when it names no zone.")] = None
+    set: Annotated[TimeText | None, meant("ISO time, UTC when it names no zone.")] = None
     advance: Annotated[
         Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_STEP.pattern}$"})] | None,
         meant("1d, 90m, 30s, 1d12h."),
@@ -45,17 +46,8 @@ def step_seconds(text: str) -> int:
     if _STEP.fullmatch(text.removeprefix("-")) and text.startswith("-"):
         raise bad("advance", f"{text}: {NO_WAY_BACK}")
     if not _STEP.fullmatch(text):
-        raise bad("advance", f"{text!r} is not a step such as 1d, 90m or 30s")
+        raise bad("advance", f"{quoted(text)} is not a step such as 1d, 90m or 30s")
     return sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"([0-9]+)([dhms])", text))
-
-
-def moment(text: str, field: str = "set") -> datetime:
-    """The time an ISO text names. Raises RefusedError."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise bad(field, f"{text!r} is not a time such as 2026-03-01T09:00:00Z") from error
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 class Clock:
@@ -97,7 +89,7 @@ class Clock:
         if wanted.advance is not None:
             target = now + 1000 * step_seconds(wanted.advance)
         else:
-            target = round((moment(wanted.set or "")).timestamp() * 1000)
+            target = round(moment(wanted.set or "", "set").timestamp() * 1000)
         if target > (datetime.now(UTC) + timedelta(days=40 * 365)).timestamp() * 1000:
             raise bad("set" if wanted.set else "advance", "more than 40 years ahead")
         if self._before_move is not None and target > now:

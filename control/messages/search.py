@@ -2,33 +2,63 @@
 
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
+from control.held.filter import FilterText, address, message_id
 from control.held.held import text_of
 from control.messages.outcome import MessagePage, looked_for, message_view, normal, unkeyed
-from control.problem import bad
+from control.problem import bad, quoted
+from control.values.mailbox import RecipientFilter
+from control.values.query import Limit
+from control.values.time import TimeText, moment
+from control.values.wanted import meant
 from policy.address import recipient_spellings
+from policy.model import Name
 from settings.model import Log
 from settings.statements import statements
 
 _SQL = statements(__package__, "outcome")
 
 _BEFORE = re.compile(r"([0-9]{1,15})\.(?:([0-9]{1,18})|h([0-9a-z]{1,80}))")
+CursorText = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^(?:{_BEFORE.pattern})$"})]
 _ROW = re.compile(r"(.+)x[0-9]{1,5}")
 
 
+class MessageQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every one that is given must match."""
+
+    to: Annotated[RecipientFilter | None, meant("Only to this address, in any language.")] = None
+    tenant: Annotated[Name | None, meant("Only of this tenant.")] = None
+    message: Annotated[FilterText | None, meant("A message id or an envelope id.")] = None
+    since: Annotated[TimeText | None, meant("ISO time, UTC when it names no zone.")] = None
+    before: Annotated[CursorText | None, meant("The `before` of the page before.")] = None
+    limit: Annotated[Limit, meant("At most so many, 1 to 1000; 100.")] = 100
+
+
 class MessageFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Every one that is given must match. `to` in its one spelling, times in milliseconds."""
+    """The same with `to` in its one spelling and `since` in milliseconds."""
 
     to: str | None = None
     tenant: str | None = None
     message: str | None = None
     since: int | None = None
     before: str | None = None
-    """Of the page before."""
     limit: int = 100
+
+
+def filter_of(asked: MessageQuery) -> MessageFilter:
+    """Raises RefusedError."""
+    since = None if asked.since is None else moment(asked.since, "since")
+    return MessageFilter(
+        to=None if asked.to is None else address(asked.to, "to"),
+        tenant=asked.tenant,
+        message=None if asked.message is None else message_id(asked.message),
+        since=None if since is None else round(since.timestamp() * 1000),
+        before=asked.before,
+        limit=asked.limit,
+    )
 
 
 Search = Callable[[MessageFilter], Awaitable[MessagePage]]
@@ -65,7 +95,7 @@ async def search(pool: Any, wanted: MessageFilter, log: Log) -> MessagePage:
 def _spelt(to: str) -> tuple[bytes, list[bytes]]:
     found = recipient_spellings(to)
     if found is None:
-        raise bad("to", f"{to!r} is not a mail address")
+        raise bad("to", f"{quoted(to)} is not a mail address")
     return found[0], list(found[1])
 
 
@@ -84,7 +114,7 @@ def _end(before: str | None) -> tuple[int | None, int, str]:
     if before is None:
         return None, 0, ""
     if (match := _BEFORE.fullmatch(before)) is None:
-        raise bad("before", f"{before!r} is not what a page before gave")
+        raise bad("before", f"{quoted(before)} is not what a page before gave")
     if match[3] is None:
         # Above every id: all the hold has of that moment comes after.
         return int(match[1]), int(match[2]), "~"

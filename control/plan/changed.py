@@ -5,7 +5,7 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
-from control.store.change import Act
+from control.store.change import Act, Difference
 from control.store.database import Connection
 
 V = TypeVar("V")
@@ -33,6 +33,8 @@ class Changed(msgspec.Struct, Generic[V], frozen=True, kw_only=True):
     """False: everything was as asked for already, and nothing was published."""
     notes: list[str] = []
     """What the change did besides, and what is left to do."""
+    differences: list[Difference] = []
+    """What it set, field by field, as the audit log has it."""
 
 
 async def removed(noun: str, change: Awaitable[str]) -> Removed:

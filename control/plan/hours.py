@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from control.problem import bad
+from control.problem import bad, quoted
 from policy.model import Window
 
 DAY = 86_400
@@ -47,7 +47,7 @@ def hours(text: str) -> tuple[int, int]:
     """(start, length) in seconds of local time, of `HH:MM-HH:MM`. Raises RefusedError."""
     found = _HOURS.fullmatch(text)
     if found is None:
-        raise bad("hours", f"{text!r} is not HH:MM-HH:MM, such as 09:00-17:30 or 22:00-06:00")
+        raise bad("hours", f"{quoted(text)} is not HH:MM-HH:MM, such as 09:00-17:30 or 22:00-06:00")
     numbers = [int(part) for part in found.groups() if part is not None]
     start, end = (3600 * h + 60 * m for h, m in (numbers[:2], numbers[2:]))
     length = (end - start) % DAY
@@ -70,7 +70,7 @@ def zone(name: str) -> ZoneInfo:
     except (KeyError, ValueError, OSError) as error:
         raise bad(
             "zone",
-            f"{name!r} is not a time zone this machine knows, such as Europe/Paris "
+            f"{quoted(name)} is not a time zone this machine knows, such as Europe/Paris "
             "(its zone database is the package tzdata)",
         ) from error
 

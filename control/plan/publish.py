@@ -32,7 +32,7 @@ from control.pmta.config import fits, key_file
 from control.pmta.dkim import Seal
 from control.pmta.handover import Handover
 from control.problem import RefusedError
-from control.store.change import Act
+from control.store.change import Act, Difference
 from control.store.database import Connection
 from control.store.refusal import TOO_LONG
 from policy.address import normal_domain
@@ -73,6 +73,7 @@ class Done(msgspec.Struct, Generic[T], frozen=True):
     notes: list[str] = []
     changed: bool = True
     """False: everything was as asked for, and nothing was published."""
+    differences: list[Difference] = []
 
 
 class Publisher:
@@ -128,7 +129,12 @@ class Publisher:
                 if made.alters_powermta and not self._handover.reloads:
                     acting.note(NEXT_STEP)
                 if dry:
-                    return Done(result, number, [], dry=True, notes=acting.notes)
+                    return Done(
+                        *(result, number, []),
+                        dry=True,
+                        notes=acting.notes,
+                        differences=acting.differences,
+                    )
                 if not made.takes_away:
                     keys = await self.key_files(connection, made.keys)
                     former = await self._powermta.put(made.text, keys)
@@ -153,7 +159,7 @@ class Publisher:
             self._powermta.behind = True
         if self._powermta.behind and (said := await self._follow()):
             acting.note(said)
-        return Done(result, number, late, notes=acting.notes)
+        return Done(*(result, number, late), notes=acting.notes, differences=acting.differences)
 
     async def _follow(self) -> str:
         """What PowerMTA is to have of the last generation, when no gateway names more; '' or what

@@ -39,6 +39,7 @@ async def put(act: Act, server: ServerAddresses) -> str:
         reachable_host(f"addresses[{number}].host", address.host)
     if len({str(address) for address in server.addresses}) < len(server.addresses):
         raise bad("addresses", "one of them is there twice")
+    before = await act.connection.fetchval(_SQL["addresses"], name)
     await act.connection.execute(_SQL["add"], name, act.now)
     await act.connection.execute(_SQL["drop_addresses"], name)
     for position, address in enumerate(server.addresses):
@@ -46,7 +47,7 @@ async def put(act: Act, server: ServerAddresses) -> str:
             _SQL["add_address"], name, position, address.host, address.port
         )
     after = {"addresses": [str(a) for a in server.addresses]}
-    await act.audit("server.put", name, None, after)
+    await act.audit("server.put", name, {"addresses": before} if before else None, after)
     return name
 
 

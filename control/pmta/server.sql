@@ -24,3 +24,6 @@ DELETE FROM pmta_server_address WHERE server = $1;
 
 -- name: add_address
 INSERT INTO pmta_server_address (server, position, host, port) VALUES ($1, $2, $3, $4);
+
+-- name: addresses
+SELECT array_agg(host || ':' || port ORDER BY position) FROM pmta_server_address WHERE server = $1;

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from control.problem import bad
+from control.problem import bad, quoted
 from policy.address import normal_domain
 from policy.isotime import instant
 from policy.provider import OTHER, named
@@ -46,7 +46,7 @@ async def provider_view(pool: Any, text: str) -> ProviderView:
     """Raises RefusedError for what is no domain."""
     domain = normal_domain(text.strip().lower())
     if domain is None:
-        raise bad("domain", f"{text!r} is not a domain; write it as in an address, after the @")
+        raise bad("domain", f"{quoted(text)} is not a domain; write what stands after the @")
     ours = named(domain)
     if ours is not None:
         return ProviderView(domain=domain, provider=ours, why="table")

@@ -1,6 +1,6 @@
 """IPs: quota, warm-up stage, ceilings, pace, and their life from new to retiring."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -127,7 +127,7 @@ async def change(
             *(row.name, act.now, _quota_text(row), _quota_text(after)),
             *(row.stage, after.stage, act.who, wanted.reason, row.state, after.state),
         )
-    before, now = msgspec.to_builtins(row), msgspec.to_builtins(after)
+    before, now = _shown(row), _shown(after)
     changed = {field for field in now if before[field] != now[field]}
     await act.audit(
         "ip.set",
@@ -225,6 +225,13 @@ def _lost_ceilings(before: VmtaRow, after: VmtaRow, plans: dict[str, Plan]) -> l
     if before.ceilings is not None and after.ceilings is None:
         return [f"the IP's own ceilings ({listed or 'none'}) gave way to the plan's"]
     return []
+
+
+def _shown(row: VmtaRow) -> dict[str, Any]:
+    """A row as the audit log has it: its quota in the words it was given in."""
+    columns: dict[str, Any] = msgspec.to_builtins(row)
+    del columns["quota_source"], columns["fixed_quota"]
+    return {**columns, "quota": _quota_text(row)}
 
 
 def _quota_text(row: VmtaRow) -> str:

@@ -7,7 +7,7 @@ import msgspec
 
 from control.plan.compile import plans_of, stage_limits
 from control.plan.rows import Page, Rows, VmtaRow, of_ip, pools, stages, vmtas
-from control.problem import bad, missing
+from control.problem import bad, missing, quoted
 from control.sources.usage import UsageView
 from control.store.change import Act
 from control.store.database import Connection
@@ -93,7 +93,7 @@ async def ip_view(connection: Connection, warmup: Warmup, ip: str) -> IpView:
     for view in ip_views(await of_ip(connection, wanted or None, ip), warmup):
         return view
     if not wanted:
-        raise bad("ip", f"{ip!r} is not an IP address (nor a VirtualMTA)")
+        raise bad("ip", f"{quoted(ip)} is not an IP address (nor a VirtualMTA)")
     raise missing("IP", wanted)
 
 

@@ -7,11 +7,11 @@ as it can; what no table has is refused with what may be asked.
 import datetime
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from control.problem import bad
+from control.problem import bad, quoted
 from control.statistics.owner import address_of
 from control.statistics.row import (
     EPOCH,
@@ -23,6 +23,10 @@ from control.statistics.row import (
     counts_of,
     date_of,
 )
+from control.values.ip import IpText, normal_ip
+from control.values.query import FoundText
+from control.values.time import DayText
+from control.values.wanted import meant
 from policy.bounce import CATEGORIES
 from settings.statements import statements
 
@@ -43,6 +47,36 @@ _TABLES = {
 """Statement to its columns behind the day, which are also its filters; the smallest table first."""
 _CATEGORY = ("tenant", "ip", "provider")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_KEY = f" *(?:{'|'.join(KEYS)}) *"
+KeysText = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_KEY}(?:,{_KEY})*$"})]
+
+
+class StatisticsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is asked for; without any, the last seven days by IP."""
+
+    first: Annotated[
+        DayText | None, meant("The first day, such as 2026-03-01; six before the last.")
+    ] = msgspec.field(default=None, name="from")
+    last: Annotated[DayText | None, meant("The last day; today.")] = msgspec.field(
+        default=None, name="to"
+    )
+    by: Annotated[
+        KeysText | None,
+        meant(f"What rows are of, with commas between: {', '.join(KEYS)}; ip by default."),
+    ] = None
+    tenant: Annotated[FoundText | None, meant("Only of this tenant.")] = None
+    ip: Annotated[IpText | None, meant("Only of this IP.")] = None
+    campaign: Annotated[FoundText | None, meant("Only of this campaign.")] = None
+    provider: Annotated[FoundText | None, meant("Only to this provider.")] = None
+    mailbox: Annotated[FoundText | None, meant("Only of this mailbox.")] = None
+    limit: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None,
+        meant("At most so many rows, as far as statistics.rows allows; 1000 by default."),
+    ] = None
+    offset: Annotated[
+        Annotated[int, msgspec.Meta(ge=0, le=100_000_000)],
+        meant("Rows to pass over: the `more` of the page before."),
+    ] = 0
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,27 +91,29 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     offset: int = 0
 
 
-def question(query: Mapping[str, str], today: int, *, limit: int, offset: int) -> Question:
-    """From the parameters of a request. Without any: the last seven days by IP. Raises
-    RefusedError that names the parameter."""
-    last = _day(query["to"], "to") if "to" in query else today
-    first = _day(query["from"], "from") if "from" in query else last - WEEK + 1
+def question(asked: StatisticsQuery, today: int, most: int) -> Question:
+    """From the parameters of a request; `most`: rows of one answer. Raises RefusedError
+    that names the parameter."""
+    limit = min(1_000, most) if asked.limit is None else asked.limit
+    if limit > most:
+        raise bad(
+            "limit",
+            f"{limit} rows are more than one answer has here: at most {most} (statistics.rows)",
+        )
+    last = today if asked.last is None else _day(asked.last, "to")
+    first = last - WEEK + 1 if asked.first is None else _day(asked.first, "from")
     if first > last:
         raise bad("from", f"{date_of(first)} is after `to`, {date_of(last)}")
     if last - first >= DAYS_MOST:
         raise bad("from", f"{last - first + 1} days are too many: ask for at most {DAYS_MOST}")
-    by = tuple(dict.fromkeys(one.strip() for one in query.get("by", "ip").split(",")))
+    by = tuple(dict.fromkeys(one.strip() for one in (asked.by or "ip").split(",")))
     if unknown := [one for one in by if one not in KEYS]:
-        raise bad("by", f"{unknown[0]!r} is none of {', '.join(KEYS)}")
-    only = {key: query[key] for key in FILTERS if key in query}
+        raise bad("by", f"{quoted(unknown[0])} is none of {', '.join(KEYS)}")
+    given = {key: getattr(asked, key) for key in FILTERS}
+    only = {key: value for key, value in given.items() if value is not None}
     if only.get("ip"):
-        address = address_of(only["ip"])
-        if not address:
-            raise bad("ip", f"{only['ip']!r} is not an IP address")
-        only["ip"] = address
-    if wrong := [key for key, text in only.items() if "\0" in text]:
-        raise bad(wrong[0], "a NUL is in no name")
-    found = Question(first=first, last=last, by=by, only=only, limit=limit, offset=offset)
+        only["ip"] = address_of(normal_ip(only["ip"]))
+    found = Question(first=first, last=last, by=by, only=only, limit=limit, offset=asked.offset)
     if _table({*by, *only}) is None:
         raise bad(
             "by",
@@ -147,4 +183,4 @@ def _day(text: str, name: str) -> int:
             raise ValueError
         return (datetime.date.fromisoformat(text) - EPOCH).days
     except ValueError:
-        raise bad(name, f"{text!r} is not a date such as 2026-03-01") from None
+        raise bad(name, f"{quoted(text)} is not a date such as 2026-03-01") from None

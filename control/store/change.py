@@ -11,6 +11,29 @@ from settings.statements import statements
 _AUDIT = statements(__package__, "audit")
 
 
+class Difference(msgspec.Struct, frozen=True):
+    """A field that a change set, as its audit row has it."""
+
+    subject: str
+    field: str
+    before: Any
+    """null: nothing was there, or null was."""
+    after: Any
+
+
+def differences(subject: str, before: Any, after: Any) -> list[Difference]:
+    """Field by field, those that are not what they were; pure."""
+    old, new = msgspec.to_builtins(before), msgspec.to_builtins(after)
+    if not isinstance(new, dict):
+        return []
+    was = old if isinstance(old, dict) else {}
+    return [
+        Difference(subject, field, was.get(field), value)
+        for field, value in new.items()
+        if was.get(field) != value
+    ]
+
+
 class Act(msgspec.Struct, frozen=True):
     """What a change function gets: its transaction, the calendar time, and who asks."""
 
@@ -24,6 +47,9 @@ class Act(msgspec.Struct, frozen=True):
     """Why there was nothing to do; filled by `no_change`."""
     audited: list[str] = []
     """The actions that were written down."""
+
+    differences: list[Difference] = []
+    """What changed, field by field; filled by `audit`."""
 
     def no_change(self, text: str) -> None:
         """Everything is as it was asked for; unless another change is made besides, nothing is
@@ -39,6 +65,7 @@ class Act(msgspec.Struct, frozen=True):
     ) -> None:
         """Write the audit row of this change; in the same transaction, so one never lies."""
         self.audited.append(action)
+        self.differences.extend(differences(subject, before, after))
         await self.connection.execute(
             _AUDIT["add"], self.now, self.who, action, subject, before, after, reason
         )

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import msgspec
 
-from control.ledger.clock import moment
 from control.problem import bad
 from control.values.mailbox import RecipientText
+from control.values.time import TimeText, moment
 from control.values.wanted import meant
 from policy.address import LONGEST
 from policy.isotime import instant, not_before
@@ -26,7 +26,8 @@ class NewSuppression(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     tenant: Annotated[Name | None, meant("Whose mail it gets no more; null: everybody's.")] = None
     reason: Annotated[Reason, meant("Of what kind.")] = "other"
     until: Annotated[
-        str | None, meant("ISO time at which it ends, UTC when it names no zone; null: never.")
+        TimeText | None,
+        meant("ISO time at which it ends, UTC when it names no zone; without it, never."),
     ] = None
     note: Annotated[Annotated[str, msgspec.Meta(max_length=NOTE)], meant("In your words.")] = ""
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -11,6 +11,7 @@ from control.problem import RefusedError, bad, missing
 from control.store.change import Act
 from control.suppressions.change import SQL, Written, locked, write
 from control.suppressions.entry import (
+    AT_ONCE,
     Entry,
     ImportedRow,
     NewSuppression,
@@ -20,7 +21,11 @@ from control.suppressions.entry import (
     imported,
     view,
 )
-from policy.suppression import Digests
+from control.values.mailbox import RecipientText
+from control.values.query import FLAG, Seen
+from control.values.wanted import meant
+from policy.model import Name
+from policy.suppression import EVERYBODY, Digests, Reason
 from settings.suppressions import Suppressions as Settings
 
 Origin = Literal["rule", "hand", "import", "api"]
@@ -28,20 +33,32 @@ SWEPT = 10_000
 """Entries that one statement takes away."""
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class SuppressionQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which ones; every one that is given must match."""
 
-    tenant: str | None = None
-    """EVERYBODY: those that concern all."""
-    address: str | None = None
-    reason: str | None = None
-    origin: str | None = None
-    ended: bool = False
-    """Those that ended or were removed, too."""
-    before: int | None = None
-    after: int | None = None
-    """Of changes; with `after` the oldest change comes first."""
-    limit: int = 100
+    tenant: Annotated[Name | None, meant("Of this tenant's mail.")] = None
+    everybody: Annotated[bool, meant("Only those that concern all tenants."), FLAG] = False
+    address: Annotated[RecipientText | None, meant("Only this address.")] = None
+    reason: Annotated[Reason | None, meant("Of this kind.")] = None
+    origin: Annotated[Origin | None, meant("Who made them.")] = None
+    ended: Annotated[bool, meant("Those that ended or were removed, too."), FLAG] = False
+    before: Annotated[Seen | None, meant("The `before` of the part before.")] = None
+    after: Annotated[
+        Seen | None,
+        meant(
+            "0, then the `after` of the part before: the oldest change first, so that none is "
+            "missed while others are made."
+        ),
+    ] = None
+    limit: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=AT_ONCE)],
+        meant(f"At most so many, 1 to {AT_ONCE}; 100."),
+    ] = 100
+
+    @property
+    def whose(self) -> str | None:
+        """A tenant's, EVERYBODY's, or None: all there are."""
+        return EVERYBODY if self.everybody and self.tenant is None else self.tenant
 
 
 class SuppressionPage(msgspec.Struct, frozen=True):
@@ -96,11 +113,14 @@ class Suppressions:
         async with self._acting(who, dry) as act:
             if one.until is not None and one.until <= milliseconds_of(act.now):
                 raise bad("until", f"{wanted.until} is over; give a later time, or leave it out")
+            before = await self._one(act, one.tenant, one.address)
             done = await self._put(act, [one], by)
             found = await self._one(act, one.tenant, one.address)
             assert found is not None
             if done.added or done.changed:
-                await act.audit("suppression.add", _subject(one.tenant, one.address), None, found)
+                was = None if before is None or not before.active else _said(before, wanted)
+                subject = _subject(one.tenant, one.address)
+                await act.audit("suppression.add", subject, was, _said(found, wanted))
         return Suppressed(suppression=found, changed=done != Written(0, 0), dry_run=dry)
 
     async def remove(
@@ -147,18 +167,18 @@ class Suppressions:
             dry_run=dry,
         )
 
-    async def page(self, wanted: Wanted) -> SuppressionPage:
+    async def page(self, wanted: SuppressionQuery) -> SuppressionPage:
         """The newest change first, unless `after` is given. Raises RefusedError."""
         now = milliseconds_of(await self._now())
         if wanted.address is not None:
             name = address("address", wanted.address)
-            rows = await self._pool.fetch(SQL["of_address"], name, wanted.tenant)
+            rows = await self._pool.fetch(SQL["of_address"], name, wanted.whose)
             found = [view(row, now) for row in rows]
             return SuppressionPage([one for one in found if _matches(one, wanted)], None, None)
         newest = wanted.after is None
         rows = await self._pool.fetch(
             SQL["newest" if newest else "oldest"],
-            *(wanted.tenant, wanted.reason, wanted.origin),
+            *(wanted.whose, wanted.reason, wanted.origin),
             *(wanted.before if newest else wanted.after, wanted.ended, now, wanted.limit),
         )
         found = [view(row, now) for row in rows]
@@ -225,7 +245,14 @@ def _subject(tenant: str, name: str) -> str:
     return f"{name} of {f'tenant {tenant}' if tenant else 'all tenants'}"
 
 
-def _matches(one: SuppressionView, wanted: Wanted) -> bool:
+def _said(one: SuppressionView, wanted: NewSuppression) -> dict[str, Any]:
+    """What was said of it, as it stands there: its reason, and what else was given."""
+    more = {"until": wanted.until is not None, "note": bool(wanted.note)}
+    fields = ("reason", *(field for field, given in more.items() if given))
+    return {field: getattr(one, field) for field in fields}
+
+
+def _matches(one: SuppressionView, wanted: SuppressionQuery) -> bool:
     return (
         (wanted.ended or one.active)
         and wanted.reason in (None, one.reason)

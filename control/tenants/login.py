@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 
 from control.plan.changed import Removed
-from control.problem import in_the_way, missing, taken
+from control.problem import cut, in_the_way, missing, taken
 from control.store.change import Act
 from control.store.database import Connection
 from control.store.refusal import unless_taken
@@ -55,7 +55,7 @@ async def add(act: Act, tenant: str, new: NewLogin) -> LoginView:
     await _tenant(act, tenant)
     login_name("login", new.login)
     digest = await hashed(new.password)
-    with unless_taken(taken("login", f"{new.login} is taken; choose another")):
+    with unless_taken(taken("login", f"{cut(new.login)} is taken; choose another")):
         await act.connection.execute(_SQL["add"], new.login, tenant, digest, act.now)
     await act.audit("login.add", tenant, None, {"login": new.login})
     return LoginView(new.login, instant_of(act.now))
@@ -69,13 +69,13 @@ async def remove(
     `force`: the tenant's client may be turned away, and takes that for the recipient's fault."""
     await _tenant(act, tenant)
     if await act.connection.fetchval(_SQL["one"], tenant, login) is None:
-        raise missing("login", f"{login} of tenant {tenant}")
+        raise missing("login", f"{cut(login)} of tenant {tenant}")
     if not force and not await act.connection.fetchval(_SQL["other_way"], tenant, login):
         found = (
             f"tenant {tenant} has no other login and no network: its mail would be turned away, "
             "which MailWizz takes for final; add another first, or use --force"
         )
-        raise in_the_way(f"login {login}", [found])
+        raise in_the_way(f"login {cut(login)}", [found])
     await act.connection.execute(_SQL["remove"], tenant, login)
     await act.audit("login.remove", tenant, {"login": login}, {"force": force}, reason)
     return Removed(noun="login", name=login)

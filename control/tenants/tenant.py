@@ -6,7 +6,7 @@ import msgspec
 
 from control.plan.rows import TenantRow
 from control.plan.terms import Terms
-from control.problem import missing, taken
+from control.problem import cut, missing, taken
 from control.store.change import Act
 from control.store.refusal import unless_taken
 from control.tenants.password import PasswordText, hashed
@@ -56,7 +56,7 @@ async def add(act: Act, new: NewTenant) -> str:
         )
     pool = taken("name", f"{new.name} is taken by a pool; choose another")
     await add_pool(act, new.name, new.name, taken=pool)
-    with unless_taken(taken("login", f"{new.login} is taken; choose another")):
+    with unless_taken(taken("login", f"{cut(new.login)} is taken; choose another")):
         await act.connection.execute(_SQL["add_login"], new.login, new.name, digest, act.now)
     await store(act, row, after)
     asked = {field: getattr(after, field) for field in given(Terms, new)}
@@ -104,6 +104,6 @@ async def set_password(act: Act, name: str, new: NewPassword) -> str:
     """Replace the password of one of the tenant's logins. Raises RefusedError."""
     digest = await hashed(new.password)
     if await act.connection.fetchval(_SQL["set_password"], name, new.login, digest) is None:
-        raise missing("login", f"{new.login} of tenant {name}")
+        raise missing("login", f"{cut(new.login)} of tenant {name}")
     await act.audit("tenant.password", name, None, {"login": new.login})
     return name

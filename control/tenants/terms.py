@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from control.plan.hours import HoursText, ZoneText, hours, zone
+from control.plan.hours import HoursText, ZoneText, hours, hours_text, zone
 from control.plan.rows import MailboxRow, TenantRow, mailboxes, tenants
 from control.plan.terms import Spacing, Terms, terms_of, with_terms
 from control.problem import bad, missing, taken
@@ -61,10 +61,19 @@ async def change(act: Act, name: str, wanted: TenantChange) -> str:
         act.no_change(f"tenant {name} is like that already")
         return name
     await store(act, row, after)
-    before, now = msgspec.to_builtins(row), msgspec.to_builtins(after)
+    before, now = _shown(row), _shown(after)
     fields = [field for field in now if before[field] != now[field]]
     await act.audit("tenant.set", name, {f: before[f] for f in fields}, {f: now[f] for f in fields})
     return name
+
+
+def _shown(row: TenantRow) -> dict[str, Any]:
+    """A row as the audit log has it: hours in the words they were given in."""
+    columns: dict[str, Any] = msgspec.to_builtins(row)
+    start, length = columns.pop("window_start"), columns.pop("window_length")
+    columns["hours"] = None if start is None else hours_text(start, length)
+    columns["zone"] = columns.pop("window_zone")
+    return columns
 
 
 async def store(act: Act, row: TenantRow, after: TenantRow) -> None:
@@ -86,6 +95,8 @@ async def set_mailbox(act: Act, name: str, address: str, wanted: MailboxChange) 
     await _tenant(act, name)
     mailbox = mail_address("address", address)
     before = next(iter(await mailboxes(act.connection, name, [mailbox])), None)
+    if before is None:
+        await _own_domain(act, name, mailbox)
     start = before or MailboxRow(name, mailbox, None, 0.0)
     most = start.daily_max if wanted.daily_max is UNSET else wanted.daily_max
     least = start.daily_min if wanted.daily_min is UNSET else wanted.daily_min
@@ -100,6 +111,19 @@ async def set_mailbox(act: Act, name: str, address: str, wanted: MailboxChange) 
     after = msgspec.structs.replace(after, id=number)
     await act.audit("mailbox.set", mailbox, before, after)
     return after
+
+
+async def _own_domain(act: Act, tenant: str, mailbox: str) -> None:
+    """Raises RefusedError for an address of another tenant's sending domain: limits that no mail of
+    this one meets would look as if they held. A domain that nobody added is anybody's."""
+    domain = mailbox.rpartition("@")[2]
+    owner = await act.connection.fetchval(_MAILBOX["sender"], domain)
+    if owner not in (None, tenant):
+        raise bad(
+            "address",
+            f"{domain} is a sending domain of tenant {owner}, not of {tenant}: name that tenant",
+            alone=f"{domain} is no sending domain of tenant {tenant}",
+        )
 
 
 async def _tenant(act: Act, name: str) -> TenantRow:

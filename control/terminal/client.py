@@ -23,6 +23,9 @@ PART = 1000
 
 T = TypeVar("T")
 
+Parameter = str | int | bool | None
+"""Of a query; None and False are left out."""
+
 
 class Client:
     """One control API. Not kept open: a command asks once or twice."""
@@ -37,12 +40,12 @@ class Client:
             if not self._token:
                 self._token = _token(addresses.token_file)
 
-    def get(self, path: str, kind: type[T], **query: str | None) -> T:
+    def get(self, path: str, kind: type[T], **query: Parameter) -> T:
         """GET; raises RefusedError."""
         return self._decode(self._ask("GET", path, None, query), kind)
 
     def pages(
-        self, path: str, kind: type[T], key: Callable[[T], str], **query: str | None
+        self, path: str, kind: type[T], key: Callable[[T], str], **query: Parameter
     ) -> list[T]:
         """GET of a list of any length, in parts; `key`: what the next part begins after. Raises
         RefusedError."""
@@ -64,14 +67,14 @@ class Client:
         kind: type[T],
         *,
         dry_run: bool = False,
-        **query: str | None,
+        **query: Parameter,
     ) -> T:
         """POST, PATCH, PUT or DELETE; raises RefusedError."""
         if dry_run:
             query["dry_run"] = "1"
         return self._decode(self._ask(method, path, body, query), kind)
 
-    def octets(self, path: str, body: bytes, kind: type[T], **query: str | None) -> T:
+    def octets(self, path: str, body: bytes, kind: type[T], **query: Parameter) -> T:
         """POST of packed octets; raises RefusedError."""
         return self._decode(self._ask("POST", path, body, query), kind)
 
@@ -79,7 +82,7 @@ class Client:
         """GET of a plain text; raises RefusedError."""
         return self._ask("GET", path, None, {}).decode()
 
-    def _ask(self, method: str, path: str, body: Any, query: Mapping[str, str | None]) -> bytes:
+    def _ask(self, method: str, path: str, body: Any, query: Mapping[str, Parameter]) -> bytes:
         try:
             parts = urlsplit(self._url)
             host, port = parts.hostname, parts.port
@@ -92,7 +95,11 @@ class Client:
         kind = (
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         )
-        given = {key: value for key, value in query.items() if value}
+        given = {
+            key: "1" if value is True else value
+            for key, value in query.items()
+            if value is not None and value is not False
+        }
         target = parts.path.rstrip("/") + quote(path) + (f"?{urlencode(given)}" if given else "")
         if not _TOKEN.fullmatch(self._token):
             raise RefusedError("SENDGATE_TOKEN: there are characters in it that no token has")

@@ -1,7 +1,8 @@
 """Options made from the struct of a request's body: name, kind, bounds and help are its fields'.
 
 `@options(TenantChange)` above a command gives it an option for each field, and its parameter `body`
-what was said, as the API takes it: a field without its option is left out.
+what was said, as the API takes it: a field without its option is left out. `@filters(AuditQuery)`
+does the same for the parameters of a query, where nothing has to be said.
 """
 
 import functools
@@ -16,9 +17,9 @@ from msgspec import UnsetType
 
 from control.ledger.clock import step_seconds
 from control.problem import RefusedError
-from control.terminal.usage import finite, misused
+from control.terminal.usage import finite, misused, readable
 from control.values.wanted import bare, parts, shape
-from settings.load import friendly
+from control.values.wording import wrong
 
 Body = NewType("Body", dict[str, Any])
 """The parameter of a command that takes what its options say."""
@@ -28,13 +29,13 @@ _WIDE = 24
 REASON = "reason"
 """A field that is no change by itself."""
 
-_WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "yes or no"}
-
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):
     """One field as an option."""
 
     field: str
+    key: str
+    """The field as bodies and queries call it."""
     name: str
     """`--max-recipients`."""
     off: str
@@ -45,6 +46,8 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     """The word that stands for null; '': it has none."""
     required: bool
     duration: bool
+    flag: bool
+    """It is said or not, and has no `--no-`."""
     text: str
     """What it means, with the words of a command line."""
 
@@ -101,9 +104,7 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return msgspec.to_builtins(msgspec.convert(given, kind, strict=False))
         except msgspec.ValidationError as error:
-            said = friendly(str(error), kind)
-            text = said[:1].lower() + said[1:].replace(", got `str`", "")
-            text = re.sub(r"`(\w+)`", lambda found: _WORDS.get(found[1], found[1]), text)
+            text = wrong(error, kind, given).replace(", got text", "")
             alone = isinstance(given, str) and repr(given) not in text and f"'{given}'" not in text
             shown = f", not {given!r}" if alone and "not" not in text else ""
             raise self._wrong(f"{text}{f' or {self.null}' if self.null else ''}{shown}") from error
@@ -131,15 +132,18 @@ def of(
         # Where null is what leaves the option out, there is no word for it.
         wordless = flag or UnsetType not in kinds or bool in kinds
         text = " ".join(meta.description for meta in said if meta.description)
+        given = tuple(k for k in kinds if k not in (type(None), UnsetType))
         found[field.name] = Option(
             field=field.name,
-            name=(named or {}).get(field.name, f"--{field.name.replace('_', '-')}"),
+            key=field.encode_name,
+            name=(named or {}).get(field.name, f"--{field.encode_name.replace('_', '-')}"),
             off=flag,
-            kinds=tuple(k for k in kinds if k not in (type(None), UnsetType)),
+            kinds=given,
             null="" if wordless else null,
             required=field.required,
             duration=extra.get("unit") == "duration",
-            text=_words(text, "" if flag else null, duration=extra.get("unit") == "duration"),
+            flag=extra.get("flag") is True or given == (Literal[True],),
+            text=_words(text, "" if wordless else null, duration=extra.get("unit") == "duration"),
         )
     return found
 
@@ -158,9 +162,10 @@ def options(
     but: tuple[str, ...] = (),
     named: Mapping[str, str] | None = None,
     off: Mapping[str, str] | None = None,
+    some: bool = True,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Gives a command the options of `kind`, `but` for fields it asks for in another way; where
-    none has to be given, one must be."""
+    """Gives a command the options of `kind`, `but` for fields it asks for in another way. `some`:
+    where none has to be given, one must be."""
     made = [option for field, option in of(kind, named=named, off=off).items() if field not in but]
     made.sort(key=lambda option: not option.required)
 
@@ -180,21 +185,26 @@ def options(
             found: dict[str, Any] = {}
             for option in made:
                 value = given.pop(option.field)
+                readable(option.name, value, empty=some)
                 nothing = bool(option.off) and given.pop(_off(option))
                 if nothing and value:
                     raise misused(
                         f"{option.name} and {option.off} contradict each other: give one of them"
                     )
                 if nothing:
-                    found[option.field] = [] if option.many else None
+                    found[option.key] = [] if option.many else None
                     if any(shape(k) is dict for k in option.kinds):
-                        found[option.field] = {}
-                elif value not in (None, [], False) or (value is False and bool in option.kinds):
-                    found[option.field] = option.read(value)
-            if not any(o.required for o in made) and not found.keys() - {REASON}:
+                        found[option.key] = {}
+                elif value not in (None, [], False) or (value is False and not option.flag):
+                    found[option.key] = option.read(value)
+            if some and not any(o.required for o in made) and not found.keys() - {REASON}:
                 at = given["context"].command_path.partition(" ")[2]
                 raise misused(f"{at}: nothing to change was given")
-            command(**given, **{body: found})
+            try:
+                command(**given, **{body: found})
+            except RefusedError as error:
+                error.called = {option.key: option.name for option in made}
+                raise
 
         # typer reads both.
         run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
@@ -204,16 +214,26 @@ def options(
     return decorate
 
 
+def filters(
+    kind: type[msgspec.Struct],
+    *,
+    but: tuple[str, ...] = (),
+    named: Mapping[str, str] | None = None,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """As `options`, for the parameters of a query: all of them may be left out."""
+    return options(kind, but=but, named=named, some=False)
+
+
 def _parameters(option: Option) -> list[inspect.Parameter]:
     kind: Any = str if option.required else str | None
     default: Any = inspect.Parameter.empty if option.required else None
     name = option.name
     metavar: str | None = _metavar(option)
-    if bool in option.kinds:
+    if option.flag:
+        kind, default, metavar = bool, False, None
+    elif bool in option.kinds:
         kind, metavar = bool | None, None
         name = f"{name}/--no-{name.removeprefix('--')}"
-    elif option.kinds == (Literal[True],):
-        kind, default, metavar = bool, False, None
     elif option.many:
         kind = list[str] if option.required else list[str] | None
     said = f"{option.text.rstrip('.')}; repeatable." if option.many else option.text

@@ -56,6 +56,13 @@ def cell(value: Any) -> str:
     return str(value)
 
 
+def _text(value: Any) -> str:
+    """A value as people write it; null by the word options have for it."""
+    if value is None or value in ((), [], {}, ""):
+        return "none"
+    return value if isinstance(value, str) else cell(value)
+
+
 def say(text: str) -> None:
     """One line on standard output, as it is."""
     print(text, flush=True)
@@ -70,6 +77,10 @@ def said(changed: Changed[Any], what: str) -> None:
         say(f"{what}: would be done (dry run, nothing was changed)")
     else:
         say(f"{what}: done, generation {changed.generation}")
+    several = len({one.subject for one in changed.differences}) > 1
+    for one in changed.differences:
+        field = f"{one.subject} {one.field}" if several else one.field
+        say(f"  {field}: {_text(one.before)} -> {_text(one.after)}")
     if changed.late:
         say(f"not yet run by: {', '.join(changed.late)}")
     for text in changed.notes:

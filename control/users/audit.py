@@ -1,10 +1,12 @@
 """Who changed what, when and why, as it was written down with each change."""
 
-from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
+from control.values.query import FoundText, Limit, Seen
+from control.values.time import TimeText, moment
+from control.values.wanted import meant
 from policy.isotime import instant_of
 from settings.statements import statements
 
@@ -35,22 +37,30 @@ class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
     """To be given as `before` for the next page; null: this is the last."""
 
 
-class AuditFilter(msgspec.Struct, frozen=True, kw_only=True):
+class AuditQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every one that is given must match."""
 
-    subject: str | None = None
-    who: str | None = None
-    action: str | None = None
-    since: datetime | None = None
-    before: int | None = None
-    limit: int = 100
+    subject: Annotated[
+        FoundText | None,
+        meant("Only this one, or what stands after it and a slash: a tenant, an IP, a message id."),
+    ] = None
+    who: Annotated[
+        FoundText | None, meant("Only by this token, or part of ours such as `command line`.")
+    ] = None
+    action: Annotated[
+        FoundText | None, meant("Only this one (ip.set), or all of its noun (ip).")
+    ] = None
+    since: Annotated[TimeText | None, meant("ISO time, UTC when it names no zone.")] = None
+    before: Annotated[Seen | None, meant("The `before` of the page before.")] = None
+    limit: Annotated[Limit, meant("At most so many, 1 to 1000; 100.")] = 100
 
 
-async def audit_page(pool: Any, wanted: AuditFilter) -> AuditPage:
-    """Newest first."""
+async def audit_page(pool: Any, wanted: AuditQuery) -> AuditPage:
+    """Newest first. Raises RefusedError."""
+    since = None if wanted.since is None else moment(wanted.since, "since")
     rows = await pool.fetch(
         _SQL["list"],
-        *(wanted.subject, wanted.who, wanted.action, wanted.since, wanted.before),
+        *(wanted.subject, wanted.who, wanted.action, since, wanted.before or None),
         wanted.limit + 1,
     )
     entries = [

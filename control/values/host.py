@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from control.problem import bad
+from control.problem import bad, quoted
 from control.values.ip import IPV4, IPV6
 from policy.address import hello_name, is_numeric, normal_domain
 
@@ -65,7 +65,7 @@ def domain_name(field: str, text: str) -> str:
     """A domain of two labels or more, in lower case with A-labels. Raises RefusedError."""
     domain = normal_domain(text)
     if domain is None or domain.startswith("[") or "." not in domain or is_numeric(domain):
-        raise bad(field, f"{text!r} is not a domain name such as example.com")
+        raise bad(field, f"{quoted(text)} is not a domain name such as example.com")
     return domain
 
 
@@ -74,9 +74,11 @@ def greeting_name(field: str, text: str) -> str:
     domain has no underscore; many receivers refuse one). Raises RefusedError."""
     host = normal_domain(text)
     if host is None or host.startswith("[") or "." not in host or is_numeric(host):
-        raise bad(field, f"{text!r} is not a host name such as mta1.example.com")
+        raise bad(field, f"{quoted(text)} is not a host name such as mta1.example.com")
     if hello_name(host) is None:
-        raise bad(field, f"{text!r}: a host that says EHLO has letters, digits and hyphens only")
+        raise bad(
+            field, f"{quoted(text)}: a host that says EHLO has letters, digits and hyphens only"
+        )
     return host
 
 
@@ -88,9 +90,9 @@ def reachable_host(field: str, text: str) -> str:
     except ValueError:
         host = normal_domain(text)
         if host is None or host.startswith("["):
-            raise bad(field, f"{text!r} is neither a host name nor an IP address") from None
+            raise bad(field, f"{quoted(text)} is neither a host name nor an IP address") from None
         if is_numeric(host):
-            raise bad(field, f"{text!r} is not an IP address") from None
+            raise bad(field, f"{quoted(text)} is not an IP address") from None
         return host
     if ip.is_unspecified or ip.is_multicast or text == "255.255.255.255":
         raise bad(field, f"{text} is no address of a host")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from control.problem import bad
+from control.problem import bad, quoted
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 IPV4 = rf"(?:{_OCTET}\.){{3}}{_OCTET}"
@@ -42,9 +42,9 @@ def normal_ip(text: str, field: str = "ip") -> str:
     try:
         address = ipaddress.ip_address(text)
     except ValueError as error:
-        raise bad(field, f"{text!r} is not an IP address") from error
+        raise bad(field, f"{quoted(text)} is not an IP address") from error
     if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
-        raise bad(field, f"{text!r} names an interface; leave out what follows the %")
+        raise bad(field, f"{quoted(text)} names an interface; leave out what follows the %")
     return str(address)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from control.problem import bad
+from control.problem import bad, quoted
 from control.values.host import DOMAIN, FOREIGN_DOMAIN, LABEL, domain_name
 from policy.address import LONGEST, mailbox_of
 
@@ -60,9 +60,9 @@ def mail_address(field: str, text: str) -> str:
     local, at, domain = text.rpartition("@")
     mailbox = mailbox_of(text) if at and len(text) <= LONGEST else None
     if mailbox is None or not (_ATOMS.fullmatch(local) or _QUOTED.fullmatch(local)):
-        raise bad(field, f"{text!r} is not a mail address such as news@example.com")
+        raise bad(field, f"{quoted(text)} is not a mail address such as news@example.com")
     if len(local.encode()) > 64:
-        raise bad(field, f"{text!r} has more than 64 octets before the @ (RFC 5321 4.5.3.1.1)")
+        raise bad(field, f"{quoted(text)} is over 64 octets before the @ (RFC 5321 4.5.3.1.1)")
     domain_name(field, domain)
     return mailbox
 

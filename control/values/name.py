@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from control.problem import bad
+from control.problem import bad, quoted
 from policy.model import Name
 
 RESERVED = frozenset(
@@ -54,5 +54,5 @@ def new_name(field: str, name: Name) -> Name:
 def login_name(field: str, name: str) -> str:
     """Raises RefusedError."""
     if not name.isprintable() or any(c.isspace() for c in name):
-        raise bad(field, f"{name!r}: blanks and control characters cannot be used")
+        raise bad(field, f"{quoted(name)}: blanks and control characters cannot be used")
     return name

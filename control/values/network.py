@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from control.problem import bad
+from control.problem import bad, quoted
 from control.values.ip import IPV4, IPV6
 from policy.node import network
 
@@ -34,14 +34,14 @@ def source_network(text: str, field: str = "networks") -> str:
     host bits belongs to, and for what `ipaddress` would take besides: a netmask after the slash, an
     interface, which PostgreSQL does not know."""
     if not re.fullmatch(_CIDR, text):
-        raise bad(field, f"{text!r} is not a network such as 10.0.0.0/8")
+        raise bad(field, f"{quoted(text)} is not a network such as 10.0.0.0/8")
     try:
         return str(network(text))
     except ValueError as error:
         try:
             meant = network(text, strict=False)
         except ValueError:
-            raise bad(field, f"{text!r} is not a network such as 10.0.0.0/8") from error
+            raise bad(field, f"{quoted(text)} is not a network such as 10.0.0.0/8") from error
         raise bad(field, f"{text} has host bits set; the network is {meant}") from error
 
 

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import asyncpg
+import msgspec
 import uvloop
 
 from control.accounting.door import Batch, Consumer, Door
 from control.accounting.fact import Fact
-from control.statistics.question import answer, question
+from control.statistics.question import StatisticsQuery, answer, question
 from control.statistics.row import date_of
 from control.statistics.taking import Statistics
 from control.store.migrate import migrate
@@ -115,7 +116,7 @@ async def ask(pool: Any, query: dict[str, str], rounds: int = 100) -> tuple[floa
     rows = 0
     for _ in range(rounds):
         began = time.perf_counter()
-        page = await answer(pool, question(query, TODAY, limit=1_000, offset=0))
+        page = await answer(pool, question(msgspec.convert(query, StatisticsQuery), TODAY, 1_000))
         taken.append((time.perf_counter() - began) * 1000)
         rows = len(page.rows)
     taken.sort()

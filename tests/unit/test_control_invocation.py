@@ -8,11 +8,12 @@ import typer
 from rich.text import Text
 
 from control.cli.main import app, run
-from control.ledger.clock import moment, step_seconds
+from control.ledger.clock import step_seconds
 from control.pmta.dkim import Seal, new_secret
 from control.problem import RefusedError
 from control.sources.dns import records, zone_text
 from control.terminal.invocation import InvocationError, take
+from control.values.time import moment
 
 
 def test_options_of_every_command_may_stand_anywhere() -> None:
@@ -129,13 +130,13 @@ def test_control_without_a_database_names_it_and_no_password(
 
 def test_steps_and_moments_of_the_clock() -> None:
     assert [step_seconds(t) for t in ("1d", "90m", "30s", "1d12h")] == [86400, 5400, 30, 129600]
-    assert moment("2026-03-01T09:00:00+02:00") == moment("2026-03-01T07:00:00Z")
-    assert moment("2026-03-01") == moment("2026-03-01T00:00Z")
+    assert moment("2026-03-01T09:00:00+02:00", "set") == moment("2026-03-01T07:00:00Z", "set")
+    assert moment("2026-03-01", "set") == moment("2026-03-01T00:00Z", "set")
     for wrong in ("", "1", "d", "-1d", "1w", "1.5d"):
         with pytest.raises(RefusedError):
             step_seconds(wrong)
     with pytest.raises(RefusedError):
-        moment("tomorrow")
+        moment("tomorrow", "set")
 
 
 def test_spf_lists_every_ip_of_the_pool_and_long_keys_are_split() -> None:

@@ -134,7 +134,7 @@ async def test_a_message_nobody_knows_is_exit_1(command: Command) -> None:
 
 async def test_the_clock_is_not_turned_back_and_says_why(command: Command) -> None:
     for step in ("-1d", "-90m"):
-        said = await command("clock", "advance", step, code=1)
+        said = await command("clock", "advance", step, code=2)
         assert f"{step}: the clock cannot go back" in said
 
 

@@ -152,8 +152,8 @@ async def test_the_command_gives_terms_and_takes_them_back(
         ("--duplicates", "all"),
     ):
         assert wrong[0] in await command("tenant", "set", "acme", *wrong, code=2)
-    refused = await command("tenant", "set", "acme", "--feedback-id", "(", code=1)
-    assert refused.startswith("sendgate: feedback_id: ")
+    refused = await command("tenant", "set", "acme", "--feedback-id", "(", code=2)
+    assert refused.startswith("sendgate: --feedback-id: ")
     mailbox = ("mailbox", "set", "a@acme.example", "--tenant", "acme")
     await command(*mailbox, "--daily-min", "5")
     assert "5" in await command("mailbox", "list", "--tenant", "acme")

@@ -178,7 +178,7 @@ async def test_the_audit_log_is_listed_by_subject_person_action_and_time_in_page
 
     (newest, older) = (await listed("subject=192.0.2.10"))["entries"]
     assert (newest["action"], newest["who"], newest["reason"]) == ("ip.set", "test", "grown <up>")
-    assert (newest["before"], newest["after"]) == ({"fixed_quota": 6}, {"fixed_quota": 7})
+    assert (newest["before"], newest["after"]) == ({"quota": "6"}, {"quota": "7"})
     assert newest["at"].endswith("Z")
     page = await listed("action=ip&limit=1")
     assert [e["id"] for e in page["entries"]] == [newest["id"]] == [page["before"]]
@@ -191,7 +191,7 @@ async def test_the_audit_log_is_listed_by_subject_person_action_and_time_in_page
     for query in ("since=yesterday", "who=", "limit=x"):
         assert (await api("GET", f"/api/v2/audit?{query}"))[0] == 400
     said = await command("audit", "list", "--subject", "192.0.2.10")
-    assert "fixed_quota 6 → 7" in said
+    assert "quota 6 → 7" in said
     assert "grown <up>" in said
 
 

@@ -57,7 +57,7 @@ async def test_a_message_is_found_by_recipient_live_or_held(
     assert "250 2.0.0 OK" in said
     assert "doubt" in said
     assert "relayed" in await command("explain", "--message", "20500-message0.1")
-    await command("message", "list", "--to", "nobody", code=1)
+    await command("message", "list", "--to", "nobody", code=2)
     assert (await api("GET", "/api/v2/messages?since=soon"))[0] == 400
     assert (await api("GET", "/api/v2/messages?tenant=nobody"))[0] == 404
 

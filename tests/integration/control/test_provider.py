@@ -250,7 +250,7 @@ async def test_the_command_says_why(
     assert "gmail.com counts as gmail: our table" in await command("provider", "show", "gmail.com")
     unknown = await command("provider", "show", "acme.example")
     assert "acme.example counts as other: nothing is known of it yet" in unknown
-    assert "is not a domain" in await command("provider", "show", "a b", code=1)
+    assert "is not a domain" in await command("provider", "show", "a b", code=2)
     dns.mx["acme.example"] = (60, GOOGLE)
     await here.record("acme.example")
     await here.learning.look()

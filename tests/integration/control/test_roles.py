@@ -262,7 +262,7 @@ async def test_the_command_makes_a_token_of_a_role(
     assert all(word in listed for word in ("watch", "read", "acme", "all"))
     await sendgate("token", "add", "wrong", "--role", "king", code=2)
     assert "does not exist" in await sendgate("token", "add", "x", "--tenant", "9", code=1)
-    refused = await sendgate("token", "add", "x", "--role", "scrape", "--tenant", "1", code=1)
+    refused = await sendgate("token", "add", "x", "--role", "scrape", "--tenant", "1", code=2)
     assert "metrics are of all tenants" in refused
     await sendgate("token", "revoke", "watch")
     assert (await api("GET", "/api/v2/tenants", token=made))[0] == 401

@@ -194,6 +194,7 @@ async def test_a_list_is_imported_exported_and_imported_again(
     file, rejected = tmp_path / "list.csv", tmp_path / "rejected.csv"
     file.write_text("\ufeffEmail,Reason,Until,Comment\r\n" + "\r\n".join(lines) + "\r\n")
     given = ("suppression", "import", str(file), "--tenant", "acme", "--rejected", str(rejected))
+    given = (*given, "--allow-refused")
     said = await sendgate(*given, "--dry-run")
     assert "12345 rows: 12343 added, 0 changed, 0 were there (dry run" in said
     assert await core.pool.fetchval("SELECT count(*) FROM suppression") == 0

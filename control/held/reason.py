@@ -1,0 +1,37 @@
+"""Why a held message waits: the words its rows have."""
+
+from typing import Literal
+
+WaitReason = Literal[
+    # What a reservation met (policy.denial.Limit).
+    "ip_quota",
+    "ip_provider",
+    "ip_pace",
+    "window",
+    "mailbox_max",
+    "mailbox_spacing",
+    "tenant_minute",
+    "tenant_hour",
+    "global_minute",
+    "global_hour",
+    "tenant_paused",
+    "pool_paused",
+    "campaign_paused",
+    "held_first",
+    "no_ip",
+    "server_away",
+    "unknown_pool",
+    "too_many",
+    "ledger_closed",
+    "ledger_away",
+    # What became of an attempt, and of doubt.
+    "failed",
+    "unknown",
+    "duplicate",
+    "dividing",
+    "absent",
+    "restored",
+    # What operators and suppressions do.
+    "paused",
+    "suppressions_unknown",
+]

@@ -1,0 +1,25 @@
+"""Parameters of a query, as structs of what is asked have them.
+
+A list is asked for by the fields of one struct: the API reads and describes its parameters from
+it, and the command that shows the list has its options from it (`control/terminal/options.py`).
+"""
+
+from typing import Annotated
+
+import msgspec
+
+MOST = 1_000
+"""Entries of one part of a list."""
+LAST = 1 << 60
+
+Limit = Annotated[int, msgspec.Meta(ge=1, le=MOST)]
+Seen = Annotated[int, msgspec.Meta(ge=0, le=LAST)]
+"""The number of an entry that was seen."""
+FoundText = Annotated[str, msgspec.Meta(min_length=1, max_length=MOST)]
+"""A text that is only searched for."""
+
+FLAG = msgspec.Meta(extra={"flag": True})
+"""Of a bool: on a command line it is said or not, and has no `--no-`."""
+YES = ("1", "true", "yes")
+NO = ("0", "false", "no")
+"""What a bool of a query may be."""
