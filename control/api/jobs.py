@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from control.api.route import Call, Route
 from control.jobs.run import SHOWN, JobView, RunView
 from control.jobs.runner import Runner
-from control.ledger.clock import moment
 from control.problem import bad
+from control.values.time import moment
 
 PATH = "/api/v2/jobs"
 STATES = ("running", "done", "failed", "dead")
