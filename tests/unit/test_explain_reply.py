@@ -49,7 +49,7 @@ def test_what_no_rule_knows_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "says"),
     [
         (["reply", BLOCKED, "--provider", "gmial"], "did you mean gmail?"),
-        (["reply"], "Missing argument 'text'"),
+        (["reply"], "missing argument 'text'"),
         (["--tenant", "acme", "reply", BLOCKED], "its options stand after it"),
         ([], "give --tenant, --from and --to, or --message"),
     ],

@@ -114,6 +114,7 @@ ASKED_AND_REFUSED = {
     "to": "which days a month has no pattern can say, nor how far two days lie apart",
     "address": "what a local part may be, quoted or not, the gateway says",
     "limit": "statistics.rows is a setting",
+    "by": "of a mailbox fewer sums are kept",
 }
 """Parameter to the reason why it may be refused although the document takes it."""
 
