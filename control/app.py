@@ -73,6 +73,7 @@ from control.tenants.removal import held
 from control.tenants.view import must_be_known, must_exist
 from control.users.audit import audit_page
 from control.warmup import guard
+from control.warmup.whatif import WhatIf
 from control.watch import look as figures
 from control.watch.named import named
 from policy.ledger.learnt import LearntTable
@@ -129,7 +130,11 @@ def routes(parts: Parts) -> list[Route]:
         DomainsApi(publisher, view, parts.seal, settings),
         IpsApi(publisher, view, parts.opening, parts.admin, parts.charged, settings.warmup),
         PoolsApi(publisher, view),
-        WarmupApi(publisher, view, parts.warmup, settings.warmup),
+        WarmupApi(
+            *(publisher, view, parts.warmup, settings.warmup),
+            WhatIf(parts.warmup, parts.admin, settings.warmup),
+            parts.seal,
+        ),
         HoldApi(hold, left),
         HoldRequestsApi(orders, left),
         ExplainApi(answers),

@@ -101,6 +101,10 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("POST", "/api/v2/warmup/plans"): _CHANGE_ALL,
     ("GET", "/api/v2/warmup/plans/{name}"): _READ_ALL,
     ("DELETE", "/api/v2/warmup/plans/{name}"): _CHANGE_ALL,
+    ("POST", "/api/v2/warmup/import"): _CHANGE_ALL,
+    # Questions: they change nothing.
+    ("POST", "/api/v2/warmup/simulation"): _READ,
+    ("POST", "/api/v2/warmup/growth"): _READ_ALL,
     ("GET", "/api/v1/warmup"): _READ,
     ("GET", "/api/v1/warmup/plans"): _READ,
     ("GET", "/api/v2/status"): _READ_ALL,

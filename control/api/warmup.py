@@ -9,15 +9,18 @@ from control.api.route import DRY, GONE, Call, Route, changed
 from control.plan.changed import Changed, Removed, removed
 from control.plan.publish import Publisher
 from control.plan.view import View
+from control.pmta.dkim import Seal
 from control.problem import missing
 from control.tenants.view import must_exist
 from control.values.ip import normal_ip
-from control.warmup import byhand, plans
+from control.warmup import byhand, plans, taking
 from control.warmup.byhand import HandAct
 from control.warmup.decision import DecisionView, decisions
 from control.warmup.engine import Engine
 from control.warmup.plans import NewPlan, PlanView, plan_views
+from control.warmup.taking import TakenRows, TakenView
 from control.warmup.view import Overview, PlanRow, WarmupView, overview, plan_row
+from control.warmup.whatif import Growth, GrowthAsked, Simulation, SimulationAsked, WhatIf
 from settings.model import Warmup
 
 _TENANT = {"tenant": "only this tenant's"}
@@ -36,11 +39,21 @@ class DecisionPage(msgspec.Struct, frozen=True, kw_only=True):
 class WarmupApi:
     """What warm-up does, did and would do, and what people do to it."""
 
-    def __init__(self, publisher: Publisher, view: View, engine: Engine, warmup: Warmup) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        view: View,
+        engine: Engine,
+        warmup: Warmup,
+        what_if: WhatIf,
+        seal: Seal,
+    ) -> None:
         self._publisher = publisher
         self._view = view
         self._engine = engine
         self._warmup = warmup
+        self._what_if = what_if
+        self._seal = seal
 
     async def _views(self, call: Call, **of: Any) -> list[WarmupView]:
         tenant = call.query.get("tenant")
@@ -115,6 +128,22 @@ class WarmupApi:
             lambda act: removed("warm-up plan", plans.remove(act, name, reason)),
         )
 
+    async def _import(self, call: Call) -> Changed[list[TakenView]]:
+        seal, warmup = self._seal, self._warmup
+        return await changed(
+            self._publisher,
+            call,
+            lambda act: taking.take(act, call.body, seal=seal, warmup=warmup),
+        )
+
+    async def _simulation(self, call: Call) -> Simulation:
+        async with self._view() as connection:
+            return await self._what_if.simulation(connection, call.body, call.query.get("tenant"))
+
+    async def _growth(self, call: Call) -> Growth:
+        async with self._view() as connection:
+            return await self._what_if.growth(connection, call.body)
+
     def routes(self) -> list[Route]:
         """All of them."""
         root = "/api/v2/warmup"
@@ -175,6 +204,32 @@ class WarmupApi:
                 Changed[WarmupView],
                 body=HandAct,
                 query=DRY,
+            ),
+            Route(
+                "POST",
+                f"{root}/import",
+                "Take over IPs that ran elsewhere, at their stage and day; all or none",
+                self._import,
+                Changed[list[TakenView]],
+                body=TakenRows,
+                query=DRY,
+            ),
+            Route(
+                "POST",
+                f"{root}/simulation",
+                "Play warm-up forward over assumed traffic; changes nothing",
+                self._simulation,
+                Simulation,
+                body=SimulationAsked,
+                query=_TENANT,
+            ),
+            Route(
+                "POST",
+                f"{root}/growth",
+                "What IPs that begin one after another may send, week by week; changes nothing",
+                self._growth,
+                Growth,
+                body=GrowthAsked,
             ),
             Route(
                 "GET",

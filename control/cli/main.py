@@ -36,6 +36,7 @@ from control.cli import (
     process,
     provider,
     restore,
+    seed,
     server,
     stats,
     status,
@@ -110,7 +111,7 @@ for name, group in {
 for command in (
     *(process.up, demo.demo, process.gateway, process.control),
     *(check.check, check.migrate, restore.restore, ip.quota, holdorder.forget),
-    *(status.status, stats.stats),
+    *(status.status, stats.stats, seed.seed),
 ):
     app.command()(command)
 

@@ -4,11 +4,14 @@ from typing import Annotated
 
 import typer
 
+from control.cli import whatif
 from control.plan.history import PlanAct, PlanPage, PlanView
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, say, table
 
 app = typer.Typer(no_args_is_help=True, help="Published plans (generations): when, who, why, what.")
+
+app.command()(whatif.growth)
 
 
 @app.command("list")

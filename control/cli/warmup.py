@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from control.api.warmup import DecisionPage
-from control.cli import consolidation, warmupplan
+from control.cli import consolidation, takeover, warmupplan, whatif
 from control.cli.removal import Dry
 from control.plan.changed import Changed
 from control.terminal.client import Client
@@ -17,6 +17,8 @@ app = typer.Typer(no_args_is_help=True, help="Warm-up: where IPs are, what comes
 app.add_typer(warmupplan.app, name="plan")
 app.command()(consolidation.consolidate)
 app.command()(consolidation.days)
+app.command()(whatif.simulate)
+app.command("import")(takeover.import_)
 
 PATH = "/api/v2/warmup"
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from datetime import timedelta
 from typing import Annotated
 
 import msgspec
@@ -32,6 +33,8 @@ _SQL = statements(__package__, "domain")
 _POOL = statements(__package__, "pool")
 _VMTA = statements(__package__, "vmta")
 
+
+WEEK = timedelta(days=7)
 
 _NAMED = 3
 """Domains of a pool said in a note."""
@@ -104,6 +107,7 @@ async def add(act: Act, new: NewDomain, *, seal: Seal, warmup: Warmup) -> str:
     after = {"tenant": new.tenant, "ip": ip, "vmta": vmta, "pool": pool, "selector": selector}
     await act.audit("domain.add", domain, None, after)
     await _sharing(act, new.tenant, pool, domain)
+    await _soon(act, new.tenant, domain)
     return domain
 
 
@@ -120,6 +124,16 @@ async def _sharing(act: Act, tenant: str, pool: str, domain: str) -> None:
         f"{domain} shares pool {pool} with {named}{more}: each goes through all IPs of the pool, "
         "on one quota and one reputation; --pool NAME gives a domain its own"
     )
+
+
+async def _soon(act: Act, tenant: str, domain: str) -> None:
+    """Providers that see several new domains of one sender at a time doubt all of them."""
+    other = await act.connection.fetchval(_SQL["newest"], tenant, domain, act.now - WEEK)
+    if other is not None:
+        act.note(
+            f"{other} was added within this week: one new domain a week is what providers bear; "
+            "`sendgate plan growth` says what that gives when"
+        )
 
 
 async def _not_elsewhere(act: Act, tenant: str, domain: str) -> None:

@@ -11,3 +11,8 @@ SELECT domain FROM sending_domain WHERE tenant = $1 AND pool = $2 AND domain <> 
 INSERT INTO sending_domain
     (tenant, domain, pool, dkim_selector, dkim_public, dkim_private, created)
 VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: newest
+-- The tenant's last domain but $2, where it came behind $3.
+SELECT domain FROM sending_domain WHERE tenant = $1 AND domain <> $2 AND created > $3
+ORDER BY created DESC LIMIT 1;

@@ -70,7 +70,7 @@ class Engine:
         self._publisher = publisher
         self._warmup = warmup
         self._rule = rule_of(warmup)
-        self._calendar = calendar
+        self.calendar = calendar
         self._told = 0
 
     async def look(self, *, turn: bool) -> int:
@@ -97,7 +97,7 @@ class Engine:
 
     async def _tell(self) -> None:
         """What the views cannot know by themselves: the calendar's day, the default plan."""
-        today = day_of(await self._calendar())
+        today = day_of(await self.calendar())
         if today == self._told:
             return
         weeks = list(self._warmup.weeks)
@@ -138,7 +138,7 @@ class Engine:
         limit: int | None = None,
     ) -> list[WarmupView]:
         """IPs in the order of their VirtualMTAs' names, but for those whose plan is not there."""
-        now = await self._calendar()
+        now = await self.calendar()
         ips = None if ip is None else [ip]
         found = await sources(connection, tenant=tenant, ips=ips, after=after, limit=limit)
         seen = await self.judged(connection, found, now, turn=True)
@@ -170,7 +170,7 @@ class Engine:
         return found
 
     async def _some(self, found: list[Source], *, turn: bool) -> int:
-        now = await self._calendar()
+        now = await self.calendar()
         async with self._pool.acquire() as connection:
             seen = await self.judged(connection, found, now, turn=turn)
             moved = {one.source.name for one in seen.judged if _moves(one, seen)}

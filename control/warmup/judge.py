@@ -107,7 +107,7 @@ def _of_ip(looked: Looked, source: Source, plan: Plan, kept: Kept | None, seen: 
     row = kept or Kept(vmta=source.name, provider="")
     today, stage = looked.today, min(source.stage or 1, max(1, len(plan.stages)))
     quota = quota_of(source, plan)
-    days = seen.days.get("", ())
+    days, since = _with_imported(source, row, seen.days.get("", ()))
     last = seen.last_mail
     silent = last
     if last is not None and source.by_hand:
@@ -121,7 +121,7 @@ def _of_ip(looked: Looked, source: Source, plan: Plan, kept: Kept | None, seen: 
         plan=plan,
         stage=stage,
         state=source.state,  # type: ignore[arg-type]
-        since=source.since_day,
+        since=since,
         today=today,
         days=days,
         quota=quota if source.grown is not None else 0,
@@ -226,6 +226,15 @@ def _of_provider(
         plan=plan,
         earned=tuple(d.day for d in _counted(case, rule)) if decision.act == "advance" else (),
     )
+
+
+def _with_imported(source: Source, row: Kept, days: tuple[Day, ...]) -> tuple[tuple[Day, ...], int]:
+    """(days, the first of the stage), with those it had elsewhere."""
+    if row.imported is None or row.imported.at != source.since or not row.imported.days:
+        return days, source.since_day
+    ours = {d.day for d in days}
+    before = tuple(d for d in row.imported.days if d.day not in ours)
+    return (*before, *days), min(d.day for d in row.imported.days)
 
 
 def _as_before(case: Case, decision: Decision) -> Decision:

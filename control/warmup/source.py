@@ -7,6 +7,7 @@ import msgspec
 
 from control.store.database import Connection, fetch
 from policy.limits import day_of
+from policy.warmup.evidence import Day
 from policy.warmup.plan import Plan, Stage, limits
 from settings.statements import statements
 
@@ -59,6 +60,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         return self.who != WHO
 
 
+class Imported(msgspec.Struct, frozen=True):
+    """Days of an IP that ran elsewhere before: evidence, and no statistics of ours."""
+
+    at: int
+    """When its stage was set with them, calendar milliseconds: with another stage they are over."""
+    days: tuple[Day, ...]
+
+
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """A row of `warmup_state`."""
 
@@ -76,6 +85,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     override: str = ""
     override_until: int | None = None
     override_who: str = ""
+    imported: Imported | None = None
 
     def standing(self, now: int) -> str:
         """The act by hand that stands at a time, in words; '': none does."""
@@ -111,6 +121,7 @@ async def states(connection: Connection, names: Collection[str]) -> dict[tuple[s
 async def keep(connection: Connection, kept: Kept) -> None:
     """Store a row."""
     columns: dict[str, Any] = msgspec.structs.asdict(kept)
+    columns["imported"] = None if kept.imported is None else msgspec.to_builtins(kept.imported)
     await connection.execute(SQL["keep"], *columns.values())
 
 

@@ -13,16 +13,17 @@ ORDER BY v.name COLLATE "C" LIMIT $5;
 
 -- name: states
 SELECT vmta, provider, stage, paused, since, earned, earned_on, idle_mail, idle_taken, cool_until,
-    cool_same, override, override_until, override_who
+    cool_same, override, override_until, override_who, imported
 FROM warmup_state WHERE vmta = ANY ($1::text[]);
 
 -- name: keep
 INSERT INTO warmup_state (vmta, provider, stage, paused, since, earned, earned_on, idle_mail,
-    idle_taken, cool_until, cool_same, override, override_until, override_who)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+    idle_taken, cool_until, cool_same, override, override_until, override_who,
+    imported)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (vmta, provider) DO UPDATE SET stage = excluded.stage, paused = excluded.paused,
     since = excluded.since, earned = excluded.earned, earned_on = excluded.earned_on,
     idle_mail = excluded.idle_mail, idle_taken = excluded.idle_taken,
     cool_until = excluded.cool_until, cool_same = excluded.cool_same,
     override = excluded.override, override_until = excluded.override_until,
-    override_who = excluded.override_who;
+    override_who = excluded.override_who, imported = excluded.imported;

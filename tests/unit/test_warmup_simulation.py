@@ -69,13 +69,10 @@ def test_what_waits_is_what_was_wanted_and_not_sent() -> None:
     assert found[8].waiting == 350 - 2 * 100
 
 
-@given(
-    st.floats(0, 0.2),
-    st.floats(0, 0.2),
-    st.floats(0, 0.005),
-)
-def test_more_bounces_never_lead_to_more_mail(one: float, other: float, complaints: float) -> None:
+@given(st.floats(0, 0.2), st.floats(0, 0.2))
+def test_more_bounces_never_lead_to_more_mail(one: float, other: float) -> None:
+    """Without complaints: of fewer that are delivered fewer complain, and that is no bounce's."""
     low, high = sorted((one, other))
-    better = run(Assumed(bounces=low, complaints=complaints, cool_down=0), 50)
-    worse = run(Assumed(bounces=high, complaints=complaints, cool_down=0), 50)
+    better = run(Assumed(bounces=low, complaints=0.0, cool_down=0), 50)
+    worse = run(Assumed(bounces=high, complaints=0.0, cool_down=0), 50)
     assert all(w.quota <= b.quota for b, w in zip(better, worse, strict=True))

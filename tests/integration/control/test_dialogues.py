@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from control.cli.main import run
+from control.ledger.clock import ClockMove
 from control.ledger.status import CLOSED
 from control.parts import Parts
 from tests.conftest import CreateDatabase
@@ -125,6 +126,16 @@ async def test_the_second_domain_of_a_pool_is_told_whom_it_shares_with(api: Api)
     assert "two.example shares pool acme with one.example" in said
     alone = {**first, "domain": "three.example", "ip": "192.0.2.12", "pool": "acme-three"}
     assert "shares" not in await notes(api, "/api/v2/domains", alone)
+
+
+async def test_a_second_new_domain_within_a_week_is_told_of(api: Api, core: Parts) -> None:
+    first = {"tenant": "acme", "domain": "one.example", "ip": "192.0.2.10"}
+    assert "within this week" not in await notes(api, "/api/v2/domains", first)
+    second = {**first, "domain": "two.example", "ip": "192.0.2.11"}
+    assert "one.example was added within this week" in await notes(api, "/api/v2/domains", second)
+    await core.clock.move(ClockMove(advance="8d"))
+    third = {**first, "domain": "three.example", "ip": "192.0.2.12"}
+    assert "within this week" not in await notes(api, "/api/v2/domains", third)
 
 
 async def test_a_message_nobody_knows_is_exit_1(command: Command) -> None:

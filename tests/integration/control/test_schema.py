@@ -43,6 +43,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "NewPool": {"tenant": "acme", "name": "fast"},
     "PoolChange": {},
     "HandAct": {"action": "override", "reason": "a campaign that cannot wait"},
+    "SimulationAsked": {},
+    "TakenRows": {
+        "rows": [{"tenant": "acme", "domain": "new.example", "ip": "192.0.2.12", "stage": 2}]
+    },
+    "GrowthAsked": {},
     "NewPlan": {"name": "steady", "quotas": [50, 100]},
     "ServerAddresses": {"name": "pmta1", "addresses": [{"host": "127.0.0.1", "port": 2525}]},
     "HoldOrder": {"action": "release", "tenant": "acme"},

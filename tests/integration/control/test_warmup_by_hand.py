@@ -1,7 +1,9 @@
 """What people do to warm-up, what they are told, and the older paths and views."""
 
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from control.parts import Parts
@@ -220,3 +222,69 @@ async def test_the_commands_say_it(
     assert "does not exist" in await sendgate("warmup", "plan", "remove", "none", code=1)
     await sendgate("warmup", "plan", "remove", "fast")
     await sendgate("warmup", "pause", IP, code=2)
+
+
+async def test_simulate_and_growth_play_the_rule_forward_and_change_nothing(
+    here: Scene,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
+    sendgate = Command(here.api, capsys)
+    before = await here.core.publisher.current()
+    await here.days(3, bounced=1)
+    found = msgspec.json.decode(await sendgate("warmup", "simulate", IP, "--json"))
+    assert (found["plan"], found["bounces"]) == ("default", 2.0)
+    stages = [day["stage"] for day in found["days"]]
+    assert stages.index(2) == 4, "three days counted already"
+    svg = tmp_path / "curve.svg"
+    text = await sendgate("warmup", "simulate", "--bounces", "9", "--days", "30", "--svg", str(svg))
+    assert "it pauses on" in text
+    assert svg.read_text().startswith("<svg")
+    growth = await sendgate("plan", "growth", "--domains", "5", "--every", "7d", "--json")
+    weeks = msgspec.json.decode(growth)["weeks"]
+    assert [week["capacity"] for week in weeks[:6]] == [50, 250, 750, 2_250, 7_250, 17_200]
+    assert "all 50 are ACTIVE in week 56" in await sendgate("plan", "growth")
+    assert "no warm-up plan" in await sendgate("warmup", "simulate", "--plan", "none", code=1)
+    await sendgate("plan", "growth", "--every", "soon", code=2)
+    assert await here.core.publisher.current() == before
+
+
+async def test_running_ips_are_taken_over_at_their_stage_and_day_all_or_none(
+    here: Scene,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
+    sendgate = Command(here.api, capsys)
+    file = tmp_path / "ips.csv"
+    file.write_text(
+        "tenant,domain,ip,stage,day,sent,bounced\n"
+        f"acme,acme.test,{IP},3,6,2400,10\n"
+        "acme,new.example,192.0.2.20,5,1,,\n"
+    )
+    assert "nothing was changed" in await sendgate("warmup", "import", str(file))
+    assert (await here.ip())["stage"] == 1
+    await sendgate("warmup", "import", str(file), "--apply", "--reason", "from the old system")
+    assert (await here.ip())["quota"] == 500
+    assert (await here.ip("192.0.2.20"))["quota"] == 5_000
+    # Five days are over: two more, and it takes the next stage.
+    await here.days(1, 400)
+    assert (await here.ip())["stage"] == 3
+    await here.days(1, 400)
+    assert (await here.ip())["stage"] == 4
+    (step,) = await here.decided("advance")
+    assert (step.counted["relayed"], step.counted["bounced"]) == (3_200, 10)
+    for text, said in (
+        (f"tenant,domain,ip,stage\nacme,acme.test,{IP},9\n", "9 is too high"),
+        ("tenant,domain,ip,stage\nother,acme.test,192.0.2.10,2\n", "not available to tenant"),
+        (f"tenant,domain,ip,stage\nacme,a.test,{IP},2\nacme,b.test,{IP},2\n", "stands in row 1"),
+        ("tenant,domain,ip\nacme,acme.test,192.0.2.10\n", "column stage is missing"),
+        (f"tenant,domain,ip,stage\nacme,acme.test,{IP},two\n", "not a whole number"),
+        (f"tenant,domain,ip,stage,sent\nacme,acme.test,{IP},1,900\n", "more than 50 a day"),
+    ):
+        file.write_text(text)
+        assert said in await sendgate("warmup", "import", str(file), "--apply", code=1)
+    assert (await here.ip())["stage"] == 4

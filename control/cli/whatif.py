@@ -1,0 +1,118 @@
+"""`sendgate warmup simulate` and `sendgate plan growth`: the rule played forward."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from control.ledger.clock import step_seconds
+from control.problem import RefusedError
+from control.terminal.chart import svg as chart
+from control.terminal.client import Client
+from control.terminal.show import as_json, line_of, say, table
+from control.terminal.usage import misused
+from control.warmup.whatif import Growth, SimulatedDay, Simulation
+
+PATH = "/api/v2/warmup"
+_BAR = 40
+
+Plan = Annotated[str | None, typer.Option(help="Warm-up plan; else the IP's, else default.")]
+Svg = Annotated[Path | None, typer.Option("--svg", help="Draw it to this file, too.")]
+
+
+def simulate(
+    context: typer.Context,
+    ip: Annotated[str | None, typer.Argument(help="From where this IP is; else stage 1.")] = None,
+    plan: Plan = None,
+    bounces: Annotated[
+        float | None, typer.Option(min=0, max=100, help="Per cent; the IP's own of 30 days.")
+    ] = None,
+    complaints: Annotated[
+        float | None, typer.Option(min=0, max=100, help="Per cent; the IP's own of 30 days.")
+    ] = None,
+    a_day: Annotated[
+        int | None, typer.Option(min=0, help="Recipients a day that are wanted; else all it may.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=730, help="Days that are played forward.")] = 90,
+    svg: Svg = None,
+) -> None:
+    """Play warm-up forward: when it is ACTIVE, what it sends, what waits, where it would pause."""
+    line = line_of(context)
+    asked = {"ip": ip, "plan": plan, "bounces": bounces, "complaints": complaints, "a_day": a_day}
+    body = {key: value for key, value in asked.items() if value is not None} | {"days": days}
+    found = Client(line).send("POST", f"{PATH}/simulation", body, Simulation)
+    if svg is not None:
+        lines = {"quota a day": [d.quota for d in found.days], "sent": [d.sent for d in found.days]}
+        _draw(svg, chart(f"Warm-up, plan {found.plan}", [d.date for d in found.days], lines))
+    if line.json:
+        as_json(found)
+        return
+    say(
+        f"plan {found.plan}, {found.bounces:g} % bounces, {found.complaints:g} % complaints: "
+        + (f"ACTIVE on {found.active_on}" if found.active_on else f"not ACTIVE in {days} days")
+        + (f"; it pauses on {found.paused_on}" if found.paused_on else "")
+    )
+    shown = _turns(found.days)
+    top = max((d.quota for d in shown), default=0) or 1
+    table(
+        ("date", "stage", "state", "quota", "sent", "waiting", "waits", "", "why"),
+        (
+            (
+                *(d.date, d.stage, d.state, d.quota, d.sent, d.waiting, f"{d.waits_days:g} days"),
+                *("█" * round(_BAR * d.quota / top), d.sentence),
+            )
+            for d in shown
+        ),
+    )
+
+
+def growth(
+    context: typer.Context,
+    domains: Annotated[int, typer.Option(min=1, max=1000, help="How many, an IP each.")] = 50,
+    every: Annotated[str, typer.Option(help="Between two of them: whole days, as 7d.")] = "7d",
+    plan: Plan = None,
+    bounces: Annotated[float | None, typer.Option(min=0, max=100, help="Per cent.")] = None,
+    complaints: Annotated[float | None, typer.Option(min=0, max=100, help="Per cent.")] = None,
+    svg: Svg = None,
+) -> None:
+    """What domains that begin one after another may send, week by week, by the rule itself."""
+    line = line_of(context)
+    try:
+        seconds = step_seconds(every)
+    except RefusedError as error:
+        raise misused(f"--every: {every!r} is not a time such as 7d") from error
+    asked = {"plan": plan, "bounces": bounces, "complaints": complaints}
+    body = {key: value for key, value in asked.items() if value is not None}
+    body |= {"domains": domains, "every": seconds}
+    found = Client(line).send("POST", f"{PATH}/growth", body, Growth)
+    if svg is not None:
+        weeks = [f"week {w.week}" for w in found.weeks]
+        drawn = chart(
+            f"{domains} domains, one every {every}",
+            weeks,
+            {"recipients a day": [w.capacity for w in found.weeks]},
+        )
+        _draw(svg, drawn)
+    if line.json:
+        as_json(found)
+        return
+    table(
+        ("week", "begun", "ACTIVE", "recipients a day"),
+        ((w.week, w.begun, w.active, w.capacity) for w in found.weeks),
+    )
+    if found.all_active_week is None:
+        say("never all of them are ACTIVE, with these rates")
+    else:
+        say(f"all {domains} are ACTIVE in week {found.all_active_week}")
+
+
+def _turns(days: list[SimulatedDay]) -> list[SimulatedDay]:
+    """The days on which something changes, and the last."""
+    return [d for at, d in enumerate(days) if at in (0, len(days) - 1) or d.act]
+
+
+def _draw(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RefusedError(f"cannot write {path}: {error.strerror}") from error
