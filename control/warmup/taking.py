@@ -71,6 +71,7 @@ async def take(act: Act, wanted: TakenRows, *, seal: Seal, warmup: Warmup) -> li
     problems: list[FieldProblem] = []
     taken: list[TakenView] = []
     met: dict[str, int] = {}
+    status = 409
     for number, row in enumerate(wanted.rows, 1):
         try:
             address = normal_ip(row.ip)
@@ -80,9 +81,10 @@ async def take(act: Act, wanted: TakenRows, *, seal: Seal, warmup: Warmup) -> li
             taken.append(await _one(act, row, address, wanted.reason, seal, warmup))
         except RefusedError as error:
             problems.append(FieldProblem(f"row {number}", error.line()))
+            status = 400 if error.status == 400 else status
     if problems:
         title = f"{len(problems)} of {len(wanted.rows)} rows are wrong; nothing was changed"
-        raise RefusedError(title, status=409, errors=problems)
+        raise RefusedError(title, status=status, errors=problems)
     return taken
 
 

@@ -148,6 +148,15 @@ _EXAMPLES = {
     "reason": "bounce",
     "until": "",
     "note": "",
+    "tenant": "acme",
+    "domain": "new.example",
+    "ip": "192.0.2.12",
+    "stage": 2,
+    "day": 2,
+    "plan": "default",
+    "sent": 50,
+    "bounced": 0,
+    "complaints": 0,
 }
 
 
