@@ -122,10 +122,12 @@ def test_control_without_a_database_names_it_and_no_password(
 ) -> None:
     file = tmp_path / "sendgate.toml"
     file.write_text("[database]\nurl = 'postgresql://u:hunter2@127.0.0.1:1/db'\n")
-    assert run(["control", "--config", str(file)]) == 1
-    error = capsys.readouterr().err
-    assert "PostgreSQL at postgresql://***@127.0.0.1:1/db" in error
-    assert "hunter2" not in error
+    for words in (["control"], ["token", "list"]):
+        assert run([*words, "--config", str(file)]) == 1
+        error = capsys.readouterr().err
+        assert "PostgreSQL at postgresql://***@127.0.0.1:1/db" in error
+        assert "start it, or give its address in database.url (DATABASE_URL)" in error
+        assert "hunter2" not in error
 
 
 def test_steps_and_moments_of_the_clock() -> None:

@@ -108,7 +108,9 @@ async def test_a_stack_that_nobody_used_is_not_wrong_until_mail_went_unwritten(
     )
     async with api_of(replace(core, settings=settings)) as opened:
         new = Command(opened, command.capsys)
-        assert "all is well at " in await new("status")
+        said = await new("status")
+        assert "all is well at " in said
+        assert "accounting of pmta1: none was read yet" in said
         await tell(core, {"outcome": "relayed"})
         await read_all(core)
         assert "all is well at " in await new("status"), "it may be written any moment"
