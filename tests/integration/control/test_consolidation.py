@@ -252,7 +252,7 @@ async def test_the_job_does_it_and_the_command_shows_it(
     sendgate = Command(api, capsys)
     monday = await here.today()
     await here.send(SENT)
-    assert "is not over" in await sendgate("warmup", "consolidate", "--day", date(monday), code=1)
+    assert "is not over" in await sendgate("warmup", "consolidate", "--day", date(monday), code=2)
     assert "00:30" in await sendgate("warmup", "days")
     await here.to_night()
     runner = timetable(here.core)
