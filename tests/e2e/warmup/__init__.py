@@ -1,0 +1,1 @@
+"""A warm-up of two months, day by day, through everything real."""
