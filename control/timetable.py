@@ -2,13 +2,18 @@
 
 import os
 import socket
+from pathlib import Path
 
+from control.accounting.status import StreamView, streams
 from control.alerts import alert
 from control.consolidation.consolidation import Consolidation
+from control.health.look import HealthLook
 from control.jobs import run
 from control.jobs.job import DAY, HOUR, MINUTE, Job
 from control.jobs.runner import Runner
 from control.parts import Parts
+from control.pmta import telling
+from control.pmta.told import ToldView
 from control.statistics.sweep import sweep
 from policy.limits import day_of
 
@@ -21,7 +26,15 @@ RUNS_KEPT = 90 * DAY
 def timetable(parts: Parts) -> Runner:
     """Of one control node."""
     steps = _Steps(parts)
+    node = f"{socket.gethostname()}:{os.getpid()}"
     jobs = [
+        Job(
+            name="health",
+            what="whether PostgreSQL, Valkey, gateways, each PowerMTA and accounting are well, and "
+            "disks have room",
+            every=5 * MINUTE,
+            work=_Health(parts),
+        ),
         Job(
             name="warmup",
             what="IPs and providers at them take the stages that the day before has earned or lost",
@@ -52,7 +65,33 @@ def timetable(parts: Parts) -> Runner:
             work=_Cleanup(parts),
         ),
     ]
-    return Runner(parts.pool, jobs, parts.calendar, f"{socket.gethostname()}:{os.getpid()}")
+    return Runner(parts.pool, jobs, parts.calendar, node)
+
+
+class _Health:
+    def __init__(self, parts: Parts) -> None:
+        settings, calendar = parts.settings, parts.calendar
+        self._calendar = calendar
+
+        async def read_so_far() -> list[StreamView]:
+            return await streams(parts.pool, settings.accounting, await calendar())
+
+        async def told() -> list[ToldView]:
+            return await telling.told(parts.pool, await calendar())
+
+        paths = [Path(stream.path).parent for stream in settings.accounting.streams]
+        paths += [
+            Path(one) for one in (settings.gateway.state_dir, settings.gateway.run_dir) if one
+        ]
+        self._look = HealthLook(
+            *(parts.pool, parts.admin, parts.opening, parts.publisher, read_so_far, told),
+            late=settings.accounting.carry_late,
+            paths=[Path("/"), Path.cwd(), *paths],
+            node=socket.gethostname(),
+        )
+
+    async def __call__(self, _: int) -> str:
+        return await self._look(await self._calendar())
 
 
 class _Consolidate:

@@ -69,6 +69,12 @@ def _said(found: Status) -> None:
     if found.outcomes_lost:
         say(f"list of messages: {found.outcomes_lost} recipients are missing in it")
     say(f"certificate: {f'ends {found.certificate}' if found.certificate else 'none here'}")
+    if found.health:
+        ill = [one for one in found.health if not one.healthy]
+        last = max(one.at for one in found.health)
+        say(f"health: {len(found.health) - len(ill)} of {len(found.health)} well, looked at {last}")
+        for one in ill:
+            say(f"  {one.service} {one.name} since {one.since}: {one.detail}")
     say(f"plan: generation {found.generation}; control {found.version}")
 
 

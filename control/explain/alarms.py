@@ -4,12 +4,13 @@ Pure.
 A pool that has used its day up is wrong only where mail waits for it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-from control.alerts.alert import Raised
+from control.alerts.alert import Raised, Severity
 from control.consolidation.consolidation import Day
 from control.explain.trouble import Trouble
+from control.health.health import HealthView
 from control.jobs.run import RunView
 from policy.ledger.admin import IpUsage
 from policy.model import UNLIMITED, IpState
@@ -32,6 +33,22 @@ def of_troubles(troubles: Iterable[Trouble]) -> list[Raised]:
         )
         for key, group in groups.items()
     ]
+
+
+def of_health(views: Iterable[HealthView], keys: Container[str]) -> list[Raised]:
+    """Parts that only the look of every five minutes sees. `keys`: of what is told already."""
+    found = []
+    for one in views:
+        key = f"{one.service}:{one.name}"
+        if one.healthy or one.service not in _SEEN_HERE or key in keys:
+            continue
+        graver: Severity = "critical" if one.service == "pmta" else "warning"
+        what = f"{_SEEN_HERE[one.service]} {one.name}: {one.detail}"
+        found.append(Raised(key=key, severity=graver, what=what, next="sendgate status"))
+    return found
+
+
+_SEEN_HERE = {"pmta": "PowerMTA", "disk": "disks of"}
 
 
 def of_jobs(runs: Iterable[RunView]) -> list[Raised]:

@@ -13,6 +13,7 @@ from control.checks.certificate import certificate_end, certificate_troubles
 from control.explain import status
 from control.explain.intake import LAG, unwritten
 from control.explain.status import DOUBT, Status
+from control.health.health import health
 from control.held.look import Hold
 from control.ledger.opening import Opening
 from control.messages.loss import Loss
@@ -83,6 +84,7 @@ class Look:
                 lost=await self._lost(),
                 around=await around(self._pool, at),
                 told=await telling.told(self._pool, at),
+                health=await health(self._pool),
             )
         )
 

@@ -15,6 +15,7 @@ from control.bypass.view import Around
 from control.explain import intake
 from control.explain.standing import Mail, Process, Waiting
 from control.explain.trouble import Trouble
+from control.health.health import HealthView
 from control.held.held import moment
 from control.ledger.status import CLOSED, LedgerState, LedgerStatus
 from control.messages.loss import Loss
@@ -61,6 +62,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Recipients that are missing in the list of messages because control did not read, ever."""
     outcomes_lost_at: str
     """When the last of them were missed; empty: never."""
+    health: list[HealthView]
+    """Parts as they were found by the look of every five minutes."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +90,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Mail that went around the gateways."""
     told: list[ToldView] = []
     """What PowerMTA servers say of themselves."""
+    health: list[HealthView] = []
 
 
 def status(facts: Facts) -> Status:
@@ -145,6 +149,7 @@ def status(facts: Facts) -> Status:
         certificate=facts.certificate,
         outcomes_lost=facts.lost.recipients,
         outcomes_lost_at=moment(facts.lost.at),
+        health=facts.health,
     )
 
 

@@ -88,6 +88,7 @@ class Watch:
     async def _found(self, now: int) -> list[Raised]:
         status = await self._look()
         found = alarms.of_troubles(status.troubles)
+        found += alarms.of_health(status.health, {one.key for one in found})
         found += alarms.of_jobs(await troubled(self._pool))
         rows = await self._pool.fetch(_SQL["differing"], day_of(now) - DAYS)
         found += alarms.of_days(Day(**dict(row)) for row in rows)

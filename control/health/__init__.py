@@ -1,0 +1,1 @@
+"""Whether each part that mail needs answers, looked at every five minutes."""

@@ -1,0 +1,137 @@
+"""One look at every part, each for itself: one that is away is not well, and hides no other.
+
+PostgreSQL keeps what is found: while it is away nothing is, and what was found last gets old.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from control.accounting.status import StreamView
+from control.health.health import Found, put
+from control.health.probe import greeting, room
+from control.ledger.opening import Opening
+from control.ledger.status import LedgerState
+from control.plan.publish import Publisher
+from control.pmta.circuit import circuits_view, sentences
+from control.pmta.told import ToldView
+from control.problem import RefusedError
+from policy.ledger.admin import LedgerAdmin
+from settings.statements import statements
+
+_SQL = statements(__package__, "health")
+
+TIMEOUT = 5.0
+"""Seconds for a PowerMTA's greeting."""
+
+Streams = Callable[[], Awaitable[list[StreamView]]]
+Told = Callable[[], Awaitable[list[ToldView]]]
+
+
+class HealthLook:
+    """Of one control node. `late`: seconds after which accounting is late; `paths`: whose disks
+    need room."""
+
+    def __init__(
+        self,
+        pool: Any,
+        admin: LedgerAdmin,
+        opening: Opening,
+        publisher: Publisher,
+        streams: Streams,
+        told: Told,
+        *,
+        late: float,
+        paths: list[Path],
+        node: str,
+    ) -> None:
+        self._pool = pool
+        self._admin = admin
+        self._opening = opening
+        self._publisher = publisher
+        self._streams = streams
+        self._told = told
+        self._late = late
+        self._paths = paths
+        self._node = node
+
+    async def __call__(self, now: int) -> str:
+        """Write down how all of it is; in a sentence, what is not well. Calendar milliseconds.
+        Raises asyncpg's errors."""
+        found = [await self._postgresql(), await self._valkey()]
+        found += await self._gateways()
+        found += await self._servers()
+        found += await self._accounting()
+        found.append(await asyncio.to_thread(room, self._paths, self._node))
+        await put(self._pool, now, found)
+        ill = [f"{one.service} {one.name}".strip() for one in found if not one.healthy]
+        return f"{len(found)} looked at; not well: {', '.join(ill) or 'none'}"
+
+    async def _postgresql(self) -> Found:
+        began = time.monotonic()
+        await self._pool.fetch(_SQL["list"])
+        took = time.monotonic() - began
+        return Found(service="postgresql", healthy=True, detail=f"answers in {took * 1000:.0f} ms")
+
+    async def _valkey(self) -> Found:
+        began = time.monotonic()
+        status = await self._opening.status()
+        took = time.monotonic() - began
+        well = status.state is LedgerState.OPEN and not status.problems
+        detail = f"open, answers in {took * 1000:.0f} ms"
+        if not well:
+            detail = f"{status.state.value}: {'; '.join([status.detail, *status.problems])}"
+        return Found(service="valkey", healthy=well, detail=detail)
+
+    async def _gateways(self) -> list[Found]:
+        try:
+            workers, figures = await self._admin.workers(), await self._admin.figures()
+        except (RedisError, OSError) as error:
+            return [Found(service="gateway", healthy=False, detail=f"nobody can be heard: {error}")]
+        taking = [
+            name for name in workers if name not in figures or figures[name].sessions is not None
+        ]
+        detail = f"{len(taking)} workers and {len(workers) - len(taking)} releasers are heard of"
+        return [Found(service="gateway", healthy=bool(taking), detail=detail)]
+
+    async def _servers(self) -> list[Found]:
+        try:
+            plan = await self._publisher.current()
+            circuits = sentences(circuits_view(await self._admin.circuits()))
+        except (RedisError, OSError, RefusedError):
+            return []  # which servers there are is in the plan, and that the ledger is away is said
+        told = {one.server: one for one in await self._told()}
+        servers = plan.servers if plan is not None else ()
+        found = await asyncio.gather(*(greeting(one, timeout=TIMEOUT) for one in servers))
+        return [
+            _judged(one, circuits.get(("server", one.name)), told.get(one.name)) for one in found
+        ]
+
+    async def _accounting(self) -> list[Found]:
+        return [
+            Found(
+                service="accounting",
+                name=stream.server,
+                healthy=not stream.problem and (stream.age or 0.0) <= self._late,
+                detail=stream.problem
+                or (
+                    "nothing was read yet"
+                    if stream.age is None
+                    else f"read to the end {stream.age:.0f} s ago"
+                ),
+            )
+            for stream in await self._streams()
+        ]
+
+
+def _judged(found: Found, circuit: str | None, told: ToldView | None) -> Found:
+    """With what gateways and the agent say of it."""
+    said = [found.detail]
+    said += [circuit] if circuit else []
+    said += told.troubles if told else []
+    healthy = found.healthy and circuit is None and not (told and told.troubles)
+    return Found(service=found.service, name=found.name, healthy=healthy, detail="; ".join(said))

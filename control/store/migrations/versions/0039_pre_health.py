@@ -1,0 +1,11 @@
+"""Health of the parts."""
+
+from control.store.migrations.script import run
+
+revision = "0039"
+down_revision = "0038"
+
+
+def upgrade() -> None:
+    """Run the SQL of this revision."""
+    run("0039_pre_health.sql")
