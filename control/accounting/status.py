@@ -56,6 +56,12 @@ async def streams(pool: Any, settings: Accounting, now: int) -> list[StreamView]
     return await asyncio.to_thread(_views, rows, files, settings, now)
 
 
+def unwritten(stream: StreamView) -> bool:
+    """Whether its folder can be read and nothing was ever written there: PowerMTA begins a file
+    with the first message, and where none went that is as it should be."""
+    return not (stream.file or stream.read_at or stream.records) and stream.behind == 0
+
+
 def _views(
     rows: list[Any], files: dict[str, list[Position]], settings: Accounting, now: int
 ) -> list[StreamView]:

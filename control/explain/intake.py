@@ -1,7 +1,7 @@
 """What is wrong with the accounting that comes in: files, posted batches, records. Pure."""
 
 from control.accounting.setaside import Backlog
-from control.accounting.status import StreamView
+from control.accounting.status import StreamView, unwritten
 from control.explain.trouble import Trouble
 from control.held.held import moment
 from policy.limits import DAY
@@ -32,12 +32,6 @@ def files(streams: list[StreamView], *, sent: bool) -> list[Trouble]:
             key = f"accounting:{stream.server}"
             found.append(Trouble(what=what, next="sendgate accounting status", key=key))
     return found
-
-
-def unwritten(stream: StreamView) -> bool:
-    """Whether its folder can be read and nothing was ever written there: PowerMTA begins a file
-    with the first message, and where none went that is as it should be."""
-    return not (stream.file or stream.read_at or stream.records) and stream.behind == 0
 
 
 def posted(backlog: Backlog, now: int) -> list[Trouble]:

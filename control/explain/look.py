@@ -7,11 +7,11 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from control.accounting.setaside import Backlog
-from control.accounting.status import StreamView, streams
+from control.accounting.status import StreamView, streams, unwritten
 from control.bypass.view import around
 from control.checks.certificate import certificate_end, certificate_troubles
 from control.explain import status
-from control.explain.intake import LAG, unwritten
+from control.explain.intake import LAG
 from control.explain.status import DOUBT, Status
 from control.health.health import health
 from control.held.look import Hold

@@ -65,6 +65,8 @@ class Watch:
         """Until cancelled."""
         said = False
         while True:
+            # First of all: parts that start together are not heard of at once.
+            await asyncio.sleep(EVERY)
             try:
                 await self.step()
                 said = False
@@ -72,7 +74,6 @@ class Watch:
                 if not said:
                     log.warning("alerts cannot be looked for: %s", error)
                 said = True
-            await asyncio.sleep(EVERY)
 
     async def step(self) -> bool:
         """One look; False: another node is at it. Raises redis-py's and asyncpg's errors."""

@@ -11,7 +11,8 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from control.accounting.status import StreamView
+from control.accounting.status import StreamView, unwritten
+from control.health import probe
 from control.health.health import Found, put
 from control.health.probe import greeting, room
 from control.ledger.opening import Opening
@@ -63,7 +64,7 @@ class HealthLook:
         """Write down how all of it is; in a sentence, what is not well. Calendar milliseconds.
         Raises asyncpg's errors."""
         found = [await self._postgresql(), await self._valkey()]
-        found += await self._gateways()
+        found.append(await self._gateways())
         found += await self._servers()
         found += await self._accounting()
         found.append(await asyncio.to_thread(room, self._paths, self._node))
@@ -87,16 +88,24 @@ class HealthLook:
             detail = f"{status.state.value}: {'; '.join([status.detail, *status.problems])}"
         return Found(service="valkey", healthy=well, detail=detail)
 
-    async def _gateways(self) -> list[Found]:
+    async def _gateways(self) -> Found:
+        found = await self._heard()
+        for _ in range(probe.TRIES - 1):
+            if found.healthy:
+                break
+            await asyncio.sleep(probe.PAUSE)
+            found = await self._heard()
+        return found
+
+    async def _heard(self) -> Found:
         try:
             workers, figures = await self._admin.workers(), await self._admin.figures()
         except (RedisError, OSError) as error:
-            return [Found(service="gateway", healthy=False, detail=f"nobody can be heard: {error}")]
-        taking = [
-            name for name in workers if name not in figures or figures[name].sessions is not None
-        ]
-        detail = f"{len(taking)} workers and {len(workers) - len(taking)} releasers are heard of"
-        return [Found(service="gateway", healthy=bool(taking), detail=detail)]
+            return Found(service="gateway", healthy=False, detail=f"nobody can be heard: {error}")
+        releasers = {name for name, of in figures.items() if of.sessions is None} & workers.keys()
+        taking = len(workers) - len(releasers)
+        detail = f"{taking} workers and {len(releasers)} releasers are heard of"
+        return Found(service="gateway", healthy=taking > 0, detail=detail)
 
     async def _servers(self) -> list[Found]:
         try:
@@ -112,20 +121,17 @@ class HealthLook:
         ]
 
     async def _accounting(self) -> list[Found]:
-        return [
-            Found(
-                service="accounting",
-                name=stream.server,
-                healthy=not stream.problem and (stream.age or 0.0) <= self._late,
-                detail=stream.problem
-                or (
-                    "nothing was read yet"
-                    if stream.age is None
-                    else f"read to the end {stream.age:.0f} s ago"
-                ),
-            )
-            for stream in await self._streams()
-        ]
+        return [self._stream(stream) for stream in await self._streams()]
+
+    def _stream(self, of: StreamView) -> Found:
+        well, detail = not of.problem, of.problem
+        if unwritten(of):
+            well, detail = True, "PowerMTA has written nothing yet"
+        elif well and of.age is not None:
+            well, detail = of.age <= self._late, f"read to the end {of.age:.0f} s ago"
+        elif well:
+            detail = "nothing was read to the end yet"
+        return Found(service="accounting", name=of.server, healthy=well, detail=detail)
 
 
 def _judged(found: Found, circuit: str | None, told: ToldView | None) -> Found:
