@@ -74,6 +74,8 @@ async def test_a_pause_with_an_end_ends_at_the_same_stage_and_one_without_does_n
     await here.midnight()
     assert ((await here.ip())["state"], (await here.ip())["stage"]) == ("warming", 2)
     # An older pause's end is none of a new pause's.
+    await do(here, "pause", days=2)
+    assert (await here.api("PATCH", f"/api/v2/ips/{IP}", {"state": "resume"}))[0] == 200
     assert (await here.api("PATCH", f"/api/v2/ips/{IP}", {"state": "pause"}))[0] == 200
     for _ in range(12):
         await here.midnight()

@@ -300,20 +300,23 @@ async def test_without_accounting_there_is_no_step(here: Scene) -> None:
 
 
 async def test_a_pool_that_burns_stops_the_tenants_growth(here: Scene) -> None:
-    more = {"tenant": "acme", "domain": "acme.test", "ip": "192.0.2.11"}
-    assert (await here.api("POST", "/api/v2/domains", more))[0] == 201
-    # 2 of 350 complaints prove nothing of one IP; 4 of 700 do of the pool.
+    others = ("192.0.2.11", "192.0.2.12")
+    for ip in others:
+        more = {"tenant": "acme", "domain": "acme.test", "ip": ip}
+        assert (await here.api("POST", "/api/v2/domains", more))[0] == 201
     for number in range(7):
-        for ip in (IP, "192.0.2.11"):
-            await here.sent(50, provider="yahoo", ip=ip, complaints=0)
+        for ip in (IP, *others):
+            await here.sent(50, provider="yahoo", ip=ip)
         await here.midnight(turn=number < 6)
-    first = await here.today() - 7
-    for ip in (IP, "192.0.2.11"):
-        await here.sent(0, provider="yahoo", ip=ip, day=first + 3, complaints=2, delivered=0)
+    # 2 of 350 prove nothing of one IP; 4 of 1,050 do of the pool, and the clean one waits, too.
+    for ip in others:
+        await here.sent(0, provider="yahoo", ip=ip, day=await here.today() - 4, complaints=2)
     await here.core.warmup.look(turn=True)
     stops = [d for d in await here.decided("hold") if d.pool]
     assert [(d.rule, d.provider, d.ip) for d in stops] == [("pool_complaints", "yahoo", "")]
     assert (await here.ip())["stage"] == 1
+    held = [d for d in await here.decided("hold") if d.ip == IP and d.rule == "pool_complaints"]
+    assert "but not now" in held[0].sentence
 
 
 async def test_a_fixed_quota_is_guarded_and_never_moves(here: Scene) -> None:
