@@ -2,7 +2,7 @@
 
 from control.api.route import DRY, Call, Route, changed
 from control.plan.changed import Changed
-from control.plan.history import PlanPage, Plans, PlanView
+from control.plan.history import PlanPage, PlanQuery, Plans, PlanView
 from control.plan.inforce import GenerationView, Nothing, again, generation_view
 from control.plan.publish import Publisher
 from control.problem import bad, quoted
@@ -24,8 +24,7 @@ class PlanApi:
         return await changed(self._publisher, call, again)
 
     async def _page(self, call: Call) -> PlanPage:
-        before = call.number("before", 0, 1 << 60) or None
-        return await self._plans.page(before, max(1, call.number("limit", 100, 1000)))
+        return await self._plans.page(call.wanted)
 
     async def _one(self, call: Call) -> PlanView:
         text = call.path["plan"]
@@ -45,10 +44,7 @@ class PlanApi:
                 "Plans that were published, who made each and why, newest first",
                 self._page,
                 PlanPage,
-                query={
-                    "before": "the `before` of the page before",
-                    "limit": "at most so many, 1 to 1000; 100",
-                },
+                wanted=PlanQuery,
             ),
             Route(
                 "GET",

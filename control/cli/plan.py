@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from control.cli import whatif
-from control.plan.history import PlanAct, PlanPage, PlanView
+from control.plan.history import PlanAct, PlanPage, PlanQuery, PlanView
 from control.terminal.client import Client
+from control.terminal.options import Body, filters
 from control.terminal.show import as_json, line_of, say, table
 
 app = typer.Typer(no_args_is_help=True, help="Published plans (generations): when, who, why, what.")
@@ -15,15 +16,11 @@ app.command()(whatif.growth)
 
 
 @app.command("list")
-def list_(
-    context: typer.Context,
-    before: Annotated[int | None, typer.Option(min=1, help="Where the page before ended.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
-) -> None:
+@filters(PlanQuery)
+def list_(context: typer.Context, query: Body) -> None:
     """Newest first; as many as control.generations_kept keeps."""
     line = line_of(context)
-    asked = {"before": None if before is None else str(before), "limit": str(limit)}
-    page = Client(line).get("/api/v2/plans", PlanPage, **asked)
+    page = Client(line).get("/api/v2/plans", PlanPage, **query)
     if line.json:
         as_json(page)
         return

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from control.problem import counted, missing
+from control.values.query import Limit, Seen
+from control.values.wanted import meant
 from policy.isotime import instant_of
 from policy.model import Tenant
 from policy.plan import BadGenerationError, Generation, decode
@@ -42,6 +44,13 @@ class PlanPage(msgspec.Struct, frozen=True, kw_only=True):
     """To be given as `before` for the next page; null: this is the last."""
 
 
+class PlanQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of them."""
+
+    before: Annotated[Seen | None, meant("The `before` of the page before.")] = None
+    limit: Annotated[Limit, meant("At most so many, 1 to 1000; 100.")] = 100
+
+
 class Moved(msgspec.Struct, frozen=True, kw_only=True):
     """Names of one noun in a plan, against the plan before."""
 
@@ -68,9 +77,10 @@ class Plans:
     def __init__(self, pool: Any) -> None:
         self._pool = pool
 
-    async def page(self, before: int | None, limit: int) -> PlanPage:
+    async def page(self, wanted: PlanQuery) -> PlanPage:
         """Those before number `before`."""
-        rows = await self._pool.fetch(_SQL["list"], before, limit + 1)
+        limit = wanted.limit
+        rows = await self._pool.fetch(_SQL["list"], wanted.before or None, limit + 1)
         plans = [PlanEntry(**_entry(row)) for row in rows[:limit]]
         return PlanPage(plans=plans, before=plans[-1].number if len(rows) > limit else None)
 
