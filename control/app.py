@@ -7,14 +7,16 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 from aiohttp import web
 
 from control.accounting.shipment import LOOK, STATUS
 from control.accounting.status import StreamView, streams
+from control.again import again
 from control.api.accounting import AccountingApi
 from control.api.agent import AgentApi
 from control.api.application import Application
@@ -278,20 +280,19 @@ async def run(settings: Settings) -> None:
             await ended.wait()
 
 
-async def _reconcile(parts: Parts) -> None:
+def _reconcile(parts: Parts) -> Coroutine[Any, Any, None]:
     last_use = LastUse(parts.pool, parts.admin)
-    while True:
-        try:
-            # A name may lead elsewhere by now: every look is at whom it leads to.
-            await parts.pool.expire_connections()
-            await parts.admin.afresh()
-            await judge(parts.pool, parts.admin, synchronous=parts.settings.database.synchronous)
-            await parts.opening.attend()
-            number = await parts.publisher.reconcile()
-            if number is not None:
-                log.warning("the ledger ran another plan: published generation %d", number)
-            await parts.leaving.give_up(parts.settings.control.leaving)
-            await last_use.note()
-        except Exception as error:  # noqa: BLE001 - tried again, and said each time
-            log.warning("cannot compare the ledger's plan with ours: %s", error)
-        await asyncio.sleep(RECONCILE_EVERY)
+
+    async def look() -> None:
+        # A name may lead elsewhere by now: every look is at whom it leads to.
+        await parts.pool.expire_connections()
+        await parts.admin.afresh()
+        await judge(parts.pool, parts.admin, synchronous=parts.settings.database.synchronous)
+        await parts.opening.attend()
+        number = await parts.publisher.reconcile()
+        if number is not None:
+            log.warning("the ledger ran another plan: published generation %d", number)
+        await parts.leaving.give_up(parts.settings.control.leaving)
+        await last_use.note()
+
+    return again(look, RECONCILE_EVERY, log, "cannot compare the ledger's plan with ours")

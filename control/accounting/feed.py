@@ -1,6 +1,5 @@
 """All readers of this node and the forgetting of old receipts: tasks of the control process."""
 
-import asyncio
 import logging
 from collections.abc import Coroutine
 from typing import Any
@@ -10,6 +9,7 @@ from control.accounting.door import Door, sweep
 from control.accounting.forgetwork import ForgetWork
 from control.accounting.inbox import Inbox
 from control.accounting.reader import Now, Reader
+from control.again import again
 from policy.limits import day_of
 from settings.accounting import Accounting
 from settings.model import Database
@@ -47,7 +47,8 @@ class Feed:
         """What has to run, each in a task of its own until it is cancelled. A group would cancel
         its tasks once, and once may be swallowed."""
         several = [reader.run() for reader in self._readers]
-        return [*several, self._inbox.run(), self._work.run(), self._forget()]
+        forget = again(self._forget, FORGET_EVERY, log, "cannot delete old receipts")
+        return [*several, self._inbox.run(), self._work.run(), forget]
 
     async def tidy(self, now: int) -> None:
         """Delete what is older than it is kept: receipts (`accounting.kept`), records as they came
@@ -60,9 +61,4 @@ class Feed:
 
     async def _forget(self) -> None:
         """What is bounded by number, and not by age alone, grows faster than by days."""
-        while True:
-            try:
-                await self.tidy(await self._now())
-            except Exception as error:  # noqa: BLE001 - tried again, and said each time
-                log.warning("cannot delete old receipts: %s", error)
-            await asyncio.sleep(FORGET_EVERY)
+        await self.tidy(await self._now())

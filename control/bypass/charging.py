@@ -8,16 +8,13 @@ rebuilt with.
 Failure: PostgreSQL or the ledger away is said once and tried again.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from itertools import groupby
 from typing import Any
 
-from redis.exceptions import RedisError
-
+from control.again import again
 from control.store.database import Connection
-from control.store.refusal import UNREACHABLE
 from policy.ledger.admin import LedgerAdmin
 from policy.limits import DAY, day_of
 from settings.statements import statements
@@ -47,23 +44,18 @@ class Charging:
         self._admin = admin
         self._kept = kept
         self._calendar = calendar
+        self._looks = 0
 
     async def run(self) -> None:
         """Until cancelled."""
-        said, looks = False, 0
-        while True:
-            try:
-                while await self.step():
-                    pass
-                if looks % SWEEP == 0:
-                    await sweep(self._pool, await self._calendar(), self._kept)
-                said = False
-            except (RedisError, *UNREACHABLE) as error:
-                if not said:
-                    log.warning("mail around the gateways is not charged: %s", error)
-                said = True
-            looks += 1
-            await asyncio.sleep(EVERY)
+        await again(self._look, EVERY, log, "mail around the gateways is not charged")
+
+    async def _look(self) -> None:
+        while await self.step():
+            pass
+        if self._looks % SWEEP == 0:
+            await sweep(self._pool, await self._calendar(), self._kept)
+        self._looks += 1
 
     async def step(self) -> bool:
         """Tell the ledger what it was not told; whether there may be more. Raises asyncpg's and

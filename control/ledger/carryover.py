@@ -14,7 +14,6 @@ raises an alarm. PostgreSQL or the ledger away: what was
 published last stays in force.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
@@ -22,6 +21,7 @@ from typing import Any
 import msgspec
 
 from control.accounting.status import StreamView
+from control.again import again
 from control.store.database import Connection
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.daycounts import TOTAL, DayCounts, Opening, day_counts, set_openings
@@ -77,29 +77,27 @@ class CarryOver:
         self._tried = round(bounce_after * 1000)
         self._streams = streams
         self._calendar = calendar
+        self._published = 0
+        self._incarnation = ""
         self.figures: list[Figure] = []
         """As this node published last."""
 
     async def run(self) -> None:
         """Until cancelled."""
-        published = 0
-        said, before = False, ""
-        while True:
-            try:
-                now = await self._calendar()
-                incarnation = await self._admin.incarnation()
-                turn = published and day_of(now) != day_of(published)
-                due = now - published >= self._every or DAY - now % DAY <= 2_000 * TICK
-                if incarnation and (due or turn or incarnation != before):
-                    await self.publish(now)
-                    published, before = now, incarnation
-                said = False
-            except Exception as error:  # noqa: BLE001 - said once, and tried again
-                if not said:
-                    log.warning("what is carried over stays as it was published last: %s", error)
-                said = True
-            left = (DAY - await self._calendar() % DAY) / 1000
-            await asyncio.sleep(min(TICK, left + 0.005))
+        trouble = "what is carried over stays as it was published last"
+        await again(self._look, self._pause, log, trouble)
+
+    async def _look(self) -> None:
+        now = await self._calendar()
+        incarnation = await self._admin.incarnation()
+        turn = self._published and day_of(now) != day_of(self._published)
+        due = now - self._published >= self._every or DAY - now % DAY <= 2_000 * TICK
+        if incarnation and (due or turn or incarnation != self._incarnation):
+            await self.publish(now)
+            self._published, self._incarnation = now, incarnation
+
+    async def _pause(self) -> float:
+        return min(TICK, (DAY - await self._calendar() % DAY) / 1000 + 0.005)
 
     async def before_move(self, target: int) -> None:
         """Publish for the day that a moved clock comes to; calendar milliseconds."""

@@ -6,7 +6,6 @@ Two control nodes: the row of the position is locked, and who comes second begin
 ended.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
@@ -14,6 +13,7 @@ from typing import Any, cast
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from control.again import again
 from control.messages.forgetting import forgotten, sweep
 from control.messages.loss import Reading
 from control.messages.outcome import COLUMNS, normal, read
@@ -57,25 +57,23 @@ class OutcomeReader:
         self._kept = kept
         self._calendar = calendar
         self._days: set[int] = set()
+        self._looks = 0
 
     async def run(self) -> None:
         """Until cancelled."""
-        said, looks = False, 0
-        while True:
-            try:
-                while await self.step():
-                    pass
-                if looks % SWEEP == 0:
-                    await self.sweep()
-                said = False
-            except Exception as error:  # noqa: BLE001 - tried again, and said once
-                # A restored or failed-over database may lack a day that was there.
-                self._days.clear()
-                if not said:
-                    log.warning("what became of messages cannot be read: %s", error)
-                said = True
-            looks += 1
-            await asyncio.sleep(EVERY)
+        trouble = "what became of messages cannot be read"
+        await again(self._look, EVERY, log, trouble, lost=self._lost)
+
+    async def _look(self) -> None:
+        while await self.step():
+            pass
+        if self._looks % SWEEP == 0:
+            await self.sweep()
+        self._looks += 1
+
+    async def _lost(self) -> None:
+        # A restored or failed-over database may lack a day that was there.
+        self._days.clear()
 
     async def step(self) -> bool:
         """One transaction; whether there may be more. Raises asyncpg's and redis-py's errors."""

@@ -11,10 +11,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from redis.exceptions import RedisError
-
+from control.again import again
 from control.provider.lookup import Answer, NoAnswerError
-from control.store.refusal import UNREACHABLE
 from policy.ledger.learnt import LearntTable
 from policy.provider import learn
 from settings.providers import Providers
@@ -57,26 +55,21 @@ class Learning:
         self._resolver = resolver
         self._settings = settings
         self._calendar = calendar
+        self._looks = 0
         self._known = ""
         """The table that this process goes by."""
 
     async def run(self) -> None:
         """Until cancelled."""
-        said, looks = False, 0
-        while True:
-            try:
-                await self.look()
-                if looks % PUBLISH == 0:
-                    await self.publish()
-                if looks % TRIM == 0:
-                    await self.trim()
-                said = False
-            except (RedisError, *UNREACHABLE) as error:
-                if not said:
-                    log.warning("providers of domains are not learnt: %s", error)
-                said = True
-            looks += 1
-            await asyncio.sleep(EVERY)
+        await again(self._work, EVERY, log, "providers of domains are not learnt")
+
+    async def _work(self) -> None:
+        await self.look()
+        if self._looks % PUBLISH == 0:
+            await self.publish()
+        if self._looks % TRIM == 0:
+            await self.trim()
+        self._looks += 1
 
     async def look(self) -> None:
         """Believe records, and ask for what is due: as many as may be asked for in a second. Raises
