@@ -18,6 +18,7 @@ def stats(context: typer.Context, query: Body) -> None:
     it."""
     line = line_of(context)
     client = Client(line)
+    query = {"with": "total", **query}
     found = client.get(_PATH, StatisticsPage, **query)
     if line.json:
         as_json(found)
@@ -41,7 +42,11 @@ def _shown(page: StatisticsPage) -> None:
         ),
         (
             *((*(getattr(row, key) or "-" for key in page.by), *_counts(row)) for row in page.rows),
-            (*("all" if at == 0 else "" for at, _ in enumerate(page.by)), *_counts(page.total)),
+            *(
+                (*("all" if at == 0 else "" for at, _ in enumerate(page.by)), *_counts(total))
+                for total in (page.total,)
+                if total is not None
+            ),
         ),
         title=days,
     )

@@ -7,6 +7,7 @@ comes back after the delivery (rb) is a bounce, too, but no second end: `late` t
 from control.accounting.fact import Fact
 from policy.bounce import CATEGORIES, category_of
 from policy.identity import PROBE
+from policy.limits import day_of
 
 COLUMNS = (
     *("relayed", "delivered", "bounced", "bounced_address", "bounced_block", "bounced_full"),
@@ -38,6 +39,13 @@ def counts(fact: Fact) -> bool:
         fact.envid.startswith(PROBE)
         or (fact.kind == "f" and fact.feedback.strip().lower() in _NO_COMPLAINTS)
     )
+
+
+def day_counted(fact: Fact, latest: int) -> int:
+    """Of its grant; of what the gateway did not grant, of the time PowerMTA took it. What claims to
+    be of a day behind `latest` counts on the one it was written."""
+    day = day_of(fact.queued or fact.at) if fact.envelope is None else fact.envelope.day
+    return day if day <= latest else day_of(fact.at)
 
 
 def outcome_of(fact: Fact) -> str:

@@ -1,9 +1,10 @@
 """Whose a record is: its IP and its tenant.
 
-Rule: the IP it left from, where that is one of ours, else the one of its VirtualMTA on that day;
-behind a network address translation PowerMTA names an address that nobody knows. Who owns a
-VirtualMTA or an IP is remembered when it was removed, too (`vmta_ip`). A record that names neither
-(rb, and often f) is looked up by its message, in what the gateways told of it.
+Rule: the IP it left from, where that is one of ours, else the one of its VirtualMTA on that day,
+whose name PowerMTA takes in any case; behind a network address translation PowerMTA names an
+address that nobody knows. Who owns a VirtualMTA or an IP is remembered when it was removed, too
+(`vmta_ip`). A record that names neither (rb, and often f) is looked up by its message, in what the
+gateways told of it.
 """
 
 import ipaddress
@@ -49,12 +50,12 @@ class Owners:
         for row in records:
             owner = Owner(row["ip"], row["tenant"])
             one = _Past(row["created"], row["here"], row["vmta"], owner)
-            self._vmtas.setdefault(row["vmta"], []).append(one)
+            self._vmtas.setdefault(row["vmta"].lower(), []).append(one)
             self._ips.setdefault(row["ip"], []).append(one)
 
     def of(self, day: int, vmta: str, source_ip: str) -> Owner:
         """`source_ip` as `address_of` gives it."""
-        named = _then(self._vmtas.get(vmta, ()), day)
+        named = _then(self._vmtas.get(vmta.lower(), ()), day)
         if source_ip and (named is None or named.owner.ip != source_ip):
             left = _then(self._ips.get(source_ip, ()), day)
             if left is not None:
@@ -66,7 +67,8 @@ class Owners:
 
 async def owners(connection: Connection, vmtas: set[str], ips: set[str]) -> Owners:
     """Whose these are and were."""
-    return Owners(await connection.fetch(_SQL["owners"], sorted(vmtas), sorted(ips)))
+    names = {vmta.lower() for vmta in vmtas}
+    return Owners(await connection.fetch(_SQL["owners"], sorted(names), sorted(ips)))
 
 
 @lru_cache(maxsize=4096)

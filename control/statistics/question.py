@@ -1,12 +1,13 @@
 """Questions to the sums: which table has them, and its answer.
 
 Rule: there is a table for each combination that is asked often, so that an answer reads as few rows
-as it can; what no table has is refused with what may be asked.
+as it can (`control.statistics.tables`); what no table has is refused with what may be asked. What
+is beside the rows, their total and the categories, is read where it is asked for.
 """
 
 import datetime
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -15,7 +16,6 @@ from control.problem import bad, quoted
 from control.statistics.owner import address_of
 from control.statistics.row import (
     EPOCH,
-    SUMS,
     Bounces,
     Counts,
     Row,
@@ -23,32 +23,27 @@ from control.statistics.row import (
     counts_of,
     date_of,
 )
+from control.statistics.tables import CATEGORY, KEYS, categories, sums, table_of
 from control.values.ip import IpText, normal_ip
 from control.values.query import FoundText
 from control.values.time import DayText
 from control.values.wanted import meant
 from policy.bounce import CATEGORIES
-from settings.statements import statements
 
-_SQL = statements(__package__, "questions")
-
-KEYS = ("day", "tenant", "ip", "campaign", "provider", "mailbox")
-"""What rows may be asked by, in the order they are sorted by."""
-FILTERS = KEYS[1:]
+FILTERS = tuple(key for key in KEYS if key != "day")
+BESIDE = ("total", "categories")
+"""What may be asked for beside rows."""
 DAYS_MOST = 400
 WEEK = 7
 
-_TABLES = {
-    "by_ip": ("tenant", "ip", "provider"),
-    "by_campaign": ("tenant", "campaign", "provider"),
-    "by_mailbox": ("tenant", "mailbox"),
-    "by_detail": ("tenant", "ip", "campaign", "provider"),
-}
-"""Statement to its columns behind the day, which are also its filters; the smallest table first."""
-_CATEGORY = ("tenant", "ip", "provider")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _KEY = f" *(?:{'|'.join(KEYS)}) *"
 KeysText = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_KEY}(?:,{_KEY})*$"})]
+
+_ASIDE = f" *(?:{'|'.join(BESIDE)}) *"
+BesideText = Annotated[
+    str, msgspec.Meta(extra_json_schema={"pattern": f"^{_ASIDE}(?:,{_ASIDE})*$"})
+]
 
 
 class StatisticsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,6 +59,10 @@ class StatisticsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         KeysText | None,
         meant(f"What rows are of, with commas between: {', '.join(KEYS)}; ip by default."),
     ] = None
+    beside: Annotated[
+        BesideText | None,
+        meant(f"What to tell beside the rows, with commas between: {', '.join(BESIDE)}."),
+    ] = msgspec.field(default=None, name="with")
     tenant: Annotated[FoundText | None, meant("Only of this tenant.")] = None
     ip: Annotated[IpText | None, meant("Only of this IP.")] = None
     campaign: Annotated[FoundText | None, meant("Only of this campaign.")] = None
@@ -87,6 +86,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     by: tuple[str, ...]
     only: Mapping[str, str] = {}
     """Key to the one value that counts."""
+    beside: tuple[str, ...] = ()
+    """Of `BESIDE`."""
     limit: int = 1_000
     offset: int = 0
 
@@ -106,30 +107,44 @@ def question(asked: StatisticsQuery, today: int, most: int) -> Question:
         raise bad("from", f"{date_of(first)} is after `to`, {date_of(last)}")
     if last - first >= DAYS_MOST:
         raise bad("from", f"{last - first + 1} days are too many: ask for at most {DAYS_MOST}")
-    by = tuple(dict.fromkeys(one.strip() for one in (asked.by or "ip").split(",")))
-    if unknown := [one for one in by if one not in KEYS]:
-        raise bad("by", f"{quoted(unknown[0])} is none of {', '.join(KEYS)}")
+    by = _listed("by", asked.by or "ip", KEYS)
+    beside = _listed("with", asked.beside, BESIDE) if asked.beside else ()
     given = {key: getattr(asked, key) for key in FILTERS}
     only = {key: value for key, value in given.items() if value is not None}
     if only.get("ip"):
         only["ip"] = address_of(normal_ip(only["ip"]))
-    found = Question(first=first, last=last, by=by, only=only, limit=limit, offset=asked.offset)
-    if _table({*by, *only}) is None:
+    if table_of({*by, *only}) is None:
         raise bad(
             "by",
             "a mailbox is counted by day and tenant alone: ask without ip, provider and campaign",
         )
-    return found
+    if "categories" in beside and not only.keys() <= set(CATEGORY.keys):
+        raise bad("with", "categories are counted by tenant, ip and provider alone")
+    return Question(
+        first=first, last=last, by=by, only=only, beside=beside, limit=limit, offset=asked.offset
+    )
 
 
 async def answer(pool: Any, asked: Question) -> StatisticsPage:
     """`asked` from `question`."""
     rows = await _rows(pool, asked, asked.by, asked.limit + 1, asked.offset)
-    total = await _rows(pool, asked, (), 1, 0)
-    categories = []
-    if asked.only.keys() <= set(_CATEGORY):
-        given = [asked.only.get(key) for key in _CATEGORY]
-        categories = await pool.fetch(_SQL["by_category"], asked.first, asked.last, *given)
+    total = None
+    if "total" in asked.beside:
+        (sums_of_all,) = await _rows(pool, asked, (), 1, 0)
+        total = msgspec.convert(counts_of(sums_of_all), Counts)
+    bounces = None
+    if "categories" in asked.beside:
+        found = await pool.fetch(
+            categories(tuple(asked.only)), asked.first, asked.last, *asked.only.values()
+        )
+        bounces = [
+            Bounces(
+                category=one["category"],
+                kind=CATEGORIES.get(one["category"], CATEGORIES["other"]).kind,
+                bounced=one["bounced"],
+            )
+            for one in found
+        ]
     shown = rows[: asked.limit]
     return StatisticsPage(
         first=date_of(asked.first),
@@ -137,36 +152,21 @@ async def answer(pool: Any, asked: Question) -> StatisticsPage:
         by=list(asked.by),
         rows=[_row(one, asked.by) for one in shown],
         more=asked.offset + asked.limit if len(rows) > asked.limit else None,
-        total=msgspec.convert(counts_of(total[0] if total else _NOTHING), Counts),
-        categories=[
-            Bounces(
-                category=one["category"],
-                kind=CATEGORIES.get(one["category"], CATEGORIES["other"]).kind,
-                bounced=one["bounced"],
-            )
-            for one in categories
-        ],
+        total=total,
+        categories=bounces,
     )
 
 
 async def _rows(
     pool: Any, asked: Question, by: tuple[str, ...], limit: int, offset: int
 ) -> list[Any]:
-    table = _table({*by, *asked.only})
+    table = table_of({*by, *asked.only})
     assert table is not None
-    given = [asked.only.get(key) for key in _TABLES[table]]
-    if table == "by_detail":
-        # An index finds one IP's or one campaign's; which, has to stand in the statement.
-        table += next((f"_of_{key}" for key in ("ip", "campaign") if key in asked.only), "")
     found: list[Any] = await pool.fetch(
-        _SQL[table], asked.first, asked.last, list(by), limit, offset, *given
+        sums(table, by, tuple(asked.only)),
+        *(asked.first, asked.last, limit, offset, *asked.only.values()),
     )
     return found
-
-
-def _table(keys: set[str]) -> str | None:
-    wanted = keys - {"day"}
-    return next((name for name, columns in _TABLES.items() if wanted <= set(columns)), None)
 
 
 def _row(record: Any, by: tuple[str, ...]) -> Row:
@@ -174,7 +174,12 @@ def _row(record: Any, by: tuple[str, ...]) -> Row:
     return msgspec.convert(keys | counts_of(record), Row)
 
 
-_NOTHING = dict.fromkeys(SUMS, 0)
+def _listed(name: str, text: str, known: Collection[str]) -> tuple[str, ...]:
+    """Each once. Raises RefusedError for one that is not known."""
+    found = tuple(dict.fromkeys(one.strip() for one in text.split(",")))
+    if unknown := [one for one in found if one not in known]:
+        raise bad(name, f"{quoted(unknown[0])} is none of {', '.join(known)}")
+    return found
 
 
 def _day(text: str, name: str) -> int:

@@ -60,10 +60,11 @@ class StatisticsPage(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[Row]
     more: int | None
     """`offset` of the page that follows; null: this is the last."""
-    total: Counts
-    """Of all rows, of other pages too."""
-    categories: list[Bounces]
-    """The bounces of `total` by category; empty where a campaign or a mailbox is asked for."""
+    total: Counts | None
+    """Of all rows, of other pages too; null: it was not asked for. Where receipts are missing,
+    `relayed` is at least what ended, row by row: rows of more keys may add up to more."""
+    categories: list[Bounces] | None
+    """All bounces by category; null: they were not asked for."""
 
 
 SUMS = (

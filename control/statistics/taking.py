@@ -14,18 +14,28 @@ from typing import Any, NamedTuple
 from control.accounting.columns import storable
 from control.accounting.door import Batch
 from control.accounting.fact import Fact
+from control.statistics import names
 from control.statistics.counts import (
     ATTEMPTS,
-    COLUMNS,
     WIDTH,
     Increments,
     category_in,
     counts,
+    day_counted,
     increments_of,
     outcome_of,
 )
-from control.statistics.names import CAMPAIGN, MAILBOX, OTHER, Name, Names
+from control.statistics.names import Name, Names
 from control.statistics.owner import Owner, Told, address_of, owners, told
+from control.statistics.tables import (
+    CAMPAIGN,
+    CATEGORY,
+    DETAIL,
+    IP,
+    MAILBOX,
+    PAIR,
+    addition,
+)
 from control.store.database import Connection
 from policy.address import mailbox_of, normal_domain
 from policy.author import FromProblem, from_mailbox
@@ -35,6 +45,8 @@ from policy.provider import provider_of
 from settings.statements import statements
 
 _SQL = statements(__package__, "statistics")
+
+_ADD = {table: addition(table) for table in (IP, CAMPAIGN, MAILBOX, PAIR, DETAIL, CATEGORY)}
 
 IMPORT = "import"
 """Origin of history: it says nothing of how far records have come."""
@@ -59,7 +71,7 @@ class _Heap(NamedTuple):
 
 
 _Place = tuple[int, str, str, str, str, str]
-"""Where a heap counts: day, tenant, IP, campaign, provider, mailbox."""
+"""Where a heap counts: day, IP, tenant, campaign, provider, mailbox."""
 
 _GOOD = frozenset("rdt")
 """Outcomes that pause no IP."""
@@ -104,12 +116,15 @@ class Statistics:
                 whose[asked] = owner
             tenant, campaign = owner.tenant or more.tenant, _name(job or more.campaign)
             provider = _provider(domain or more.domain)
-            place = (day, tenant, owner.ip, campaign, provider, _name(mailbox))
+            place = (day, owner.ip, tenant, campaign, provider, _name(mailbox))
             places.append((place, outcome, ours, count))
         wanted = {
-            (day, tenant, CAMPAIGN, campaign) for (day, tenant, _, campaign, _, _), *_ in places
+            (day, tenant, names.CAMPAIGN, campaign)
+            for (day, _, tenant, campaign, _, _), *_ in places
         }
-        wanted |= {(day, tenant, MAILBOX, mailbox) for (day, tenant, *_, mailbox), *_ in places}
+        wanted |= {
+            (day, tenant, names.MAILBOX, mailbox) for (day, _, tenant, *_, mailbox), *_ in places
+        }
         own: Set[tuple[int, str, str, str]] = await self._names.admitted(
             connection, (Name(*one) for one in wanted)
         )
@@ -130,11 +145,11 @@ class _Sums:
     def __init__(self) -> None:
         self._details: _Rows = {}
         self._mailboxes: _Rows = {}
-        self._categories: Counter[tuple[int | str, ...]] = Counter()
+        self._categories: _Rows = {}
 
     def add(self, place: _Place, outcome: str, count: int, *, ours: bool) -> None:
         """That `count` records of one kind belong there."""
-        detail, mailbox = place[:5], (place[0], place[1], place[5])
+        detail, mailbox = place[:5], (place[0], place[2], place[5])
         details = self._details.get(detail)
         if details is None:
             details = self._details[detail] = [0] * WIDTH
@@ -145,39 +160,43 @@ class _Sums:
             details[column] += count
             mailboxes[column] += count
         if category := category_in(outcome):
-            day, tenant, ip, _, provider, _ = place
-            self._categories[day, tenant, ip, provider, category] += count
+            day, ip, tenant, _, provider, _ = place
+            self._categories.setdefault((day, ip, tenant, provider, category), [0])[0] += count
 
     async def put(self, connection: Connection) -> None:
         """Table after table, row after row in the order of their keys."""
         ips: _Rows = {}
         campaigns: _Rows = {}
-        for (day, tenant, ip, campaign, provider), numbers in self._details.items():
+        pairs: _Rows = {}
+        for (day, ip, tenant, campaign, provider), numbers in self._details.items():
             for rows, key in (
-                (ips, (day, tenant, ip, provider)),
+                (ips, (day, ip, tenant, provider)),
                 (campaigns, (day, tenant, campaign, provider)),
+                (pairs, (day, ip, tenant, campaign)),
             ):
                 before = rows.get(key)
                 rows[key] = numbers if before is None else list(map(add, before, numbers))
-        for table, rows, width in (
-            ("add_ip", ips, WIDTH),
-            # What ended is of the IP alone, whose limits it is for.
-            ("add_campaign", campaigns, WIDTH - 1),
-            ("add_mailbox", self._mailboxes, WIDTH - 1),
-            ("add_detail", self._details, WIDTH - 1),
+        for table, rows in (
+            (IP, ips),
+            (CAMPAIGN, campaigns),
+            (MAILBOX, self._mailboxes),
+            (PAIR, pairs),
+            (DETAIL, self._details),
+            (CATEGORY, self._categories),
         ):
-            keys = sorted(rows)
-            columns = [list(column) for column in zip(*keys, strict=True)]
-            counted = [list(column) for column in zip(*map(rows.__getitem__, keys), strict=True)]
-            await connection.execute(_SQL[table], *columns, *counted[:width])
-        if self._categories:
-            found = sorted(self._categories.items())
-            keyed = [list(column) for column in zip(*(key for key, _ in found), strict=True)]
-            await connection.execute(_SQL["add_category"], *keyed, [count for _, count in found])
+            if rows:
+                await connection.execute(_ADD[table], *_columns(rows, len(table.counted)))
+
+
+def _columns(rows: _Rows, width: int) -> list[list[Any]]:
+    """An array for each key and each of `width` counters."""
+    keys = sorted(rows)
+    columns = [list(column) for column in zip(*keys, strict=True)]
+    counted = [list(column) for column in zip(*map(rows.__getitem__, keys), strict=True)]
+    return columns + counted[:width]
 
 
 _NOTHING = Told("", "", "", "")
-assert COLUMNS[-1] == "ended"
 
 
 @lru_cache(maxsize=256)
@@ -186,18 +205,11 @@ def _added(outcome: str, ours: bool) -> tuple[int, ...]:
     return tuple(at for at, n in enumerate(increments_of(outcome, ours=ours)) if n)
 
 
-def _day(fact: Fact, latest: int) -> int:
-    """Of its grant; of what the gateway did not grant, of the time PowerMTA took it. What claims to
-    be of a day that has not come counts on the one it was written."""
-    day = day_of(fact.queued or fact.at) if fact.envelope is None else fact.envelope.day
-    return day if day <= latest else day_of(fact.at)
-
-
 def _heap(fact: Fact, latest: int) -> _Heap:
     envelope = fact.envelope
     nameless = envelope is not None and not fact.vmta
     return _Heap(
-        _day(fact, latest),
+        day_counted(fact, latest),
         fact.vmta,
         address_of(fact.source_ip),
         envelope.message if envelope is not None and nameless else "",
@@ -234,9 +246,9 @@ def _name(text: str) -> str:
 
 def _bounded(place: _Place, beyond: Set[tuple[int, str, str, str]]) -> _Place:
     """With `other` in place of names that are not let in."""
-    day, tenant, ip, campaign, provider, mailbox = place
-    if (day, tenant, CAMPAIGN, campaign) in beyond:
-        campaign = OTHER
-    if (day, tenant, MAILBOX, mailbox) in beyond:
-        mailbox = OTHER
-    return (day, tenant, ip, campaign, provider, mailbox)
+    day, ip, tenant, campaign, provider, mailbox = place
+    if (day, tenant, names.CAMPAIGN, campaign) in beyond:
+        campaign = names.OTHER
+    if (day, tenant, names.MAILBOX, mailbox) in beyond:
+        mailbox = names.OTHER
+    return (day, ip, tenant, campaign, provider, mailbox)

@@ -1,0 +1,11 @@
+"""Sums of campaigns by IP, and what the largest table is read by."""
+
+from control.store.migrations.script import run
+
+revision = "0034"
+down_revision = "0033"
+
+
+def upgrade() -> None:
+    """Run the SQL of this revision."""
+    run("0034_pre_statistics_pair.sql")
