@@ -2,10 +2,11 @@
 
 Owns: which record is about whom, and whose mail it was. Not here: which bounces are hard
 (`policy/bounces.toml`), writing (`control.suppressions.change`).
-Rules: it is suppressed for the tenant whose mail it was, by its VirtualMTA, its IP, else by the
-message its envelope id names. What names no tenant is mail that was not ours and suppresses
-nobody, but for the small form `{"email", "reason"}`, which names none ever and tells hard bounces
-alone: for everybody. What somebody took away is not brought back by an older record.
+Rules: it is suppressed for the tenant whose mail it was: who had its IP or its VirtualMTA on the
+day of the mail, else by the message its envelope id names. What names no tenant is mail that was
+not ours and suppresses nobody, but for the small form `{"email", "reason"}`, which names none ever
+and tells hard bounces alone: for everybody. What somebody took away is not brought back by an older
+record.
 """
 
 import logging
@@ -14,15 +15,19 @@ from typing import Any
 
 import msgspec
 
+from control.accounting.columns import storable
 from control.accounting.door import Batch
 from control.accounting.fact import Fact
 from control.accounting.payload import BAD_ADDRESS
 from control.problem import RefusedError
+from control.statistics.counts import day_counted
+from control.statistics.owner import Owners, address_of, owners
 from control.store.database import Connection
 from control.suppressions.change import SQL, write
 from control.suppressions.entry import NOTE, Entry
 from policy.address import LONGEST
 from policy.bounce import category_of
+from policy.limits import day_of
 from policy.suppression import EVERYBODY, Reason, canonical
 
 log = logging.getLogger(__name__)
@@ -30,7 +35,6 @@ log = logging.getLogger(__name__)
 WHO = "accounting"
 """In the column and in the table of who did it."""
 
-_NOWHERE = "0.0.0.0"  # noqa: S104 - as PowerMTA writes what was never connected
 _FEEDBACK: dict[str, Reason | None] = {
     "not-spam": None,  # RFC 6430: the opposite of a complaint
     "opt-out": "unsubscribe",
@@ -100,11 +104,11 @@ class Rule:
             log.error("recipients of hard bounces and complaints are not suppressed: %s", error)
 
     async def _entries(self, connection: Connection, found: list[Said], now: int) -> list[Entry]:
-        owners = await _owners(connection, [one.fact for one in found])
+        senders = await _senders(connection, [one.fact for one in found], now)
         entries = []
         for one in found:
             fact = one.fact
-            tenant, told = owners.of(fact)
+            tenant, told = senders.of(fact)
             address = canonical(_bare(fact.rcpt or told))
             if tenant is None and fact.kind == BAD_ADDRESS:
                 tenant = EVERYBODY
@@ -115,39 +119,40 @@ class Rule:
         return entries
 
 
-class Owners(msgspec.Struct, frozen=True):
-    """Whose mail it was."""
+class _Senders(msgspec.Struct, frozen=True):
+    """Whose mail records are about. What names neither IP nor VirtualMTA of ours is looked up by
+    its message."""
 
-    paths: dict[tuple[str, str], str]
-    """("vmta" or "ip", name) to tenant."""
+    owners: Owners
+    latest: int
+    """The last day that mail can be of."""
     messages: dict[str, tuple[str, str]]
     """Message id to (tenant, its only recipient or '')."""
+
+    def tenant(self, fact: Fact) -> str:
+        """Who had its IP on the day of the mail, not on that of the record: '' for nobody known."""
+        day = day_counted(fact, self.latest)
+        return self.owners.of(day, storable(fact.vmta), address_of(fact.source_ip)).tenant
 
     def of(self, fact: Fact) -> tuple[str | None, str]:
         """(tenant or None, the recipient its message had, if that is known)."""
         message = self.messages.get(fact.envelope.message) if fact.envelope else None
-        tenant = self.paths.get(("vmta", fact.vmta.lower()))
-        tenant = tenant or self.paths.get(("ip", fact.source_ip))
         known, recipient = message or (None, "")
-        return tenant or known, recipient
+        return self.tenant(fact) or known, recipient
 
 
-async def _owners(connection: Connection, facts: list[Fact]) -> Owners:
-    vmtas = sorted({fact.vmta.lower() for fact in facts if fact.vmta})
-    ips = sorted({fact.source_ip for fact in facts if fact.source_ip not in ("", _NOWHERE)})
-    rows = await connection.fetch(SQL["by_path"], vmtas, ips) if vmtas or ips else []
-    owners = Owners({(row["kind"], row["path"]): row["tenant"] for row in rows}, {})
+async def _senders(connection: Connection, facts: list[Fact], now: int) -> _Senders:
+    vmtas = {storable(fact.vmta) for fact in facts if fact.vmta}
+    ips = {address for fact in facts if (address := address_of(fact.source_ip))}
+    known = await owners(connection, vmtas, ips)
+    found = _Senders(known, day_of(now) + 1, {})
     # Messages are looked for where the record alone does not say it.
     unsure = sorted(
-        {
-            f.envelope.message
-            for f in facts
-            if f.envelope and (owners.of(f)[0] is None or not f.rcpt)
-        }
+        {f.envelope.message for f in facts if f.envelope and (not found.tenant(f) or not f.rcpt)}
     )
     rows = await connection.fetch(SQL["by_message"], unsure) if unsure else []
     told = {row["message"]: (row["tenant"], row["recipient"] or "") for row in rows}
-    return Owners(owners.paths, told)
+    return _Senders(known, found.latest, told)
 
 
 def _bare(address: str) -> str:

@@ -77,12 +77,6 @@ WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR reason = $2)
     AND ($5 OR (removed IS NULL AND (until IS NULL OR until > $6)))
 ORDER BY change LIMIT $7;
 
--- name: by_path
--- Whose VirtualMTAs and IPs they are.
-SELECT 'vmta' AS kind, lower(name) AS path, tenant FROM virtual_mta WHERE lower(name) = ANY ($1::text[])
-UNION ALL
-SELECT 'ip', host(ip), tenant FROM virtual_mta WHERE host(ip) = ANY ($2::text[]);
-
 -- name: by_message
 -- Whose messages they are, and to whom; the recipient only of a message that has one.
 SELECT message, min(tenant) AS tenant,

@@ -88,6 +88,36 @@ async def test_hard_bounces_and_complaints_suppress_for_the_tenant_of_the_record
     assert "unknown user" in row["note"]
 
 
+@pytest.mark.parametrize("path", [{}, {"vmta": "", "dlvSourceIp": "192.0.2.10"}])
+async def test_a_complaint_is_the_tenants_who_had_the_ip_on_the_day_of_the_mail(
+    stocked: Api, core: Parts, path: dict[str, str]
+) -> None:
+    """The VirtualMTA and its IP changed tenants between the mail and the complaint."""
+    today = int(time.time() // 86_400)
+    await core.pool.execute("UPDATE vmta_ip SET created = created - interval '9 days'")
+    await core.pool.execute("DELETE FROM pool_member WHERE vmta = $1", VMTA["acme"])
+    await core.pool.execute("DELETE FROM virtual_mta WHERE name = $1", VMTA["acme"])
+    await core.pool.execute(
+        "UPDATE vmta_ip SET removed = removed - interval '4 days' WHERE vmta = $1", VMTA["acme"]
+    )
+    await core.pool.execute(
+        "INSERT INTO vmta_ip (vmta, ip, server, tenant, created) "
+        "VALUES ($1, '192.0.2.10', 'pmta1', 'globex', now() - interval '3 days')",
+        VMTA["acme"],
+    )
+    complaint = {"feedbackType": "abuse", **path}
+    before, after = f"{today - 5}-1ccccccccc.1", f"{today}-1dddddddddd.1"
+    await post(
+        *(stocked, core),
+        record("f", "before@gmail.com", envId=before, **complaint),
+        record("f", "after@gmail.com", envId=after, **complaint),
+    )
+    assert await listed(core) == {
+        ("acme", "before@gmail.com"): "complaint",
+        ("globex", "after@gmail.com"): "complaint",
+    }
+
+
 async def test_nothing_else_suppresses(stocked: Api, core: Parts) -> None:
     await post(
         *(stocked, core),
