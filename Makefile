@@ -13,7 +13,7 @@ STAMP := .venv/.ready
 # A test waits more than it computes: three share two cores.
 PYTEST = $(BIN)/pytest -n 3 --dist worksteal
 
-.PHONY: setup demo up quick test test-compiled compiled compiler install commands soak sixty-days check bench bench-quick bench-hold bench-control fmt lock clean
+.PHONY: setup demo up quick test test-compiled compiled compiler install commands soak sixty-days check bench bench-quick bench-hold bench-control bench-accounting fmt lock clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -128,6 +128,10 @@ bench-hold: $(COMPILED)/.ready
 # What a change costs control, with 10, 1,000 and 100,000 mailboxes.
 bench-control: $(COMPILED)/.ready
 	$(BIN)/python -m loadtest.benchcontrol
+
+# What a record costs on its way in, and what questions to the sums of a month do; seven minutes.
+bench-accounting: $(COMPILED)/.ready
+	$(BIN)/python -m tests.bench.statistics --seconds 60
 
 fmt: $(STAMP)
 	$(BIN)/ruff format .

@@ -53,7 +53,9 @@ JOIN unnest($1::integer[], $2::text[], $3::integer[]) AS n (day, message, attemp
 
 -- name: add_receipts
 INSERT INTO receipt (day, message, attempt, key, server, kinds, at, seen, recipients)
-SELECT n.day, n.message, n.attempt, n.key, $1, n.kinds, n.at, n.seen, n.recipients::bigint[]
+-- Digests of receipts that were counted come all or none.
+SELECT n.day, n.message, n.attempt, n.key, $1, n.kinds, n.at, coalesce(n.seen, ''),
+    n.recipients::bigint[]
 FROM unnest($2::integer[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::bigint[],
     $8::bytea[], $9::text[]) AS n (day, message, attempt, key, kinds, at, seen, recipients)
 ON CONFLICT (day, message, attempt) DO UPDATE

@@ -173,19 +173,26 @@ class Inbox:
         batch = await asyncio.to_thread(work.next)
         while True:
             following = None
-            async with connection.transaction():
-                if batch is not None:
-                    await put_arrived(connection, batch.server, batch.facts)
-                    booked = await self._door.book(connection, batch, now)
-                    counted += booked.counted
-                    repeated += booked.repeated
-                    aside += booked.set_aside
-                    following = await asyncio.to_thread(work.next)
-                    if row["import"] is not None:
-                        octets = row["octets"] if following is None else 0
-                        await connection.execute(_IMPORT["counted"], row["import"], *booked, octets)
-                if following is None:
-                    await connection.execute(_SQL["done"], row["id"])
+            # Read while PostgreSQL books the one before: half of the time is either's.
+            coming = asyncio.ensure_future(asyncio.to_thread(work.next))
+            try:
+                async with connection.transaction():
+                    if batch is not None:
+                        await put_arrived(connection, batch.server, batch.facts)
+                        booked = await self._door.book(connection, batch, now)
+                        counted += booked.counted
+                        repeated += booked.repeated
+                        aside += booked.set_aside
+                        following = await coming
+                        if row["import"] is not None:
+                            octets = row["octets"] if following is None else 0
+                            await connection.execute(
+                                _IMPORT["counted"], row["import"], *booked, octets
+                            )
+                    if following is None:
+                        await connection.execute(_SQL["done"], row["id"])
+            finally:
+                coming.cancel()
             if following is None:
                 break
             batch = following

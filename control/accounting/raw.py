@@ -32,7 +32,10 @@ def line(fact: Fact, hide: Hide | None, gone: Traces | None = None) -> bytes:
         fields = {name: gone.out_of_text(text) for name, text in fields.items()}
     if hide is not None:
         fields = {name: _ADDRESS.sub(lambda m: hide(m[0]), text) for name, text in fields.items()}
-    return _encode({name: _utf8(text) for name, text in fields.items()})
+    try:
+        return _encode(fields)
+    except UnicodeEncodeError:
+        return _encode({name: _utf8(text) for name, text in fields.items()})
 
 
 def packed(

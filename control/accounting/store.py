@@ -161,7 +161,9 @@ async def _add_receipts(
         [receipt.key for _, receipt in receipts],
         [receipt.kinds for _, receipt in receipts],
         [receipt.at for _, receipt in receipts],
-        [b"".join(taken.digest for taken in fresh.get(name, ())) for name, _ in receipts],
+        [b"".join(taken.digest for taken in fresh.get(name, ())) for name, _ in receipts]
+        if fresh
+        else [],
         # Arrays of different lengths make no array: as PostgreSQL writes them.
         [f"{{{','.join(map(str, receipt.recipients))}}}" for _, receipt in receipts],
     )

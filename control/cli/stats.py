@@ -18,14 +18,14 @@ def stats(context: typer.Context, query: Body) -> None:
     it."""
     line = line_of(context)
     client = Client(line)
-    query = {"with": "total", **query}
-    found = client.get(_PATH, StatisticsPage, **query)
+    asked = {"with": "total", **query}
+    found = client.get(_PATH, StatisticsPage, **asked)
     if line.json:
         as_json(found)
         return
     if not query.keys() & {"from", "to"} and "day" not in found.by:
         today = {"from": found.last, "to": found.last}
-        _shown(client.get(_PATH, StatisticsPage, **query, **today))
+        _shown(client.get(_PATH, StatisticsPage, **asked, **today))
     _shown(found)
 
 

@@ -18,6 +18,7 @@ WHERE day BETWEEN $1 AND $2{only}
 GROUP BY category ORDER BY 2 DESC, 1;
 
 -- name: add
+-- Counters that stay have no values at all.
 INSERT INTO {table} AS s ({columns})
-SELECT * FROM unnest({arrays}) ORDER BY {order}
+SELECT {values} FROM unnest({arrays}) AS n ({columns}) ORDER BY {order}
 ON CONFLICT ({keys}) DO UPDATE SET {added};

@@ -68,12 +68,14 @@ def _only(names: Sequence[str], first: int) -> str:
 
 
 def addition(table: Table) -> str:
-    """The statement that adds to rows: an array for each key, then for each column counted."""
+    """The statement that adds to rows: an array for each key, then for each column counted,
+    which may be empty: it stays."""
     names = (*table.keys, *table.counted)
     types = ["integer" if name == "day" else "text" for name in table.keys]
     types += ["integer"] * len(table.counted)
     return _SQL["add"].format(
         table=table.name,
+        values=", ".join((*table.keys, *(f"coalesce({name}, 0)" for name in table.counted))),
         columns=", ".join(names),
         arrays=", ".join(f"${number}::{kind}[]" for number, kind in enumerate(types, 1)),
         order=", ".join(str(number) for number, _ in enumerate(table.keys, 1)),

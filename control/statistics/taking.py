@@ -189,11 +189,12 @@ class _Sums:
 
 
 def _columns(rows: _Rows, width: int) -> list[list[Any]]:
-    """An array for each key and each of `width` counters."""
+    """An array for each key and each of `width` counters; none at all of one that stays: every
+    value of an array costs the driver more than counting it did."""
     keys = sorted(rows)
     columns = [list(column) for column in zip(*keys, strict=True)]
-    counted = [list(column) for column in zip(*map(rows.__getitem__, keys), strict=True)]
-    return columns + counted[:width]
+    counted = list(zip(*map(rows.__getitem__, keys), strict=True))[:width]
+    return columns + [list(column) if any(column) else [] for column in counted]
 
 
 _NOTHING = Told("", "", "", "")

@@ -2,13 +2,16 @@
 [--only door|questions]`.
 
 First records through the door as posted batches bring them (one receipt and one end a recipient,
-batches of 2,000, everything the door does but parsing), with and without statistics; then questions
+batches of 2,000, everything the door does but parsing), with and without statistics; then bodies of
+CSV that wait in the inbox, read and taken in with everything that follows from them; then questions
 to sums of 30 days × 100 IPs × 12 providers × 100 campaigns. In a PostgreSQL of its own with fsync
 on. Records a second are by the clock, which shows who else is at work here; the processor time of a
 record does not.
 """
 
 import argparse
+import asyncio
+import contextlib
 import resource
 import tempfile
 import time
@@ -21,6 +24,7 @@ import uvloop
 
 from control.accounting.door import Batch, Consumer, Door
 from control.accounting.fact import Fact
+from control.intake import open_intake
 from control.statistics.question import StatisticsQuery, answer, question
 from control.statistics.row import date_of
 from control.statistics.taking import Statistics
@@ -28,9 +32,12 @@ from control.store.migrate import migrate
 from policy.identity import parse_envelope
 from policy.limits import DAY
 from policy.provider import PROVIDERS
+from settings.model import Settings
 from tests.support.servers.parts import SharedParts
 
 BATCH = 2_000
+BATCHES = 60
+"""That make the rows of a day."""
 TODAY = 20_000
 IPS, CAMPAIGNS, TENANTS = 100, 100, 1
 DOMAINS = ("gmail.com", "yahoo.com", "outlook.com", "gmx.de", "free.fr", "orange.fr", "icloud.com")
@@ -91,8 +98,56 @@ async def through(pool: Any, consumers: tuple[Consumer, ...], seconds: float, st
         return Run(count, clock, here, _of(server) - before)
 
 
+def body(start: int, count: int) -> bytes:
+    """Those records as PowerMTA posts them, with the columns of a usual configuration."""
+    lines = [
+        "type,timeLogged,timeQueued,orig,rcpt,dsnStatus,dsnDiag,dsnMta,bounceCat,vmta,jobId,envId"
+    ]
+    for fact in facts(start, count):
+        logged = fact.at // 1000
+        lines.append(
+            f"{fact.kind},{logged},{logged},{fact.orig},{fact.rcpt},{fact.status},{fact.diagnosis},"
+            f"mx.example (203.0.113.1),{fact.category},{fact.vmta},{fact.job},{fact.envid}"
+        )
+    return "\n".join(lines).encode() + b"\n"
+
+
+async def posted(pool: Any, settings: Settings, seconds: float, start: int) -> Run:
+    """Batches of the inbox, as many as are taken in in so many seconds. Making them is not
+    counted."""
+    now = TODAY * DAY + DAY - 1
+
+    async def calendar() -> int:
+        return now
+
+    inbox = open_intake(settings, pool, calendar).inbox
+    count, clock, here = 0, 0.0, 0.0
+    # One session takes in; which, is not told.
+    before = await _backends(pool)
+    while clock < seconds:
+        for _ in range(10):
+            await inbox.put(body(start + count, 10_000), origin="webhook", server="pmta1", who="")
+            count += 10_000
+        taking = asyncio.create_task(inbox.run())
+        began, used = time.perf_counter(), time.process_time()
+        while (await inbox.state()).waiting:
+            await asyncio.sleep(0.05)
+        clock += time.perf_counter() - began
+        here += time.process_time() - used
+        taking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await taking
+    return Run(count, clock, here, await _backends(pool) - before)
+
+
+async def _backends(pool: Any) -> float:
+    rows = await pool.fetch("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+    return sum(_of(row["pid"]) for row in rows)
+
+
 async def fill(pool: Any, days: int) -> None:
-    """Sums of so many days, all keys together: one row for each day, IP, campaign and provider."""
+    """Sums of so many days, all keys together: one row for each day, IP, campaign and provider, in
+    the order in which batches make them: day by day, each batch's in the order of their keys."""
     for table, keys in (
         ("ip", "day, tenant, ip, provider"),
         ("campaign", "day, tenant, campaign, provider"),
@@ -106,30 +161,55 @@ async def fill(pool: Any, days: int) -> None:
             " SELECT day, 't' || i % $3 AS tenant, '192.0.2.' || i AS ip, 'c' || c AS campaign,"
             " p AS provider FROM generate_series($1::int - $2::int + 1, $1::int) AS day,"
             f" generate_series(0, {IPS - 1}) AS i, generate_series(0, {CAMPAIGNS - 1}) AS c,"
-            f" unnest($4::text[]) AS p) s GROUP BY {keys}",
-            *(TODAY, days, TENANTS, list(PROVIDERS[:12])),
+            f" unnest($4::text[]) AS p) s GROUP BY {keys}"
+            f" ORDER BY day, hashtext(concat({keys})) % $5::int, {keys}",
+            *(TODAY, days, TENANTS, list(PROVIDERS[:12]), BATCHES),
         )
     await pool.execute("VACUUM ANALYZE")
 
 
-async def ask(pool: Any, query: dict[str, str], rounds: int = 100) -> tuple[float, float, int]:
-    """(milliseconds at the median, at the 99th percentile, rows) of one question."""
+class Asked(NamedTuple):
+    """Of one question: milliseconds at the median and at the 99th percentile, of the processor here
+    and in PostgreSQL (but for its parallel workers), and rows."""
+
+    median: float
+    worst: float
+    here: float
+    server: float
+    rows: int
+
+
+async def ask(pool: Any, query: dict[str, str], rounds: int = 100) -> Asked:
+    """Many times."""
     taken = []
     rows = 0
+    process = await pool.fetchval("SELECT pg_backend_pid()")
+    server, here = _of(process), time.process_time()
+    wanted = question(msgspec.convert(query, StatisticsQuery, strict=False), TODAY, 1_000)
     for _ in range(rounds):
         began = time.perf_counter()
-        page = await answer(pool, question(msgspec.convert(query, StatisticsQuery, strict=False), TODAY, 1_000))
+        page = await answer(pool, wanted)
         taken.append((time.perf_counter() - began) * 1000)
         rows = len(page.rows)
     taken.sort()
-    return taken[rounds // 2], taken[int(rounds * 0.99)], rows
+    return Asked(
+        taken[rounds // 2],
+        taken[int(rounds * 0.99)],
+        (time.process_time() - here) * 1000 / rounds,
+        (_of(process) - server) * 1000 / rounds,
+        rows,
+    )
 
 
 async def door(pool: Any, seconds: float) -> None:
     """Records through it, printed."""
     start = 0
-    for name, consumers in (("door alone", ()), ("with statistics", (Statistics(1_000),))):
-        run = await through(pool, consumers, seconds, start)
+    for name in ("door alone", "with statistics", "posted, with all that follows"):
+        if name.startswith("posted"):
+            run = await posted(pool, Settings(), seconds, start)
+        else:
+            consumers = (Statistics(1_000),) if "statistics" in name else ()
+            run = await through(pool, consumers, seconds, start)
         start += run.records
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
@@ -165,19 +245,28 @@ async def answers(pool: Any, days: int) -> None:
         {"by": "day,ip,campaign,provider"},
         {"by": "campaign,provider", "ip": "192.0.2.7"},
     ):
-        median, worst, rows = await ask(pool, query | {"from": first})
+        of = await ask(pool, query | {"from": first})
         shown = "&".join(f"{key}={value}" for key, value in query.items())
-        print(f"{shown}: {median:.0f} ms, p99 {worst:.0f} ms, {rows} rows", flush=True)
+        print(
+            f"{shown}: {of.median:.0f} ms, p99 {of.worst:.0f} ms, processor {of.here:.0f} ms here, "
+            f"{of.server:.0f} ms in PostgreSQL; {of.rows} rows",
+            flush=True,
+        )
 
 
 async def measure(url: str, what: str, seconds: float, days: int) -> None:
     """What is asked for."""
-    pool = await asyncpg.create_pool(url, min_size=2, max_size=2)
+    pool = await asyncpg.create_pool(url, min_size=1, max_size=1)
     if what in ("all", "door"):
-        await door(pool, seconds)
+        async with asyncpg.create_pool(url, min_size=3, max_size=3) as several:
+            await door(several, seconds)
     if what in ("all", "questions"):
         await answers(pool, days)
     await pool.close()
+
+
+async def _build(url: str) -> None:
+    await migrate(url)
 
 
 def main() -> None:
@@ -190,7 +279,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sendgate-statistics-") as folder:
         parts = SharedParts(Path(folder))
         try:
-            url = uvloop.run(parts.create_database("statistics", migrate))
+            url = uvloop.run(parts.create_database("statistics", _build))
             uvloop.run(measure(url, options.only, options.seconds, options.days))
         finally:
             parts.close()
