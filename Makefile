@@ -130,7 +130,7 @@ bench-control: $(COMPILED)/.ready
 	$(BIN)/python -m loadtest.benchcontrol
 
 # What a record costs on its way in, and what questions to the sums of a month do; seven minutes.
-bench-accounting: $(COMPILED)/.ready
+bench-accounting: $(STAMP)
 	$(BIN)/python -m tests.bench.statistics --seconds 60
 
 fmt: $(STAMP)

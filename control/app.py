@@ -68,6 +68,8 @@ from control.provider.view import provider_page, provider_view
 from control.statistics.question import answer as statistics_of
 from control.store.change import Act
 from control.store.refusal import refusal
+from control.suppressions import forgetting as suppressed
+from control.suppressions.listed import listed
 from control.tenants.lastuse import LastUse
 from control.tenants.login import logins
 from control.tenants.network import networks
@@ -121,6 +123,11 @@ def routes(parts: Parts) -> list[Route]:
 
     async def elsewhere(act: Act, recipient: str, tenant: str | None) -> int:
         await forget(act, recipient, tenant, log=settings.log, secret=secret)
+        if kept := await suppressed.forget(act, recipient, tenant):
+            act.note(
+                f"{kept} suppressions of it stay, without the address: it gets no mail "
+                "(`sendgate suppression remove` lets it)"
+            )
         return await parts.intake.forgetting.ask(act, recipient, tenant)
 
     orders = Orders(parts.pool, publisher, secret, elsewhere)
@@ -156,6 +163,7 @@ def routes(parts: Parts) -> list[Route]:
                 lambda: parts.carry_over.figures,
                 told,
                 partial(named, parts.pool, publisher, parts.admin),
+                partial(listed, parts.pool, settings.suppressions.most),
             ),
             settings.ledger.name,
         ),
@@ -168,7 +176,7 @@ def routes(parts: Parts) -> list[Route]:
         LookApi(
             status.Look(
                 *(parts.pool, hold, parts.opening, publisher, parts.admin, settings),
-                *(lost, backlog),
+                *(lost, backlog, lambda: parts.carry_over.figures),
             ),
             partial(audit_page, parts.pool),
         ),

@@ -125,6 +125,8 @@ async def open_parts(
             tokens=Tokens(pool),
             view=View(pool),
             intake=open_intake(settings, pool, calendar),
-            suppressions=Suppressions(pool, publisher.now, settings.suppressions),
+            suppressions=Suppressions(
+                pool, publisher.now, settings.suppressions, settings.control.secret
+            ),
             warmup=Engine(pool, admin, publisher, settings.warmup, calendar),
         )

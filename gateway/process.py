@@ -164,8 +164,7 @@ class Process:
         """What the side task of the gauges calls once a second."""
         if self.holding is not None:
             self.looks.append(self.holding.unsure.gauge)
-        if isinstance(self.suppressions, Suppressions):
-            self.looks.append(self.suppressions.gauge)
+        self.looks.append(self.suppressions.gauge)
 
     def _suppress(self, releases: bool) -> None:
         settings, database = self.settings, self.settings.database

@@ -30,6 +30,13 @@ SELECT $1, $2, n.* FROM unnest($3::text[], $4::bigint[], $5::bigint[]) AS n (kin
 ON CONFLICT (day, server, kind) DO UPDATE SET records = accounting_kind.records + excluded.records,
     repeated = accounting_kind.repeated + excluded.repeated;
 
+-- name: kinds_lately
+-- Since day $1, in which they came.
+SELECT server, coalesce(sum(records) FILTER (WHERE kind NOT IN ('d', 'b')), 0)::bigint AS others,
+    coalesce(sum(records) FILTER (WHERE kind = 'd'), 0)::bigint AS d,
+    coalesce(sum(records) FILTER (WHERE kind = 'b'), 0)::bigint AS b
+FROM accounting_kind WHERE day >= $1 GROUP BY server;
+
 -- name: set_aside
 INSERT INTO accounting_set_aside (digest, came, origin, server, place, why, header, raw)
 SELECT n.digest, $1, $2, $3, n.place, n.why, n.header, n.raw

@@ -8,6 +8,7 @@ from control.accounting import forgetting, store
 from control.accounting.door import Door, sweep
 from control.accounting.forgetwork import ForgetWork
 from control.accounting.inbox import Inbox
+from control.accounting.lacking import lacking
 from control.accounting.reader import Now, Reader
 from control.again import again
 from policy.limits import day_of
@@ -62,3 +63,5 @@ class Feed:
     async def _forget(self) -> None:
         """What is bounded by number, and not by age alone, grows faster than by days."""
         await self.tidy(await self._now())
+        for one in await lacking(self._pool, await self._now()):
+            log.warning("%s", one.what)

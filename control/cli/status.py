@@ -66,6 +66,9 @@ def _said(found: Status) -> None:
         say(f"posted accounting: {found.inbox.waiting} batches wait ({found.inbox.octets} octets)")
     if found.set_aside:
         say(f"accounting set aside: {found.set_aside} records")
+    if found.carried_over:
+        say(f"carried over: {found.carried_over} recipients of earlier days count against today")
+    say(f"suppressions: {found.suppressions}")
     if found.outcomes_lost:
         say(f"list of messages: {found.outcomes_lost} recipients are missing in it")
     say(f"certificate: {f'ends {found.certificate}' if found.certificate else 'none here'}")

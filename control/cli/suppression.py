@@ -99,7 +99,15 @@ def _table(page: SuppressionPage) -> None:
         ("address", "tenant", "reason", "origin", "since", "until", "removed", "by", "note"),
         (
             (
-                *(s.address, s.tenant or "all", s.reason, s.origin, s.since, s.until, s.removed),
+                *(
+                    s.address or "(forgotten)",
+                    s.tenant or "all",
+                    s.reason,
+                    s.origin,
+                    s.since,
+                    s.until,
+                    s.removed,
+                ),
                 *(s.who, s.note),
             )
             for s in page.suppressions

@@ -120,7 +120,8 @@ def export(
     reason: Kind = None,
     ended: Annotated[bool, typer.Option("--ended", help="Those that ended, too.")] = False,
 ) -> None:
-    """All of them as CSV, the oldest change first; `import` takes it."""
+    """All of them as CSV, the oldest change first; `import` takes it. Forgotten addresses are in no
+    list: they stay suppressed here."""
     client = Client(line_of(context))
     query = {"tenant": tenant, "everybody": "1" if everybody else None, "reason": reason}
     query["ended"] = "1" if ended else None
@@ -148,9 +149,10 @@ def _export(client: Client, query: dict[str, str | None], target: TextIO) -> int
     count = 0
     while after is not None:
         page = client.get(PATH, SuppressionPage, **query, after=str(after), limit=str(AT_ONCE))
-        for one in page.suppressions:
+        named = [one for one in page.suppressions if one.address]
+        for one in named:
             writer.writerow([getattr(one, column) or "" for column in COLUMNS])
-        count += len(page.suppressions)
+        count += len(named)
         after = page.after
     return count
 

@@ -1,5 +1,6 @@
 """What is wrong with the accounting that comes in: files, posted batches, records. Pure."""
 
+from control.accounting.lacking import Lacking
 from control.accounting.setaside import Backlog
 from control.accounting.status import StreamView, unwritten
 from control.explain.trouble import Trouble
@@ -32,6 +33,18 @@ def files(streams: list[StreamView], *, sent: bool) -> list[Trouble]:
             key = f"accounting:{stream.server}"
             found.append(Trouble(what=what, next="sendgate accounting status", key=key))
     return found
+
+
+def lacks(several: list[Lacking]) -> list[Trouble]:
+    """Of servers whose records lack a type."""
+    return [
+        Trouble(
+            what=one.what,
+            next="PowerMTA's <acct-file>: records r,d,b,t,f (deploy/POWERMTA.md)",
+            key=f"accounting-lacks:{one.server}:{one.kind}",
+        )
+        for one in several
+    ]
 
 
 def posted(backlog: Backlog, now: int) -> list[Trouble]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from control.accounting.lacking import lacking
 from control.accounting.setaside import Backlog
 from control.accounting.status import StreamView, streams, unwritten
 from control.bypass.view import around
@@ -15,11 +16,13 @@ from control.explain.intake import LAG
 from control.explain.status import DOUBT, Status
 from control.health.health import health
 from control.held.look import Hold
+from control.ledger.carryover import Figure
 from control.ledger.opening import Opening
 from control.messages.loss import Loss
 from control.plan.publish import Publisher
 from control.pmta import telling
 from control.problem import RefusedError
+from control.suppressions.listed import listed
 from control.version import VERSION
 from policy.ledger.admin import LedgerAdmin
 from settings.model import Gateway, Settings
@@ -41,6 +44,7 @@ class Look:
         settings: Settings,
         lost: Callable[[], Awaitable[Loss]],
         backlog: Callable[[], Awaitable[Backlog]],
+        carried: Callable[[], list[Figure]],
     ) -> None:
         self._pool = pool
         self._hold = hold
@@ -50,6 +54,7 @@ class Look:
         self._settings = settings
         self._lost = lost
         self._backlog = backlog
+        self._carried = carried
 
     async def __call__(self) -> Status:
         """Says what is away; raises for the database alone."""
@@ -82,6 +87,9 @@ class Look:
                 certificate=end,
                 certificate_problems=troubles,
                 lost=await self._lost(),
+                lacking=await lacking(self._pool, at),
+                carried=self._carried(),
+                listed=await listed(self._pool, settings.suppressions.most),
                 around=await around(self._pool, at),
                 told=await telling.told(self._pool, at),
                 health=await health(self._pool),

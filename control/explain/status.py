@@ -9,18 +9,21 @@ from collections.abc import Mapping
 import msgspec
 
 from control.accounting.inbox import InboxState
+from control.accounting.lacking import Lacking
 from control.accounting.setaside import Backlog
 from control.accounting.status import StreamView
 from control.bypass.view import Around
-from control.explain import intake
+from control.explain import follows, intake
 from control.explain.standing import Mail, Process, Waiting
 from control.explain.trouble import Trouble
 from control.health.health import HealthView
 from control.held.held import moment
+from control.ledger.carryover import Figure
 from control.ledger.status import CLOSED, LedgerState, LedgerStatus
 from control.messages.loss import Loss
 from control.pmta.circuit import CircuitView, circuits_view, next_of, sentences
 from control.pmta.told import ToldView
+from control.suppressions.listed import Listed
 from policy.ledger.bulletin import Figures, OpenCircuit
 from policy.plan import Generation
 
@@ -56,6 +59,11 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Posted batches that wait."""
     set_aside: int
     """Records that could not be taken in."""
+    carried_over: int
+    """Recipients of earlier days that PowerMTA has not done with: they count against today's
+    quotas."""
+    suppressions: int
+    """Addresses that get no mail, those that ended lately among them."""
     certificate: str
     """When the listeners' certificate ends; empty: none, or not on this node."""
     outcomes_lost: int
@@ -86,6 +94,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     certificate: str
     certificate_problems: list[str]
     lost: Loss
+    lacking: list[Lacking] = []
+    """Servers whose accounting lacks a type."""
+    carried: list[Figure] = []
+    """What earlier days carry over into today."""
+    listed: Listed = Listed()
+    """Suppressions."""
     around: Around = Around()
     """Mail that went around the gateways."""
     told: list[ToldView] = []
@@ -114,7 +128,10 @@ def status(facts: Facts) -> Status:
         *_hold(facts, waiting),
         *intake.files(facts.accounting, sent=facts.sent),
         *intake.posted(facts.backlog, facts.now),
-        *_bypass(facts.around),
+        *intake.lacks(facts.lacking),
+        *follows.carried(facts.carried),
+        *follows.suppressions(facts.listed),
+        *follows.bypass(facts.around),
         *[
             Trouble(
                 what=text, next=f"sendgate server show {one.server}", key=f"pmta-told:{one.server}"
@@ -146,6 +163,8 @@ def status(facts: Facts) -> Status:
         accounting=facts.accounting,
         inbox=facts.backlog.inbox,
         set_aside=facts.backlog.set_aside,
+        carried_over=sum(one.recipients for one in facts.carried),
+        suppressions=facts.listed.entries,
         certificate=facts.certificate,
         outcomes_lost=facts.lost.recipients,
         outcomes_lost_at=moment(facts.lost.at),
@@ -259,17 +278,6 @@ def _hold(facts: Facts, waiting: list[Waiting]) -> list[Trouble]:
                 )
             )
     return found
-
-
-def _bypass(around: Around) -> list[Trouble]:
-    if not around.recipients:
-        return []
-    what = (
-        f"{around.recipients} recipients got mail that went around the gateways, the last at "
-        f"{moment(around.newest)}, most of it on {around.vmta} from {around.whose()}: it counts "
-        "for its IPs"
-    )
-    return [Trouble(what=what, next="sendgate accounting bypass", key="bypass")]
 
 
 def _outcomes(facts: Facts) -> list[Trouble]:

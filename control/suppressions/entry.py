@@ -63,6 +63,7 @@ class SuppressionView(msgspec.Struct, frozen=True, kw_only=True):
     """An address that gets no mail any more, or got none for a while."""
 
     address: str
+    """Empty: it is forgotten (`sendgate forget`), and gets no mail all the same."""
     tenant: str | None
     """null: everybody's mail."""
     reason: str

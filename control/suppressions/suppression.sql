@@ -10,7 +10,8 @@ UPDATE suppression_state SET change = $1, entries = entries + $2;
 
 -- name: put
 -- Asked for by somebody. What says nothing new changes nothing; `other` and an empty note do not take
--- the place of what is known already. $3: who, $4: now.
+-- the place of what is known already. What is forgotten (address '') stays without words. $3: who,
+-- $4: now.
 WITH put AS (
     INSERT INTO suppression AS s
         (digest, tenant, address, reason, origin, note, who, since, until, change)
@@ -20,7 +21,7 @@ WITH put AS (
     ON CONFLICT (digest) DO UPDATE SET
         reason = CASE WHEN excluded.reason = 'other' AND s.removed IS NULL
             THEN s.reason ELSE excluded.reason END,
-        note = CASE WHEN excluded.note = '' AND s.removed IS NULL
+        note = CASE WHEN s.address = '' OR (excluded.note = '' AND s.removed IS NULL)
             THEN s.note ELSE excluded.note END,
         since = CASE WHEN s.removed IS NULL AND (s.until IS NULL OR s.until > $4)
             THEN s.since ELSE excluded.since END,
@@ -43,7 +44,8 @@ WITH put AS (
     FROM unnest($4::bytea[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[])
         WITH ORDINALITY AS g (digest, tenant, address, reason, note, since, n)
     ON CONFLICT (digest) DO UPDATE SET
-        reason = excluded.reason, note = excluded.note, since = excluded.since,
+        reason = excluded.reason, note = CASE WHEN s.address = '' THEN '' ELSE excluded.note END,
+        since = excluded.since,
         origin = excluded.origin, who = excluded.who, until = NULL, removed = NULL,
         change = excluded.change
     WHERE s.removed < excluded.since OR (s.removed IS NULL AND s.until <= excluded.since)
@@ -60,8 +62,24 @@ SELECT tenant, address, reason, origin, note, who, since, until, removed, change
 WHERE digest = $1;
 
 -- name: of_address
+-- Forgotten ones by their digest.
 SELECT tenant, address, reason, origin, note, who, since, until, removed, change FROM suppression
-WHERE address = $1 AND ($2::text IS NULL OR tenant = $2) ORDER BY tenant;
+WHERE (address = $1 OR digest = ANY ($3::bytea[])) AND ($2::text IS NULL OR tenant = $2)
+ORDER BY tenant;
+
+-- name: forgotten_of
+-- Whose rows there are without their address.
+SELECT DISTINCT tenant FROM suppression WHERE address = '' AND ($1::text IS NULL OR tenant = $1);
+
+-- name: forget
+WITH gone AS (
+    UPDATE suppression SET address = '', note = ''
+    WHERE address = $1 AND ($2::text IS NULL OR tenant = $2) RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: entries
+SELECT entries FROM suppression_state;
 
 -- name: newest
 SELECT tenant, address, reason, origin, note, who, since, until, removed, change FROM suppression

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from control.held.request import digest
 from control.problem import RefusedError, bad, missing
 from control.store.change import Act
 from control.suppressions.change import SQL, Written, locked, write
@@ -101,9 +102,11 @@ class Suppressions:
     """Of one database. `now`: the calendar's."""
 
     def __init__(
-        self, pool: Any, now: Callable[[], Awaitable[datetime]], settings: Settings
+        self, pool: Any, now: Callable[[], Awaitable[datetime]], settings: Settings, secret: str
     ) -> None:
+        """`secret` is control's."""
         self._pool = pool
+        self._secret = secret
         self._now = now
         self._settings = settings
 
@@ -119,7 +122,7 @@ class Suppressions:
             assert found is not None
             if done.added or done.changed:
                 was = None if before is None or not before.active else _said(before, wanted)
-                subject = _subject(one.tenant, one.address)
+                subject = self._named(one.tenant, one.address)
                 await act.audit("suppression.add", subject, was, _said(found, wanted))
         return Suppressed(suppression=found, changed=done != Written(0, 0), dry_run=dry)
 
@@ -139,9 +142,11 @@ class Suppressions:
             if row is None:
                 raise missing("suppression", _subject(tenant, name))
             await act.connection.execute(SQL["changed"], numbers.change + 1, 0)
-            subject = _subject(tenant, name)
-            await act.audit("suppression.remove", subject, before, None, reason)
-        return Suppressed(suppression=view(row, now), changed=True, dry_run=dry)
+            subject = self._named(tenant, name)
+            was = None if before is None else {"reason": before.reason, "until": before.until}
+            await act.audit("suppression.remove", subject, was, None, reason)
+        shown = msgspec.structs.replace(view(row, now), address=name)
+        return Suppressed(suppression=shown, changed=True, dry_run=dry)
 
     async def take(
         self, who: str, tenant: str, rows: Sequence[ImportedRow], *, dry: bool
@@ -172,8 +177,11 @@ class Suppressions:
         now = milliseconds_of(await self._now())
         if wanted.address is not None:
             name = address("address", wanted.address)
-            rows = await self._pool.fetch(SQL["of_address"], name, wanted.whose)
-            found = [view(row, now) for row in rows]
+            key, whose = await self._pool.fetchval(SQL["key"]), wanted.whose
+            several = await self._pool.fetch(SQL["forgotten_of"], whose)
+            digests = [Digests(key).of(row["tenant"], name.encode()) for row in several]
+            rows = await self._pool.fetch(SQL["of_address"], name, whose, digests)
+            found = [msgspec.structs.replace(view(row, now), address=name) for row in rows]
             return SuppressionPage([one for one in found if _matches(one, wanted)], None, None)
         newest = wanted.after is None
         rows = await self._pool.fetch(
@@ -216,7 +224,14 @@ class Suppressions:
     async def _one(self, act: Act, tenant: str, name: str) -> SuppressionView | None:
         digests = Digests(await act.connection.fetchval(SQL["key"]))
         row = await act.connection.fetchrow(SQL["one"], digests.of(tenant, name.encode()))
-        return None if row is None else view(row, milliseconds_of(act.now))
+        if row is None:
+            return None
+        return msgspec.structs.replace(view(row, milliseconds_of(act.now)), address=name)
+
+    def _named(self, tenant: str, name: str) -> str:
+        """For the audit log, which outlives what it tells of: an address forgotten later must not
+        stay in it."""
+        return _subject(tenant, digest(self._secret, name))
 
     @asynccontextmanager
     async def _acting(self, who: str, dry: bool) -> AsyncIterator[Act]:

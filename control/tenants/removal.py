@@ -41,8 +41,8 @@ _LEFT = {"held": "of a former tenant are held: `sendgate hold drop --tenant {}`"
 async def remove_tenant(
     act: Act, name: str, charged: Charged, *, force: bool = False, reason: str = ""
 ) -> Removed:
-    """Take a tenant away with its tokens, logins, networks, mailboxes, domains, DKIM keys, pools
-    and IPs. Raises RefusedError. `force` as in `in_its_way`.
+    """Take a tenant away with its tokens, logins, networks, mailboxes, domains, DKIM keys,
+    pools, IPs and suppressions. Raises RefusedError. `force` as in `in_its_way`.
 
     Mail of it that gateways take meanwhile is kept out by `control.tenants.leaving`."""
     await in_its_way(act, name, charged, force=force)
@@ -52,8 +52,13 @@ async def remove_tenant(
         if names and noun != "member":
             also[noun] = names
     await act.connection.execute(_SQL["drop_tenant"], name)
-    # Addresses outlive nobody: of mailboxes the number alone is kept.
+    await act.connection.execute(_SQL["lock_suppressions"])
+    suppressed = await act.connection.fetchval(_SQL["drop_suppressions"], name)
+    # Addresses outlive nobody: of mailboxes and suppressions the number alone is kept.
     kept = {noun: len(names) if noun == "mailbox" else names for noun, names in also.items()}
+    if suppressed:
+        kept["suppression"] = suppressed
+        act.note(f"{suppressed} suppressions of the tenant go with it")
     await act.audit("tenant.remove", name, kept, {"force": force}, reason)
     return Removed(noun="tenant", name=name, also=also)
 

@@ -49,6 +49,17 @@ DELETE FROM virtual_mta WHERE tenant = $1 RETURNING host(ip) AS name;
 -- name: drop_pools
 DELETE FROM pool WHERE tenant = $1 RETURNING name;
 
+-- name: lock_suppressions
+-- As everybody who writes them (`control/suppressions/change.py`): last, and until the commit.
+SELECT 1 FROM suppression_state FOR UPDATE;
+
+-- name: drop_suppressions
+-- How many. Gateways read the list anew, for another tenant may be given the name.
+WITH gone AS (DELETE FROM suppression WHERE tenant = $1 RETURNING 1),
+    changed AS (UPDATE suppression_state SET lineage = gen_random_uuid()::text,
+        entries = entries - (SELECT count(*) FROM gone) WHERE EXISTS (SELECT FROM gone))
+SELECT count(*) FROM gone;
+
 -- name: drop_tenant
 DELETE FROM tenant WHERE name = $1;
 

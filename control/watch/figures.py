@@ -12,6 +12,7 @@ from control.bypass.view import Standing
 from control.ledger.carryover import Figure
 from control.ledger.status import LedgerState, LedgerStatus
 from control.pmta.told import SILENT, ToldView
+from control.suppressions.listed import Listed
 from control.watch.named import Named
 from policy.ledger.bulletin import OpenCircuit
 
@@ -33,6 +34,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Mail that went around the gateways, by server."""
     carried: list[Figure] | None = None
     """What earlier days carry over into today, by server."""
+    listed: Listed | None = None
+    """Suppressions."""
     told: list[ToldView] | None = None
     """What PowerMTA servers say of themselves."""
     named: Named | None = None

@@ -16,6 +16,7 @@ from control.plan.publish import Publisher
 from control.pmta.told import ToldView
 from control.problem import RefusedError
 from control.store.refusal import UNREACHABLE
+from control.suppressions.listed import Listed
 from control.watch.figures import Figures
 from control.watch.named import Asked
 from policy.ledger.admin import LedgerAdmin
@@ -48,6 +49,7 @@ class Look:
         carried: Callable[[], list[Figure]],
         told: Reports,
         named: Asked,
+        listed: Callable[[], Awaitable[Listed]],
     ) -> None:
         self._opening = opening
         self._streams = streams
@@ -59,6 +61,7 @@ class Look:
         self._carried = carried
         self._reports = told
         self._named = named
+        self._listed = listed
 
     async def __call__(self) -> Figures:
         """Never raises for a part that is away."""
@@ -67,7 +70,7 @@ class Look:
             feeds,
             workers,
             number,
-            (lost, backlog, around, told),
+            (lost, backlog, around, told, listed),
             (named, circuits),
         ) = await asyncio.gather(
             _told(self._opening.status()),
@@ -80,6 +83,7 @@ class Look:
                 _told(self._backlog()),
                 _told(self._around()),
                 _told(self._reports()),
+                _told(self._listed()),
             ),
             asyncio.gather(_told(self._named()), _told(self._admin.circuits())),
         )
@@ -95,6 +99,7 @@ class Look:
             told=told,
             named=named,
             circuits=circuits,
+            listed=listed,
         )
 
     async def _published(self) -> int | None:

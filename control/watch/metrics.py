@@ -126,6 +126,17 @@ CARRIED_LATE = Declared(
     "1 while that figure is the last known one, for the records of the server stopped "
     "(accounting.carry_late); 0 otherwise.",
 )
+SUPPRESSIONS = Declared(
+    "sendgate_suppressions_listed",
+    (),
+    "Suppressed addresses of all tenants in PostgreSQL, those that ended lately among them.",
+)
+SUPPRESSIONS_MOST = Declared(
+    "sendgate_suppressions_limit",
+    (),
+    "How many there may be (suppressions.most); beyond, hard bounces and complaints suppress "
+    "nobody.",
+)
 TOLD_AGE = Declared(
     "sendgate_pmta_status_age_seconds",
     ("server",),
@@ -170,6 +181,7 @@ DECLARED = (
     *(IPS, QUOTA, SENT, LISTED, VALID, HEALTH, QUEUE),
     *(BUILD, STARTED, OPEN, CLOSED, PUBLISHED, WORKERS, LATE, LOST),
     *(AGE, BEHIND, GAP, PROBLEM, BYPASS, BYPASS_AT, CARRIED, CARRIED_LATE),
+    *(SUPPRESSIONS, SUPPRESSIONS_MOST),
     *(TOLD_AGE, TOLD_QUEUED, TOLD_LICENCE),
     *(INBOX, INBOX_MOST, INBOX_BATCHES, INBOX_AGE, GIVEN_UP, SET_ASIDE, SET_ASIDE_AT),
 )
@@ -211,6 +223,9 @@ class _Look(Collector):
         if of.carried is not None:
             yield _gauge(CARRIED, {(one.server,): one.recipients for one in of.carried})
             yield _gauge(CARRIED_LATE, {(one.server,): one.late for one in of.carried})
+        if of.listed is not None:
+            yield _gauge(SUPPRESSIONS, {(): of.listed.entries})
+            yield _gauge(SUPPRESSIONS_MOST, {(): of.listed.most})
         if of.told is not None:
             yield from _told(of.told)
         yield _gauge(HEALTH, {(service,): well for service, well in of.health.items()})

@@ -9,6 +9,7 @@ from control.bypass.view import Standing
 from control.ledger.carryover import Figure
 from control.ledger.status import LedgerState, LedgerStatus
 from control.pmta.told import Told, ToldView
+from control.suppressions.listed import Listed
 from control.watch.figures import Figures
 from control.watch.metrics import DECLARED, catalogue, exposition
 from control.watch.named import Named
@@ -45,6 +46,7 @@ ALL = Figures(
     backlog=BACKLOG,
     around=[Standing("pmta1", 3, 9_000)],
     carried=[Figure("pmta1", 12, late=True)],
+    listed=Listed(entries=70, most=1_000),
     told=[told("pmta1", "2026-03-01", 12), told("pmta2", "", None)],
     named=Named(
         ips={"warming": 2, "active": 0},
@@ -90,6 +92,8 @@ def test_every_figure_is_shown() -> None:
         'sendgate_bypass_timestamp_seconds{server="pmta1"}': 9,
         'sendgate_carried_over_recipients{server="pmta1"}': 12,
         'sendgate_carry_over_late{server="pmta1"}': 1,
+        "sendgate_suppressions_listed": 70,
+        "sendgate_suppressions_limit": 1_000,
         'sendgate_pmta_status_age_seconds{server="pmta1"}': 60,
         'sendgate_pmta_status_age_seconds{server="pmta2"}': 60,
         'sendgate_pmta_queue_recipients{server="pmta1"}': 12,

@@ -3,8 +3,12 @@
 import msgspec
 
 from control.accounting.inbox import InboxState
+from control.accounting.lacking import judge
 from control.accounting.setaside import Backlog
-from control.explain.intake import posted
+from control.explain.follows import carried, suppressions
+from control.explain.intake import lacks, posted
+from control.ledger.carryover import Figure
+from control.suppressions.listed import Listed
 from policy.limits import DAY
 
 NOW = 20_000 * DAY
@@ -44,3 +48,26 @@ def test_records_set_aside_are_told_for_a_day() -> None:
     assert "the last of 2024-10-03T00:00:00Z" in what
     assert next_ == "sendgate accounting rejected"
     assert said(set_aside=7, at=NOW - DAY - 1) == []
+
+
+def test_a_feed_without_deliveries_or_bounces_is_told_and_no_other() -> None:
+    assert judge({"pmta1": (20_000, 9_000, 1), "new": (900, 0, 0), "clean": (0, 4_999, 0)}) == []
+    receipts, deliveries = judge({"pmta1": (1_000, 0, 0), "pmta2": (0, 5_000, 0)})
+    assert (receipts.server, receipts.kind) == ("pmta1", "d")
+    assert (deliveries.server, deliveries.kind) == ("pmta2", "b")
+    ((what, next_), _) = [(one.what, one.next) for one in lacks([receipts, deliveries])]
+    assert what.startswith("accounting of pmta1 tells of no deliveries (d records)")
+    assert "records r,d,b" in next_
+    # Batches that name no server may be of any.
+    assert judge({"pmta1": (1_000, 0, 0), "": (0, 10, 0)}) == []
+    assert judge({"pmta2": (0, 5_000, 0), "": (0, 10, 3)}) == []
+
+
+def test_late_carry_over_and_a_full_list_of_suppressions_are_told() -> None:
+    assert carried([Figure("pmta1", 12, late=False)]) == []
+    (late,) = carried([Figure("pmta1", 12, late=True), Figure("pmta2", 3, late=False)])
+    assert "records of pmta1 stopped: the 12 recipients" in late.what
+    assert suppressions(Listed()) == []
+    assert suppressions(Listed(entries=900, most=1_000)) == []
+    (full,) = suppressions(Listed(entries=901, most=1_000))
+    assert "901 of 1000 suppressions" in full.what

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from control.cli.main import run
+from control.ledger.carryover import Figure
 from control.parts import Parts
 from control.version import VERSION
 from gateway.hold.keep.content import Contents
@@ -243,3 +244,29 @@ async def test_a_sealed_message_needs_its_key(core: Parts, command: Command) -> 
 async def test_the_version_is_said(command: Command) -> None:
     assert await command("--version") == f"sendgate {VERSION}\n"
     assert "SENDGATE_TOKEN" in await command("--help")
+
+
+async def test_what_follows_from_accounting_is_told(
+    core: Parts, api: Api, command: Command
+) -> None:
+    assert "suppressions: 0" in await command("status", code=1)
+    new = {"address": "anna@gmail.com"}
+    assert (await api("POST", "/api/v2/suppressions", new))[0] == 200
+    core.carry_over.figures = [Figure("pmta1", 12, late=True), Figure("pmta2", 3, late=False)]
+    today = await core.calendar() // 86_400_000
+    # Receipts alone, since before yesterday; what came earlier does not count any more.
+    for day, records in ((today - 2, 600), (today, 400)):
+        await core.pool.execute(
+            "INSERT INTO accounting_kind VALUES ($1, 'pmta1', 'r', $2, 0)", day, records
+        )
+    await core.pool.execute(
+        "INSERT INTO accounting_kind VALUES ($1, 'pmta1', 'd', 7, 0)", today - 3
+    )
+    answer = await found(api)
+    assert (answer["carried_over"], answer["suppressions"]) == (15, 1)
+    told = [one["what"] for one in answer["troubles"]]
+    assert any("accounting of pmta1 tells of no deliveries" in one for one in told), told
+    assert any("records of pmta1 stopped: the 12 recipients" in one for one in told), told
+    shown = await command("status", code=1)
+    assert "carried over: 15 recipients" in shown
+    assert "suppressions: 1" in shown

@@ -277,3 +277,73 @@ async def test_what_ended_long_ago_goes(stocked: Api, core: Parts) -> None:
     await core.suppressions.sweep()
     assert [one["address"] for one in await page(stocked, "?ended=1")] == ["b@x.example"]
     assert await core.pool.fetchval("SELECT entries FROM suppression_state") == 1
+
+
+async def test_a_forgotten_address_stands_nowhere_and_gets_no_mail(
+    stocked: Api,
+    core: Parts,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whoever asks to be forgotten does not ask for mail."""
+    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
+    sendgate = Command(stocked, capsys)
+    name = "Anna@gmail.com"
+    for tenant in ("acme", "globex", None):
+        await stocked("POST", PATH, {"address": name, "tenant": tenant, "note": "by phone"})
+    await stocked("POST", PATH, {"address": "other@gmail.com", "tenant": "acme"})
+    before = await core.pool.fetch("SELECT digest, reason, until FROM suppression ORDER BY 1")
+    forget = "/api/v2/hold/forget"
+    status, tried = await stocked("POST", f"{forget}?dry_run=1", {"recipient": name})
+    assert status == 202, tried
+    assert any(note.startswith("3 suppressions of it stay") for note in tried["notes"])
+    assert len(await page(stocked, f"?address={name}&tenant=acme")) == 1
+    assert (await stocked("POST", forget, {"recipient": name, "tenant": "globex"}))[0] == 202
+    rows = await core.pool.fetch("SELECT tenant FROM suppression WHERE address = $1", name)
+    assert {row["tenant"] for row in rows} == {"", "acme"}
+    assert (await stocked("POST", forget, {"recipient": name}))[0] == 202
+    kept = await core.pool.fetch("SELECT digest, reason, until FROM suppression ORDER BY 1")
+    assert kept == before, "gateways know it by its digest, and refuse it as before"
+    for table in ("suppression", "audit_log"):
+        rows = await core.pool.fetch(f"SELECT t::text AS text FROM {table} t")
+        assert not [row["text"] for row in rows if "anna" in row["text"].lower()], table
+    # Whoever types it is told, for it is known by its digest; no list has it.
+    found = await page(stocked, f"?address={name}")
+    assert sorted(one["tenant"] or "" for one in found) == ["", "acme", "globex"]
+    assert "(forgotten)" in await sendgate("suppression", "list")
+    await sendgate("suppression", "export", "--output", str(tmp_path / "list.csv"))
+    assert len((tmp_path / "list.csv").read_text().splitlines()) == 2
+    # Named again it is not known again, and somebody may let it.
+    await stocked("POST", PATH, {"address": name, "tenant": "acme", "reason": "request"})
+    assert (
+        await core.pool.fetchval("SELECT count(*) FROM suppression WHERE address = $1", name) == 0
+    )
+    status, done = await stocked("DELETE", f"{PATH}?tenant=acme&address={name}")
+    assert (status, done["suppression"]["address"]) == (200, name)
+
+
+async def test_a_tenants_suppressions_go_with_it_and_the_next_of_that_name_has_none(
+    stocked: Api, core: Parts
+) -> None:
+    for tenant in ("acme", None, "globex"):
+        await stocked("POST", PATH, {"address": "anna@gmail.com", "tenant": tenant})
+    await stocked("POST", PATH, {"address": "ben@gmail.com", "tenant": "acme"})
+    assert (await stocked("POST", "/api/v2/tenants/acme/pause"))[0] == 200
+    state = "SELECT lineage, entries FROM suppression_state"
+    before = await core.pool.fetchrow(state)
+    status, tried = await stocked("DELETE", "/api/v2/tenants/acme?dry_run=1")
+    assert status == 200, tried
+    told = "2 suppressions of the tenant go with it"
+    assert told in tried["notes"]
+    assert await core.pool.fetchrow(state) == before
+    status, done = await stocked("DELETE", "/api/v2/tenants/acme")
+    assert status == 200, done
+    assert told in done["notes"]
+    rows = await core.pool.fetch("SELECT tenant FROM suppression ORDER BY 1")
+    assert [row["tenant"] for row in rows] == ["", "globex"]
+    after = await core.pool.fetchrow(state)
+    assert after["entries"] == before["entries"] - 2
+    assert after["lineage"] != before["lineage"], "gateways read the list anew"
+    row = await core.pool.fetchrow("SELECT before FROM audit_log WHERE action = 'tenant.remove'")
+    assert "anna" not in str(row["before"])

@@ -1,0 +1,50 @@
+"""What is wrong with what follows from accounting: carry-over, suppressions, by-pass. Pure."""
+
+from control.bypass.view import Around
+from control.explain.trouble import Trouble
+from control.held.held import moment
+from control.ledger.carryover import Figure
+from control.suppressions.listed import Listed
+
+
+def carried(figures: list[Figure]) -> list[Trouble]:
+    """What earlier days carry over."""
+    return [
+        Trouble(
+            what=f"records of {one.server} stopped: the {one.recipients} recipients that earlier "
+            "days carry over into today's quotas are the last known figure",
+            next="sendgate accounting status",
+            key=f"carry-over:{one.server}",
+        )
+        for one in figures
+        if one.late
+    ]
+
+
+def suppressions(listed: Listed) -> list[Trouble]:
+    """How much room there is."""
+    if not listed.full:
+        return []
+    what = (
+        f"{listed.entries} of {listed.most} suppressions (suppressions.most) are taken: beyond, "
+        "hard bounces and complaints suppress nobody"
+    )
+    return [
+        Trouble(
+            what=what,
+            next="sendgate suppression list, and raise suppressions.most",
+            key="suppressions-full",
+        )
+    ]
+
+
+def bypass(around: Around) -> list[Trouble]:
+    """Mail that went around the gateways."""
+    if not around.recipients:
+        return []
+    what = (
+        f"{around.recipients} recipients got mail that went around the gateways, the last at "
+        f"{moment(around.newest)}, most of it on {around.vmta} from {around.whose()}: it counts "
+        "for its IPs"
+    )
+    return [Trouble(what=what, next="sendgate accounting bypass", key="bypass")]
