@@ -1,30 +1,12 @@
-"""A control plane, a way to it that can be cut, and agents that ship to it."""
+"""Agents that ship to a control plane, and what PowerMTA writes for them."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from control.parts import Parts
-from tests.conftest import CreateDatabase
 from tests.support.control.agents import Agent, MakeAgent
-from tests.support.control.core import Api, api_of, build, control_core, settings_for
 from tests.support.control.shipped import Mail, MakeMail
-
-
-@pytest.fixture
-async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterator[Parts]:
-    """With a token and one PowerMTA server."""
-    url = await create_database("control", build)
-    async with control_core(settings_for(url, valkey_url)) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def api(core: Parts) -> AsyncIterator[Api]:
-    """Of `core`, through real HTTP."""
-    async with api_of(core) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A control plane and a client of its API."""
+"""A control plane and a client of its API, for every room that asks for them."""
 
 from collections.abc import AsyncIterator
 
