@@ -2,10 +2,10 @@
 
 from control.store.migrations.script import run
 
-revision = "0034"
-down_revision = "0033"
+revision = "0037"
+down_revision = "0036"
 
 
 def upgrade() -> None:
     """Run the SQL of this revision."""
-    run("0034_pre_statistics_pair.sql")
+    run("0037_pre_statistics_pair.sql")
