@@ -31,18 +31,20 @@ DROP INDEX statistics_detail_day;
 -- Records name VirtualMTAs in any case.
 CREATE INDEX vmta_ip_lower ON vmta_ip (lower(vmta));
 
-CREATE OR REPLACE FUNCTION statistics_sweep(first integer, most integer) RETURNS bigint
-LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION statistics_sweep(first integer, detail integer, most integer)
+RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     swept bigint := 0;
     here bigint;
     name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['statistics_ip', 'statistics_campaign', 'statistics_mailbox',
-        'statistics_pair', 'statistics_detail', 'statistics_category', 'statistics_name']
+    FOREACH name IN ARRAY ARRAY['statistics_campaign', 'statistics_mailbox', 'statistics_name',
+        'statistics_pair', 'statistics_detail']
     LOOP
         EXECUTE format('DELETE FROM %I WHERE ctid = ANY (ARRAY(SELECT ctid FROM %I WHERE day < $1 '
-            'LIMIT $2))', name, name) USING first, most;
+            'LIMIT $2))', name, name)
+        USING CASE WHEN name IN ('statistics_pair', 'statistics_detail') THEN detail ELSE first END,
+            most;
         GET DIAGNOSTICS here = ROW_COUNT;
         swept := swept + here;
     END LOOP;
