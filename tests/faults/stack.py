@@ -28,6 +28,7 @@ from control.sources.ip import IpChange
 from control.store.change import Act
 from control.tenants import tenant
 from control.tenants.tenant import NewTenant
+from control.users.token import put
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.model import Address
@@ -42,6 +43,8 @@ from tests.faults.ledgerserver import ValkeyPart
 from tests.faults.mta import MtaPart
 from tests.faults.process import Served
 from tests.faults.proxy import Proxy
+from tests.support.control.agents import Agent
+from tests.support.control.core import TOKEN
 
 _SENDGATE = "from control.cli.main import main; raise SystemExit(main())"
 
@@ -163,6 +166,23 @@ class Stack:
             await self.control.start()
             if self._feed:
                 await self.accounting_is_whole()
+
+    async def agent(self) -> Agent:
+        """An agent beside PowerMTA, that runs and whose stream control has heard of: in place of a
+        `feed`, whose files control reads itself."""
+        async with open_parts(self.settings, movable_clock=True) as core:
+
+            async def act(a: Act) -> None:
+                await put(a, "agent", TOKEN, role="accounting")
+
+            await core.publisher.change("test", act)
+        agent = Agent(
+            self.folder / "agent", f"http://127.0.0.1:{self.api}", self.pmta.stream, batch=50
+        )
+        self._stack.callback(agent.close)
+        agent.start()
+        await self.accounting_is_whole()
+        return agent
 
     async def accounting_is_whole(self) -> None:
         """Say what is true of this PowerMTA: nothing was sent through it before its accounting was
