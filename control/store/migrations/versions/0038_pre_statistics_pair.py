@@ -2,10 +2,10 @@
 
 from control.store.migrations.script import run
 
-revision = "0037"
-down_revision = "0036"
+revision = "0038"
+down_revision = "0037"
 
 
 def upgrade() -> None:
     """Run the SQL of this revision."""
-    run("0037_pre_statistics_pair.sql")
+    run("0038_pre_statistics_pair.sql")
