@@ -7,16 +7,14 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
 
 from aiohttp import web
 
 from control.accounting.shipment import LOOK, STATUS
 from control.accounting.status import StreamView, streams
-from control.again import again
 from control.api.accounting import AccountingApi
 from control.api.agent import AgentApi
 from control.api.application import Application
@@ -45,12 +43,11 @@ from control.api.warmup import WarmupApi
 from control.api.webhook import PATHS, Webhook
 from control.bypass.charging import Charging
 from control.bypass.view import BypassView, Standing, bypass_list, standing
-from control.duty import duties, duty_routes
+from control.duty import duties, duty_routes, reconciling
 from control.explain import look as status
 from control.explain.answer import Answers
 from control.held.look import Hold
 from control.held.orders import Orders
-from control.ledger.failover import judge
 from control.messages.forgetting import forget
 from control.messages.loss import loss
 from control.messages.reader import OutcomeReader
@@ -70,7 +67,6 @@ from control.store.change import Act
 from control.store.refusal import refusal
 from control.suppressions import forgetting as suppressed
 from control.suppressions.listed import listed
-from control.tenants.lastuse import LastUse
 from control.tenants.login import logins
 from control.tenants.network import networks
 from control.tenants.removal import held
@@ -85,9 +81,6 @@ from settings.model import Settings
 from settings.tasks import cancel
 
 log = logging.getLogger(__name__)
-
-RECONCILE_EVERY = 5.0
-"""Seconds between two looks whether the ledger runs what PostgreSQL says."""
 
 
 def routes(parts: Parts) -> list[Route]:
@@ -244,7 +237,7 @@ async def serve(parts: Parts) -> AsyncIterator[str]:
         calendar=parts.calendar,
     )
     work = (
-        _reconcile(parts),
+        reconciling(parts),
         *parts.intake.feed.work(),
         outcomes.run(),
         charging.run(),
@@ -286,21 +279,3 @@ async def run(settings: Settings) -> None:
         async with serve(parts) as url:
             print(f"ready api={url}", flush=True)
             await ended.wait()
-
-
-def _reconcile(parts: Parts) -> Coroutine[Any, Any, None]:
-    last_use = LastUse(parts.pool, parts.admin)
-
-    async def look() -> None:
-        # A name may lead elsewhere by now: every look is at whom it leads to.
-        await parts.pool.expire_connections()
-        await parts.admin.afresh()
-        await judge(parts.pool, parts.admin, synchronous=parts.settings.database.synchronous)
-        await parts.opening.attend()
-        number = await parts.publisher.reconcile()
-        if number is not None:
-            log.warning("the ledger ran another plan: published generation %d", number)
-        await parts.leaving.give_up(parts.settings.control.leaving)
-        await last_use.note()
-
-    return again(look, RECONCILE_EVERY, log, "cannot compare the ledger's plan with ours")

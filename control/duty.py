@@ -1,10 +1,13 @@
-"""What control does by the clock, for its API and its tasks: jobs, days that are over, alerts."""
+"""What control does by the clock, for its API and its tasks: jobs, days that are over, alerts, and
+the looks whether the ledger runs what it should."""
 
+import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
+from control.again import again
 from control.alerts import desk
 from control.alerts.alert import AlertView
 from control.alerts.channels import channels_of
@@ -19,13 +22,20 @@ from control.explain.look import Look
 from control.explain.watching import Watch
 from control.held.look import Hold
 from control.jobs.run import JobView, job_views, runs
+from control.ledger.failover import judge
 from control.messages.loss import loss
 from control.parts import Parts
 from control.store.change import Act
+from control.tenants.lastuse import LastUse
 from control.timetable import consolidation, timetable
 from policy.limits import day_of
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+RECONCILE_EVERY = 5.0
+"""Seconds between two looks whether the ledger runs what PostgreSQL says."""
 
 
 def duty_routes(parts: Parts) -> list[Route]:
@@ -86,5 +96,25 @@ def watch_of(parts: Parts) -> Watch:
         *(parts.publisher, parts.admin, parts.settings),
         partial(loss, parts.pool, parts.settings.ledger.name),
         parts.intake.rejected.backlog,
+        lambda: parts.carry_over.figures,
     )
     return Watch(parts.pool, look, parts.publisher, parts.admin, parts.calendar)
+
+
+def reconciling(parts: Parts) -> Coroutine[Any, Any, None]:
+    """The ledger runs the plan that was published last, and what is found out beside that."""
+    last_use = LastUse(parts.pool, parts.admin)
+
+    async def look() -> None:
+        # A name may lead elsewhere by now: every look is at whom it leads to.
+        await parts.pool.expire_connections()
+        await parts.admin.afresh()
+        await judge(parts.pool, parts.admin, synchronous=parts.settings.database.synchronous)
+        await parts.opening.attend()
+        number = await parts.publisher.reconcile()
+        if number is not None:
+            log.warning("the ledger ran another plan: published generation %d", number)
+        await parts.leaving.give_up(parts.settings.control.leaving)
+        await last_use.note()
+
+    return again(look, RECONCILE_EVERY, log, "cannot compare the ledger's plan with ours")

@@ -221,7 +221,7 @@ def overlook_missing_files() -> None:
 def take_every_server_for_known() -> None:
     """A PostgreSQL that took over is written down as the one of before, and nothing is doubted:
     what went on its predecessor goes again."""
-    from control import app
+    from control import duty
     from control.ledger import failover
     from policy.ledger.admin import LedgerAdmin
     from policy.ledger.witness import beats
@@ -230,4 +230,4 @@ def take_every_server_for_known() -> None:
         await pool.execute(failover._SQL["record"], await beats(admin))
         return ""
 
-    app.judge = broken  # type: ignore[attr-defined]
+    duty.judge = broken  # type: ignore[attr-defined]

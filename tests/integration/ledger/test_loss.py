@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import ConnectionError as BrokenError
 
-from control import app
+from control import app, duty
 from control.embedded.servers.valkey import LocalValkey
 from control.ledger.status import LedgerState
 from control.problem import RefusedError
@@ -379,7 +379,7 @@ async def test_it_does_not_open_on_a_server_that_evicts(here: Scene) -> None:
 async def test_the_process_does_all_that_while_no_mail_flows(
     here: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "RECONCILE_EVERY", 0.05)
+    monkeypatch.setattr(duty, "RECONCILE_EVERY", 0.05)
     async with app.serve(here.core):
         await here.core.admin.client.flushall()
         async with asyncio.timeout(20):
