@@ -2,10 +2,10 @@
 
 from control.store.migrations.script import run
 
-revision = "0039"
-down_revision = "0038"
+revision = "0040"
+down_revision = "0039"
 
 
 def upgrade() -> None:
     """Run the SQL of this revision."""
-    run("0039_pre_statistics_pair.sql")
+    run("0040_pre_statistics_pair.sql")
