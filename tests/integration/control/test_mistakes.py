@@ -153,7 +153,7 @@ MISTAKES = {
     "suppression list --origin me": ("--origin: expected rule or hand or import or api"),
     "suppression add a@b.example --everybody --until soon": ("--until: 'soon' is"),
     "stats --by ''": ("--by: is empty"),
-    "stats --by hour": ("--by: 'hour' is none of day, tenant"),
+    "stats --by hour": ("--by: 'hour' is none of day, ip, tenant"),
     "stats --from 2026-02-30": ("--from: '2026-02-30' is not a date"),
     "stats --limit 20000": ("--limit: 20000 rows are more than one answer has here: at most"),
     "ip list --tenant ''": ("tenant: is empty"),
