@@ -19,20 +19,17 @@ MACHINE_PATH = re.compile(r"(?<![\w./~$}*-])/(?:" + "|".join(("work", "root", "h
 UNFINISHED = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
 
 BROAD_FOR_A_REASON = {
+    "control/again.py:again": "what a control process does until its end: tried again, and said",
     "control/warmup/guard.py:watch": "said once, and tried again; what came is still there",
-    "control/ledger/carryover.py:run": "a loop that ended would let days open at an old figure",
-    "control/accounting/feed.py:_forget": "a loop that outlives any trouble, and logs it each time",
     "control/accounting/forgetwork.py:run": "a loop that outlives any trouble: a wish stays one",
     "control/accounting/inbox.py:run": "a loop that outlives any trouble: posted batches wait",
     "control/accounting/reader.py:run": "a reader that ended would leave doubt open for ever",
     "control/jobs/runner.py:_do": "whatever a job raises is in its row, and it is tried again",
-    "control/app.py:_reconcile": "a loop that outlives any trouble, and logs it each time",
     "control/api/application.py:_problems": "the edge of HTTP: logged in full, answered with 500",
     "control/api/health.py:_readyz": "whatever the database says becomes the answer: not ready",
     "control/embedded/stack/child.py:_keep": "a child that cannot start is said, and tried again",
     "gateway/session/conversation.py:_turn": "a bug costs one session: logged, told to the loop",
     "gateway/hold/release/release.py:_one": "a bug costs a message its certainty: logged, in doubt",
-    "control/messages/reader.py:run": "the next look tries again",
     "gateway/ledger/outcomes.py:flush": "a record for people ends no worker: logged, and counted",
 }
 
