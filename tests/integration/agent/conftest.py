@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.control.agents import Agent, MakeAgent
+from tests.support.control.fixtures import api, core
 from tests.support.control.shipped import Mail, MakeMail
+
+__all__ = ["api", "core", "make_agent", "make_mail"]
 
 
 @pytest.fixture
