@@ -2,10 +2,10 @@
 
 from control.store.migrations.script import run
 
-revision = "0041"
-down_revision = "0040"
+revision = "0042"
+down_revision = "0041"
 
 
 def upgrade() -> None:
     """Run the SQL of this revision."""
-    run("0041_pre_statistics_pair.sql")
+    run("0042_pre_statistics_pair.sql")
