@@ -201,6 +201,24 @@ def test_days_of_detailed_figures_act_by_their_old_name(file: Path) -> None:
         assert [line for line in problems(None, {name: wrong}) if name in line], wrong
 
 
+def test_the_bot_and_its_chat_act_by_their_old_names_and_go_together(file: Path) -> None:
+    del file
+    bot = {"TELEGRAM_BOT_TOKEN": "123456:ABC-def", "TELEGRAM_CHAT_ID": "-100"}
+    alerts = load(None, bot).alerts
+    assert (alerts.telegram_token, alerts.telegram_chat) == ("123456:ABC-def", "-100")
+    shown = describe(load(None, bot))["alerts"]
+    assert "ABC-def" not in str(shown)
+    for name in bot:
+        (said,) = problems(None, {name: bot[name]})
+        assert "go together" in said
+    hook = {"SENDGATE_ALERTS_WEBHOOK_URL": "secret"}
+    assert problems(None, hook) == ["alerts.webhook_url: expected a URL such as https://host/path"]
+    mail = {"SENDGATE_ALERTS_MAIL_SERVER": "mx"}
+    assert [line.partition(":")[0] for line in problems(None, mail)] == [
+        *("alerts.mail_server", "alerts.mail_from", "alerts.mail_to")
+    ]
+
+
 def test_what_an_older_stack_said_about_sending_changes_no_bound_of_ours(file: Path) -> None:
     """20 sends at a time is a user's number for his senders; as `gateway.max_sessions` it turned
     980 of 1,000 clients away."""
