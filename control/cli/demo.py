@@ -11,6 +11,7 @@ from control.embedded.demo.aftermath import Aftermath
 from control.embedded.demo.expect import provider_of
 from control.embedded.demo.judge import Day, Taken
 from control.embedded.demo.send import Reply
+from control.embedded.demo.warming import Decided
 from control.embedded.stack.demotenants import IPS
 from control.terminal.show import as_json, line_of, say, table
 
@@ -33,6 +34,7 @@ class Report:
         self._answers: Counter[int] = Counter()
         self._days: list[dict[str, Any]] = []
         self._aftermath: Aftermath | None = None
+        self._warmup: list[Decided] = []
 
     def step(self, text: str) -> None:
         """Progress."""
@@ -123,6 +125,17 @@ class Report:
         for to, text in found.refused.items():
             say(f"{to} bounced, and from now on is refused: 550 {text}")
 
+    def warmup(self, decided: list[Decided]) -> None:
+        """What an IP's week led to."""
+        self._warmup = decided
+        if self._json:
+            return
+        table(
+            ("at", "stage", "recipients a day", "state", "why"),
+            [(d.at, d.stage_after, d.quota_after, d.state_after, d.sentence) for d in decided],
+            title="warm-up, decided by itself",
+        )
+
     def verdict(self, differences: list[str]) -> None:
         """The last word."""
         if self._json:
@@ -134,11 +147,13 @@ class Report:
                     "answers": answers,
                     "days": self._days,
                     "aftermath": self._aftermath,
+                    "warmup": self._warmup,
                 }
             )
         elif not differences:
             say("What PowerMTA received is exactly what the policy says, each message once.")
             say("What it told of them was counted, and no bounced address is taken again.")
+            say("A week of good mail earned an IP its next stage, and a day of bounces paused it.")
 
 
 def _limits(quota: int, ceilings: dict[str, int], burst: float) -> str:

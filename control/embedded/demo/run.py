@@ -12,12 +12,13 @@ from typing import Protocol
 import aiohttp
 import msgspec
 
-from control.embedded.demo import aftermath
+from control.embedded.demo import aftermath, warming
 from control.embedded.demo.aftermath import Aftermath, Sums
 from control.embedded.demo.expect import expected
 from control.embedded.demo.judge import Day, Taken, Waits, differences
 from control.embedded.demo.mail import Mail, first_day
 from control.embedded.demo.send import Reply, send_all
+from control.embedded.demo.warming import Decided
 from control.embedded.stack.demotenants import IPS, PASSWORDS
 from control.embedded.stack.options import Options
 from control.embedded.stack.stack import Running, stack
@@ -38,6 +39,10 @@ class _Counted(msgspec.Struct, frozen=True):
     rows: list[Sums]
 
 
+class _Decisions(msgspec.Struct, frozen=True):
+    decisions: list[Decided]
+
+
 class Report(Protocol):
     """Who shows what happens."""
 
@@ -52,6 +57,9 @@ class Report(Protocol):
 
     def aftermath(self, found: Aftermath) -> None:
         """What bounces led to."""
+
+    def warmup(self, decided: list[Decided]) -> None:
+        """What an IP's week led to."""
 
     def verdict(self, differences: list[str]) -> None:
         """The last word."""
@@ -83,6 +91,7 @@ class _Demo:
         self._running = running
         self._session = session
         self._report = report
+        self._began = ""
 
     async def run(self) -> list[str]:
         """All days; the differences."""
@@ -91,6 +100,7 @@ class _Demo:
             f"gateway at {where.smtp}, API at {where.api}, PowerMTA stand-in at {where.pmta}"
         )
         noon = await self._noon()
+        self._began = noon.strftime("%Y-%m-%dT%H:%M:%SZ")
         mails = first_day()
         self._report.step(f"{noon:%A %d %B %Y}, {len(mails)} messages for two tenants")
         replies = await self._send(mails)
@@ -103,7 +113,8 @@ class _Demo:
             noon += timedelta(days=1)
             days.append(await self._day(f"day {len(days) + 1}", noon, days[-1].left))
         found = differences(replies, days, await self._taken())
-        return found + await self._bounces(days, noon + timedelta(days=1))
+        found += await self._bounces(days, noon + timedelta(days=1))
+        return found + await self._week()
 
     async def _bounces(self, days: list[Day], noon: datetime) -> list[str]:
         """A day on which some mail bounces, and what follows; what is not as it should be."""
@@ -122,6 +133,46 @@ class _Demo:
         self._report.aftermath(found)
         answered = [f"{r.mail.to}: expected 250, got {r.code}" for r in replies if r.code != 250]
         return answered + aftermath.differences(sent, found)
+
+    async def _week(self) -> list[str]:
+        """An IP warms up; what is not as it should be."""
+        self._report.step(
+            f"{warming.IP} is new and warms up: {warming.A_DAY} recipients a day for a week, then "
+            f"{warming.BOUNCES} of {warming.A_DAY} bounce"
+        )
+        await warming.prepare(self._running.core)
+        decided, wrong = await warming.week(self, first=2_000)
+        self._report.warmup(decided)
+        return wrong
+
+    async def send(self, mails: list[Mail]) -> list[str]:
+        """As `warming.Stack`."""
+        return [
+            f"{r.mail.to}: expected 250, got {r.code} {r.text}"
+            for r in await self._send(mails)
+            if r.code != 250
+        ]
+
+    async def told(self, ip: str, count: int) -> None:
+        """As `warming.Stack`."""
+        today = datetime.fromisoformat((await self._running.core.clock.show()).now).date()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _PATIENCE
+        while loop.time() < deadline:
+            rows = await self._counted(today, f"&ip={ip}")
+            if sum(row.delivered + row.bounced for row in rows) >= count:
+                return
+            await asyncio.sleep(_LOOK)
+
+    async def next_day(self) -> None:
+        """As `warming.Stack`."""
+        await self._running.core.clock.move(ClockMove(advance="1d"))
+
+    async def decided(self, ip: str) -> list[Decided]:
+        """As `warming.Stack`."""
+        content = await self._ask(f"warmup/decisions?ip={ip}&limit=1000")
+        found = msgspec.json.decode(content, type=_Decisions).decisions
+        return [one for one in found if one.at >= self._began]
 
     async def _noon(self) -> datetime:
         """Go to the next day's noon, on which nothing was sent and no midnight comes by."""
