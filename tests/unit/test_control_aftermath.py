@@ -22,7 +22,7 @@ def test_what_should_follow_is_no_difference() -> None:
     ("change", "told"),
     [
         ({"counted": Sums(relayed=6)}, "statistics should be"),
-        ({"refused": {}}, "bounce+1@company.example bounced, and is still taken"),
+        ({"refused": {}}, "bounce+10@company.example bounced, and is still taken"),
         ({"taken": []}, "reader7@company.example did not bounce, and is not taken"),
     ],
 )

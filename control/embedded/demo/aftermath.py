@@ -43,10 +43,10 @@ class Aftermath(msgspec.Struct, frozen=True, kw_only=True):
 
 def mails(first: int) -> list[Mail]:
     """Three that arrive, two whose mailbox there is not, one that is put off."""
-    local = [*(f"reader{first + n}" for n in range(3)), "bounce+1", "bounce+2", "transient+1"]
+    kinds = ("reader", "reader", "reader", "bounce+", "bounce+", "transient+")
     return [
-        Mail(tenant=TENANT, domain=DOMAIN, to=f"{name}@company.example", number=first + n)
-        for n, name in enumerate(local)
+        Mail(tenant=TENANT, domain=DOMAIN, to=f"{kind}{number}@company.example", number=number)
+        for number, kind in enumerate(kinds, first)
     ]
 
 
