@@ -134,7 +134,7 @@ class Statistics:
             sums.add(_bounded(place, beyond) if beyond else place, outcome, count, ours=ours)
         await sums.put(connection)
         # Bounces and complaints: what may pause an IP is looked at soon.
-        grave = {place[2] for place, outcome, *_ in places if outcome not in _GOOD} - {""}
+        grave = {ip for (_, ip, *_), outcome, *_ in places if outcome not in _GOOD} - {""}
         if grave:
             await connection.execute(_SQL["changed"], sorted(grave), now)
 

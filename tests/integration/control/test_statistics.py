@@ -378,3 +378,23 @@ async def test_old_days_are_deleted_and_sums_of_ips_stay(
 
 def _date(day: int) -> str:
     return date_of(day)
+
+
+async def test_what_may_pause_an_ip_is_looked_at_and_what_may_not_is_not(
+    core: Parts, api: Api, today: int, vmta: dict[str, str]
+) -> None:
+    name = vmta["192.0.2.10"]
+    taken = [
+        record("r", f"abcdefgh{n:02}", day=today, vmta=name, rcpt=f"user{n}@gmail.com")
+        for n in range(20)
+    ]
+    good = [dict(one, type="d", dsnStatus="2.0.0") for one in taken[:10]]
+    await book(core, *taken, *good, dict(taken[10], type="t", dsnStatus="4.7.0"))
+    assert await core.pool.fetch("SELECT ip FROM statistics_changed") == []
+
+    await book(core, *(dict(one, type="b", bounceCat="bad-mailbox") for one in taken[10:]))
+    assert await core.pool.fetchval("SELECT ip FROM statistics_changed") == "192.0.2.10"
+    assert await core.warmup.look(turn=False) == 1
+    status, view = await api("GET", "/api/v2/ips/192.0.2.10")
+    assert (status, view["state"]) == (200, "paused")
+    assert await core.pool.fetch("SELECT ip FROM statistics_changed") == []
