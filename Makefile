@@ -45,16 +45,16 @@ SCHEMA := tests/integration/control/test_schema.py
 quick: $(STAMP)
 	$(PYTEST) -q $(QUICK)
 
-# Branches are counted but for what drives whole stacks from outside: that runs as fast as it will be
-# run. A fault is met as the shipped product meets it (`test-compiled`), but for those that break a
+# Branches are counted in the tests' own process, and not of what drives whole stacks from outside: that
+# runs as fast as it will be run. A fault is met as the shipped product meets it (`test-compiled`), but for those that break a
 # class from outside: a compiled one cannot be.
 test: $(STAMP)
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n 3 --dist worksteal $(QUICK) tests/hostile tests/integration \
-		--ignore $(SCHEMA)
+		--ignore $(SCHEMA) --durations 20
 	@$(BIN)/coverage combine -q
 	$(BIN)/coverage report
-	$(PYTEST) tests/e2e tests/fuzz tests/faults/test_broken_on_purpose.py $(SCHEMA)
+	$(PYTEST) tests/e2e tests/fuzz tests/faults/test_broken_on_purpose.py $(SCHEMA) --durations 10
 
 # The fault suite alone, ten times as much mail, three times over; about an hour.
 soak: $(STAMP)

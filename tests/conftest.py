@@ -1,10 +1,12 @@
 """Fixtures every test may use: the real servers, empty."""
 
 import asyncio
+import faulthandler
 import functools
 import inspect
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 
 import hypothesis
 import pytest
@@ -44,6 +46,21 @@ def pytest_configure(config: pytest.Config) -> None:
     width = (ports.HIGHEST - ports.LOWEST) // 4
     ports.LOWEST += width * (int(worker) % 4)
     ports.HIGHEST = ports.LOWEST + width
+
+
+TEARDOWN = 120.0
+"""Seconds in which what a test began has to end. After a failure pytest-timeout watches no more,
+and uvloop's end waits for a connection that a failed test left open."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, object, object]:
+    """One that does not end ends its process, with a stack of each thread."""
+    faulthandler.dump_traceback_later(TEARDOWN, exit=True, file=sys.__stderr__)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 AWAITING = 3 / 4

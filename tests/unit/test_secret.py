@@ -53,7 +53,7 @@ def test_what_an_operator_needs_of_a_url_is_shown() -> None:
 
 NOT_SECRET = {"gateway.key", "control.pmta_keys"}
 """A file's and a folder's name."""
-PUBLIC = {"relay.login"}
+PUBLIC = {"relay.login", "alerts.mail_login"}
 
 
 def test_every_setting_that_can_hold_a_secret_is_masked() -> None:
@@ -79,12 +79,21 @@ VALUES = {
     "SENDGATE_ACCOUNTING_WEBHOOK_KEY": SECRET * 4,
     "SENDGATE_LOG_KEY": SECRET * 4,
     "SENDGATE_CONTROL_PMTA_RELOAD_URL": f"http://u:{SECRET}@pmta:8080/command",
+    "SENDGATE_ALERTS_TELEGRAM_URL": f"http://u:{SECRET}@bots:8081",
+    "SENDGATE_ALERTS_TELEGRAM_TOKEN": f"4711:{SECRET}",
+    "TELEGRAM_BOT_TOKEN": f"4711:{SECRET}",
+    "SENDGATE_ALERTS_WEBHOOK_URL": f"https://hooks.example/{SECRET}",
+    "SENDGATE_ALERTS_WEBHOOK_KEY": SECRET * 4,
+    "SENDGATE_ALERTS_MAIL_PASSWORD": SECRET,
 }
 
 
 @pytest.mark.parametrize("variable", VALUES)
 def test_the_settings_are_shown_without_it(variable: str) -> None:
-    settings = load(None, {variable: VALUES[variable], "SENDGATE_RELAY_LOGIN": "gate"})
+    beside = {"SENDGATE_RELAY_LOGIN": "gate"}
+    if "TOKEN" in variable:
+        beside["TELEGRAM_CHAT_ID"] = "-100"
+    settings = load(None, {variable: VALUES[variable], **beside})
     assert SECRET in str(msgspec.to_builtins(settings))
     assert SECRET not in str(describe(settings))
 

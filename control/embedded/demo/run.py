@@ -24,6 +24,7 @@ from control.embedded.stack.options import Options
 from control.embedded.stack.stack import Running, stack
 from control.ledger.clock import ClockMove
 from control.problem import RefusedError
+from policy.isotime import instant_of
 
 _MOST_DAYS = 7
 _PATIENCE = 20.0
@@ -100,7 +101,7 @@ class _Demo:
             f"gateway at {where.smtp}, API at {where.api}, PowerMTA stand-in at {where.pmta}"
         )
         noon = await self._noon()
-        self._began = noon.strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._began = instant_of(noon)
         mails = first_day()
         self._report.step(f"{noon:%A %d %B %Y}, {len(mails)} messages for two tenants")
         replies = await self._send(mails)

@@ -1,7 +1,6 @@
 """Reading accounting on a real PostgreSQL: receipts exactly once, whatever ends the reader."""
 
 import asyncio
-import contextlib
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,6 +22,7 @@ from loadtest.pmta.accounting import Accounting as Writer
 from loadtest.pmta.clock import Clock
 from loadtest.pmta.records import COLUMNS
 from settings.accounting import Accounting, Stream
+from settings.tasks import cancel
 from tests.conftest import CreateDatabase
 from tests.support.control.acctfiles import Files
 from tests.support.control.core import build
@@ -70,9 +70,7 @@ async def reading(url: str, path: Path, batch: int = 2_000) -> AsyncIterator[Rea
     try:
         yield reader
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await cancel([task])
 
 
 async def until(true: Callable[[], Awaitable[bool]]) -> None:

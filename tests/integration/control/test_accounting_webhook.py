@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import contextlib
 import dataclasses
 import gzip
 import hashlib
@@ -21,6 +20,7 @@ from control.parts import Parts
 from control.store.change import Act
 from control.users.token import new_token, put
 from policy.limits import DAY
+from settings.tasks import cancel
 from tests.support.control.core import Api, api_of
 
 PATH = "/api/v2/powermta/accounting"
@@ -31,9 +31,7 @@ async def working(core: Parts) -> AsyncIterator[None]:
     """The inbox is taken in."""
     task = asyncio.create_task(core.intake.inbox.run())
     yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    await cancel([task])
 
 
 async def taken(core: Parts) -> None:

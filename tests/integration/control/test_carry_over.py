@@ -13,6 +13,7 @@ from control.parts import Parts
 from policy.ledger.daycounts import TOTAL
 from policy.ledger_port import Granted, Reserve
 from policy.limits import DAY, day_of
+from settings.tasks import cancel
 from tests.support.control.core import Api
 from tests.support.control.records import book, record
 
@@ -201,8 +202,7 @@ async def test_it_is_published_without_being_asked(here: Scene) -> None:
             while not here.carry.figures:
                 await asyncio.sleep(0.02)
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        await cancel([task])
     assert here.carry.figures == [Figure("pmta1", 0, late=False)]
     assert await here.core.admin.client.exists(f"{here.core.admin.root}day:{monday + 1}:{IP}")
 

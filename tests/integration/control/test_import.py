@@ -1,7 +1,6 @@
 """History is taken in once: in parts, in any order, however often it is broken off."""
 
 import asyncio
-import contextlib
 import gzip
 import itertools
 import json
@@ -15,6 +14,7 @@ from control.accounting.parts import History
 from control.parts import Parts
 from control.problem import RefusedError
 from policy.limits import DAY
+from settings.tasks import cancel
 from tests.support.control.core import TOKEN, Api, Command
 from tests.support.control.shipped import HEADER, TODAY, counts, lines, record
 
@@ -24,9 +24,7 @@ async def working(core: Parts) -> AsyncIterator[None]:
     """The inbox is taken in."""
     task = asyncio.create_task(core.intake.inbox.run())
     yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    await cancel([task])
 
 
 @pytest.fixture

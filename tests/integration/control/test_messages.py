@@ -14,6 +14,7 @@ from gateway.watch.log import Log as GatewayLog
 from policy.ledger.connection import connect
 from policy.limits import day_of
 from settings.model import Log
+from settings.tasks import cancel
 from tests.support.control.core import TOKEN, Api, Command, api_of
 from tests.support.control.outcomes import count, found, reader, tell
 from tests.support.hold.held import hold
@@ -181,5 +182,4 @@ async def test_a_day_that_the_database_lost_is_made_again(core: Parts) -> None:
             while await count(core) == 0:
                 await asyncio.sleep(0.05)
     finally:
-        running.cancel()
-        await asyncio.wait([running])
+        await cancel([running])

@@ -1,7 +1,6 @@
 """One file as it never should be, and the report of it: what counts, what does not and why."""
 
 import asyncio
-import contextlib
 import gzip
 import time
 from collections.abc import AsyncIterator
@@ -11,6 +10,7 @@ import pytest
 
 from control.parts import Parts
 from policy.limits import DAY
+from settings.tasks import cancel
 from tests.support.control.core import TOKEN, Api, Command
 from tests.support.control.shipped import counts
 
@@ -24,9 +24,7 @@ async def working(core: Parts) -> AsyncIterator[None]:
     """The inbox is taken in."""
     task = asyncio.create_task(core.intake.inbox.run())
     yield
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    await cancel([task])
 
 
 @pytest.fixture

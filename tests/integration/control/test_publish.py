@@ -424,8 +424,17 @@ async def test_quota_stage_state_and_ceilings_of_an_ip(core: Parts) -> None:
     assert "<virtual-mta vmta-192-0-2-10>" in config, "mail may still be queued for it"
     with pytest.raises(RefusedError, match="retiring"):
         await change(state="pause")
-    history = await core.pool.fetch("SELECT quota_after, stage_after FROM warmup_history")
-    assert [tuple(row) for row in history] == [("5", None), ("unlimited", None), ("plan", 2)]
+    history = await core.pool.fetch(
+        "SELECT quota_after, stage_after, state_after FROM warmup_history ORDER BY id"
+    )
+    assert [tuple(row) for row in history] == [
+        ("5", None, "active"),
+        ("unlimited", None, "active"),
+        ("plan", 2, "warming"),
+        ("plan", 2, "paused"),
+        ("plan", 2, "warming"),
+        ("plan", 2, "retiring"),
+    ]
 
 
 async def test_a_lost_ledger_is_opened_by_an_operator_at_once(core: Parts) -> None:

@@ -1,7 +1,6 @@
 """What PowerMTA's records suppress: by the door, in the transaction in which they count."""
 
 import asyncio
-import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from control.parts import Parts
+from settings.tasks import cancel
 from tests.support.control.core import Api
 
 POST = "/api/v2/powermta/accounting"
@@ -26,9 +26,7 @@ async def stocked(api: Api, core: Parts) -> AsyncIterator[Api]:
         assert (await api("POST", "/api/v2/domains", domain))[0] == 201
     task = asyncio.create_task(core.intake.inbox.run())
     yield api
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    await cancel([task])
 
 
 def record(kind: str = "b", rcpt: str = "anna@gmail.com", **fields: str) -> dict[str, str]:
