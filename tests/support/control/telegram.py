@@ -25,6 +25,8 @@ class Telegram:
         self.asked = 0
         self.early = 0
         """Requests that came before the wait they were told was over."""
+        self.over = asyncio.Event()
+        """Until then it does not answer, where it is told to hang."""
         self._until = 0.0
 
     def limit(self, seconds: float) -> None:
@@ -45,7 +47,7 @@ class Telegram:
         if self.fails:
             status, answer = self.fails.pop(0)
             if answer is None:
-                await asyncio.sleep(30)
+                await self.over.wait()
             return web.Response(status=status, text=answer or "")
         if request.content_type != "application/json":
             return _error(400, "Bad Request: message text is empty")
@@ -82,4 +84,5 @@ async def telegram() -> AsyncIterator[Telegram]:
     try:
         yield double
     finally:
+        double.over.set()
         await runner.cleanup()
