@@ -66,7 +66,7 @@ soak: $(STAMP)
 		--fault-table fault-table.json
 
 # Ten IPs warm up by themselves for two months of the calendar, 17,200 recipients on the fullest day; about
-# five minutes.
+# six minutes.
 sixty-days: $(STAMP)
 	SENDGATE_WARMUP_DAYS=60 $(BIN)/pytest -q -s -o timeout=1800 tests/e2e/warmup
 

@@ -173,7 +173,8 @@ def test_ips_warm_up_by_themselves_to_the_day_and_never_one_recipient_over(
     if DAYS > FULL_DAY:
         assert course.sent[FULL_DAY] >= sum(LADDER) - LADDER[0] == 17_200
     if STAGE_DAYS * len(LADDER) < DAYS:
-        assert [f["act"] for f in acts[WEEKLY[0].ip] if not f["provider"]][-1] == "finish"
+        (active,) = (f for f in acts[WEEKLY[0].ip] if f["act"] == "finish" and not f["provider"])
+        assert (active["state_after"], active["severity"]) == ("active", "info")
 
     # Its bounces go on: it is paused again each time its cool-down has passed.
     paused = {(f["rule"], f["severity"]) for f in acts[BOUNCING.ip] if f["act"] == "pause"}
