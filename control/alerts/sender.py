@@ -6,17 +6,17 @@ doubling to ten minutes, or when the other side says; 40 times, about six hours,
 seen in `sendgate alert list`. Waits are real time.
 """
 
-import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import Any, get_args
 
 import msgspec
 
+from control.again import Look, again
 from control.alerts.alert import Severity
 from control.alerts.channel import Channel, ChannelError
 from control.alerts.message import Message, trial
-from control.store.refusal import UNREACHABLE
 from settings.statements import statements
 
 log = logging.getLogger(__name__)
@@ -64,21 +64,11 @@ class Sender:
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
         """What has to run, each in a task of its own until it is cancelled."""
-        return [self._repeat(self.share)] + [
-            self._repeat(self.deliver, channel) for channel in self._channels.values()
+        looks: list[Look] = [
+            self.share,
+            *(partial(self.deliver, one) for one in self._channels.values()),
         ]
-
-    async def _repeat(self, step: Any, *arguments: Any) -> None:
-        said = False
-        while True:
-            try:
-                await step(*arguments)
-                said = False
-            except UNREACHABLE as error:
-                if not said:
-                    log.warning("alerts wait for PostgreSQL: %s", error)
-                said = True
-            await asyncio.sleep(TICK)
+        return [again(look, TICK, log, "alerts are not sent") for look in looks]
 
     async def share(self) -> None:
         """Put new messages on the lists of all channels. Raises asyncpg's errors."""

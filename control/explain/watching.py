@@ -15,6 +15,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from control.again import again
 from control.alerts.alert import SQL as ALERTS
 from control.alerts.alert import Raised, event, settle
 from control.consolidation.consolidation import Day
@@ -23,7 +24,6 @@ from control.explain.look import Look
 from control.jobs.run import troubled
 from control.plan.publish import Publisher
 from control.problem import RefusedError
-from control.store.refusal import UNREACHABLE
 from policy.ledger.admin import LedgerAdmin
 from policy.limits import day_of
 from settings.statements import statements
@@ -63,17 +63,9 @@ class Watch:
 
     async def run(self) -> None:
         """Until cancelled."""
-        said = False
-        while True:
-            # First of all: parts that start together are not heard of at once.
-            await asyncio.sleep(EVERY)
-            try:
-                await self.step()
-                said = False
-            except (RedisError, RefusedError, *UNREACHABLE) as error:
-                if not said:
-                    log.warning("alerts cannot be looked for: %s", error)
-                said = True
+        # Parts that start together are not heard of at once.
+        await asyncio.sleep(EVERY)
+        await again(self.step, EVERY, log, "alerts cannot be looked for")
 
     async def step(self) -> bool:
         """One look; False: another node is at it. Raises redis-py's and asyncpg's errors."""

@@ -17,8 +17,10 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
+from control.again import again
 from control.jobs.job import MOST_MISSED, Job, again_in
 from control.jobs.run import SQL, RunView, run_view
 from control.problem import RefusedError, missing
@@ -53,19 +55,9 @@ class Runner:
 
     def work(self) -> list[Coroutine[Any, Any, None]]:
         """What has to run, each in a task of its own until it is cancelled."""
-        return [self._repeat(job) for job in self.jobs]
-
-    async def _repeat(self, job: Job) -> None:
-        said = False
-        while True:
-            try:
-                await self.look(job)
-                said = False
-            except UNREACHABLE as error:
-                if not said:
-                    log.warning("job %s waits for PostgreSQL: %s", job.name, error)
-                said = True
-            await asyncio.sleep(TICK)
+        return [
+            again(partial(self.look, job), TICK, log, f"job {job.name} waits") for job in self.jobs
+        ]
 
     async def look(self, job: Job) -> None:
         """Do what is due of it and nobody else does. Raises asyncpg's errors."""

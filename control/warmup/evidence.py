@@ -6,6 +6,7 @@ accounting is behind the ledger at midnight. Of days that are over its counts ar
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -70,14 +71,7 @@ async def seen_of(
     granted = await day_counts(admin.client, admin.root, ips, last)
     days: dict[str, dict[str, dict[int, Day]]] = {ip: {"": {}} for ip in ips}
     for row in rows:
-        day = Day(
-            row["day"],
-            int(row["relayed"]),
-            int(row["delivered"]),
-            int(row["bounced_address"]),
-            int(row["complaints"]),
-            int(row["deferred"]),
-        )
+        day = _day(row)
         days[row["ip"]].setdefault(row["provider"], {})[day.day] = day
         all_ = days[row["ip"]][""]
         all_[day.day] = _sum(all_.get(day.day), day)
@@ -123,14 +117,7 @@ async def pool_days(
     """By tenant, pool and provider, of pools with more than one IP."""
     found: dict[tuple[str, str, str], list[Day]] = {}
     for row in await connection.fetch(_SQL["pools"], sorted(set(tenants)), first, today):
-        day = Day(
-            row["day"],
-            int(row["relayed"]),
-            int(row["delivered"]),
-            int(row["bounced_address"]),
-            int(row["complaints"]),
-            int(row["deferred"]),
-        )
+        day = _day(row)
         found.setdefault((row["tenant"], row["pool"], row["provider"]), []).append(day)
     return found
 
@@ -151,6 +138,17 @@ def signals_of(
         blocked=max(blocks, key=lambda one: one.last_at).rule if blocks else "",
         rate_days=sum(max(since_day, today - WEEK) <= day < today for day in rated),
         calm_days=calm,
+    )
+
+
+def _day(row: Any) -> Day:
+    return Day(
+        row["day"],
+        int(row["relayed"]),
+        int(row["delivered"]),
+        int(row["bounced_address"]),
+        int(row["complaints"]),
+        int(row["deferred"]),
     )
 
 

@@ -4,9 +4,11 @@ seconds. Steps are the calendar's (`control.timetable`).
 Failure: said once, and tried again; the plan in force stays, and what came is still there.
 """
 
-import asyncio
 import logging
+from functools import partial
 from typing import Protocol
+
+from control.again import again
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +25,5 @@ class Looks(Protocol):
 
 async def watch(engine: Looks) -> None:
     """Until cancelled."""
-    said = False
-    while True:
-        try:
-            await engine.look(turn=False)
-            said = False
-        except Exception as error:  # noqa: BLE001 - said once, and tried again
-            if not said:
-                log.warning("warm-up does not look at what came: %s", error)
-            said = True
-        await asyncio.sleep(EVERY)
+    look = partial(engine.look, turn=False)
+    await again(look, EVERY, log, "warm-up does not look at what came")

@@ -20,7 +20,6 @@ UNFINISHED = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
 
 BROAD_FOR_A_REASON = {
     "control/again.py:again": "what a control process does until its end: tried again, and said",
-    "control/warmup/guard.py:watch": "said once, and tried again; what came is still there",
     "control/accounting/forgetwork.py:run": "a loop that outlives any trouble: a wish stays one",
     "control/accounting/inbox.py:run": "a loop that outlives any trouble: posted batches wait",
     "control/accounting/reader.py:run": "a reader that ended would leave doubt open for ever",
