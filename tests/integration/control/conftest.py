@@ -1,5 +1,5 @@
 """A control plane and a client of its API."""
 
-from tests.support.control.fixtures import api, core
+from tests.support.control.fixtures import api, command, core, working
 
-__all__ = ["api", "core"]
+__all__ = ["api", "command", "core", "working"]

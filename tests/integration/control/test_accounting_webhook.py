@@ -9,7 +9,6 @@ import hmac
 import io
 import json
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -20,18 +19,9 @@ from control.parts import Parts
 from control.store.change import Act
 from control.users.token import new_token, put
 from policy.limits import DAY
-from settings.tasks import cancel
 from tests.support.control.core import Api, api_of
 
 PATH = "/api/v2/powermta/accounting"
-
-
-@pytest.fixture
-async def working(core: Parts) -> AsyncIterator[None]:
-    """The inbox is taken in."""
-    task = asyncio.create_task(core.intake.inbox.run())
-    yield
-    await cancel([task])
 
 
 async def taken(core: Parts) -> None:

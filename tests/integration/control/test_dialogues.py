@@ -42,14 +42,6 @@ async def api(core: Parts) -> AsyncIterator[Api]:
         yield opened
 
 
-@pytest.fixture
-def command(
-    api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Command:
-    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
-    return Command(api, capsys)
-
-
 async def notes(api: Api, path: str, body: object = None) -> str:
     """What a change or an order is answered with, besides."""
     status, found = await api("POST", path, body)

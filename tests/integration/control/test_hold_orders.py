@@ -9,7 +9,6 @@ import pytest
 
 from control.parts import Parts
 from tests.support.control.core import (
-    TOKEN,
     Api,
     Command,
     api_of,
@@ -236,14 +235,6 @@ async def test_a_question_with_wait_is_answered_when_there_is_news(api: Api, cor
     await core.pool.execute("UPDATE hold_request SET state = 'done', finished = at")
     _, news = await asyncio.wait_for(question, 15)
     assert news["state"] == "done"
-
-
-@pytest.fixture
-def command(
-    api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Command:
-    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
-    return Command(api, capsys)
 
 
 async def test_the_command_watches_a_request_until_it_is_done(

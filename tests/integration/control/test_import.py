@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import itertools
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,25 +13,8 @@ from control.accounting.parts import History
 from control.parts import Parts
 from control.problem import RefusedError
 from policy.limits import DAY
-from settings.tasks import cancel
-from tests.support.control.core import TOKEN, Api, Command
+from tests.support.control.core import Api, Command
 from tests.support.control.shipped import HEADER, TODAY, counts, lines, record
-
-
-@pytest.fixture
-async def working(core: Parts) -> AsyncIterator[None]:
-    """The inbox is taken in."""
-    task = asyncio.create_task(core.intake.inbox.run())
-    yield
-    await cancel([task])
-
-
-@pytest.fixture
-def command(
-    api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Command:
-    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
-    return Command(api, capsys)
 
 
 @pytest.fixture

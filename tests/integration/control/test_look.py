@@ -38,14 +38,6 @@ BODY = b"\r\nsecret words\r\n"
 KEY = "k1:" + base64.urlsafe_b64encode(b"k" * 32).decode()
 
 
-@pytest.fixture
-def command(
-    api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Command:
-    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
-    return Command(api, capsys)
-
-
 async def sign(core: Parts, name: str, figures: Figures, generation: int | None = None) -> None:
     """As a gateway process does about once a second."""
     seconds, _ = await core.admin.client.time()

@@ -15,19 +15,11 @@ from policy.ledger.connection import connect
 from policy.limits import day_of
 from settings.model import Log
 from settings.tasks import cancel
-from tests.support.control.core import TOKEN, Api, Command, api_of
+from tests.support.control.core import Api, Command, api_of
 from tests.support.control.outcomes import count, found, reader, tell
 from tests.support.hold.held import hold
 
 ACME = {"name": "acme", "login": "acme-smtp", "password": "correct horse"}
-
-
-@pytest.fixture
-def command(
-    api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Command:
-    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
-    return Command(api, capsys)
 
 
 async def test_a_message_is_found_by_recipient_live_or_held(

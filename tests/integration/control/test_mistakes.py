@@ -10,7 +10,7 @@ import pytest
 
 from control.cli.main import run
 from control.parts import Parts
-from tests.support.control.core import TOKEN, Api, Command, api_of
+from tests.support.control.core import Api, Command, api_of
 from tests.support.hold.held import hold
 
 
@@ -24,14 +24,6 @@ async def api(core: Parts) -> AsyncIterator[Api]:
             one = {"tenant": name, "domain": f"{name}.example", "ip": f"192.0.2.{number}"}
             assert (await opened("POST", "/api/v2/domains", {**one, "quota": 100}))[0] == 201
         yield opened
-
-
-@pytest.fixture
-def command(
-    api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Command:
-    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
-    return Command(api, capsys)
 
 
 async def test_a_mailbox_of_another_tenants_domain_gets_no_limits(

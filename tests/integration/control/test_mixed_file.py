@@ -1,38 +1,19 @@
 """One file as it never should be, and the report of it: what counts, what does not and why."""
 
-import asyncio
 import gzip
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from control.parts import Parts
 from policy.limits import DAY
-from settings.tasks import cancel
-from tests.support.control.core import TOKEN, Api, Command
+from tests.support.control.core import Api, Command
 from tests.support.control.shipped import counts
 
 HEADER = (
     "type,timeLogged,timeQueued,orig,rcpt,dsnStatus,dsnDiag,bounceCat,dlvSourceIp,vmta,jobId,envId"
 )
-
-
-@pytest.fixture
-async def working(core: Parts) -> AsyncIterator[None]:
-    """The inbox is taken in."""
-    task = asyncio.create_task(core.intake.inbox.run())
-    yield
-    await cancel([task])
-
-
-@pytest.fixture
-def command(
-    api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Command:
-    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
-    return Command(api, capsys)
 
 
 def mixed(now: int) -> tuple[bytes, list[str]]:

@@ -1,12 +1,22 @@
 """A control plane and a client of its API, for every room that asks for them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
 from control.parts import Parts
+from settings.tasks import cancel
 from tests.conftest import CreateDatabase
-from tests.support.control.core import Api, api_of, build, control_core, settings_for
+from tests.support.control.core import (
+    TOKEN,
+    Api,
+    Command,
+    api_of,
+    build,
+    control_core,
+    settings_for,
+)
 
 
 @pytest.fixture
@@ -22,3 +32,20 @@ async def api(core: Parts) -> AsyncIterator[Api]:
     """Of `core`, through real HTTP."""
     async with api_of(core) as opened:
         yield opened
+
+
+@pytest.fixture
+def command(
+    api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Command:
+    """`sendgate` against `api`, as an operator whose token is in the environment."""
+    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
+    return Command(api, capsys)
+
+
+@pytest.fixture
+async def working(core: Parts) -> AsyncIterator[None]:
+    """The inbox is taken in."""
+    task = asyncio.create_task(core.intake.inbox.run())
+    yield
+    await cancel([task])
