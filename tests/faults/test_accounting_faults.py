@@ -166,9 +166,11 @@ async def test_what_is_in_doubt_goes_by_the_receipts_that_an_agent_ships(
     agent.start()
     scenario.fault_ends()
     # Those that arrived are told of by their receipts; the others by probes that are read behind
-    # where their receipt would be, and go then.
+    # where their receipt would be, and go then. The first may already have gone when the books are
+    # closed the second time.
     await scenario.close()
-    assert scenario.released == never
+    found = scenario.findings
+    assert scenario.released == found.offered - found.delivered
 
 
 async def _counted(postgres: PostgresPart, both: int) -> Counter[str]:
