@@ -11,7 +11,7 @@ from control.again import again
 from control.alerts import desk
 from control.alerts.alert import AlertView
 from control.alerts.channels import channels_of
-from control.alerts.desk import Alerts, Mute, MuteView
+from control.alerts.desk import AlertQuery, Alerts, Mute, MuteView
 from control.alerts.sender import Delivered, Sender
 from control.api.alerts import AlertsApi
 from control.api.consolidation import ConsolidationApi
@@ -57,9 +57,8 @@ def duty_routes(parts: Parts) -> list[Route]:
         async with pool.acquire() as connection, connection.transaction():
             return await do(Act(connection, now, who))
 
-    async def alerts(ended: bool, before: int | None, limit: int) -> Alerts:
-        now, names = await parts.calendar(), sender.names
-        return await desk.alerts(pool, now, names, ended=ended, before=before, limit=limit)
+    async def alerts(wanted: AlertQuery) -> Alerts:
+        return await desk.alerts(pool, await parts.calendar(), sender.names, wanted)
 
     async def acknowledge(who: str, number: int, reason: str) -> AlertView:
         return await acting(who, lambda act: desk.acknowledge(act, number, reason))

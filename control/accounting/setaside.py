@@ -1,7 +1,7 @@
 """Records that could not be taken in: looked at, and taken in after a mend."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -10,12 +10,30 @@ from control.accounting.identity import Reading
 from control.accounting.inbox import Inbox, InboxState, Now
 from control.accounting.payload import SetAside, shares
 from control.store.database import Connection
+from control.values.query import Limit, Seen
+from control.values.wanted import meant
 from policy.isotime import instant
 from settings.statements import statements
 
 _SQL = statements(__package__, "door")
 
 AT_ONCE = 1_000
+
+
+class SetAsideQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The oldest first."""
+
+    after: Annotated[Seen, meant("Id of the last one seen.")] = 0
+    limit: Annotated[Limit, meant("At most so many, 1 to 1000; 100.")] = 100
+
+
+class Again(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which records to try once more."""
+
+    ids: Annotated[
+        Annotated[list[Seen], msgspec.Meta(max_length=100_000)] | None,
+        meant("Only these; null: all of them."),
+    ] = None
 
 
 class SetAsideView(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,9 +88,9 @@ class Rejected:
         self._door = door
         self._now = now
 
-    async def page(self, after: int, most: int) -> SetAsidePage:
-        """Those behind number `after`."""
-        rows = await self._pool.fetch(_SQL["set_aside_page"], after, most)
+    async def page(self, wanted: SetAsideQuery) -> SetAsidePage:
+        """Those that are asked for, and how many there are."""
+        rows = await self._pool.fetch(_SQL["set_aside_page"], wanted.after, wanted.limit)
         return SetAsidePage(
             total=await self._pool.fetchval(_SQL["set_aside_count"]),
             rejected=list(map(_view, rows)),

@@ -7,12 +7,20 @@ import msgspec
 from control.alerts.alert import SQL, AlertView, view
 from control.problem import RefusedError, bad, missing
 from control.store.change import Act
+from control.values.query import FLAG, Limit, Seen
 from control.values.wanted import DURATION, meant
 from policy.isotime import instant
 
 LONGEST_MUTE = 30 * 86_400
-SHOWN = 1_000
 KEY = r"^[!-~]{1,200}$"
+
+
+class AlertQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which ones; without any, what is wrong now."""
+
+    ended: Annotated[bool, meant("Those that are over, too."), FLAG] = False
+    before: Annotated[Seen | None, meant("The id where the page before ended.")] = None
+    limit: Annotated[Limit, meant("At most so many, 1 to 1000; 100.")] = 100
 
 
 class Mute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,11 +58,10 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     """Ways out that are set in the configuration."""
 
 
-async def alerts(
-    pool: Any, now: int, channels: list[str], *, ended: bool, before: int | None, limit: int
-) -> Alerts:
-    """`ended`: those that are over, too. Calendar milliseconds."""
-    rows = await pool.fetch(SQL["list"], now, ended, before, limit, None)
+async def alerts(pool: Any, now: int, channels: list[str], wanted: AlertQuery) -> Alerts:
+    """Calendar milliseconds."""
+    asked = (wanted.ended, wanted.before or None, wanted.limit)
+    rows = await pool.fetch(SQL["list"], now, *asked, None)
     mutes = await pool.fetch(SQL["mutes"], now)
     return Alerts(
         alerts=[view(row) for row in rows],

@@ -1,12 +1,9 @@
 """/api/v2/accounting: how far PowerMTA's accounting has been read, and what could not be."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
-
-import msgspec
 
 from control.accounting.inbox import InboxState
-from control.accounting.setaside import AT_ONCE, Rejected, Retried, SetAsidePage
+from control.accounting.setaside import Again, Rejected, Retried, SetAsidePage, SetAsideQuery
 from control.accounting.status import StreamView
 from control.api.route import Call, Route
 from control.bypass.view import SHOWN, BypassView
@@ -14,15 +11,6 @@ from control.bypass.view import SHOWN, BypassView
 Streams = Callable[[], Awaitable[list[StreamView]]]
 State = Callable[[], Awaitable[InboxState]]
 Bypassed = Callable[[int], Awaitable[list[BypassView]]]
-
-_LAST = 1 << 62
-
-
-class Again(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which records to try once more."""
-
-    ids: Annotated[list[int], msgspec.Meta(max_length=100_000)] | None = None
-    """null: all of them."""
 
 
 class AccountingApi:
@@ -43,8 +31,7 @@ class AccountingApi:
         return await self._state()
 
     async def _page(self, call: Call) -> SetAsidePage:
-        most = call.number("limit", 100, AT_ONCE)
-        return await self._rejected.page(call.number("after", 0, _LAST), most)
+        return await self._rejected.page(call.wanted)
 
     async def _again(self, call: Call) -> Retried:
         return await self._rejected.again(call.body.ids)
@@ -79,10 +66,7 @@ class AccountingApi:
                 "Records that could not be taken in, the oldest first",
                 self._page,
                 SetAsidePage,
-                query={
-                    "after": "the number of the last one seen",
-                    "limit": f"how many, at most {AT_ONCE}",
-                },
+                wanted=SetAsideQuery,
             ),
             Route(
                 "POST",

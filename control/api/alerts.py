@@ -3,14 +3,13 @@
 from collections.abc import Awaitable, Callable
 
 from control.alerts.alert import AlertView
-from control.alerts.desk import SHOWN, Alerts, Mute, MuteView
+from control.alerts.desk import AlertQuery, Alerts, Mute, MuteView
 from control.alerts.sender import Delivered
 from control.api.route import Call, Route
 
 PATH = "/api/v2/alerts"
-_LAST = (1 << 62) - 1
 
-Listed = Callable[[bool, int | None, int], Awaitable[Alerts]]
+Listed = Callable[[AlertQuery], Awaitable[Alerts]]
 Acknowledged = Callable[[str, int, str], Awaitable[AlertView]]
 Muted = Callable[[str, Mute], Awaitable[MuteView]]
 Tried = Callable[[], Awaitable[list[Delivered]]]
@@ -26,9 +25,7 @@ class AlertsApi:
         self._tried = test
 
     async def _list(self, call: Call) -> Alerts:
-        ended = call.query.get("ended", "") in ("1", "true", "yes")
-        before = call.number("before", 0, _LAST) or None
-        return await self._listed(ended, before, max(1, call.number("limit", 100, SHOWN)))
+        return await self._listed(call.wanted)
 
     async def _ack(self, call: Call) -> AlertView:
         text = call.path["alert"]
@@ -50,11 +47,7 @@ class AlertsApi:
                 "What is wrong now, the latest first, and what is muted",
                 self._list,
                 Alerts,
-                query={
-                    "ended": "1: those that are over, too",
-                    "before": "the id where the page before ended",
-                    "limit": f"at most so many, 1 to {SHOWN}; 100",
-                },
+                wanted=AlertQuery,
             ),
             Route(
                 "POST",

@@ -3,14 +3,14 @@
 from collections.abc import Awaitable, Callable
 
 from control.api.route import Call, Route
-from control.provider.view import AT_ONCE, ProviderView
+from control.provider.view import ProviderQuery, ProviderView
 
 One = Callable[[str], Awaitable[ProviderView]]
-Page = Callable[[str, str | None, int], Awaitable[list[ProviderView]]]
+Page = Callable[[ProviderQuery], Awaitable[list[ProviderView]]]
 
 
 class ProvidersApi:
-    """Asks `one` (of a domain) and `page` (behind a domain, of a provider, at most so many)."""
+    """Asks `one` (of a domain) and `page` (of those that were learnt)."""
 
     def __init__(self, one: One, page: Page) -> None:
         self._one = one
@@ -20,9 +20,7 @@ class ProvidersApi:
         return await self._one(call.path["recipient"])
 
     async def _list(self, call: Call) -> list[ProviderView]:
-        query = call.query
-        most = call.number("limit", 100, AT_ONCE)
-        return await self._page(query.get("after", ""), query.get("provider") or None, most)
+        return await self._page(call.wanted)
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -33,11 +31,7 @@ class ProvidersApi:
                 "Hosted domains whose provider was learnt, by name",
                 self._list,
                 list[ProviderView],
-                query={
-                    "provider": "only of this one; `other` for those that are nobody's",
-                    "after": "the last domain of the page before",
-                    "limit": f"how many, at most {AT_ONCE}",
-                },
+                wanted=ProviderQuery,
             ),
             Route(
                 "GET",

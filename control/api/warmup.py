@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import msgspec
-
 from control.api.page import PAGE, page
 from control.api.route import DRY, GONE, Call, Route, changed
 from control.plan.changed import Changed, Removed, removed
@@ -15,7 +13,7 @@ from control.tenants.view import must_exist
 from control.values.ip import normal_ip
 from control.warmup import byhand, plans, taking
 from control.warmup.byhand import HandAct
-from control.warmup.decision import DecisionView, decisions
+from control.warmup.decision import DecisionPage, DecisionQuery, decisions
 from control.warmup.engine import Engine
 from control.warmup.plans import NewPlan, PlanView, plan_views
 from control.warmup.taking import TakenRows, TakenView
@@ -24,16 +22,6 @@ from control.warmup.whatif import Growth, GrowthAsked, Simulation, SimulationAsk
 from settings.model import Warmup
 
 _TENANT = {"tenant": "only this tenant's"}
-_LAST = 1 << 62
-_MOST = 1_000
-
-
-class DecisionPage(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest first."""
-
-    decisions: list[DecisionView]
-    before: int | None
-    """`before` of the page that follows; null: this is the last."""
 
 
 class WarmupApi:
@@ -79,22 +67,10 @@ class WarmupApi:
         return found[0]
 
     async def _decisions(self, call: Call) -> DecisionPage:
-        query = call.query
-        limit = max(1, call.number("limit", 100, _MOST))
-        ip = normal_ip(query["ip"]) if "ip" in query else None
-        before = call.number("before", 0, _LAST) if "before" in query else None
+        wanted: DecisionQuery = call.wanted
         async with self._view() as connection:
-            await must_exist(connection, query.get("tenant"))
-            found = await decisions(
-                connection,
-                tenant=query.get("tenant"),
-                ip=ip,
-                act=query.get("act"),
-                before=before,
-                limit=limit + 1,
-            )
-        shown = found[:limit]
-        return DecisionPage(decisions=shown, before=shown[-1].id if len(found) > limit else None)
+            await must_exist(connection, wanted.tenant)
+            return await decisions(connection, wanted)
 
     async def _do(self, call: Call) -> Changed[WarmupView]:
         address, body = call.path["ip"], call.body
@@ -162,13 +138,7 @@ class WarmupApi:
                 "What was decided and why, the newest first",
                 self._decisions,
                 DecisionPage,
-                query=_TENANT
-                | {
-                    "ip": "only this IP's",
-                    "act": "only advance, hold, pause, …",
-                    "before": "the `before` of the part before",
-                    "limit": f"at most so many, 1 to {_MOST}; 100",
-                },
+                wanted=DecisionQuery,
             ),
             Route(
                 "GET",

@@ -6,12 +6,20 @@ import typer
 
 from control.accounting.forgetting import ForgettingView
 from control.accounting.inbox import InboxState
-from control.accounting.setaside import Retried, SetAsidePage, SetAsideView
+from control.accounting.setaside import (
+    Again,
+    Retried,
+    SetAsidePage,
+    SetAsideQuery,
+    SetAsideView,
+)
 from control.accounting.status import StreamView
 from control.bypass.view import BypassView
 from control.cli import importing
 from control.terminal.client import Client
+from control.terminal.options import Body, filters
 from control.terminal.show import as_json, line_of, say, table
+from control.terminal.usage import misused
 from policy.isotime import instant
 
 app = typer.Typer(no_args_is_help=True, help="PowerMTA's accounting: files, posted batches.")
@@ -131,22 +139,23 @@ def forgetting(context: typer.Context) -> None:
 
 
 @app.command()
+@filters(Again, named={"ids": "--id"}, into="only")
+@filters(SetAsideQuery, into="query")
 def rejected(
     context: typer.Context,
+    query: Body,
+    only: Body,
     again: Annotated[
         bool, typer.Option("--again", help="Take them in once more, after a mend.")
     ] = False,
-    number: Annotated[
-        list[int] | None, typer.Option("--id", help="Only this one; repeatable.")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many to show.")] = 50,
 ) -> None:
     """Records that could not be read: where they stood, why not, and their text."""
     line = line_of(context)
     client = Client(line)
     if again:
-        path = "/api/v2/accounting/rejected/again"
-        done = client.send("POST", path, {"ids": number or None}, Retried)
+        if query:
+            raise misused("--again takes in all that --id names, or all there are: no part of them")
+        done = client.send("POST", f"{_REJECTED}/again", only, Retried)
         if line.json:
             as_json(done)
             return
@@ -155,14 +164,18 @@ def rejected(
             f"{done.rejected} still cannot be read"
         )
         return
-    page = client.get("/api/v2/accounting/rejected", SetAsidePage, limit=str(limit))
-    shown = [one for one in page.rejected if not number or one.id in number]
+    parts = [{"after": max(0, number - 1), "limit": 1} for number in only.get("ids", ())]
+    pages = [client.get(_REJECTED, SetAsidePage, **part) for part in parts or [query]]
+    shown = [one for page in pages for one in page.rejected]
+    if only:
+        shown = [one for one in shown if one.id in only["ids"]]
     if line.json:
         as_json(shown)
         return
     table(("id", "came", "times", "server", "where", "why", "text"), map(_row, shown))
-    if page.total > len(shown):
-        say(f"{page.total} in all")
+    if pages[0].total > len(shown):
+        more = "" if only or not shown else f"; more: --after {shown[-1].id}"
+        say(f"{pages[0].total} in all{more}")
 
 
 def _row(one: SetAsideView) -> tuple[object, ...]:
@@ -171,3 +184,4 @@ def _row(one: SetAsideView) -> tuple[object, ...]:
 
 
 _SHOWN = 120
+_REJECTED = "/api/v2/accounting/rejected"

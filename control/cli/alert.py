@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from control.alerts.alert import AlertView
-from control.alerts.desk import Alerts, Mute, MuteView
+from control.alerts.desk import AlertQuery, Alerts, Mute, MuteView
 from control.alerts.sender import Delivered
 from control.terminal.client import Client
-from control.terminal.options import Body, options
+from control.terminal.options import Body, filters, options
 from control.terminal.show import as_json, line_of, say, table
 
 app = typer.Typer(no_args_is_help=True, help="What is wrong, since when, and who is told.")
@@ -18,21 +18,11 @@ NOBODY = "nobody is told: set [alerts] (TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID,
 
 
 @app.command("list")
-def list_(
-    context: typer.Context,
-    ended: Annotated[bool, typer.Option("--ended", help="Those that are over, too.")] = False,
-    before: Annotated[int | None, typer.Option(min=1, help="Where the page before ended.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1_000)] = 100,
-) -> None:
+@filters(AlertQuery)
+def list_(context: typer.Context, query: Body) -> None:
     """What is wrong now, the latest first."""
     line = line_of(context)
-    found = Client(line).get(
-        PATH,
-        Alerts,
-        ended="1" if ended else None,
-        before=None if before is None else str(before),
-        limit=str(limit),
-    )
+    found = Client(line).get(PATH, Alerts, **query)
     if line.json:
         as_json(found)
         return

@@ -1,12 +1,12 @@
 """`sendgate job …`: what is done by the calendar."""
 
-from typing import Annotated
 from urllib.parse import quote
 
 import typer
 
-from control.jobs.run import JobView, RunView
+from control.jobs.run import DueQuery, JobView, RunQuery, RunView
 from control.terminal.client import Client
+from control.terminal.options import Body, filters
 from control.terminal.show import as_json, line_of, say, table
 
 app = typer.Typer(no_args_is_help=True, help="What is done by the calendar, and how it went.")
@@ -43,16 +43,12 @@ def list_(context: typer.Context) -> None:
 
 
 @app.command()
-def show(
-    context: typer.Context,
-    job: str,
-    state: Annotated[str | None, typer.Option(help="running, done, failed or dead.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1_000)] = 20,
-) -> None:
+@filters(RunQuery)
+def show(context: typer.Context, job: str, query: Body) -> None:
     """Its runs, the latest first."""
     line = line_of(context)
     path = f"{PATH}/{quote(job, safe='')}"
-    found = Client(line).get(path, list[RunView], state=state, limit=str(limit))
+    found = Client(line).get(path, list[RunView], **query)
     if line.json:
         as_json(found)
         return
@@ -66,15 +62,12 @@ def show(
 
 
 @app.command()
-def run(
-    context: typer.Context,
-    job: str,
-    due: Annotated[str | None, typer.Option(help="ISO time: what was due then, once more.")] = None,
-) -> None:
+@filters(DueQuery)
+def run(context: typer.Context, job: str, query: Body) -> None:
     """Run it now. Exit code 1 where it fails."""
     line = line_of(context)
     path = f"{PATH}/{quote(job, safe='')}/run"
-    done = Client(line).send("POST", path, None, RunView, due=due)
+    done = Client(line).send("POST", path, None, RunView, **query)
     as_json(done) if line.json else say(f"job {done.job} of {done.due}: {done.state}: {done.said}")
     if done.state in ("failed", "dead"):
         raise typer.Exit(1)

@@ -5,8 +5,9 @@ from urllib.parse import quote
 
 import typer
 
-from control.provider.view import ProviderView
+from control.provider.view import ProviderQuery, ProviderView
 from control.terminal.client import Client
+from control.terminal.options import Body, filters
 from control.terminal.show import as_json, line_of, say, table
 
 app = typer.Typer(no_args_is_help=True, help="Mailbox providers of recipient domains.")
@@ -44,15 +45,10 @@ def show(
 
 
 @app.command("list")
-def list_(
-    context: typer.Context,
-    provider: Annotated[str, typer.Option(help="Only of this provider.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many.")] = 100,
-    after: Annotated[str, typer.Option(help="Begin behind this domain.")] = "",
-) -> None:
+@filters(ProviderQuery)
+def list_(context: typer.Context, query: Body) -> None:
     """Hosted domains whose provider was learnt."""
     line = line_of(context)
-    query = {"provider": provider, "limit": str(limit), "after": after}
     found = Client(line).get("/api/v2/providers", list[ProviderView], **query)
     if line.json:
         as_json(found)

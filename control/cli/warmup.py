@@ -4,13 +4,14 @@ from typing import Annotated, Any
 
 import typer
 
-from control.api.warmup import DecisionPage
 from control.cli import consolidation, takeover, warmupplan, whatif
 from control.cli.removal import Dry
 from control.plan.changed import Changed
 from control.terminal.client import Client
+from control.terminal.options import Body, filters
 from control.terminal.show import as_json, line_of, said, say, table
 from control.warmup.byhand import STANDS
+from control.warmup.decision import DecisionPage, DecisionQuery
 from control.warmup.view import WarmupView
 
 app = typer.Typer(no_args_is_help=True, help="Warm-up: where IPs are, what comes next, and why.")
@@ -52,27 +53,15 @@ def status(
 
 
 @app.command()
+@filters(DecisionQuery, but=("ip",))
 def decisions(
     context: typer.Context,
+    query: Body,
     ip: Annotated[str | None, typer.Argument(help="Only this IP's.")] = None,
-    tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
-    act: Annotated[
-        str | None, typer.Option(help="advance, finish, grow, hold, pause, step_back, resume …")
-    ] = None,
-    before: Annotated[int | None, typer.Option(help="Where the page before ended.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
 ) -> None:
     """What was decided, each with its sentence; the newest first."""
     line = line_of(context)
-    page = Client(line).get(
-        f"{PATH}/decisions",
-        DecisionPage,
-        tenant=tenant,
-        ip=ip,
-        act=act,
-        before=None if before is None else str(before),
-        limit=str(limit),
-    )
+    page = Client(line).get(f"{PATH}/decisions", DecisionPage, ip=ip, **query)
     if line.json:
         as_json(page)
         return

@@ -1,17 +1,34 @@
 """A run of a job, as its row says, for people."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from control.jobs.job import Job
+from control.values.query import Limit
+from control.values.time import TimeText
+from control.values.wanted import meant
 from policy.isotime import instant
 from settings.statements import statements
 
 SQL = statements(__package__, "run")
 
-SHOWN = 1_000
-"""Runs of one answer."""
+State = Literal["running", "done", "failed", "dead"]
+
+
+class RunQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which runs of a job."""
+
+    state: Annotated[State | None, meant("Only in this state.")] = None
+    limit: Annotated[Limit, meant("At most so many, 1 to 1000; 20.")] = 20
+
+
+class DueQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which run is done by hand."""
+
+    due: Annotated[
+        TimeText | None, meant("ISO time: what was due then, once more; else what is now.")
+    ] = None
 
 
 class RunView(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,9 +104,10 @@ async def troubled(pool: Any) -> list[RunView]:
     return [run_view(row) for row in await pool.fetch(SQL["troubled"])]
 
 
-async def runs(pool: Any, name: str, state: str | None, limit: int) -> list[RunView]:
+async def runs(pool: Any, name: str, wanted: RunQuery) -> list[RunView]:
     """Of one job, the latest first."""
-    return [run_view(row) for row in await pool.fetch(SQL["runs"], name, state, limit)]
+    rows = await pool.fetch(SQL["runs"], name, wanted.state, wanted.limit)
+    return [run_view(row) for row in rows]
 
 
 async def sweep(pool: Any, before: int) -> None:

@@ -1,10 +1,13 @@
 """Whose mail a domain's is counted as, and why, for people."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from control.problem import bad, quoted
+from control.values.provider import ProviderText, known_provider
+from control.values.query import FoundText, Limit
+from control.values.wanted import meant
 from policy.address import normal_domain
 from policy.isotime import instant
 from policy.provider import OTHER, named
@@ -12,7 +15,16 @@ from settings.statements import statements
 
 _SQL = statements(__package__, "provider")
 
-AT_ONCE = 1_000
+
+class ProviderQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which learnt domains, in their order."""
+
+    provider: Annotated[
+        ProviderText | None,
+        meant(f"Only of this provider; {OTHER} for those that are nobody's."),
+    ] = None
+    after: Annotated[FoundText | None, meant("Begin behind this domain, the last one seen.")] = None
+    limit: Annotated[Limit, meant("At most so many, 1 to 1000; 100.")] = 100
 
 
 class ProviderView(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,11 +66,11 @@ async def provider_view(pool: Any, text: str) -> ProviderView:
     return ProviderView(domain=domain, provider=OTHER, why="") if row is None else _view(row)
 
 
-async def provider_page(
-    pool: Any, after: str, provider: str | None, most: int
-) -> list[ProviderView]:
-    """Learnt domains behind `after`, in their order; of one provider, or all."""
-    return [_view(row) for row in await pool.fetch(_SQL["list"], after, provider, most)]
+async def provider_page(pool: Any, wanted: ProviderQuery) -> list[ProviderView]:
+    """Raises RefusedError."""
+    provider = None if wanted.provider is None else known_provider(wanted.provider)
+    rows = await pool.fetch(_SQL["list"], wanted.after or "", provider, wanted.limit)
+    return [_view(row) for row in rows]
 
 
 def _moment(milliseconds: int) -> str:

@@ -12,6 +12,7 @@ from control.sources.quota import QuotaText, quota_columns
 from control.store.change import Act
 from control.values.host import GreetingText, greeting_name
 from control.values.ip import normal_ip
+from control.values.provider import known_provider
 from control.values.reason import ReasonText
 from control.values.wanted import meant
 from policy.model import Count, Name, Share
@@ -208,8 +209,8 @@ def _applied(row: VmtaRow, wanted: IpChange, plans: dict[str, Plan], *, finished
 def _ceilings(wanted: dict[str, int] | Literal["plan"]) -> dict[str, int] | None:
     if wanted == "plan":
         return None
-    if unknown := sorted(set(wanted) - set(PROVIDERS)):
-        raise bad("ceilings", f"{unknown[0]!r} is no provider; known: {', '.join(PROVIDERS)}")
+    for provider in wanted:
+        known_provider(provider, "ceilings")
     return wanted
 
 

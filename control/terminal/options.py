@@ -163,22 +163,24 @@ def options(
     named: Mapping[str, str] | None = None,
     off: Mapping[str, str] | None = None,
     some: bool = True,
+    into: str = "",
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Gives a command the options of `kind`, `but` for fields it asks for in another way. `some`:
-    where none has to be given, one must be."""
+    where none has to be given, one must be. `into`: which parameter takes them, of a command that
+    has several, each of a decorator of its own."""
     made = [option for field, option in of(kind, named=named, off=off).items() if field not in but]
     made.sort(key=lambda option: not option.required)
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(command)
+        body = into or next(p.name for p in signature.parameters.values() if p.annotation is Body)
         parameters = []
         for parameter in signature.parameters.values():
-            if parameter.annotation is Body:
+            if parameter.name == body:
                 for option in made:
                     parameters += _parameters(option)
             else:
                 parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
-        body = next(p.name for p in signature.parameters.values() if p.annotation is Body)
 
         @functools.wraps(command)
         def run(**given: Any) -> None:
@@ -219,9 +221,10 @@ def filters(
     *,
     but: tuple[str, ...] = (),
     named: Mapping[str, str] | None = None,
+    into: str = "",
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """As `options`, for the parameters of a query: all of them may be left out."""
-    return options(kind, but=but, named=named, some=False)
+    return options(kind, but=but, named=named, some=False, into=into)
 
 
 def _parameters(option: Option) -> list[inspect.Parameter]:

@@ -11,18 +11,18 @@ import msgspec
 
 from control.plan import rows
 from control.plan.compile import plans_of
-from control.problem import RefusedError, bad, missing, taken
+from control.problem import RefusedError, missing, taken
 from control.sources import ip as ips
 from control.sources.ip import IpChange
 from control.store.change import Act
 from control.values.ip import normal_ip
+from control.values.provider import ProviderText, known_provider
 from control.values.reason import LONGEST
 from control.values.wanted import meant
 from control.warmup.decision import Stand, by_hand
 from control.warmup.rule import rule_of
 from control.warmup.source import Kept, Source, keep, plan_of, quota_of, sources, states
 from policy.limits import DAY
-from policy.provider import PROVIDERS
 from policy.warmup.plan import Plan
 from settings.model import Warmup
 
@@ -45,7 +45,7 @@ class HandAct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         meant(f"Days after which it ends; else {STANDS}, and of a pause by hand alone."),
     ] = None
     provider: Annotated[
-        Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(PROVIDERS)})] | None,
+        ProviderText | None,
         meant("At this provider alone."),
     ] = None
     stage: Annotated[
@@ -61,12 +61,9 @@ async def do(act: Act, address: str, wanted: HandAct, *, warmup: Warmup) -> str:
     if not found:
         raise missing("IP", address)
     source = found[0]
-    if wanted.provider is not None and wanted.provider not in PROVIDERS:
-        known = ", ".join(PROVIDERS)
-        raise bad("provider", f"{wanted.provider!r} is no provider; known: {known}")
+    provider = "" if wanted.provider is None else known_provider(wanted.provider)
     if wanted.stage is not None and wanted.action not in ("advance", "resume"):
         raise taken("stage", f"{wanted.action} keeps the stage: leave it out")
-    provider = wanted.provider or ""
     rows_ = await states(act.connection, [source.name])
     row = rows_.get((source.name, provider)) or Kept(vmta=source.name, provider=provider)
     plans = plans_of(await rows.stages(act.connection), warmup)

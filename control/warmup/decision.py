@@ -1,15 +1,19 @@
 """Decisions as rows: one for each evidence, with its numbers and its sentence."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from control.store.database import Connection
+from control.values.ip import IpText, normal_ip
+from control.values.query import Limit, Seen
+from control.values.wanted import meant
 from control.warmup.judge import Judged
 from control.warmup.source import WHO, Source
 from policy.isotime import instant
 from policy.limits import day_of
+from policy.model import Name
 from policy.warmup.decision import Decision
 from policy.warmup.rule import Rule
 from settings.statements import statements
@@ -19,6 +23,22 @@ _SQL = statements(__package__, "decision")
 
 Stand = tuple[int | None, int | None, str]
 """Stage, quota and state."""
+
+
+Kind = Literal[
+    "advance", "finish", "grow", "hold", "pause", "step_back", "resume", "override", "cancel"
+]
+"""What is written down: by the rule, or by hand (the last two are by hand alone)."""
+
+
+class DecisionQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every one that is given must match."""
+
+    tenant: Annotated[Name | None, meant("Only of this tenant.")] = None
+    ip: Annotated[IpText | None, meant("Only of this IP.")] = None
+    act: Annotated[Kind | None, meant("Only this kind.")] = None
+    before: Annotated[Seen | None, meant("The `before` of the page before.")] = None
+    limit: Annotated[Limit, meant("At most so many, 1 to 1000; 100.")] = 100
 
 
 class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,21 +171,24 @@ async def by_hand(
     )
 
 
-async def decisions(
-    connection: Connection,
-    *,
-    tenant: str | None = None,
-    ip: str | None = None,
-    act: str | None = None,
-    before: int | None = None,
-    limit: int = 100,
-) -> list[DecisionView]:
-    """The newest first; `before`: an id."""
-    rows = await connection.fetch(_SQL["list"], tenant, ip, act, before, limit)
-    return [
+class DecisionPage(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest first."""
+
+    decisions: list[DecisionView]
+    before: int | None
+    """`before` of the page that follows; null: this is the last."""
+
+
+async def decisions(connection: Connection, wanted: DecisionQuery) -> DecisionPage:
+    """The newest first. Raises RefusedError."""
+    ip = None if wanted.ip is None else normal_ip(wanted.ip)
+    asked = (wanted.tenant, ip, wanted.act, wanted.before or None)
+    rows = await connection.fetch(_SQL["list"], *asked, wanted.limit + 1)
+    found = [
         DecisionView(
             at=instant(row["at"]),
             **{name: row[name] for name in DecisionView.__struct_fields__ if name != "at"},
         )
-        for row in rows
+        for row in rows[: wanted.limit]
     ]
+    return DecisionPage(decisions=found, before=found[-1].id if len(rows) > wanted.limit else None)

@@ -1,6 +1,7 @@
 """One file as it never should be, and the report of it: what counts, what does not and why."""
 
 import gzip
+import json
 import time
 from pathlib import Path
 
@@ -81,6 +82,14 @@ async def test_the_report_of_one_file_of_everything(
     assert all(one["place"] and (one["raw"] or "why" in one) for one in page["rejected"])
     shown = await command("accounting", "rejected")
     assert "two records stand in one line" in shown
+    ids = sorted(one["id"] for one in page["rejected"])
+    part = await command("accounting", "rejected", "--limit", "2")
+    assert f"7 in all; more: --after {ids[1]}" in part
+    named = ("--id", str(ids[5]), "--id", str(ids[2]), "--id", str(ids[6] + 1))
+    chosen = json.loads(await command("--json", "accounting", "rejected", *named))
+    assert [one["id"] for one in chosen] == [ids[5], ids[2]], "of any page, and no other"
+    again = json.loads(await command("--json", "accounting", "rejected", "--again", *named))
+    assert again == {"taken": 0, "repeated": 0, "rejected": 2}
     once = {"r": (1, 0), "d": (5, 0), "t": (2, 0), "b": (1, 0), "zz": (1, 0)}
     assert await counts(core) == once
     # What they say is counted; of whom, too, where a rule is needed to read it.

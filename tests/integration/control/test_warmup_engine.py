@@ -7,7 +7,7 @@ import pytest
 
 from control.ledger.clock import ClockMove
 from control.parts import Parts
-from control.warmup.decision import DecisionView, decisions
+from control.warmup.decision import DecisionQuery, DecisionView, Kind, decisions
 from control.warmup.engine import Engine
 from policy.ledger_port import Granted, Reserve
 from policy.limits import DAY, day_of
@@ -90,8 +90,9 @@ class Scene:
         assert isinstance(daily, int)
         return daily
 
-    async def decided(self, act: str | None = None) -> list[DecisionView]:
-        return await decisions(self.core.pool, tenant="acme", act=act)
+    async def decided(self, act: Kind | None = None) -> list[DecisionView]:
+        wanted = DecisionQuery(tenant="acme", act=act)
+        return (await decisions(self.core.pool, wanted)).decisions
 
 
 @pytest.fixture
