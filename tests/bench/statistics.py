@@ -201,10 +201,14 @@ async def ask(pool: Any, query: dict[str, str], rounds: int = 100) -> Asked:
     )
 
 
+_SIZE = "SELECT pg_database_size(current_database())"
+
+
 async def door(pool: Any, seconds: float) -> None:
     """Records through it, printed."""
     start = 0
     for name in ("door alone", "with statistics", "posted, with all that follows"):
+        before = await pool.fetchval(_SIZE)
         if name.startswith("posted"):
             run = await posted(pool, Settings(), seconds, start)
         else:
@@ -215,7 +219,8 @@ async def door(pool: Any, seconds: float) -> None:
         print(
             f"{name}: {run.records:,} records, {run.records / run.clock:,.0f}/s by the clock; "
             f"processor: {run.here / run.records * 1e6:.0f} µs a record here, "
-            f"{run.server / run.records * 1e6:.0f} µs in PostgreSQL; {memory:.0f} MB",
+            f"{run.server / run.records * 1e6:.0f} µs in PostgreSQL; {memory:.0f} MB; "
+            f"{(await pool.fetchval(_SIZE) - before) / run.records:.0f} MB of disk a million",
             flush=True,
         )
 
