@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from control.cli.change import change
 from control.cli.removal import Dry, Force, Reason, removed
 from control.plan.changed import Changed
 from control.sources.dns import Record, zone_text
@@ -12,7 +13,7 @@ from control.sources.domainview import DomainView
 from control.sources.moving import DomainMove
 from control.terminal.client import Client
 from control.terminal.options import Body, options
-from control.terminal.show import as_json, line_of, said, say, table
+from control.terminal.show import as_json, line_of, say, table
 
 app = typer.Typer(no_args_is_help=True, help="Sending domains, with their IPs and DNS records.")
 
@@ -23,16 +24,12 @@ def add(context: typer.Context, body: Body, dry_run: Dry = False) -> None:
     """Add a domain, its DKIM key, IP, VirtualMTA and warm-up plan; print its DNS records.
 
     A domain that is there gets one more IP."""
-    line = line_of(context)
-    changed = Client(line).send(
-        "POST", "/api/v2/domains", body, Changed[DomainView], dry_run=dry_run
+    change(
+        *(context, "POST", "/api/v2/domains", body, Changed[DomainView]),
+        lambda view: f"domain {view.domain} on {', '.join(view.vmtas)} (pool {view.pool})",
+        dry_run=dry_run,
+        show=_dns,
     )
-    if line.json:
-        as_json(changed)
-        return
-    view = changed.view
-    said(changed, f"domain {view.domain} on {', '.join(view.vmtas)} (pool {view.pool})")
-    _dns(view)
 
 
 @app.command("list")
@@ -78,20 +75,13 @@ def move(
     dry_run: Dry = False,
 ) -> None:
     """Let a domain use another pool of its tenant; held mail goes with it."""
-    line = line_of(context)
-    changed = Client(line).send(
-        "POST",
-        f"/api/v2/domains/{domain}/move",
-        body,
-        Changed[DomainView],
+    change(
+        *(context, "POST", f"/api/v2/domains/{domain}/move", body, Changed[DomainView]),
+        lambda view: f"domain {view.domain} uses pool {view.pool}",
         dry_run=dry_run,
+        show=_dns,
         tenant=tenant,
     )
-    if line.json:
-        as_json(changed)
-        return
-    said(changed, f"domain {changed.view.domain} uses pool {changed.view.pool}")
-    _dns(changed.view)
 
 
 @app.command()

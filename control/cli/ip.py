@@ -5,16 +5,17 @@ from typing import Annotated
 import msgspec
 import typer
 
+from control.cli.change import change
 from control.cli.removal import Dry, Force, Reason, removed
 from control.ledger.status import CLOSED, OPENS
 from control.plan.changed import Changed
-from control.sources.ip import IpChange
+from control.sources.ip import IpChange, Order
 from control.sources.ipview import IpView
 from control.sources.moving import IpMove, IpServer
 from control.sources.usage import ALL, UsageView
 from control.terminal.client import Client
 from control.terminal.options import Body, options
-from control.terminal.show import as_json, line_of, said, say, table
+from control.terminal.show import as_json, line_of, say, table
 from policy.model import UNLIMITED
 
 app = typer.Typer(no_args_is_help=True, help="IPs: quota, warm-up stage, pause.")
@@ -57,37 +58,32 @@ def set_(context: typer.Context, ip: str, body: Body, dry_run: Dry = False) -> N
     _change(context, ip, body, "changed", dry_run)
 
 
-@app.command()
-def pause(context: typer.Context, ip: str, reason: Reason = "", dry_run: Dry = False) -> None:
-    """Send nothing through an IP until `resume`."""
-    _change(context, ip, {"state": "pause", "reason": reason}, "paused", dry_run)
+def _order(state: Order, done: str, meaning: str) -> None:
+    """A command that puts an IP into a state."""
+
+    @app.command(state, help=meaning)
+    def order(context: typer.Context, ip: str, reason: Reason = "", dry_run: Dry = False) -> None:
+        _change(context, ip, {"state": state, "reason": reason}, done, dry_run)
 
 
-@app.command()
-def resume(context: typer.Context, ip: str, reason: Reason = "", dry_run: Dry = False) -> None:
-    """Send through an IP again."""
-    _change(context, ip, {"state": "resume", "reason": reason}, "resumed", dry_run)
-
-
-@app.command()
-def retire(context: typer.Context, ip: str, reason: Reason = "", dry_run: Dry = False) -> None:
-    """Send nothing new through an IP; PowerMTA keeps its VirtualMTA for the mail it has."""
-    _change(context, ip, {"state": "retire", "reason": reason}, "retiring", dry_run)
+_order("pause", "paused", "Send nothing through an IP until `resume`.")
+_order("resume", "resumed", "Send through an IP again.")
+_order(
+    *("retire", "retiring"),
+    "Send nothing new through an IP; PowerMTA keeps its VirtualMTA for the mail it has.",
+)
 
 
 @app.command()
 @options(IpMove, named={"leaves": "--from"})
 def move(context: typer.Context, ip: str, body: Body, dry_run: Dry = False) -> None:
     """Move an IP to another pool of its tenant."""
-    line = line_of(context)
-    changed = Client(line).send(
-        "POST", f"/api/v2/ips/{ip}/move", body, Changed[IpView], dry_run=dry_run
+    change(
+        *(context, "POST", f"/api/v2/ips/{ip}/move", body, Changed[IpView]),
+        lambda view: f"IP {view.ip} is in {', '.join(view.pools)}",
+        dry_run=dry_run,
+        show=_ip,
     )
-    if line.json:
-        as_json(changed)
-        return
-    said(changed, f"IP {changed.view.ip} is in {', '.join(changed.view.pools)}")
-    _ips([changed.view])
 
 
 @app.command()
@@ -96,14 +92,13 @@ def relocate(
     context: typer.Context, ip: str, body: Body, force: Force = False, dry_run: Dry = False
 ) -> None:
     """Move an IP that sends nothing to another PowerMTA server."""
-    line = line_of(context)
-    path, forced = f"/api/v2/ips/{ip}/server", "1" if force else None
-    changed = Client(line).send("POST", path, body, Changed[IpView], dry_run=dry_run, force=forced)
-    if line.json:
-        as_json(changed)
-        return
-    said(changed, f"IP {changed.view.ip} is on server {changed.view.server}")
-    _ips([changed.view])
+    change(
+        *(context, "POST", f"/api/v2/ips/{ip}/server", body, Changed[IpView]),
+        lambda view: f"IP {view.ip} is on server {view.server}",
+        dry_run=dry_run,
+        show=_ip,
+        force="1" if force else None,
+    )
 
 
 @app.command()
@@ -185,13 +180,14 @@ def _ips(found: list[IpView]) -> None:
     _closed({v.ip: v.closed for v in found if v.closed})
 
 
+def _ip(view: IpView) -> None:
+    _ips([view])
+
+
 def _change(context: typer.Context, ip: str, body: object, what: str, dry_run: bool) -> None:
-    line = line_of(context)
-    changed = Client(line).send(
-        "PATCH", f"/api/v2/ips/{ip}", body, Changed[IpView], dry_run=dry_run
+    change(
+        *(context, "PATCH", f"/api/v2/ips/{ip}", body, Changed[IpView]),
+        lambda view: f"IP {view.ip} {what}",
+        dry_run=dry_run,
+        show=_ip,
     )
-    if line.json:
-        as_json(changed)
-        return
-    said(changed, f"IP {changed.view.ip} {what}")
-    _ips([changed.view])

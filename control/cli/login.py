@@ -4,12 +4,13 @@ from typing import Annotated
 
 import typer
 
+from control.cli.change import change
 from control.cli.removal import Dry, Force, Reason, removed
 from control.cli.tenant import Password, Stdin, change_password, given_password
 from control.plan.changed import Changed
 from control.tenants.login import LoginView
 from control.terminal.client import Client
-from control.terminal.show import as_json, line_of, said, table
+from control.terminal.show import as_json, line_of, table
 
 app = typer.Typer(no_args_is_help=True, help="SMTP logins of a tenant.")
 
@@ -27,9 +28,8 @@ def add(
 ) -> None:
     """Add a login with its own password."""
     body = {"login": login, "password": given_password(password, password_stdin)}
-    line = line_of(context)
-    changed = Client(line).send("POST", _path(tenant), body, Changed[LoginView], dry_run=dry_run)
-    as_json(changed) if line.json else said(changed, f"login {login} of tenant {tenant} added")
+    path, what = _path(tenant), f"login {login} of tenant {tenant} added"
+    change(context, "POST", path, body, Changed[LoginView], what, dry_run=dry_run)
 
 
 @app.command("list")

@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
+from control.cli.change import change
 from control.cli.removal import Dry, Reason, removed
 from control.plan.changed import Changed
 from control.plan.rows import MailboxRow
 from control.tenants.terms import MailboxChange
 from control.terminal.client import Client
 from control.terminal.options import Body, options
-from control.terminal.show import as_json, line_of, said, table
+from control.terminal.show import as_json, line_of, table
 
 app = typer.Typer(no_args_is_help=True, help="Limits of single sender addresses.")
 
@@ -23,11 +24,11 @@ def set_(
     context: typer.Context, address: str, tenant: Tenant, body: Body, dry_run: Dry = False
 ) -> None:
     """Give a mailbox limits of its own, in place of the tenant's."""
-    line = line_of(context)
-    changed = Client(line).send(
-        "PUT", f"{_path(tenant)}/{address}", body, Changed[MailboxRow], dry_run=dry_run
+    change(
+        *(context, "PUT", f"{_path(tenant)}/{address}", body, Changed[MailboxRow]),
+        lambda view: f"mailbox {view.address}",
+        dry_run=dry_run,
     )
-    as_json(changed) if line.json else said(changed, f"mailbox {changed.view.address}")
 
 
 @app.command("list")

@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
+from control.cli.change import change
 from control.cli.removal import Dry, Force, Reason, removed
 from control.plan.changed import Changed
 from control.terminal.client import Client
-from control.terminal.show import as_json, line_of, said, table
+from control.terminal.show import as_json, line_of, table
 
 app = typer.Typer(no_args_is_help=True, help="Source networks that name a tenant.")
 
@@ -18,11 +19,8 @@ Network = Annotated[str, typer.Argument(help="CIDR, such as 10.0.0.0/8.")]
 @app.command()
 def add(context: typer.Context, network: Network, tenant: Tenant, dry_run: Dry = False) -> None:
     """Let mail from a network in without a login."""
-    line = line_of(context)
-    changed = Client(line).send(
-        "POST", _path(tenant), {"network": network}, Changed[list[str]], dry_run=dry_run
-    )
-    as_json(changed) if line.json else said(changed, f"network {network} of tenant {tenant} added")
+    body, what = {"network": network}, f"network {network} of tenant {tenant} added"
+    change(context, "POST", _path(tenant), body, Changed[list[str]], what, dry_run=dry_run)
 
 
 @app.command("list")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from control.cli.change import change
 from control.cli.removal import Dry, Reason, removed
 from control.plan.changed import Changed
 from control.sources.pool import NewPool, PoolChange
@@ -11,7 +12,7 @@ from control.sources.poolview import PoolDetail
 from control.tenants.view import PoolView
 from control.terminal.client import Client
 from control.terminal.options import Body, options
-from control.terminal.show import as_json, line_of, said, table
+from control.terminal.show import as_json, line_of, table
 
 app = typer.Typer(no_args_is_help=True, help="Pools: which IPs carry which domains.")
 
@@ -21,7 +22,8 @@ app = typer.Typer(no_args_is_help=True, help="Pools: which IPs carry which domai
 def add(context: typer.Context, name: str, body: Body, dry_run: Dry = False) -> None:
     """Add a pool without IPs; `domain add --pool` or `ip move` fills it."""
     whole = {**body, "name": name}
-    _detailed(context, "POST", "/api/v2/pools", whole, f"pool {name} added", dry_run)
+    made = (context, "POST", "/api/v2/pools", whole, Changed[PoolDetail], f"pool {name} added")
+    change(*made, dry_run=dry_run)
 
 
 @app.command("list")
@@ -46,7 +48,8 @@ def show(context: typer.Context, name: str) -> None:
 @options(PoolChange, off={"overflow": "--no-overflow"})
 def set_(context: typer.Context, name: str, body: Body, dry_run: Dry = False) -> None:
     """Change a pool's overflow, or make it the tenant's default."""
-    _detailed(context, "PATCH", f"/api/v2/pools/{name}", body, f"pool {name}", dry_run)
+    path, what = f"/api/v2/pools/{name}", f"pool {name}"
+    change(context, "PATCH", path, body, Changed[PoolDetail], what, dry_run=dry_run)
 
 
 @app.command()
@@ -68,19 +71,8 @@ def resume(context: typer.Context, name: str, dry_run: Dry = False) -> None:
 
 
 def _change(context: typer.Context, name: str, order: str, what: str, dry_run: bool) -> None:
-    line = line_of(context)
-    changed = Client(line).send(
-        "POST", f"/api/v2/pools/{name}/{order}", None, Changed[PoolView], dry_run=dry_run
-    )
-    as_json(changed) if line.json else said(changed, f"pool {name} {what}")
-
-
-def _detailed(
-    context: typer.Context, method: str, path: str, body: object, what: str, dry_run: bool
-) -> None:
-    line = line_of(context)
-    changed = Client(line).send(method, path, body, Changed[PoolDetail], dry_run=dry_run)
-    as_json(changed) if line.json else said(changed, what)
+    path = f"/api/v2/pools/{name}/{order}"
+    change(context, "POST", path, None, Changed[PoolView], f"pool {name} {what}", dry_run=dry_run)
 
 
 def _pools(found: list[PoolDetail]) -> None:

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from control.cli.change import change
 from control.plan.changed import Changed, Removed
-from control.terminal.client import Client
-from control.terminal.show import as_json, line_of, said, say
+from control.terminal.show import say
 
 Dry = Annotated[bool, typer.Option("--dry-run", help="Show what would happen, change nothing.")]
 Force = Annotated[
@@ -25,14 +25,11 @@ def removed(
     **query: str | None,
 ) -> None:
     """DELETE `path` and say what went with it. Raises RefusedError with what is in the way."""
-    line = line_of(context)
-    query["reason"] = reason or None
-    if force:
-        query["force"] = "1"
-    changed = Client(line).send("DELETE", path, None, Changed[Removed], dry_run=dry_run, **query)
-    if line.json:
-        as_json(changed)
-        return
-    said(changed, f"{what} removed")
-    for noun, names in changed.view.also.items():
+    query |= {"reason": reason or None, "force": "1" if force else None}
+    done, kind = f"{what} removed", Changed[Removed]
+    change(context, "DELETE", path, None, kind, done, dry_run=dry_run, show=_also, **query)
+
+
+def _also(view: Removed) -> None:
+    for noun, names in view.also.items():
         say(f"with it: {noun} {', '.join(names)}")

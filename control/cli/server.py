@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from control.cli.change import change
 from control.cli.removal import Dry, Reason, removed
 from control.embedded.stack.options import pmta_address
 from control.plan.changed import Changed
@@ -12,7 +13,7 @@ from control.pmta.circuit import CircuitsView
 from control.pmta.server import ServerAddress, ServerAddresses
 from control.pmta.told import ToldView
 from control.terminal.client import Client
-from control.terminal.show import as_json, cell, line_of, said, say, table
+from control.terminal.show import as_json, cell, line_of, say, table
 
 app = typer.Typer(no_args_is_help=True, help="PowerMTA servers and where they take mail.")
 
@@ -25,14 +26,11 @@ def set_(
     dry_run: Dry = False,
 ) -> None:
     """Add a server or replace its addresses."""
-    line = line_of(context)
     found = [pmta_address(text, "ADDRESS") for text in address]
     addresses = tuple(ServerAddress(host=a.host, port=a.port) for a in found)
     body = ServerAddresses(name=name, addresses=addresses)
-    changed = Client(line).send(
-        "POST", "/api/v2/servers", body, Changed[ServerAddresses], dry_run=dry_run
-    )
-    as_json(changed) if line.json else said(changed, f"server {name}")
+    made = (context, "POST", "/api/v2/servers", body, Changed[ServerAddresses], f"server {name}")
+    change(*made, dry_run=dry_run)
 
 
 @app.command()

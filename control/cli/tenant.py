@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from control.cli.change import change
 from control.cli.removal import Dry, Force, Reason, removed
 from control.plan.changed import Changed
 from control.plan.terms import TERMS
@@ -14,7 +15,7 @@ from control.tenants.terms import TenantChange
 from control.tenants.view import TenantView
 from control.terminal.client import Client
 from control.terminal.options import Body, of, options
-from control.terminal.show import as_json, line_of, said, table
+from control.terminal.show import as_json, line_of, table
 from control.terminal.usage import misused
 
 app = typer.Typer(no_args_is_help=True, help="Customers: logins, networks, pause.")
@@ -163,6 +164,4 @@ def _change(
     dry_run: bool,
     method: str = "POST",
 ) -> None:
-    line = line_of(context)
-    changed = Client(line).send(method, path, body, Changed[TenantView], dry_run=dry_run)
-    as_json(changed) if line.json else said(changed, what)
+    change(context, method, path, body, Changed[TenantView], what, dry_run=dry_run)

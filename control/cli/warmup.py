@@ -5,12 +5,13 @@ from typing import Annotated, Any
 import typer
 
 from control.cli import consolidation, takeover, warmupplan, whatif
+from control.cli.change import change
 from control.cli.removal import Dry
 from control.plan.changed import Changed
 from control.terminal.client import Client
-from control.terminal.options import Body, filters
-from control.terminal.show import as_json, line_of, said, say, table
-from control.warmup.byhand import STANDS
+from control.terminal.options import Body, filters, options
+from control.terminal.show import as_json, line_of, say, table
+from control.warmup.byhand import Action, HandAct
 from control.warmup.decision import DecisionPage, DecisionQuery
 from control.warmup.view import WarmupView
 
@@ -22,13 +23,6 @@ app.command()(whatif.simulate)
 app.command("import")(takeover.import_)
 
 PATH = "/api/v2/warmup"
-
-Why = Annotated[str, typer.Option("--reason", help="Why; it stands beside the decision.")]
-Days = Annotated[
-    int | None, typer.Option("--days", min=1, max=365, help=f"Days after which it ends; {STANDS}.")
-]
-Provider = Annotated[str | None, typer.Option(help="At this provider alone.")]
-Stage = Annotated[int | None, typer.Option(min=1, max=520, help="The stage it goes on at.")]
 
 
 @app.command()
@@ -76,88 +70,38 @@ def decisions(
         say(f"more: --before {page.before}")
 
 
-@app.command()
-def advance(
-    context: typer.Context,
-    ip: str,
-    reason: Why,
-    stage: Stage = None,
-    days: Days = None,
-    provider: Provider = None,
-    dry_run: Dry = False,
-) -> None:
-    """Take a stage now; it stands for some days, whatever the evidence says."""
-    more = {"stage": stage, "days": days, "provider": provider}
-    _act(context, ip, "advance", reason, more, dry_run)
+def _act(action: Action, meaning: str, *but: str) -> None:
+    """A command that does something by hand; `but`: fields that it has no use for."""
+
+    @app.command(action, help=meaning)
+    @options(HandAct, but=("action", *but))
+    def act(context: typer.Context, ip: str, body: Body, dry_run: Dry = False) -> None:
+        change(
+            *(context, "POST", f"{PATH}/ips/{ip}", {"action": action, **body}),
+            Changed[WarmupView],
+            lambda view: f"warm-up of {view.ip}: {action}",
+            dry_run=dry_run,
+            show=lambda view: _table([view]),
+        )
 
 
-@app.command()
-def pause(
-    context: typer.Context,
-    ip: str,
-    reason: Why,
-    days: Annotated[
-        int | None,
-        typer.Option("--days", min=1, max=365, help="Days after which it ends; by hand alone."),
-    ] = None,
-    provider: Provider = None,
-    dry_run: Dry = False,
-) -> None:
-    """Send nothing, at all or to one provider; it goes on at the same stage."""
-    _act(context, ip, "pause", reason, {"days": days, "provider": provider}, dry_run)
-
-
-@app.command()
-def resume(
-    context: typer.Context,
-    ip: str,
-    reason: Why,
-    stage: Stage = None,
-    provider: Provider = None,
-    dry_run: Dry = False,
-) -> None:
-    """Send again; an IP with a quota of its own goes back to its plan."""
-    _act(context, ip, "resume", reason, {"stage": stage, "provider": provider}, dry_run)
-
-
-@app.command()
-def override(
-    context: typer.Context,
-    ip: str,
-    reason: Why,
-    days: Days = None,
-    provider: Provider = None,
-    dry_run: Dry = False,
-) -> None:
-    """Keep the stage for some days: no step either way but a pause that is proven."""
-    _act(context, ip, "override", reason, {"days": days, "provider": provider}, dry_run)
-
-
-@app.command()
-def cancel(
-    context: typer.Context,
-    ip: str,
-    reason: Why,
-    provider: Provider = None,
-    dry_run: Dry = False,
-) -> None:
-    """End what stands by hand before its time."""
-    _act(context, ip, "cancel", reason, {"provider": provider}, dry_run)
-
-
-def _act(
-    context: typer.Context, ip: str, action: str, reason: str, more: dict[str, Any], dry_run: bool
-) -> None:
-    line = line_of(context)
-    body = {"action": action, "reason": reason} | {k: v for k, v in more.items() if v is not None}
-    changed = Client(line).send(
-        "POST", f"{PATH}/ips/{ip}", body, Changed[WarmupView], dry_run=dry_run
-    )
-    if line.json:
-        as_json(changed)
-        return
-    said(changed, f"warm-up of {changed.view.ip}: {action}")
-    _table([changed.view])
+_act("advance", "Take a stage now; it stands for some days, whatever the evidence says.")
+_act(
+    "pause",
+    "Send nothing, at all or to one provider; it goes on at the same stage.",
+    "stage",
+)
+_act(
+    "resume",
+    "Send again; an IP with a quota of its own goes back to its plan.",
+    "days",
+)
+_act(
+    "override",
+    "Keep the stage for some days: no step either way but a pause that is proven.",
+    "stage",
+)
+_act("cancel", "End what stands by hand before its time.", "stage", "days")
 
 
 def _table(found: list[WarmupView]) -> None:

@@ -2,11 +2,12 @@
 
 import typer
 
+from control.cli.change import change
 from control.cli.removal import Dry, Reason, removed
 from control.plan.changed import Changed
 from control.terminal.client import Client
 from control.terminal.options import Body, options
-from control.terminal.show import as_json, line_of, said, table
+from control.terminal.show import as_json, line_of, table
 from control.warmup.plans import NewPlan, PlanView
 
 app = typer.Typer(no_args_is_help=True, help="Warm-up plans: stages, and what a step asks for.")
@@ -38,14 +39,12 @@ def show(context: typer.Context, name: str) -> None:
 @options(NewPlan, but=("name",), named={"quotas": "--quota", "shares": "--share"})
 def add(context: typer.Context, name: str, body: Body, dry_run: Dry = False) -> None:
     """Store a plan: a --quota for each stage, or --ready with a --target."""
-    line = line_of(context)
-    whole = {**body, "name": name}
-    changed = Client(line).send("POST", PATH, whole, Changed[PlanView], dry_run=dry_run)
-    if line.json:
-        as_json(changed)
-        return
-    said(changed, f"warm-up plan {name} added")
-    _plans([changed.view])
+    change(
+        *(context, "POST", PATH, {**body, "name": name}, Changed[PlanView]),
+        f"warm-up plan {name} added",
+        dry_run=dry_run,
+        show=lambda view: _plans([view]),
+    )
 
 
 @app.command()

@@ -4,8 +4,8 @@ Rule: an act by hand stands until its end, and warm-up does nothing against it b
 proves, which it says. Another act in its place is refused: the first is cancelled, or over.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Literal
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -30,12 +30,15 @@ STANDS = 7
 """Days for which an act stands where nothing else is said."""
 
 
+Action = Literal["advance", "pause", "resume", "override", "cancel"]
+
+
 class HandAct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to do. `advance`: one stage further, now; `pause`: send nothing; `resume`: send again,
     and let the plan decide where a quota of its own did; `override`: keep the stage, whatever the
     evidence says; `cancel`: what stands by hand stands no more."""
 
-    action: Literal["advance", "pause", "resume", "override", "cancel"]
+    action: Action
     reason: Annotated[
         Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST)],
         meant("Why; it stands beside the decision."),
@@ -74,10 +77,8 @@ async def do(act: Act, address: str, wanted: HandAct, *, warmup: Warmup) -> str:
             f"{standing} stands already: `sendgate warmup cancel {address}` ends it first"
         )
     before = _stand(source, row, plans)
-    if provider:
-        sentence = await _at_provider(act, source, row, wanted, plans, now)
-    else:
-        sentence = await _of_ip(act, source, row, wanted, plans, now, warmup)
+    on = _On(act, source, row, wanted, plan_of(source, plans), now, warmup)
+    sentence = await _ACTS[wanted.action](on)
     after = (await sources(act.connection, ips=[address]))[0]
     left = (await states(act.connection, [source.name])).get((source.name, provider), row)
     await by_hand(
@@ -100,121 +101,111 @@ async def do(act: Act, address: str, wanted: HandAct, *, warmup: Warmup) -> str:
     return address
 
 
-async def _of_ip(
-    act: Act,
-    source: Source,
-    row: Kept,
-    wanted: HandAct,
-    plans: Mapping[str, Plan],
-    now: int,
-    warmup: Warmup,
-) -> str:
-    reason, name = wanted.reason, source.ip
-    if wanted.action == "pause":
-        if source.state == "paused":
-            raise RefusedError(f"IP {name} is paused already: resume it first for another end")
-        await ips.change(act, name, IpChange(state="pause", reason=reason), warmup=warmup)
-        until = None if wanted.days is None else now // DAY + wanted.days
-        await keep(
-            act.connection,
-            msgspec.structs.replace(row, since=now, cool_until=until, cool_same=True),
-        )
-        return f"{name} is paused{_for(wanted.days)}"
-    if wanted.action == "resume":
-        back = None if source.on_plan else "plan"
-        change = IpChange(quota=back, stage=wanted.stage, state="resume", reason=reason)
-        await ips.change(act, name, change, warmup=warmup)
-        return f"{name} sends as its plan says"
-    if wanted.action == "cancel":
-        await keep(act.connection, _cancelled(row, now, name))
-        return f"{name}: what stood by hand stands no more"
-    if wanted.action == "override":
-        kept, days = _standing(row, f"kept as it is: {reason}", act.who, wanted.days, now)
-        await keep(act.connection, kept)
-        return f"{name} is kept as it is for {days} days"
-    plan = plan_of(source, plans)
-    if not source.on_plan or plan is None or source.stage is None:
+class _On(NamedTuple):
+    """What an act is done to: an IP, or one provider at it."""
+
+    act: Act
+    source: Source
+    row: Kept
+    wanted: HandAct
+    plan: Plan | None
+    now: int
+    warmup: Warmup
+
+    @property
+    def name(self) -> str:
+        """As sentences call it."""
+        return f"{self.row.provider} at {self.source.ip}" if self.row.provider else self.source.ip
+
+    async def change(self, **change: Any) -> None:
+        """The IP itself, as any other change of it."""
+        wanted = IpChange(**change, reason=self.wanted.reason)
+        await ips.change(self.act, self.source.ip, wanted, warmup=self.warmup)
+
+    async def keep(self, **columns: Any) -> None:
+        """What is kept of it."""
+        await keep(self.act.connection, msgspec.structs.replace(self.row, **columns))
+
+    def stands(self, words: str) -> tuple[int, dict[str, Any]]:
+        """For how many days an act stands, and its columns."""
+        days = STANDS if self.wanted.days is None else self.wanted.days
+        return days, {
+            "override": f"{words}: {self.wanted.reason}",
+            "override_until": self.now + days * DAY,
+            "override_who": self.act.who,
+        }
+
+
+async def _pause(on: _On) -> str:
+    of_ip, days = not on.row.provider, on.wanted.days
+    if on.source.state == "paused" if of_ip else on.row.paused:
+        whole = f"IP {on.name}" if of_ip else on.name
+        raise RefusedError(f"{whole} is paused already: resume it first for another end")
+    if of_ip:
+        await on.change(state="pause")
+    until = None if days is None else on.now // DAY + days
+    await on.keep(paused=on.row.paused or not of_ip, since=on.now, cool_until=until, cool_same=True)
+    return f"{on.name} is paused{' until it is resumed' if days is None else f' for {days} days'}"
+
+
+async def _cancel(on: _On) -> str:
+    if not on.row.standing(on.now):
+        raise RefusedError(f"nothing stands by hand of {on.name}")
+    await on.keep(override="", override_until=None, override_who="")
+    return f"{on.name}: what stood by hand stands no more"
+
+
+async def _override(on: _On) -> str:
+    days, columns = on.stands("kept as it is")
+    await on.keep(**columns)
+    return f"{on.name} is kept as it is for {days} days"
+
+
+async def _resume(on: _On) -> str:
+    if on.row.provider:
+        return await _at_stage(on, on.wanted.stage or on.row.stage, paused=False, cool_until=None)
+    back = None if on.source.on_plan else "plan"
+    await on.change(quota=back, stage=on.wanted.stage, state="resume")
+    return f"{on.name} sends as its plan says"
+
+
+async def _advance(on: _On) -> str:
+    source, name, wanted = on.source, on.name, on.wanted.stage
+    if on.row.provider:
+        if not source.on_plan or on.plan is None or on.row.stage is None:
+            raise RefusedError(f"{name} is where its IP is: advance the IP")
+        stage = on.row.stage + 1 if wanted is None else wanted
+        return await _at_stage(on, stage, **on.stands(f"moved to stage {stage}")[1])
+    if not source.on_plan or on.plan is None or source.stage is None:
         raise RefusedError(f"IP {name} is not on a warm-up plan: `sendgate warmup resume {name}`")
-    stage = source.stage + 1 if wanted.stage is None else wanted.stage
-    if stage <= source.stage or stage > len(plan.stages):
+    stage, stages = source.stage + 1 if wanted is None else wanted, len(on.plan.stages)
+    if stage <= source.stage or stage > stages:
         raise RefusedError(
-            f"IP {name} is at stage {source.stage} of {len(plan.stages)}: it cannot advance to "
-            f"{stage}"
+            f"IP {name} is at stage {source.stage} of {stages}: it cannot advance to {stage}"
         )
-    await ips.change(act, name, IpChange(stage=stage, reason=reason), warmup=warmup)
-    kept, days = _standing(row, f"moved to stage {stage}: {reason}", act.who, wanted.days, now)
-    await keep(act.connection, kept)
+    await on.change(stage=stage)
+    days, columns = on.stands(f"moved to stage {stage}")
+    await on.keep(**columns)
     return f"{name} is at stage {stage}, and stays there for {days} days"
 
 
-async def _at_provider(
-    act: Act,
-    source: Source,
-    row: Kept,
-    wanted: HandAct,
-    plans: Mapping[str, Plan],
-    now: int,
-) -> str:
-    name = f"{row.provider} at {source.ip}"
-    if wanted.action == "pause":
-        if row.paused:
-            raise RefusedError(f"{name} is paused already: resume it first for another end")
-        until = None if wanted.days is None else now // DAY + wanted.days
-        after = msgspec.structs.replace(
-            row, paused=True, since=now, cool_until=until, cool_same=True
-        )
-        await keep(act.connection, after)
-        return f"{name} is paused{_for(wanted.days)}"
-    if wanted.action == "cancel":
-        await keep(act.connection, _cancelled(row, now, name))
-        return f"{name}: what stood by hand stands no more"
-    if wanted.action == "override":
-        kept, days = _standing(row, f"kept as it is: {wanted.reason}", act.who, wanted.days, now)
-        await keep(act.connection, kept)
-        return f"{name} is kept as it is for {days} days"
-    plan, of_ip = plan_of(source, plans), source.stage or 1
-    if wanted.action == "advance" and (not source.on_plan or plan is None or row.stage is None):
-        raise RefusedError(f"{name} is where its IP is: advance the IP")
-    stage = wanted.stage
-    if wanted.action == "advance":
-        stage = (row.stage or 1) + 1 if stage is None else stage
-    elif stage is None:
-        stage = row.stage
-    if stage is not None and (stage > of_ip or not source.on_plan):
-        raise RefusedError(f"{name} cannot be at stage {stage}: its IP is at {of_ip}")
-    after = msgspec.structs.replace(
-        row,
-        stage=None if stage is None or stage == of_ip else stage,
-        paused=row.paused and wanted.action == "advance",
-        since=now,
-        earned=None,
-        earned_on=None,
-        cool_until=None if wanted.action == "resume" else row.cool_until,
-    )
-    if wanted.action == "advance":
-        after, _ = _standing(
-            after, f"moved to stage {stage}: {wanted.reason}", act.who, wanted.days, now
-        )
-    await keep(act.connection, after)
-    return f"{name} is at stage {stage or of_ip}"
+async def _at_stage(on: _On, stage: int | None, **columns: Any) -> str:
+    """A provider at the stage, never above its IP's; None: at the IP's."""
+    of_ip = on.source.stage or 1
+    if stage is not None and (stage > of_ip or not on.source.on_plan):
+        raise RefusedError(f"{on.name} cannot be at stage {stage}: its IP is at {of_ip}")
+    kept = None if stage == of_ip else stage
+    await on.keep(**{"stage": kept, "since": on.now, "earned": None, "earned_on": None, **columns})
+    return f"{on.name} is at stage {stage or of_ip}"
 
 
-def _standing(row: Kept, words: str, who: str, days: int | None, now: int) -> tuple[Kept, int]:
-    days = STANDS if days is None else days
-    until = now + days * DAY
-    return msgspec.structs.replace(
-        row, override=words, override_until=until, override_who=who
-    ), days
-
-
-def _cancelled(row: Kept, now: int, name: str) -> Kept:
-    if not row.standing(now):
-        raise RefusedError(f"nothing stands by hand of {name}")
-    return msgspec.structs.replace(row, override="", override_until=None, override_who="")
-
-
-def _for(days: int | None) -> str:
-    return " until it is resumed" if days is None else f" for {days} days"
+_ACTS: dict[Action, Callable[[_On], Awaitable[str]]] = {
+    "advance": _advance,
+    "pause": _pause,
+    "resume": _resume,
+    "override": _override,
+    "cancel": _cancel,
+}
 
 
 def _stand(source: Source, row: Kept, plans: Mapping[str, Plan]) -> Stand:

@@ -97,6 +97,25 @@ async def test_one_provider_by_hand(here: Scene) -> None:
     assert "no provider" in await refused(here, "pause", provider="gmial")
 
 
+async def test_a_provider_follows_its_ip_by_hand_and_never_passes_it(here: Scene) -> None:
+    await do(here, "advance")
+    view = await do(here, "resume", provider="yahoo", stage=1)
+    assert [(p["provider"], p["stage"]) for p in view["providers"]] == [("yahoo", 1)]
+    assert (await here.ip())["ceilings"]["yahoo"] == 20
+    assert "its IP is at 2" in await refused(here, "advance", provider="yahoo", stage=3)
+    assert "nothing stands" in await refused(here, "cancel", provider="yahoo")
+    await do(here, "advance", provider="yahoo", days=2)
+    assert (await here.ip())["ceilings"]["yahoo"] == 80
+    assert "stands already" in await refused(here, "override", provider="yahoo")
+    await do(here, "cancel", provider="yahoo")
+    sentences = [d.sentence for d in reversed(await here.decided()) if d.provider == "yahoo"]
+    assert sentences == [
+        f"yahoo at {IP} is at stage 1",
+        f"yahoo at {IP} is at stage 2",
+        f"yahoo at {IP}: what stood by hand stands no more",
+    ]
+
+
 async def test_resume_gives_an_ip_with_a_quota_of_its_own_back_to_its_plan(here: Scene) -> None:
     assert (await here.api("PATCH", f"/api/v2/ips/{IP}", {"quota": 700}))[0] == 200
     assert "not on a warm-up plan" in await refused(here, "advance")

@@ -1,0 +1,36 @@
+"""What all changes share: how one is asked for, and how what it left is shown."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import typer
+
+from control.plan.changed import Changed
+from control.terminal.client import Client, Parameter
+from control.terminal.show import as_json, line_of, said
+
+V = TypeVar("V")
+
+
+def change(
+    context: typer.Context,
+    method: str,
+    path: str,
+    body: Any,
+    kind: type[Changed[V]],
+    what: str | Callable[[V], str],
+    *,
+    dry_run: bool,
+    show: Callable[[V], None] | None = None,
+    **query: Parameter,
+) -> None:
+    """Ask for it, and say `what` was done; `show`: what it left, behind that. Raises
+    RefusedError."""
+    line = line_of(context)
+    changed = Client(line).send(method, path, body, kind, dry_run=dry_run, **query)
+    if line.json:
+        as_json(changed)
+        return
+    said(changed, what if isinstance(what, str) else what(changed.view))
+    if show is not None:
+        show(changed.view)
