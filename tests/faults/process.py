@@ -54,7 +54,7 @@ class Served:
         self.name = name
         self._command = command
         self._out = folder / f"{name}.out"
-        self._environment = {**_clean_environment(), **(environment or {})}
+        self._environment = {**clean_environment(), **(environment or {})}
         self._popen: subprocess.Popen[bytes] | None = None
 
     @property
@@ -134,7 +134,7 @@ def _runs(pid: int) -> bool:
     return state not in "ZX"
 
 
-def _clean_environment() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
     """Ours without the settings of whoever runs the tests, and without coverage: what is killed
     reports none, and measuring slows what is to be hurt at full speed."""
     return {

@@ -1,8 +1,10 @@
 """Warm-up runs itself: evidence through the database, decisions through the door of changes."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
+import asyncpg
 import pytest
 
 from control.ledger.clock import ClockMove
@@ -13,6 +15,7 @@ from policy.ledger_port import Granted, Reserve
 from policy.limits import DAY, day_of
 from tests.support.control.core import Api
 from tests.support.control.records import book, record
+from tests.support.servers.halt import Halt, Place
 
 IP, VMTA = "192.0.2.10", "vmta-192-0-2-10"
 BLOCK = "smtp;550 5.7.606 Access denied, banned sending IP [192.0.2.10]"
@@ -90,6 +93,27 @@ class Scene:
         assert isinstance(daily, int)
         return daily
 
+    async def both(self, place: Place) -> None:
+        """Two engines take a turn: the second has come up to the first, which waits there."""
+        core = self.core
+        parts = (core.pool, core.admin, core.publisher, core.settings.warmup, core.calendar)
+        await self.behind(place, *(Engine(*parts).look(turn=True) for _ in range(2)))
+
+    async def behind(self, place: Place, *both: Awaitable[Any]) -> None:
+        """One of them waits there until the other can get no further."""
+        connection = await asyncpg.connect(self.core.settings.database.url)
+        halt = Halt(connection)
+        await halt.prepare()
+        await halt.at(place)
+        async with asyncio.timeout(20):
+            work = [asyncio.ensure_future(both[0])]
+            await halt.reached()
+            work.append(asyncio.ensure_future(both[1]))
+            await halt.reached(behind=1)
+            await halt.open()
+            await asyncio.gather(*work)
+        await connection.close()
+
     async def decided(self, act: Kind | None = None) -> list[DecisionView]:
         wanted = DecisionQuery(tenant="acme", act=act)
         return (await decisions(self.core.pool, wanted)).decisions
@@ -144,18 +168,42 @@ async def test_the_same_evidence_decides_once(here: Scene) -> None:
 
 
 async def test_two_engines_at_once_decide_once(here: Scene) -> None:
+    """One is in the middle of a step while the other has judged the same evidence: what that comes
+    to is judged again when its turn has come."""
     for _ in range(6):
         await here.sent(50)
         await here.midnight()
     await here.sent(50)
     await here.midnight(turn=False)
-    core = here.core
-    parts = (core.pool, core.admin, core.publisher, core.settings.warmup, core.calendar)
-    await asyncio.gather(*(Engine(*parts).look(turn=True) for _ in range(4)))
+    await here.both(Place("generation", "AFTER INSERT", "NEW.who = 'warmup'"))
     assert (await here.ip())["stage"] == 2
     assert len(await here.decided("advance")) == 1
-    numbers = await core.pool.fetchval("SELECT count(*) FROM warmup_history WHERE who = 'warmup'")
-    assert numbers == 1
+    for table, whose in (("warmup_history", "vmta"), ("audit_log", "subject"), ("generation", "")):
+        subject = {"vmta": VMTA, "subject": IP}.get(whose)
+        number = await here.core.pool.fetchval(
+            f"SELECT count(*) FROM {table} WHERE who = 'warmup'"
+            + (f" AND {whose} = '{subject}'" if whose else "")
+        )
+        assert number == 1, table
+
+
+async def test_what_a_person_is_about_to_change_is_not_overruled(here: Scene) -> None:
+    """The engine has judged what was before; its turn comes when the person's change is there."""
+    await here.days(6)
+    await here.sent(50)
+    await here.midnight(turn=False)
+    by_hand = here.api("PATCH", f"/api/v2/ips/{IP}", {"stage": 3, "reason": "known elsewhere"})
+    place = Place("generation", "AFTER INSERT", "NEW.who = 'test'")
+    await here.behind(place, by_hand, here.core.warmup.look(turn=True))
+    assert (await here.ip())["stage"] == 3
+    assert await here.decided("advance") == []
+
+
+async def test_two_engines_at_once_write_what_stays_once(here: Scene) -> None:
+    await here.sent(50, complaints=1, provider="yahoo")
+    await here.both(Place("warmup_decision", "AFTER INSERT", "NEW.act = 'hold'"))
+    held = [d.rule for d in await here.decided("hold") if not d.provider]
+    assert held == ["complaints"]
 
 
 async def test_bounces_pause_an_ip_at_once_and_its_cool_down_ends_a_stage_lower(
