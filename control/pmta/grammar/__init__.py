@@ -1,0 +1,1 @@
+"""PowerMTA's configuration as a tree: read with all its defects, and printed again."""
