@@ -28,9 +28,11 @@ class JobsApi:
         return await self._runs(self._runner.named(call.path["job"]).name, call.wanted)
 
     async def _run(self, call: Call) -> RunView:
-        text = call.wanted.due
-        due = None if text is None else round(moment(text, "due").timestamp() * 1000)
-        return await self._runner.by_hand(call.path["job"], call.who, due)
+        wanted: DueQuery = call.wanted
+        due = None
+        if wanted.due is not None:
+            due = round(moment(wanted.due, "due").timestamp() * 1000)
+        return await self._runner.by_hand(call.path["job"], call.who, due, wanted.reason)
 
     def routes(self) -> list[Route]:
         """All of them."""

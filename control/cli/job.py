@@ -64,7 +64,7 @@ def show(context: typer.Context, job: str, query: Body) -> None:
 @app.command()
 @filters(DueQuery)
 def run(context: typer.Context, job: str, query: Body) -> None:
-    """Run it now. Exit code 1 where it fails."""
+    """Run it now, as the audit log will tell. Exit code 1 where it fails."""
     line = line_of(context)
     path = f"{PATH}/{quote(job, safe='')}/run"
     done = Client(line).send("POST", path, None, RunView, **query)

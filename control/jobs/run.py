@@ -6,6 +6,7 @@ import msgspec
 
 from control.jobs.job import Job
 from control.values.query import Limit
+from control.values.reason import ReasonText
 from control.values.time import TimeText
 from control.values.wanted import meant
 from policy.isotime import instant
@@ -29,6 +30,7 @@ class DueQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     due: Annotated[
         TimeText | None, meant("ISO time: what was due then, once more; else what is now.")
     ] = None
+    reason: ReasonText = ""
 
 
 class RunView(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +38,7 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
 
     job: str
     due: str
-    """ISO time, of the calendar."""
+    """ISO time, of the calendar; by hand it has a fraction. It names the run: `--due` takes it."""
     by_hand: str
     """Who asked for it; empty: the calendar did."""
     state: str
@@ -65,12 +67,19 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     """Given up, and not done since: the oldest first."""
 
 
+def named(due: int) -> str:
+    """The time as a run is named by it, to the millisecond where it has some: runs by hand begin
+    whenever somebody asks."""
+    second = instant(due)
+    return f"{second[:-1]}.{due % 1000:03}Z" if due % 1000 else second
+
+
 def run_view(row: Any) -> RunView:
     """Of a row."""
     ended = row["ended"]
     return RunView(
         job=row["name"],
-        due=instant(row["due"]),
+        due=named(row["due"]),
         by_hand=row["by_hand"],
         state=row["state"],
         attempts=row["attempts"],

@@ -17,13 +17,15 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from control.again import again
 from control.jobs.job import MOST_MISSED, Job, again_in
-from control.jobs.run import SQL, RunView, run_view
+from control.jobs.run import SQL, RunView, named, run_view
 from control.problem import RefusedError, missing
+from control.store.change import Act
 from control.store.refusal import UNREACHABLE
 
 log = logging.getLogger(__name__)
@@ -72,38 +74,51 @@ class Runner:
         for due in job.wanted(now, known):
             if known.get(due) in _SETTLED:
                 continue
-            attempt = await self._claim(job, due, now)
+            attempt = await self._claim(self._pool, job, due, now)
             settled &= attempt is not None and await self._do(job, due, attempt)
         if settled:
             self._settled[job.name] = latest
 
-    async def _claim(self, job: Job, due: int, now: int, who: str = "") -> int | None:
-        found = await self._pool.fetchval(SQL["claim"], job.name, due, who, self._node, now, LEASE)
+    async def _claim(
+        self, connection: Any, job: Job, due: int, now: int, who: str = ""
+    ) -> int | None:
+        found = await connection.fetchval(SQL["claim"], job.name, due, who, self._node, now, LEASE)
         return None if found is None else int(found)
 
-    async def by_hand(self, name: str, who: str, due: int | None) -> RunView:
-        """Run it now; `due`: what was due then, once more. Answers when it ended, or after
-        `PATIENCE` while it goes on. Raises RefusedError."""
+    async def by_hand(self, name: str, who: str, due: int | None, reason: str = "") -> RunView:
+        """Run it now; `due`: what was due then, once more. It is written down with its claim, so
+        also where it fails, or nobody waits for it. Answers when it ended, or after `PATIENCE`
+        while it goes on. Raises RefusedError."""
         job = self.named(name)
         now = await self._calendar()
-        if due is None:
-            at = now
-            attempt = await self._claim(job, now, now, who)
-        else:
-            at = due
-            attempt = await self._pool.fetchval(SQL["again"], job.name, due, self._node, now, LEASE)
-            if attempt is None and await self._row(job, due) is None:
-                if job.latest(due) != due or due > now:
-                    raise missing(f"a run of {name} that was due at that time:", str(due))
-                attempt = await self._claim(job, due, now)
-        if attempt is None:
-            raise RefusedError(f"job {name} runs already: see `sendgate job show {name}`")
+        at = now if due is None else due
+        async with self._pool.acquire() as connection, connection.transaction():
+            attempt = await self._claim_by_hand(connection, job, who, due, now)
+            act = Act(connection, datetime.fromtimestamp(now / 1000, UTC), who)
+            run = {"due": named(at), "attempt": attempt, "node": self._node}
+            await act.audit("job.run", name, None, run, reason)
         task = asyncio.create_task(self._do(job, at, attempt, once=True))
         self._hands.add(task)
         task.add_done_callback(self._hands.discard)
         await asyncio.wait([task], timeout=PATIENCE)
         row = await self._row(job, at)
         return run_view(row)
+
+    async def _claim_by_hand(
+        self, connection: Any, job: Job, who: str, due: int | None, now: int
+    ) -> int:
+        """The attempt. Raises RefusedError."""
+        if due is None:
+            attempt = await self._claim(connection, job, now, now, who)
+        else:
+            attempt = await connection.fetchval(SQL["again"], job.name, due, self._node, now, LEASE)
+            if attempt is None and await connection.fetchrow(SQL["one"], job.name, due) is None:
+                if job.latest(due) != due or due > now:
+                    raise missing(f"a run of {job.name} that was due at that time:", named(due))
+                attempt = await self._claim(connection, job, due, now)
+        if attempt is None:
+            raise RefusedError(f"job {job.name} runs already: see `sendgate job show {job.name}`")
+        return int(attempt)
 
     def named(self, name: str) -> Job:
         """Raises RefusedError (404)."""

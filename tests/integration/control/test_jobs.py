@@ -162,8 +162,48 @@ async def test_jobs_are_listed_and_run_by_hand(
     run = msgspec.json.decode(await sendgate("job", "run", "cleanup", "--json"), type=RunView)
     assert (run.state, run.by_hand, run.attempts) == ("done", "test", 1)
     assert "deleted" in await sendgate("job", "show", "cleanup")
+    assert await audited(core) == [
+        ("test", "job.run", "cleanup", {"due": run.due, "attempt": 1, "node": run.node}, "")
+    ]
+    again = ("job", "run", "cleanup", "--due", run.due, "--reason", "the disk was full")
+    assert "done" in await sendgate(*again)
+    assert (await audited(core))[-1] == (
+        *("test", "job.run", "cleanup"),
+        {"due": run.due, "attempt": 2, "node": run.node},
+        "the disk was full",
+    )
+    said = await sendgate("audit", "list", "--action", "job.run", "--subject", "cleanup")
+    assert "the disk was full" in said
     assert "cleanup" in await sendgate("job", "list")
     assert "cleanup" in await sendgate("job", "run", "nothing", code=1), "it names those there are"
     assert (await api("POST", "/api/v2/jobs/cleanup/run?due=2000-01-01T00:00:00Z"))[0] == 404
     assert (await api("POST", "/api/v2/jobs/cleanup/run?due=soon"))[0] == 400
     assert (await api("GET", "/api/v2/jobs/cleanup?state=lost"))[0] == 400
+    assert len(await audited(core)) == 2, "what is refused was not run"
+    status, answer = await api("POST", "/api/v2/jobs/cleanup/run?reason=by%20the%20API")
+    assert (status, isinstance(answer, dict)) == (200, True)
+    assert isinstance(answer, dict)
+    assert [(row[3]["due"], row[4]) for row in (await audited(core))[2:]] == [
+        (answer["due"], "by the API")
+    ]
+
+
+async def test_a_run_by_hand_is_written_down_although_it_fails_and_one_by_the_calendar_not(
+    core: Parts, calendar: Calendar
+) -> None:
+    work = Counted()
+    one = node(core, calendar, work)
+    await one.look(one.jobs[0])
+    assert await audited(core) == []
+    work.fails = 1
+    assert (await one.by_hand("night", "anna", calendar.now)).state == "dead"
+    assert [row[:3] for row in await audited(core)] == [("anna", "job.run", "night")]
+
+
+async def audited(core: Parts) -> list[Any]:
+    """The rows of jobs in the audit log, the oldest first."""
+    rows = await core.pool.fetch(
+        "SELECT who, action, subject, after, reason FROM audit_log WHERE action LIKE 'job.%' "
+        "ORDER BY id"
+    )
+    return [tuple(row) for row in rows]
