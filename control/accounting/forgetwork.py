@@ -20,6 +20,7 @@ from control.accounting.inbox import TRIES
 from control.accounting.lock import lock_number
 from control.accounting.payload import InflatedError, inflated
 from control.accounting.traces import Traces
+from control.again import again
 from control.store.database import Connection
 from settings.accounting import Accounting
 from settings.statements import statements
@@ -54,18 +55,7 @@ class ForgetWork:
 
     async def run(self) -> None:
         """Until cancelled."""
-        said = False
-        while True:
-            try:
-                await self.step()
-                said = False
-            except Exception as error:  # noqa: BLE001 - said, and tried again: a wish stays one
-                if not said:
-                    log.warning(
-                        "an address cannot be forgotten yet: %s", error or type(error).__name__
-                    )
-                said = True
-            await asyncio.sleep(self._settings.poll)
+        await again(self.step, self._settings.poll, log, "an address cannot be forgotten yet")
 
     async def step(self) -> None:
         """All that can be done now."""

@@ -23,6 +23,7 @@ from control.accounting.identity import Reading
 from control.accounting.lock import lock_number
 from control.accounting.payload import InflatedError, Share, inflated, shares
 from control.accounting.store import put_arrived
+from control.again import again
 from control.problem import RefusedError
 from control.store.database import Connection
 from control.store.refusal import UNSTORABLE
@@ -131,17 +132,11 @@ class Inbox:
 
     async def run(self) -> None:
         """Take in what waits, until cancelled."""
-        said = False
-        while True:
-            try:
-                await self._session()
-                said = False
-            except Exception as error:  # noqa: BLE001 - said, and tried again: batches wait
-                self._door.forget()
-                if not said:
-                    log.warning("posted accounting waits: %s", error or type(error).__name__)
-                said = True
-            await asyncio.sleep(self._settings.poll)
+        poll, trouble = self._settings.poll, "posted accounting waits"
+        await again(self._session, poll, log, trouble, lost=self._lost)
+
+    async def _lost(self) -> None:
+        self._door.forget()
 
     async def _session(self) -> None:
         until = asyncio.get_running_loop().time() + _SESSION

@@ -66,7 +66,8 @@ class Reader:
         self._level = logging.WARNING
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled. Not `control.again`: what is amiss begins and ends within a session, of
+        which one lasts a minute, and is told at that look; the log would hear of it twice."""
         try:
             while True:
                 try:

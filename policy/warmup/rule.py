@@ -65,14 +65,6 @@ def reached(count: int, of: int, limit: Limit) -> bool:
     return count > 0 and count >= limit.most * of
 
 
-def most_to_advance(of: int, limit: Limit) -> int:
-    """The largest count that is under the limit; never below 0: none is always under."""
-    found = int(limit.most * of) + 1
-    while found > 0 and reached(found, of, limit):
-        found -= 1
-    return found
-
-
 def proof(of: int, limit: Limit, rule: Rule) -> int:
     """The smallest count that pauses. The tail falls as counts rise: found by halving."""
     low, high = 0, of + 1

@@ -20,8 +20,6 @@ UNFINISHED = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
 
 BROAD_FOR_A_REASON = {
     "control/again.py:again": "what a control process does until its end: tried again, and said",
-    "control/accounting/forgetwork.py:run": "a loop that outlives any trouble: a wish stays one",
-    "control/accounting/inbox.py:run": "a loop that outlives any trouble: posted batches wait",
     "control/accounting/reader.py:run": "a reader that ended would leave doubt open for ever",
     "control/jobs/runner.py:_do": "whatever a job raises is in its row, and it is tried again",
     "control/api/application.py:_problems": "the edge of HTTP: logged in full, answered with 500",
