@@ -1,5 +1,7 @@
 """`sendgate stats`: what became of mail, in sums."""
 
+import shlex
+
 import typer
 
 from control.statistics.question import StatisticsQuery
@@ -51,7 +53,7 @@ def _shown(page: StatisticsPage) -> None:
         title=days,
     )
     if page.more is not None:
-        say(f"more: --offset {page.more}")
+        say(f"more: --after {shlex.quote(page.more)}")
 
 
 def _counts(row: Row | Counts) -> tuple[object, ...]:

@@ -23,7 +23,7 @@ from control.statistics.row import (
     counts_of,
     date_of,
 )
-from control.statistics.tables import CATEGORY, KEYS, categories, sums, table_of
+from control.statistics.tables import CATEGORY, KEYS, Part, categories, order, sums, table_of
 from control.values.ip import IpText, normal_ip
 from control.values.query import FoundText
 from control.values.time import DayText
@@ -44,6 +44,9 @@ _ASIDE = f" *(?:{'|'.join(BESIDE)}) *"
 BesideText = Annotated[
     str, msgspec.Meta(extra_json_schema={"pattern": f"^{_ASIDE}(?:,{_ASIDE})*$"})
 ]
+
+BehindText = Annotated[str, msgspec.Meta(min_length=2, max_length=4_000)]
+"""Longer than any name is, with its signs escaped."""
 
 
 class StatisticsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,10 +75,9 @@ class StatisticsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None,
         meant("At most so many rows, as far as statistics.rows allows; 1000 by default."),
     ] = None
-    offset: Annotated[
-        Annotated[int, msgspec.Meta(ge=0, le=100_000_000)],
-        meant("Rows to pass over: the `more` of the page before."),
-    ] = 0
+    after: Annotated[
+        BehindText | None, meant("Where the page before ended: its `more`; the first by default.")
+    ] = None
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +91,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     beside: tuple[str, ...] = ()
     """Of `BESIDE`."""
     limit: int = 1_000
-    offset: int = 0
+    after: tuple[str | int, ...] = ()
+    """Keys of the last row of the page before, in the order of rows."""
 
 
 def question(asked: StatisticsQuery, today: int, most: int) -> Question:
@@ -113,7 +116,8 @@ def question(asked: StatisticsQuery, today: int, most: int) -> Question:
     only = {key: value for key, value in given.items() if value is not None}
     if only.get("ip"):
         only["ip"] = address_of(normal_ip(only["ip"]))
-    if table_of({*by, *only}) is None:
+    table = table_of({*by, *only})
+    if table is None:
         raise bad(
             "by",
             "a mailbox is counted by day and tenant alone: ask without ip, provider and campaign",
@@ -121,22 +125,26 @@ def question(asked: StatisticsQuery, today: int, most: int) -> Question:
     if "categories" in beside and not only.keys() <= set(CATEGORY.keys):
         raise bad("with", "categories are counted by tenant, ip and provider alone")
     return Question(
-        first=first, last=last, by=by, only=only, beside=beside, limit=limit, offset=asked.offset
+        first=first,
+        last=last,
+        by=by,
+        only=only,
+        beside=beside,
+        limit=limit,
+        after=() if asked.after is None else _behind(asked.after, order(table, by)),
     )
 
 
 async def answer(pool: Any, asked: Question) -> StatisticsPage:
     """`asked` from `question`."""
-    rows = await _rows(pool, asked, asked.by, asked.limit + 1, asked.offset)
+    rows = await _rows(pool, asked, asked.by, asked.limit + 1, asked.after)
     total = None
     if "total" in asked.beside:
-        (sums_of_all,) = await _rows(pool, asked, (), 1, 0)
+        (sums_of_all,) = await _rows(pool, asked, (), 1, ())
         total = msgspec.convert(counts_of(sums_of_all), Counts)
     bounces = None
     if "categories" in asked.beside:
-        found = await pool.fetch(
-            categories(tuple(asked.only)), asked.first, asked.last, *asked.only.values()
-        )
+        found = await pool.fetch(categories(_part(asked)), *asked.only.values())
         bounces = [
             Bounces(
                 category=one["category"],
@@ -151,27 +159,54 @@ async def answer(pool: Any, asked: Question) -> StatisticsPage:
         last=date_of(asked.last),
         by=list(asked.by),
         rows=[_row(one, asked.by) for one in shown],
-        more=asked.offset + asked.limit if len(rows) > asked.limit else None,
+        more=_ended(shown[-1], asked) if len(rows) > asked.limit else None,
         total=total,
         categories=bounces,
     )
 
 
 async def _rows(
-    pool: Any, asked: Question, by: tuple[str, ...], limit: int, offset: int
+    pool: Any, asked: Question, by: tuple[str, ...], limit: int, after: tuple[str | int, ...]
 ) -> list[Any]:
     table = table_of({*by, *asked.only})
     assert table is not None
     found: list[Any] = await pool.fetch(
-        sums(table, by, tuple(asked.only)),
-        *(asked.first, asked.last, limit, offset, *asked.only.values()),
+        sums(table, by, _part(asked), limit, behind=bool(after)), *asked.only.values(), *after
     )
     return found
 
 
+def _part(asked: Question) -> Part:
+    return Part(asked.first, asked.last, tuple(asked.only))
+
+
+def _ended(record: Any, asked: Question) -> str:
+    """Of a page's last row, what `after` takes."""
+    table = table_of({*asked.by, *asked.only})
+    assert table is not None
+    keys = [_shown(key, record) for key in order(table, asked.by)]
+    return msgspec.json.encode(keys).decode()
+
+
+def _behind(text: str, keys: tuple[str, ...]) -> tuple[str | int, ...]:
+    """Raises RefusedError for what no page of these ends at."""
+    try:
+        values = msgspec.json.decode(text, type=list[str])
+    except msgspec.DecodeError:
+        values = []
+    if len(values) != len(keys) or "\0" in "".join(values):
+        raise bad("after", f"{quoted(text)} is not the `more` of a page by {', '.join(keys)}")
+    pairs = zip(keys, values, strict=True)
+    return tuple(_day(value, "after") if key == "day" else value for key, value in pairs)
+
+
 def _row(record: Any, by: tuple[str, ...]) -> Row:
-    keys = {key: date_of(record[key]) if key == "day" else record[key] for key in by}
-    return msgspec.convert(keys | counts_of(record), Row)
+    return msgspec.convert({key: _shown(key, record) for key in by} | counts_of(record), Row)
+
+
+def _shown(key: str, record: Any) -> str:
+    value: Any = record[key]
+    return date_of(value) if key == "day" else str(value)
 
 
 def _listed(name: str, text: str, known: Collection[str]) -> tuple[str, ...]:

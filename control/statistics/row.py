@@ -58,8 +58,8 @@ class StatisticsPage(msgspec.Struct, frozen=True, kw_only=True):
     last: str = msgspec.field(name="to")
     by: list[str]
     rows: list[Row]
-    more: int | None
-    """`offset` of the page that follows; null: this is the last."""
+    more: str | None
+    """`after` of the page that follows; null: this is the last."""
     total: Counts | None
     """Of all rows, of other pages too; null: it was not asked for. Where receipts are missing,
     `relayed` is at least what ended, row by row: rows of more keys may add up to more."""

@@ -13,12 +13,12 @@ from settings.statements import statements
 _SQL = statements(__package__, "questions")
 
 KEYS = ("day", "ip", "tenant", "campaign", "provider", "mailbox")
-"""What rows may be asked by, in the order they are sorted by: that of the large tables' indexes, so
-that a page of them reads its own rows and no others."""
+"""What rows may be asked by."""
 
 
 class Table(NamedTuple):
-    """`keys` in the order of `KEYS`, and so of its rows' locks; `counted`: columns it has."""
+    """`keys` in the order of its rows' locks, which answers are sorted by, too: that of the large
+    tables' indexes, so that a page reads its own rows and no others; `counted`: columns it has."""
 
     name: str
     keys: tuple[str, ...]
@@ -29,7 +29,7 @@ class Table(NamedTuple):
 IP = Table("statistics_ip", ("day", "ip", "tenant", "provider"), COLUMNS)
 CAMPAIGN = Table("statistics_campaign", ("day", "tenant", "campaign", "provider"))
 MAILBOX = Table("statistics_mailbox", ("day", "tenant", "mailbox"))
-PAIR = Table("statistics_pair", ("day", "ip", "tenant", "campaign"))
+PAIR = Table("statistics_pair", ("day", "ip", "campaign", "tenant"))
 DETAIL = Table("statistics_detail", ("day", "ip", "tenant", "campaign", "provider"))
 CATEGORY = Table(
     "statistics_category", ("day", "ip", "tenant", "provider", "category"), ("bounced",)
@@ -45,26 +45,47 @@ def table_of(keys: Collection[str]) -> Table | None:
     return next((table for table in _ASKED if set(keys) <= set(table.keys)), None)
 
 
-def sums(table: Table, by: Collection[str], only: Sequence[str]) -> str:
-    """The statement of rows by `by`: first and last day, rows, rows passed over, then a value for
-    each of `only`. Names are of `KEYS`, never a client's."""
-    keys = [key for key in table.keys if key in by]
+class Part(NamedTuple):
+    """Of a table: the first and the last day, and the keys that one value is asked of. Names are of
+    `KEYS`, never a client's."""
+
+    first: int
+    last: int
+    only: Sequence[str]
+
+
+def order(table: Table, by: Collection[str]) -> tuple[str, ...]:
+    """What rows by these are sorted by."""
+    return tuple(key for key in table.keys if key in by)
+
+
+def sums(table: Table, by: Collection[str], part: Part, limit: int, *, behind: bool) -> str:
+    """The statement of rows by `by`, whose values are those of `only`, then, for rows `behind` one
+    of the page before, its keys in their order."""
+    keys = order(table, by)
     listed = ", ".join(keys)
+    following = ""
+    if behind:
+        values = ", ".join(f"${number}" for number, _ in enumerate(keys, len(part.only) + 1))
+        following = f" AND ({listed}) > ({values})"
     return _SQL["sums"].format(
         keys="".join(f"{key}, " for key in keys),
         table=table.name,
-        only=_only(only, first=5),
+        first=part.first,
+        last=part.last,
+        only=_only(part.only) + following,
         grouped=f"GROUP BY {listed} ORDER BY {listed}" if keys else "",
+        limit=limit,
     )
 
 
-def categories(only: Sequence[str]) -> str:
-    """The statement of bounces by category: first and last day, then a value for each of `only`."""
-    return _SQL["categories"].format(only=_only(only, first=3))
+def categories(part: Part) -> str:
+    """The statement of bounces by category, whose values are those of `only`."""
+    return _SQL["categories"].format(first=part.first, last=part.last, only=_only(part.only))
 
 
-def _only(names: Sequence[str], first: int) -> str:
-    return "".join(f" AND {name} = ${number}" for number, name in enumerate(names, first))
+def _only(names: Sequence[str]) -> str:
+    return "".join(f" AND {name} = ${number}" for number, name in enumerate(names, 1))
 
 
 def addition(table: Table) -> str:

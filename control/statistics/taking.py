@@ -172,7 +172,7 @@ class _Sums:
             for rows, key in (
                 (ips, (day, ip, tenant, provider)),
                 (campaigns, (day, tenant, campaign, provider)),
-                (pairs, (day, ip, tenant, campaign)),
+                (pairs, (day, ip, campaign, tenant)),
             ):
                 before = rows.get(key)
                 rows[key] = numbers if before is None else list(map(add, before, numbers))

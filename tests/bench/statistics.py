@@ -151,7 +151,7 @@ async def fill(pool: Any, days: int) -> None:
     for table, keys in (
         ("ip", "day, tenant, ip, provider"),
         ("campaign", "day, tenant, campaign, provider"),
-        ("pair", "day, tenant, ip, campaign"),
+        ("pair", "day, ip, campaign, tenant"),
         ("detail", "day, tenant, ip, campaign, provider"),
     ):
         columns = "relayed, delivered, bounced, bounced_address, deferred"
@@ -243,7 +243,8 @@ async def answers(pool: Any, days: int) -> None:
         {"by": "tenant,ip,campaign"},
         {"by": "ip,campaign", "tenant": "t0"},
         {"by": "day,ip,campaign"},
-        {"by": "ip,campaign", "offset": "9000"},
+        {"by": "ip,campaign", "after": '["192.0.2.90","c50"]'},
+        {"by": "tenant,ip,campaign", "after": '["192.0.2.90","c50","t0"]'},
         {"by": "ip,campaign", "with": "total"},
         {"by": "day,ip", "with": "total,categories"},
         {"by": "ip,campaign,provider"},

@@ -119,6 +119,7 @@ ASKED_AND_REFUSED = {
     "to": "which days a month has no pattern can say, nor how far two days lie apart",
     "address": "what a local part may be, quoted or not, the gateway says",
     "limit": "statistics.rows is a setting",
+    "after": "where a page of statistics ended is a list of its keys",
     "by": "of a mailbox fewer sums are kept",
 }
 """Parameter to the reason why it may be refused although the document takes it."""
@@ -225,7 +226,7 @@ async def test_a_parameter_that_the_document_refuses_is_refused(stocked: Api, co
             for name in ("tenant", "limit", "state", "recipient", "wait", "part", "since")
         ),
         *(("query", name) for name in ("before", "after", "from", "to", "by", "reason", "since")),
-        *(("query", name) for name in ("subject", "who", "action", "ended", "offset", "origin")),
+        *(("query", name) for name in ("subject", "who", "action", "ended", "origin")),
         *(("query", name) for name in ("act", "provider")),
     }
 
