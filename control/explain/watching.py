@@ -21,6 +21,7 @@ from control.alerts.alert import Raised, event, settle
 from control.consolidation.consolidation import Day
 from control.explain import alarms
 from control.explain.look import Look
+from control.explain.said import of_replies
 from control.jobs.run import troubled
 from control.plan.publish import Publisher
 from control.problem import RefusedError
@@ -39,6 +40,8 @@ WATCH_LOCK = 0x5E4D_6A7E_0016
 SOURCE = "watch"
 RECENT = 2
 """Days for which a decision is news, or a consolidated day is looked at."""
+SAID = 1
+"""Days before today for which what a provider said is still so."""
 DAYS = 8
 AT_ONCE = 500
 """IPs that one script of the ledger reads."""
@@ -87,6 +90,7 @@ class Watch:
         found += alarms.of_days(Day(**dict(row)) for row in rows)
         judged = await self._pool.fetch(_SQL["judged"])
         found += [alarms.of_decision(row, "") for row in judged]
+        found += of_replies(await self._pool.fetch(_SQL["said"], day_of(now) - SAID))
         return found + await self._spent()
 
     async def _spent(self) -> list[Raised]:

@@ -18,3 +18,10 @@ WHERE day >= $1 AND severity <> '' AND NOT act IN ('pause', 'hold') ORDER BY id;
 -- Consolidated days since one on which accounting and the ledger differ.
 SELECT day, sent, compared, accounted, difference FROM consolidation
 WHERE day >= $1 AND difference > 0 ORDER BY day;
+
+-- name: said
+-- What providers said since a day that is for somebody to put right.
+SELECT tenant, scope, kind, provider, rule, sum(count)::bigint AS count, max(last_at) AS last_at,
+    (array_agg(domain ORDER BY last_at DESC))[1] AS domain, (array_agg(ip ORDER BY last_at DESC))[1] AS ip
+FROM warmup_reply WHERE day >= $1 AND action = 'alert'
+GROUP BY tenant, scope, kind, provider, rule ORDER BY tenant, scope, kind;

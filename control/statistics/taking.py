@@ -216,14 +216,14 @@ def _heap(fact: Fact, latest: int) -> _Heap:
         envelope.message if envelope is not None and nameless else "",
         fact.job,
         fact.rcpt.rpartition("@")[2].lower(),
-        _mailbox(fact.author, fact.orig),
+        mailbox(fact.author, fact.orig),
         outcome_of(fact),
         envelope is not None,
     )
 
 
 @lru_cache(maxsize=8192)
-def _mailbox(author: str, orig: str) -> str:
+def mailbox(author: str, orig: str) -> str:
     """The mailbox that sent it: the From field's, else the return path's; '' for none. A return
     path with `=` in it is made for each recipient (VERP), and names nobody's mailbox."""
     if author:
@@ -234,10 +234,13 @@ def _mailbox(author: str, orig: str) -> str:
     return "" if "=" in local else mailbox_of(orig) or ""
 
 
-@lru_cache(maxsize=8192)
 def _provider(domain: str) -> str:
-    normal = normal_domain(domain)
+    """As it is known now: whose servers a domain has may be learnt while we run."""
+    normal = _normal(domain)
     return OTHER_PROVIDER if normal is None else provider_of(normal)
+
+
+_normal = lru_cache(maxsize=8192)(normal_domain)
 
 
 @lru_cache(maxsize=8192)

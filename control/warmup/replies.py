@@ -1,6 +1,8 @@
 """What providers say of mail, counted by rule, day, IP and provider: the door's consumer.
 
-Rule: the day is that of the record, not of the grant: a provider says what it thinks now.
+Rule: the day is that of the record, not of the grant: a provider says what it thinks now. The
+provider is who answered: a company's domain whose servers are Google's is refused by Google, also
+before DNS has said whose they are.
 Failure: the transaction is the door's; what was not committed is met again.
 """
 
@@ -11,12 +13,12 @@ from control.accounting.columns import storable
 from control.accounting.door import Batch
 from control.accounting.fact import Fact
 from control.statistics.owner import address_of, owners
-from control.statistics.taking import IMPORT
+from control.statistics.taking import IMPORT, mailbox
 from control.store.database import Connection
 from policy.address import normal_domain
 from policy.identity import PROBE
 from policy.limits import day_of
-from policy.provider import OTHER, provider_of
+from policy.provider import OTHER, of_host, provider_of
 from policy.replies.matcher import reply_rule
 from policy.replies.rule import ReplyRule
 from settings.statements import statements
@@ -36,6 +38,11 @@ class _Heap(NamedTuple):
     rule: str
 
 
+_Last = tuple[int, str]
+"""When it was said last, and of which domain's mail."""
+_NEVER: _Last = (0, "")
+
+
 class Replies:
     """One a control process."""
 
@@ -44,7 +51,7 @@ class Replies:
         if batch.origin == IMPORT:
             return
         heaps: Counter[_Heap] = Counter()
-        last: dict[_Heap, int] = {}
+        last: dict[_Heap, _Last] = {}
         rules: dict[str, ReplyRule] = {}
         for fact in batch.facts:
             found = _said(fact)
@@ -56,7 +63,7 @@ class Replies:
                 *(provider, rule.name),
             )
             heaps[heap] += 1
-            last[heap] = max(last.get(heap, 0), fact.at)
+            last[heap] = max(last.get(heap, _NEVER), (fact.at, _from(fact)))
             rules[rule.name] = rule
         if heaps:
             await self._keep(connection, heaps, last, rules)
@@ -65,19 +72,19 @@ class Replies:
         self,
         connection: Connection,
         heaps: Counter[_Heap],
-        last: dict[_Heap, int],
+        last: dict[_Heap, _Last],
         rules: dict[str, ReplyRule],
     ) -> None:
         known = await owners(
             connection, {heap.vmta for heap in heaps}, {heap.source_ip for heap in heaps}
         )
-        rows: dict[tuple[int, str, str, str, str], tuple[int, int]] = {}
+        rows: dict[tuple[int, str, str, str, str], tuple[int, _Last]] = {}
         for heap, count in heaps.items():
             owner = known.of(heap.day, heap.vmta, heap.source_ip)
             if not owner.tenant:
                 continue
             key = (heap.day, owner.tenant, owner.ip, heap.provider, heap.rule)
-            before, at = rows.get(key, (0, 0))
+            before, at = rows.get(key, (0, _NEVER))
             rows[key] = (before + count, max(at, last[heap]))
         if not rows:
             return
@@ -88,7 +95,8 @@ class Replies:
             _SQL["add"],
             *columns,
             *([r.scope for r in of], [r.kind for r in of], [r.action for r in of]),
-            *([rows[key][0] for key in keys], [rows[key][1] for key in keys]),
+            [rows[key][0] for key in keys],
+            *map(list, zip(*(rows[key][1] for key in keys), strict=True)),
         )
 
 
@@ -96,10 +104,21 @@ def _said(fact: Fact) -> tuple[str, ReplyRule] | None:
     """(provider, the rule that knows its reply), where the reply is about the sender."""
     if fact.kind not in KINDS or not fact.diagnosis or fact.envid.startswith(PROBE):
         return None
-    domain = normal_domain(fact.rcpt.rpartition("@")[2].lower() or _queue(fact))
-    provider = OTHER if domain is None else provider_of(domain)
+    provider = _provider(fact)
     rule = reply_rule(provider, fact.status, fact.diagnosis)
     return None if rule is None or rule.action not in ACTIONS else (provider, rule)
+
+
+def _provider(fact: Fact) -> str:
+    domain = normal_domain(fact.rcpt.rpartition("@")[2].lower() or _queue(fact))
+    of_domain = OTHER if domain is None else provider_of(domain)
+    # A domain that is at no provider yet: `learn` has not heard of it, but its server has a name.
+    return of_host(fact.mta.partition(" ")[0]) if of_domain == OTHER else of_domain
+
+
+def _from(fact: Fact) -> str:
+    """The domain of who wrote it, else of the return path."""
+    return storable((mailbox(fact.author, fact.orig) or fact.orig).rpartition("@")[2].lower())
 
 
 def _queue(fact: Fact) -> str:

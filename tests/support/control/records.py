@@ -13,7 +13,17 @@ from control.parts import Parts
 from policy.limits import DAY
 
 COLUMNS = (
-    *("type", "timeLogged", "timeQueued", "rcpt", "orig", "envId", "dsnStatus", "dsnDiag"),
+    *(
+        "type",
+        "timeLogged",
+        "timeQueued",
+        "rcpt",
+        "orig",
+        "envId",
+        "dsnStatus",
+        "dsnDiag",
+        "dsnMta",
+    ),
     *("bounceCat", "dsnAction", "vmta", "dlvSourceIp", "jobId", "header_From", "feedbackType"),
 )
 
