@@ -97,7 +97,8 @@ def watch_of(parts: Parts) -> Watch:
         parts.intake.rejected.backlog,
         lambda: parts.carry_over.figures,
     )
-    return Watch(parts.pool, look, parts.publisher, parts.admin, parts.calendar)
+    after = parts.settings.alerts.over_after
+    return Watch(parts.pool, look, parts.publisher, parts.admin, parts.calendar, after)
 
 
 def reconciling(parts: Parts) -> Coroutine[Any, Any, None]:

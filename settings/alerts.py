@@ -13,6 +13,9 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     least: Literal["info", "warning", "critical"] = "info"
     """The mildest that is sent; all are in `sendgate alert list`."""
+    over_after: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 900.0
+    """For which what was wrong has to be gone before it is told that it is over. What comes back
+    before that is the same alert, and nothing new is told of it but its repeats."""
     timeout: Annotated[float, msgspec.Meta(gt=0, le=30)] = 10.0
     """For one delivery; one that fails is tried again for about six hours."""
     telegram_token: str = ""

@@ -21,6 +21,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     first_seen: int
     count: int
+    returned: int = 0
+    """How often it came back."""
 
     @property
     def subject(self) -> str:
@@ -29,15 +31,19 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         return f"Sendgate {word}: {self.key}"
 
     @property
+    def _flaps(self) -> str:
+        return f"; gone and back {self.returned} times" if self.returned else ""
+
+    @property
     def text(self) -> str:
         """All of it, in lines."""
         since = instant(self.first_seen)
         if self.kind == "end":
-            return f"OVER: {self.what}\nfrom {since} to {instant(self.at)}"
+            return f"OVER: {self.what}\nfrom {since} to {instant(self.at)}{self._flaps}"
         head = "TEST" if self.kind == "test" else self.severity.upper()
         lines = [f"{head}: {self.what}"]
         if self.kind == "again":
-            lines.append(f"since {since}, still so at {instant(self.at)}")
+            lines.append(f"since {since}, still so at {instant(self.at)}{self._flaps}")
         if self.next:
             lines.append(f"next: {self.next}")
         return "\n".join(lines)

@@ -21,7 +21,7 @@ FROM (
 ) c, alert_message m, alert a
 WHERE d.message = c.message AND d.channel = $1 AND m.id = d.message AND a.id = m.alert
 RETURNING d.message, d.attempts, m.kind, m.at, m.severity, m.what, m.next, a.id AS alert, a.key,
-    a.first_seen, a.count;
+    a.first_seen, a.count, a.returned;
 
 -- name: sent
 UPDATE alert_delivery SET state = 'sent', error = '' WHERE message = $1 AND channel = $2;

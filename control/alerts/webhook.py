@@ -66,4 +66,5 @@ def payload(message: Message) -> dict[str, object]:
         "first_seen": instant(message.first_seen),
         "at": instant(message.at),
         "count": message.count,
+        "returned": message.returned,
     }

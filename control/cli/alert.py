@@ -31,9 +31,9 @@ def list_(context: typer.Context, query: Body) -> None:
             ("id", "severity", "key", "what", "since", "seen", "told", "acknowledged", "over"),
             (
                 (
-                    *(a.id, a.severity, a.key, a.what, a.first_seen, a.count, a.told),
+                    *(a.id, a.severity, a.key, a.what, a.first_seen, _seen(a), a.told),
                     *(f"{a.acknowledged} {a.acknowledged_by}" if a.acknowledged else None,),
-                    a.recovered,
+                    a.recovered or (f"gone since {a.absent}" if a.absent else None),
                 )
                 for a in found.alerts
             ),
@@ -41,7 +41,7 @@ def list_(context: typer.Context, query: Body) -> None:
     else:
         say("no alert")
     for alert in found.alerts:
-        if not alert.recovered:
+        if not alert.recovered and not alert.absent:
             say(f"{alert.key}: next: {alert.next}")
         if alert.trouble:
             say(f"{alert.key}: not told: {alert.trouble} ({alert.waiting} still tried)")
@@ -49,6 +49,11 @@ def list_(context: typer.Context, query: Body) -> None:
         say(f"muted until {one.until}: {one.key} ({one.who}) {one.reason}".rstrip())
     if not found.channels:
         say(NOBODY)
+
+
+def _seen(alert: AlertView) -> str:
+    back = f", back {alert.returned} times" if alert.returned else ""
+    return f"{alert.count}{back}"
 
 
 @app.command()

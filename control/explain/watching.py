@@ -57,7 +57,10 @@ class Watch:
         publisher: Publisher,
         admin: LedgerAdmin,
         calendar: Callable[[], Awaitable[int]],
+        over_after: float,
     ) -> None:
+        """`over_after`: seconds (`alerts.over_after`)."""
+        self._over_after = round(over_after * 1000)
         self._pool = pool
         self._look = look
         self._publisher = publisher
@@ -76,7 +79,8 @@ class Watch:
             if not await connection.fetchval(ALERTS["lock"], WATCH_LOCK):
                 return False
             now = await self._calendar()
-            await settle(connection, now, SOURCE, await self._found(now))
+            found = await self._found(now)
+            await settle(connection, now, SOURCE, found, over_after=self._over_after)
             for row in await connection.fetch(_SQL["happened"], day_of(now) - RECENT):
                 await event(connection, now, alarms.of_decision(row, f"{row['act']}-{row['id']}"))
         return True

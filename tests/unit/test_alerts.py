@@ -33,6 +33,7 @@ def test_a_message_says_what_since_when_and_what_to_do() -> None:
     assert "since 2026-02-02T01:40:00Z, still so at" in message(kind="again").text
     over = message(kind="end").text
     assert over.startswith("OVER: PowerMTA pmta1 is away\nfrom 2026-02-02T01:40:00Z to ")
+    assert message(kind="end", returned=7).text == f"{over}; gone and back 7 times"
     assert trial(AT).text.startswith("TEST: ")
 
 

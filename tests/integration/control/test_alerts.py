@@ -11,12 +11,13 @@ import pytest
 from aiohttp import web
 from aiosmtpd.smtp import SMTP
 
-from control.alerts.alert import HOUR, Raised, end, event, raise_, settle
+from control.alerts.alert import HOUR, Raised, event, settle
 from control.alerts.channels import channels_of
 from control.alerts.desk import Alerts
 from control.alerts.sender import Delivered, Sender
 from control.duty import watch_of
 from control.parts import Parts
+from policy.isotime import instant
 from settings.alerts import Alerts as Settings
 from tests.support.control.core import TOKEN, Api, Command
 from tests.support.control.telegram import CHAT, Telegram, telegram
@@ -24,6 +25,7 @@ from tests.support.control.telegram import TOKEN as BOT
 from tests.support.hold.held import hold
 
 START = 20_000 * 24 * HOUR
+MINUTE = HOUR // 60
 
 
 @pytest.fixture
@@ -43,11 +45,11 @@ def raised(key: str = "bypass", severity: Any = "warning", what: str = "it is so
     return Raised(key=key, severity=severity, what=what, next="sendgate status")
 
 
-async def found(core: Parts, now: int, *what: Raised) -> list[tuple[str, str]]:
+async def found(core: Parts, now: int, *what: Raised, over_after: int = 0) -> list[tuple[str, str]]:
     """One look; the messages that followed from it."""
     last = await core.pool.fetchval("SELECT coalesce(max(id), 0) FROM alert_message")
     async with core.pool.acquire() as connection, connection.transaction():
-        await settle(connection, now, "watch", what)
+        await settle(connection, now, "watch", what, over_after=over_after)
     rows = await core.pool.fetch(
         "SELECT kind, a.key FROM alert_message m JOIN alert a ON a.id = m.alert "
         "WHERE m.id > $1 ORDER BY m.id",
@@ -118,17 +120,86 @@ async def test_muted_nothing_is_told_and_afterwards_what_is_still_so(core: Parts
     assert await found(core, now + 4 * HOUR) == [("end", "bypass")]
 
 
+async def test_what_comes_and_goes_is_one_alert_told_as_one_that_stays(
+    core: Parts, api: Api
+) -> None:
+    quarter = 15 * MINUTE
+
+    async def look(minute: int, *what: Raised) -> list[tuple[str, str]]:
+        return await found(core, START + minute * MINUTE, *what, over_after=quarter)
+
+    told = {}
+    for minute in range(0, 24 * 60, 5):
+        # Five minutes there, ten minutes gone, for a day.
+        if messages := await look(minute, *([raised()] if minute % 15 == 0 else [])):
+            told[minute / 60] = messages
+    assert told == {
+        0: [("begin", "bypass")],
+        1: [("again", "bypass")],
+        5: [("again", "bypass")],
+        17: [("again", "bypass")],
+    }
+    status, answer = await api("GET", "/api/v2/alerts")
+    assert status == 200
+    (alert,) = msgspec.convert(answer, Alerts).alerts
+    assert (alert.count, alert.returned, alert.told, alert.recovered) == (96, 95, 4, None)
+    gone = START + (24 * 60 - 10) * MINUTE
+    assert alert.absent == instant(gone)
+    # Its end waits for as long, and tells when it was.
+    assert await look(24 * 60) == []
+    assert await look(24 * 60 + 5) == [("end", "bypass")]
+    at, recovered = await core.pool.fetchrow(
+        "SELECT m.at, a.recovered FROM alert_message m JOIN alert a ON a.id = m.alert "
+        "WHERE kind = 'end'"
+    )
+    assert (at, recovered) == (gone, gone)
+    assert await look(24 * 60 + 10, raised()) == [("begin", "bypass")], "that is another one"
+
+
+async def test_what_comes_back_after_a_long_pause_of_looks_is_another_alert(core: Parts) -> None:
+    for minute, what, messages in (
+        (0, [raised()], [("begin", "bypass")]),
+        (5, [], []),
+        (65, [raised()], [("end", "bypass"), ("begin", "bypass")]),
+    ):
+        now = START + minute * MINUTE
+        assert await found(core, now, *what, over_after=15 * MINUTE) == messages
+
+
+async def test_gravity_to_and_fro_is_told_once_until_it_was_milder_for_a_while(
+    core: Parts,
+) -> None:
+    told = {}
+    for minute in range(0, 60, 5):
+        # Critical at 5, 15, 25, then a warning, and critical at 55.
+        grave = minute in (5, 15, 25, 55)
+        one = raised(severity="critical" if grave else "warning")
+        if messages := await found(core, START + minute * MINUTE, one, over_after=15 * MINUTE):
+            told[minute] = messages
+    assert told == {0: [("begin", "bypass")], 5: [("again", "bypass")], 55: [("again", "bypass")]}
+
+
+async def test_gone_it_may_be_acknowledged_and_comes_back_so(core: Parts, api: Api) -> None:
+    now, quarter = await core.calendar(), 15 * MINUTE
+    await found(core, now, raised(), over_after=quarter)
+    assert await found(core, now + MINUTE, over_after=quarter) == []
+    number = await core.pool.fetchval("SELECT id FROM alert")
+    status, answer = await api("POST", f"/api/v2/alerts/{number}/ack")
+    assert (status, answer["absent"]) == (200, instant(now + MINUTE))
+    for hours in range(30):
+        at = now + hours * HOUR + 2 * MINUTE
+        assert await found(core, at, raised(), over_after=2 * HOUR) == []
+    assert await found(core, now + 30 * HOUR, over_after=quarter) == []
+    assert await found(core, now + 31 * HOUR, over_after=quarter) == [("end", "bypass")]
+
+
 async def test_what_happened_once_is_told_once(core: Parts) -> None:
     async with core.pool.acquire() as connection:
         for _ in range(3):
             async with connection.transaction():
                 await event(connection, START, raised("ip-active:192.0.2.1", "info"))
-                await raise_(connection, START, "engine", raised("engine"))
-        async with connection.transaction():
-            await end(connection, START, "engine", "engine")
-            await end(connection, START, "engine", "nothing")
     kinds = await core.pool.fetch("SELECT kind FROM alert_message ORDER BY id")
-    assert [row["kind"] for row in kinds] == ["begin", "begin", "end"]
+    assert [row["kind"] for row in kinds] == ["begin"]
 
 
 async def test_telegram_gets_it_in_order_and_its_wait_is_kept(
@@ -332,7 +403,9 @@ async def test_one_look_finds_what_is_wrong_and_what_is_over(core: Parts, api: A
     await core.pool.execute(decided, day, "resume", "resumed by anna", "")
     await core.pool.execute("DELETE FROM job_run; DELETE FROM consolidation")
     assert await watch.step()
-    rows = await core.pool.fetch("SELECT key FROM alert WHERE recovered IS NULL ORDER BY key")
+    rows = await core.pool.fetch(
+        "SELECT key FROM alert WHERE recovered IS NULL AND absent IS NULL ORDER BY key"
+    )
     left = {row["key"] for row in rows}
     assert {"gateway", "pool:acme"} <= left
     assert not {"job:night", "warmup:192.0.2.10"} & left
