@@ -227,15 +227,9 @@ async def serve(parts: Parts) -> AsyncIterator[str]:
         parts.admin.client,
         parts.admin.name,
         secret=parts.settings.control.secret,
-        kept=parts.settings.control.outcomes_kept,
         calendar=parts.calendar,
     )
-    charging = Charging(
-        parts.pool,
-        parts.admin,
-        kept=parts.settings.accounting.records_kept,
-        calendar=parts.calendar,
-    )
+    charging = Charging(parts.pool, parts.admin, calendar=parts.calendar)
     work = (
         reconciling(parts),
         *parts.intake.feed.work(),

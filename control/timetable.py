@@ -6,21 +6,26 @@ from pathlib import Path
 
 from control.accounting.status import StreamView, streams
 from control.alerts import alert
+from control.bypass import charging as around
 from control.consolidation.consolidation import Consolidation
 from control.health.look import HealthLook
 from control.jobs import run
 from control.jobs.job import DAY, HOUR, MINUTE, Job
 from control.jobs.runner import Runner
+from control.messages import sweep as outcomes
 from control.parts import Parts
 from control.pmta import telling
 from control.pmta.told import ToldView
 from control.statistics.sweep import sweep
+from control.warmup import replies
 from policy.limits import day_of
 
 ALERTS_KEPT = 365 * DAY
 """Milliseconds for which alerts that ended are kept."""
 RUNS_KEPT = 90 * DAY
 """Milliseconds for which runs of jobs are kept."""
+REPLIES_KEPT = 90 * DAY
+"""Milliseconds for which it is kept what providers said: warm-up looks at thirty days."""
 
 
 def timetable(parts: Parts) -> Runner:
@@ -58,8 +63,8 @@ def timetable(parts: Parts) -> Runner:
         ),
         Job(
             name="cleanup",
-            what="deletes what is older than it is kept: records, detailed sums, suppressions that "
-            "ended, runs of jobs",
+            what="deletes what is older than it is kept: records, what became of messages, mail "
+            "around the gateways, detailed sums, suppressions that ended, runs of jobs",
             every=DAY,
             at=3 * HOUR,
             work=_Cleanup(parts),
@@ -119,9 +124,15 @@ class _Cleanup:
         await parts.intake.feed.tidy(due)
         sums = await sweep(parts.pool, due, kept.kept, kept.detail_kept)
         gone = await parts.suppressions.sweep()
+        await outcomes.sweep(parts.pool, due, parts.settings.control.outcomes_kept)
+        await around.sweep(parts.pool, due, parts.settings.accounting.records_kept)
+        await replies.sweep(parts.pool, day_of(due - REPLIES_KEPT))
         await run.sweep(parts.pool, due - RUNS_KEPT)
         await alert.sweep(parts.pool, due - ALERTS_KEPT)
-        return f"deleted {sums} sums and {gone} suppressions that ended, and records of old days"
+        return (
+            f"deleted {sums} sums and {gone} suppressions that ended; records, outcomes and mail "
+            "around the gateways of old days"
+        )
 
 
 class _Steps:

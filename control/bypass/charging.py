@@ -24,27 +24,18 @@ log = logging.getLogger(__name__)
 _SQL = statements(__package__, "bypass")
 
 EVERY = 1.0
-SWEEP = 600
-"""Looks between two at what is older than it is kept."""
 _AT_ONCE = 2_000
 
 
 class Charging:
-    """Of one ledger. `calendar`: milliseconds now; `kept`: seconds for which counts stay."""
+    """Of one ledger. `calendar`: milliseconds now."""
 
     def __init__(
-        self,
-        pool: Any,
-        admin: LedgerAdmin,
-        *,
-        kept: float,
-        calendar: Callable[[], Awaitable[int]],
+        self, pool: Any, admin: LedgerAdmin, *, calendar: Callable[[], Awaitable[int]]
     ) -> None:
         self._pool = pool
         self._admin = admin
-        self._kept = kept
         self._calendar = calendar
-        self._looks = 0
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -53,9 +44,6 @@ class Charging:
     async def _look(self) -> None:
         while await self.step():
             pass
-        if self._looks % SWEEP == 0:
-            await sweep(self._pool, await self._calendar(), self._kept)
-        self._looks += 1
 
     async def step(self) -> bool:
         """Tell the ledger what it was not told; whether there may be more. Raises asyncpg's and

@@ -64,8 +64,3 @@ class Forgotten:
 async def forgotten(connection: Connection, secret: str) -> Forgotten:
     """As of this transaction, in which the reader reads."""
     return Forgotten(await connection.fetch(_SQL["forgotten"]), secret)
-
-
-async def sweep(pool: Any, now: int) -> None:
-    """Let go of digests whose outcomes have arrived by now, in milliseconds."""
-    await pool.execute(_SQL["forgotten_gone"], now - KEPT)

@@ -14,13 +14,13 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from control.again import again
-from control.messages.forgetting import forgotten, sweep
+from control.messages.forgetting import forgotten
 from control.messages.loss import Reading
 from control.messages.outcome import COLUMNS, normal, read
 from control.store.database import Connection
 from policy.ledger.bulletin import OUTCOMES, OUTCOMES_TOLD
 from policy.ledger.ledger import root_key
-from policy.limits import DAY, day_of
+from policy.limits import day_of
 from settings.statements import statements
 
 log = logging.getLogger(__name__)
@@ -28,14 +28,12 @@ log = logging.getLogger(__name__)
 _SQL = statements(__package__, "outcome")
 
 EVERY = 1.0
-SWEEP = 600
-"""Looks between two at what is older than it is kept."""
 _AT_ONCE = 64
 """Entries of one transaction; 16 KB each at most."""
 
 
 class OutcomeReader:
-    """Of one ledger. `calendar`: milliseconds now; `kept` in seconds."""
+    """Of one ledger. `calendar`: milliseconds now."""
 
     def __init__(
         self,
@@ -44,7 +42,6 @@ class OutcomeReader:
         name: str,
         *,
         secret: str,
-        kept: float,
         calendar: Callable[[], Awaitable[int]],
     ) -> None:
         """`secret` is control's."""
@@ -54,10 +51,8 @@ class OutcomeReader:
         self._key = f"{root_key(name)}{OUTCOMES}"
         self._told = f"{root_key(name)}{OUTCOMES_TOLD}"
         self._secret = secret
-        self._kept = kept
         self._calendar = calendar
         self._days: set[int] = set()
-        self._looks = 0
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -67,12 +62,10 @@ class OutcomeReader:
     async def _look(self) -> None:
         while await self.step():
             pass
-        if self._looks % SWEEP == 0:
-            await self.sweep()
-        self._looks += 1
 
     async def _lost(self) -> None:
-        # A restored or failed-over database may lack a day that was there.
+        # A restored or failed-over database may lack a day that was there, and clean-up drops days
+        # that are older than they are kept.
         self._days.clear()
 
     async def step(self) -> bool:
@@ -121,10 +114,3 @@ class OutcomeReader:
             )
             for one in outcomes
         ]
-
-    async def sweep(self) -> None:
-        """Drop the days that are over."""
-        now = await self._calendar()
-        await self._pool.execute(_SQL["sweep"], day_of(now - round(self._kept * 1000) - DAY + 1))
-        await sweep(self._pool, now)
-        self._days.clear()

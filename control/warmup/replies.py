@@ -7,7 +7,7 @@ Failure: the transaction is the door's; what was not committed is met again.
 """
 
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from control.accounting.columns import storable
 from control.accounting.door import Batch
@@ -98,6 +98,11 @@ class Replies:
             [rows[key][0] for key in keys],
             *map(list, zip(*(rows[key][1] for key in keys), strict=True)),
         )
+
+
+async def sweep(pool: Any, before: int) -> None:
+    """Forget what was said before a day."""
+    await pool.execute(_SQL["sweep"], before)
 
 
 def _said(fact: Fact) -> tuple[str, ReplyRule] | None:

@@ -9,3 +9,6 @@ ON CONFLICT (day, tenant, ip, provider, rule) DO UPDATE SET count = w.count + ex
     last_at = greatest(w.last_at, excluded.last_at),
     domain = CASE WHEN excluded.last_at < w.last_at THEN w.domain ELSE excluded.domain END,
     fresh = excluded.fresh;
+
+-- name: sweep
+DELETE FROM warmup_reply WHERE day < $1;

@@ -32,7 +32,7 @@ class Scene:
         self.core, self.api = core, api
         self.consumer = Bypass(10)
         self.door = Door((self.consumer,), kept=core.settings.accounting.records_kept)
-        self.charging = Charging(core.pool, core.admin, kept=864_000.0, calendar=core.calendar)
+        self.charging = Charging(core.pool, core.admin, calendar=core.calendar)
 
     async def tell(
         self, *records: dict[str, Any], origin: str = "webhook", server: str = "pmta1"

@@ -10,7 +10,10 @@ from control.jobs.job import DAY, MINUTE, MOST_ATTEMPTS, Job
 from control.jobs.run import JobView, RunQuery, RunView, runs, troubled
 from control.jobs.runner import Runner
 from control.parts import Parts
+from control.timetable import REPLIES_KEPT
+from policy.limits import day_of
 from tests.support.control.core import TOKEN, Api, Command
+from tests.support.control.outcomes import reader, tell
 
 AT = 30 * MINUTE
 
@@ -146,6 +149,33 @@ async def test_a_node_that_was_killed_loses_its_run_and_ends_nothing(
     await hanging
     run = (await runs(core.pool, "night", RunQuery()))[0]
     assert (run.state, run.node, run.said) == ("done", "other", "done")
+
+
+async def test_clean_up_deletes_what_is_older_than_it_is_kept(core: Parts, api: Api) -> None:
+    """Nothing else does: what has no loop of its own is found here."""
+    today = day_of(await core.calendar())
+    settings = core.settings
+    for table, values, kept in (
+        ("bypass_charge", "$1, '192.0.2.1', 'gmail', 1", settings.accounting.records_kept / 86_400),
+        (
+            "warmup_reply",
+            "$1, 'acme', '192.0.2.1', 'gmail', 'r', 'ip', 'rate', 'slow', 1, 1, false",
+            REPLIES_KEPT / DAY,
+        ),
+    ):
+        for day in (today, today - int(kept) - 2):
+            await core.pool.execute(f"INSERT INTO {table} VALUES ({values})", day)
+    kept_days = int(settings.control.outcomes_kept / 86_400)
+    await tell(core, {"message": "old"}, days_ago=kept_days + 2)
+    await tell(core, {"message": "new"})
+    await reader(core).step()
+    status, done = await api("POST", "/api/v2/jobs/cleanup/run")
+    assert (status, isinstance(done, dict) and done["state"]) == (200, "done"), done
+    for table in ("bypass_charge", "warmup_reply"):
+        days = await core.pool.fetch(f"SELECT day FROM {table} ORDER BY day")
+        assert [row["day"] for row in days] == [today], table
+    left = await core.pool.fetch("SELECT message FROM outcome")
+    assert [row["message"] for row in left] == ["new"]
 
 
 async def test_jobs_are_listed_and_run_by_hand(

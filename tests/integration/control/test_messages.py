@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from control.messages.sweep import sweep
 from control.parts import Parts
 from gateway.ledger import outcomes
 from gateway.ledger.outcomes import Outcomes, entries
@@ -86,9 +87,9 @@ async def test_days_that_are_over_are_dropped_whole(core: Parts) -> None:
     await tell(core, {"message": "old"}, days_ago=3)
     await tell(core, {"message": "new"})
     await reader(core).step()
-    await reader(core, kept=3 * 86_400.0).sweep()
+    await sweep(core.pool, await core.calendar(), 3 * 86_400.0)
     assert await count(core) == 2
-    await reader(core, kept=1 * 86_400.0).sweep()
+    await sweep(core.pool, await core.calendar(), 1 * 86_400.0)
     assert await core.pool.fetchval("SELECT message FROM outcome") == "new"
     today = day_of((await core.admin.now())[0])
     assert await core.pool.fetchval("SELECT to_regclass($1)::text", f"outcome_{today - 3}") is None

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from control.messages.loss import Reading, loss
+from control.messages.sweep import sweep
 from control.parts import Parts
 from gateway.ledger import outcomes
 from policy.ledger.bulletin import OUTCOMES
@@ -93,11 +94,10 @@ async def test_a_forgotten_address_is_not_learned_from_what_was_on_the_way(
     await read_all(core)
     (row,) = (await found(api, to=ANNA))["messages"]
     assert row["message"] == "new", "what comes later is known again"
-    reading = reader(core)
-    await reading.sweep()
+    await sweep(core.pool, await core.calendar(), 30 * 86_400.0)
     assert await core.pool.fetchval("SELECT count(*) FROM outcome_forgotten") > 0
     await core.pool.execute("UPDATE outcome_forgotten SET asked = asked - $1", DAY + 1)
-    await reading.sweep()
+    await sweep(core.pool, await core.calendar(), 30 * 86_400.0)
     assert await core.pool.fetchval("SELECT count(*) FROM outcome_forgotten") == 0
 
 

@@ -247,7 +247,7 @@ async def test_mail_around_the_gateways_is_rebuilt_and_charged_no_second_time(he
         "INSERT INTO bypass_charge (day, ip, provider, recipients) VALUES ($1, $2, 'gmail', 2)",
         *(day, ACME),
     )
-    charging = Charging(here.core.pool, admin, kept=864_000.0, calendar=here.core.calendar)
+    charging = Charging(here.core.pool, admin, calendar=here.core.calendar)
     await charging.step()
     assert await counted(here, ACME) == [2]
     await rebuild(here)

@@ -11,14 +11,13 @@ from policy.limits import DAY
 from tests.support.control.core import Api
 
 
-def reader(core: Parts, kept: float = 30 * 86_400.0) -> OutcomeReader:
+def reader(core: Parts) -> OutcomeReader:
     """Control's."""
     return OutcomeReader(
         core.pool,
         core.admin.client,
         core.admin.name,
         secret=core.settings.control.secret,
-        kept=kept,
         calendar=core.calendar,
     )
 
