@@ -17,7 +17,7 @@ from control.plan.publish import Publisher
 from control.plan.view import View
 from control.pmta.dkim import Seal
 from control.problem import RefusedError
-from control.store.database import open_pool
+from control.store.database import Connection, open_pool
 from control.store.migrate import newest, revision
 from control.store.refusal import UNREACHABLE
 from control.suppressions.suppressions import Suppressions
@@ -89,8 +89,8 @@ async def open_parts(
         charged = Charged(admin, settings.control.pmta_bounce_after)
         calendar = LedgerTime(admin)
 
-        async def read_so_far() -> list[StreamView]:
-            return await streams(pool, settings.accounting, await calendar())
+        async def read_so_far(connection: Connection) -> list[StreamView]:
+            return await streams(connection, settings.accounting, await calendar())
 
         carry_over = CarryOver(
             *(pool, admin, settings.accounting, read_so_far, calendar),
@@ -107,7 +107,7 @@ async def open_parts(
                 single=settings.ledger.single,
             ),
             publisher=publisher,
-            opening=Opening(pool, admin, publisher, settings),
+            opening=Opening(pool, admin, publisher, carry_over, settings),
             charged=charged,
             carry_over=carry_over,
             leaving=Leaving(

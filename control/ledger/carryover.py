@@ -4,9 +4,10 @@ day, and its day at each provider, opens at.
 Rule: of each earlier day that PowerMTA's `bounce-after` is not over for, what was charged (the
 ledger's count, or what receipts say where that is more) without the recipients that have a final
 record. It falls as records come; a day's own charges are another counter and stay.
-When: every `accounting.carry_every` seconds, when the ledger was opened anew, in the last second
-of a day for the one that follows, at once when that began, and before the clock is moved: a day's
-first grant finds it.
+When: every `accounting.carry_every` seconds, before a rebuilt ledger is opened, when it was, in the
+last second of a day for the one that follows, at once when that began, and before the clock is
+moved: a day's first grant finds it. Published are all days to come that today's mail may still be
+tried on, for control may be away at their turn.
 Failure: no record of an IP's PowerMTA server was ever read: nothing is carried, for nothing would
 ever end. Its files were not read to their end for `accounting.carry_late` seconds, or it posted
 nothing for so long and has mail: what was outstanding then stays outstanding, and `Figure.late`
@@ -42,7 +43,7 @@ _SQL = statements(__package__, "carryover")
 Outstanding = dict[int, dict[str, int]]
 """Day of the grant to provider, `TOTAL` among them, to recipients."""
 
-Streams = Callable[[], Awaitable[list[StreamView]]]
+Streams = Callable[[Connection], Awaitable[list[StreamView]]]
 Now = Callable[[], Awaitable[int]]
 """Calendar milliseconds."""
 
@@ -104,46 +105,56 @@ class CarryOver:
         await self.publish(await self._calendar(), day_of(target))
 
     async def publish(self, now: int, coming: int | None = None) -> None:
-        """For the day of `now` (calendar milliseconds) and for `coming`, the next where none is
-        given. Raises redis-py's errors and those of a database that is away."""
-        today = day_of(now)
-        then = today + 1 if coming is None else coming
-        # Before a connection is taken: it asks for one, too.
-        streams = {stream.server: stream for stream in await self._streams()}
+        """For the day of `now` (calendar milliseconds), those that come, and `coming`. Raises
+        redis-py's errors and those of a database that is away."""
         async with self._pool.acquire() as connection, connection.transaction():
-            if not await connection.fetchval(_SQL["lock"], CARRY_LOCK):
-                return
-            servers = {row["ip"]: row["server"] for row in await connection.fetch(_SQL["ips"])}
-            told = {row["server"]: row for row in await connection.fetch(_SQL["feeds"])}
-            since, stopped, silent = self._feeds(set(servers.values()), told, streams, now)
-            ips = [ip for ip, server in servers.items() if server in since]
-            client, root = self._admin.client, self._admin.root
-            first = day_of(now - self._tried)
-            counts = await day_counts(client, root, ips, {*range(first, today + 1), today, then})
-            fresh = [ip for ip in ips if servers[ip] not in stopped]
-            left = await self._left(connection, fresh, counts, range(first, today + 1))
-            for ip in fresh:
-                start = day_of(since[servers[ip]])
-                left[ip] = {day: of for day, of in left[ip].items() if day >= start}
-            # That nothing is posted is no trouble of a server that has nothing to tell.
-            late = stopped | (silent & {servers[ip] for ip, of in left.items() if of})
-            fresh = [ip for ip in fresh if servers[ip] not in late]
-            left = {ip: left[ip] for ip in fresh}
-            rows = await connection.fetch(_SQL["known"], [ip for ip in ips if ip not in left])
-            last = {row["ip"]: _read(row["outstanding"]) for row in rows}
-            openings = []
-            carried: dict[str, int] = {}
-            for ip in ips:
-                for day in dict.fromkeys((today, then)):
-                    window = range(day_of(day * DAY - self._tried), day)
-                    opening = _opening(ip, day, left.get(ip, last.get(ip, {})), window)
-                    if day == today:
-                        carried[servers[ip]] = carried.get(servers[ip], 0) + opening.total
-                    openings += _changes(opening, counts.get((ip, day)))
-            await set_openings(client, root, openings)
-            fresh.sort()
-            await connection.execute(_SQL["put"], now, fresh, [left[ip] for ip in fresh])
-            await connection.execute(_SQL["gone"], list(servers))
+            if await connection.fetchval(_SQL["try_lock"], CARRY_LOCK):
+                await self._publish(connection, now, coming)
+
+    async def write(self, connection: Connection, now: int) -> None:
+        """Into a ledger that is opened behind this. `connection` in a transaction; raises as
+        `publish`."""
+        await connection.execute(_SQL["lock"], CARRY_LOCK)
+        await self._publish(connection, now, None)
+
+    async def _publish(self, connection: Connection, now: int, coming: int | None) -> None:
+        today = day_of(now)
+        # The last is the first on which nothing of today's is tried any more.
+        days = [*range(today, day_of(now + self._tried) + 3)]
+        if coming is not None and coming not in days:
+            days.append(coming)
+        streams = {stream.server: stream for stream in await self._streams(connection)}
+        servers = {row["ip"]: row["server"] for row in await connection.fetch(_SQL["ips"])}
+        told = {row["server"]: row for row in await connection.fetch(_SQL["feeds"])}
+        since, stopped, silent = self._feeds(set(servers.values()), told, streams, now)
+        ips = [ip for ip, server in servers.items() if server in since]
+        client, root = self._admin.client, self._admin.root
+        first = day_of(now - self._tried)
+        counts = await day_counts(client, root, ips, [*range(first, today), *days])
+        fresh = [ip for ip in ips if servers[ip] not in stopped]
+        left = await self._left(connection, fresh, counts, range(first, today + 1))
+        for ip in fresh:
+            start = day_of(since[servers[ip]])
+            left[ip] = {day: of for day, of in left[ip].items() if day >= start}
+        # That nothing is posted is no trouble of a server that has nothing to tell.
+        late = stopped | (silent & {servers[ip] for ip, of in left.items() if of})
+        fresh = [ip for ip in fresh if servers[ip] not in late]
+        left = {ip: left[ip] for ip in fresh}
+        rows = await connection.fetch(_SQL["known"], [ip for ip in ips if ip not in left])
+        last = {row["ip"]: _read(row["outstanding"]) for row in rows}
+        openings = []
+        carried: dict[str, int] = {}
+        for ip in ips:
+            for day in days:
+                window = range(day_of(day * DAY - self._tried), day)
+                opening = _opening(ip, day, left.get(ip, last.get(ip, {})), window)
+                if day == today:
+                    carried[servers[ip]] = carried.get(servers[ip], 0) + opening.total
+                openings += _changes(opening, counts.get((ip, day)))
+        await set_openings(client, root, openings)
+        fresh.sort()
+        await connection.execute(_SQL["put"], now, fresh, [left[ip] for ip in fresh])
+        await connection.execute(_SQL["gone"], list(servers))
         self.figures = [Figure(one, carried.get(one, 0), one in late) for one in sorted(since)]
 
     def _feeds(
@@ -218,9 +229,10 @@ def _opening(ip: str, day: int, left: Outstanding, window: range) -> Opening:
 
 
 def _changes(opening: Opening, published: DayCounts | None) -> list[Opening]:
-    """Itself, or nothing where it stands so. A provider that has nothing left is told so."""
+    """Itself, or nothing where it stands so: never published is nothing. A provider that has
+    nothing left is told so."""
     before = dict(published.opening) if published is not None else {}
-    total = before.pop(TOTAL, None)
+    total = before.pop(TOTAL, 0)
     wanted = {**dict.fromkeys(before, 0), **opening.by_provider}
     if total == opening.total and wanted == before:
         return []

@@ -1,6 +1,10 @@
--- name: lock
+-- name: try_lock
 -- One control node at a time publishes; until the transaction ends.
 SELECT pg_try_advisory_xact_lock($1);
+
+-- name: lock
+-- Of a publication that must be.
+SELECT pg_advisory_xact_lock($1);
 
 -- name: ips
 SELECT host(ip) AS ip, server FROM virtual_mta ORDER BY 1;
@@ -11,9 +15,15 @@ SELECT ip, day, provider, sum(ended) AS count FROM statistics_ip
 WHERE day BETWEEN $1 AND $2 AND ip = ANY ($3::text[]) GROUP BY ip, day, provider;
 
 -- name: taken
--- What PowerMTA's receipts say it took: of days that a lost ledger has forgotten.
-SELECT ip, day, provider, sum(count) AS count FROM relayed
-WHERE day BETWEEN $1 AND $2 AND ip = ANY ($3::text[]) GROUP BY ip, day, provider;
+-- What PowerMTA's receipts say it took, or what was written down of days that are over, where that is
+-- more: of days that a lost ledger has forgotten.
+SELECT ip, day, provider, max(count) AS count FROM (
+    SELECT ip, day, provider, sum(count)::bigint AS count FROM relayed
+    WHERE day BETWEEN $1 AND $2 AND ip = ANY ($3::text[]) GROUP BY ip, day, provider
+    UNION ALL
+    SELECT ip, day, provider, sent FROM ledger_day
+    WHERE day BETWEEN $1 AND $2 AND ip = ANY ($3::text[])
+) t GROUP BY ip, day, provider;
 
 -- name: feeds
 SELECT server, since, came FROM statistics_feed;

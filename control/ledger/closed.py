@@ -55,8 +55,8 @@ async def close_ips(
     was removed meanwhile may be added again before the day is over, with any quota.
 
     `unknown`: why there may be charges of which only a VirtualMTA is known, and not the IP; any
-    server's, then. By the opening figure, which leaves the count of what is granted afterwards
-    true."""
+    server's, then. By the least that the day opens at, which leaves the count of what is granted
+    afterwards true, and stands whatever carry-over publishes."""
     if unknown:
         servers_lost = await servers_of(connection, generation, day)
         lost = dict.fromkeys(servers_lost, unknown) | lost
@@ -74,7 +74,7 @@ async def close_ips(
         if daily == UNLIMITED:
             continue
         opening = usage[ip].opening
-        await admin.set_opening(ip, day, max(daily, opening), {})
+        await admin.set_opening(ip, day, opening, {}, least=max(daily, opening))
         closed.ips[ip] = ClosedIp(server, opening)
         closed.why[server] = lost[server]
     return closed
@@ -83,4 +83,4 @@ async def close_ips(
 async def free_ips(admin: LedgerAdmin, closed: Closed) -> None:
     """Undo `close_ips`."""
     for ip, was in closed.ips.items():
-        await admin.set_opening(ip, closed.day, was.opening, {})
+        await admin.set_opening(ip, closed.day, was.opening, {}, least=0)

@@ -18,6 +18,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from control.ledger.carryover import CarryOver
 from control.ledger.closed import Closed, close_ips, free_ips
 from control.ledger.loss import Weighed
 from control.ledger.rebuild import write_back
@@ -59,6 +60,7 @@ class Opening:
         pool: Any,
         admin: LedgerAdmin,
         publisher: Publisher,
+        carry_over: CarryOver,
         settings: Settings,
         *,
         clock: Callable[[], float] = elapsed,
@@ -67,6 +69,7 @@ class Opening:
         self._pool = pool
         self._admin = admin
         self._publisher = publisher
+        self._carry_over = carry_over
         self._settings = settings
         self._clock = clock
         self._newest = ("", 0)
@@ -246,6 +249,8 @@ class Opening:
         plan = await self._plan(connection)
         written = await write_back(connection, self._admin, standing.now, self._settings.hold)
         await free_ips(self._admin, row.closed)
+        # A lost ledger has no openings, and the first grant comes before whoever publishes them.
+        await self._carry_over.write(connection, standing.now)
         # What was lost on an earlier day binds nobody any more: its counters are of that day.
         closed, day = Closed(), day_of(row.lost_at)
         if lost is not None:

@@ -189,12 +189,20 @@ class LedgerAdmin(Processes):
         answer = await self._run("clock", "set", target)
         return None if answer is None else int(answer[0])
 
-    async def set_opening(self, ip: str, day: int, total: int, by_provider: dict[str, int]) -> None:
-        """What `ip` opens `day` at (policy/README.md: carry-over)."""
+    async def set_opening(
+        self,
+        ip: str,
+        day: int,
+        total: int,
+        by_provider: dict[str, int],
+        least: int | None = None,
+    ) -> None:
+        """What `ip` opens `day` at (policy/README.md: carry-over). `least`: whatever is published
+        for that day, it opens at no less; 0: that is over; None: as it was."""
         pairs: list[str | int] = []
         for provider, count in by_provider.items():
             pairs += [provider, count]
-        await self._run("opening", ip, day, total, *pairs)
+        await self._run("opening", ip, day, total, "" if least is None else least, *pairs)
 
     async def raise_counters(self, counters: Iterable[Counters]) -> None:
         """Raise counters to what is known; none is lowered."""

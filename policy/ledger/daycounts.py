@@ -57,7 +57,7 @@ async def set_openings(client: Redis, root: str, openings: Iterable[Opening]) ->
         async with client.pipeline(transaction=False) as pipe:
             for one in chunk:
                 pairs = [x for pair in sorted(one.by_provider.items()) for x in pair]
-                arguments: list[Any] = [root, one.ip, one.day, one.total, *pairs]
+                arguments: list[Any] = [root, one.ip, one.day, one.total, "", *pairs]
                 pipe.eval(source("opening"), 1, *arguments)
             await pipe.execute()
 

@@ -48,6 +48,7 @@ class Scene:
             self.core.pool,
             self.core.admin,
             self.core.publisher,
+            self.core.carry_over,
             self.settings,
             clock=lambda: self.real,
         )
