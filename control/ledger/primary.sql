@@ -14,6 +14,11 @@ UPDATE primary_server SET beats = greatest(beats, $1) + 1, synchronous = false,
     timeline = hold_timeline(),
     system = (SELECT system_identifier::text FROM pg_control_system());
 
+-- name: another_list
+-- Of suppressions: numbers of changes that are gone are given once more, and gateways that read them
+-- would not see it.
+UPDATE suppression_state SET lineage = gen_random_uuid()::text;
+
 -- name: absent
 -- Messages of $1 that have no row. Ids of rows of one recipient of several go on behind the message's.
 SELECT unnest($1::text[]) AS message EXCEPT SELECT left(id, 27) FROM held;

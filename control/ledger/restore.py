@@ -4,7 +4,7 @@ Owns: closing the ledger, for its counts are no longer those of this database, a
 waiting message in doubt (policy/README.md: ledger loss; the rows change in `hold_restore` of the
 schema). Gateways are stopped while it runs; control need not run. What follows is done by those
 who run then: control rebuilds and opens the ledger, the releaser settles the doubts by PowerMTA's
-receipts.
+receipts. Gateways read their list of suppressions anew.
 """
 
 from collections.abc import Iterable, Sequence
@@ -87,6 +87,7 @@ async def restore(
         changed = await connection.fetchval(_SQL["restore"], standing.now, timeout=LONGEST)
         await connection.execute(_SQL["restored"], admin.name, now, standing.now, WHY)
         await connection.execute(_PRIMARY["record"], heard)
+        await connection.execute(_PRIMARY["another_list"])
         await Act(connection, now, who).audit(
             "restore",
             admin.name,

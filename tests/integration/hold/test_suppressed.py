@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from control.ledger.restore import restore
 from policy.model import Profile
+from policy.suppression import Digests
 from settings.model import Settings
 from tests.integration.hold.test_keeping_and_releasing import MESSAGE, next_day, until
 from tests.support.gateway.generations import generation, tenant, vmta
@@ -278,6 +280,29 @@ async def test_a_restored_list_is_read_as_a_whole(
             await door._pool.execute("DELETE FROM suppression")
             await door._pool.execute("UPDATE suppression_state SET lineage = 'another'")
         await takes(gate, "a@dest.test")
+
+
+async def test_a_list_that_lost_changes_and_made_as_many_since_is_read_as_a_whole(
+    valkey_url: str, hold_url: str, state: Path
+) -> None:
+    """A standby without the last one took over, and before anybody looks a new one has its
+    number."""
+    settings = following(valkey_url, hold_url, state)
+    await suppress(hold_url, "a@dest.test", "b@dest.test")
+    async with StandIn.start() as pmta, gateway(settings, plan(pmta)) as gate:
+        await refuses(gate, "b@dest.test")
+        async with suppressions(hold_url) as door, door._pool.acquire() as link:
+            async with link.transaction():
+                await link.execute("SELECT FROM suppression_state FOR UPDATE")
+                key = await link.fetchval("SELECT key FROM suppression_state")
+                await link.execute(
+                    "UPDATE suppression SET address = 'c@dest.test', digest = $1 "
+                    "WHERE address = 'b@dest.test'",
+                    Digests(key).of("", b"c@dest.test"),
+                )
+            await restore(door._pool, gate.admin, who="test")
+        await refuses(gate, "c@dest.test")
+        await takes(gate, "b@dest.test")
 
 
 async def test_many_changes_reach_the_gateway_in_parts(
