@@ -205,7 +205,7 @@ class Opening:
         if standing.incarnation:
             # A copy, or what a gateway opened again meanwhile: it stays lost.
             await self._admin.close(standing.incarnation)
-        plan = await self._plan(connection)
+        plan = await newest_generation(connection) or Generation(number=0, created=0.0)
         found = await self._weigh(connection, row, plan)
         asked = {server: list(ids) for server, ids in row.asked.items()}
         for server in found.ask:
@@ -246,7 +246,7 @@ class Opening:
         its counts are not known; None: an operator answers for them."""
         if standing.incarnation:
             await self._admin.close(standing.incarnation)
-        plan = await self._plan(connection)
+        plan = await newest_generation(connection) or Generation(number=0, created=0.0)
         written = await write_back(connection, self._admin, standing.now, self._settings.hold)
         await free_ips(self._admin, row.closed)
         # A lost ledger has no openings, and the first grant comes before whoever publishes them.
@@ -275,9 +275,6 @@ class Opening:
         await Act(connection, now, who).audit(
             "ledger.open", name, {"incarnation": before}, after, reason
         )
-
-    async def _plan(self, connection: Connection) -> Generation:
-        return await newest_generation(connection) or Generation(number=0, created=0.0)
 
     def _age(self, what: str) -> float:
         """Real seconds since this process first saw a loss or a probe: never more than it is."""
