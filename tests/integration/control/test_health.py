@@ -128,5 +128,8 @@ async def test_status_shows_it_and_an_alert_tells_of_it(
         await reached_at(api, port)
         await look(core)
     assert await watch_of(core).step()
-    over = await core.pool.fetchval("SELECT recovered FROM alert WHERE key = 'pmta:pmta1'")
-    assert over is not None
+    ended = "SELECT recovered FROM alert WHERE key = 'pmta:pmta1'"
+    assert await core.pool.fetchval(ended) is None, "it may come back"
+    await core.pool.execute("UPDATE alert SET absent = absent - 900000")
+    assert await watch_of(core).step()
+    assert await core.pool.fetchval(ended) is not None
