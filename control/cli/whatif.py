@@ -7,61 +7,59 @@ import typer
 
 from control.ledger.clock import step_seconds
 from control.problem import RefusedError
+from control.terminal.chart import plot
 from control.terminal.chart import svg as chart
 from control.terminal.client import Client
+from control.terminal.options import Body, options
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.usage import misused
-from control.warmup.whatif import Growth, SimulatedDay, Simulation
+from control.warmup.whatif import Growth, SimulatedDay, Simulation, SimulationAsked
 
 PATH = "/api/v2/warmup"
-_BAR = 40
 
 Plan = Annotated[str | None, typer.Option(help="Warm-up plan; else the IP's, else default.")]
 Svg = Annotated[Path | None, typer.Option("--svg", help="Draw it to this file, too.")]
 
 
+@options(SimulationAsked, but=("ip",), some=False)
 def simulate(
     context: typer.Context,
+    body: Body,
     ip: Annotated[str | None, typer.Argument(help="From where this IP is; else stage 1.")] = None,
-    plan: Plan = None,
-    bounces: Annotated[
-        float | None, typer.Option(min=0, max=100, help="Per cent; the IP's own of 30 days.")
-    ] = None,
-    complaints: Annotated[
-        float | None, typer.Option(min=0, max=100, help="Per cent; the IP's own of 30 days.")
-    ] = None,
-    a_day: Annotated[
-        int | None, typer.Option(min=0, help="Recipients a day that are wanted; else all it may.")
-    ] = None,
-    days: Annotated[int, typer.Option(min=1, max=730, help="Days that are played forward.")] = 90,
     svg: Svg = None,
 ) -> None:
     """Play warm-up forward: when it is ACTIVE, what it sends, what waits, where it would pause."""
     line = line_of(context)
-    asked = {"ip": ip, "plan": plan, "bounces": bounces, "complaints": complaints, "a_day": a_day}
-    body = {key: value for key, value in asked.items() if value is not None} | {"days": days}
+    if ip is not None:
+        body = Body({**body, "ip": ip})
     found = Client(line).send("POST", f"{PATH}/simulation", body, Simulation)
+    dates, sent, quota = zip(*((d.date, d.sent, d.quota) for d in found.days), strict=True)
     if svg is not None:
-        lines = {"quota a day": [d.quota for d in found.days], "sent": [d.sent for d in found.days]}
-        _draw(svg, chart(f"Warm-up, plan {found.plan}", [d.date for d in found.days], lines))
+        drawn = chart(f"Warm-up, plan {found.plan}", dates, {"quota a day": quota, "sent": sent})
+        _draw(svg, drawn)
     if line.json:
         as_json(found)
         return
     say(
         f"plan {found.plan}, {found.bounces:g} % bounces, {found.complaints:g} % complaints: "
-        + (f"ACTIVE on {found.active_on}" if found.active_on else f"not ACTIVE in {days} days")
+        + (
+            f"ACTIVE on {found.active_on}"
+            if found.active_on
+            else f"not ACTIVE in {len(found.days)} days"
+        )
         + (f"; it pauses on {found.paused_on}" if found.paused_on else "")
     )
-    shown = _turns(found.days)
-    top = max((d.quota for d in shown), default=0) or 1
+    say("recipients a day: █ sent, ┄ may be sent")
+    for text in plot(dates, sent, quota):
+        say(text)
     table(
-        ("date", "stage", "state", "quota", "sent", "waiting", "waits", "", "why"),
+        ("date", "stage", "state", "quota", "sent", "waiting", "waits", "why"),
         (
             (
                 *(d.date, d.stage, d.state, d.quota, d.sent, d.waiting, f"{d.waits_days:g} days"),
-                *("█" * round(_BAR * d.quota / top), d.sentence),
+                d.sentence,
             )
-            for d in shown
+            for d in _turns(found.days)
         ),
     )
 

@@ -1,4 +1,4 @@
-"""A line over days as SVG, without anything that is loaded from elsewhere."""
+"""Values over days: as SVG, without anything that is loaded from elsewhere, and as text."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -36,3 +36,61 @@ def svg(title: str, dates: Sequence[str], lines: Mapping[str, Sequence[int]]) ->
             f"{escape(name)}</text>"
         )
     return "\n".join([*parts, "</g></svg>"]) + "\n"
+
+
+ROWS, COLUMNS = 12, 70
+_EIGHTHS = " ▁▂▃▄▅▆▇█"
+_BOUND = "┄"
+
+
+def plot(
+    dates: Sequence[str],
+    filled: Sequence[int],
+    bound: Sequence[int],
+    *,
+    rows: int = ROWS,
+    columns: int = COLUMNS,
+) -> list[str]:
+    """Lines of text: bars of `filled` and, above them, where `bound` is. Each has a value a date;
+    where there are more dates than columns, a column has the largest values of its dates. The
+    scale begins at 0."""
+    spans = _spans(len(dates), columns)
+    bars, bounds = ([max(line[a:b]) for a, b in spans] for line in (filled, bound))
+    top = max([*bars, *bounds, 1])
+    half = rows // 2
+    marks = {rows: f"{top:,}", 0: "0"}
+    if top > 1:
+        marks[half] = f"{top * half / rows:,.0f}"
+    edge = max(map(len, marks.values()))
+    found = []
+    for row in range(rows, 0, -1):
+        cells = "".join(
+            _cell(bar * rows / top, at * rows / top, row)
+            for bar, at in zip(bars, bounds, strict=True)
+        )
+        found.append(f"{marks.get(row, ''):>{edge}} ┤{cells}".rstrip())
+    found.append(f"{marks[0]:>{edge}} └{'─' * len(spans)}")
+    if dates:
+        # A short plot has room for its first date alone.
+        room = len(spans) - len(dates[0]) - len(dates[-1])
+        last = f"{'':>{room}}{dates[-1]}" if room > 0 else ""
+        found.append(f"{'':>{edge}}  {dates[0]}{last}")
+    return found
+
+
+def _spans(count: int, columns: int) -> list[tuple[int, int]]:
+    """The values of each column, as (first, behind the last): as many of them as there are, or
+    several of one date each, so that few of them are wide enough to be seen."""
+    if count > columns:
+        return [(at * count // columns, (at + 1) * count // columns) for at in range(columns)]
+    wide = columns // count if count else 0
+    return [(at, at + 1) for at in range(count) for _ in range(min(wide, 8))]
+
+
+def _cell(bar: float, bound: float, row: int) -> str:
+    """Of one column and row; both in rows. What is not nothing is seen."""
+    least = 1 if bar and row == 1 else 0
+    part = min(8, max(least, round((bar - row + 1) * 8)))
+    if part:
+        return _EIGHTHS[part]
+    return _BOUND if row - 1 < bound <= row else " "

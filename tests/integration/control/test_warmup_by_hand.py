@@ -262,6 +262,8 @@ async def test_simulate_and_growth_play_the_rule_forward_and_change_nothing(
     svg = tmp_path / "curve.svg"
     text = await sendgate("warmup", "simulate", "--bounces", "9", "--days", "30", "--svg", str(svg))
     assert "it pauses on" in text
+    assert "recipients a day: █ sent, ┄ may be sent" in text
+    assert text.splitlines()[2].startswith("50 ┤█"), text
     assert svg.read_text().startswith("<svg")
     growth = await sendgate("plan", "growth", "--domains", "5", "--every", "7d", "--json")
     weeks = msgspec.json.decode(growth)["weeks"]
