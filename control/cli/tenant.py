@@ -21,7 +21,7 @@ from control.terminal.usage import misused
 app = typer.Typer(no_args_is_help=True, help="Customers: logins, networks, pause.")
 
 Password = Annotated[str | None, typer.Option(help="12 characters or more are wise.")]
-_NAMED = {"senders": "--sender", "networks": "--network"}
+_NAMED = {"senders": "--sender", "networks": "--network", "brand_domains": "--brand-domain"}
 _TERMS = [option for field, option in of(TenantChange, named=_NAMED).items() if field in TERMS]
 Stdin = Annotated[bool, typer.Option("--password-stdin", help="Read it from standard input.")]
 
@@ -101,7 +101,12 @@ def _sends(t: TenantView) -> str:
 @options(
     TenantChange,
     named=_NAMED,
-    off={"senders": "--any-sender", "networks": "--no-networks", "hours": "--always"},
+    off={
+        "senders": "--any-sender",
+        "networks": "--no-networks",
+        "hours": "--always",
+        "brand_domains": "--no-brand-domains",
+    },
 )
 def set_(context: typer.Context, name: str, body: Body, dry_run: Dry = False) -> None:
     """Change what a tenant may do; what is not named stays."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from control.values.host import DomainText
 from control.values.mailbox import SenderText
 from control.values.wanted import BY_DEFAULT, DURATION, meant
 from policy.model import Count
@@ -57,7 +58,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Terms(Limits, frozen=True, kw_only=True):
-    """All of them: beside the limits, how much may wait, what counts as a repeat, who is told."""
+    """All of them: beside the limits, how much may wait, what counts as a repeat, who is told,
+    what nobody sends from."""
 
     hold_messages: Annotated[
         Count | None,
@@ -119,6 +121,13 @@ class Terms(Limits, frozen=True, kw_only=True):
         ),
         BY_DEFAULT,
     ] = None
+    brand_domains: Annotated[
+        tuple[DomainText, ...],
+        meant(
+            "Domains of the brand itself, replacing all: `domain add` refuses them, each as it is; "
+            "one below it (mail.brand.example) is another domain."
+        ),
+    ] = ()
 
 
 TERMS = Terms.__struct_fields__

@@ -87,6 +87,7 @@ async def add(act: Act, new: NewDomain, *, seal: Seal, warmup: Warmup) -> str:
             raise bad("pool", f"domain {domain} uses pool {pool}: an IP is added to that one")
     else:
         await _not_elsewhere(act, new.tenant, domain)
+        await _no_brand(act, new.tenant, domain)
         pool = new.pool or its_default
         await ensure(act, new.tenant, pool)
     if new.overflow is not None:
@@ -139,6 +140,18 @@ async def _soon(act: Act, tenant: str, domain: str) -> None:
 async def _not_elsewhere(act: Act, tenant: str, domain: str) -> None:
     if await act.connection.fetchval(_SQL["elsewhere"], tenant, domain) is not None:
         raise bad("domain", f"{domain} belongs to another tenant: a domain is one tenant's")
+
+
+async def _no_brand(act: Act, tenant: str, domain: str) -> None:
+    """What bulk mail does to a domain's reputation stays off the one people know. A domain below
+    it has a reputation of its own, and is not refused."""
+    if await act.connection.fetchval(_SQL["brand"], tenant, domain):
+        raise bad(
+            "domain",
+            f"{domain} is a brand domain of tenant {tenant}: send from another one, or from one "
+            f"below it; `sendgate tenant set {tenant} --brand-domain` gives the list anew, "
+            "`--no-brand-domains` empties it",
+        )
 
 
 async def _vmta(act: Act, new: NewDomain, domain: str, ip: str, warmup: Warmup) -> str:

@@ -4,6 +4,9 @@ SELECT pool FROM sending_domain WHERE tenant = $1 AND domain = $2;
 -- name: elsewhere
 SELECT tenant FROM sending_domain WHERE tenant <> $1 AND domain = $2 LIMIT 1;
 
+-- name: brand
+SELECT $2 = ANY (brand_domains) FROM tenant WHERE name = $1;
+
 -- name: sharing
 SELECT domain FROM sending_domain WHERE tenant = $1 AND pool = $2 AND domain <> $3 ORDER BY domain;
 

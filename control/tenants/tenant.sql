@@ -21,6 +21,10 @@ SELECT NOT EXISTS (SELECT 1 FROM tenant WHERE name = $1)
 -- `terms`: control/plan/terms.py, each by name.
 UPDATE tenant SET window_start = $2, window_length = $3, window_zone = $4, {terms} WHERE name = $1;
 
+-- name: sent_from
+-- The first of these domains that is a sending domain of the tenant's.
+SELECT domain FROM sending_domain WHERE tenant = $1 AND domain = ANY ($2::text[]) ORDER BY domain LIMIT 1;
+
 -- name: drop_networks
 DELETE FROM tenant_network WHERE tenant = $1;
 

@@ -12,6 +12,7 @@ from control.plan.terms import Spacing, Terms, terms_of, with_terms
 from control.problem import bad, missing, taken
 from control.store.change import Act
 from control.store.refusal import unless_taken
+from control.values.host import domain_name
 from control.values.mailbox import mail_address, sender
 from control.values.network import NetworkText, source_network, warning
 from control.values.wanted import changes, given, meant
@@ -78,6 +79,7 @@ def _shown(row: TenantRow) -> dict[str, Any]:
 
 async def store(act: Act, row: TenantRow, after: TenantRow) -> None:
     """Write the terms and networks of a tenant that is there. Raises RefusedError."""
+    await _not_sent_from(act, after, set(after.brand_domains) - set(row.brand_domains))
     window = after.window_start, after.window_length, after.window_zone
     await act.connection.execute(_SET, after.name, *window, *terms_of(after).values())
     if after.networks == row.networks:
@@ -88,6 +90,17 @@ async def store(act: Act, row: TenantRow, after: TenantRow) -> None:
             act.note(wide)
         with unless_taken(taken("networks", f"{network} names another tenant already")):
             await act.connection.execute(_SQL["add_network"], network, after.name)
+
+
+async def _not_sent_from(act: Act, tenant: TenantRow, brand: set[str]) -> None:
+    """Raises RefusedError for a brand domain that mail is sent from already."""
+    used = await act.connection.fetchval(_SQL["sent_from"], tenant.name, sorted(brand))
+    if used is not None:
+        raise bad(
+            "brand_domains",
+            f"{used} is a sending domain of tenant {tenant.name}: its mail needs another one "
+            f"first, then `sendgate domain remove {used}`",
+        )
 
 
 async def set_mailbox(act: Act, name: str, address: str, wanted: MailboxChange) -> MailboxRow:
@@ -148,6 +161,10 @@ def _senders(field: str, texts: tuple[str, ...]) -> list[str]:
     return sorted({sender(field, text) for text in texts})
 
 
+def _domains(field: str, texts: tuple[str, ...]) -> list[str]:
+    return sorted({domain_name(field, text) for text in texts})
+
+
 def _pattern(field: str, text: str) -> str:
     if problem := pattern_problem(text):
         raise bad(field, problem)
@@ -156,6 +173,7 @@ def _pattern(field: str, text: str) -> str:
 
 _READ: dict[str, Callable[[str, Any], Any]] = {
     "senders": _senders,
+    "brand_domains": _domains,
     "feedback_id": _pattern,
     "list_unsubscribe": _pattern,
 }
