@@ -6,8 +6,8 @@ ledger's count, or what receipts say where that is more) without the recipients 
 record. It falls as records come; a day's own charges are another counter and stay.
 When: every `accounting.carry_every` seconds, before a rebuilt ledger is opened, when it was, in the
 last second of a day for the one that follows, at once when that began, and before the clock is
-moved: a day's first grant finds it. Published are all days to come that today's mail may still be
-tried on, for control may be away at their turn.
+moved: a day's first grant finds it. Every ten minutes all days to come that today's mail may still
+be tried on, for control may be away at their turn; else the next alone, which is quick.
 Failure: no record of an IP's PowerMTA server was ever read: nothing is carried, for nothing would
 ever end. Its files were not read to their end for `accounting.carry_late` seconds, or it posted
 nothing for so long and has mail: what was outstanding then stays outstanding, and `Figure.late`
@@ -37,6 +37,9 @@ CARRY_LOCK = 0x5E4D_6A7E_0012
 
 TICK = 1.0
 """Real seconds between two looks whether it is time."""
+
+AHEAD_EVERY = 600_000
+"""Calendar milliseconds between two publications of all days to come."""
 
 _SQL = statements(__package__, "carryover")
 
@@ -78,7 +81,7 @@ class CarryOver:
         self._tried = round(bounce_after * 1000)
         self._streams = streams
         self._calendar = calendar
-        self._published = 0
+        self._published = self._published_ahead = 0
         self._incarnation = ""
         self.figures: list[Figure] = []
         """As this node published last."""
@@ -91,11 +94,17 @@ class CarryOver:
     async def _look(self) -> None:
         now = await self._calendar()
         incarnation = await self._admin.incarnation()
-        turn = self._published and day_of(now) != day_of(self._published)
-        due = now - self._published >= self._every or DAY - now % DAY <= 2_000 * TICK
-        if incarnation and (due or turn or incarnation != self._incarnation):
-            await self.publish(now)
-            self._published, self._incarnation = now, incarnation
+        turn = bool(self._published) and day_of(now) != day_of(self._published)
+        turns = turn or DAY - now % DAY <= 2_000 * TICK
+        anew = incarnation != self._incarnation
+        due = anew or turns or abs(now - self._published) >= self._every
+        if not incarnation or not due:
+            return
+        ahead = anew or (not turns and abs(now - self._published_ahead) >= AHEAD_EVERY)
+        await self.publish(now, ahead=ahead)
+        self._published, self._incarnation = now, incarnation
+        if ahead:
+            self._published_ahead = now
 
     async def _pause(self) -> float:
         return min(TICK, (DAY - await self._calendar() % DAY) / 1000 + 0.005)
@@ -104,25 +113,27 @@ class CarryOver:
         """Publish for the day that a moved clock comes to; calendar milliseconds."""
         await self.publish(await self._calendar(), day_of(target))
 
-    async def publish(self, now: int, coming: int | None = None) -> None:
-        """For the day of `now` (calendar milliseconds), those that come, and `coming`. Raises
-        redis-py's errors and those of a database that is away."""
+    async def publish(self, now: int, coming: int | None = None, *, ahead: bool = True) -> None:
+        """For the day of `now` (calendar milliseconds), the next, or all that come (`ahead`), and
+        `coming`. Raises redis-py's errors and those of a database that is away."""
+        last = self._last(now) if ahead else day_of(now) + 1
+        days = {*range(day_of(now), last + 1)} | (set() if coming is None else {coming})
         async with self._pool.acquire() as connection, connection.transaction():
             if await connection.fetchval(_SQL["try_lock"], CARRY_LOCK):
-                await self._publish(connection, now, coming)
+                await self._publish(connection, now, sorted(days))
 
     async def write(self, connection: Connection, now: int) -> None:
         """Into a ledger that is opened behind this. `connection` in a transaction; raises as
         `publish`."""
         await connection.execute(_SQL["lock"], CARRY_LOCK)
-        await self._publish(connection, now, None)
+        await self._publish(connection, now, [*range(day_of(now), self._last(now) + 1)])
 
-    async def _publish(self, connection: Connection, now: int, coming: int | None) -> None:
+    def _last(self, now: int) -> int:
+        """The first day on which nothing of this one's is tried any more."""
+        return day_of(now + self._tried) + 2
+
+    async def _publish(self, connection: Connection, now: int, days: list[int]) -> None:
         today = day_of(now)
-        # The last is the first on which nothing of today's is tried any more.
-        days = [*range(today, day_of(now + self._tried) + 3)]
-        if coming is not None and coming not in days:
-            days.append(coming)
         streams = {stream.server: stream for stream in await self._streams(connection)}
         servers = {row["ip"]: row["server"] for row in await connection.fetch(_SQL["ips"])}
         told = {row["server"]: row for row in await connection.fetch(_SQL["feeds"])}
