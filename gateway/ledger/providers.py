@@ -1,7 +1,8 @@
 """Follows what control learnt of domains' providers.
 
-Failure: a ledger that is away leaves the table as it is; before the first one, domains that are in
-no file count as `other`.
+Failure: a ledger that is away, or has lost the table, leaves it as it is (mail that is held
+meanwhile keeps the provider it has now); before the first one, domains that are in no file count
+as `other`.
 """
 
 import asyncio
@@ -35,6 +36,8 @@ class ProviderFeed:
 
     async def look(self) -> None:
         """Take the table that is told now, if it is another one. Raises redis-py's errors."""
-        if await self._told.version() != self._version:
-            self._version, table = await self._told.read()
+        if await self._told.version() in ("", self._version):
+            return
+        self._version, table = await self._told.read()
+        if table is not None:
             learn(table)

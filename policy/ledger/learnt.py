@@ -28,15 +28,16 @@ class LearntTable:
         found = await cast(Any, self._client.hget(self._key, "v"))
         return found.decode() if found else ""
 
-    async def read(self) -> tuple[str, dict[str, str]]:
-        """(version, domain to provider). A table that nobody can read is empty."""
+    async def read(self) -> tuple[str, dict[str, str] | None]:
+        """(version, domain to provider). None: there is no table, or none that can be read, which
+        says nothing of any domain."""
         version, table = await cast(Any, self._client.hmget(self._key, "v", "t"))
         if not version or not table:
-            return "", {}
+            return "", None
         try:
             return version.decode(), _decoder.decode(table)
         except msgspec.DecodeError:
-            return version.decode(), {}
+            return version.decode(), None
 
     async def write(self, version: str, table: dict[str, str]) -> None:
         """Both at once."""

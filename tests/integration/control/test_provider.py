@@ -134,6 +134,32 @@ async def test_mx_records_say_whose_a_domain_is_and_every_process_goes_by_it(
     assert provider_of("workspace.example") == "microsoft"
 
 
+async def test_a_gateway_keeps_what_it_knows_where_the_ledger_lost_it(
+    here: Scene, dns: DnsDouble
+) -> None:
+    """What is held meanwhile would be held as `other`, and go above its provider's ceiling."""
+    dns.mx = {"workspace.example": (300, GOOGLE), "office.example": (300, [(0, MICROSOFT)])}
+    await here.record("workspace.example")
+    await here.learning.look()
+    await here.learning.publish()
+    client = here.core.admin.client
+    feed = ProviderFeed(client, here.core.admin.name)
+    await feed.look()
+    await client.delete("sg:{main}:providers")
+    await feed.look()
+    assert provider_of("workspace.example") == "gmail"
+    await client.hset("sg:{main}:providers", mapping={"v": "another", "t": b"\xc1"})
+    await feed.look()
+    assert provider_of("workspace.example") == "gmail"
+    # Written again, and another one, it is gone by.
+    await here.record("office.example")
+    await here.learning.look()
+    await here.learning.publish()
+    learn({})
+    await feed.look()
+    assert provider_of("office.example") == "microsoft"
+
+
 async def test_records_are_believed_when_several_agree_and_dns_wins(
     here: Scene, dns: DnsDouble
 ) -> None:
