@@ -21,6 +21,8 @@ _LOCAL = r"[^\s@,<>\"]+"
 _EMAIL = rf"{_LOCAL}@(?:{_HOST}|\[[^\]\s]+\])"
 _NAME = r"(?:[^\s,<>\"{}/]+|\{default\})"
 _HEADER = r"[!-9;-~]+"
+# Between commas, beside patterns.
+_LISTED = r"(?!/)[!-+\--9;-~]+"
 _REGEX = r"/(?:[^\\]|\\.)*?/(?=\s|,|$)"
 _PATTERN = rf"\*|(?:\*\.|\[\*\.\])?{_HOST}|\[[0-9A-Fa-f.:]+(?:/\d+)?\]"
 _HOST_ITEM = rf"(?:{_HOST}|\[[0-9A-Fa-f.]+\]|\[IPv6:[0-9A-Fa-f:.]+\])(?::\d+)?|lookup-mx:{_HOST}"
@@ -157,7 +159,7 @@ KINDS: dict[str, Kind] = {
     "IDENTITY": _match(rf"{_EMAIL}|@?{_HOST}", "a@example.com or @example.com"),
     "NAME": _match(_NAME, "a name"),
     "SOURCE-NAME": Kind(_source_name, "a source's name"),
-    "FILE": _match(r"[^|].*", "a file's name"),
+    "FILE": _match(r'(?!""$)[^|].*', "a file's name"),
     "PATH": _match(r"(?:/|[A-Za-z]:[\\/]).*", "an absolute path"),
     "PIPE": _match(r"\|.+", "|COMMAND", rest=True),
     "TEXT": _match(r"(?s).*", "one word, or \"several in quotes\""),
@@ -165,7 +167,7 @@ KINDS: dict[str, Kind] = {
     "REGEX": _match(_REGEX, "a regular expression between slashes"),
     "HEADER": _match(_HEADER, "a header's name"),
     "HEADER-MATCH-LIST": _match(
-        rf"(?:{_REGEX}|{_HEADER})(?:\s*,\s*(?:{_REGEX}|{_HEADER}))*",
+        rf"(?:{_REGEX}|{_LISTED})(?:\s*,\s*(?:{_REGEX}|{_LISTED}))*",
         "headers' names or /regular expressions/, with commas between them",
         rest=True,
     ),
@@ -183,8 +185,9 @@ KINDS: dict[str, Kind] = {
     ),
     "ATTEMPT-RECORD": _match("d|b|t|tq", "d, b, t, tq"),
     "RECORD": _match(_RECORDS, "d, b, t, tq, r, f, rb, rs"),
+    # `fbl` stands in an example of 12.7.1 alone.
     "MAPPED-RECORD": Kind(
-        lambda t: t not in ("tq", "transient-queue") and t in _RECORDS.split("|"),
+        lambda t: t not in ("tq", "transient-queue") and t in ("fbl", *_RECORDS.split("|")),
         "d, b, t, r, f, rb, rs",
     ),
     "FIELD": _match(_FIELD, "a field of the accounting file"),

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from control.pmta.config import ConfigValueError, pmta_config
-from control.pmta.directive import fitting, problem, rows
+from control.pmta.directive import GLOBAL, allowed, problem, rows, why_not
+from control.pmta.form import form
 from loadtest.pmta.config import load
-from loadtest.pmta.form import refusal
 from policy.model import IpState, Pool
 from policy.plan import Generation
 from tests.support.gateway.generations import generation, tenant, vmta
@@ -83,30 +83,78 @@ def test_a_value_powermta_would_refuse_is_one_clear_error() -> None:
         text(wrong)
 
 
-SAMPLES = """
-yes|NO|maybe|0|1|10M|10|1M|10MB|unlimited|never|auto|1d12h|1w2d|12|1x|100/h|100/15m|0/h|5/hour
-50/day|50/day,100/d|10.0.0.0/8|10/8|0/0|192.0.2.1|2001:db8::1|10.0.0.300|192.0.2.0/33
-192.0.2.1 mail.example|mail.example 192.0.2.1|10/8 mail.example|192.0.2.1 192.0.2.2|192.0.2.1
-mail.example|mail..example|a b|a,b|"a"|*|*.example.com|[*.]example.com|[10.0.0.0/8]|{default}
-{auth}|{nobody}|a@b.example|@b.example|/a b/|/half|/a/ mode=backoff|d|d,b|d, b|all|tq|d rcpt,!orcpt
-d *,header_Message-Id|/var/log/a.csv||/bin/a --b|s,*,/k.pem|s, d.example, /k.pem|s,d.example
-0.0.0.0:25|0.0.0.0:25 source=s|0.0.0.0:25 tls=no|{|0/0 none|0/0 write|monitor 0/0|""|8d
-http://h.example/a|ftp://h.example/|*.example.com 5|10/8 5|m .com,$x
-abcd_0123_abcd_0123_abcd_0123_ab
-""".replace("\n", "|").split("|")
+@pytest.mark.parametrize(
+    ("place", "name", "argument"),
+    [
+        ("domain", "Max-Msg-Rate", "100/15m"),
+        ("Domain", "queue-to", '"hotmail.queue"'),
+        (GLOBAL, "<domain>", "aol.$com"),
+        (GLOBAL, "SMTP-Listener", "0/0:2525"),
+        (GLOBAL, "spool", "/var/spool/pmta"),
+        (GLOBAL, "smtp-source-host", "192.0.2.1  mail.example"),
+        (GLOBAL, "custom-dsn-from-header", '"Postmaster <a@b.example>"'),
+        ("bounce-category-patterns", "/", "/mailbox +(is +)?full/ quota-issues"),
+        ("pattern-list", "<pattern-list>", ""),
+        ("domain", "dk-sign", "yes"),
+    ],
+)
+def test_what_a_configuration_may_say_is_not_objected_to(
+    place: str, name: str, argument: str
+) -> None:
+    assert why_not(place, name, argument) == ""
 
 
-def test_both_readers_of_the_format_judge_alike() -> None:
-    forms = {row.form for row in rows() if row.section != "2020"}
-    differ = []
-    for form in sorted(forms):
-        for sample in SAMPLES:
-            bare = sample.strip('"') if sample != '""' else sample
-            # Bounds and quotes are not the generator's: it writes none.
-            if "(" in form or "ACTIONS" in form:
-                continue
-            ours = fitting(form).fullmatch(bare) is not None
-            theirs = refusal(form, bare) is None
-            if ours != theirs:
-                differ.append((form, bare, ours, theirs))
-    assert differ == []
+@pytest.mark.parametrize(
+    ("place", "name", "argument", "says"),
+    [
+        (
+            "virtual-mta",
+            "max-msg-rate",
+            "5/h",
+            "max-msg-rate may not stand in virtual-mta, only in domain",
+        ),
+        (
+            "domain",
+            "process-x-job",
+            "yes",
+            "process-x-job may not stand in domain, only in source",
+        ),
+        (
+            "acct-file",
+            "rotate-period",
+            "1d",
+            "rotate-period may not stand in acct-file: the guide does not have it",
+        ),
+        (
+            GLOBAL,
+            "smtp-source-host",
+            "mail.example 192.0.2.1",
+            "'mail.example 192.0.2.1' is not CIDR HOST (smtp-source-host)",
+        ),
+        ("domain", "queue-priority", "101", "'101' is not INTEGER(0..100) (queue-priority)"),
+        ("feedback-loop-processor", "<email-patterns>", "x", "'x' is not empty (<email-patterns>)"),
+        (GLOBAL, "<limits>", "", "<limits> may not stand in global: the guide does not have it"),
+    ],
+)
+def test_the_places_or_the_form_are_named(place: str, name: str, argument: str, says: str) -> None:
+    assert why_not(place, name, argument) == says
+
+
+def test_the_table_agrees_with_itself() -> None:
+    names = {row.name for row in rows()}
+    for row in rows():
+        assert row.name == row.name.lower()
+        assert row.instead in names | {"", "none"}, row
+        assert not row.default or form(row.form).fits(row.default), row
+        assert row.repeats in ("yes", "no", "")
+        assert all(place == GLOBAL or f"<{place}>" in names for place in row.places), row
+        assert all(row in allowed(place, row.name) for place in row.places), row
+
+
+def test_deprecated_spellings_name_what_is_written_instead() -> None:
+    deprecated = {row.name: row.instead for row in rows() if row.instead}
+    assert deprecated["spool"] == "<spool>"
+    assert deprecated["dk-sign"] == "dkim-sign"
+    assert deprecated["route"] == "smtp-hosts"
+    assert deprecated["broken-auth-clients"] == "none"
+    assert "smtp-listener" not in deprecated
