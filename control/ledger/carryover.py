@@ -2,8 +2,8 @@
 day, and its day at each provider, opens at.
 
 Rule: of each earlier day that PowerMTA's `bounce-after` is not over for, what was charged (the
-ledger's count, or what receipts say where that is more) without the recipients that have a final
-record. It falls as records come; a day's own charges are another counter and stay.
+ledger's count, or what is known of it elsewhere where that is more) without the recipients that
+have a final record. It falls as records come; a day's own charges are another counter and stay.
 When: every `accounting.carry_every` seconds, before a rebuilt ledger is opened, when it was, in the
 last second of a day for the one that follows, at once when that began, and before the clock is
 moved: a day's first grant finds it. Every ten minutes all days to come that today's mail may still
@@ -23,6 +23,7 @@ import msgspec
 
 from control.accounting.status import StreamView
 from control.again import again
+from control.ledger.counted import note
 from control.store.database import Connection
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.daycounts import TOTAL, DayCounts, Opening, day_counts, set_openings
@@ -140,10 +141,10 @@ class CarryOver:
         since, stopped, silent = self._feeds(set(servers.values()), told, streams, now)
         ips = [ip for ip, server in servers.items() if server in since]
         client, root = self._admin.client, self._admin.root
-        first = day_of(now - self._tried)
+        first, incarnation = day_of(now - self._tried), await self._admin.incarnation()
         counts = await day_counts(client, root, ips, [*range(first, today), *days])
         fresh = [ip for ip in ips if servers[ip] not in stopped]
-        left = await self._left(connection, fresh, counts, range(first, today + 1))
+        left = await self._left(connection, fresh, counts, range(first, today + 1), incarnation)
         for ip in fresh:
             start = day_of(since[servers[ip]])
             left[ip] = {day: of for day, of in left[ip].items() if day >= start}
@@ -166,6 +167,8 @@ class CarryOver:
         fresh.sort()
         await connection.execute(_SQL["put"], now, fresh, [left[ip] for ip in fresh])
         await connection.execute(_SQL["gone"], list(servers))
+        if incarnation:
+            await note(connection, incarnation, counts, today, first)
         self.figures = [Figure(one, carried.get(one, 0), one in late) for one in sorted(since)]
 
     def _feeds(
@@ -198,13 +201,14 @@ class CarryOver:
         ips: list[str],
         counts: Mapping[tuple[str, int], DayCounts],
         days: range,
+        incarnation: str,
     ) -> dict[str, Outstanding]:
         """What is outstanding of each of these days, of those that have any."""
         if not ips:
             return {}
         asked = (days.start, days.stop - 1, ips)
         ended = _by_day(await connection.fetch(_SQL["ended"], *asked))
-        taken = _by_day(await connection.fetch(_SQL["taken"], *asked))
+        taken = _by_day(await connection.fetch(_SQL["taken"], *asked, incarnation))
         found: dict[str, Outstanding] = {}
         for ip in ips:
             found[ip] = {}

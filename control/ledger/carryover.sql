@@ -15,14 +15,17 @@ SELECT ip, day, provider, sum(ended) AS count FROM statistics_ip
 WHERE day BETWEEN $1 AND $2 AND ip = ANY ($3::text[]) GROUP BY ip, day, provider;
 
 -- name: taken
--- What PowerMTA's receipts say it took, or what was written down of days that are over, where that is
--- more: of days that a lost ledger has forgotten.
+-- What PowerMTA's receipts say it took, what was written down of days that are over, or what another
+-- ledger than $4 had counted, whichever is more: of days that a lost one has forgotten.
 SELECT ip, day, provider, max(count) AS count FROM (
     SELECT ip, day, provider, sum(count)::bigint AS count FROM relayed
     WHERE day BETWEEN $1 AND $2 AND ip = ANY ($3::text[]) GROUP BY ip, day, provider
     UNION ALL
     SELECT ip, day, provider, sent FROM ledger_day
     WHERE day BETWEEN $1 AND $2 AND ip = ANY ($3::text[])
+    UNION ALL
+    SELECT ip, day, key, value::bigint FROM ledger_counted, jsonb_each_text(counts)
+    WHERE day BETWEEN $1 AND $2 AND ip = ANY ($3::text[]) AND incarnation <> $4
 ) t GROUP BY ip, day, provider;
 
 -- name: feeds

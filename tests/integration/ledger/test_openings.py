@@ -6,6 +6,7 @@ import pytest
 
 from control.ledger.status import LedgerState
 from control.timetable import consolidation
+from policy.ledger_port import Granted, Refund, Reserve
 from policy.limits import day_of
 from settings.model import Settings
 from tests.conftest import CreateDatabase
@@ -41,7 +42,7 @@ async def publish(here: Scene) -> None:
 async def lose_all_but_the_clock(here: Scene) -> None:
     now = await here.now()
     await here.core.admin.client.flushall()
-    assert await here.core.admin.set_clock(now)
+    assert await here.core.admin.set_clock(now + 1_000)
     await here.attend()
 
 
@@ -117,3 +118,30 @@ async def test_what_was_written_down_of_a_day_is_carried_though_the_ledger_lost_
     await publish(here)
     assert await opening(here) == QUOTA
     assert await here.send("acme") == 0
+
+
+@pytest.mark.parametrize("refunded", [0, 2])
+async def test_the_day_that_a_lost_ledger_counted_is_carried_though_no_receipt_tells_of_it(
+    here: Scene, refunded: int
+) -> None:
+    """It is written down at the day's end, and this one is lost before."""
+    monday = day_of(await here.now())
+    ask = Reserve("acme", "acme", "", (("gmail", 1),))
+    granted = (await here.gateway.decide([ask] * QUOTA)).decisions
+    await deferred(here, 1, monday, origin="webhook")
+    await publish(here)
+    back = [Refund(one) for one in granted[:refunded] if isinstance(one, Granted)]
+    await here.gateway.decide(back)
+    await publish(here)
+    await lose_all_but_the_clock(here)
+    assert (await here.attend()).state is LedgerState.OPEN
+    await publish(here)
+    await here.next_day()
+    await deferred(here, 2, monday, origin="webhook")
+    await publish(here)
+    assert await opening(here) == QUOTA - refunded
+    # A final record ends it as ever.
+    at = str(await here.now() // 1000)
+    await book(here.core, record("d", "abcdefgh001", day=monday, timeLogged=at), origin="webhook")
+    await publish(here)
+    assert await opening(here) == QUOTA - refunded - 1
