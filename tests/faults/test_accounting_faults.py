@@ -1,17 +1,15 @@
 """What happens to PowerMTA's accounting files."""
 
 import asyncio
-from collections import Counter
-from functools import partial
 
 from tests.faults.books import Quota
 from tests.faults.conftest import Begin
-from tests.faults.database import PostgresPart
 from tests.faults.mail import bouncing
 from tests.faults.middlefile import lose_the_middle_file
-from tests.faults.poster import KEY, Poster
+from tests.faults.poster import KEY
 from tests.faults.proxy import Cut
 from tests.faults.stack import AMPLE
+from tests.faults.twoways import Death, counts_once
 
 _NO_LIMIT = {"vmta-small": Quota(AMPLE), "vmta-large": Quota(AMPLE)}
 _UNGUARDED = {"max_bounce_rate": 100.0, "max_spam_rate": 100.0}
@@ -40,7 +38,6 @@ async def test_a_middle_file_that_is_missing_proves_no_absence(begin: Begin, sca
 async def test_every_record_counts_once_whatever_is_killed_while_it_comes_two_ways(
     begin: Begin, scale: int
 ) -> None:
-    """Receipts come by file alone, complaints by webhook alone, and the others by both at once."""
     scenario = await begin(
         "kill -9 control, PostgreSQL and PowerMTA amid accounting by webhook and file",
         load={"make": bouncing, "rate": 40.0},
@@ -49,41 +46,23 @@ async def test_every_record_counts_once_whatever_is_killed_while_it_comes_two_wa
         warmup=_UNGUARDED,
         accounting={"webhook_key": KEY, "batch": 10},
     )
-    stack, load = scenario.stack, scenario.load
-    async with Poster(stack.pmta.accounting, stack.api) as poster:
-        load.start()
-        for kill, again in (
-            (stack.control.kill, stack.control.start),
-            (stack.postgres.kill, stack.postgres.restart),
-            (stack.pmta.kill, stack.pmta.restart),
-            (stack.control.kill, stack.control.start),
-        ):
-            # In the middle: more is counted, and more is posted that does not count yet.
-            more = poster.answered + 3
-            await load.until_offered(len(load.offers) + 60 * scale)
-            await scenario.until(partial(poster.has_answers, more), "it is posted")
-            kill()
-            await asyncio.sleep(0.7)
-            await again()
-        scenario.fault_ends()
-        await scenario.flows_again()
-        await scenario.close()
-        await scenario.until(poster.idle, "everything is posted", 60.0)
-        assert poster.unanswered > 0
-        both = poster.files.total() + poster.posted
-        counted = await _counted(stack.postgres, both)
-    told = Counter(poster.files) + Counter(f=poster.complaints)
-    assert min(told[kind] for kind in "rdbf") > 0
-    assert counted == told, "by type: what control counted, and what PowerMTA said"
+    stack = scenario.stack
+    deaths = [
+        Death(stack.control.kill, stack.control.start),
+        Death(stack.postgres.kill, stack.postgres.restart),
+        Death(stack.pmta.kill, stack.pmta.restart),
+        Death(stack.control.kill, stack.control.start),
+    ]
+    await counts_once(scenario, scale, deaths)
 
 
 async def test_every_record_counts_once_whatever_is_killed_while_it_comes_by_agent_and_webhook(
     begin: Begin, scale: int
 ) -> None:
-    """Receipts come by the agent alone, complaints by webhook alone, the others by both; the
-    agent dies twice, once with control away."""
+    """The agent dies by itself, with control away, and with the database; the database also by
+    itself, while both bring records."""
     scenario = await begin(
-        "kill -9 the agent, control and PowerMTA amid accounting by webhook and agent",
+        "kill -9 the agent, control, PostgreSQL and PowerMTA amid accounting by webhook and agent",
         load={"make": bouncing, "rate": 40.0},
         control=True,
         feed=False,
@@ -91,44 +70,39 @@ async def test_every_record_counts_once_whatever_is_killed_while_it_comes_by_age
         warmup=_UNGUARDED,
         accounting={"webhook_key": KEY, "batch": 10, "poll": 0.2},
     )
-    stack, load = scenario.stack, scenario.load
+    stack = scenario.stack
     agent = await stack.agent()
 
     async def agent_again() -> None:
         agent.start()
 
-    def both_die() -> None:
+    def agent_and_control_die() -> None:
         agent.kill()
         stack.control.kill()
 
-    async def both_again() -> None:
+    async def agent_then_control_again() -> None:
         agent.start()
         await asyncio.sleep(0.7)
         await stack.control.start()
 
-    async with Poster(stack.pmta.accounting, stack.api) as poster:
-        load.start()
-        for kill, again in (
-            (agent.kill, agent_again),
-            (stack.pmta.kill, stack.pmta.restart),
-            (both_die, both_again),
-        ):
-            more = poster.answered + 3
-            await load.until_offered(len(load.offers) + 60 * scale)
-            await scenario.until(partial(poster.has_answers, more), "it is posted")
-            kill()
-            await asyncio.sleep(0.7)
-            await again()
-        scenario.fault_ends()
-        await scenario.flows_again()
-        # Doubt ends by the receipts that the agent shipped.
-        await scenario.close()
-        await scenario.until(poster.idle, "everything is posted", 60.0)
-        both = poster.files.total() + poster.posted
-        counted = await _counted(stack.postgres, both)
-    told = Counter(poster.files) + Counter(f=poster.complaints)
-    assert min(told[kind] for kind in "rdbf") > 0
-    assert counted == told, "by type: what control counted, and what PowerMTA said"
+    def agent_and_postgres_die() -> None:
+        stack.postgres.kill()
+        agent.kill()
+
+    async def agent_then_postgres_again() -> None:
+        agent.start()
+        await asyncio.sleep(0.7)
+        await stack.postgres.restart()
+
+    # Doubt ends by the receipts that the agent shipped.
+    deaths = [
+        Death(agent.kill, agent_again),
+        Death(stack.postgres.kill, stack.postgres.restart),
+        Death(stack.pmta.kill, stack.pmta.restart),
+        Death(agent_and_control_die, agent_then_control_again),
+        Death(agent_and_postgres_die, agent_then_postgres_again),
+    ]
+    await counts_once(scenario, scale, deaths)
 
 
 async def test_what_is_in_doubt_goes_by_the_receipts_that_an_agent_ships(
@@ -171,16 +145,3 @@ async def test_what_is_in_doubt_goes_by_the_receipts_that_an_agent_ships(
     await scenario.close()
     found = scenario.findings
     assert scenario.released == found.offered - found.delivered
-
-
-async def _counted(postgres: PostgresPart, both: int) -> Counter[str]:
-    """What counted, by type, when all that came either way has been looked at."""
-    looked = "SELECT coalesce(sum(records + repeated), 0)::bigint FROM accounting_kind"
-    waiting = "SELECT count(*) FROM accounting_batch"
-    async with asyncio.timeout(60):
-        while await postgres.number(waiting) or await postgres.number(looked) < both:
-            await asyncio.sleep(0.1)
-    assert await postgres.number("SELECT count(*) FROM accounting_set_aside") == 0
-    one = "SELECT coalesce(sum(records), 0)::bigint FROM accounting_kind WHERE kind = '{}'"
-    kinds = ("r", "d", "b", "t", "f")
-    return +Counter({kind: await postgres.number(one.format(kind)) for kind in kinds})
