@@ -67,7 +67,7 @@ class Shipper:
         self._memory = kept
         self._stretches = Stretches()
         self._trail: Trail | None = None
-        self._shipped = self._noted = self._listed = 0.0
+        self._shipped = self._noted = self._listed = self._saw = 0.0
         """When last, as `seconds`."""
         self._failures = 0
         self._refused = 0
@@ -109,6 +109,7 @@ class Shipper:
     def _look(self) -> Look:
         memory = self._memory
         assert memory is not None
+        self._saw = seconds()
         if self._trail is None:
             looked = memory.looked
             self._stretches = Stretches()
@@ -246,11 +247,13 @@ class Shipper:
         while (left := until - seconds()) > 0:
             if self._ended.wait(min(left, _SEEN_EVERY)):
                 return
-            if left > _SEEN_EVERY:
+            # However short the waits are that make up the time in which control is away.
+            if seconds() - self._saw >= _SEEN_EVERY:
                 self._see()
                 self._meanwhile()
 
     def _see(self) -> None:
+        self._saw = seconds()
         if self._trail is None:
             return
         try:

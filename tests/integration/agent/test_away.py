@@ -64,9 +64,9 @@ async def test_an_answer_that_is_lost_counts_nothing_twice(
     assert {again for _, again in (await counts(core)).values()} == {0}
 
 
-@pytest.mark.parametrize("watched", [True, False])
+@pytest.mark.parametrize("meanwhile", ["watched", "away for a minute", "the machine started anew"])
 async def test_a_day_that_turned_while_control_was_away_is_proved_by_having_watched(
-    core: Parts, api: Api, make_agent: MakeAgent, tmp_path: Path, watched: bool
+    core: Parts, api: Api, make_agent: MakeAgent, tmp_path: Path, meanwhile: str
 ) -> None:
     folder = tmp_path / "pmta"
     folder.mkdir()
@@ -88,9 +88,12 @@ async def test_a_day_that_turned_while_control_was_away_is_proved_by_having_watc
         way.refusing = True
         way.cut()
         await agent.stop()
-        if not watched:
+        if meanwhile != "watched":
             kept = json.loads((agent.state / "position.json").read_text())
-            kept["looked"] -= 61.0
+            if meanwhile == "away for a minute":
+                kept["looked"] -= 61.0
+            else:
+                kept["boot"] = "another"
             (agent.state / "position.json").write_text(json.dumps(kept))
         agent.start()
         await asyncio.sleep(0.6)
@@ -99,7 +102,7 @@ async def test_a_day_that_turned_while_control_was_away_is_proved_by_having_watc
         way.refusing = False
         await until(lambda: read(3))
     row = await stream(core)
-    assert ("nobody watched" in row["gap"]) is not watched, row["gap"]
+    assert ("nobody watched" in row["gap"]) is (meanwhile != "watched"), row["gap"]
 
 
 async def test_a_full_disk_costs_the_agent_its_memory_and_no_record(

@@ -1,11 +1,23 @@
 """The agent ships what PowerMTA writes: every record once, in order, whatever ends whom."""
 
 import asyncio
+from pathlib import Path
+from urllib.parse import urlsplit
 
-from control.parts import Parts
+from control.parts import Parts, open_parts
+from tests.faults.proxy import Proxy
 from tests.support.control.agents import MakeAgent
-from tests.support.control.core import Api
-from tests.support.control.shipped import MakeMail, all_there, counts, stream, until
+from tests.support.control.core import Api, api_of
+from tests.support.control.shipped import (
+    HEADER,
+    MakeMail,
+    all_there,
+    counts,
+    lines,
+    record,
+    stream,
+    until,
+)
 
 
 async def test_growing_and_rotated_files_are_shipped_and_their_receipts_prove(
@@ -90,3 +102,32 @@ async def test_a_file_that_is_cut_off_or_written_anew_is_a_gap_and_counts_once(
         return {kind: n for kind, (n, _) in (await counts(core)).items()} == mail.records
 
     await until(whole)
+
+
+async def test_equal_records_count_twice_though_control_was_started_anew_between_them(
+    core: Parts, api: Api, make_agent: MakeAgent, tmp_path: Path
+) -> None:
+    """It asks for what stood before, to know that the second is no repetition of the first."""
+    folder = tmp_path / "pmta"
+    folder.mkdir()
+    file = folder / "acct-2026-03-01-0001.csv"
+    twin = lines([record("d", "message1")])
+
+    async def counted(number: int) -> bool:
+        row = await stream(core)
+        return row is not None and row["records"] == number
+
+    async with (
+        Proxy("127.0.0.1", urlsplit(api.url).port or 0) as way,
+        open_parts(core.settings, movable_clock=True) as started,
+        api_of(started) as anew,
+    ):
+        file.write_bytes(HEADER + twin)
+        make_agent(f"http://127.0.0.1:{way.port}", folder / "acct.csv").start()
+        await until(lambda: counted(1))
+        way.lead_to(urlsplit(anew.url).port or 0)
+        way.cut()
+        with file.open("ab") as growing:
+            growing.write(twin)
+        await until(lambda: counted(2))
+    assert await counts(core) == {"d": (2, 0)}
