@@ -77,6 +77,7 @@ from control.warmup.whatif import WhatIf
 from control.watch import look as figures
 from control.watch.named import named
 from policy.ledger.learnt import LearntTable
+from policy.node import network
 from settings.model import Settings
 from settings.tasks import cancel
 
@@ -197,6 +198,7 @@ def application(parts: Parts) -> web.Application:
         max_body=parts.settings.control.max_body,
         raw=dict.fromkeys(PATHS, webhook.post),
         agents={LOOK: agents.look, STATUS: agents.status, PART: importing.part},
+        scrapers=tuple(network(text) for text in parts.settings.control.metrics_networks),
     )
     return door.build()
 

@@ -23,6 +23,9 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Octets of a request."""
     publish_wait: Seconds = 10.0
     """How long a change waits for every live gateway worker to run it."""
+    metrics_networks: tuple[str, ...] = ()
+    """From here `/metrics` is read without a token. What counts is the address of who connects,
+    never a header: behind a proxy that is the proxy's, and naming it lets in whoever reaches it."""
     gateway_networks: tuple[str, ...] = ("127.0.0.1",)
     """Addresses of the gateways, for the generated PowerMTA `<source>`."""
     leaving: Annotated[float, msgspec.Meta(ge=60, le=86_400)] = 600.0

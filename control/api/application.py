@@ -15,12 +15,14 @@ from redis.exceptions import RedisError
 from control.accounting.payload import InflatedError, inflated
 from control.api import body, openapi, parameter
 from control.api.health import Health
+from control.api.metrics import PATH as METRICS
 from control.api.permission import allow, allow_body
 from control.api.route import Call, Route
 from control.plan.names import Asked, still
 from control.plan.publish import Publisher
 from control.problem import Problem, RefusedError
 from control.users.token import Holder, Tokens
+from policy.node import Network, within
 
 log = logging.getLogger(__name__)
 
@@ -57,12 +59,14 @@ class Application:
         max_body: int,
         raw: Mapping[str, Raw] | None = None,
         agents: Mapping[str, Raw] | None = None,
+        scrapers: tuple[Network, ...] = (),
     ) -> None:
         """`raw`: paths whose POST reads its body itself, and knows who asks; `agents`: such ones of
-        our own agent."""
+        our own agent; `scrapers`: from where metrics are read without a token."""
         self._routes = routes
         self._raw = raw or {}
         self._agents = agents or {}
+        self._scrapers = scrapers
         self._tokens = tokens
         self._publisher = publisher
         self._names = names
@@ -95,7 +99,8 @@ class Application:
 
     def _handler(self, route: Route) -> Next:
         async def handle(request: web.Request) -> web.Response:
-            holder = None if route.public else await self._who(request)
+            free = route.public or (route.path == METRICS and self._scrapes(request))
+            holder = None if free else await self._who(request)
             only = None
             if holder is not None:
                 allow(holder, route.method, route.path)
@@ -134,6 +139,13 @@ class Application:
             return inflated(sent, self._max_body)
         except InflatedError as error:
             raise RefusedError(f"the body is too large: {error}", status=413) from error
+
+    def _scrapes(self, request: web.Request) -> bool:
+        """Whether it comes from where no token is needed; one that is given is looked at. No header
+        counts: everybody may write one."""
+        return "Authorization" not in request.headers and within(
+            request.remote or "", self._scrapers
+        )
 
     async def _who(self, request: web.Request) -> Holder:
         """Who has the request's token. Raises HTTPUnauthorized."""

@@ -7,6 +7,7 @@ from control.version import VERSION
 from control.watch.look import Look
 from control.watch.metrics import exposition
 
+PATH = "/metrics"
 _STARTED = time.time()
 """When this process loaded the API, seconds of real time."""
 
@@ -25,5 +26,5 @@ class MetricsApi:
 
     def routes(self) -> list[Route]:
         """The one."""
-        what = "What control knows, for Prometheus"
-        return [Route("GET", "/metrics", what, self._metrics, str)]
+        what = "What control knows, for Prometheus; from control.metrics_networks without a token"
+        return [Route("GET", PATH, what, self._metrics, str)]

@@ -275,9 +275,9 @@ def _gauge(declared: Declared, values: dict[tuple[str, ...], float]) -> GaugeMet
 _HEAD = """\
 # Metrics of control
 
-Served at `/metrics` of the API (`control.host`, `control.port`), with a token as every path (the
-role `scrape` will do). Each is a gauge, read when it is asked for. A part that does not answer
-leaves its own out, but for `sendgate_ledger_open`, which is 0 then.
+Served at `/metrics` of the API, with a token (role `scrape`), and without one from the networks of
+`control.metrics_networks`, where a proxy's address is what counts behind it. All are gauges, read
+when asked for; a part that is away leaves its own out, but `sendgate_ledger_open`, which is 0 then.
 
 Made by `python -m control.watch.metrics`.
 

@@ -108,9 +108,11 @@ def test_networks_are_read_at_the_start(file: Path) -> None:
     file.write_text(
         '[gateway]\nplain_auth_networks = ["::ffff:10.0.0.0/104"]\n'
         'proxy_networks = ["10.0.0.1/8"]\n'
+        '[control]\nmetrics_networks = ["10.0.0.0/8", "prometheus"]\n'
     )
     assert problems(file) == [
-        "gateway.proxy_networks: '10.0.0.1/8' is not a network such as 10.0.0.0/8"
+        "gateway.proxy_networks: '10.0.0.1/8' is not a network such as 10.0.0.0/8",
+        "control.metrics_networks: 'prometheus' is not a network such as 10.0.0.0/8",
     ]
 
 
