@@ -16,9 +16,10 @@ from control.warmup.byhand import HandAct
 from control.warmup.decision import DecisionPage, DecisionQuery, decisions
 from control.warmup.engine import Engine
 from control.warmup.plans import NewPlan, PlanView, plan_views
+from control.warmup.simulation import Simulation, SimulationAsked
 from control.warmup.taking import TakenRows, TakenView
 from control.warmup.view import Overview, PlanRow, WarmupView, overview, plan_row
-from control.warmup.whatif import Growth, GrowthAsked, Simulation, SimulationAsked, WhatIf
+from control.warmup.whatif import Growth, GrowthAsked, WhatIf
 from settings.model import Warmup
 
 _TENANT = {"tenant": "only this tenant's"}

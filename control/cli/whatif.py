@@ -13,7 +13,8 @@ from control.terminal.client import Client
 from control.terminal.options import Body, options
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.usage import misused
-from control.warmup.whatif import Growth, SimulatedDay, Simulation, SimulationAsked
+from control.warmup.simulation import SimulatedDay, Simulation, SimulationAsked
+from control.warmup.whatif import Growth
 
 PATH = "/api/v2/warmup"
 
@@ -21,7 +22,7 @@ Plan = Annotated[str | None, typer.Option(help="Warm-up plan; else the IP's, els
 Svg = Annotated[Path | None, typer.Option("--svg", help="Draw it to this file, too.")]
 
 
-@options(SimulationAsked, but=("ip",), some=False)
+@options(SimulationAsked, but=("ip",), named={"shares": "--share"}, some=False)
 def simulate(
     context: typer.Context,
     body: Body,
@@ -62,6 +63,7 @@ def simulate(
             for d in _turns(found.days)
         ),
     )
+    _providers(found.days)
 
 
 def growth(
@@ -102,6 +104,24 @@ def growth(
         say("never all of them are ACTIVE, with these rates")
     else:
         say(f"all {domains} are ACTIVE in week {found.all_active_week}")
+
+
+def _providers(days: list[SimulatedDay]) -> None:
+    """What they do of their own, and where they are in the end."""
+    if not days[-1].providers:
+        return
+    table(
+        ("date", "provider", "stage", "a day", "sent", "waiting", "act", "why"),
+        (
+            (
+                *(day.date, p.provider, "paused" if p.paused else p.stage, p.ceiling, p.sent),
+                *(p.waiting, p.act or "-", p.sentence or "-"),
+            )
+            for day in days
+            for p in day.providers
+            if p.act or day is days[-1]
+        ),
+    )
 
 
 def _turns(days: list[SimulatedDay]) -> list[SimulatedDay]:

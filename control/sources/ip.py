@@ -12,11 +12,10 @@ from control.sources.quota import QuotaText, quota_columns
 from control.store.change import Act
 from control.values.host import GreetingText, greeting_name
 from control.values.ip import normal_ip
-from control.values.provider import known_provider
+from control.values.provider import ALL_KNOWN, known_provider
 from control.values.reason import ReasonText
 from control.values.wanted import meant
 from policy.model import Count, Name, Share
-from policy.provider import PROVIDERS
 from policy.warmup.plan import Plan
 from settings.model import Warmup
 from settings.statements import statements
@@ -70,7 +69,7 @@ class IpChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ceilings: Annotated[
         Annotated[
             dict[str, Count],
-            msgspec.Meta(extra_json_schema={"propertyNames": {"enum": list(PROVIDERS)}}),
+            ALL_KNOWN,
         ]
         | Literal["plan"]
         | None,

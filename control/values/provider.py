@@ -9,6 +9,8 @@ from policy.provider import PROVIDERS
 
 ProviderText = Annotated[str, msgspec.Meta(extra_json_schema={"enum": list(PROVIDERS)})]
 """One of our table; which those are is data, so that no type has them."""
+ALL_KNOWN = msgspec.Meta(extra_json_schema={"propertyNames": {"enum": list(PROVIDERS)}})
+"""Of an object whose keys are providers."""
 
 
 def known_provider(text: str, field: str = "provider") -> str:

@@ -9,6 +9,7 @@ from control.store.change import Act
 from control.warmup.judge import Judged, end_of
 from control.warmup.source import Kept, States, keep
 from policy.limits import day_of
+from policy.warmup.following import stage_after
 from settings.model import Warmup
 
 
@@ -60,8 +61,10 @@ async def _ip(act: Act, one: Judged, row: Kept, now: int, warmup: Warmup) -> Non
 async def _provider(act: Act, one: Judged, row: Kept, now: int, warmup: Warmup) -> None:
     """A stage that is the IP's again is none of its own."""
     found = one.decision
-    caught_up = one.source.on_plan and found.stage >= (one.source.stage or 1)
-    stage = None if caught_up or not one.source.on_plan else found.stage
+    stage = row.stage if found.act == "pause" else None
+    if one.source.on_plan:
+        of_ip = one.source.stage or 1
+        stage = stage_after(found, own=row.stage, stage=one.stage or of_ip, of_ip=of_ip)
     after = msgspec.structs.replace(
         row, since=now, stage=stage, paused=False, earned=None, earned_on=None, cool_until=None
     )
@@ -69,12 +72,10 @@ async def _provider(act: Act, one: Judged, row: Kept, now: int, warmup: Warmup) 
         after = msgspec.structs.replace(after, earned=list(one.earned), earned_on=day_of(now))
     elif found.act == "pause":
         until = end_of(warmup.cool_down, now)
-        after = msgspec.structs.replace(
-            after, stage=row.stage, paused=True, cool_until=until, cool_same=False
-        )
+        after = msgspec.structs.replace(after, paused=True, cool_until=until, cool_same=False)
     elif found.act == "hold":
         # Its IP goes on: it stays behind, and its window with it.
-        after = msgspec.structs.replace(after, stage=one.stage, since=one.since)
+        after = msgspec.structs.replace(after, since=one.since)
     await keep(act.connection, after)
     await act.audit(
         "warmup.provider",

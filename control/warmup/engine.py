@@ -32,6 +32,7 @@ from control.warmup.view import WarmupView, view
 from policy.ledger.admin import LedgerAdmin
 from policy.limits import day_of
 from policy.warmup.decision import Decision
+from policy.warmup.following import stays_behind
 from policy.warmup.growth import DAYS, growth_stop, measures
 from policy.warmup.plan import Plan
 from settings.model import Warmup
@@ -206,15 +207,14 @@ def _moves(one: Judged, found: Found) -> bool:
     """Whether rows of the plan follow: of a provider that is held, too, when its IP goes on."""
     if one.changes:
         return True
-    if not one.provider or one.decision.act != "hold":
+    if not one.provider:
         return False
     row = found.states.get((one.source.name, one.provider))
-    if row is not None and row.stage is not None:
-        return False
+    own = None if row is None else row.stage
     return any(
         other.source.name == one.source.name
         and not other.provider
-        and other.decision.act == "advance"
+        and stays_behind(one.decision, other.decision, own)
         for other in found.judged
     )
 

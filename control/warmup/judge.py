@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from control.warmup.evidence import Seen, signals_of
-from control.warmup.source import DECIDED, Kept, Source, at_provider, plan_of, quota_of
+from control.warmup.source import DECIDED, Kept, Source, plan_of, quota_of
 from policy.limits import DAY, day_of
 from policy.warmup.decision import Case, Decision, decide
 from policy.warmup.evidence import Day, counts
+from policy.warmup.following import STEPS, at_provider, follows
 from policy.warmup.growth import later, measures
 from policy.warmup.plan import Plan, limits
 from policy.warmup.rule import Rule
@@ -21,9 +22,6 @@ from policy.warmup.rule import Rule
 HEARD = 0.5
 """Of what was relayed on counted days, so much has to have ended for a step: an IP whose bounces
 nobody tells is not one that has none."""
-STEPS = frozenset({"advance", "finish", "grow"})
-FOLLOWS = frozenset({"thin", "earned", "good", "active", "unheard"})
-"""Rules by which a provider goes where its IP goes."""
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -204,14 +202,7 @@ def _of_provider(
     if decision.act == "advance" and looked.turn:
         decision = _heard(case, decision)
     below = row.stage is not None and stage < of_ip
-    if decision.act in ("finish", "grow") or (not below and decision.act in ("advance", "nothing")):
-        return None
-    if decision.act == "hold":
-        if not below and decision.rule in FOLLOWS:
-            return None
-        if not below and not decision.severity and own.decision.act not in STEPS:
-            return None
-    if decision.act == "nothing":
+    if follows(decision, own.decision, below=below):
         return None
     if decision.act == "advance" and (why := looked.stopped.get(source.tenant)) is not None:
         decision = later(decision, why)

@@ -144,9 +144,3 @@ def quota_of(source: Source, plan: Plan) -> int:
     if source.grown is not None and stage >= len(plan.stages):
         return source.grown
     return limits(plan, stage).quota
-
-
-def at_provider(plan: Plan, provider: str) -> Plan:
-    """The plan as one provider sees it: its ceiling of each stage is its quota there."""
-    stages = tuple(Stage(quota=one.ceilings.get(provider, one.quota)) for one in plan.stages)
-    return msgspec.structs.replace(plan, stages=stages, growth=1.0)

@@ -9,73 +9,33 @@ from control.plan import rows
 from control.plan.compile import DEFAULT_PLAN, plans_of
 from control.problem import RefusedError, missing, taken
 from control.store.database import Connection
-from control.values.ip import IpText, normal_ip
+from control.values.ip import normal_ip
 from control.values.wanted import DURATION, meant
 from control.warmup.engine import Engine
 from control.warmup.evidence import NOTHING, seen_of
 from control.warmup.rule import rule_of
+from control.warmup.simulation import (
+    Rate,
+    SimulatedDay,
+    SimulatedProvider,
+    Simulation,
+    SimulationAsked,
+    parts_of,
+)
 from control.warmup.source import plan_of, quota_of, sources
 from policy.isotime import instant
 from policy.ledger.admin import LedgerAdmin
 from policy.limits import DAY, day_of
-from policy.model import Count, Name
+from policy.model import Name
 from policy.warmup.evidence import sums
 from policy.warmup.plan import Plan
-from policy.warmup.simulation import Assumed, Start, growth, simulate
+from policy.warmup.simulation import Start, growth, simulate
+from policy.warmup.traffic import Assumed
 from settings.model import Warmup
 
 PAST = 30
 """Days whose rates are assumed where none are said."""
 WEEK = 7 * 86_400.0
-
-Rate = Annotated[float, msgspec.Meta(ge=0, le=100)]
-
-
-class SimulationAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """From where an IP is, or from a plan's first stage."""
-
-    ip: Annotated[IpText | None, meant("From where this IP is; else from stage 1.")] = None
-    plan: Annotated[Name | None, meant("Warm-up plan; else the IP's, else default.")] = None
-    bounces: Annotated[
-        Rate | None,
-        meant("Per cent of relayed; else what the IP showed in 30 days, or a healthy one."),
-    ] = None
-    complaints: Annotated[Rate | None, meant("Per cent of delivered; the same.")] = None
-    a_day: Annotated[
-        Count | None, meant("Recipients a day that are wanted; else as many as it may.")
-    ] = None
-    days: Annotated[
-        Annotated[int, msgspec.Meta(ge=1, le=730)], meant("Days that are played forward.")
-    ] = 90
-
-
-class SimulatedDay(msgspec.Struct, frozen=True, kw_only=True):
-    """One day."""
-
-    date: str
-    stage: int
-    state: str
-    quota: int
-    sent: int
-    waiting: int
-    """Wanted and not sent by its end."""
-    waits_days: float
-    """How long the last of them waits at this day's quota; 0: none waits."""
-    act: str
-    sentence: str
-
-
-class Simulation(msgspec.Struct, frozen=True, kw_only=True):
-    """Rates are per cent."""
-
-    ip: str
-    plan: str
-    bounces: float
-    complaints: float
-    active_on: str | None
-    """Null: not within these days."""
-    paused_on: str | None
-    days: list[SimulatedDay]
 
 
 class GrowthAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -145,6 +105,7 @@ class WhatIf:
             complaints=complaints,
             wanted=asked.a_day,
             cool_down=self._warmup.cool_down,
+            parts=parts_of(asked, bounces, complaints),
         )
         found = simulate(start, self._rule, assumed, asked.days)
         active = next((d.day for d in found if d.state == "active"), None)
@@ -167,6 +128,9 @@ class WhatIf:
                     waits_days=round(d.waiting / d.quota, 1) if d.quota else 0.0,
                     act=d.act,
                     sentence=d.sentence,
+                    providers=[
+                        SimulatedProvider(**msgspec.structs.asdict(one)) for one in d.providers
+                    ],
                 )
                 for d in found
             ],

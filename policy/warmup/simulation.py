@@ -2,29 +2,20 @@
 day, what waits, where it would pause.
 
 Rule: nothing here decides: each day is judged by `decide` as the engine does it, a turn at its
-beginning and the guard at its end. What is assumed of rates is spread evenly: so many, and no luck.
+beginning and the guard at its end, and each provider beside its IP (`policy.warmup.following`).
 """
 
-import math
 from collections.abc import Iterable
 
 import msgspec
 
 from policy.warmup.decision import Case, Decision, State, decide
-from policy.warmup.evidence import WATCHED, Day, counts
+from policy.warmup.evidence import WATCHED, Day, counts, sums
+from policy.warmup.following import at_provider, follows, stage_after, stays_behind
+from policy.warmup.growth import measures
 from policy.warmup.plan import Plan, limits
 from policy.warmup.rule import Rule
-
-
-class Assumed(msgspec.Struct, frozen=True, kw_only=True):
-    """What mail will be like; rates are shares of 1."""
-
-    bounces: float
-    complaints: float
-    wanted: int | None = None
-    """Recipients a day; None: as many as it may."""
-    cool_down: int = 7
-    """Days after which a pause ends; 0: it does not."""
+from policy.warmup.traffic import Assumed, Mail, portions
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +35,21 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen before today."""
 
 
+class SimulatedAt(msgspec.Struct, frozen=True, kw_only=True):
+    """One day of a provider."""
+
+    provider: str
+    stage: int
+    paused: bool
+    ceiling: int
+    """Recipients a day."""
+    sent: int
+    waiting: int
+    act: str
+    """At the day's beginning, or the pause within it; '': none of its own."""
+    sentence: str
+
+
 class Simulated(msgspec.Struct, frozen=True, kw_only=True):
     """One day."""
 
@@ -57,52 +63,124 @@ class Simulated(msgspec.Struct, frozen=True, kw_only=True):
     act: str
     """At its beginning, or the pause within it; '': none."""
     sentence: str
+    providers: tuple[SimulatedAt, ...] = ()
+
+
+class _At:
+    """A provider at the IP: what it has of its own."""
+
+    def __init__(self, mail: Mail) -> None:
+        self.mail = mail
+        self.stage: int | None = None
+        """None: its IP's."""
+        self.paused = False
+        self.since = 0
+        self.earned: tuple[Day, ...] = ()
+        self.earned_on: int | None = None
+        self.cool_until: int | None = None
+        self.said: Decision | None = None
+        """What it did of its own on the day that is played."""
+
+    def case(self, of: "_Run", today: int) -> Case:
+        stage, plan = self.at(of.stage), at_provider(of.start.plan, self.mail.provider)
+        return Case(
+            label=f"{self.mail.provider} at {of.start.label}",
+            plan=plan,
+            stage=stage,
+            state="paused" if self.paused else "warming",
+            since=max(self.since, of.since) if self.stage is None else self.since,
+            today=today,
+            days=_recent(self.mail.days, plan, today),
+            measured=measures(self.mail.provider, sum(d.complaints for d in self.mail.days)),
+            earned=self.earned,
+            earned_on=self.earned_on,
+            cool_until=self.cool_until,
+        )
+
+    def at(self, of_ip: int) -> int:
+        return of_ip if self.stage is None else min(self.stage, of_ip)
+
+    def follow(self, found: Decision, case: Case, rule: Rule, cool: int, of_ip: int) -> None:
+        self.stage = stage_after(found, own=self.stage, stage=case.stage, of_ip=of_ip)
+        self.earned, self.earned_on = _earned(found, case, rule)
+        self.paused = found.act == "pause"
+        self.cool_until = case.today + cool if self.paused and cool else None
+        self.since = case.since if found.act == "hold" else case.today
+        self.said = found
 
 
 class _Run:
     def __init__(self, start: Start, rule: Rule, assumed: Assumed) -> None:
-        self._start, self._rule, self._assumed = start, rule, assumed
+        self.start, self._rule, self._assumed = start, rule, assumed
         self.stage, self.state, self.quota = start.stage, start.state, start.quota
         self.since = start.today if start.since is None else start.since
         self.days = [d for d in start.days if d.day < start.today]
         self.earned: tuple[Day, ...] = ()
         self.earned_on: int | None = None
         self.cool_until: int | None = None
-        self.waiting = 0
-        self._bounced = self._complaints = 0.0
+        self._mail = assumed.mail()
+        self.providers = [_At(one) for one in self._mail if one.provider]
 
     @property
     def allowed(self) -> int:
         if self.state == "paused":
             return 0
-        return self.quota or limits(self._start.plan, self.stage).quota
+        return self.quota or limits(self.start.plan, self.stage).quota
+
+    @property
+    def waiting(self) -> int:
+        return sum(one.waiting for one in self._mail)
+
+    def ceilings(self) -> dict[str, int]:
+        """Recipients a day of each provider, as the plan in force has them."""
+        own = {one.mail.provider: one.stage for one in self.providers if one.stage is not None}
+        stage = limits(self.start.plan, self.stage, own)
+        of_plan = {
+            # Past its end a plan's shares stay, of more.
+            name: count if name in own or not self.quota else count * self.quota // stage.quota
+            for name, count in stage.ceilings.items()
+        }
+        return {
+            one.mail.provider: 0
+            if one.paused
+            else min(self.allowed, of_plan.get(one.mail.provider, self.allowed))
+            for one in self.providers
+        }
 
     def look(self, today: int, *, turn: bool) -> Decision:
         case = Case(
-            label=self._start.label,
-            plan=self._start.plan,
+            label=self.start.label,
+            plan=self.start.plan,
             stage=self.stage,
             state=self.state,
             since=self.since,
             today=today,
-            days=tuple(d for d in self.days if d.day > today - WATCHED - self._start.plan.days),
+            days=_recent(self.days, self.start.plan, today),
             quota=self.quota,
             earned=self.earned,
             earned_on=self.earned_on,
             cool_until=self.cool_until,
         )
         found = decide(case, self._rule, turn=turn)
+        if self.state != "paused" and found.act != "pause":
+            self._look_at(today, found, turn=turn)
         if found.changes:
             self._follow(found, case)
         return found
 
+    def _look_at(self, today: int, of_ip: Decision, *, turn: bool) -> None:
+        """Providers, each beside what was found of the IP."""
+        for one in self.providers:
+            case = one.case(self, today)
+            found = decide(case, self._rule, turn=turn)
+            below = one.stage is not None and case.stage < self.stage
+            if follows(found, of_ip, below=below):
+                continue
+            if found.changes or stays_behind(found, of_ip, one.stage):
+                one.follow(found, case, self._rule, self._assumed.cool_down, self.stage)
+
     def _follow(self, found: Decision, case: Case) -> None:
-        before = case.quota or limits(case.plan, case.stage).quota
-        of_stage = [d for d in case.days if case.since <= d.day < case.today]
-        self.earned, self.earned_on = (), None
-        if found.act == "advance":
-            seen = [d for d in of_stage if counts(d, before, self._rule.min_use)]
-            self.earned, self.earned_on = tuple(seen[-case.plan.days :]), case.today
+        self.earned, self.earned_on = _earned(found, case, self._rule)
         if found.act == "pause":
             cool = self._assumed.cool_down
             self.state, self.cool_until = "paused", case.today + cool if cool else None
@@ -115,21 +193,29 @@ class _Run:
 
     def send(self, today: int) -> int:
         """A day's mail."""
-        wanted = self._assumed.wanted
-        if wanted is None:
-            sent = self.allowed
-        else:
-            self.waiting += wanted
-            sent = min(self.allowed, self.waiting)
-            self.waiting -= sent
-        self._bounced += sent * self._assumed.bounces
-        bounced = math.floor(self._bounced + 1e-9)
-        self._bounced -= bounced
-        self._complaints += (sent - bounced) * self._assumed.complaints
-        complaints = math.floor(self._complaints + 1e-9)
-        self._complaints -= complaints
-        self.days.append(Day(today, sent, sent - bounced, bounced, complaints))
-        return sent
+        ceilings, allowed = self.ceilings(), self.allowed
+        ready = [one.ready(self._assumed.wanted, allowed) for one in self._mail]
+        counts = portions(ready, [ceilings.get(one.provider) for one in self._mail], allowed)
+        days = [one.send(today, n) for one, n in zip(self._mail, counts, strict=True)]
+        whole = sums(days)
+        self.days.append(
+            Day(today, whole.relayed, whole.delivered, whole.bounced, whole.complaints)
+        )
+        return whole.relayed
+
+
+def _recent(days: list[Day], plan: Plan, today: int) -> tuple[Day, ...]:
+    return tuple(d for d in days if d.day > today - WATCHED - plan.days)
+
+
+def _earned(found: Decision, case: Case, rule: Rule) -> tuple[tuple[Day, ...], int | None]:
+    """The days on which a step rests, and when it was taken."""
+    if found.act != "advance":
+        return (), None
+    quota = case.quota or limits(case.plan, case.stage).quota
+    of_stage = [d for d in case.days if case.since <= d.day < case.today]
+    seen = [d for d in of_stage if counts(d, quota, rule.min_use)]
+    return tuple(seen[-case.plan.days :]), case.today
 
 
 def simulate(start: Start, rule: Rule, assumed: Assumed, days: int) -> list[Simulated]:
@@ -138,10 +224,13 @@ def simulate(start: Start, rule: Rule, assumed: Assumed, days: int) -> list[Simu
     found = []
     for today in range(start.today, start.today + days):
         said: Decision | None = None
+        for one in run.providers:
+            one.said = None
         if today > start.today:
             turned = run.look(today, turn=True)
             said = turned if turned.changes else None
-        stage, state, quota = run.stage, run.state, run.allowed
+        stage, state, quota, ceilings = run.stage, run.state, run.allowed, run.ceilings()
+        before = [(one.at(stage), one.paused) for one in run.providers]
         sent = run.send(today)
         guarded = run.look(today, turn=False)
         if guarded.changes:
@@ -156,9 +245,27 @@ def simulate(start: Start, rule: Rule, assumed: Assumed, days: int) -> list[Simu
                 waiting=run.waiting,
                 act="" if said is None else said.act,
                 sentence="" if said is None else said.sentence,
+                providers=tuple(
+                    _day_of(one, was, ceilings)
+                    for one, was in zip(run.providers, before, strict=True)
+                ),
             )
         )
     return found
+
+
+def _day_of(one: _At, was: tuple[int, bool], ceilings: dict[str, int]) -> SimulatedAt:
+    name, said = one.mail.provider, one.said
+    return SimulatedAt(
+        provider=name,
+        stage=was[0],
+        paused=was[1],
+        ceiling=ceilings[name],
+        sent=one.mail.days[-1].relayed,
+        waiting=one.mail.waiting,
+        act="" if said is None else said.act,
+        sentence="" if said is None else said.sentence,
+    )
 
 
 class Total(msgspec.Struct, frozen=True, kw_only=True):

@@ -97,6 +97,8 @@ TAKEN_AND_REFUSED: dict[tuple[str, str], str] = {
     ("IpChange", "ceilings"): _OF_PLAN,
     ("IpMove", "leaves"): _LOOKED_UP,
     ("NewPool", "name"): "a pool of that name is there already",
+    ("SimulationAsked", "bounces_at"): _OTHERS,
+    ("SimulationAsked", "complaints_at"): _OTHERS,
     ("HoldOrder", "outcome"): _OTHERS,
     ("Forget", "campaign"): _OTHERS,
     ("Forget", "reason"): _OTHERS,

@@ -265,6 +265,20 @@ async def test_simulate_and_growth_play_the_rule_forward_and_change_nothing(
     assert "recipients a day: █ sent, ┄ may be sent" in text
     assert text.splitlines()[2].startswith("50 ┤█"), text
     assert svg.read_text().startswith("<svg")
+    mix = ("--share", "gmail=0.1", "--share", "yahoo=0.3", "--bounces-at", "gmail=6")
+    text = await sendgate("warmup", "simulate", *mix, "--bounces", "0", "--days", "12")
+    assert "gmail at the IP stays at stage 1: " in text, "behind its IP"
+    found = msgspec.json.decode(await sendgate("warmup", "simulate", *mix, "--json"))
+    assert [(p["provider"], p["stage"]) for p in found["days"][7]["providers"]] == [
+        *(("gmail", 1), ("yahoo", 2))
+    ]
+    for wrong, said in (
+        (("--share", "gmial=0.5"), "--share: 'gmial' is no provider; known: "),
+        (("--share", "gmail=0.7", "--share", "yahoo=0.4"), "--share: they are 1.1 together"),
+        (("--share", "gmail=1.1"), "--share: gmail: expected a number <= 1"),
+        (("--bounces-at", "gmail=1"), "--bounces-at: gmail has no part of the mail"),
+    ):
+        assert said in await sendgate("warmup", "simulate", *wrong, code=2), wrong
     growth = await sendgate("plan", "growth", "--domains", "5", "--every", "7d", "--json")
     weeks = msgspec.json.decode(growth)["weeks"]
     assert [week["capacity"] for week in weeks[:6]] == [50, 250, 750, 2_250, 7_250, 17_200]
