@@ -63,8 +63,8 @@ async def _provider(act: Act, one: Judged, row: Kept, now: int, warmup: Warmup) 
     found = one.decision
     stage = row.stage if found.act == "pause" else None
     if one.source.on_plan:
-        of_ip = one.source.stage or 1
-        stage = stage_after(found, own=row.stage, stage=one.stage or of_ip, of_ip=of_ip)
+        counted = one.stage or one.of_ip
+        stage = stage_after(found, own=row.stage, stage=counted, of_ip=one.of_ip)
     after = msgspec.structs.replace(
         row, since=now, stage=stage, paused=False, earned=None, earned_on=None, cool_until=None
     )

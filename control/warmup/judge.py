@@ -41,6 +41,8 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     earned: tuple[int, ...] = ()
     """Days that a step rests on."""
     last_mail: int | None = None
+    of_ip: int = 1
+    """Of a provider: the stage at which its IP is after what was decided of it."""
 
     @property
     def changes(self) -> bool:
@@ -216,6 +218,7 @@ def _of_provider(
         quota=quota,
         plan=plan,
         earned=tuple(d.day for d in _counted(case, rule)) if decision.act == "advance" else (),
+        of_ip=own.decision.stage,
     )
 
 

@@ -39,7 +39,7 @@ def stays_behind(found: Decision, of_ip: Decision, own: int | None) -> bool:
 
 def stage_after(found: Decision, *, own: int | None, stage: int, of_ip: int) -> int | None:
     """Its own stage after a decision; None: its IP's. `own`: before it, of which `stage` is what
-    counted; `of_ip`: where its IP was."""
+    counted; `of_ip`: where its IP is by now, so that one that steps beside it stays behind."""
     if found.act == "pause":
         return own
     if found.act == "hold":

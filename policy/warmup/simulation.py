@@ -177,7 +177,7 @@ class _Run:
             if follows(found, of_ip, below=below):
                 continue
             if found.changes or stays_behind(found, of_ip, one.stage):
-                one.follow(found, case, self._rule, self._assumed.cool_down, self.stage)
+                one.follow(found, case, self._rule, self._assumed.cool_down, of_ip.stage)
 
     def _follow(self, found: Decision, case: Case) -> None:
         self.earned, self.earned_on = _earned(found, case, self._rule)

@@ -287,6 +287,24 @@ async def test_a_reputation_deferral_holds_one_provider_while_the_ip_goes_on(her
     assert (await here.ip())["ceilings"]["gmail"] == 120
 
 
+async def test_a_provider_that_steps_with_its_ip_takes_one_stage_and_not_its_ips(
+    here: Scene,
+) -> None:
+    for number in range(14):
+        await here.sent(30 if number < 7 else 80, provider="gmail")
+        await here.sent(20 if number < 7 else 100, provider="yahoo")
+        if number == 6:
+            at = str(await here.core.calendar() // 1000)
+            said = {"dsnDiag": DEFER, "dsnStatus": "4.7.28", "timeLogged": at}
+            await book(here.core, record("t", day=await here.today(), **said))
+        await here.midnight()
+    # Gmail stayed at the first stage when its IP took the second, and was calm since.
+    acts = [(d.provider, d.stage_after) for d in await here.decided("advance")]
+    assert sorted(acts) == [("", 2), ("", 3), ("gmail", 2)]
+    view = await here.ip()
+    assert (view["stage"], view["ceilings"]["gmail"], view["ceilings"]["yahoo"]) == (3, 120, 200)
+
+
 async def test_three_days_of_deferrals_step_a_provider_back(here: Scene) -> None:
     await here.days(7)
     for number in range(3):
