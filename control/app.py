@@ -38,6 +38,7 @@ from control.api.providers import ProvidersApi
 from control.api.route import Route
 from control.api.statistics import StatisticsApi
 from control.api.suppressions import SuppressionsApi
+from control.api.takeover import TakeoverApi
 from control.api.tenants import TenantsApi
 from control.api.warmup import WarmupApi
 from control.api.webhook import PATHS, Webhook
@@ -144,6 +145,7 @@ def routes(parts: Parts) -> list[Route]:
         HealthApi(parts.opening),
         PlanApi(publisher, parts.admin, Plans(parts.pool)),
         LedgerApi(parts.opening, publisher, parts.clock),
+        TakeoverApi(publisher, parts.seal, settings.warmup),
         PmtaApi(
             *(publisher, partial(servers, parts.pool), parts.admin, told),
             keys=settings.control.pmta_keys,

@@ -20,11 +20,12 @@ def decode(data: bytes, kind: Any) -> Any:
     fields = {f.encode_name: f for f in msgspec.structs.fields(kind)}
     found = [FieldProblem(key, "no such field") for key in raw if key not in fields]
     # Nothing that is kept, logged or shown in a terminal has any use for them; a password, which is
-    # none of that, is checked where it is hashed.
+    # none of that, is checked where it is hashed; of files of several lines their reader says so.
+    free = {"password", *getattr(kind, "of_lines", ())}
     found += [
         FieldProblem(key, "control characters cannot be used")
         for key, value in raw.items()
-        if key in fields and key != "password" and controls(value)
+        if key in fields and key not in free and controls(value)
     ]
     for key, field in fields.items():
         if key not in raw:

@@ -32,6 +32,7 @@ from control.cli import (
     message,
     network,
     plan,
+    pmtaimport,
     pool,
     process,
     provider,
@@ -108,6 +109,7 @@ for name, group in {
     "alert": alert.app,
 }.items():
     app.add_typer(group, name=name)
+asking.pmta.command("import")(pmtaimport.import_)
 for command in (
     *(process.up, demo.demo, process.gateway, process.control),
     *(check.check, check.migrate, restore.restore, ip.quota, holdorder.forget),

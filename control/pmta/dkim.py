@@ -4,6 +4,7 @@ import base64
 import binascii
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -11,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from control.problem import RefusedError
 
 KEY_BITS = 2048
+FEWEST_BITS = 1024
+"""Of a key that is taken over (RFC 8301 section 3.2)."""
 
 
 class DkimKey(msgspec.Struct, frozen=True):
@@ -48,8 +51,24 @@ class Seal:
 
     def new_key(self) -> DkimKey:
         """An RSA key of 2048 bits. Takes about 0.1 s: call it in a thread."""
-        fernet = self._ready()
-        key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+        self._ready()
+        return self._sealed(rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS))
+
+    def taken(self, name: str, pem: str) -> DkimKey:
+        """A key that signs already; `name` tells it from others. Raises RefusedError."""
+        self._ready()
+        try:
+            key = serialization.load_pem_private_key(pem.encode(), None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise RefusedError(f"{name} is no private key in PEM without a password") from error
+        if not isinstance(key, rsa.RSAPrivateKey) or key.key_size < FEWEST_BITS:
+            raise RefusedError(
+                f"{name} is no RSA key of at least {FEWEST_BITS} bits: verifiers ignore what it "
+                "signs (RFC 8301)"
+            )
+        return self._sealed(key)
+
+    def _sealed(self, key: rsa.RSAPrivateKey) -> DkimKey:
         pem = key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
@@ -58,7 +77,7 @@ class Seal:
         public = key.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-        return DkimKey(base64.b64encode(public).decode(), fernet.encrypt(pem))
+        return DkimKey(base64.b64encode(public).decode(), self._ready().encrypt(pem))
 
     def open(self, sealed: bytes) -> bytes:
         """The PEM of a sealed key. Raises RefusedError with another secret."""

@@ -1,38 +1,28 @@
 """Sending domains: domain, DKIM key, IP, VirtualMTA, pool and warm-up plan in one step."""
 
 import asyncio
-import re
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 
-from control.plan.compile import DEFAULT_PLAN
-from control.plan.rows import vmta_by_ip
-from control.pmta.dkim import Seal
-from control.pmta.server import names as server_names
+from control.pmta.dkim import DkimKey, Seal
 from control.problem import RefusedError, bad
-from control.sources.ip import own_host_name
-from control.sources.pool import ensure, overflow_to
-from control.sources.quota import QuotaText, quota_columns
+from control.sources.pool import ensure, overflow_to, put_member
+from control.sources.quota import QuotaText
 from control.sources.spf import LONGEST_DOMAIN
+from control.sources.vmta import NewVmta, ensure_vmta
 from control.store.change import Act
-from control.store.reference import must
-from control.store.refusal import unless_taken
-from control.tenants.poolname import holder_of
 from control.tenants.tenant import default_pool
 from control.values.host import DomainText, GreetingText, domain_name
 from control.values.ip import IpText, sending_ip
-from control.values.name import NewName, new_name
+from control.values.name import NewName
 from control.values.wanted import meant
 from policy.model import Name, Share
 from settings.model import Warmup
 from settings.statements import statements
 
 _SQL = statements(__package__, "domain")
-_POOL = statements(__package__, "pool")
-_VMTA = statements(__package__, "vmta")
-
 
 WEEK = timedelta(days=7)
 
@@ -69,8 +59,18 @@ class NewDomain(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ] = None
 
 
-async def add(act: Act, new: NewDomain, *, seal: Seal, warmup: Warmup) -> str:
-    """Returns the domain in normal form. Raises RefusedError."""
+class GivenKey(NamedTuple):
+    """A DKIM key that signs already."""
+
+    selector: str
+    key: DkimKey
+
+
+async def add(
+    act: Act, new: NewDomain, *, seal: Seal, warmup: Warmup, given: GivenKey | None = None
+) -> str:
+    """Returns the domain in normal form; without a `given` key it gets a new one. Raises
+    RefusedError."""
     domain = domain_name("domain", new.domain)
     if len(domain) > LONGEST_DOMAIN:
         raise bad(
@@ -92,16 +92,29 @@ async def add(act: Act, new: NewDomain, *, seal: Seal, warmup: Warmup) -> str:
         await ensure(act, new.tenant, pool)
     if new.overflow is not None:
         await overflow_to(act, new.tenant, pool, new.overflow)
-    vmta = await _vmta(act, new, domain, ip, warmup)
-    if there is not None and await act.connection.fetchrow(_POOL["member"], new.tenant, pool, vmta):
+    vmta = await ensure_vmta(
+        act,
+        NewVmta(
+            tenant=new.tenant,
+            ip=ip,
+            name=new.vmta,
+            host_name=new.host_name,
+            server=new.server,
+            quota=new.quota,
+            hourly_share=new.hourly_share,
+        ),
+        below=domain,
+        warmup=warmup,
+    )
+    if not await put_member(act, new.tenant, pool, vmta) and there is not None:
         raise RefusedError(f"tenant {new.tenant} has domain {domain} on IP {ip} already")
-    await act.connection.execute(_POOL["add_member"], new.tenant, pool, vmta)
     if there is not None:
         added = {"tenant": new.tenant, "ip": ip, "vmta": vmta, "pool": pool}
         await act.audit("domain.add_ip", domain, None, added)
         return domain
-    key = await asyncio.to_thread(seal.new_key)
-    selector = f"sg{act.now:%Y%m}"
+    if given is None:
+        given = GivenKey(f"sg{act.now:%Y%m}", await asyncio.to_thread(seal.new_key))
+    selector, key = given
     await act.connection.execute(
         _SQL["add"], new.tenant, domain, pool, selector, key.public, key.sealed, act.now
     )
@@ -110,6 +123,12 @@ async def add(act: Act, new: NewDomain, *, seal: Seal, warmup: Warmup) -> str:
     await _sharing(act, new.tenant, pool, domain)
     await _soon(act, new.tenant, domain)
     return domain
+
+
+async def pool_of(act: Act, tenant: str, name: str) -> str | None:
+    """Of a domain of the tenant; None: it has none such. Raises RefusedError."""
+    row = await act.connection.fetchrow(_SQL["one"], tenant, domain_name("domain", name))
+    return None if row is None else str(row["pool"])
 
 
 async def _sharing(act: Act, tenant: str, pool: str, domain: str) -> None:
@@ -152,70 +171,3 @@ async def _no_brand(act: Act, tenant: str, domain: str) -> None:
             f"below it; `sendgate tenant set {tenant} --brand-domain` gives the list anew, "
             "`--no-brand-domains` empties it",
         )
-
-
-async def _vmta(act: Act, new: NewDomain, domain: str, ip: str, warmup: Warmup) -> str:
-    """The name of the IP's VirtualMTA: the tenant's existing one, else a new one."""
-    row = await vmta_by_ip(act.connection, ip)
-    if row is not None:
-        if row.tenant != new.tenant:
-            raise RefusedError(f"IP {ip} is not available to tenant {new.tenant}")
-        given = {"quota": new.quota, "hourly_share": new.hourly_share}
-        given |= {"host_name": new.host_name, "vmta": new.vmta, "server": new.server}
-        if kept := [field for field, value in given.items() if value is not None]:
-            raise RefusedError(
-                f"IP {ip} exists already as VirtualMTA {row.name}: its {', '.join(kept)} cannot "
-                "be set here; use `sendgate ip set` (`ip relocate` for the server)",
-            )
-        return row.name
-    name = new.vmta or "vmta-" + re.sub(r"[.:]+", "-", ip).strip("-")
-    new_name("vmta", name)
-    if (holder := await holder_of(act, name)) is not None:
-        raise bad("vmta", f"the name {name} is taken by {holder}; choose another with --vmta")
-    host = await _host_name(act, new, domain, ip)
-    source, number = quota_columns("plan" if new.quota is None else new.quota)
-    plan, stage = (DEFAULT_PLAN, 1) if source == "plan" else (None, None)
-    state = "warming" if source == "plan" else "active"
-    share = warmup.hourly_share if new.hourly_share is None else new.hourly_share
-    server = await _server(act, new.server)
-    with unless_taken(bad("vmta", f"the name {name} is taken; choose another with --vmta")):
-        await act.connection.execute(
-            _VMTA["add"],
-            *(name, new.tenant, ip, host, server, state, source, number, share, plan, stage),
-            act.now,
-        )
-    await act.connection.execute(
-        _VMTA["add_history"],
-        name,
-        act.now,
-        None,
-        str(new.quota or "plan"),
-        None,
-        stage,
-        act.who,
-        "",
-        None,
-        state,
-    )
-    return name
-
-
-async def _host_name(act: Act, new: NewDomain, domain: str, ip: str) -> str:
-    if new.host_name is not None:
-        return await own_host_name(act, new.host_name, ip)
-    taken = {row["host_name"] for row in await act.connection.fetch(_VMTA["below"], f".{domain}")}
-    number = 1
-    while f"mta{number}.{domain}" in taken:
-        number += 1
-    return f"mta{number}.{domain}"
-
-
-async def _server(act: Act, wanted: str | None) -> str:
-    if wanted is not None:
-        return await must(act.connection, "server", wanted)
-    names = await server_names(act.connection)
-    if not names:
-        raise RefusedError("there is no PowerMTA server yet; add one with `sendgate server set`")
-    if len(names) > 1:
-        raise bad("server", f"several exist, name one of {', '.join(names)}")
-    return str(names[0])

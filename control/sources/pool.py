@@ -113,6 +113,14 @@ async def ensure(act: Act, tenant: str, name: str, *, field: str = "pool") -> No
         await add_pool(act, name, tenant, taken=taken)
 
 
+async def put_member(act: Act, tenant: str, name: str, vmta: str) -> bool:
+    """Let a VirtualMTA of the tenant carry a pool's mail; False: it does already."""
+    if await act.connection.fetchrow(_SQL["member"], tenant, name, vmta):
+        return False
+    await act.connection.execute(_SQL["add_member"], tenant, name, vmta)
+    return True
+
+
 def _by_option(field: str) -> str:
     """A domain names its pool by an option; a pool of its own has a name and no option."""
     return " with --pool" if field == "pool" else ""

@@ -85,9 +85,34 @@ class Fault(NamedTuple):
 
 def flat(nodes: tuple[Node, ...]) -> Iterator[Line | Block]:
     """Lines and blocks in the order in which PowerMTA meets them, through includes."""
+    return (node for _, node in commented(nodes))
+
+
+def commented(nodes: tuple[Node, ...]) -> Iterator[tuple[tuple[Comment, ...], Line | Block]]:
+    """The same, each with the comments that stand above it."""
+    above: list[Comment] = []
     for node in nodes:
-        if isinstance(node, Include):
+        if isinstance(node, Comment):
+            above.append(node)
+        elif isinstance(node, Include):
             for file in node.files:
-                yield from flat(file.inside)
-        elif not isinstance(node, Comment):
-            yield node
+                yield from commented(file.inside)
+        else:
+            yield tuple(above), node
+            above.clear()
+
+
+def file_names(file: File) -> list[str]:
+    """The file and all it includes, each as often as it is included, in the order of reading."""
+    found = [file.name]
+
+    def look(nodes: tuple[Node, ...]) -> None:
+        for node in nodes:
+            if isinstance(node, Include):
+                for one in node.files:
+                    found.extend(file_names(one))
+            elif isinstance(node, Block):
+                look(node.inside)
+
+    look(file.inside)
+    return found

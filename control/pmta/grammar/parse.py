@@ -37,7 +37,7 @@ _CLOSED = re.compile(r"/(?:[^\\/]|\\.)*/")
 _BEFORE_PATTERN = re.compile(r"(?:reply|mail-from|rcpt-to|header\s+\S+|address|mx)\s+(?=/)|(?=/)")
 _NESTED = "<pattern-list>"
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
-_CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f]")
+_CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f\ufffd]")
 
 
 class Parsed(NamedTuple):

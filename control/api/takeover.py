@@ -1,0 +1,37 @@
+"""/api/v2/powermta/import: a running PowerMTA's configuration becomes rows."""
+
+from functools import partial
+
+from control.api.route import DRY, Call, Route, changed
+from control.plan.changed import Changed
+from control.plan.publish import Publisher
+from control.pmta.dkim import Seal
+from control.takeover.taking import TakeoverAsked, TakeoverView, take
+from settings.model import Warmup
+
+
+class TakeoverApi:
+    """Takes over what PowerMTA ran before."""
+
+    def __init__(self, publisher: Publisher, seal: Seal, warmup: Warmup) -> None:
+        self._publisher = publisher
+        self._take = partial(take, seal=seal, warmup=warmup)
+
+    async def _import(self, call: Call) -> Changed[TakeoverView]:
+        return await changed(
+            self._publisher, call, lambda act: self._take(act, call.body, dry=call.dry)
+        )
+
+    def routes(self) -> list[Route]:
+        """All of them."""
+        return [
+            Route(
+                "POST",
+                "/api/v2/powermta/import",
+                "Take over a running PowerMTA's configuration: what is understood, kept, refused",
+                self._import,
+                Changed[TakeoverView],
+                body=TakeoverAsked,
+                query=DRY,
+            )
+        ]

@@ -1,0 +1,1 @@
+"""What PowerMTA ran before becomes tenants, pools, VirtualMTAs, domains and keys."""

@@ -1,0 +1,132 @@
+"""What was understood as rows to be: whose it is, and by which pool each domain sends. Pure.
+
+Rule: a VirtualMTA, a pool and a domain are one tenant's. Which, the operator says; PowerMTA has no
+tenants. A domain sends by the pool whose VirtualMTAs sign it; where several do, by the first, and
+that is said.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from control.pmta.grammar.node import Place
+from control.takeover.found import (
+    FoundKey,
+    FoundPool,
+    FoundVmta,
+    Understanding,
+    entry,
+)
+
+
+class PoolRow(NamedTuple):
+    """A pool to be; members by name."""
+
+    tenant: str
+    name: str
+    members: tuple[str, ...]
+
+
+class DomainRow(NamedTuple):
+    """A sending domain to be, with the key that signs it in PowerMTA."""
+
+    tenant: str
+    domain: str
+    pool: PoolRow
+    key: FoundKey
+
+
+class Rows(NamedTuple):
+    """All of it; each VirtualMTA with its tenant, pools and domains in the order of the files."""
+
+    vmtas: list[tuple[str, FoundVmta]]
+    pools: list[PoolRow]
+    domains: list[DomainRow]
+
+    @property
+    def tenants(self) -> list[str]:
+        """Each once."""
+        return list(dict.fromkeys(tenant for tenant, _ in self.vmtas))
+
+
+def rows_of(found: Understanding, tenant: str | None, tenants: Mapping[str, str]) -> Rows:
+    """`tenant`: whose everything is that `tenants`, by pool or VirtualMTA that is in none, does not
+    give to another. What cannot be a row is told in the report of `found`."""
+    return _Work(found, tenant, {name.lower(): whose for name, whose in tenants.items()}).rows()
+
+
+class _Work:
+    def __init__(
+        self, found: Understanding, tenant: str | None, tenants: Mapping[str, str]
+    ) -> None:
+        self._found = found
+        self._tenant = tenant
+        self._tenants = tenants
+        self._owner: dict[str, str] = {}
+        """VirtualMTA to tenant."""
+
+    def rows(self) -> Rows:
+        pools = [pool for found in self._found.pools if (pool := self._pool(found))]
+        for vmta in self._found.vmtas:
+            if vmta.name not in self._owner:
+                pools += self._alone(vmta)
+        vmtas = [
+            (self._owner[vmta.name], vmta) for vmta in self._found.vmtas if vmta.name in self._owner
+        ]
+        return Rows(vmtas, pools, self._domains(pools))
+
+    def _pool(self, pool: FoundPool) -> PoolRow | None:
+        tenant = self._whose(pool.name, pool.place, f"<virtual-mta-pool {pool.name}>")
+        if tenant is None:
+            return None
+        for member in pool.members:
+            other = self._owner.setdefault(member, tenant)
+            if other != tenant:
+                why = f"{member} is {other}'s by another pool: a VirtualMTA is one tenant's"
+                self._refuse(pool.place, f"<virtual-mta-pool {pool.name}>", why)
+                return None
+        return PoolRow(tenant, pool.name, pool.members)
+
+    def _alone(self, vmta: FoundVmta) -> list[PoolRow]:
+        """A VirtualMTA that no pool has gets the tenant's own pool, which comes with it."""
+        tenant = self._whose(vmta.name, vmta.place, f"<virtual-mta {vmta.name}>")
+        if tenant is None:
+            return []
+        self._owner[vmta.name] = tenant
+        return [PoolRow(tenant, "", (vmta.name,))]
+
+    def _whose(self, name: str, place: Place, text: str) -> str | None:
+        tenant = self._tenants.get(name.lower(), self._tenant)
+        if tenant is None:
+            why = f"whose is it? --tenant NAME for all, --of {name}=TENANT for this one"
+            self._refuse(place, text, why)
+        return tenant
+
+    def _domains(self, pools: list[PoolRow]) -> list[DomainRow]:
+        found: dict[str, DomainRow] = {}
+        vmtas = {vmta.name: vmta for vmta in self._found.vmtas}
+        inside = {pool.name: pool.keys for pool in self._found.pools}
+        for pool in pools:
+            keys = list(inside.get(pool.name, ()))
+            for member in pool.members:
+                keys += vmtas[member].keys
+            for key in [*keys, *self._found.keys]:
+                self._domain(found, pool, key)
+        return list(found.values())
+
+    def _domain(self, found: dict[str, DomainRow], pool: PoolRow, key: FoundKey) -> None:
+        if key.domain == "*":
+            return
+        row = found.setdefault(key.domain, DomainRow(pool.tenant, key.domain, pool, key))
+        text = f"domain-key {key.selector},{key.domain},{key.file}"
+        if row.tenant != pool.tenant:
+            why = f"{key.domain} is {row.tenant}'s: a domain is one tenant's"
+            if key not in self._found.keys:
+                self._refuse(key.place, text, why)
+        elif row.key[1:] != key[1:]:
+            why = f"{key.domain} is signed with {row.key.selector} ({row.key.place}): one key each"
+            self._refuse(key.place, text, why)
+
+    def _refuse(self, place: Place, text: str, why: str) -> None:
+        one = entry(place, text, why)
+        if one not in self._found.report.refused:
+            self._found.report.refused.append(one)

@@ -1,0 +1,255 @@
+"""Takes a running PowerMTA's configuration over into rows: shown first, all of it or nothing.
+
+Rule: what is there already stays as it is, so the same import twice adds nothing. With anything
+refused nothing is written, unless the operator says that it may be left out.
+Failure: the act is one transaction; PowerMTA and the gateways see the rows with the generation.
+"""
+
+import fnmatch
+import posixpath
+import secrets
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
+
+import msgspec
+
+from control.plan.rows import vmta_by_ip
+from control.pmta.dkim import Seal
+from control.pmta.grammar.node import Fault, File
+from control.pmta.grammar.parse import parse
+from control.pmta.grammar.printing import printed
+from control.problem import FieldProblem, RefusedError, cut
+from control.sources import domain
+from control.sources.domain import GivenKey, NewDomain
+from control.sources.pool import ensure, put_member
+from control.sources.vmta import NewVmta, ensure_vmta
+from control.store.change import Act
+from control.takeover.found import Entry, Report, Understanding, entry
+from control.takeover.rows import DomainRow, PoolRow, Rows, rows_of
+from control.takeover.understanding import understand
+from control.tenants import tenant as tenants
+from control.tenants.tenant import NewTenant, default_pool
+from control.values.ip import sending_ip
+from control.values.reason import ReasonText
+from policy.model import Name
+from settings.model import Warmup
+
+MOST = 500
+"""VirtualMTAs of one import; and domains, each of which may need a new key."""
+
+
+class GivenFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A file, by the name it has on PowerMTA's host."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    text: Annotated[str, msgspec.Meta(max_length=8_000_000)]
+
+
+class TakeoverAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A configuration with what it includes, and whose it is."""
+
+    of_lines: ClassVar[tuple[str, ...]] = ("files", "keys")
+    """Fields that hold whole files."""
+
+    files: Annotated[list[GivenFile], msgspec.Meta(min_length=1, max_length=5000)]
+    main: Annotated[list[str], msgspec.Meta(min_length=1, max_length=5000)]
+    """Names of the files that no other includes, in their order."""
+    tenant: Name | None = None
+    """Whose everything is that `of` does not give to another."""
+    of: dict[str, Name] = {}
+    """Pool, or VirtualMTA in no pool, to tenant."""
+    server: Name | None = None
+    """PowerMTA server; null: the only one."""
+    keys: dict[str, str] = {}
+    """Private DKIM keys, PEM, by the file names that the configuration has."""
+    new_keys: bool = False
+    """A domain whose key is not given gets a new one; else it is refused."""
+    leave_refused: bool = False
+    """Take the rest over although something was refused."""
+    reason: ReasonText = ""
+
+
+class FirstLogin(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a tenant that is new."""
+
+    tenant: str
+    login: str
+    password: str | None
+    """Shown this once; null where nothing was changed."""
+
+
+class TakeoverView(msgspec.Struct, frozen=True, kw_only=True):
+    """What became, or would become, of it."""
+
+    understood: list[Entry]
+    kept: list[Entry]
+    refused: list[Entry]
+    tenants: list[FirstLogin]
+    """That are new."""
+    pools: int
+    vmtas: int
+    domains: int
+    own: dict[str, str]
+    """What was kept, as text: of `''` for the top level, else of the VirtualMTA or pool it stood
+    in."""
+
+
+def understood(asked: TakeoverAsked) -> Understanding:
+    """Of all files. Raises RefusedError for a main file that was not given."""
+    texts = {one.name: one.text for one in asked.files}
+    tops: list[File] = []
+    faults: list[Fault] = []
+    for name in asked.main:
+        if name not in texts:
+            raise RefusedError(f"main: {name} is not among the files", status=400)
+        parsed = parse(name, texts, lambda argument, file: named(argument, file, texts))
+        tops.append(parsed.file)
+        faults += parsed.faults
+    return understand(tops, faults)
+
+
+def named(argument: str, file: str, names: Sequence[str] | dict[str, str]) -> list[str]:
+    """Which of `names` an include in `file` means: PowerMTA looks from that file's folder."""
+    pattern = posixpath.normpath(posixpath.join(posixpath.dirname(file), argument))
+    return sorted(n for n in names if fnmatch.fnmatchcase(posixpath.normpath(n), pattern))
+
+
+async def take(
+    act: Act, asked: TakeoverAsked, *, seal: Seal, warmup: Warmup, dry: bool
+) -> TakeoverView:
+    """Raises RefusedError with every part that was refused; nothing was changed then. `dry`: it is
+    only shown, with what is refused."""
+    found = understood(asked)
+    rows = rows_of(found, asked.tenant, asked.of)
+    _given_keys(asked, rows, found.report)
+    if len(rows.vmtas) > MOST or len(rows.domains) > MOST:
+        raise RefusedError(f"more than {MOST} VirtualMTAs or domains: import file by file")
+    if found.report.refused and not (asked.leave_refused or dry):
+        raise _refused(found.report)
+    logins = [await _tenant(act, name, dry=dry) for name in rows.tenants]
+    audited = len(act.audited)
+    names, new = await _vmtas(act, asked, rows, warmup)
+    members = sum([await _pool(act, pool, names) for pool in rows.pools])
+    ips = {vmta.name: vmta.ip for _, vmta in rows.vmtas}
+    noted = len(act.notes)
+    for row in rows.domains:
+        await _domain(act, asked, row, ips, seal, warmup)
+    # Of pools and weeks: what ran together elsewhere goes on so.
+    del act.notes[noted:]
+    if new or members or len(act.audited) > audited:
+        after = {"vmtas": list(names.values()), "domains": [row.domain for row in rows.domains]}
+        await act.audit("pmta.import", cut(asked.main[0]), None, after, asked.reason)
+    else:
+        act.no_change("everything that was understood is here already")
+    if new:
+        act.note(
+            f"{new} new IPs begin at stage 1 of the warm-up: `sendgate warmup import FILE.csv` "
+            "takes over where they are"
+        )
+    return view(found, rows, [one for one in logins if one is not None])
+
+
+def view(found: Understanding, rows: Rows, logins: list[FirstLogin]) -> TakeoverView:
+    """As it is shown."""
+    own = {"": printed(found.kept)} if found.kept else {}
+    own |= {name: printed(nodes) for name, nodes in found.inner.items()}
+    report = found.report
+    return TakeoverView(
+        understood=report.understood,
+        kept=report.kept,
+        refused=report.refused,
+        tenants=logins,
+        pools=len({pool.name for pool in rows.pools if pool.name}),
+        vmtas=len(rows.vmtas),
+        domains=len(rows.domains),
+        own=own,
+    )
+
+
+def _refused(report: Report) -> RefusedError:
+    count = len(report.refused)
+    problems = [FieldProblem(f"{one.file}:{one.line}", one.what) for one in report.refused]
+    title = f"{count} parts of the configuration are refused; nothing was changed"
+    return RefusedError(title, status=409, errors=problems)
+
+
+def _given_keys(asked: TakeoverAsked, rows: Rows, report: Report) -> None:
+    """A domain that signs elsewhere goes on with that key, or says that it does not."""
+    for row in rows.domains:
+        if row.key.file not in asked.keys and not asked.new_keys:
+            text = f"domain-key {row.key.selector},{row.key.domain},{row.key.file}"
+            why = (
+                f"its key {row.key.file} was not given: --keys FOLDER with a copy of it, or "
+                "--new-keys to sign with new ones"
+            )
+            report.refused.append(entry(row.key.place, text, why))
+
+
+async def _tenant(act: Act, name: str, *, dry: bool) -> FirstLogin | None:
+    try:
+        await default_pool(act, name)
+    except RefusedError as error:
+        if error.status != 404:
+            raise
+    else:
+        return None
+    password = secrets.token_urlsafe(24)
+    await tenants.add(act, NewTenant(name=name, login=name, password=password))
+    return FirstLogin(tenant=name, login=name, password=None if dry else password)
+
+
+async def _vmtas(
+    act: Act, asked: TakeoverAsked, rows: Rows, warmup: Warmup
+) -> tuple[dict[str, str], int]:
+    """(names in the configuration to names here, for an IP that is here keeps its name; how many
+    are new)."""
+    names: dict[str, str] = {}
+    made = 0
+    for tenant, vmta in rows.vmtas:
+        ip = sending_ip(vmta.ip)
+        new = NewVmta(tenant=tenant, ip=ip)
+        if await vmta_by_ip(act.connection, ip) is None:
+            new = NewVmta(
+                tenant=tenant,
+                ip=ip,
+                name=vmta.name,
+                host_name=vmta.host_name,
+                server=asked.server,
+            )
+            made += 1
+        try:
+            names[vmta.name] = await ensure_vmta(act, new, below=vmta.host_name, warmup=warmup)
+        except RefusedError as error:
+            raise _at(error, str(vmta.place)) from error
+    return names, made
+
+
+async def _pool(act: Act, pool: PoolRow, names: dict[str, str]) -> int:
+    """How many VirtualMTAs came into it."""
+    name = pool.name or await default_pool(act, pool.tenant)
+    await ensure(act, pool.tenant, name)
+    added = [await put_member(act, pool.tenant, name, names[member]) for member in pool.members]
+    return sum(added)
+
+
+async def _domain(
+    act: Act, asked: TakeoverAsked, row: DomainRow, ips: dict[str, str], seal: Seal, warmup: Warmup
+) -> None:
+    if await domain.pool_of(act, row.tenant, row.domain) is not None:
+        return
+    pem = asked.keys.get(row.key.file)
+    given = None if pem is None else GivenKey(row.key.selector, seal.taken(row.key.file, pem))
+    new = NewDomain(
+        tenant=row.tenant,
+        domain=row.domain,
+        ip=ips[row.pool.members[0]],
+        pool=row.pool.name or None,
+    )
+    try:
+        await domain.add(act, new, seal=seal, warmup=warmup, given=given)
+    except RefusedError as error:
+        raise _at(error, str(row.key.place)) from error
+
+
+def _at(error: RefusedError, place: str) -> RefusedError:
+    return RefusedError(f"{place}: {error.line()}", status=error.status)
