@@ -65,7 +65,7 @@ soak: $(STAMP)
 	$(BIN)/pytest -q tests/faults -o timeout=2400 --fault-scale 10 --fault-rounds 3 \
 		--fault-table fault-table.json
 
-# Ten IPs warm up by themselves for two months of the calendar, 17,200 recipients on the fullest day; about
+# Eleven IPs warm up by themselves for two months of the calendar, 17,200 recipients on the fullest day; about
 # six minutes.
 sixty-days: $(STAMP)
 	SENDGATE_WARMUP_DAYS=60 $(BIN)/pytest -q -s -o timeout=1800 tests/e2e/warmup

@@ -32,6 +32,8 @@ class Warming(NamedTuple):
     """Days from `trouble` on, on which Gmail doubts the IP's reputation."""
     trouble: int = 0
     silent_from: int = 1_000
+    quotas: tuple[int, ...] = ()
+    """Of a plan of its own."""
 
     @property
     def domain(self) -> str:
@@ -72,4 +74,9 @@ HATED = Warming("hated", "hated", "192.0.2.21", complaints=6, trouble=10)
 DOUBTED = Warming("doubted", "doubted", "192.0.2.22", doubted=3, trouble=8)
 THIN = Warming("thin", "thin", "192.0.2.23", share=0.4)
 IDLE = Warming("idle", "idle", "192.0.2.24", silent_from=8)
-ALL = (*WEEKLY, BOUNCING, HATED, DOUBTED, THIN, IDLE)
+QUICK = Warming("quick", "quick", "192.0.2.25", begins=3, quotas=(50,))
+"""ACTIVE after its first week, at the midnight behind day 9."""
+ALL = (*WEEKLY, BOUNCING, HATED, DOUBTED, THIN, IDLE, QUICK)
+
+TOLD = 10
+"""The day behind which all that is told has happened: two are paused, one is ACTIVE."""

@@ -82,6 +82,10 @@ class Stack:
                      "--password", "a-long-password")  # fmt: skip
         self.run("domain", "add", "--tenant", one.tenant, "--domain", one.domain, "--ip", one.ip,
                  "--pool", f"{one.name}-pool", "--hourly-share", "1.0")  # fmt: skip
+        if one.quotas:
+            quotas = [word for quota in one.quotas for word in ("--quota", str(quota))]
+            self.run("warmup", "plan", "add", one.name, *quotas)
+            self.run("ip", "set", one.ip, "--plan", one.name, "--reason", "a plan of its own")
 
     def send(self, mails: Iterable[tuple[Warming, list[str]]]) -> int:
         """(Whose, to whom); how many recipients were taken."""
@@ -148,6 +152,21 @@ class Stack:
 
         self.run("clock", "set", (due + timedelta(seconds=1)).isoformat(timespec="seconds"))
         _wait(done, lambda: f"job {job} of {due} done, not {said}")
+
+    def alerts(self, wanted: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
+        """Wait until alerts of warm-up are as wanted: they are looked for every half minute. By IP,
+        the latest of each."""
+        found: dict[str, Any] = {}
+
+        def told() -> bool:
+            rows = self.asked("alert", "list", "--ended", "--limit", "1000")["alerts"]
+            of = [row for row in rows if row["key"].startswith("warmup:")]
+            found.clear()
+            found.update({row["key"].split(":")[-1]: row for row in reversed(of)})
+            return wanted(found)
+
+        _wait(told, lambda: f"{what}, not {found}")
+        return found
 
     def limits(self) -> dict[str, dict[str, Any]]:
         """By IP: where warm-up is."""

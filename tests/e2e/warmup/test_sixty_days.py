@@ -1,4 +1,5 @@
-"""Ten IPs warm up by themselves: five a week apart, and five to which something happens.
+"""Eleven IPs warm up by themselves: five a week apart, and six to which something happens; what is
+told of them begins and ends.
 
 Shorter than life by default: until the first IP is in its third week. All of it:
 `make sixty-days`, which shows each decision."""
@@ -20,8 +21,10 @@ from tests.e2e.warmup.plot import (
     HATED,
     IDLE,
     LADDER,
+    QUICK,
     STAGE_DAYS,
     THIN,
+    TOLD,
     WEEKLY,
     Warming,
 )
@@ -35,7 +38,7 @@ _REPUTATION = (
     "address has been temporarily rate limited."
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 class Course:
@@ -87,6 +90,24 @@ class Course:
             self._guarded(BOUNCING)
         stack.turn()
         self.number += 1
+        if day == TOLD:
+            self._told()
+
+    def _told(self) -> None:
+        """What happened is an alert, as grave as it is; who sees it may let an IP go on."""
+        whose = {BOUNCING.ip: "warning", HATED.ip: "critical", QUICK.ip: "info"}
+        found = self.stack.alerts(
+            lambda found: whose.keys() <= found.keys(), f"alerts of {sorted(whose)}"
+        )
+        assert {ip: found[ip]["severity"] for ip in whose} == whose
+        assert {ip for ip in whose if found[ip]["recovered"] is None} == {BOUNCING.ip, HATED.ip}
+        for ip in whose:
+            assert ip in found[ip]["what"], found[ip]
+            assert f"--ip {ip}" in found[ip]["next"]
+        assert "pauses" in found[BOUNCING.ip]["what"]
+        assert "complaints" in found[HATED.ip]["what"]
+        assert "ACTIVE" in found[QUICK.ip]["what"]
+        self.stack.run("warmup", "resume", HATED.ip, "--reason", "its list was cleaned")
 
     def _guarded(self, one: Warming) -> None:
         """The guard pauses within a minute of the record."""
@@ -187,6 +208,15 @@ def test_ips_warm_up_by_themselves_to_the_day_and_never_one_recipient_over(
     assert course.stages[THIN.ip] == [(0, 1)]
     assert {f["rule"] for f in acts[THIN.ip]} == {"thin"}
     assert any(f["rule"] == "idle" and f["act"] == "step_back" for f in acts[IDLE.ip])
+
+    if TOLD < DAYS:
+        ended = course.stack.alerts(
+            lambda found: found[HATED.ip]["recovered"] is not None, f"that of {HATED.ip} ended"
+        )[HATED.ip]
+        assert ended["first_seen"] < ended["recovered"]
+        assert ended["waiting"] == 0, "no way out is set"
+        (active,) = (f for f in acts[QUICK.ip] if f["act"] == "finish" and not f["provider"])
+        assert (active["state_after"], active["severity"]) == ("active", "info")
 
     course.stack.end()
     with capfd.disabled():
