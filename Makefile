@@ -133,9 +133,11 @@ bench-hold: $(COMPILED)/.ready
 bench-control: $(COMPILED)/.ready
 	$(BIN)/python -m loadtest.benchcontrol
 
-# What a record costs on its way in, and what questions to the sums of a month do; seven minutes.
+# What a record costs on its way in, what questions to the sums of a month do, and what a file of history
+# of 300 MB takes; ten minutes.
 bench-accounting: $(STAMP)
 	$(BIN)/python -m tests.bench.statistics --seconds 60
+	$(BIN)/python -m tests.bench.importing
 
 fmt: $(STAMP)
 	$(BIN)/ruff format .
