@@ -1,8 +1,7 @@
 """Follows what control learnt of domains' providers.
 
-Failure: a ledger that is away, or has lost the table, leaves it as it is (mail that is held
-meanwhile keeps the provider it has now); before the first one, domains that are in no file count
-as `other`.
+Failure: a ledger that is away, or has lost the table, leaves it as it is; before the first one,
+domains that are in no file count as `other`.
 """
 
 import asyncio

@@ -27,6 +27,7 @@ from policy.denial import MAILBOX_LIMITS, Denied, Limit
 from policy.identity import envelope_id
 from policy.ledger_port import ENDED, Change, Duplicate, EntryState, Granted
 from policy.plan import Generation
+from policy.provider import OTHER, provider_of
 from policy.reply import Reply
 from settings.statements import statements
 
@@ -137,8 +138,14 @@ class Claims:
             return Left(row=row, reason="suppressions_unknown", detail=_NOT_KNOWN, due=due)
         if state:
             return _refused(row, f"the recipient is suppressed: {state}", suppressed=True)
-        if pool[0] != row.pool:
-            return Left(row=row, reason=row.reason, detail="its pool changed", pool=pool[0])
+        provider = provider_of(domain_of(recipient))
+        # What is not known any more, or not yet, stays under what was: its ceilings are the lower.
+        learnt = provider not in (row.provider, OTHER)
+        if pool[0] != row.pool or learnt:
+            return Left(
+                row=row, reason=row.reason, pool=pool[0], provider=provider if learnt else "",
+                detail="its provider is known now" if learnt else "its pool changed",
+            )  # fmt: skip
         decision = await self._reserve(row)
         if isinstance(decision, Claimed):
             granted.append(decision)
@@ -194,6 +201,7 @@ class Claims:
                         e.until,
                         e.due,
                         e.pool or e.row.pool,
+                        e.provider or e.row.provider,
                         e.paused,
                         e.state,
                         e.ending,
@@ -258,6 +266,7 @@ def _changes(left: Left, now: int) -> bool:
         or left.due
         or left.paused
         or (left.pool and left.pool != row.pool)
+        or left.provider
         or left.reason != row.reason
         or (row.until <= now < left.until and left.reason != Limit.IP_PACE.value)
     )

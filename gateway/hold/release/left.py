@@ -28,6 +28,9 @@ class Left(msgspec.Struct, frozen=True, kw_only=True):
     until: int = 0
     due: int = 0
     pool: str = ""
+    """Where it belongs by now; '' where it was."""
+    provider: str = ""
+    """As `pool`."""
     paused: bool = False
     state: str = "held"
     ending: str = ""

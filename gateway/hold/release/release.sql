@@ -53,18 +53,18 @@ SELECT 1 FROM held h JOIN unnest($1::int[], $2::text[]) AS w (bucket, id)
 FOR UPDATE OF h
 
 -- name: leave
--- Rows that are not sent now: why, until when, whether by themselves, the pool they belong to; and
--- those that never will be, with their event.
+-- Rows that are not sent now: why, until when, whether by themselves, the pool and the provider they
+-- belong to; and those that never will be, with their event.
 WITH wanted AS (
     SELECT * FROM unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::bigint[],
-                         $7::bigint[], $8::text[], $9::bool[], $10::text[], $11::text[],
-                         $12::text[], $13::text[], $14::text[])
-        AS w (bucket, id, reason, detail, until, due, pool, paused, state, ending, verdict,
-              behind, server)
+                         $7::bigint[], $8::text[], $9::text[], $10::bool[], $11::text[],
+                         $12::text[], $13::text[], $14::text[], $15::text[])
+        AS w (bucket, id, reason, detail, until, due, pool, provider, paused, state, ending,
+              verdict, behind, server)
 ), changed AS (
     UPDATE held h
     SET reason = w.reason, detail = w.detail, until = w.until, waiting = w.due > 0, due = w.due,
-        pool = w.pool, paused = w.paused, state = w.state, ending = w.ending,
+        pool = w.pool, provider = w.provider, paused = w.paused, state = w.state, ending = w.ending,
         verdict = w.verdict, behind = w.behind,
         server = w.server,
         since = CASE WHEN w.state = 'held' THEN h.since ELSE $1 END

@@ -52,7 +52,7 @@ def leave(
     async def move(link: Any) -> None:
         await link.execute(
             _named("leave"), MIDNIGHT, [DAY], ["m1"], [reason], ["said"], [0], [due], ["acme"],
-            [False], [state], [ending], [ending], [behind], ["pmta1" if behind else ""],
+            ["gmail"], [False], [state], [ending], [ending], [behind], ["pmta1" if behind else ""],
         )  # fmt: skip
 
     return move
