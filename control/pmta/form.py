@@ -45,14 +45,20 @@ _RECORD = (
 _PER = r"\d*(?:day|d|hr|h|min|m|sec|s)"
 _HOST_ITEM = rf"(?:(?:{_HOST}|\[{_IPV4}\]|\[IPv6:{_IPV6}\])(?::{_PORT})?|lookup-mx:\s*{_HOST})"
 _INTERVAL = r"(?:\d+[wdhmsWDHMS])+"
-_ACTION = (
-    "(?i:mode=normal|mode=backoff|skip-mx|bounce-queue|bounce-rcpt|disable-source-ip|defer-queue"
-    rf"|(?:reenable-after|backoff-to-normal-after)=(?:{_INTERVAL}|never))"
+_ACTIONS = (
+    "mode=normal|mode=backoff|skip-mx|bounce-queue|bounce-rcpt|disable-source-ip|defer-queue"
+    rf"|reenable-after=(?:{_INTERVAL}|never)"
 )
-# What 3.3.15 forbids together; `backoff-to-normal-after` is the edition of 2020's.
-_CLASHING = (
-    r"(?!(?=.*mode=backoff).*mode=normal)(?!(?=.*skip-mx).*bounce-queue)"
-    r"(?!.*reenable-after.*reenable-after)(?!(?:(?!disable-source-ip).)*reenable-after)"
+_LATER_ACTIONS = rf"{_ACTIONS}|backoff-to-normal-after=(?:{_INTERVAL}|never)"
+
+
+def _only_behind(action: str, before: str) -> str:
+    return rf"(?!(?:(?!{before}).)*{action})(?!.*{action}.*{action})"
+
+
+# What 3.3.15 forbids together.
+_CLASHING = r"(?!(?=.*mode=backoff).*mode=normal)(?!(?=.*skip-mx).*bounce-queue)" + _only_behind(
+    "reenable-after", "disable-source-ip"
 )
 _CHOICE = rf"(?:virtual-mta={_NAME}|recipient-priority=(?:100|\d\d?))"
 _ADDRESS = rf"(?:<>|\*@{_HOST}|{_LOCAL}@\*|{_EMAIL})"
@@ -82,7 +88,7 @@ _KINDS = {
     "NAME": _NAME,
     "SOURCE-NAME": rf"(?![0-9.:/]+$){_NAME}",
     "FILE": r"[^\s|\"]\S*",
-    "PATH": r"(?:/|[A-Za-z]:[\\/])\S*",
+    "PATH": r"(?:/|[A-Za-z]:[\\/]|[^\s/\\|\"]+\\)\S*",
     "PIPE": r"\|.+",
     "TEXT": r"[^\s\"]\S*",
     "URL": r"(?i:https?://[^\s/@?#]+(?:/[^\s?#]*)?)",
@@ -92,6 +98,8 @@ _KINDS = {
     "API-KEY": r"\w{32,128}",
     "HEX-KEY": "[0-9A-Fa-f]{40}",
     "DOMAIN-KEY": rf"[^\s,]+\s*,\s*(?:\*|{_HOST})\s*,\s*[^\s,]+",
+    "LATER-DOMAIN-KEY": rf"[^\s,]+\s*,\s*(?:\*|{_HOST}|{_MACRO}|\{{domain\}})\s*,\s*[^\s,]+",
+    "MACRO-DOMAIN": rf"(?:\*\.|\[\*\.\])?{_MACRO}",
     "MACRO-NAME": r"\w+",
     "MACRO-VALUE": r"[^\s,\"]+",
     "HOSTS": rf"{_HOST_ITEM}(?:\s*[,;]\s*{_HOST_ITEM})*",
@@ -106,7 +114,10 @@ _KINDS = {
     "SIGNALS": r"(?:true(?:,subaccount=\d+)?|false)",
     "SIGNALS-CHOICE": r"(?:enable-signals(?:,subaccount=\d+)?|disable-signals)",
     "SELECTION": rf"(?:{_CHOICE}(?:\s*,\s*{_CHOICE})*|call-to:\s*{_NAME}|<pattern-list>)",
-    "ACTIONS": rf"(?i:{_CLASHING}){_ACTION}(?:\s*,\s*{_ACTION})*",
+    "ACTIONS": rf"(?i:{_CLASHING}(?:{_ACTIONS})(?:\s*,\s*(?:{_ACTIONS}))*)",
+    # The edition of 2020's.
+    "LATER-ACTIONS": rf"(?i:{_CLASHING}{_only_behind('backoff-to-normal-after', 'mode=backoff')}"
+    rf"(?:{_LATER_ACTIONS})(?:\s*,\s*(?:{_LATER_ACTIONS}))*)",
     "ADDRESS-MATCH": rf"(?:\*@\*|{_ADDRESS})",
     "ADDRESS-TARGET": _ADDRESS,
     "ROLLUP": rf"{_HOST}(?<=\.rollup)",

@@ -160,7 +160,8 @@ KINDS: dict[str, Kind] = {
     "NAME": _match(_NAME, "a name"),
     "SOURCE-NAME": Kind(_source_name, "a source's name"),
     "FILE": _match(r'(?!""$)[^|].*', "a file's name"),
-    "PATH": _match(r"(?:/|[A-Za-z]:[\\/]).*", "an absolute path"),
+    # Relative on Windows alone (3.3.1.37.2).
+    "PATH": _match(r"(?:/|[A-Za-z]:[\\/]|[^\s/\\|\"]+\\).*", "an absolute path"),
     "PIPE": _match(r"\|.+", "|COMMAND", rest=True),
     "TEXT": _match(r"(?s).*", "one word, or \"several in quotes\""),
     "URL": _match(r"(?i)https?://[^\s/@?#]+(?:/[^\s?#]*)?", "http(s)://HOST[:PORT][/PATH]"),

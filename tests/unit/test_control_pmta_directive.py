@@ -96,6 +96,13 @@ def test_a_value_powermta_would_refuse_is_one_clear_error() -> None:
         ("bounce-category-patterns", "/", "/mailbox +(is +)?full/ quota-issues"),
         ("pattern-list", "<pattern-list>", ""),
         ("domain", "dk-sign", "yes"),
+        (GLOBAL, "log-file", "log\\pmta.log"),
+        (GLOBAL, "relay-domain", "yahoo.$topLevel"),
+        (GLOBAL, "domain-key", "{selector}, {domain}, {vault}:/v1/keys/data/${selector}:dk"),
+        ("virtual-mta", "domain-key", "m2,$topDomain.$topLevel,/etc/pmta/m.pem"),
+        ("virtual-mta", "smtp-proxy-source-host", "10/8 p.example:5000 10.1.2.3 b.example"),
+        ("smtp-pattern-list", "reply", "/^421/ mode=backoff,backoff-to-normal-after=10m"),
+        ("acct-file", "max-size", "50K"),
     ],
 )
 def test_what_a_configuration_may_say_is_not_objected_to(
@@ -130,6 +137,18 @@ def test_what_a_configuration_may_say_is_not_objected_to(
             "smtp-source-host",
             "mail.example 192.0.2.1",
             "'mail.example 192.0.2.1' is not CIDR HOST (smtp-source-host)",
+        ),
+        (
+            "smtp-pattern-list",
+            "reply",
+            "/a/ backoff-to-normal-after=10m",
+            "'/a/ backoff-to-normal-after=10m' is not REGEX ACTIONS or REGEX LATER-ACTIONS (reply)",
+        ),
+        (
+            "acct-file",
+            "max-size",
+            "49K",
+            "'49K' is not SIZE(1M..) or SIZE(50K..10M) (max-size)",
         ),
         ("domain", "queue-priority", "101", "'101' is not INTEGER(0..100) (queue-priority)"),
         ("feedback-loop-processor", "<email-patterns>", "x", "'x' is not empty (<email-patterns>)"),

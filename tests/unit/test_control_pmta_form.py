@@ -84,6 +84,7 @@ x-tag /a b/ virtual-mta=v
 /a/ reenable-after=1h
 /a/ disable-source-ip,reenable-after=1h,reenable-after=2h
 /a/ mode=slow
+/a/ mode=backoff,backoff-to-normal-after=10m
 /a/ quota-issues
 // other
 d
