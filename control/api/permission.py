@@ -140,6 +140,7 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("GET", "/api/v2/powermta/status"): _READ_ALL,
     # Private keys.
     ("GET", "/api/v2/powermta/keys"): CLOSED,
+    ("POST", "/api/v2/powermta/import"): CLOSED,
     ("GET", "/api/v2/alerts"): _READ_ALL,
     ("POST", "/api/v2/alerts/mute"): _CHANGE_ALL,
     ("POST", "/api/v2/alerts/test"): _CHANGE_ALL,

@@ -47,6 +47,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "TakenRows": {
         "rows": [{"tenant": "acme", "domain": "new.example", "ip": "192.0.2.12", "stage": 2}]
     },
+    "TakeoverAsked": {
+        "files": [{"name": "config", "text": "postmaster p@new.example"}],
+        "main": ["config"],
+        "tenant": "acme",
+    },
     "GrowthAsked": {},
     "NewPlan": {"name": "steady", "quotas": [50, 100]},
     "ServerAddresses": {"name": "pmta1", "addresses": [{"host": "127.0.0.1", "port": 2525}]},
