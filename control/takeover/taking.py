@@ -18,7 +18,7 @@ from control.pmta.dkim import Seal
 from control.pmta.grammar.node import Fault, File
 from control.pmta.grammar.parse import parse
 from control.pmta.grammar.printing import printed
-from control.problem import FieldProblem, RefusedError, cut
+from control.problem import FieldProblem, RefusedError, bad, cut, quoted, taken
 from control.sources import domain
 from control.sources.domain import GivenKey, NewDomain
 from control.sources.pool import ensure, put_member
@@ -30,6 +30,7 @@ from control.takeover.understanding import understand
 from control.tenants import tenant as tenants
 from control.tenants.tenant import NewTenant, default_pool
 from control.values.ip import sending_ip
+from control.values.lines import Lines
 from control.values.reason import ReasonText
 from policy.model import Name
 from settings.model import Warmup
@@ -42,7 +43,7 @@ class GivenFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """A file, by the name it has on PowerMTA's host."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
-    text: Annotated[str, msgspec.Meta(max_length=8_000_000)]
+    text: Annotated[Lines, msgspec.Meta(max_length=8_000_000)]
 
 
 class TakeoverAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,7 +61,7 @@ class TakeoverAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Pool, or VirtualMTA in no pool, to tenant."""
     server: Name | None = None
     """PowerMTA server; null: the only one."""
-    keys: dict[str, str] = {}
+    keys: dict[str, Lines] = {}
     """Private DKIM keys, PEM, by the file names that the configuration has."""
     new_keys: bool = False
     """A domain whose key is not given gets a new one; else it is refused."""
@@ -97,11 +98,13 @@ class TakeoverView(msgspec.Struct, frozen=True, kw_only=True):
 def understood(asked: TakeoverAsked) -> Understanding:
     """Of all files. Raises RefusedError for a main file that was not given."""
     texts = {one.name: one.text for one in asked.files}
+    if any(not name.isprintable() for name in texts):
+        raise bad("files", "control characters cannot be used in a name")
     tops: list[File] = []
     faults: list[Fault] = []
     for name in asked.main:
         if name not in texts:
-            raise RefusedError(f"main: {name} is not among the files", status=400)
+            raise taken("main", f"{quoted(name)} is not among the files")
         parsed = parse(name, texts, lambda argument, file: named(argument, file, texts))
         tops.append(parsed.file)
         faults += parsed.faults

@@ -96,7 +96,7 @@ async def _not_sent_from(act: Act, tenant: TenantRow, brand: set[str]) -> None:
     """Raises RefusedError for a brand domain that mail is sent from already."""
     used = await act.connection.fetchval(_SQL["sent_from"], tenant.name, sorted(brand))
     if used is not None:
-        raise bad(
+        raise taken(
             "brand_domains",
             f"{used} is a sending domain of tenant {tenant.name}: its mail needs another one "
             f"first, then `sendgate domain remove {used}`",

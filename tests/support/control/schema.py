@@ -142,6 +142,8 @@ _WORDS = {
     "additionalProperties",
 }
 _EXAMPLES = {
+    "name": "config",
+    "text": "postmaster p@new.example",
     "host": "pmta.example",
     "port": 2525,
     "address": "anna@gmail.com",
