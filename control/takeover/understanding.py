@@ -11,7 +11,7 @@ one name space, compared without case.
 import ipaddress
 from collections.abc import Iterable, Sequence
 
-from control.pmta.directive import why_not
+from control.pmta.directive import GLOBAL, why_not
 from control.pmta.grammar.node import (
     PATTERN,
     Block,
@@ -24,6 +24,7 @@ from control.pmta.grammar.node import (
     commented,
     file_names,
 )
+from control.pmta.invented import UNLISTED, invented
 from control.takeover.found import (
     FoundKey,
     FoundPool,
@@ -32,8 +33,6 @@ from control.takeover.found import (
     entry,
 )
 from policy.plan import PROBE_DOMAIN, SYSTEM_VIRTUAL_MTA
-
-GLOBAL = "global"
 
 
 def understand(files: Sequence[File], faults: Iterable[Fault]) -> Understanding:
@@ -178,8 +177,7 @@ class _Work:
 
     def _judged(self, tag: str, node: Line | Block) -> bool:
         """Whether it may stand there; refused otherwise."""
-        name = f"<{node.tag}>" if isinstance(node, Block) else node.name
-        why = why_not(tag, name, node.argument)
+        why = _why_not(tag, node)
         if why:
             self.refuse(node.place, _text(node), why)
         return not why
@@ -209,6 +207,20 @@ class _Work:
 
     def _understood(self, node: Line | Block, what: str) -> None:
         self.found.report.understood.append(entry(node.place, _text(node), what))
+
+
+def _why_not(tag: str, node: Line | Block) -> str:
+    """Why PowerMTA would not take it there; ''. What runs somewhere and is in no guide, PowerMTA
+    may well take: it stays."""
+    name = f"<{node.tag}>" if isinstance(node, Block) else node.name
+    why = why_not(tag, name, node.argument)
+    known = invented(tag, name, node.argument) if why else None
+    if known is None:
+        return why
+    if known.status == UNLISTED:
+        return ""
+    instead = f"; write {known.instead}" if known.instead else ""
+    return f"{known.why}{instead}"
 
 
 def _text(node: Line | Block) -> str:

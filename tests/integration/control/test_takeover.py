@@ -233,6 +233,15 @@ async def test_what_is_refused_names_file_line_and_reason(
     assert not any("smtp-25bit" in text or "all" in text for text in view["own"].values())
 
 
+async def test_what_is_only_in_no_guide_is_kept(
+    api: Api, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "unlisted").write_text("<source 0/0>\n    remove-received-headers yes\n</source>\n")
+    got = await imported(api, capsys, str(tmp_path / "unlisted"), "--json")
+    assert got.code == 0
+    assert "remove-received-headers" in msgspec.json.decode(got.out)["own"][""]
+
+
 async def test_a_tenant_has_to_be_named(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
     path = CONFIGURATIONS / "shared" / "config"
     got = await imported(api, capsys, str(path), "--of", "iota=i", "--json")
