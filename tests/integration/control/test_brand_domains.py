@@ -67,7 +67,7 @@ async def test_what_is_no_domain_is_refused(api: Api, wrong: str) -> None:
 async def test_what_mail_is_sent_from_is_no_brand_domain(api: Api) -> None:
     assert (await api("POST", "/api/v2/domains", {**SOURCE, "domain": "news.test"}))[0] == 201
     status, refused = await brand(api, "acme.test", "news.test")
-    assert (status, refused["errors"][0]["field"]) == (400, "brand_domains")
+    assert (status, refused["errors"][0]["field"]) == (409, "brand_domains")
     assert "`sendgate domain remove news.test`" in str(refused)
     assert (await api("GET", "/api/v2/tenants/acme"))[1]["brand_domains"] == [
         "acme.test",
