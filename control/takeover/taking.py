@@ -124,7 +124,7 @@ async def take(
     only shown, with what is refused."""
     found = understood(asked)
     rows = rows_of(found, asked.tenant, asked.of)
-    _given_keys(asked, rows, found.report)
+    await _given_keys(act, asked, rows, found.report)
     if len(rows.vmtas) > MOST or len(rows.domains) > MOST:
         raise RefusedError(f"more than {MOST} VirtualMTAs or domains: import file by file")
     if found.report.refused and not (asked.leave_refused or dry):
@@ -172,14 +172,20 @@ def view(found: Understanding, rows: Rows, logins: list[FirstLogin]) -> Takeover
 def _refused(report: Report) -> RefusedError:
     count = len(report.refused)
     problems = [FieldProblem(f"{one.file}:{one.line}", one.what) for one in report.refused]
-    title = f"{count} parts of the configuration are refused; nothing was changed"
+    what = "1 part of the configuration is" if count == 1 else f"{count} parts of it are"
+    title = f"{what} refused; nothing was changed"
     return RefusedError(title, status=409, errors=problems)
 
 
-def _given_keys(asked: TakeoverAsked, rows: Rows, report: Report) -> None:
-    """A domain that signs elsewhere goes on with that key, or says that it does not."""
+async def _given_keys(act: Act, asked: TakeoverAsked, rows: Rows, report: Report) -> None:
+    """A domain that signs elsewhere goes on with that key, or says that it does not; one that is
+    here has its key."""
+    if asked.new_keys:
+        return
     for row in rows.domains:
-        if row.key.file not in asked.keys and not asked.new_keys:
+        if row.key.file in asked.keys:
+            continue
+        if await domain.pool_of(act, row.tenant, row.domain) is None:
             text = f"domain-key {row.key.selector},{row.key.domain},{row.key.file}"
             why = (
                 f"its key {row.key.file} was not given: --keys FOLDER with a copy of it, or "
@@ -240,15 +246,15 @@ async def _domain(
 ) -> None:
     if await domain.pool_of(act, row.tenant, row.domain) is not None:
         return
-    pem = asked.keys.get(row.key.file)
-    given = None if pem is None else GivenKey(row.key.selector, seal.taken(row.key.file, pem))
     new = NewDomain(
         tenant=row.tenant,
         domain=row.domain,
         ip=ips[row.pool.members[0]],
         pool=row.pool.name or None,
     )
+    pem = asked.keys.get(row.key.file)
     try:
+        given = None if pem is None else GivenKey(row.key.selector, seal.taken(row.key.file, pem))
         await domain.add(act, new, seal=seal, warmup=warmup, given=given)
     except RefusedError as error:
         raise _at(error, str(row.key.place)) from error

@@ -260,8 +260,20 @@ async def test_a_key_that_is_not_given_is_refused_or_made(
     (entry,) = msgspec.json.decode(got.out)["refused"]
     assert "--new-keys" in entry["what"]
     assert (await imported(api, capsys, *words, "--new-keys", "--yes")).code == 0
-    (tmp_path / "acme.test.pem").write_text("-----BEGIN NOTHING-----\n")
     assert (await imported(api, capsys, *words, "--yes")).code == 0, "the domain is here"
+
+
+async def test_a_key_that_is_none_changes_nothing(
+    api: Api, core: Parts, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    before = await core.publisher.current()
+    (tmp_path / "acme.test.pem").write_text("-----BEGIN NOTHING-----\n")
+    words = [str(CONFIGURATIONS / "plain" / "config"), "--tenant", "customer", "--yes"]
+    got = await imported(api, capsys, *words, "--keys", str(tmp_path))
+    assert got.code == 1
+    assert "/etc/pmta/dkim/acme.test.pem is no private key in PEM" in got.error
+    assert f"{words[0]}:" in got.error
+    assert await core.publisher.current() == before
 
 
 async def test_what_is_kept_goes_on_as_includes(
