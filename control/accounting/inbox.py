@@ -21,7 +21,7 @@ import msgspec
 from control.accounting.door import Batch, Door
 from control.accounting.identity import Reading
 from control.accounting.lock import lock_number
-from control.accounting.payload import InflatedError, Share, inflated, shares
+from control.accounting.payload import InflatedError, Share, TooLargeError, inflated, shares
 from control.accounting.store import put_arrived
 from control.again import again
 from control.problem import RefusedError
@@ -71,7 +71,7 @@ class Inbox:
 
     async def put(self, body: bytes, *, origin: str, server: str, who: str) -> int:
         """Store a batch; its number. It is on the disk when this returns. Raises RefusedError: 413
-        for what is too large or cannot be unpacked, 503 when the inbox is full."""
+        for what is too large, 400 for what cannot be unpacked, 503 when the inbox is full."""
         body = await self._packed(body)
         row = await self._pool.fetchval(
             _SQL["put"],
@@ -107,10 +107,12 @@ class Inbox:
         """As it is stored. Raises RefusedError."""
         try:
             return await asyncio.to_thread(_kept, body, self._settings.webhook_content)
-        except InflatedError as error:
+        except TooLargeError as error:
             raise RefusedError(
                 f"the batch was not taken: {error} (accounting.webhook_content)", status=413
             ) from error
+        except InflatedError as error:
+            raise RefusedError(f"the batch was not taken: {error}", status=400) from error
 
     async def state(self) -> InboxState:
         """What waits."""

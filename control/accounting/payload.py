@@ -17,6 +17,7 @@ import msgspec
 
 from control.accounting.columns import MARK, Columns, Times, field
 from control.accounting.records import LONGEST, Piece, Record, split
+from policy.address import split_address
 
 LONG_NAMES = {
     "delivery": "d",
@@ -38,6 +39,8 @@ BAD_ADDRESS = "hb"
 """The type given to `{"email", "reason"}`: a script that tells hard bounces alone, without a type
 or a time. It is no record of PowerMTA's, which may tell the same bounce too."""
 
+_OF_ONE = frozenset("rdbt")
+"""Types of what befell one recipient."""
 _KIND = re.compile(r"[a-z]{1,3}")
 _BLANK = b" \t\r\n\0"
 _STEP = 65_536
@@ -49,6 +52,10 @@ _KINDS_OF_OBJECT = 256
 
 class InflatedError(ValueError):
     """A packed body is damaged, or larger than its bound."""
+
+
+class TooLargeError(InflatedError):
+    """Its content is larger than its bound."""
 
 
 class SetAside(NamedTuple):
@@ -76,7 +83,7 @@ def inflated(body: bytes, most: int) -> bytes:
     for part in _unpacked(body) if body[:2] == b"\x1f\x8b" else (body,):
         content += part
         if len(content) > most:
-            raise InflatedError(f"its content has more than {most} octets")
+            raise TooLargeError(f"its content has more than {most} octets")
     return bytes(content)
 
 
@@ -171,7 +178,7 @@ class _Objects:
             return "it has no fields"
         if columns.names[0].lower() != "type":
             if not {"email", "reason"} <= {name.lower() for name in names}:
-                return "it has no type"
+                return _typeless(names)
             columns = Columns(("type", *names))
             found = {"type": BAD_ADDRESS, **found}
         fields = [_text(found[name]) for name in columns.names]
@@ -182,10 +189,20 @@ class _Objects:
         time = field(fields, columns.time)
         if time and self._times(time) is None:
             return f"its time {time[:40]!r} cannot be read"
+        rcpt = field(fields, columns.rcpt)
+        if kind == BAD_ADDRESS and split_address(rcpt.strip()) is None:
+            return f"{rcpt[:40]!r} is no mail address"
+        if kind in _OF_ONE and not (time or rcpt or field(fields, columns.envid)):
+            return "it says neither when it was, nor of whom or of which message it is"
         if not self.pieces or self.pieces[-1].columns is not columns:
             self.pieces.append(Piece(columns, []))
         self.pieces[-1].records.append(Record(fields, raw))
         return ""
+
+
+def _typeless(names: tuple[str, ...]) -> str:
+    small = "email" in {name.lower() for name in names}
+    return "it has an email, and neither a type nor a reason" if small else "it has no type"
 
 
 def _text(value: Any) -> str:

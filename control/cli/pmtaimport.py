@@ -77,7 +77,9 @@ def import_(
             changed,
             f"{view.vmtas} VirtualMTAs, {view.pools} pools and {view.domains} domains taken over",
         )
-        if not yes:
+        if not yes and view.refused:
+            say("nothing was changed: mend what is refused; --yes --leave-refused writes the rest")
+        elif not yes:
             say("nothing was changed: --yes writes it")
     raise typer.Exit(1 if view.refused else 0)
 

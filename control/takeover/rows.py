@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from control.pmta.grammar.node import Place
+from control.problem import bad, quoted
 from control.takeover.found import (
     FoundKey,
     FoundPool,
@@ -50,7 +51,8 @@ class Rows(NamedTuple):
 
 def rows_of(found: Understanding, tenant: str | None, tenants: Mapping[str, str]) -> Rows:
     """`tenant`: whose everything is that `tenants`, by pool or VirtualMTA that is in none, does not
-    give to another. What cannot be a row is told in the report of `found`."""
+    give to another. What cannot be a row is told in the report of `found`. Raises RefusedError for
+    a name in `tenants` that there is not."""
     return _Work(found, tenant, {name.lower(): whose for name, whose in tenants.items()}).rows()
 
 
@@ -65,14 +67,26 @@ class _Work:
         """VirtualMTA to tenant."""
 
     def rows(self) -> Rows:
+        named = {pool.name.lower() for pool in self._found.pools}
+        named |= {vmta.name.lower() for vmta in self._found.vmtas}
+        if unknown := sorted(self._tenants.keys() - named):
+            raise bad("of", f"{quoted(unknown[0])} is no pool or VirtualMTA that was understood")
         pools = [pool for found in self._found.pools if (pool := self._pool(found))]
         for vmta in self._found.vmtas:
             if vmta.name not in self._owner:
                 pools += self._alone(vmta)
         vmtas = [
-            (self._owner[vmta.name], vmta) for vmta in self._found.vmtas if vmta.name in self._owner
+            (self._owner[vmta.name], vmta)
+            for vmta in self._found.vmtas
+            if vmta.name in self._owner and self._can_be_its(vmta)
         ]
-        return Rows(vmtas, pools, self._domains(pools))
+        there = {vmta.name for _, vmta in vmtas}
+        whole = [
+            pool._replace(members=members)
+            for pool in pools
+            if (members := tuple(name for name in pool.members if name in there))
+        ]
+        return Rows(vmtas, whole, self._domains(whole))
 
     def _pool(self, pool: FoundPool) -> PoolRow | None:
         tenant = self._whose(pool.name, pool.place, f"<virtual-mta-pool {pool.name}>")
@@ -93,6 +107,14 @@ class _Work:
             return []
         self._owner[vmta.name] = tenant
         return [PoolRow(tenant, "", (vmta.name,))]
+
+    def _can_be_its(self, vmta: FoundVmta) -> bool:
+        tenant = self._owner[vmta.name]
+        if vmta.name.lower() == tenant.lower():
+            why = f"tenant {tenant} comes with a pool of that name: name the tenant otherwise"
+            self._refuse(vmta.place, f"<virtual-mta {vmta.name}>", why)
+            return False
+        return True
 
     def _whose(self, name: str, place: Place, text: str) -> str | None:
         tenant = self._tenants.get(name.lower(), self._tenant)

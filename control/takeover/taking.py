@@ -142,8 +142,10 @@ async def take(
     if new or members or len(act.audited) > audited:
         after = {"vmtas": list(names.values()), "domains": [row.domain for row in rows.domains]}
         await act.audit("pmta.import", cut(asked.main[0]), None, after, asked.reason)
-    else:
+    elif rows.vmtas:
         act.no_change("everything that was understood is here already")
+    else:
+        act.no_change("nothing was understood that can be taken over")
     if new:
         act.note(
             f"{new} new IPs begin at stage 1 of the warm-up: `sendgate warmup import FILE.csv` "

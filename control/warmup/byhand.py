@@ -177,7 +177,9 @@ async def _advance(on: _On) -> str:
         stage = on.row.stage + 1 if wanted is None else wanted
         return await _at_stage(on, stage, **on.stands(f"moved to stage {stage}")[1])
     if not source.on_plan or on.plan is None or source.stage is None:
-        raise RefusedError(f"IP {name} is not on a warm-up plan: `sendgate warmup resume {name}`")
+        raise RefusedError(
+            f"IP {name} is not on a warm-up plan: `sendgate warmup resume {name} --reason …`"
+        )
     stage, stages = source.stage + 1 if wanted is None else wanted, len(on.plan.stages)
     if stage <= source.stage or stage > stages:
         raise RefusedError(

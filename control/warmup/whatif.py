@@ -154,7 +154,7 @@ class WhatIf:
         if plan is None or (asked.plan is None and not source.on_plan):
             raise RefusedError(
                 f"IP {address} is not on a warm-up plan: say which with plan, or put it back with "
-                f"`sendgate warmup resume {address}`"
+                f"`sendgate warmup resume {address} --reason …`"
             )
         if source.state not in ("warming", "active", "paused"):
             raise RefusedError(f"IP {address} is {source.state}: warm-up decides nothing about it")

@@ -250,6 +250,24 @@ async def test_a_tenant_has_to_be_named(api: Api, capsys: pytest.CaptureFixture[
     assert any("--of theta=TENANT" in text for text in said)
 
 
+async def test_names_that_clash_or_are_unknown_are_told(
+    api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(CONFIGURATIONS / "plain" / "config")
+    got = await imported(api, capsys, path, "--tenant", "ACME2", "--new-keys", "--json")
+    assert got.code == 1, got.error
+    view = msgspec.json.decode(got.out)
+    (entry,) = view["refused"]
+    assert "name the tenant otherwise" in entry["what"]
+    assert (view["vmtas"], view["pools"]) == (1, 1)
+    got = await imported(api, capsys, path, "--tenant", "acme", "--of", "nopool=other")
+    assert got.code == 2
+    assert "'nopool' is no pool or VirtualMTA" in got.error
+    got = await imported(api, capsys, path)
+    assert got.code == 1
+    assert "nothing was understood that can be taken over" in got.out
+
+
 async def test_a_key_that_is_not_given_is_refused_or_made(
     api: Api, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
