@@ -151,6 +151,20 @@ async def test_what_cannot_be_read_is_set_aside_and_its_neighbours_count(
     assert (await api("GET", "/api/v2/accounting/rejected"))[1]["total"] == 4
 
 
+@pytest.mark.usefixtures("working")
+async def test_what_says_nothing_of_anybody_is_set_aside(core: Parts, api: Api) -> None:
+    small = b'{"email": "not an address", "reason": "no such user"}\n{"email": "anna@gmail.com"}\n'
+    assert (await send(api, b'{"type": "d"}\n' + small + lines(record())))[0] == 200
+    await taken(core)
+    assert await kinds(core) == {"d": (1, 0)}
+    _, page = await api("GET", "/api/v2/accounting/rejected")
+    assert sorted(one["why"] for one in page["rejected"]) == [
+        "'not an address' is no mail address",
+        "it has an email, and neither a type nor a reason",
+        "it says neither when it was, nor of whom or of which message it is",
+    ]
+
+
 async def test_a_batch_waits_for_a_control_process_that_was_killed(core: Parts, api: Api) -> None:
     assert (await send(api, lines(record())))[0] == 200
     state = await core.intake.inbox.state()
