@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from control.pmta.grammar.node import Place
-from control.problem import bad, quoted
+from control.problem import quoted, taken
 from control.takeover.found import (
     FoundKey,
     FoundPool,
@@ -70,7 +70,7 @@ class _Work:
         named = {pool.name.lower() for pool in self._found.pools}
         named |= {vmta.name.lower() for vmta in self._found.vmtas}
         if unknown := sorted(self._tenants.keys() - named):
-            raise bad("of", f"{quoted(unknown[0])} is no pool or VirtualMTA that was understood")
+            raise taken("of", f"{quoted(unknown[0])} is no pool or VirtualMTA that was understood")
         pools = [pool for found in self._found.pools if (pool := self._pool(found))]
         for vmta in self._found.vmtas:
             if vmta.name not in self._owner:

@@ -101,6 +101,12 @@ def test_what_cannot_be_read_is_told_with_its_line(text: str, line: int, says: s
     assert says in found[0][1]
 
 
+def test_a_quote_inside_a_pattern_is_none() -> None:
+    found = read('reply /said "no/ mode=backoff\n')
+    assert not found.faults
+    assert printed(found.file.inside) == 'reply /said "no/ mode=backoff\n'
+
+
 def test_a_block_that_a_template_left_open_is_one_fault() -> None:
     assert len(read("<virtual-mta {{name}}>\nhost-name a.example\n</virtual-mta>\n").faults) == 1
 

@@ -94,6 +94,9 @@ class _Parser:
             else:
                 whole, used = _unwrapped(body, lines, at)
                 at += used
+                if used and (why := _unreadable(whole)):
+                    self.faults.append(Fault(place, text, why))
+                    continue
                 line = self._line(place, text, whole, comment, wrapped=used)
                 if line is None:
                     continue
@@ -208,7 +211,8 @@ def _unreadable(body: str) -> str:
     """Why a line means nothing; '' when it may."""
     if _CONTROL.search(body):
         return "control characters: it is no text, or not in UTF-8"
-    if body.count('"') % 2:
+    # Inside a pattern a quote is a character like others.
+    if body.count('"') % 2 and not _BEFORE_PATTERN.match(body):
         return "a quote is not closed (`#` begins a comment inside quotes, too)"
     if found := _TEMPLATE.search(body):
         return f"{found[0]} is a place that a template left open: write its value"

@@ -261,7 +261,7 @@ async def test_names_that_clash_or_are_unknown_are_told(
     assert "name the tenant otherwise" in entry["what"]
     assert (view["vmtas"], view["pools"]) == (1, 1)
     got = await imported(api, capsys, path, "--tenant", "acme", "--of", "nopool=other")
-    assert got.code == 2
+    assert got.code == 1
     assert "'nopool' is no pool or VirtualMTA" in got.error
     got = await imported(api, capsys, path)
     assert got.code == 1
