@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from control.pmta.grammar.node import Node, Place
+from control.pmta.grammar.node import Line, Node, Place
 
 LONGEST = 200
 """Characters of a part that are shown."""
@@ -50,6 +50,18 @@ class FoundKey(NamedTuple):
     domain: str
     """`*`: of whatever domain."""
     file: str
+
+    def __str__(self) -> str:
+        return f"domain-key {self.selector},{self.domain},{self.file}"
+
+
+def key_of(line: Line) -> FoundKey | None:
+    """Of a `domain-key` line; None: it is not SELECTOR,DOMAIN,FILE."""
+    parts = [part.strip() for part in line.argument.strip('"').split(",")]
+    if len(parts) != 3 or not all(parts):
+        return None
+    selector, domain, file = parts
+    return FoundKey(line.place, selector, domain.lower(), file)
 
 
 class FoundVmta(msgspec.Struct, frozen=True, kw_only=True):

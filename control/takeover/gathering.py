@@ -12,6 +12,7 @@ import msgspec
 from control.pmta.grammar.node import File, Line, Node, file_names, flat
 from control.pmta.grammar.parse import parse
 from control.problem import RefusedError
+from control.takeover.found import key_of
 
 MOST = 5_000
 """Files of one configuration."""
@@ -90,7 +91,7 @@ def _text(path: Path) -> str:
             f"{path} has {len(data)} octets, at most {LARGEST}: is it the right one?"
         )
     # What is no UTF-8 is told with its line by who reads it.
-    return data.decode("utf-8", "replace").replace("\ufffd", "\x1a")
+    return data.decode("utf-8", "replace")
 
 
 def _key_files(nodes: tuple[Node, ...]) -> set[str]:
@@ -98,10 +99,8 @@ def _key_files(nodes: tuple[Node, ...]) -> set[str]:
     for node in flat(nodes):
         if not isinstance(node, Line):
             found |= _key_files(node.inside)
-        elif node.name == "domain-key":
-            parts = [part.strip() for part in node.argument.strip('"').split(",")]
-            if len(parts) == 3 and parts[1] != "*":
-                found.add(parts[2])
+        elif node.name == "domain-key" and (key := key_of(node)) and key.domain != "*":
+            found.add(key.file)
     return found
 
 

@@ -1,8 +1,7 @@
 """What was understood as rows to be: whose it is, and by which pool each domain sends. Pure.
 
 Rule: a VirtualMTA, a pool and a domain are one tenant's. Which, the operator says; PowerMTA has no
-tenants. A domain sends by the pool whose VirtualMTAs sign it; where several do, by the first, and
-that is said.
+tenants. A domain sends by the pool whose VirtualMTAs sign it; where several do, by the first.
 """
 
 from collections.abc import Mapping
@@ -139,14 +138,13 @@ class _Work:
         if key.domain == "*":
             return
         row = found.setdefault(key.domain, DomainRow(pool.tenant, key.domain, pool, key))
-        text = f"domain-key {key.selector},{key.domain},{key.file}"
         if row.tenant != pool.tenant:
             why = f"{key.domain} is {row.tenant}'s: a domain is one tenant's"
             if key not in self._found.keys:
-                self._refuse(key.place, text, why)
+                self._refuse(key.place, str(key), why)
         elif row.key[1:] != key[1:]:
             why = f"{key.domain} is signed with {row.key.selector} ({row.key.place}): one key each"
-            self._refuse(key.place, text, why)
+            self._refuse(key.place, str(key), why)
 
     def _refuse(self, place: Place, text: str, why: str) -> None:
         one = entry(place, text, why)

@@ -188,12 +188,11 @@ async def _given_keys(act: Act, asked: TakeoverAsked, rows: Rows, report: Report
         if row.key.file in asked.keys:
             continue
         if await domain.pool_of(act, row.tenant, row.domain) is None:
-            text = f"domain-key {row.key.selector},{row.key.domain},{row.key.file}"
             why = (
                 f"its key {row.key.file} was not given: --keys FOLDER with a copy of it, or "
                 "--new-keys to sign with new ones"
             )
-            report.refused.append(entry(row.key.place, text, why))
+            report.refused.append(entry(row.key.place, str(row.key), why))
 
 
 async def _tenant(act: Act, name: str, *, dry: bool) -> FirstLogin | None:

@@ -11,6 +11,8 @@ one name space, compared without case.
 import ipaddress
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from control.pmta.directive import GLOBAL, why_not
 from control.pmta.grammar.node import (
     PATTERN,
@@ -31,6 +33,7 @@ from control.takeover.found import (
     FoundVmta,
     Understanding,
     entry,
+    key_of,
 )
 from policy.plan import PROBE_DOMAIN, SYSTEM_VIRTUAL_MTA
 
@@ -63,8 +66,7 @@ class _Work:
         whole = [(above, node) for above, node in nodes if self._judged(GLOBAL, node)]
         for _, node in whole:
             if isinstance(node, Line) and node.name == "smtp-source-host":
-                ip, _, host = node.argument.partition(" ")
-                self._global_hosts.append((ip, host.strip()))
+                self._global_hosts.append(_source(node))
         for _, node in whole:
             if isinstance(node, Block) and node.tag == "virtual-mta":
                 self._vmta(node)
@@ -96,8 +98,7 @@ class _Work:
             if not self._judged(block.tag, node):
                 continue
             if isinstance(node, Line) and node.name == "smtp-source-host":
-                ip, _, host = node.argument.partition(" ")
-                addresses.append((ip, host.strip()))
+                addresses.append(_source(node))
             elif isinstance(node, Line) and node.name == "host-name":
                 names.append(node.argument)
             elif isinstance(node, Line) and node.name == "domain-key":
@@ -164,16 +165,14 @@ class _Work:
         return before is block.place
 
     def _key(self, line: Line) -> FoundKey | None:
-        parts = [part.strip() for part in line.argument.strip('"').split(",")]
-        if len(parts) != 3 or not all(parts):
+        key = key_of(line)
+        if key is None:
             self.refuse(line.place, _text(line), "it is not SELECTOR,DOMAIN,FILE")
-            return None
-        selector, domain, file = parts
-        if domain == "*":
+        elif key.domain == "*":
             self._understood(line, "signs whatever domain: each domain gets a key of its own here")
         else:
-            self._understood(line, f"DKIM key {selector} of {domain}")
-        return FoundKey(line.place, selector, domain.lower(), file)
+            self._understood(line, f"DKIM key {key.selector} of {key.domain}")
+        return key
 
     def _judged(self, tag: str, node: Line | Block) -> bool:
         """Whether it may stand there; refused otherwise."""
@@ -196,14 +195,7 @@ class _Work:
         for above, inner in commented(node.inside):
             if self._judged(node.tag, inner):
                 inside += [*above, self._clean(inner)]
-        return Block(
-            place=node.place,
-            tag=node.tag,
-            argument=node.argument,
-            comment=node.comment,
-            behind=node.behind,
-            inside=tuple(inside),
-        )
+        return msgspec.structs.replace(node, inside=tuple(inside))
 
     def _understood(self, node: Line | Block, what: str) -> None:
         self.found.report.understood.append(entry(node.place, _text(node), what))
@@ -244,6 +236,12 @@ def _only_signs(node: Line | Block) -> bool:
 
 def _is_probes(node: Line | Block) -> bool:
     return isinstance(node, Block) and (node.tag, node.argument) == ("domain", PROBE_DOMAIN)
+
+
+def _source(line: Line) -> tuple[str, str]:
+    """Address and host name; '' for what is not there."""
+    ip, *host = line.argument.split(maxsplit=1)
+    return ip, host[0] if host else ""
 
 
 def _why_no_source(addresses: list[tuple[str, str]]) -> str:

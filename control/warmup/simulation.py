@@ -9,6 +9,7 @@ from control.values.ip import IpText
 from control.values.provider import ALL_KNOWN, known_provider
 from control.values.wanted import meant
 from policy.model import Count, Name, Share
+from policy.warmup.simulation import SimulatedProvider
 from policy.warmup.traffic import Part
 
 Rate = Annotated[float, msgspec.Meta(ge=0, le=100)]
@@ -49,21 +50,6 @@ class SimulationAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     days: Annotated[
         Annotated[int, msgspec.Meta(ge=1, le=730)], meant("Days that are played forward.")
     ] = 90
-
-
-class SimulatedProvider(msgspec.Struct, frozen=True, kw_only=True):
-    """A provider's day."""
-
-    provider: str
-    stage: int
-    paused: bool
-    ceiling: int
-    """Recipients a day."""
-    sent: int
-    waiting: int
-    act: str
-    """What it did of its own, beside its IP."""
-    sentence: str
 
 
 class SimulatedDay(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,6 @@ from control.warmup.rule import rule_of
 from control.warmup.simulation import (
     Rate,
     SimulatedDay,
-    SimulatedProvider,
     Simulation,
     SimulationAsked,
     parts_of,
@@ -128,9 +127,7 @@ class WhatIf:
                     waits_days=round(d.waiting / d.quota, 1) if d.quota else 0.0,
                     act=d.act,
                     sentence=d.sentence,
-                    providers=[
-                        SimulatedProvider(**msgspec.structs.asdict(one)) for one in d.providers
-                    ],
+                    providers=list(d.providers),
                 )
                 for d in found
             ],

@@ -35,7 +35,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen before today."""
 
 
-class SimulatedAt(msgspec.Struct, frozen=True, kw_only=True):
+class SimulatedProvider(msgspec.Struct, frozen=True, kw_only=True):
     """One day of a provider."""
 
     provider: str
@@ -63,7 +63,7 @@ class Simulated(msgspec.Struct, frozen=True, kw_only=True):
     act: str
     """At its beginning, or the pause within it; '': none."""
     sentence: str
-    providers: tuple[SimulatedAt, ...] = ()
+    providers: tuple[SimulatedProvider, ...] = ()
 
 
 class _At:
@@ -254,9 +254,9 @@ def simulate(start: Start, rule: Rule, assumed: Assumed, days: int) -> list[Simu
     return found
 
 
-def _day_of(one: _At, was: tuple[int, bool], ceilings: dict[str, int]) -> SimulatedAt:
+def _day_of(one: _At, was: tuple[int, bool], ceilings: dict[str, int]) -> SimulatedProvider:
     name, said = one.mail.provider, one.said
-    return SimulatedAt(
+    return SimulatedProvider(
         provider=name,
         stage=was[0],
         paused=was[1],

@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from control.pmta.grammar.node import (
     PATTERN,
     Block,
@@ -109,11 +111,7 @@ class _Parser:
                 else:
                     inside.append(line)
         while stack:
-            block = stack[-1].block
-            self.faults.append(
-                Fault(block.place, f"<{block.tag}>", f"it is never closed: add </{block.tag}>")
-            )
-            self._end(stack, top)
+            self._end_open(stack, top)
         return File(name=name, inside=tuple(top))
 
     def _open(self, place: Place, body: str, comment: str, stack: list[_Opened]) -> None:
@@ -138,24 +136,20 @@ class _Parser:
             self.faults.append(Fault(place, body, "it closes nothing: remove it"))
             return
         while stack[-1].block.tag != tag.lower():
-            block = stack[-1].block
-            self.faults.append(
-                Fault(block.place, f"<{block.tag}>", f"it is never closed: add </{block.tag}>")
-            )
-            self._end(stack, top)
+            self._end_open(stack, top)
+        self._end(stack, top)
+
+    def _end_open(self, stack: list[_Opened], top: list[Node]) -> None:
+        """End a block that nothing closes."""
+        block = stack[-1].block
+        why = f"it is never closed: add </{block.tag}>"
+        self.faults.append(Fault(block.place, f"<{block.tag}>", why))
         self._end(stack, top)
 
     @staticmethod
     def _end(stack: list[_Opened], top: list[Node]) -> None:
         block, inside = stack.pop()
-        whole = Block(
-            place=block.place,
-            tag=block.tag,
-            argument=block.argument,
-            comment=block.comment,
-            behind=block.behind,
-            inside=tuple(inside),
-        )
+        whole = msgspec.structs.replace(block, inside=tuple(inside))
         (stack[-1].inside if stack else top).append(whole)
 
     def _line(
@@ -186,22 +180,17 @@ class _Parser:
         files = []
         argument = line.argument.strip('"')
         names = self._opened(argument, line.place.file)
-        if not names:
-            self.faults.append(Fault(line.place, f"include {line.argument}", "no such file"))
+        whys = [] if names else ["no such file"]
         for name in names:
             if name in including:
-                self.faults.append(
-                    Fault(line.place, f"include {line.argument}", "it includes itself")
-                )
+                whys.append("it includes itself")
             elif name not in self._texts:
-                self.faults.append(
-                    Fault(line.place, f"include {line.argument}", f"{name} was not given")
-                )
+                whys.append(f"{name} was not given")
             elif len(including) >= DEEPEST:
-                why = f"more than {DEEPEST} files in each other"
-                self.faults.append(Fault(line.place, f"include {line.argument}", why))
+                whys.append(f"more than {DEEPEST} files in each other")
             else:
                 files.append(self.file(name, including))
+        self.faults += [Fault(line.place, _text(line), why) for why in whys]
         return Include(
             place=line.place, argument=line.argument, comment=line.comment, files=tuple(files)
         )
