@@ -5,7 +5,7 @@ import io
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from control.accounting.columns import Columns
@@ -175,7 +175,13 @@ def test_a_cut_anywhere_is_told_and_no_row_is_invented(
     victim = data.draw(st.integers(0, len(rows) - 2))
     record = written([rows[victim]])
     cut = data.draw(st.integers(1, len(record) - 3))
-    content = written(rows[:victim]) + record[:cut] + written(rows[victim + 1 :])
+    behind = written(rows[victim + 1 :])
+    # Behind an opening quote, a record whose own first quote ends its line makes one sound record
+    # of the two: nothing tells it from a diagnosis that quotes a record.
+    opened = record[:cut].endswith(b'"') and record[:cut].count(b'"') % 2 == 1
+    first = behind.partition(b"\n")[0].rstrip(b"\r")
+    assume(not (opened and first.endswith(b'"') and first.count(b'"') == 1))
+    content = written(rows[:victim]) + record[:cut] + behind
     found = split(content, 100, COLUMNS, last=True)
     assert found.cuts
     kept = [row for row in fields(found) if row in rows]
