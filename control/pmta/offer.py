@@ -10,7 +10,8 @@ from typing import Literal
 import msgspec
 
 OFFER = "/api/v2/powermta/agent/configuration"
-"""GET with `server` and `agent`; `If-None-Match` holds the version that was looked at last, and the
+"""GET with `server` and `agent`; `If-None-Match` holds the `ETag` of the offer that was looked at
+last, octet for octet as it came (one version may be offered anew, to be tried again), and the
 answer waits for another one (`wait`, seconds). 304: there is none."""
 APPLIED = "/api/v2/powermta/agent/applied"
 """POST `Applied`: after each attempt, when something changed, and each minute."""
