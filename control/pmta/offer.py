@@ -16,6 +16,13 @@ answer waits for another one (`wait`, seconds). 304: there is none."""
 APPLIED = "/api/v2/powermta/agent/applied"
 """POST `Applied`: after each attempt, when something changed, and each minute."""
 
+FOLDER = "{folder}"
+"""Stands in `Offer.files` for the folder in which that version's files lie (`include
+{folder}/NAME`): the agent knows it and writes it there. Each version has a folder of its own, so
+that whoever reads the first file reads all others of the same version."""
+KEYS = "{keys}"
+"""The same for its key files (`domain-key SELECTOR,DOMAIN,{keys}/NAME`)."""
+
 Step = Literal["", "write", "test", "reload", "verify"]
 """How far an attempt came; empty: it came to its end."""
 State = Literal["none", "running", "failed", "changed"]
@@ -32,8 +39,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     files: dict[str, str]
     """By name; `fileset.MAIN` is the one that PowerMTA's own configuration includes."""
     keys: dict[str, str] = {}
-    """DKIM key files by name, PEM. One too many there does no harm; those that went are deleted
-    when the version runs."""
+    """DKIM key files by name, PEM; the version's own, as its files are. Those that went are deleted
+    with the version they were in."""
     known: list[str] = []
     """VirtualMTAs and pools that PowerMTA shows when the version runs (`show vmtas`)."""
     overwrite: bool = False
