@@ -66,3 +66,19 @@ def learn(table: dict[str, str]) -> None:
     """From now on these domains are of these providers, and no others that were learnt before."""
     global _learnt  # noqa: PLW0603 - one table a process, swapped whole
     _learnt = table
+
+
+def domains_of(provider: str) -> tuple[str, ...]:
+    """The domains that the file has under a provider."""
+    return tuple(_TABLE["providers"][provider]["domains"])
+
+
+def hosts_of(provider: str) -> tuple[str, ...]:
+    """What the names of its mail servers end with (a name itself counts); () where they have none
+    of their own."""
+    return tuple(_TABLE["providers"][provider].get("hosts", ()))
+
+
+def parents_of(provider: str) -> tuple[str, ...]:
+    """Domains below which every name is the provider's, too."""
+    return tuple(_TABLE["providers"][provider].get("under", ()))

@@ -59,6 +59,26 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     become PowerMTA's own: their MX has to point at it, and it needs a restart, not a reload."""
     pmta_complaints: tuple[str, ...] = ()
     """The same for feedback loops (f records)."""
+    pmta_wall: Annotated[float, msgspec.Meta(ge=0, le=100)] = 3.0
+    """The second wall: so many times its quota of a day PowerMTA itself lets an IP attempt, should
+    anything feed it past the gateway. It counts attempts, and its day may begin at any hour: under
+    2 mail would wait that may go. Written only where PowerMTA gets each change by itself (an agent,
+    or `pmta_config` with `pmta_reload_url`). 0: none."""
+    pmta_rollups: bool = True
+    """One queue for all domains of a provider (`<mx-rollup-list>`), with the provider's rates. No
+    if your own configuration has an `<mx-rollup-list>`: PowerMTA takes one."""
+    pmta_backoff: bool = True
+    """A queue whose provider refuses the IP goes into back-off, by the table of replies."""
+    pmta_categories: bool = False
+    """Bounce categories by the table of replies (`<bounce-category-patterns>`). Take PowerMTA's own
+    block out of its configuration first: it takes one."""
+    pmta_webhook: str = ""
+    """Where PowerMTA posts its records beside its file (edition of 2020):
+    `https://HOST/api/v2/powermta/accounting`. Empty: it does not."""
+    pmta_webhook_headers: str = ""
+    """File on PowerMTA's host with the headers it posts: `Authorization: Bearer TOKEN`."""
+    pmta_monitors: tuple[str, ...] = ()
+    """Addresses or networks that may read PowerMTA's web monitor (`http-access … monitor`)."""
     secret: str = ""
     """Seals the DKIM keys kept in PostgreSQL: 32 octets in URL-safe base64. Better given as
     SENDGATE_CONTROL_SECRET; an embedded stack makes its own."""

@@ -47,7 +47,7 @@ from control.cli import (
     warmup,
 )
 from control.embedded.servers.error import LocalPartError
-from control.pmta.config import ConfigValueError
+from control.pmta.generator.text import ConfigValueError
 from control.problem import Problem, RefusedError
 from control.store.database import DatabaseRefusedError
 from control.store.refusal import DatabaseError

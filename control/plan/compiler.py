@@ -14,7 +14,10 @@ from control.plan.compile import Compiled, TenantTerms, compile_generation
 from control.plan.increment import increment, reaches_powermta, read_touched
 from control.plan.latest import Last, Latest, Memory, basis_of, last_of, selectors_of
 from control.plan.touched import EVERYTHING, Touched
-from control.pmta.config import ConfigValueError, pmta_config
+from control.pmta.config import KEYS, pmta_config
+from control.pmta.fileset import FileSet
+from control.pmta.generator.terms import Terms
+from control.pmta.generator.text import ConfigValueError
 from control.problem import FieldProblem, RefusedError
 from control.store.database import Connection
 from policy.plan import BadGenerationError, Generation, decode, encode
@@ -105,17 +108,41 @@ class Compiler:
         return encode(step.generation) != encode(whole.generation)
 
     def text(self, generation: Generation, selectors: dict[tuple[str, str], str]) -> str:
-        """PowerMTA's configuration for a generation. Raises ConfigValueError."""
+        """PowerMTA's configuration for a generation, of all servers in one. Raises
+        ConfigValueError."""
         control = self._settings.control
-        return pmta_config(
-            generation,
+        # A wall that nobody moves would hold back what the next stage allows.
+        moved = control.pmta_config and control.pmta_reload_url
+        wall = control.pmta_wall if moved else 0.0
+        terms = self._terms(selectors, keys=control.pmta_keys, wall=wall)
+        return pmta_config(generation, terms).whole()
+
+    def files(
+        self, generation: Generation, selectors: dict[tuple[str, str], str], server: str
+    ) -> FileSet:
+        """One server's files, as its agent is offered them. Raises ConfigValueError."""
+        control = self._settings.control
+        keys = KEYS if control.pmta_keys else ""
+        terms = self._terms(selectors, keys=keys, wall=control.pmta_wall)
+        return pmta_config(generation, terms, server)
+
+    def _terms(self, selectors: dict[tuple[str, str], str], *, keys: str, wall: float) -> Terms:
+        control = self._settings.control
+        return Terms(
             gateways=control.gateway_networks,
             accounting=control.pmta_accounting,
             system_host=self._system_host,
-            keys=control.pmta_keys,
+            keys=keys,
             selectors=selectors,
             bounces=control.pmta_bounces,
             complaints=control.pmta_complaints,
+            wall=wall,
+            rollups=control.pmta_rollups,
+            backoff=control.pmta_backoff,
+            categories=control.pmta_categories,
+            webhook=control.pmta_webhook,
+            webhook_headers=control.pmta_webhook_headers,
+            monitors=control.pmta_monitors,
         )
 
     async def _compiled(

@@ -27,7 +27,7 @@ from control.plan.compile import (
 from control.plan.rows import Rows
 from control.plan.touched import Touched
 from control.store.database import Connection
-from policy.model import MailboxLimits, Tenant
+from policy.model import IpState, MailboxLimits, Tenant, VirtualMta
 from policy.plan import Generation
 
 
@@ -75,7 +75,7 @@ def increment(
 
 
 def reaches_powermta(before: Generation, after: Generation, touched: Touched) -> bool:
-    """Whether PowerMTA's configuration may differ: a quota or a pause is not in it."""
+    """Whether PowerMTA's configuration may differ: a pause is not in it."""
     return (
         bool(touched.domains)
         or any(_source(before, name) != _source(after, name) for name in touched.vmtas)
@@ -83,9 +83,10 @@ def reaches_powermta(before: Generation, after: Generation, touched: Touched) ->
     )
 
 
-def _source(generation: Generation, name: str) -> tuple[str, str, str] | None:
+def _source(generation: Generation, name: str) -> VirtualMta | None:
+    """What is written of it: where it stands, and of what its second wall is made."""
     found = generation.vmta.get(name)
-    return None if found is None else (found.ip, found.host_name, found.server)
+    return None if found is None else msgspec.structs.replace(found, state=IpState.ACTIVE)
 
 
 def _shared(generation: Generation, name: str) -> tuple[str, tuple[str, ...], str | None] | None:

@@ -7,7 +7,7 @@ Everything here is called under the publish lock, so that no two texts overtake 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
-from control.pmta.config import key_file
+from control.pmta.generator.virtualmta import key_file
 from control.pmta.handover import Former, Handover
 from control.problem import RefusedError, counted
 

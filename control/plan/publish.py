@@ -28,8 +28,9 @@ from control.plan.latest import Last, forget, last_of
 from control.plan.ledger import UnknownOutcomeError, ledger_number, ledger_time, put_into
 from control.plan.powermta import PowerMta, Selectors
 from control.plan.rows import selectors
-from control.pmta.config import fits, key_file
 from control.pmta.dkim import Seal
+from control.pmta.generator.text import fits
+from control.pmta.generator.virtualmta import key_file
 from control.pmta.handover import Handover
 from control.problem import RefusedError
 from control.store.change import Act, Difference

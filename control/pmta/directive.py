@@ -7,7 +7,7 @@ words mean is in `form.py`.
 """
 
 import csv
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +16,8 @@ from control.pmta.form import form
 FILE = Path(__file__).with_name("directives.csv")
 GLOBAL = "global"
 """The place outside of every block."""
+PATTERN = "/"
+"""What a line is called that begins with a regular expression."""
 
 
 class Row(NamedTuple):
@@ -45,6 +47,7 @@ def allowed(place: str, name: str) -> tuple[Row, ...]:
     return _table().get((place.lower(), name.lower()), ())
 
 
+@lru_cache(maxsize=65_536)
 def why_not(place: str, name: str, argument: str) -> str:
     """Why PowerMTA would refuse a directive, or a block (`<tag>`), in a place; '': it would not."""
     found = allowed(place, name)
@@ -68,7 +71,9 @@ def problem(text: str) -> str | None:
                 return f"line {number}: {line} closes nothing"
         elif line:
             name, _, argument = line.partition(" ")
-            if line.startswith("<"):
+            if line.startswith("/"):
+                name, argument = PATTERN, line
+            elif line.startswith("<"):
                 tag, _, argument = line[1:-1].partition(" ")
                 name = f"<{tag}>"
             if why := why_not(tags[-1], name, argument):

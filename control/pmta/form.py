@@ -91,7 +91,7 @@ _KINDS = {
     "PATH": r"(?:/|[A-Za-z]:[\\/]|[^\s/\\|\"]+\\)\S*",
     "PIPE": r"\|.+",
     "TEXT": r"[^\s\"]\S*",
-    "URL": r"(?i:https?://[^\s/@?#]+(?:/[^\s?#]*)?)",
+    "URL": r"(?i:https?://[^\s/@?#]+(?:/[^\s#]*)?)",
     "REGEX": _REGEX,
     "HEADER": _HEADER,
     "HEADER-MATCH": _MATCHED,

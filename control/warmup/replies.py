@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from control.accounting.columns import storable
 from control.accounting.door import Batch
 from control.accounting.fact import Fact
+from control.pmta.generator.providers import rolled_up
 from control.statistics.owner import address_of, owners
 from control.statistics.taking import IMPORT, mailbox
 from control.store.database import Connection
@@ -115,7 +116,10 @@ def _said(fact: Fact) -> tuple[str, ReplyRule] | None:
 
 
 def _provider(fact: Fact) -> str:
-    domain = normal_domain(fact.rcpt.rpartition("@")[2].lower() or _queue(fact))
+    queue = _queue(fact)
+    if not fact.rcpt and (rolled := rolled_up(queue)):
+        return rolled
+    domain = normal_domain(fact.rcpt.rpartition("@")[2].lower() or queue)
     of_domain = OTHER if domain is None else provider_of(domain)
     # A domain that is at no provider yet: `learn` has not heard of it, but its server has a name.
     return of_host(fact.mta.partition(" ")[0]) if of_domain == OTHER else of_domain
@@ -127,6 +131,7 @@ def _from(fact: Fact) -> str:
 
 
 def _queue(fact: Fact) -> str:
-    """The domain of `queue` (`gmail.com/vmta-7`): a tq record names no recipient."""
+    """The domain of `queue` (`gmail.com/vmta-7`, `gmail.rollup/vmta-7`): a tq record names no
+    recipient."""
     named = dict(zip((name.lower() for name in fact.names), fact.fields, strict=False))
     return named.get("queue", "").partition("/")[0].lower()

@@ -164,7 +164,7 @@ KINDS: dict[str, Kind] = {
     "PATH": _match(r"(?:/|[A-Za-z]:[\\/]|[^\s/\\|\"]+\\).*", "an absolute path"),
     "PIPE": _match(r"\|.+", "|COMMAND", rest=True),
     "TEXT": _match(r"(?s).*", "one word, or \"several in quotes\""),
-    "URL": _match(r"(?i)https?://[^\s/@?#]+(?:/[^\s?#]*)?", "http(s)://HOST[:PORT][/PATH]"),
+    "URL": _match(r"(?i)https?://[^\s/@?#]+(?:/[^\s#]*)?", "http(s)://HOST[:PORT][/PATH]"),
     "REGEX": _match(_REGEX, "a regular expression between slashes"),
     "HEADER": _match(_HEADER, "a header's name"),
     "HEADER-MATCH-LIST": _match(

@@ -5,7 +5,7 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from control.pmta.config import ACCT_FILE
+from control.pmta.generator.records import ACCT_FILE
 from tests.faults.process import Served
 from tests.faults.receipts import Receipts
 

@@ -5,9 +5,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from control.pmta.config import ConfigValueError, pmta_config
+from control.pmta.config import pmta_config
 from control.pmta.directive import GLOBAL, allowed, problem, rows, why_not
 from control.pmta.form import form
+from control.pmta.generator.terms import Terms
+from control.pmta.generator.text import ConfigValueError
 from loadtest.pmta.config import load
 from policy.model import IpState, Pool
 from policy.plan import Generation
@@ -32,17 +34,18 @@ STACKS = {
 
 
 def text(of: Generation) -> str:
-    return pmta_config(
-        of,
-        gateways=["127.0.0.1", "10.0.0.0/8", "2001:db8::/32"],
+    terms = Terms(
+        gateways=("127.0.0.1", "10.0.0.0/8", "2001:db8::/32"),
         accounting="/var/log/pmta",
-        server="pmta1",
         system_host="gate.example",
         keys="/etc/pmta/keys",
         selectors={("acme", "acme.example"): "sg202603"},
-        bounces=["b+x@b.example", "@c.example"],
-        complaints=["fbl@b.example"],
+        bounces=("b+x@b.example", "@c.example"),
+        complaints=("fbl@b.example",),
+        wall=3.0,
+        categories=True,
     )
+    return pmta_config(of, terms, "pmta1").whole()
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -56,7 +59,7 @@ def test_what_is_generated_loads_in_the_stand_in(tmp_path: Path, stack: str) -> 
 @pytest.mark.parametrize(
     ("good", "bad", "says"),
     [
-        ("sync yes", "sync always", "line 87: 'always' is not BOOLEAN (sync)"),
+        ("sync yes", "sync always", "'always' is not BOOLEAN (sync)"),
         ("world-readable", "world-read", "world-read may not stand in acct-file"),
         ("type discard", "type dismiss", "'dismiss' is not smtp|pipe"),
         ("192.0.2.1 mail1.acme.test", "mail1.acme.test 192.0.2.1", "is not CIDR HOST"),

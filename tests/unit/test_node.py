@@ -3,6 +3,7 @@
 import pytest
 
 from control.pmta.config import pmta_config
+from control.pmta.generator.terms import Terms
 from control.values.network import source_network
 from policy.node import network, node, node_name, within
 from tests.support.gateway.generations import generation
@@ -61,6 +62,6 @@ def test_within_compares_nodes() -> None:
 def test_networks_that_operators_name_are_kept_as_ipv4() -> None:
     assert source_network("::ffff:10.0.0.0/104") == "10.0.0.0/8"
     gateways = ("::ffff:192.0.2.7", "::ffff:10.0.0.0/104")
-    text = pmta_config(generation(), gateways=gateways, accounting="/var/log/pmta")
+    text = pmta_config(generation(), Terms(gateways=gateways, accounting="/var/log/pmta")).whole()
     assert "<source 192.0.2.7>" in text
     assert "<source 10.0.0.0/8>" in text

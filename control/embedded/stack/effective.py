@@ -6,8 +6,8 @@ import msgspec
 
 from control.embedded.stack.options import Options
 from control.embedded.stack.setup import SERVER
-from control.pmta.config import fits
 from control.pmta.dkim import new_secret
+from control.pmta.generator.text import fits
 from control.store.files import write_private
 from settings.accounting import Stream
 from settings.load import load

@@ -5,7 +5,7 @@ from pathlib import Path
 import aiohttp
 
 from control.embedded.stack.child import Child, warn
-from control.pmta.config import ACCT_FILE
+from control.pmta.generator.records import ACCT_FILE
 from policy.model import Address
 
 

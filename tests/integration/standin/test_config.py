@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from control.pmta.config import pmta_config
+from control.pmta.generator.terms import Terms
 from policy.plan import PROBE_DOMAIN, SYSTEM_VIRTUAL_MTA, Generation
 from tests.support.pmta.standin import StandIn
 from tests.support.session.smtpwire import SmtpWire
@@ -86,7 +87,8 @@ async def test_a_probe_is_taken_and_recorded_under_the_generated_configuration(
 ) -> None:
     config, acct = tmp_path / "config", tmp_path / "acct"
     generation = Generation(number=1, created=0.0)
-    config.write_text(pmta_config(generation, gateways=["127.0.0.1"], accounting=str(acct)))
+    terms = Terms(gateways=("127.0.0.1",), accounting=str(acct))
+    config.write_text(pmta_config(generation, terms).whole())
     async with StandIn.start(config, acct) as pmta:
         wire = await SmtpWire.open(pmta.smtp_port)
         body = f"x-virtual-mta: {SYSTEM_VIRTUAL_MTA}\r\nx-envid: probe-one\r\n\r\n"

@@ -1,0 +1,1 @@
+"""The generated configuration, a file for each concern and tenant."""
