@@ -70,6 +70,7 @@ def import_(
         _entries("understood", view.understood)
         _entries("kept", view.kept)
         _entries("refused", view.refused)
+        _entries("warning", view.warned)
         for login in view.tenants:
             shown = f", password {login.password} (shown this once)" if login.password else ""
             say(f"new tenant {login.tenant}: login {login.login}{shown}")

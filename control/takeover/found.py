@@ -40,6 +40,8 @@ class Report(msgspec.Struct, kw_only=True):
     """PowerMTA's own: goes on as it was, in an include of the operator's."""
     refused: list[Entry] = []
     """PowerMTA, or Sendgate, cannot have it so."""
+    warned: list[Entry] = []
+    """Kept or understood, and lets mail reach an IP past the gateways, or opens a door."""
 
 
 class FoundKey(NamedTuple):

@@ -85,6 +85,8 @@ class TakeoverView(msgspec.Struct, frozen=True, kw_only=True):
     understood: list[Entry]
     kept: list[Entry]
     refused: list[Entry]
+    warned: list[Entry]
+    """Lets mail reach an IP past the gateways, or opens a door; PowerMTA takes it."""
     tenants: list[FirstLogin]
     """That are new."""
     pools: int
@@ -163,6 +165,7 @@ def view(found: Understanding, rows: Rows, logins: list[FirstLogin]) -> Takeover
         understood=report.understood,
         kept=report.kept,
         refused=report.refused,
+        warned=report.warned,
         tenants=logins,
         pools=len({pool.name for pool in rows.pools if pool.name}),
         vmtas=len(rows.vmtas),

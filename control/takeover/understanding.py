@@ -27,6 +27,7 @@ from control.pmta.grammar.node import (
     file_names,
 )
 from control.pmta.invented import UNLISTED, invented
+from control.pmta.warning import Warming, warnings
 from control.takeover.found import (
     FoundKey,
     FoundPool,
@@ -45,9 +46,15 @@ def understand(files: Sequence[File], faults: Iterable[Fault]) -> Understanding:
         work.refuse(fault.place, fault.text, fault.why)
     work.top([one for file in files for one in commented(file.inside)])
     found = work.found
+    named = [vmta.name for vmta in found.vmtas] + [pool.name for pool in found.pools]
+    warming = Warming(
+        frozenset(name.lower() for name in named), frozenset(vmta.ip for vmta in found.vmtas)
+    )
+    found.report.warned += [entry(*warned) for warned in warnings(files, warming)]
     names = dict.fromkeys(name for file in files for name in file_names(file))
     order = {name: at for at, name in enumerate(names)}
-    for entries in (found.report.understood, found.report.kept, found.report.refused):
+    report = found.report
+    for entries in (report.understood, report.kept, report.refused, report.warned):
         entries.sort(key=lambda entry: (order[entry.file], entry.line))
     return found
 

@@ -162,6 +162,9 @@ def test_lines_of_the_operators_stand_in_their_block() -> None:
 def test_nobody_shows_powermtas_monitor_to_everybody() -> None:
     with pytest.raises(ConfigValueError, match="shows PowerMTA's monitor to everybody"):
         plain(monitors=("0.0.0.0/0",))
+    for everybody in ("0.0.0.0/0", "::/0"):
+        with pytest.raises(ConfigValueError, match="is an open relay"):
+            plain(gateways=(everybody,))
 
 
 def test_a_hundred_ips_of_two_tenants_are_written_in_well_under_a_second() -> None:

@@ -4,6 +4,8 @@ from control.pmta.generator.terms import Terms
 from control.pmta.generator.text import ConfigValueError, address, block, networks, value
 from policy.plan import PROBE_DOMAIN, SYSTEM_VIRTUAL_MTA
 
+EVERYBODY = ("0.0.0.0/0", "::/0")
+"""Networks that nobody is outside of."""
 _ON = (
     "smtp-service yes",
     "always-allow-relaying yes",
@@ -24,6 +26,9 @@ _OFF = (
 
 def sources(terms: Terms) -> str:
     """The gateways' addresses and everybody else. Raises ConfigValueError."""
+    for gateway in terms.gateways:
+        if networks(gateway) in EVERYBODY:
+            raise ConfigValueError(f"{gateway} as a gateway's network is an open relay")
     return "\n\n".join(
         [
             *(block("source", networks(gateway), _ON) for gateway in terms.gateways),
@@ -69,7 +74,7 @@ def monitors(terms: Terms) -> str:
     lines = []
     for one in terms.monitors:
         net = networks(one)
-        if net in ("0.0.0.0/0", "::/0"):
+        if net in EVERYBODY:
             raise ConfigValueError(f"{one}: that shows PowerMTA's monitor to everybody")
         lines.append(f"http-access {net} monitor")
     return "\n".join(lines)

@@ -309,6 +309,25 @@ async def test_what_is_kept_goes_on_as_includes(
     )
 
 
+async def test_what_passes_by_the_gateways_or_opens_a_door_is_a_warning(
+    api: Api, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text(
+        "http-access 0/0 admin\n"
+        "<virtual-mta kappa>\n    smtp-source-host 192.0.2.10 k.kappa.test\n</virtual-mta>\n"
+        "<domain old.example>\n    reroute-to-virtual-mta Kappa\n</domain>\n"
+    )
+    words = [str(tmp_path / "config"), "--tenant", "customer"]
+    got = await imported(api, capsys, *words, "--json")
+    assert got.code == 0
+    warned = msgspec.json.decode(got.out)["warned"]
+    assert [(entry["line"], entry["text"]) for entry in warned] == [
+        (1, "http-access 0/0 admin"),
+        (6, "reroute-to-virtual-mta Kappa"),
+    ]
+    assert "past the gateways" in (await imported(api, capsys, *words)).out
+
+
 async def test_178_domains_and_macros_of_kilobytes_are_kept(
     api: Api, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -1,0 +1,159 @@
+"""What PowerMTA takes without a word and that breaks the promises: mail that reaches a warming IP
+past the gateways, and doors that stand open. Pure.
+
+Source: PowerMTA v5.0 User's Guide, 3.3.1 (global), 3.3.7 (source), 3.3.10 (domain), 3.3.12
+(virtual-mta), 3.3.14 (pattern-list).
+"""
+
+import ipaddress
+import re
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
+
+from control.pmta.grammar.node import PATTERN, Block, File, Line, Node, Place, flat
+
+_NAMED = {
+    "reroute-to-virtual-mta": "other mail is rerouted to it",
+    "backoff-reroute-to-virtual-mta": "what backs off elsewhere is rerouted to it",
+    "cold-virtual-mta": "PowerMTA's own warm-up diverts other mail to it",
+    "default-virtual-mta": "mail that names no VirtualMTA goes by it",
+    "invalid-virtual-mta-fallback": "mail that names an unknown VirtualMTA goes by it",
+}
+"""Directives that name a VirtualMTA or pool which other mail then goes by."""
+_CHOSEN = re.compile(r"virtual-mta=([^\s,]+)")
+_YES = ("yes", "true")
+
+
+class Warned(NamedTuple):
+    """One line, and what it does to whom."""
+
+    place: Place
+    text: str
+    why: str
+
+
+class Warming(NamedTuple):
+    """What no mail may reach but by the gateways."""
+
+    names: frozenset[str]
+    """VirtualMTAs that warm up, and pools that have one; lower case."""
+    ips: frozenset[str]
+
+
+def warnings(files: Sequence[File], warming: Warming) -> list[Warned]:
+    """Of whole configurations, in the order in which PowerMTA reads them."""
+    nodes = tuple(node for file in files for node in flat(file.inside))
+    relays = {
+        node.argument.lower()
+        for node in nodes
+        if isinstance(node, Block) and node.tag == "source" and _says(node, "always-allow-relaying")
+    }
+    return [found for node in nodes for found in _of(node, warming, relays)]
+
+
+def _of(node: Line | Block, warming: Warming, relays: Collection[str]) -> Iterator[Warned]:
+    if isinstance(node, Line):
+        yield from _global(node, relays)
+        yield from _named(node, warming)
+        return
+    if node.tag == "source":
+        yield from _source(node)
+    if node.tag == "virtual-mta":
+        yield from _virtual_mta(node, warming)
+    if node.tag == "mx-rollup-list":
+        why = "PowerMTA takes one, and Sendgate writes one unless control.pmta_rollups is false"
+        yield Warned(node.place, _text(node), why)
+    yield from _inside(node, warming)
+
+
+def _inside(block: Block, warming: Warming) -> Iterator[Warned]:
+    for node in flat(block.inside):
+        if isinstance(node, Block):
+            yield from _inside(node, warming)
+        else:
+            yield from _named(node, warming)
+
+
+def _named(line: Line, warming: Warming) -> Iterator[Warned]:
+    found = {line.argument.strip('"').lower()} if line.name in _NAMED else set()
+    why = _NAMED.get(line.name, "a pattern list chooses it")
+    if line.name not in _NAMED:
+        found = {name.strip('"').lower() for name in _CHOSEN.findall(line.argument)}
+    for name in sorted(found & warming.names):
+        yield Warned(line.place, _text(line), f"{name} warms up, and {why}, past the gateways")
+
+
+def _global(line: Line, relays: Collection[str]) -> Iterator[Warned]:
+    words = line.argument.split()
+    if line.name == "http-access" and len(words) > 1 and _everybody(words[0]):
+        if not words[1].lower().startswith("none"):
+            why = f"whoever reaches the web monitor is {words[1]}: name your own networks"
+            yield Warned(line.place, _text(line), why)
+    elif line.name == "smtp-listener":
+        name = next((w.partition("=")[2].lower() for w in words if w.startswith("source=")), "")
+        if name in relays:
+            why = f"an open relay for whoever reaches it: {name} has always-allow-relaying"
+            yield Warned(line.place, _text(line), why)
+
+
+def _source(block: Block) -> Iterator[Warned]:
+    relays = _says(block, "always-allow-relaying")
+    if _everybody(block.argument) and relays:
+        yield Warned(block.place, _text(block), "an open relay: everybody may send by it")
+    elif _everybody(block.argument) and _says(block, "always-allow-api-submission"):
+        yield Warned(block.place, _text(block), "everybody may submit mail by the API")
+    elif relays and _says(block, "process-x-virtual-mta"):
+        why = "mail from here may name a VirtualMTA that warms up, past the gateways"
+        yield Warned(block.place, _text(block), why)
+
+
+def _virtual_mta(block: Block, warming: Warming) -> Iterator[Warned]:
+    ours = block.argument.lower() in warming.names
+    cold = False
+    for node in flat(block.inside):
+        if isinstance(node, Line) and node.name == "smtp-source-host" and not ours:
+            ip = node.argument.split(maxsplit=1)[0]
+            if ip in warming.ips:
+                why = f"{ip} warms up in another VirtualMTA: mail by this one is past the gateways"
+                yield Warned(node.place, _text(node), why)
+        elif isinstance(node, Line) and node.name == "cold-virtual-mta" and ours:
+            cold = True
+            why = "mail granted for this IP leaves from another, where nothing counts it before"
+            yield Warned(node.place, _text(node), why)
+    for line in _lines(block, "max-cold-virtual-mta-msg"):
+        if not cold:
+            why = "no cap: it does nothing without cold-virtual-mta, and with it sends elsewhere"
+            yield Warned(line.place, _text(line), why)
+
+
+def _lines(block: Block, name: str) -> Iterator[Line]:
+    for node in flat(block.inside):
+        if isinstance(node, Block):
+            yield from _lines(node, name)
+        elif node.name == name:
+            yield node
+
+
+def _says(block: Block, name: str) -> bool:
+    """The last of a directive counts."""
+    said = [node.argument.lower() for node in _own(block.inside) if node.name == name]
+    return bool(said) and said[-1] in _YES
+
+
+def _own(nodes: tuple[Node, ...]) -> Iterator[Line]:
+    return (node for node in flat(nodes) if isinstance(node, Line))
+
+
+def _everybody(text: str) -> bool:
+    if re.fullmatch(r"0(?:\.0){0,3}/0", text):
+        return True
+    try:
+        return ipaddress.ip_network(text, strict=False).prefixlen == 0
+    except ValueError:
+        return False
+
+
+def _text(node: Line | Block) -> str:
+    if isinstance(node, Block):
+        return f"<{f'{node.tag} {node.argument}'.rstrip()}>"
+    return node.argument if node.name == PATTERN else f"{node.name} {node.argument}".rstrip()
