@@ -31,6 +31,7 @@ from control.api.logins import LoginsApi
 from control.api.look import LookApi
 from control.api.messages import MessagesApi
 from control.api.metrics import MetricsApi
+from control.api.ownlines import OwnLinesApi
 from control.api.plan import PlanApi
 from control.api.pmta import PmtaApi
 from control.api.pools import PoolsApi
@@ -146,6 +147,7 @@ def routes(parts: Parts) -> list[Route]:
         PlanApi(publisher, parts.admin, Plans(parts.pool)),
         LedgerApi(parts.opening, publisher, parts.clock),
         TakeoverApi(publisher, parts.seal, settings.warmup),
+        OwnLinesApi(parts.pool, publisher),
         PmtaApi(
             *(publisher, partial(servers, parts.pool), parts.admin, told),
             keys=settings.control.pmta_keys,

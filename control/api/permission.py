@@ -141,6 +141,10 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     # Private keys.
     ("GET", "/api/v2/powermta/keys"): CLOSED,
     ("POST", "/api/v2/powermta/import"): CLOSED,
+    # A line of PowerMTA's may reach beyond its block.
+    ("GET", "/api/v2/powermta/own"): _READ_ALL,
+    ("GET", "/api/v2/powermta/own/{name}"): _READ_ALL,
+    ("PUT", "/api/v2/powermta/own/{name}"): CLOSED,
     ("GET", "/api/v2/alerts"): _READ_ALL,
     ("POST", "/api/v2/alerts/mute"): _CHANGE_ALL,
     ("POST", "/api/v2/alerts/test"): _CHANGE_ALL,

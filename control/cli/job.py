@@ -1,7 +1,5 @@
 """`sendgate job …`: what is done by the calendar."""
 
-from urllib.parse import quote
-
 import typer
 
 from control.jobs.run import DueQuery, JobView, RunQuery, RunView
@@ -47,7 +45,7 @@ def list_(context: typer.Context) -> None:
 def show(context: typer.Context, job: str, query: Body) -> None:
     """Its runs, the latest first."""
     line = line_of(context)
-    path = f"{PATH}/{quote(job, safe='')}"
+    path = f"{PATH}/{job}"
     found = Client(line).get(path, list[RunView], **query)
     if line.json:
         as_json(found)
@@ -66,7 +64,7 @@ def show(context: typer.Context, job: str, query: Body) -> None:
 def run(context: typer.Context, job: str, query: Body) -> None:
     """Run it now, as the audit log will tell. Exit code 1 where it fails."""
     line = line_of(context)
-    path = f"{PATH}/{quote(job, safe='')}/run"
+    path = f"{PATH}/{job}/run"
     done = Client(line).send("POST", path, None, RunView, **query)
     as_json(done) if line.json else say(f"job {done.job} of {done.due}: {done.state}: {done.said}")
     if done.state in ("failed", "dead"):

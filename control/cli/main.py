@@ -33,6 +33,7 @@ from control.cli import (
     network,
     plan,
     pmtaimport,
+    pmtaown,
     pool,
     process,
     provider,
@@ -110,6 +111,7 @@ for name, group in {
 }.items():
     app.add_typer(group, name=name)
 asking.pmta.command("import")(pmtaimport.import_)
+asking.pmta.add_typer(pmtaown.app, name="own")
 for command in (
     *(process.up, demo.demo, process.gateway, process.control),
     *(check.check, check.migrate, restore.restore, ip.quota, holdorder.forget),

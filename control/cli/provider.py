@@ -1,7 +1,6 @@
 """`sendgate provider …`: whose mail a recipient domain's is counted as, and why."""
 
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
@@ -27,7 +26,7 @@ def show(
 ) -> None:
     """Which provider's ceilings its mail counts for, and why."""
     line = line_of(context)
-    found = Client(line).get(f"/api/v2/providers/{quote(domain, safe='')}", ProviderView)
+    found = Client(line).get(f"/api/v2/providers/{domain}", ProviderView)
     if line.json:
         as_json(found)
         return

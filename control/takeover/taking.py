@@ -18,6 +18,7 @@ from control.pmta.dkim import Seal
 from control.pmta.grammar.node import Fault, File
 from control.pmta.grammar.parse import parse
 from control.pmta.grammar.printing import printed
+from control.pmta.own import keep
 from control.problem import FieldProblem, RefusedError, bad, cut, quoted, taken
 from control.sources import domain
 from control.sources.domain import GivenKey, NewDomain
@@ -135,13 +136,14 @@ async def take(
     audited = len(act.audited)
     names, new = await _vmtas(act, asked, rows, warmup)
     members = sum([await _pool(act, pool, names) for pool in rows.pools])
+    kept = await _own(act, found, rows, names)
     ips = {vmta.name: vmta.ip for _, vmta in rows.vmtas}
     noted = len(act.notes)
     for row in rows.domains:
         await _domain(act, asked, row, ips, seal, warmup)
     # Of pools and weeks: what ran together elsewhere goes on so.
     del act.notes[noted:]
-    if new or members or len(act.audited) > audited:
+    if new or members or kept or len(act.audited) > audited:
         after = {"vmtas": list(names.values()), "domains": [row.domain for row in rows.domains]}
         await act.audit("pmta.import", cut(asked.main[0]), None, after, asked.reason)
     elif rows.vmtas:
@@ -243,6 +245,17 @@ async def _pool(act: Act, pool: PoolRow, names: dict[str, str]) -> int:
     await ensure(act, pool.tenant, name)
     added = [await put_member(act, pool.tenant, name, names[member]) for member in pool.members]
     return sum(added)
+
+
+async def _own(act: Act, found: Understanding, rows: Rows, names: dict[str, str]) -> int:
+    """In how many blocks lines were kept; of a block that is no row, nowhere."""
+    there = names | {pool.name: pool.name for pool in rows.pools if pool.name}
+    kept = [
+        await keep(act, there[name], printed(nodes))
+        for name, nodes in found.inner.items()
+        if name in there
+    ]
+    return sum(kept)
 
 
 async def _domain(

@@ -19,12 +19,14 @@ PASSWORD = "correct horse"
 PATHS = {
     "tenant": "acme",
     "pool": "acme",
+    "name": "acme",
     "ip": "192.0.2.10",
     "domain": "example.com",
     "address": "news@example.com",
 }
 
 BODIES: dict[str, dict[str, Any]] = {
+    "NewOwnLines": {"lines": "max-smtp-out 5"},
     "ImportFile": {"digest": "0" * 32, "size": 10, "name": "acct.csv"},
     "NewTenant": {"name": "globex", "login": "globex", "password": PASSWORD},
     "TenantChange": {},
