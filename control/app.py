@@ -13,10 +13,8 @@ from functools import partial
 
 from aiohttp import web
 
-from control.accounting.shipment import LOOK, STATUS
 from control.accounting.status import StreamView, streams
 from control.api.accounting import AccountingApi
-from control.api.agent import AgentApi
 from control.api.application import Application
 from control.api.domains import DomainsApi
 from control.api.explain import ExplainApi
@@ -24,7 +22,7 @@ from control.api.forgetting import ForgettingApi
 from control.api.health import HealthApi
 from control.api.hold import HoldApi
 from control.api.holdrequests import HoldRequestsApi
-from control.api.imports import PART, ImportsApi, PartsApi
+from control.api.imports import ImportsApi
 from control.api.ips import IpsApi
 from control.api.ledger import LedgerApi
 from control.api.logins import LoginsApi
@@ -50,6 +48,7 @@ from control.explain import look as status
 from control.explain.answer import Answers
 from control.held.look import Hold
 from control.held.orders import Orders
+from control.hosts import doors, version_routes
 from control.messages.forgetting import forget
 from control.messages.loss import loss
 from control.messages.reader import OutcomeReader
@@ -59,7 +58,7 @@ from control.plan.history import Plans
 from control.plan.names import by_name
 from control.plan.rows import servers, tenants
 from control.pmta import telling
-from control.pmta.told import Report, ToldView
+from control.pmta.told import ToldView
 from control.problem import RefusedError
 from control.provider.learning import Learning
 from control.provider.lookup import resolver
@@ -179,7 +178,8 @@ def routes(parts: Parts) -> list[Route]:
             partial(audit_page, parts.pool),
         ),
     )
-    return [*(route for api in apis for route in api.routes()), *duty_routes(parts)]
+    beside = [*duty_routes(parts), *version_routes(parts)]
+    return [*(route for api in apis for route in api.routes()), *beside]
 
 
 def application(parts: Parts) -> web.Application:
@@ -187,12 +187,7 @@ def application(parts: Parts) -> web.Application:
     webhook = Webhook(
         parts.intake.inbox, parts.tokens.holder_of, parts.settings.accounting, clock=time.time
     )
-
-    async def keep(report: Report) -> None:
-        await telling.keep(parts.pool, report, await parts.calendar())
-
-    agents = AgentApi(webhook.parcel, parts.intake.shipments, keep, parts.settings.accounting)
-    importing = PartsApi(parts.intake.imports, webhook.parcel)
+    agents = doors(parts, webhook)
     door = Application(
         routes(parts),
         parts.tokens,
@@ -201,10 +196,13 @@ def application(parts: Parts) -> web.Application:
         refusal,
         max_body=parts.settings.control.max_body,
         raw=dict.fromkeys(PATHS, webhook.post),
-        agents={LOOK: agents.look, STATUS: agents.status, PART: importing.part},
+        agents=agents.posted,
+        asked=agents.asked,
         scrapers=tuple(network(text) for text in parts.settings.control.metrics_networks),
     )
-    return door.build()
+    built = door.build()
+    built.on_shutdown.append(agents.close)
+    return built
 
 
 def runner_of(parts: Parts) -> web.AppRunner:

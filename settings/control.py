@@ -47,6 +47,21 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Folder of the DKIM key files as PowerMTA sees it; empty: PowerMTA signs nothing. Where it
     exists on control's machine it is filled by the hand-over, else by `sendgate pmta config
     --keys`."""
+    pmta_apply_wait: Annotated[float, msgspec.Meta(ge=1, le=600)] = 30.0
+    """How long a change waits until PowerMTA's agent says that it runs what the change brings;
+    then nothing is changed. Other changes wait meanwhile: well below `database.idle_transaction`,
+    and above the agent's time-outs for a test and a reload."""
+    pmta_agent_wait: Annotated[float, msgspec.Meta(ge=0, le=300)] = 55.0
+    """Longest wait for another version in one request of an agent; below the time-out of any proxy
+    between them."""
+    pmta_agent_silent: Annotated[float, msgspec.Meta(ge=60, le=86_400)] = 180.0
+    """Seconds without a word of an agent, which asks each minute, after which a change that
+    PowerMTA must know of is refused at once, and the silence is something wrong."""
+    pmta_versions_kept: Annotated[int, msgspec.Meta(ge=5, le=10_000)] = 50
+    """Versions of each PowerMTA server's configuration that are kept, the newest; besides them what
+    it runs and what it is to run. Their DKIM keys are kept with them, sealed."""
+    pmta_canary: str = ""
+    """PowerMTA server that `sendgate pmta apply` begins with; empty takes the first by name."""
     system_host_name: str = ""
     """Host name of Sendgate's own mail (probes) at PowerMTA; empty takes the machine's."""
     pmta_accounting: str = "/var/log/pmta"

@@ -1,5 +1,6 @@
 """POST /api/v2/powermta/agent and …/agent/status: what `sendgate pmta agent` ships from PowerMTA's
-host, and what that PowerMTA says of itself.
+host, and what that PowerMTA says of itself. GET …/agent/configuration, POST …/agent/applied: what
+it is to run, and what became of that (`control.pmta.offer`).
 
 200: stored. 409: it does not continue its stream, or what stood before is wanted, too; the answer
 says where the stream stands (`control.accounting.shipment.Standing`). Anything else: not stored,
@@ -7,6 +8,7 @@ and the agent posts it again.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -15,14 +17,69 @@ from aiohttp import web
 from control.accounting.payload import InflatedError
 from control.accounting.shipment import unpacked
 from control.accounting.shipped import Shipments
+from control.pmta.offer import Applied
+from control.pmta.offering import Answer
+from control.pmta.speaking import Speaker, named
 from control.pmta.told import Report
-from control.problem import RefusedError
+from control.problem import RefusedError, bad
 from settings.accounting import Accounting
 
 Parcel = Callable[[web.Request], Awaitable[tuple[str, bytes]]]
 """(who, what) of a request; raises RefusedError."""
 Keep = Callable[[Report], Awaitable[None]]
 """Keeps what a PowerMTA says of itself; raises RefusedError."""
+
+
+Configured = Callable[[web.Request], Awaitable[str]]
+"""Who asks for PowerMTA's configuration; raises RefusedError."""
+Offers = Callable[[Speaker, str, float], Awaitable[Answer]]
+"""The offer for an agent that is not the one it has seen, waiting so many seconds for it."""
+KeepApplied = Callable[[Applied], Awaitable[None]]
+"""Keeps what became of an offer; raises RefusedError."""
+
+WAIT = re.compile(r"\d{1,4}(?:\.\d{1,3})?", re.ASCII)
+
+
+class ConfigurationApi:
+    """PowerMTA's configuration, for the agent on its host."""
+
+    def __init__(
+        self, configured: Configured, offers: Offers, keep: KeepApplied, parcel: Parcel
+    ) -> None:
+        self._configured = configured
+        self._offers = offers
+        self._keep = keep
+        self._parcel = parcel
+
+    async def offer(self, request: web.Request) -> web.Response:
+        """The version to run, when it is another than the agent has seen. Raises RefusedError."""
+        await self._configured(request)
+        if unknown := sorted(set(request.query) - {"server", "agent", "wait"}):
+            raise RefusedError(f"unknown query parameter {unknown[0]}", status=400)
+        who = named(request.query.get("server", ""), request.query.get("agent", ""))
+        wait = request.query.get("wait", "0")
+        if not WAIT.fullmatch(wait):
+            raise bad("wait", "a number of seconds is wanted, such as 30")
+        seen = request.headers.get("If-None-Match", "")
+        answer = await self._offers(who, seen, float(wait))
+        headers = {"ETag": answer.tag} if answer.tag else {}
+        # It has private keys: nothing on the way is to keep it.
+        headers["Cache-Control"] = "no-store"
+        if answer.offer is None:
+            return web.Response(status=304, headers=headers)
+        body = msgspec.json.encode(answer.offer)
+        return web.Response(body=body, headers=headers, content_type="application/json")
+
+    async def applied(self, request: web.Request) -> web.Response:
+        """What an agent says of its server. Raises RefusedError."""
+        await self._configured(request)
+        _, body = await self._parcel(request)
+        try:
+            said = msgspec.json.decode(body, type=Applied)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise RefusedError(f"it is not what an agent says ({error})", status=400) from error
+        await self._keep(said)
+        return web.Response(body=b"{}", content_type="application/json")
 
 
 class AgentApi:

@@ -1,6 +1,7 @@
 """The application: request ids, tokens, errors as problem+json, and every route."""
 
 import contextlib
+import hashlib
 import logging
 import re
 import secrets
@@ -59,13 +60,16 @@ class Application:
         max_body: int,
         raw: Mapping[str, Raw] | None = None,
         agents: Mapping[str, Raw] | None = None,
+        asked: Mapping[str, Raw] | None = None,
         scrapers: tuple[Network, ...] = (),
     ) -> None:
         """`raw`: paths whose POST reads its body itself, and knows who asks; `agents`: such ones of
-        our own agent; `scrapers`: from where metrics are read without a token."""
+        our own agent, and `asked`: the same of GET; `scrapers`: from where metrics are read without
+        a token."""
         self._routes = routes
         self._raw = raw or {}
         self._agents = agents or {}
+        self._asked = asked or {}
         self._scrapers = scrapers
         self._tokens = tokens
         self._publisher = publisher
@@ -89,7 +93,11 @@ class Application:
         for path, post in {**self._raw, **self._agents}.items():
             app.router.add_post(path, post)
             app.router.add_post(path + "/", post)
-        described = msgspec.json.encode(openapi.document(self._routes, self._raw, self._agents))
+        for path, get in self._asked.items():
+            app.router.add_get(path, get, allow_head=False)
+        described = msgspec.json.encode(
+            openapi.document(self._routes, self._raw, self._agents, self._asked)
+        )
 
         async def describe(_: web.Request) -> web.Response:
             return web.Response(body=described, content_type="application/json")
@@ -129,7 +137,8 @@ class Application:
                 answer = await route.handler(call)
             except RefusedError as error:
                 raise (error if only is None else error.apart()) from error
-            return _response(answer, route.status)
+            response = _response(answer, route.status)
+            return _tagged(request, response) if route.tagged else response
 
         return handle
 
@@ -200,6 +209,21 @@ class Application:
         if found.status == 503:
             log.warning("%s %s [%s]: %s", *asked, error)
         return found.problem(request_id)
+
+
+def _tagged(request: web.Request, response: web.Response) -> web.Response:
+    """With an `ETag`, and without a body where the asker has it already (RFC 9110, 13.1.2)."""
+    assert isinstance(response.body, bytes)
+    tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
+    seen = [one.strip().removeprefix("W/") for one in _seen(request)]
+    if tag in seen or "*" in seen:
+        return web.Response(status=304, headers={"ETag": tag})
+    response.headers["ETag"] = tag
+    return response
+
+
+def _seen(request: web.Request) -> list[str]:
+    return request.headers.get("If-None-Match", "").split(",")
 
 
 def _response(answer: Any, status: int) -> web.Response:

@@ -17,10 +17,13 @@ _SAYING = {"pattern", "anyOf", "enum"}
 
 
 def document(
-    routes: list[Route], posted: Iterable[str] = (), agents: Iterable[str] = ()
+    routes: list[Route],
+    posted: Iterable[str] = (),
+    agents: Iterable[str] = (),
+    asked: Iterable[str] = (),
 ) -> dict[str, Any]:
     """OpenAPI 3.1 of `routes`, of the paths that take PowerMTA's accounting as it is posted, and of
-    those that only our own agent calls."""
+    those that only our own agent posts to or (`asked`) gets."""
     types: list[Any] = [Problem]
     types += [t for r in routes for t in (r.body, r.answer) if t is not None]
     schemas, components = msgspec.json.schema_components(
@@ -36,6 +39,8 @@ def document(
         paths[path] = {"post": _posted(schemas[0])}
     for path in agents:
         paths[path] = {"post": _shipped(path, schemas[0])}
+    for path in asked:
+        paths[path] = {"get": _asked(schemas[0])}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Sendgate", "version": "2"},
@@ -97,6 +102,27 @@ def _shipped(path: str, problem: Any) -> dict[str, Any]:
             },
             "default": {
                 "description": "not stored: post it again",
+                "content": {"application/problem+json": {"schema": problem}},
+            },
+        },
+        "security": [{"token": []}, {"key": []}, {"password": []}],
+    }
+
+
+def _asked(problem: Any) -> dict[str, Any]:
+    texts = ("server", "agent", "wait")
+    return {
+        "summary": "Called by our own agent alone: what its PowerMTA is to run",
+        "parameters": [
+            {"name": name, "in": "query", "required": name != "wait", "schema": {"type": "string"}}
+            for name in texts
+        ]
+        + [{"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}],
+        "responses": {
+            "200": {"description": "this", "content": {"application/json": {"schema": {}}}},
+            "304": {"description": "what it has seen already"},
+            "default": {
+                "description": "not told",
                 "content": {"application/problem+json": {"schema": problem}},
             },
         },

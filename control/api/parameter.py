@@ -48,6 +48,7 @@ PATH: dict[str, tuple[Any, ...]] = {
 QUERY: dict[str, tuple[Any, ...]] = {
     "tenant": (Name,),
     "limit": (NumberText,),
+    "server": (Name,),
     "wait": (NumberText,),
     "seen": (NumberText,),
     "before": (NumberText,),

@@ -137,6 +137,13 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("GET", "/api/v2/servers/{server}"): _READ_ALL,
     ("DELETE", "/api/v2/servers/{server}"): CLOSED,
     ("GET", "/api/v2/powermta/config"): _READ_ALL,
+    ("GET", "/api/v2/powermta/diff"): _READ_ALL,
+    ("GET", "/api/v2/powermta/validate"): _READ_ALL,
+    ("GET", "/api/v2/powermta/versions"): _READ_ALL,
+    ("GET", "/api/v2/powermta/standing"): _READ_ALL,
+    # Of all tenants' mail at once.
+    ("POST", "/api/v2/powermta/apply"): CLOSED,
+    ("POST", "/api/v2/powermta/rollback"): CLOSED,
     ("GET", "/api/v2/powermta/status"): _READ_ALL,
     # Private keys.
     ("GET", "/api/v2/powermta/keys"): CLOSED,

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 
 from control.api.route import DRY, GONE, Call, Route, changed
 from control.plan.changed import Changed, Removed, removed
-from control.plan.inforce import in_force
 from control.plan.publish import Publisher
 from control.plan.rows import ServerRow
 from control.pmta.circuit import CircuitsView, circuits_view
@@ -63,9 +62,6 @@ class PmtaApi:
     async def _told(self, _: Call) -> list[ToldView]:
         return await self._reports()
 
-    async def _config(self, _: Call) -> str:
-        return await self._publisher.config_text(await in_force(self._publisher))
-
     async def _key_files(self, _: Call) -> list[KeyFile]:
         if not self._keys:
             raise RefusedError(
@@ -107,6 +103,5 @@ class PmtaApi:
                 list[ToldView],
             ),
             Route("GET", "/api/v2/circuits", rests, self._circuits, CircuitsView),
-            Route("GET", f"{files}/config", "PowerMTA's configuration", self._config, str),
             Route("GET", f"{files}/keys", keys, self._key_files, list[KeyFile]),
         ]

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from control.plan.changed import Changed, Still, V, sure
-from control.plan.publish import Change, Done, Publisher
+from control.plan.done import Change, Done
+from control.plan.publish import Publisher
 from control.problem import bad, quoted
 
 
@@ -69,6 +70,8 @@ class Route:
     wanted: Any = None
     """A struct whose fields are parameters too, each with its bounds and its meaning."""
     public: bool = False
+    tagged: bool = False
+    """Answered with an `ETag`, and by 304 where the asker has it."""
     status: int = 200
 
     def __post_init__(self) -> None:

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from control.accounting.inbox import Inbox
 from control.problem import RefusedError
-from control.users.token import FEEDERS, Holder
+from control.users.token import CONFIGURED, FEEDERS, Holder
 from settings.accounting import Accounting
 
 PATHS = ("/api/v2/powermta/accounting", "/api/v2/webhooks/powermta")
@@ -80,6 +80,17 @@ class Webhook:
         """(the token's name, the body) of somebody who may post accounting. Raises RefusedError."""
         holder = await self._allowed(_token(request))
         return holder.name, await self._body(request)
+
+    async def configured(self, request: web.Request) -> str:
+        """The token's name of somebody who may have private keys. Raises RefusedError."""
+        holder = await self._allowed(_token(request))
+        if holder.role not in CONFIGURED:
+            raise RefusedError(
+                f"token {holder.name} may not have PowerMTA's configuration, which has private "
+                "keys: make one with `sendgate token add NAME --role agent`",
+                status=403,
+            )
+        return holder.name
 
     async def _allowed(self, token: str | None) -> Holder:
         holder = await self._holder_of(token) if token else None

@@ -33,7 +33,7 @@ def add(
     context: typer.Context,
     name: Annotated[str, typer.Argument()],
     role: Annotated[
-        str, typer.Option(help="admin, operator, read, scrape or accounting.")
+        str, typer.Option(help="admin, operator, read, scrape, accounting or agent.")
     ] = "admin",
     tenant: Annotated[
         str | None, typer.Option(help="The only one it sees and changes; else all.")

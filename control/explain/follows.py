@@ -1,9 +1,11 @@
-"""What is wrong with what follows from accounting: carry-over, suppressions, by-pass. Pure."""
+"""What is wrong with what follows from accounting, carry-over, suppressions, by-pass, and from the
+plan: PowerMTA's configuration. Pure."""
 
 from control.bypass.view import Around
 from control.explain.trouble import Trouble
 from control.held.held import moment
 from control.ledger.carryover import Figure
+from control.pmta.standing import Wrong
 from control.suppressions.listed import Listed
 
 
@@ -48,3 +50,16 @@ def bypass(around: Around) -> list[Trouble]:
         "for its IPs"
     )
     return [Trouble(what=what, next="sendgate accounting bypass", key="bypass")]
+
+
+def configured(servers: list[Wrong]) -> list[Trouble]:
+    """Servers that do not run what the plan says, or whose files were changed by hand."""
+    return [
+        Trouble(
+            what=text,
+            next=f"sendgate pmta status, sendgate pmta diff --server {one.server}",
+            key=f"pmta-configuration:{one.server}",
+        )
+        for one in servers
+        for text in one.sentences
+    ]

@@ -1,6 +1,7 @@
 """How everything stands, gathered from the hold, the ledger, accounting and this node's files."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ from control.ledger.opening import Opening
 from control.messages.loss import Loss
 from control.plan.publish import Publisher
 from control.pmta import telling
+from control.pmta.standing import wrong
 from control.problem import RefusedError
 from control.suppressions.listed import listed
 from control.version import VERSION
@@ -91,6 +93,9 @@ class Look:
                 carried=self._carried(),
                 listed=await listed(self._pool, settings.suppressions.most),
                 around=await around(self._pool, at),
+                configured=await wrong(
+                    self._pool, round(time.time() * 1000), settings.control.pmta_agent_silent
+                ),
                 told=await telling.told(self._pool, at),
                 health=await health(self._pool),
             )

@@ -22,6 +22,7 @@ from control.ledger.carryover import Figure
 from control.ledger.status import CLOSED, LedgerState, LedgerStatus
 from control.messages.loss import Loss
 from control.pmta.circuit import CircuitView, circuits_view, next_of, sentences
+from control.pmta.standing import Wrong
 from control.pmta.told import ToldView
 from control.suppressions.listed import Listed
 from policy.ledger.bulletin import Figures, OpenCircuit
@@ -104,6 +105,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Mail that went around the gateways."""
     told: list[ToldView] = []
     """What PowerMTA servers say of themselves."""
+    configured: list[Wrong] = []
+    """PowerMTA servers with something wrong about their configuration."""
     health: list[HealthView] = []
 
 
@@ -132,6 +135,7 @@ def status(facts: Facts) -> Status:
         *follows.carried(facts.carried),
         *follows.suppressions(facts.listed),
         *follows.bypass(facts.around),
+        *follows.configured(facts.configured),
         *[
             Trouble(
                 what=text, next=f"sendgate server show {one.server}", key=f"pmta-told:{one.server}"

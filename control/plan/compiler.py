@@ -5,6 +5,7 @@ enough. All are after a change of settings or version, and when somebody asks fo
 """
 
 import hashlib
+import socket
 from datetime import datetime
 
 import msgspec
@@ -17,9 +18,10 @@ from control.plan.touched import EVERYTHING, Touched
 from control.pmta.config import KEYS, pmta_config
 from control.pmta.fileset import FileSet
 from control.pmta.generator.terms import Terms
-from control.pmta.generator.text import ConfigValueError
+from control.pmta.generator.text import ConfigValueError, fits
 from control.problem import FieldProblem, RefusedError
 from control.store.database import Connection
+from policy.address import normal_domain
 from policy.plan import BadGenerationError, Generation, decode, encode
 from settings.model import Settings
 from settings.statements import statements
@@ -37,6 +39,8 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     pmta_digest: str
     alters_powermta: bool
     """Whether the last generation's text was another one."""
+    reaches_powermta: bool
+    """Whether a server's may be: false where nothing was touched that is in any."""
     takes_away: bool
     """Whether PowerMTA is only to know less: gateways must name nothing of it any more by then."""
     keys: set[str] | None
@@ -75,9 +79,10 @@ class Compiler:
         _refuse(compiled.problems)
         selectors = await selectors_of(connection, latest, found.domains)
         text = None if latest is None else latest.text
-        if text is None or (
-            latest and reaches_powermta(latest.generation, compiled.generation, found)
-        ):
+        reaches = text is None or (
+            latest is not None and reaches_powermta(latest.generation, compiled.generation, found)
+        )
+        if text is None or reaches:
             try:
                 text = self.text(compiled.generation, selectors)
             except ConfigValueError as error:
@@ -90,6 +95,7 @@ class Compiler:
             text=text,
             pmta_digest=digest,
             alters_powermta=digest != await self._digest_before(connection, last, selectors),
+            reaches_powermta=reaches,
             takes_away=latest is not None and _less(latest.generation, compiled.generation),
             keys=None if latest is None or latest.text is None else found.domains,
         )
@@ -207,3 +213,11 @@ _ALONE = (
     "the plan of all tenants has problems with this change, or had them before: nothing was "
     "changed; ask who sees all tenants"
 )
+
+
+def machine_name() -> str:
+    """The machine's full name, or `localhost` where it has none PowerMTA could use."""
+    host = socket.gethostname()
+    # A look-up may take seconds where no name server answers: not needed for a full name.
+    name = normal_domain(host if "." in host else socket.getfqdn())
+    return name if name is not None and fits(name) else "localhost"

@@ -1,9 +1,9 @@
 """A change: one transaction, one generation, in force on every live gateway when it returns.
 
 Order, under one lock across all control nodes: change the rows, compile, hand PowerMTA its
-configuration (it must know a VirtualMTA before a gateway names it), put the generation into the
-ledger, commit, wait for the workers. A change that only takes something away hands it over last,
-when no gateway names it any more.
+configuration (it must know a VirtualMTA before a gateway names it), by its agents and wait for
+them, or as one file, put the generation into the ledger, commit, wait for the workers. A change
+that only takes something away hands it over last, when no gateway names it any more.
 Failure: problems roll everything back, at PowerMTA, too; what it could not be told then, it is told
 by `reconcile`. Should the commit itself fail after the ledger has the
 generation, `reconcile` publishes what the rows say, under a higher number.
@@ -11,32 +11,32 @@ generation, `reconcile` publishes what the rows say, under a higher number.
 
 import hashlib
 import logging
-import math
-import socket
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Literal
 
 import msgspec
 from redis.exceptions import RedisError
 
-from control.plan.compiler import Compiler, Made
+from control.plan.agents import Agents, Ahead
+from control.plan.comparing import Comparison
+from control.plan.compiler import Compiler, Made, machine_name
+from control.plan.done import NEXT_STEP, Change, Done, T, nothing
 from control.plan.hours import REACH, RENEW
 from control.plan.latest import Last, forget, last_of
 from control.plan.ledger import UnknownOutcomeError, ledger_number, ledger_time, put_into
 from control.plan.powermta import PowerMta, Selectors
 from control.plan.rows import selectors
 from control.pmta.dkim import Seal
-from control.pmta.generator.text import fits
 from control.pmta.generator.virtualmta import key_file
 from control.pmta.handover import Handover
-from control.problem import RefusedError
-from control.store.change import Act, Difference
+from control.pmta.offering import Bell
+from control.problem import RefusedError, counted
+from control.store.change import Act
 from control.store.database import Connection
 from control.store.refusal import TOO_LONG
-from policy.address import normal_domain
 from policy.ledger.admin import LedgerAdmin
 from policy.plan import Generation, encode
 from settings.model import Settings
@@ -47,34 +47,21 @@ log = logging.getLogger(__name__)
 PUBLISH_LOCK = 0x5E4D_6A7E_0002
 """PostgreSQL advisory lock of all publishers."""
 
-COMPARE_EVERY = 3600.0
-"""Seconds between two comparisons of the plan that changes made with that of all rows."""
-
-NEXT_STEP = (
-    "PowerMTA's configuration changed: write it with `sendgate pmta config --output FILE` and load "
-    "it into PowerMTA before mail uses what is new (or set control.pmta_config and "
-    "control.pmta_reload_url)"
-)
-
-T = TypeVar("T")
-Change = Callable[[Act], Awaitable[T]]
-"""What is done in one transaction, and returns what it left."""
 _GENERATION = statements(__package__, "generation")
 _ROWS = statements(__package__, "rows")
 
 
-class Done(msgspec.Struct, Generic[T], frozen=True):
-    """A change that was made, or (`dry`) one that could be."""
+Lock = Literal["wait", "try", "none"]
 
-    result: T
-    generation: int
-    late: list[str]
-    """Workers that do not run the generation yet."""
-    dry: bool = False
-    notes: list[str] = []
-    changed: bool = True
-    """False: everything was as asked for, and nothing was published."""
-    differences: list[Difference] = []
+
+class Basis(msgspec.Struct, frozen=True, kw_only=True):
+    """The last plan, for who holds the lock."""
+
+    connection: Connection
+    last: Last
+    generation: Generation
+    selectors: dict[tuple[str, str], str]
+    text: str | None
 
 
 class Publisher:
@@ -91,10 +78,11 @@ class Publisher:
             api_key=control.pmta_api_key,
             keys=control.pmta_keys,
         )
-        self._powermta = PowerMta(self._handover, partial(self._late, wait=0.0))
+        self._powermta = PowerMta(self._handover, partial(self.late, wait=0.0))
         self._seal = Seal(control.secret)
         self._compiler = Compiler(settings, control.system_host_name or machine_name())
-        self._compared = -math.inf
+        self.agents = Agents(pool, self._compiler.files, control, Bell())
+        self._comparison = Comparison(self._compiler, self.now)
 
     async def now(self) -> datetime:
         """Calendar time by the clock seam, which is the ledger's. Raises RefusedError."""
@@ -111,7 +99,7 @@ class Publisher:
         async with self._pool.acquire() as connection:
             transaction = connection.transaction()
             await transaction.start()
-            committed, former = False, None
+            committed, former, ahead = False, None, Ahead()
             try:
                 await self._lock(connection)
                 acting = Act(connection, now, who)
@@ -127,7 +115,7 @@ class Publisher:
                     connection, now, await ledger_number(self._admin), whole=whole
                 )
                 number = made.generation.number
-                if made.alters_powermta and not self._handover.reloads:
+                if made.alters_powermta and not await self._told_by_itself(made):
                     acting.note(NEXT_STEP)
                 if dry:
                     return Done(
@@ -136,44 +124,76 @@ class Publisher:
                         notes=acting.notes,
                         differences=acting.differences,
                     )
+                ahead = await self.agents.ahead(connection, made, now, who)
                 if not made.takes_away:
                     keys = await self.key_files(connection, made.keys)
                     former = await self._powermta.put(made.text, keys)
                 last = await self._publish(connection, made, now, who)
                 # In force: should the commit fail, gateways name it until the next publishing.
-                former = None
+                there, former, ahead = ahead, None, Ahead()
+                await self.agents.published(connection, made, there)
                 await transaction.commit()
                 committed = True
             except UnknownOutcomeError:
-                former, self._powermta.behind = None, True
+                former, ahead, self._powermta.behind = None, Ahead(), True
                 raise
             finally:
                 if not committed:
                     if former is not None:
                         await self._powermta.take_back(former)
+                    if ahead.offered:
+                        await self.agents.take_back(ahead.offered)
                     await transaction.rollback()
         self._compiler.memory.put(made.latest(last))
         if signed and (said := self._powermta.lose(signed, made.selectors)):
             acting.note(said)
-        late = await self._late(number)
+        late = await self.late(number)
         if made.takes_away:
             self._powermta.behind = True
-        if self._powermta.behind and (said := await self._follow()):
+        behind = self._powermta.behind or await self.agents.unsettled()
+        if behind and (said := await self._follow()):
             acting.note(said)
         return Done(*(result, number, late), notes=acting.notes, differences=acting.differences)
 
-    async def _follow(self) -> str:
+    async def _follow(self, wait: bool = True) -> str:
         """What PowerMTA is to have of the last generation, when no gateway names more; '' or what
-        keeps it waiting. Raises RefusedError for a lock that is not to be had."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            await self._lock(connection)
-            if (last := await last_of(connection)) is None:
+        keeps it waiting. Raises RefusedError for a lock that is not to be had; without `wait` it is
+        left to who has it."""
+        async with self.last("wait" if wait else "try") as basis:
+            if basis is None:
                 return ""
+            number = basis.last.number
+            text = basis.text or self._compiler.text(basis.generation, basis.selectors)
+            late = await self.late(number, wait=0.0)
+            named = counted(late, "gateway worker") if late else ""
+            said = await self._powermta.follow(number, text)
+            settled = await self.agents.settle(
+                basis.connection, basis.generation, basis.selectors, named
+            )
+        self.agents.bell.ring()
+        return said or settled
+
+    @asynccontextmanager
+    async def last(self, lock: Lock = "wait") -> AsyncIterator[Basis | None]:
+        """The last plan, in a transaction that holds the lock of publishers (`none`: without it);
+        None before the first, or (`try`) while somebody else has the lock. Raises RefusedError."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            if lock == "wait":
+                await self._lock(connection)
+            free = lock != "try" or await connection.fetchval(_GENERATION["try_lock"], PUBLISH_LOCK)
+            last = await last_of(connection) if free else None
+            if last is None:
+                yield None
+                return
             latest = await self._compiler.memory.latest(connection, last)
-            text = latest.text
-            if text is None:
-                text = self._compiler.text(latest.generation, await selectors(connection))
-            return await self._powermta.follow(last.number, text)
+            known = latest.selectors
+            yield Basis(
+                connection=connection,
+                last=last,
+                generation=latest.generation,
+                selectors=await selectors(connection) if known is None else known,
+                text=latest.text,
+            )
 
     async def _signed(self, connection: Connection) -> Selectors:
         """Whose keys PowerMTA has before a change; empty where it is not to sign."""
@@ -190,13 +210,14 @@ class Publisher:
             if last is not None and not await self._compiler.memory.readable(connection, last):
                 wrong = True
             elif last is not None and last.number == ledger:
-                wrong = await self._differs(connection, last)
+                wrong = await self._comparison.wrong(connection, last)
                 hours = await self._out_of_hours(connection, last)
         if last is not None and last.number == ledger and not wrong and not hours:
-            if self._powermta.behind and (said := await self._follow()):
+            behind = self._powermta.behind or await self.agents.unsettled()
+            if behind and (said := await self._follow(wait=False)):
                 log.warning("%s", said)
             return None
-        return (await self.change(who, _nothing, whole=wrong)).generation
+        return (await self.change(who, nothing, whole=wrong)).generation
 
     async def current(self) -> Generation | None:
         """The last generation as PostgreSQL has it."""
@@ -205,24 +226,6 @@ class Publisher:
             if last is None:
                 return None
             return (await self._compiler.memory.latest(connection, last)).generation
-
-    async def _differs(self, connection: Connection, last: Last) -> bool:
-        """Whether changes made another plan than all rows make: an error on our side, looked for
-        now and then."""
-        if time.monotonic() - self._compared < COMPARE_EVERY:
-            return False
-        now = (await self.now()).timestamp()
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            newest = await last_of(connection)
-            wrong = newest == last and await self._compiler.differs(connection, last, now)
-        self._compared = time.monotonic()
-        if wrong:
-            log.error(
-                "generation %d is not what all rows make: the plan is compiled whole and "
-                "published; please report it, with what was changed before",
-                last.number,
-            )
-        return wrong
 
     async def _out_of_hours(self, connection: Connection, last: Last) -> bool:
         """Sending hours know their zone for a time only (`control.plan.hours`)."""
@@ -260,6 +263,10 @@ class Publisher:
                 status=503,
             ) from error
 
+    async def _told_by_itself(self, made: Made) -> bool:
+        """Whether nobody has to carry the configuration to PowerMTA."""
+        return self._handover.reloads or await self.agents.all_of(made.generation)
+
     async def _publish(self, connection: Connection, made: Made, now: datetime, who: str) -> Last:
         generation = made.generation
         data = encode(generation)
@@ -277,7 +284,7 @@ class Publisher:
         await put_into(self._admin, generation)
         return last
 
-    async def _late(self, number: int, wait: float | None = None) -> list[str]:
+    async def late(self, number: int, wait: float | None = None) -> list[str]:
         """Gateway workers that do not run the generation yet. The change is made: trouble here
         is no refusal. `wait`: seconds, else control.publish_wait."""
         wait = self._settings.control.publish_wait if wait is None else wait
@@ -285,15 +292,3 @@ class Publisher:
             return sorted(await self._admin.wait_for(number, wait))
         except (RedisError, OSError) as error:
             return [f"unknown, the ledger does not answer ({error})"]
-
-
-def machine_name() -> str:
-    """The machine's full name, or `localhost` where it has none PowerMTA could use."""
-    host = socket.gethostname()
-    # A look-up may take seconds where no name server answers: not needed for a full name.
-    name = normal_domain(host if "." in host else socket.getfqdn())
-    return name if name is not None and fits(name) else "localhost"
-
-
-async def _nothing(_: Act) -> None:
-    """A change of nothing: publishes the rows as they are."""

@@ -85,6 +85,11 @@ WHERE ($1::text[] IS NULL OR tenant = ANY ($1)) ORDER BY tenant, domain;
 SELECT tenant, domain, dkim_selector FROM sending_domain
 WHERE ($1::text[] IS NULL OR tenant = ANY ($1));
 
+-- name: sealed
+-- By the names of their files (control.pmta.generator.virtualmta.key_file).
+SELECT domain, dkim_selector, dkim_private FROM sending_domain
+WHERE domain || '.' || dkim_selector || '.pem' = ANY ($1);
+
 -- name: stages
 SELECT s.plan, s.stage, s.quota, s.ceilings, p.days, p.growth, p.breach
 FROM warmup_stage s JOIN warmup_plan p ON p.name = s.plan ORDER BY s.plan, s.stage;

@@ -16,7 +16,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from control.plan.changed import Charged, Removed
-from control.plan.publish import Done, Publisher
+from control.plan.done import Done
+from control.plan.publish import Publisher
 from control.problem import RefusedError, counted, in_the_way
 from control.store.change import Act
 from control.tenants.removal import in_its_way, remove_tenant

@@ -26,16 +26,18 @@ USED_EVERY = 60.0
 largest cost."""
 
 
-Role = Literal["admin", "operator", "read", "scrape", "accounting"]
+Role = Literal["admin", "operator", "read", "scrape", "accounting", "agent"]
 
 ROLES: tuple[Role, ...] = ("scrape", "read", "operator", "admin")
-"""Each may do what those before it may. `accounting` is none of them: it posts PowerMTA's records
-and sees nothing."""
+"""Each may do what those before it may. `accounting` and `agent` are none of them: the first posts
+PowerMTA's records and sees nothing, the second is given that PowerMTA's configuration, too."""
 
-ALL_ROLES: tuple[Role, ...] = (*ROLES, "accounting")
+ALL_ROLES: tuple[Role, ...] = (*ROLES, "accounting", "agent")
 
-FEEDERS = frozenset({"accounting", "operator", "admin"})
+FEEDERS = frozenset({"accounting", "agent", "operator", "admin"})
 """Those that may post accounting."""
+CONFIGURED = frozenset({"agent", "admin"})
+"""Those that are given PowerMTA's configuration with its private keys."""
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -89,7 +91,7 @@ async def add(act: Act, name: str, role: Role = "admin", tenant: str | None = No
     if tenant is not None:
         if role == "scrape":
             raise bad("tenant", "metrics are of all tenants: a token that scrapes has none")
-        if role == "accounting":
+        if role in ("accounting", "agent"):
             raise bad("tenant", "a server's records are of all tenants: this token has none")
         tenant = await must(act.connection, "tenant", tenant)
     token = new_token()

@@ -12,7 +12,8 @@ import pytest
 from control.parts import Parts
 from control.plan import compiler as compiling
 from control.plan.compile import compile_generation
-from control.plan.publish import NEXT_STEP, Publisher
+from control.plan.done import NEXT_STEP
+from control.plan.publish import Publisher
 from control.plan.rows import read
 from control.pmta import server
 from control.pmta.server import ServerAddresses

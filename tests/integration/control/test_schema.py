@@ -63,6 +63,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "OpenLedger": {"confirm": True},
     "ClockMove": {},
     "Mute": {"key": "bypass"},
+    "Apply": {},
+    "Rollback": {"server": "pmta1", "version": 1},
 }
 """A right body of each, to which one field is put."""
 

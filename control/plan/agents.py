@@ -1,0 +1,280 @@
+"""PowerMTA servers whose agents bring versions into force, as a change meets them: what must be
+known there is offered and waited for ahead of the plan, the rest follows it.
+
+Rule: PowerMTA knows a VirtualMTA for as long as any gateway names it. So what a plan adds is in
+force at every server it concerns before the plan is published, or nothing is changed and the
+version before is offered again; what only goes is offered when no gateway names it any more; what
+is neither (a rate) is offered behind the plan and holds nothing up. A server whose files stay as
+they are is not asked at all: pausing an IP must work while PowerMTA or its agent is down.
+Failure: an offer whose change is gone (a control process that was killed) is found by `settle`: it
+was compared with no plan that was committed.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from control.plan.compiler import Made
+from control.pmta import desired, speaking
+from control.pmta.desired import Desired
+from control.pmta.fileset import FileSet
+from control.pmta.generator.text import ConfigValueError
+from control.pmta.generator.virtualmta import key_file
+from control.pmta.known import facts, key_names, told
+from control.pmta.offering import LOOK_EVERY, Bell
+from control.pmta.standing import Standing, standings
+from control.pmta.version import NewVersion, Version, read, write
+from control.problem import RefusedError
+from control.store.database import Connection
+from control.store.refusal import UNREACHABLE
+from policy.plan import Generation
+from settings.control import Control
+from settings.statements import statements
+
+log = logging.getLogger(__name__)
+
+_ROWS = statements(__package__, "rows")
+
+Selectors = dict[tuple[str, str], str]
+Files = Callable[[Generation, Selectors, str], FileSet]
+"""A server's files for a generation. Raises ConfigValueError."""
+
+
+class Offered(msgspec.Struct, frozen=True, kw_only=True):
+    """One offer ahead of its plan."""
+
+    server: str
+    version: int
+    digest: str
+    offer: int
+    before: Desired | None
+    """What was wanted; None: nothing yet."""
+
+
+class Ahead(msgspec.Struct, frozen=True, kw_only=True):
+    """What was done ahead of a plan."""
+
+    offered: list[Offered] = []
+    same: list[str] = []
+    """Servers whose files stay as they are."""
+
+
+class Agents:
+    """Of one control process. `clock`: real seconds of the machine."""
+
+    def __init__(
+        self,
+        pool: Any,
+        files: Files,
+        settings: Control,
+        bell: Bell,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._pool = pool
+        self._files = files
+        self._settings = settings
+        self.bell = bell
+        self._clock = clock
+
+    async def servers(self) -> list[str]:
+        """Those that have an agent which asks for its configuration."""
+        return await speaking.servers(self._pool)
+
+    async def ahead(self, connection: Connection, made: Made, now: datetime, who: str) -> Ahead:
+        """Offer what gateways will name, each server's, and wait until all run it. `connection`:
+        the change's, which alone sees its domains. Raises RefusedError, with what was wanted before
+        offered again."""
+        if not made.reaches_powermta:
+            return Ahead()
+        new, same = [], []
+        for server in await self.servers():
+            files = await self.files(made.generation, made.selectors, server)
+            wanted, version = await self.wanted(server)
+            if version is not None and version.digest == files.digest:
+                same.append(server)
+            lacking = facts(files) - (facts(version.fileset) if version else frozenset())
+            if lacking:
+                sealed = await self.sealed(connection, files, version)
+                new.append((server, files, wanted, told(lacking), sealed))
+        await self._heard({server: what for server, _, _, what, _ in new})
+        offered: list[Offered] = []
+        try:
+            for server, files, wanted, what, sealed in new:
+                version_of = NewVersion(
+                    server=server,
+                    fileset=files,
+                    sealed=sealed,
+                    generation=made.generation.number,
+                    who=who,
+                    why=f"new: {what}",
+                    at=round(now.timestamp() * 1000),
+                )
+                offered.append(await self._new(version_of, wanted))
+            self.bell.ring()
+            await self.wait(offered)
+        except BaseException:
+            await asyncio.shield(self.take_back(offered))
+            raise
+        return Ahead(offered=offered, same=same)
+
+    async def take_back(self, offered: list[Offered]) -> None:
+        """What was wanted before is offered again. What cannot be written down now is found by
+        `settle`."""
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                for one in offered:
+                    if one.before is None:
+                        await desired.drop(connection, one.server)
+                    else:
+                        await desired.offer(connection, one.before)
+        except UNREACHABLE as error:
+            log.warning("PowerMTA has what a refused change would have brought: %s", error)
+        self.bell.ring()
+
+    async def published(self, connection: Connection, made: Made, ahead: Ahead) -> None:
+        """In the plan's own transaction: what was offered for it is right for it, and so is
+        everything where PowerMTA has nothing new to know."""
+        for server in [*(one.server for one in ahead.offered), *ahead.same]:
+            await desired.settle(connection, server, made.generation.number)
+        if not made.reaches_powermta:
+            await desired.carry(connection, made.generation.number)
+
+    async def all_of(self, generation: Generation) -> bool:
+        """Whether each server that has VirtualMTAs has an agent for its configuration."""
+        found = set(await self.servers())
+        return bool(found) and {v.server for v in generation.vmtas} <= found
+
+    async def unsettled(self) -> bool:
+        """Whether a server's version was not compared with the last plan."""
+        return bool(await desired.unsettled(self._pool))
+
+    async def settle(
+        self, connection: Connection, generation: Generation, selectors: Selectors, late: str
+    ) -> str:
+        """Offer what the last plan says where something else is wanted, and wait for nobody.
+        `late`: gateways that do not run that plan; with them, what goes stays. Under the lock of
+        publishers. '' or what keeps PowerMTA waiting. Raises RefusedError."""
+        said = ""
+        for server in await desired.unsettled(connection):
+            files = await self.files(generation, selectors, server)
+            _, version = await self.wanted(server, connection)
+            if version is not None and version.digest == files.digest:
+                await desired.settle(connection, server, generation.number)
+                continue
+            goes = facts(version.fileset) - facts(files) if version else frozenset()
+            if late and goes:
+                said = f"PowerMTA keeps what went until {late} let go of it"
+                continue
+            new = NewVersion(
+                server=server,
+                fileset=files,
+                sealed=await self.sealed(connection, files, version),
+                generation=generation.number,
+                who="control",
+                why=f"gone: {told(goes)}" if goes else "as the plan says",
+                at=round(generation.created * 1000),
+            )
+            number = await write(connection, new, self._settings.pmta_versions_kept)
+            settled = Desired(
+                server=server,
+                version=number,
+                settled=generation.number,
+                who=new.who,
+                at=new.at,
+            )
+            await desired.offer(connection, settled)
+        return said
+
+    async def files(self, generation: Generation, selectors: Selectors, server: str) -> FileSet:
+        """Off the event loop: thousands of VirtualMTAs take a while. Raises RefusedError."""
+        try:
+            return await asyncio.to_thread(self._files, generation, selectors, server)
+        except ConfigValueError as error:
+            raise RefusedError(str(error)) from error
+
+    async def sealed(
+        self, connection: Connection, files: FileSet, before: Version | None
+    ) -> dict[str, bytes]:
+        """Keys that the version before did not name, by file."""
+        names = sorted(set(key_names(files)) - set(before.keys if before else ()))
+        rows = await connection.fetch(_ROWS["sealed"], names) if names else []
+        return {key_file(row["domain"], row["dkim_selector"]): row["dkim_private"] for row in rows}
+
+    async def wanted(
+        self, server: str, connection: Connection = None
+    ) -> tuple[Desired | None, Version | None]:
+        """What it is to run, and that with its files."""
+        from_ = connection or self._pool
+        found = await desired.desired(from_, server)
+        return found, None if found is None else await read(from_, server, found.version)
+
+    async def _new(self, new: NewVersion, before: Desired | None) -> Offered:
+        """Committed at once: the agent asks another connection, or another control node."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            number = await write(connection, new, self._settings.pmta_versions_kept)
+            wanted = Desired(server=new.server, version=number, who=new.who, at=new.at)
+            offer = await desired.offer(connection, wanted)
+        digest = new.fileset.digest
+        return Offered(server=new.server, version=number, digest=digest, offer=offer, before=before)
+
+    async def _heard(self, what: dict[str, str]) -> None:
+        """`what`: each server lacks. Raises RefusedError where nobody would bring it into force: at
+        once, because a wait would only hold up everybody else's change."""
+        now, bound = round(self._clock() * 1000), self._settings.pmta_agent_silent
+        for one in await standings(self._pool, list(what)) if what else ():
+            if age := one.silent(now, bound):
+                raise RefusedError(
+                    f"the agent of {one.server} was not heard of for {age:.0f} s, and PowerMTA "
+                    f"must know {what[one.server]} first: nothing was changed; look at it with "
+                    "`systemctl status sendgate-agent` there, and try again",
+                    status=503,
+                    alone="PowerMTA cannot be told now: nothing was changed; try again later",
+                )
+
+    async def wait(self, offered: list[Offered]) -> None:
+        """Until all run what they were offered. Raises RefusedError, naming the server, the step
+        and what PowerMTA said."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._settings.pmta_apply_wait
+        waiting = {one.server: one for one in offered}
+        while waiting:
+            for standing in await standings(self._pool, list(waiting)):
+                if _arrived(standing, waiting[standing.server]):
+                    del waiting[standing.server]
+            left = until - loop.time()
+            if waiting and left <= 0:
+                raise self._too_long(list(waiting.values()))
+            if waiting:
+                await self.bell.wait(min(left, LOOK_EVERY))
+
+    def _too_long(self, waiting: list[Offered]) -> RefusedError:
+        named = ", ".join(f"{one.server} (version {one.version})" for one in waiting)
+        return RefusedError(
+            f"PowerMTA was not heard to run its new configuration within "
+            f"{self._settings.pmta_apply_wait:g} s (control.pmta_apply_wait) on {named}: nothing "
+            "was changed, the version before is offered again; look at the agent's log there",
+            status=503,
+            alone="PowerMTA did not take the new configuration in time: nothing was changed",
+        )
+
+
+def _arrived(standing: Standing, offered: Offered) -> bool:
+    """Raises RefusedError for one that was not taken."""
+    if standing.runs_version(offered.version, offered.digest):
+        return True
+    if standing.offer != offered.offer:
+        raise RefusedError(
+            f"{standing.server} was offered version {standing.version} meanwhile, by another "
+            f"change: version {offered.version} is not waited for any more",
+        )
+    if why := standing.refused(offered.offer):
+        raise RefusedError(
+            f"{why}. Nothing was changed",
+            alone="PowerMTA refused the new configuration: nothing was changed",
+        )
+    return False

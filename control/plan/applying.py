@@ -1,0 +1,277 @@
+"""PowerMTA's configuration brought into force by hand: what the plan says, or an older version.
+
+Rule: one server first, the others only when it runs there; what is not taken is put back to what
+was wanted before, and the answer says which server, which step, and what PowerMTA said. Nobody is
+held up meanwhile: the lock of publishers is held for the writing alone, and a change that comes in
+between ends the wait.
+"""
+
+import ipaddress
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+
+from control.plan.agents import Offered
+from control.plan.publish import Basis, Publisher
+from control.pmta import desired
+from control.pmta.desired import Desired
+from control.pmta.known import Fact, facts, told
+from control.pmta.standing import standings
+from control.pmta.version import NewVersion, read, write
+from control.problem import RefusedError, bad, counted, missing
+from control.store.change import Act
+from policy.model import Name
+from settings.control import Control
+
+VersionNumber = Annotated[int, msgspec.Meta(ge=1, le=10**18 - 1)]
+Reason = Annotated[str, msgspec.Meta(max_length=500)]
+
+AFTERWARDS = (
+    "the next change that PowerMTA must know of writes a new version by the plan; "
+    "`sendgate pmta apply` does it at once"
+)
+
+
+class Apply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Bring what the plan says into force."""
+
+    server: Name | None = None
+    """This one alone; null: all, one of them first."""
+    overwrite: bool = False
+    """Write over files that were changed by hand."""
+    reason: Reason = ""
+
+
+class Rollback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Bring an older version into force."""
+
+    server: Name
+    version: VersionNumber
+    reason: Reason = ""
+
+
+class Brought(msgspec.Struct, frozen=True, kw_only=True):
+    """One server, and what it runs now (or, with `dry_run`, would be offered)."""
+
+    server: str
+    version: int
+    """0, with `dry_run`: a new one."""
+    before: int
+    """It was to run this; 0: nothing."""
+    changed: bool
+    """False: it runs that already, and was not asked."""
+
+
+class BroughtView(msgspec.Struct, frozen=True, kw_only=True):
+    """What was brought into force."""
+
+    servers: list[Brought]
+    dry_run: bool
+    notes: list[str]
+
+
+class Applying:
+    """Of one control process."""
+
+    def __init__(self, pool: Any, publisher: Publisher, settings: Control) -> None:
+        self._pool = pool
+        self._publisher = publisher
+        self._agents = publisher.agents
+        self._settings = settings
+
+    async def apply(self, who: str, wanted: Apply, *, dry: bool = False) -> BroughtView:
+        """Raises RefusedError."""
+        names = await self._order(wanted.server)
+        found = []
+        for part in (names[:1], names[1:]):
+            steps = [await self._step(who, wanted, name, dry) for name in part]
+            found += [brought for brought, _ in steps]
+            await self._until_in_force([offered for _, offered in steps if offered is not None])
+        return BroughtView(servers=found, dry_run=dry, notes=[])
+
+    async def rollback(self, who: str, wanted: Rollback, *, dry: bool = False) -> BroughtView:
+        """Raises RefusedError; also where gateways name what that version has not."""
+        await self._order(wanted.server)
+        now = await self._publisher.now()
+        async with self._publisher.last() as basis:
+            basis = _published(basis)
+            version = await read(basis.connection, wanted.server, wanted.version)
+            if version is None:
+                raise missing(f"version {wanted.version} of PowerMTA server", wanted.server)
+            if lacking := _named(basis, wanted.server) - facts(version.fileset):
+                named = counted(sorted(fact[1] for fact in lacking), "VirtualMTA")
+                raise RefusedError(
+                    f"version {wanted.version} lacks {named} that gateways name, or has another "
+                    "address for it: mail would be refused; remove those IPs first, or choose a "
+                    "newer version (`sendgate pmta versions`)"
+                )
+            before = await desired.desired(basis.connection, wanted.server)
+            number = 0 if before is None else before.version
+            [standing] = await standings(basis.connection, [wanted.server])
+            runs = number == wanted.version and standing.runs
+            brought = Brought(
+                server=wanted.server, version=wanted.version, before=number, changed=not runs
+            )
+            if dry or not brought.changed:
+                return BroughtView(servers=[brought], dry_run=dry, notes=[AFTERWARDS])
+            at = now.strftime("%Y-%m-%d %H:%M")
+            instead = f"it was put back to version {wanted.version} by {who} at {at} UTC"
+            if wanted.reason:
+                instead += f" ({wanted.reason})"
+            new = Desired(
+                server=wanted.server,
+                version=wanted.version,
+                settled=basis.last.number,
+                instead=instead,
+                who=who,
+                at=_milliseconds(now),
+            )
+            offered = await self._offer(basis, new, version.digest, before)
+            act = Act(basis.connection, now, who)
+            what = ({"version": number}, {"version": wanted.version})
+            await act.audit("pmta.rollback", wanted.server, *what, reason=wanted.reason)
+        await self._until_in_force([offered])
+        return BroughtView(servers=[brought], dry_run=False, notes=[AFTERWARDS])
+
+    async def _order(self, server: str | None) -> list[str]:
+        """Servers with an agent, the canary first. Raises RefusedError."""
+        names = await self._agents.servers()
+        if server is not None:
+            if server not in names:
+                raise RefusedError(
+                    f"no agent asks for the configuration of PowerMTA server {server}: set "
+                    "`configuration` in its agent.toml, and start it"
+                )
+            return [server]
+        if not names:
+            raise RefusedError(
+                "no agent asks for a configuration: set `configuration` in agent.toml on "
+                "PowerMTA's host, and start the agent"
+            )
+        first = self._settings.pmta_canary
+        if first and first not in names:
+            raise bad("control.pmta_canary", f"no agent asks for the configuration of {first}")
+        return sorted(names, key=lambda name: (name != first, name))
+
+    async def _step(
+        self, who: str, wanted: Apply, server: str, dry: bool
+    ) -> tuple[Brought, Offered | None]:
+        now = await self._publisher.now()
+        async with self._publisher.last() as basis:
+            basis = _published(basis)
+            files = await self._agents.files(basis.generation, basis.selectors, server)
+            before, version = await self._agents.wanted(server, basis.connection)
+            same = version is not None and version.digest == files.digest
+            [standing] = await standings(basis.connection, [server])
+            number = version.version if version is not None else 0
+            if same and standing.runs and not wanted.overwrite:
+                brought = Brought(server=server, version=number, before=number, changed=False)
+                if not dry:
+                    await desired.settle(basis.connection, server, basis.last.number)
+                return brought, None
+            goes = facts(version.fileset) - facts(files) if version else frozenset()
+            await self._nobody_names(basis, goes)
+            if dry:
+                offer = number if same else 0
+                return Brought(server=server, version=offer, before=number, changed=True), None
+            brought_by = wanted.reason or "pmta apply"
+            if not same:
+                new = NewVersion(
+                    server=server,
+                    fileset=files,
+                    sealed=await self._agents.sealed(basis.connection, files, version),
+                    generation=basis.last.number,
+                    who=who,
+                    why=brought_by,
+                    at=_milliseconds(now),
+                )
+                kept = self._settings.pmta_versions_kept
+                number = await write(basis.connection, new, kept)
+            offered = await self._offer(
+                basis,
+                Desired(
+                    server=server,
+                    version=number,
+                    overwrite=wanted.overwrite,
+                    settled=basis.last.number,
+                    who=who,
+                    at=_milliseconds(now),
+                ),
+                files.digest,
+                before,
+            )
+            act = Act(basis.connection, now, who)
+            was = {"version": 0 if before is None else before.version}
+            is_ = {"version": number, "overwrite": wanted.overwrite}
+            await act.audit("pmta.apply", server, was, is_, reason=wanted.reason)
+        self._agents.bell.ring()
+        return Brought(server=server, version=number, before=was["version"], changed=True), offered
+
+    async def _nobody_names(self, basis: Basis, goes: frozenset[Fact]) -> None:
+        """Raises RefusedError where a gateway runs an older plan than what is to go."""
+        if goes and (late := await self._publisher.late(basis.last.number, wait=0.0)):
+            raise RefusedError(
+                f"{told(goes)} must stay at PowerMTA until "
+                f"{counted(late, 'gateway worker')} let go of it: nothing was changed; try again",
+                status=503,
+            )
+
+    async def _offer(
+        self, basis: Basis, wanted: Desired, digest: str, before: Desired | None
+    ) -> Offered:
+        offer = await desired.offer(basis.connection, wanted)
+        return Offered(
+            server=wanted.server,
+            version=wanted.version,
+            digest=digest,
+            offer=offer,
+            before=before,
+        )
+
+    async def _until_in_force(self, offered: list[Offered]) -> None:
+        """Raises RefusedError, with what was wanted before offered again."""
+        self._agents.bell.ring()
+        try:
+            await self._agents.wait(offered)
+        except RefusedError as error:
+            async with self._publisher.last() as basis:
+                for one in offered:
+                    await self._put_back(_published(basis), one, error)
+            self._agents.bell.ring()
+            raise
+
+    async def _put_back(self, basis: Basis, one: Offered, error: RefusedError) -> None:
+        """Where it runs what it was offered, or another change came between, it stays."""
+        now = await desired.desired(basis.connection, one.server)
+        [standing] = await standings(basis.connection, [one.server])
+        if now is None or now.offer != one.offer or standing.runs or one.before is None:
+            return
+        if one.before.version == one.version:
+            return
+        former = msgspec.structs.replace(
+            one.before,
+            overwrite=False,
+            settled=basis.last.number,
+            instead=f"version {one.version} was not taken: {error}",
+        )
+        await desired.offer(basis.connection, former)
+
+
+def _named(basis: Basis, server: str) -> set[tuple[str, ...]]:
+    """What gateways name there, as `facts` has it."""
+    return {
+        ("virtual-mta", v.name, str(ipaddress.ip_address(v.ip)))
+        for v in basis.generation.vmtas
+        if v.server == server
+    }
+
+
+def _published(basis: Basis | None) -> Basis:
+    if basis is None:
+        raise RefusedError("nothing has been published yet", status=404)
+    return basis
+
+
+def _milliseconds(now: datetime) -> int:
+    return round(now.timestamp() * 1000)

@@ -1,0 +1,65 @@
+"""What each server with an agent is to run, and whether that is what the last plan says.
+
+Rule: changed under the lock of all publishers alone. `settled` is the number of the plan that the
+version was compared with; null while it is offered ahead of its plan: whoever finds it so and holds
+the lock knows that the change it was for is gone, and compares.
+"""
+
+import msgspec
+
+from control.store.database import Connection
+from settings.statements import statements
+
+_SQL = statements(__package__, "desired")
+
+
+class Desired(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one server."""
+
+    server: str
+    version: int
+    offer: int = 0
+    """Grows with each offer, of all servers."""
+    overwrite: bool = False
+    settled: int | None = None
+    instead: str = ""
+    """Why it is not what the rows say."""
+    who: str
+    at: int
+    """Calendar milliseconds."""
+
+
+async def desired(connection: Connection, server: str) -> Desired | None:
+    """None: nothing was ever offered to it."""
+    row = await connection.fetchrow(_SQL["one"], server)
+    return None if row is None else Desired(**dict(row))
+
+
+async def offer(connection: Connection, wanted: Desired) -> int:
+    """Its version is offered, anew if it is the one that was; the offer's number."""
+    found: int = await connection.fetchval(
+        _SQL["put"],
+        *(wanted.server, wanted.version, wanted.overwrite, wanted.settled, wanted.instead),
+        *(wanted.who, wanted.at),
+    )
+    return found
+
+
+async def drop(connection: Connection, server: str) -> None:
+    """Nothing is wanted of it."""
+    await connection.execute(_SQL["drop"], server)
+
+
+async def settle(connection: Connection, server: str, generation: int) -> None:
+    """It is what that plan says."""
+    await connection.execute(_SQL["settle"], server, generation)
+
+
+async def carry(connection: Connection, generation: int) -> None:
+    """What was right for the plan before `generation` is right for it."""
+    await connection.execute(_SQL["carry"], generation)
+
+
+async def unsettled(connection: Connection) -> list[str]:
+    """Servers whose version nobody has compared with the last plan."""
+    return [row["server"] for row in await connection.fetch(_SQL["unsettled"])]

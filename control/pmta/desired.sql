@@ -1,0 +1,36 @@
+-- name: one
+SELECT server, version, offer, overwrite, settled, instead, who, at FROM pmta_desired
+WHERE server = $1;
+
+-- name: put
+-- A new offer, whatever was wanted before.
+INSERT INTO pmta_desired (server, version, offer, overwrite, settled, instead, who, at)
+VALUES ($1, $2, nextval('pmta_offer'), $3, $4, $5, $6, $7)
+ON CONFLICT (server) DO UPDATE SET version = excluded.version, offer = excluded.offer,
+    overwrite = excluded.overwrite, settled = excluded.settled, instead = excluded.instead,
+    who = excluded.who, at = excluded.at
+RETURNING offer;
+
+-- name: drop
+DELETE FROM pmta_desired WHERE server = $1;
+
+-- name: settle
+UPDATE pmta_desired SET settled = $2, instead = '' WHERE server = $1;
+
+-- name: carry
+-- Plan $1 has nothing new for PowerMTA: what was right for the one before is right for it.
+UPDATE pmta_desired SET settled = $1
+WHERE settled = (SELECT max(number) FROM generation WHERE number < $1);
+
+-- name: unsettled
+-- Servers with an agent whose wanted version nobody has compared with the last plan.
+SELECT a.server FROM pmta_agent a LEFT JOIN pmta_desired d ON d.server = a.server
+WHERE d.settled IS DISTINCT FROM (SELECT max(number) FROM generation) ORDER BY a.server;
+
+-- name: standing
+SELECT a.server, a.agent, a.heard, a.fetched, a.said_of, a.body::text AS body, d.version, d.offer,
+    d.instead, d.settled, v.digest
+FROM pmta_agent a
+LEFT JOIN pmta_desired d ON d.server = a.server
+LEFT JOIN pmta_version v ON v.version = d.version
+WHERE ($1::text[] IS NULL OR a.server = ANY ($1)) ORDER BY a.server;

@@ -1,0 +1,64 @@
+"""What PowerMTA knows by a configuration, as far as a gateway or a recipient depends on it. Pure.
+
+VirtualMTAs with their addresses, pools, and who signs as whom: a gateway may name or need them as
+soon as its plan has them. Rates and limits are not among them: mail goes by the old ones until the
+new ones are in force.
+"""
+
+import re
+
+from control.pmta.fileset import FileSet
+
+Fact = tuple[str, ...]
+"""`("virtual-mta", name, address)`, `("virtual-mta-pool", name)` or `("domain-key", VirtualMTA,
+selector, domain)`."""
+
+_OPEN = re.compile(r"<(virtual-mta|virtual-mta-pool)\s+([^\s>]+)\s*>")
+_CLOSE = re.compile(r"</virtual-mta(?:-pool)?>")
+_KEY = re.compile(r"domain-key\s+([^\s,]+),\s*([^\s,]+),\s*(\S+)")
+
+
+def facts(fileset: FileSet) -> frozenset[Fact]:
+    """Of one server."""
+    found: set[Fact] = set()
+    inside = ""
+    for line in map(str.strip, fileset.whole().splitlines()):
+        if match := _OPEN.match(line):
+            inside = match[2]
+            found.add((match[1], inside))
+        elif _CLOSE.match(line):
+            inside = ""
+        elif inside and line.startswith("smtp-source-host "):
+            found.add(("virtual-mta", inside, line.split()[1]))
+        elif match := _KEY.match(line):
+            found.add(("domain-key", inside, match[1], match[2]))
+    return frozenset(found)
+
+
+def names(fileset: FileSet) -> list[str]:
+    """VirtualMTAs and pools, in order."""
+    return sorted({fact[1] for fact in facts(fileset) if fact[0] != "domain-key"})
+
+
+def key_names(fileset: FileSet) -> list[str]:
+    """DKIM key files, in order, without their folder."""
+    found = {
+        match[3].rpartition("/")[2]
+        for line in fileset.whole().splitlines()
+        if (match := _KEY.match(line.strip()))
+    }
+    return sorted(found)
+
+
+def told(lacking: frozenset[Fact]) -> str:
+    """Facts in a few words, for a sentence."""
+    words = sorted({_WORDS[fact[0]].format(*fact) for fact in lacking})
+    return ", ".join(words[:_SHOWN]) + (", …" if len(words) > _SHOWN else "")
+
+
+_WORDS = {
+    "virtual-mta": "VirtualMTA {1}",
+    "virtual-mta-pool": "pool {1}",
+    "domain-key": "the key of {3}",
+}
+_SHOWN = 5

@@ -1,0 +1,113 @@
+"""Versions of PowerMTA servers' configurations: written once, offered as often as somebody wants
+them, forgotten beyond a bound.
+
+Rule: what is written here is committed before an agent is told of it, on a connection of its own:
+the change that it is for may be rolled back yet. The keys it names are kept with it, sealed as they
+are in the rows, so that it can be offered before its domains are there and after they went.
+"""
+
+import zlib
+from collections.abc import Mapping
+
+import msgspec
+
+from control.pmta.fileset import FileSet
+from control.pmta.known import key_names
+from control.problem import RefusedError
+from control.store.database import Connection
+from settings.statements import statements
+
+_SQL = statements(__package__, "version")
+
+NEWEST_KEPT = 5
+"""The least that a bound may leave of each server."""
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """One server's configuration."""
+
+    version: int
+    server: str
+    digest: str
+    fileset: FileSet
+    keys: tuple[str, ...]
+    """DKIM key files that it names."""
+    generation: int
+    """Of the plan it was made for."""
+    who: str
+    why: str
+    at: int
+    """Calendar milliseconds."""
+
+
+class NewVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """One that is to be written."""
+
+    server: str
+    fileset: FileSet
+    sealed: Mapping[str, bytes]
+    """Key file to sealed key: of those it names the ones that may be new."""
+    generation: int
+    who: str
+    why: str
+    at: int
+
+
+class VersionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A version, without its files."""
+
+    version: int
+    server: str
+    digest: str
+    generation: int
+    """Of the plan it was made for."""
+    who: str
+    why: str
+    at: int
+    """Calendar milliseconds."""
+    desired: bool
+    """Whether its server is to run it."""
+    running: bool
+    """Whether its server runs it, as the agent said."""
+
+
+async def write(connection: Connection, new: NewVersion, kept: int) -> int:
+    """Its number. In a transaction; older ones beyond `kept` go. Raises RefusedError."""
+    keys = key_names(new.fileset)
+    for name in keys:
+        if name in new.sealed:
+            await connection.execute(_SQL["add_key"], name, new.sealed[name])
+    packed = zlib.compress(msgspec.json.encode(new.fileset.files))
+    number: int = await connection.fetchval(
+        _SQL["add"],
+        *(new.server, new.fileset.digest, packed, keys),
+        *(new.generation, new.who, new.why, new.at),
+    )
+    if await connection.fetch(_SQL["forget"], new.server, max(kept, NEWEST_KEPT)):
+        await connection.execute(_SQL["forget_keys"])
+    return number
+
+
+async def read(connection: Connection, server: str, version: int) -> Version | None:
+    """With its files; None: there is none of that number, or none any more."""
+    row = await connection.fetchrow(_SQL["one"], server, version)
+    if row is None:
+        return None
+    files = msgspec.json.decode(zlib.decompress(row["files"]), type=dict[str, str])
+    named = {name: row[name] for name in ("version", "server", "digest", "generation")}
+    named |= {name: row[name] for name in ("who", "why", "at")}
+    return Version(fileset=FileSet(files), keys=tuple(row["keys"]), **named)
+
+
+async def sealed_keys(connection: Connection, names: list[str]) -> dict[str, bytes]:
+    """Key file to sealed key. Raises RefusedError for one that is not there."""
+    found = {row["name"]: row["sealed"] for row in await connection.fetch(_SQL["keys"], names)}
+    if lost := [name for name in names if name not in found]:
+        raise RefusedError(f"the DKIM key {lost[0]} is not kept with its version", status=503)
+    return found
+
+
+async def versions(connection: Connection, server: str | None, most: int) -> list[VersionView]:
+    """Newest first; None: of all servers."""
+    rows = await connection.fetch(_SQL["list"], server, most)
+    return [msgspec.convert(dict(row), VersionView) for row in rows]
