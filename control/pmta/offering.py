@@ -84,6 +84,10 @@ class Offering:
                 return Answer(seen, None)
             await self._bell.wait(min(left, LOOK_EVERY))
 
+    def _opened(self, sealed: dict[str, bytes]) -> dict[str, str]:
+        """Key file to PEM. Raises RefusedError."""
+        return {name: self._seal.open(key).decode("ascii") for name, key in sealed.items()}
+
     async def _offer(self, wanted: Desired) -> Offer | None:
         """None: another one is wanted by now, and this one was forgotten."""
         async with self._pool.acquire() as connection, connection.transaction():
@@ -93,9 +97,7 @@ class Offering:
             sealed = await sealed_keys(connection, list(found.keys))
         # Before it is on its way: what the agent says next may be of it.
         await speaking.fetched(self._pool, wanted.server, wanted.offer)
-        opened = await asyncio.to_thread(
-            lambda: {name: self._seal.open(key).decode("ascii") for name, key in sealed.items()}
-        )
+        opened = await asyncio.to_thread(self._opened, sealed)
         return Offer(
             version=found.version,
             digest=found.digest,
