@@ -154,7 +154,13 @@ class Agents:
         return bool(await desired.unsettled(self._pool))
 
     async def settle(
-        self, connection: Connection, generation: Generation, selectors: Selectors, late: str
+        self,
+        connection: Connection,
+        generation: Generation,
+        selectors: Selectors,
+        *,
+        late: str,
+        who: str,
     ) -> str:
         """Offer what the last plan says where something else is wanted, and wait for nobody.
         `late`: gateways that do not run that plan; with them, what goes stays. Under the lock of
@@ -175,7 +181,7 @@ class Agents:
                 fileset=files,
                 sealed=await self.sealed(connection, files, version),
                 generation=generation.number,
-                who="control",
+                who=who,
                 why=f"gone: {told(goes)}" if goes else "as the plan says",
                 at=round(generation.created * 1000),
             )

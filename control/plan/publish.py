@@ -151,11 +151,11 @@ class Publisher:
         if made.takes_away:
             self._powermta.behind = True
         behind = self._powermta.behind or await self.agents.unsettled()
-        if behind and (said := await self._follow()):
+        if behind and (said := await self._follow(who)):
             acting.note(said)
         return Done(*(result, number, late), notes=acting.notes, differences=acting.differences)
 
-    async def _follow(self, wait: bool = True) -> str:
+    async def _follow(self, who: str, wait: bool = True) -> str:
         """What PowerMTA is to have of the last generation, when no gateway names more; '' or what
         keeps it waiting. Raises RefusedError for a lock that is not to be had; without `wait` it is
         left to who has it."""
@@ -168,7 +168,7 @@ class Publisher:
             named = counted(late, "gateway worker") if late else ""
             said = await self._powermta.follow(number, text)
             settled = await self.agents.settle(
-                basis.connection, basis.generation, basis.selectors, named
+                *(basis.connection, basis.generation, basis.selectors), late=named, who=who
             )
         self.agents.bell.ring()
         return said or settled
@@ -214,7 +214,7 @@ class Publisher:
                 hours = await self._out_of_hours(connection, last)
         if last is not None and last.number == ledger and not wrong and not hours:
             behind = self._powermta.behind or await self.agents.unsettled()
-            if behind and (said := await self._follow(wait=False)):
+            if behind and (said := await self._follow(who, wait=False)):
                 log.warning("%s", said)
             return None
         return (await self.change(who, nothing, whole=wrong)).generation

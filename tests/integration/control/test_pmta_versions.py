@@ -302,6 +302,27 @@ async def test_an_ip_that_moves_to_another_server_is_known_there_first(
     await two.stop()
 
 
+async def test_a_rate_holds_nothing_up_and_is_offered_behind_its_plan(
+    api: Api, core: Parts, host: Host
+) -> None:
+    assert (await add(api, "192.0.2.10", "example.com"))[0] == 201
+    await until_right(api)
+    host.deaf = True
+    began = time.monotonic()
+    status, changed = await api("PATCH", "/api/v2/ips/192.0.2.10", {"quota": 700})
+    assert (status, time.monotonic() - began < 2) == (200, True), changed
+    newest = (await versions(api))[0]
+    assert (newest["why"], newest["who"]) == ("as the plan says", "test")
+    assert not newest["running"]
+    one = await standing(api)
+    assert (one["state"], one["right"]) == ("waiting", False)
+    host.deaf = False
+    await host.bring(host.offers[-1])
+    await until_right(api)
+    assert host.running is not None
+    assert any("700 recipients a day" in text for text in host.running.files.values())
+
+
 async def test_an_unchanged_set_is_no_new_version_and_old_ones_are_forgotten(
     api: Api, core: Parts, host: Host
 ) -> None:
@@ -309,7 +330,8 @@ async def test_an_unchanged_set_is_no_new_version_and_old_ones_are_forgotten(
     core.publisher.agents._settings = limit
     assert (await add(api, "192.0.2.10", "a0.example"))[0] == 201
     had = await versions(api)
-    assert (await api("PATCH", "/api/v2/ips/192.0.2.10", {"quota": 7}))[0] == 200
+    for state in ("pause", "resume"):
+        assert (await api("PATCH", "/api/v2/ips/192.0.2.10", {"state": state}))[0] == 200
     assert await versions(api) == had
     for number in range(1, 9):
         assert (await add(api, "192.0.2.10", f"a{number}.example", quota=None))[0] == 201
