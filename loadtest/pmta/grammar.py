@@ -129,17 +129,35 @@ def _words(at: Place, line: str) -> list[str]:
     return words
 
 
-def _include(directive: Directive, open_blocks: list[Block], including: tuple[Path, ...]) -> None:
+def included(directive: Directive) -> list[Path]:
+    """The files that an `include` names; what a wildcard finds, in order. Raises ConfigError."""
     at, values = directive.at, directive.values
-    place = open_blocks[-1].tag or GLOBAL
-    if place not in places("include"):
-        raise ConfigError(at, f"'include' may not stand in {shown(place)}; include the whole block")
     if len(values) != 1:
         raise ConfigError(at, "include takes one file name")
     pattern = at.path.parent / values[0]
     wild = any(mark in values[0] for mark in "*?[")
-    found = sorted(pattern.parent.glob(pattern.name)) if wild else [pattern]
-    for path in found:
+    return sorted(pattern.parent.glob(pattern.name)) if wild else [pattern]
+
+
+def whole(path: Path) -> str:
+    """The text of `path` with what it includes in the place where it does, comments left out: one
+    text that loads as the files do now, whatever becomes of them. Raises ConfigError, OSError."""
+    lines: list[str] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
+        line = line.split("#", 1)[0].strip()
+        if line.split()[:1] == ["include"]:
+            lines += [whole(other) for other in included(_directive(Place(path, number), line))]
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def _include(directive: Directive, open_blocks: list[Block], including: tuple[Path, ...]) -> None:
+    at = directive.at
+    place = open_blocks[-1].tag or GLOBAL
+    if place not in places("include"):
+        raise ConfigError(at, f"'include' may not stand in {shown(place)}; include the whole block")
+    for path in included(directive):
         if path in including:
             raise ConfigError(at, f"{path} includes itself")
         try:

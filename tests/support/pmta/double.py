@@ -4,7 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+from loadtest.pmta import double
 
 
 class Pmta:
@@ -32,3 +35,28 @@ class Pmta:
         beside = file.with_suffix(".new")
         beside.write_text(value if isinstance(value, str) else json.dumps(value))
         beside.replace(file)
+
+    def restart(self) -> str:
+        """As whoever restarts PowerMTA now: the whole text that runs then. Raises
+        double.CommandError where it does not start."""
+        return double.restart(self.folder)
+
+    @property
+    def running(self) -> str:
+        """The whole text that was loaded last."""
+        file = self.folder / "running"
+        return file.read_text() if file.exists() else ""
+
+    @property
+    def log(self) -> list[str]:
+        """Commands it was given, in order."""
+        file = self.folder / "log"
+        return file.read_text().splitlines() if file.exists() else []
+
+    def reached(self, gate: str, within: float = 20.0) -> None:
+        """Wait until it stands at this gate (`gates.json`)."""
+        until = time.monotonic() + within
+        at = self.folder / "at"
+        while not at.exists() or at.read_text() != gate:
+            assert time.monotonic() < until, f"it never came to {gate!r}"
+            time.sleep(0.01)
