@@ -3,6 +3,7 @@
 As in `settings.model`: the text under a field is its manual, times are seconds, sizes octets.
 """
 
+import re
 from typing import Annotated
 
 import msgspec
@@ -10,6 +11,10 @@ import msgspec
 Short = Annotated[float, msgspec.Meta(gt=0, le=15.0)]
 """Connecting, sending and waiting for an answer each take so long at most, and the folder has to
 be looked at once a minute."""
+
+_PLACE = re.compile(r"(?:/[A-Za-z0-9._-]+)+/?")
+
+Wait = Annotated[float, msgspec.Meta(gt=0, le=600)]
 
 
 class Agent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,6 +59,30 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     pmta: str = "pmta"
     """PowerMTA's command, asked for its version, licence and status; empty: it is not asked. The
     agent's user has to be allowed to use it (group pmta)."""
+    configuration: str = ""
+    """Folder for PowerMTA's configuration as control offers it, such as /etc/pmta/sendgate;
+    PowerMTA's own includes `sendgate.conf` in it. The agent writes there and nowhere else, and
+    reloads PowerMTA. Empty: it leaves PowerMTA's configuration alone."""
+    group: str = "pmta"
+    """Whose group its files become (mode 0640), so that PowerMTA reads them; empty: the group of
+    the agent, or of the folder where that has the setgid bit."""
+    test: bool = True
+    """Whether PowerMTA tests a version before it loads it (`pmta test config`, from 5.0 on)."""
+    test_wait: Wait = 30.0
+    """Longest for that; then the version is given up and the former one is put back."""
+    reload_wait: Wait = 120.0
+    """Longest for `pmta reload`; the same then."""
+    show_wait: Wait = 15.0
+    """Longest for `pmta show vmtas` and `show queues`."""
+    verify_wait: Wait = 30.0
+    """Within so long behind a reload PowerMTA shows all VirtualMTAs of the version."""
+    offer_wait: Annotated[float, msgspec.Meta(ge=0, le=300)] = 50.0
+    """So long control may let the agent wait for another version: it comes at once then."""
+    again_first: Annotated[float, msgspec.Meta(ge=0.1, le=3_600)] = 60.0
+    """Wait until a version that failed is tried again, while control still offers it; doubled with
+    each time."""
+    again_most: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 3_600.0
+    """Longest such wait."""
     monitor_url: str = ""
     """PowerMTA's web monitor, such as `http://127.0.0.1:8080`, asked for its status, too; empty: it
     is not."""
@@ -72,4 +101,11 @@ def lacking(agent: Agent) -> list[str]:
         found.append("server: say this PowerMTA's name (see `sendgate server list`)")
     if not agent.path.startswith("/"):
         found.append(f"path: {agent.path!r} is not a whole path, as in <acct-file PATH>")
+    if agent.configuration and not _PLACE.fullmatch(agent.configuration):
+        found.append(
+            f"configuration: {agent.configuration!r} is not a whole path of letters, digits and "
+            "/ . _ - (PowerMTA reads the others as something else)"
+        )
+    if agent.configuration and not agent.pmta:
+        found.append("pmta: name PowerMTA's command, which loads what `configuration` says")
     return found

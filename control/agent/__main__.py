@@ -2,35 +2,28 @@
 shares a machine with PowerMTA.
 
 With `--pipe` it reads what PowerMTA writes, and a child of it ships: a post may take longer than
-PowerMTA waits. One process ships at a time, whoever started it: it holds the lock in `state`.
+PowerMTA waits. One process ships at a time, whoever started it: it holds the lock in `state`. What
+control offers of PowerMTA's configuration is another child's (`control.agent.applying`): a reload
+takes longer than accounting should wait.
 """
 
 import argparse
-import ctypes
-import fcntl
 import logging
-import os
 import signal
-import socket
-import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 from control.agent.asking import Asking
 from control.agent.configuration import ConfigurationError, read
 from control.agent.pipe import Pipe
 from control.agent.post import Poster
+from control.agent.process import Child, end_with, hold, name_of
 from control.agent.shipping import Shipper
 from control.version import VERSION
 from settings.agent import Agent
 
 DEFAULT = Path("/etc/sendgate/agent.toml")
-_AGAIN = 5.0
-"""Seconds until a child that ended is started again."""
-_PR_SET_PDEATHSIG = 1
-"""prctl(2)."""
 _DRAIN = 5.0
 """Seconds for which the child ships on behind the pipe's end."""
 
@@ -51,11 +44,11 @@ def main(arguments: list[str]) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ended.set())
         if given.parent:
-            _end_with(given.parent, ended)
+            end_with(given.parent, ended)
         if given.pipe:
             _pipe(settings, given.config, ended)
         else:
-            _ship(settings, ended)
+            _ship(settings, given.config, ended)
     except ConfigurationError as error:
         print(f"sendgate: {error}", file=sys.stderr)
         return 2
@@ -65,29 +58,27 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _end_with(parent: int, ended: threading.Event) -> None:
-    """Be ended when that process ends, by whatever."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        ended.set()
-
-
-def _ship(settings: Agent, ended: threading.Event) -> None:
+def _ship(settings: Agent, config: Path, ended: threading.Event) -> None:
     """Raises OSError, BlockingIOError where another process ships."""
-    lock = os.open(Path(settings.state) / "lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise BlockingIOError(error.errno, f"another agent ships from {settings.state}") from error
-    name = (settings.name or socket.gethostname())[:64]
+    hold(Path(settings.state) / "lock", f"another agent ships from {settings.state}")
+    name = name_of(settings)
     poster = Poster(settings)
     asking = Asking(settings, name, poster)
-    shipper = Shipper(settings, name, poster, ended, asking.attend)
+    child = Child("control.agent.applying", config) if settings.configuration else None
+
+    def meanwhile() -> None:
+        asking.attend()
+        if child is not None:
+            child.attend()
+
+    shipper = Shipper(settings, name, poster, ended, meanwhile)
     logging.info("agent %s (%s): %s to %s", name, VERSION, settings.path, settings.url)
     try:
         shipper.run()
     finally:
         asking.close()
+        if child is not None:
+            child.end()
 
 
 def _pipe(settings: Agent, config: Path, ended: threading.Event) -> None:
@@ -98,38 +89,12 @@ def _pipe(settings: Agent, config: Path, ended: threading.Event) -> None:
         kept=settings.pipe_kept,
         ended=ended,
     )
-    child = _Child(config)
+    child = Child("control.agent", config)
     try:
         pipe.run(sys.stdin.fileno(), child.attend)
     finally:
         ended.wait(_DRAIN)
         child.end()
-
-
-class _Child:
-    """The process that ships."""
-
-    def __init__(self, config: Path) -> None:
-        self._config = config
-        self._process: subprocess.Popen[bytes] | None = None
-        self._started = -_AGAIN
-
-    def attend(self) -> None:
-        """Start it, where none is running."""
-        now = time.monotonic()
-        running = self._process is not None and self._process.poll() is None
-        if running or now - self._started < _AGAIN:
-            return
-        self._started = now
-        arguments = [sys.executable, "-m", "control.agent", "--config", str(self._config)]
-        arguments += ["--parent", str(os.getpid())]
-        self._process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL)
-
-    def end(self) -> None:
-        """And wait for it."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait()
 
 
 if __name__ == "__main__":

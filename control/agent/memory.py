@@ -5,8 +5,6 @@ be lost, too: control has the position, with the records, and knows better where
 What is lost with it is having watched the folder while control was away.
 """
 
-import contextlib
-import os
 import time
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from control.accounting.continuity import Watch
 from control.accounting.look import Look
 from control.accounting.position import Position
 from control.accounting.shipment import Shipment, Standing
+from control.agent.disk import replace
 
 _FILE = "position.json"
 _LARGEST = 64 * 1_048_576
@@ -99,7 +98,6 @@ class MemoryFile:
     """In the agent's folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
         self._file = folder / _FILE
 
     def read(self, server: str, path: str) -> Memory | None:
@@ -113,22 +111,7 @@ class MemoryFile:
 
     def write(self, memory: Memory) -> None:
         """Raises OSError: full disk, read-only disk. What was there before is still there then."""
-        beside = self._file.with_suffix(".new")
-        try:
-            with beside.open("wb") as file:
-                file.write(msgspec.json.encode(memory))
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self._file)
-        except OSError:
-            with contextlib.suppress(OSError):
-                beside.unlink()
-            raise
-        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace(self._file, msgspec.json.encode(memory))
 
 
 def boot() -> str:

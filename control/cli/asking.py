@@ -108,10 +108,26 @@ def agent(
     pipe: Annotated[
         bool, typer.Option("--pipe", help="As PowerMTA's `<acct-file |command>`: records come in.")
     ] = False,
+    configuration_only: Annotated[
+        bool,
+        typer.Option(
+            "--configuration-only", help="Keep PowerMTA's configuration, and ship no accounting."
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Show what the offered configuration would change; write nothing."
+        ),
+    ] = False,
 ) -> None:
-    """Run the agent on PowerMTA's host in the place of this process: it ships accounting."""
-    arguments = [sys.executable, "-m", "control.agent", "--config", str(config)]
-    arguments += ["--pipe"] if pipe else []
+    """Run the agent on PowerMTA's host in the place of this process: it ships accounting, and keeps
+    PowerMTA's configuration where its file says so."""
+    if sum((pipe, configuration_only, dry_run)) > 1:
+        raise typer.BadParameter("of --pipe, --configuration-only and --dry-run give one")
+    module = "control.agent.applying" if configuration_only or dry_run else "control.agent"
+    arguments = [sys.executable, "-m", module, "--config", str(config)]
+    arguments += ["--pipe"] if pipe else ["--dry-run"] if dry_run else []
     # A process of its own imports a third of what this one has: it shares PowerMTA's machine.
     os.execv(sys.executable, arguments)  # noqa: S606 - our own interpreter, no shell wanted
 

@@ -19,7 +19,7 @@ import json
 import os
 import re
 import sys
-import time
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +169,7 @@ def _gate(name: str, folder: Path) -> None:
     """Hang there until it is opened."""
     while name in _kept(folder / "gates.json", ()):
         (folder / "at").write_text(name)
-        time.sleep(_LOOK)
+        threading.Event().wait(_LOOK)
 
 
 def _kept(file: Path, otherwise: Any) -> Any:

@@ -10,23 +10,18 @@ from aiohttp import web
 
 from control.parts import Parts
 from loadtest.pmta.double import LICENCE, STATUS
+from tests.integration.agent.conftest import MakeFollower
 from tests.support.control.agents import MakeAgent
 from tests.support.control.core import TOKEN, Api, Command
 from tests.support.control.shipped import Mail, all_there, until
 from tests.support.pmta.double import Pmta
+from tests.support.pmta.offering import Offering, offer_of
 
 BUSY: dict[str, Any] = {
     **STATUS,
     "queue": {"smtp": {"rcp": 1234, "dom": 3, "kb": 9}},
     "conn": {"smtpIn": {"cur": 7, "max": 100, "top": 9}, "smtpOut": {"cur": 3, "max": 1200}},
 }
-
-
-@pytest.fixture
-def pmta(tmp_path: Path) -> Pmta:
-    made = Pmta(tmp_path / "pmta")
-    made.put("status.json", BUSY)
-    return made
 
 
 async def told(api: Api) -> dict[str, Any]:
@@ -45,6 +40,7 @@ async def test_version_licence_and_queues_are_told_and_shown(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    pmta.put("status.json", BUSY)
     (tmp_path / "acct").mkdir()
     path = tmp_path / "acct" / "acct.csv"
     agent = make_agent(api.url, path, pmta=str(pmta.command), status_every=1)
@@ -172,3 +168,23 @@ async def test_a_report_of_a_server_that_is_not_there_is_refused(core: Parts, ap
     # An agent that has gone silent is something wrong.
     await core.pool.execute("UPDATE pmta_status SET at = at - 1000000")
     assert (await told(api))["troubles"] == ["the agent of pmta1 has said nothing for 16 minutes"]
+
+
+async def test_accounting_is_shipped_on_while_a_reload_hangs(
+    core: Parts, api: Api, make_follower: MakeFollower, pmta: Pmta, tmp_path: Path
+) -> None:
+    mail = Mail(tmp_path / "acct")
+    async with Offering(onward=api.url) as offering:
+        agent = make_follower(url=offering.url, path=mail.path)
+        agent.start()
+        await offering.running(await offering.offer(offer_of(1, "v1")))
+        pmta.put("gates.json", ["before reload"])
+        await offering.offer(offer_of(2, "v2"))
+        await pmta.at("before reload")
+        mail.write(20)
+        await all_there(core, mail, within=10)
+        assert max(said.tried for said in offering.said) == 1
+        pmta.put("gates.json", [])
+        await offering.running(offer_of(2, "v2"))
+        assert await agent.stop() == 0
+    mail.writer.close()

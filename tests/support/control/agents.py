@@ -46,15 +46,17 @@ class Agent:
 
     def write(self, named: Mapping[str, object]) -> None:
         lines = [
-            f"{key} = {value!r}" if isinstance(value, int | float) else f'{key} = "{value}"'
+            f"{key} = {str(value).lower()}"
+            if isinstance(value, int | float)
+            else f'{key} = "{value}"'
             for key, value in named.items()
         ]
         self.config.write_text("\n".join(lines) + "\n")
 
-    def start(self, *arguments: str, stdin: Any = None) -> None:
+    def start(self, *arguments: str, stdin: Any = None, module: str = "control.agent") -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "control.agent", "--config", self.config, *arguments],
+                [sys.executable, "-m", module, "--config", self.config, *arguments],
                 stdin=subprocess.DEVNULL if stdin is None else stdin,
                 stderr=log,
             )

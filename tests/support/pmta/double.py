@@ -1,5 +1,6 @@
 """PowerMTA's command as a program of its own, for whoever runs one."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -53,8 +54,12 @@ class Pmta:
         file = self.folder / "log"
         return file.read_text().splitlines() if file.exists() else []
 
-    def reached(self, gate: str, within: float = 20.0) -> None:
+    async def at(self, gate: str, within: float = 20.0) -> None:
         """Wait until it stands at this gate (`gates.json`)."""
+        await asyncio.to_thread(self.reached, gate, within)
+
+    def reached(self, gate: str, within: float = 20.0) -> None:
+        """As `at`."""
         until = time.monotonic() + within
         at = self.folder / "at"
         while not at.exists() or at.read_text() != gate:
