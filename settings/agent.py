@@ -23,7 +23,8 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     url: str = ""
     """The control plane, such as `https://sendgate.example`. Its certificate is checked."""
     token_file: str = "/etc/sendgate/agent.token"  # noqa: S105 - where it is, not what
-    """Holds a token with the role accounting (`sendgate token add NAME --role accounting`)."""
+    """Holds a token with the role accounting (`sendgate token add NAME --role accounting`); with
+    the role agent where it keeps PowerMTA's configuration, too."""
     ca_file: str = ""
     """Certificates to check control's against; empty: those of the system."""
     server: str = ""

@@ -150,9 +150,13 @@ class Follower:
         )
         wait = min(self._settings.offer_wait, max(0.0, until - seconds()))
         agent, server = self._names
+        began = seconds()
         query = urlencode({"server": server, "agent": agent, "wait": f"{wait:.1f}"})
         try:
             answer = self._asking.get(f"{OFFER}?{query}", self._etag)
+            if answer.status == 304 and seconds() - began < min(wait, self._settings.retry_first):
+                # A control that ends does not wait.
+                self._ended.wait(self._settings.retry_first)
             if answer.status == 200:
                 self._offer = msgspec.json.decode(answer.body, type=Offer)
                 self._etag = answer.etag
