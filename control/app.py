@@ -34,6 +34,7 @@ from control.api.plan import PlanApi
 from control.api.pmta import PmtaApi
 from control.api.pools import PoolsApi
 from control.api.providers import ProvidersApi
+from control.api.publication import PublicationApi
 from control.api.route import Route
 from control.api.statistics import StatisticsApi
 from control.api.suppressions import SuppressionsApi
@@ -63,6 +64,7 @@ from control.problem import RefusedError
 from control.provider.learning import Learning
 from control.provider.lookup import resolver
 from control.provider.view import provider_page, provider_view
+from control.published.asking import Servers
 from control.statistics.question import answer as statistics_of
 from control.store.change import Act
 from control.store.refusal import refusal
@@ -132,6 +134,11 @@ def routes(parts: Parts) -> list[Route]:
         TenantsApi(publisher, view, parts.leaving, partial(held, parts.pool)),
         LoginsApi(publisher, known, partial(logins, parts.pool), partial(networks, parts.pool)),
         DomainsApi(publisher, view, parts.seal, settings),
+        PublicationApi(
+            view,
+            Servers(settings.dns),
+            (*settings.control.pmta_bounces, *settings.control.pmta_complaints),
+        ),
         IpsApi(publisher, view, parts.opening, parts.admin, parts.charged, settings.warmup),
         PoolsApi(publisher, view),
         WarmupApi(

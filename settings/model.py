@@ -15,6 +15,7 @@ from policy.warmup.plan import DEFAULT_PROVIDER_SHARES, DEFAULT_WEEKS
 from settings.accounting import Accounting
 from settings.alerts import Alerts
 from settings.control import Control, Port
+from settings.dns import Dns
 from settings.hold import Hold, Octets, Seconds
 from settings.providers import Providers
 from settings.statistics import Statistics
@@ -289,6 +290,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     suppressions: Suppressions = Suppressions()
     statistics: Statistics = Statistics()
     providers: Providers = Providers()
+    dns: Dns = Dns()
     control: Control = Control()
     warmup: Warmup = Warmup()
     alerts: Alerts = Alerts()

@@ -57,6 +57,7 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("POST", "/api/v2/domains"): _CHANGE_ALL,
     ("GET", "/api/v2/domains/{domain}"): _READ,
     ("DELETE", "/api/v2/domains/{domain}"): _CHANGE,
+    ("GET", "/api/v2/domains/{domain}/check"): _READ,
     ("POST", "/api/v2/domains/{domain}/move"): _CHANGE,
     ("GET", "/api/v2/ips"): _READ,
     ("GET", "/api/v2/ips/{ip}"): _READ,

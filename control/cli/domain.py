@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from control.cli import publication
 from control.cli.change import change
 from control.cli.removal import Dry, Force, Reason, removed
 from control.plan.changed import Changed
@@ -16,6 +17,8 @@ from control.terminal.options import Body, options
 from control.terminal.show import as_json, line_of, say, table
 
 app = typer.Typer(no_args_is_help=True, help="Sending domains, with their IPs and DNS records.")
+app.command()(publication.check)
+app.command()(publication.records)
 
 
 @app.command()

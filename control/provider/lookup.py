@@ -53,7 +53,8 @@ class Resolver:
         self._negative = settings.least
         if settings.nameservers:
             self._resolver.nameservers = [
-                dns.nameserver.Do53Nameserver(*_address(text)) for text in settings.nameservers
+                dns.nameserver.Do53Nameserver(*server_address(text))
+                for text in settings.nameservers
             ]
 
     async def mx(self, domain: str) -> Answer:
@@ -87,7 +88,8 @@ def resolver(settings: Providers) -> Resolver | None:
         return None
 
 
-def _address(text: str) -> tuple[str, int]:
+def server_address(text: str) -> tuple[str, int]:
+    """IP and port of a name server as settings have it; 53 where none is said."""
     host, colon, port = text.rpartition(":")
     if not colon or (":" in host and not host.endswith("]")):
         return text.strip("[]"), 53

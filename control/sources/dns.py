@@ -47,12 +47,7 @@ def records(
     ]
     found += [
         Record(domain, "TXT", f"v=spf1 include:{include} ~all", "SPF: who may send for it"),
-        Record(
-            f"{selector}._domainkey.{domain}",
-            "TXT",
-            f"v=DKIM1; k=rsa; p={public}",
-            "DKIM: the public key of this selector",
-        ),
+        dkim_record(selector, domain, public),
         Record(
             f"_dmarc.{domain}",
             "TXT",
@@ -61,12 +56,32 @@ def records(
         ),
     ]
     for ip, host in sorted(hosts):
-        address = ipaddress.ip_address(ip)
-        found.append(Record(host, "A" if address.version == 4 else "AAAA", ip, "the IP's name"))
-        found.append(
-            Record(address.reverse_pointer, "PTR", f"{host}.", "set by whoever gave you the IP")
-        )
+        found += [address_record(ip, host), pointer_record(ip, host)]
     return found
+
+
+def address_record(ip: str, host: str) -> Record:
+    """That leads from an IP's host name to it."""
+    kind = "A" if ipaddress.ip_address(ip).version == 4 else "AAAA"
+    return Record(host, kind, ip, "the IP's name")
+
+
+def pointer_record(ip: str, host: str) -> Record:
+    """That leads from an IP to its host name."""
+    name = ipaddress.ip_address(ip).reverse_pointer
+    return Record(name, "PTR", f"{host}.", "set by whoever gave you the IP")
+
+
+def dkim_name(selector: str, domain: str) -> str:
+    """Where the public key of a selector stands (RFC 6376 3.6.2.1)."""
+    return f"{selector}._domainkey.{domain}"
+
+
+def dkim_record(
+    selector: str, domain: str, public: str, why: str = "DKIM: the public key of this selector"
+) -> Record:
+    """The record of a key; `public` is its `p=`."""
+    return Record(dkim_name(selector, domain), "TXT", f"v=DKIM1; k=rsa; p={public}", why)
 
 
 def marked(before: list[Record], after: list[Record]) -> list[Record]:

@@ -90,27 +90,27 @@ async def moved(act: Act, tenant: str | None, name: str, move: moving.DomainMove
 
 
 def _view(rows: Rows, row: DomainRow) -> DomainView:
-    carriers = _carriers(rows, row.pool)
+    vmtas = carriers(rows, row.pool)
     return DomainView(
         id=row.id,
         tenant=row.tenant,
         domain=row.domain,
         pool=row.pool,
-        vmtas=[v.name for v in carriers],
+        vmtas=[v.name for v in vmtas],
         dkim_selector=row.dkim_selector,
         records=records(
             row.domain,
             pool=row.pool,
             first_domain=row.first_domain or row.domain,
-            ips=[v.ip for v in sorted(carriers, key=lambda v: (v.created, v.name))],
-            hosts=[(v.ip, v.host_name) for v in carriers],
+            ips=[v.ip for v in sorted(vmtas, key=lambda v: (v.created, v.name))],
+            hosts=[(v.ip, v.host_name) for v in vmtas],
             selector=row.dkim_selector,
             public=row.dkim_public,
         ),
     )
 
 
-def _carriers(rows: Rows, pool: str) -> list[VmtaRow]:
+def carriers(rows: Rows, pool: str) -> list[VmtaRow]:
     """The VirtualMTAs of a pool and of those its mail overflows to."""
     pools = {p.name: p for p in rows.pools}
     names: set[str] = set()
