@@ -47,10 +47,9 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Folder of the DKIM key files as PowerMTA sees it; empty: PowerMTA signs nothing. Where it
     exists on control's machine it is filled by the hand-over, else by `sendgate pmta config
     --keys`."""
-    pmta_apply_wait: Annotated[float, msgspec.Meta(ge=1, le=600)] = 30.0
+    pmta_apply_wait: Annotated[float, msgspec.Meta(ge=1, le=50)] = 30.0
     """How long a change waits until PowerMTA's agent says that it runs what the change brings;
-    then nothing is changed. Other changes wait meanwhile: well below `database.idle_transaction`,
-    and above the agent's time-outs for a test and a reload."""
+    then nothing is changed. Other changes wait meanwhile, and a command gives up after 60 s."""
     pmta_agent_wait: Annotated[float, msgspec.Meta(ge=0, le=300)] = 55.0
     """Longest wait for another version in one request of an agent; below the time-out of any proxy
     between them."""

@@ -75,10 +75,18 @@ def config(
     keys: Annotated[
         Path | None, typer.Option(help="Folder to write the private DKIM keys to, mode 0600.")
     ] = None,
+    server: Annotated[
+        str | None, typer.Option(help="As its agent is offered it; else of all in one.")
+    ] = None,
+    tenant: Annotated[
+        str | None, typer.Option(help="Only the VirtualMTAs and pools of this tenant.")
+    ] = None,
+    file: Annotated[str | None, typer.Option(help="Only this one of a server's files.")] = None,
 ) -> None:
-    """A correct minimal configuration for what exists."""
+    """PowerMTA's configuration for what exists: one text of all, or a server's, or a part of it."""
     line = line_of(context)
-    text = Client(line).text("/api/v2/powermta/config")
+    only = {"server": server, "tenant": tenant, "file": file}
+    text = Client(line).text("/api/v2/powermta/config", **only)
     files = Client(line).get("/api/v2/powermta/keys", list[KeyFile]) if keys else []
     if keys is not None:
         try:

@@ -34,6 +34,7 @@ from control.cli import (
     plan,
     pmtaimport,
     pmtaown,
+    pmtaversions,
     pool,
     process,
     provider,
@@ -111,6 +112,11 @@ for name, group in {
 }.items():
     app.add_typer(group, name=name)
 asking.pmta.command("import")(pmtaimport.import_)
+for of_versions in (
+    *(pmtaversions.diff, pmtaversions.validate, pmtaversions.versions),
+    *(pmtaversions.status, pmtaversions.apply, pmtaversions.rollback),
+):
+    asking.pmta.command()(of_versions)
 asking.pmta.add_typer(pmtaown.app, name="own")
 for command in (
     *(process.up, demo.demo, process.gateway, process.control),

@@ -78,9 +78,9 @@ class Client:
         """POST of packed octets; raises RefusedError."""
         return self._decode(self._ask("POST", path, body, query), kind)
 
-    def text(self, path: str) -> str:
+    def text(self, path: str, **query: Parameter) -> str:
         """GET of a plain text; raises RefusedError."""
-        return self._ask("GET", path, None, {}).decode()
+        return self._ask("GET", path, None, query).decode()
 
     def _ask(self, method: str, path: str, body: Any, query: Mapping[str, Parameter]) -> bytes:
         try:
