@@ -161,10 +161,20 @@ async def _override(on: _On) -> str:
     return f"{on.name} is kept as it is for {days} days"
 
 
+async def _elsewhere(on: _On) -> str:
+    """Where it is, behind a sentence that says where it is not."""
+    found = await states(on.act.connection, [on.source.name])
+    at = sorted(row.provider for row in found.values() if row.provider and row.paused)
+    how = f"`sendgate warmup resume {on.source.ip} --provider {at[0]}`" if at else ""
+    return f", only at {', '.join(at)}: {how}" if at else ""
+
+
 async def _resume(on: _On) -> str:
     if on.row.provider:
         return await _at_stage(on, on.wanted.stage or on.row.stage, paused=False, cool_until=None)
     back = None if on.source.on_plan else "plan"
+    if back is None and on.wanted.stage is None and on.source.state != "paused":
+        raise RefusedError(f"IP {on.name} is not paused{await _elsewhere(on)}")
     await on.change(quota=back, stage=on.wanted.stage, state="resume")
     return f"{on.name} sends as its plan says"
 

@@ -92,7 +92,11 @@ async def test_one_provider_by_hand(here: Scene) -> None:
     await do(here, "pause", provider="yahoo")
     await here.midnight()
     assert (await here.ip())["ceilings"]["yahoo"] == 0
+    assert await refused(here, "resume") == (
+        f"IP {IP} is not paused, only at yahoo: `sendgate warmup resume {IP} --provider yahoo`"
+    )
     assert (await do(here, "resume", provider="yahoo"))["providers"] == []
+    assert await refused(here, "resume") == f"IP {IP} is not paused"
     assert "advance the IP" in await refused(here, "advance", provider="yahoo")
     assert "no provider" in await refused(here, "pause", provider="gmial")
 
