@@ -19,6 +19,11 @@ def not_before(milliseconds: int) -> str:
     return _text(-(-milliseconds // 1000))
 
 
+def date_of(day: int) -> str:
+    """`2024-10-03`, of a day since 1970."""
+    return _text(day * 86_400)[:10]
+
+
 def instant_of(at: datetime) -> str:
     """As `instant`, of a time with its zone; fractions never round it into another second."""
     return instant((at - _EPOCH) // timedelta(milliseconds=1))

@@ -14,14 +14,14 @@ the ledger has lost has what was known before, or nothing: the difference says s
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from control.problem import RefusedError, bad
 from control.store.database import Connection
+from policy.isotime import date_of
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.daycounts import TOTAL, DayCounts, clear_days, day_counts
-from policy.limits import DAY, day_of
+from policy.limits import day_of
 from settings.statements import statements
 
 _SQL = statements(__package__, "consolidation")
@@ -59,7 +59,7 @@ class Day(NamedTuple):
 
     def sentence(self) -> str:
         """What it is, with its numbers."""
-        text = f"{date(self.day)}: {self.sent} recipients sent"
+        text = f"{date_of(self.day)}: {self.sent} recipients sent"
         if not self.compared and not self.accounted:
             return f"{text}, none compared with accounting"
         return (
@@ -71,11 +71,6 @@ class Day(NamedTuple):
 def alarming(difference: int, compared: int) -> bool:
     """Over 0.1 % or 10 recipients."""
     return difference > COUNT or difference > SHARE * compared
-
-
-def date(day: int) -> str:
-    """Of a day since 1970."""
-    return f"{datetime.fromtimestamp(day * DAY / 1000, UTC):%Y-%m-%d}"
 
 
 class Consolidation:
@@ -110,7 +105,7 @@ class Consolidation:
     async def day(self, day: int, now: int) -> Day:
         """One day. Raises as `night`; RefusedError where it is not over."""
         if day >= day_of(now):
-            raise bad("day", f"{date(day)} is not over: the ledger still counts it")
+            raise bad("day", f"{date_of(day)} is not over: the ledger still counts it")
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_SQL["lock"], CONSOLIDATION_LOCK)
             row = await connection.fetchrow(_SQL["one"], day)

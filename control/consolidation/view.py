@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from control.consolidation.consolidation import alarming, date
+from control.consolidation.consolidation import alarming
 from control.problem import missing
-from policy.isotime import instant
+from policy.isotime import date_of, instant
 from settings.statements import statements
 
 _SQL = statements(__package__, "consolidation")
@@ -57,7 +57,7 @@ async def day_view(pool: Any, day: int) -> DayView:
     """Raises RefusedError (404)."""
     rows = await pool.fetch(_SQL["list"], day, 1)
     if not rows:
-        raise missing("a consolidated day", date(day))
+        raise missing("a consolidated day", date_of(day))
     return _view(rows[0])
 
 
@@ -69,7 +69,7 @@ async def day_rows(pool: Any, day: int, after: str | None, limit: int) -> list[D
 def _view(row: Any) -> DayView:
     cleared = row["cleared"]
     return DayView(
-        day=date(row["day"]),
+        day=date_of(row["day"]),
         at=instant(row["at"]),
         sent=row["sent"],
         compared=row["compared"],

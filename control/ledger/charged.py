@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from control.ledger.status import OPENS, LedgerState, ledger_status
 from control.problem import RefusedError
 from control.store.change import Act
+from policy.isotime import date_of
 from policy.ledger.admin import LedgerAdmin
 from policy.limits import DAY, day_of
 from settings.statements import statements
@@ -60,13 +61,9 @@ class Charged:
                 continue
             over = (max(counts) + 1) * DAY + self._tried
             found.append(
-                f"{sum(counts.values())} recipients went through IP {ip} since {_date(min(counts))}"
-                f", and PowerMTA may still have mail queued for VirtualMTA {vmta}: wait until "
+                f"{sum(counts.values())} recipients went through IP {ip} since "
+                f"{date_of(min(counts))}, and PowerMTA may still have mail queued for VirtualMTA {vmta}: wait until "
                 f"{datetime.fromtimestamp(over / 1000, UTC):%Y-%m-%d %H:%M} UTC, or --force when "
                 "`pmta show queues` has none"
             )
         return found
-
-
-def _date(day: int) -> str:
-    return f"{datetime.fromtimestamp(day * DAY / 1000, UTC):%Y-%m-%d}"

@@ -21,7 +21,6 @@ from control.statistics.row import (
     Row,
     StatisticsPage,
     counts_of,
-    date_of,
 )
 from control.statistics.tables import CATEGORY, KEYS, Part, categories, order, sums, table_of
 from control.values.ip import IpText, normal_ip
@@ -29,6 +28,7 @@ from control.values.query import FoundText
 from control.values.time import DayText
 from control.values.wanted import meant
 from policy.bounce import CATEGORIES
+from policy.isotime import date_of
 
 FILTERS = tuple(key for key in KEYS if key != "day")
 BESIDE = ("total", "categories")

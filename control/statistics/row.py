@@ -76,11 +76,6 @@ SUMS = (
 EPOCH = datetime.date(1970, 1, 1)
 
 
-def date_of(day: int) -> str:
-    """Of a day since 1970."""
-    return (EPOCH + datetime.timedelta(days=day)).isoformat()
-
-
 def counts_of(record: Any) -> dict[str, int | float | None]:
     """The fields of `Counts` from a row of sums."""
     found: dict[str, int] = {name: int(record[name] or 0) for name in SUMS}

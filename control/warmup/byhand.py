@@ -22,6 +22,7 @@ from control.values.wanted import meant
 from control.warmup.decision import Stand, by_hand
 from control.warmup.rule import rule_of
 from control.warmup.source import Kept, Source, keep, plan_of, quota_of, sources, states
+from policy.isotime import date_of, instant
 from policy.limits import DAY
 from policy.warmup.plan import Plan
 from settings.model import Warmup
@@ -93,12 +94,24 @@ async def do(act: Act, address: str, wanted: HandAct, *, warmup: Warmup) -> str:
     await act.audit(
         f"warmup.{wanted.action}",
         named,
-        msgspec.to_builtins(row),
-        msgspec.to_builtins(left),
+        _told(row),
+        _told(left),
         wanted.reason,
     )
     act.note(sentence)
     return address
+
+
+def _told(row: Kept) -> dict[str, Any]:
+    """As people read it in the audit log: times and days as such."""
+    found = msgspec.to_builtins(row)
+    for moment in ("since", "override_until"):
+        if found[moment] is not None:
+            found[moment] = instant(found[moment])
+    for day in ("cool_until", "earned_on"):
+        if found[day] is not None:
+            found[day] = date_of(found[day])
+    return dict(found)
 
 
 class _On(NamedTuple):

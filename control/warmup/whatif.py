@@ -22,9 +22,9 @@ from control.warmup.simulation import (
     parts_of,
 )
 from control.warmup.source import plan_of, quota_of, sources
-from policy.isotime import instant
+from policy.isotime import date_of
 from policy.ledger.admin import LedgerAdmin
-from policy.limits import DAY, day_of
+from policy.limits import day_of
 from policy.model import Name
 from policy.warmup.evidence import sums
 from policy.warmup.plan import Plan
@@ -114,11 +114,11 @@ class WhatIf:
             plan=start.plan.name,
             bounces=round(bounces * 100, 4),
             complaints=round(complaints * 100, 4),
-            active_on=None if active is None else _date(active),
-            paused_on=None if paused is None else _date(paused),
+            active_on=None if active is None else date_of(active),
+            paused_on=None if paused is None else date_of(paused),
             days=[
                 SimulatedDay(
-                    date=_date(d.day),
+                    date=date_of(d.day),
                     stage=d.stage,
                     state=d.state,
                     quota=d.quota,
@@ -215,7 +215,3 @@ def _named(plans: dict[str, Plan], name: str) -> Plan:
         known = ", ".join(sorted(plans))
         raise taken("plan", f"there is no warm-up plan {name}; known: {known}")
     return found
-
-
-def _date(day: int) -> str:
-    return instant(day * DAY)[:10]

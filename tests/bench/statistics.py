@@ -26,10 +26,10 @@ from control.accounting.door import Batch, Consumer, Door
 from control.accounting.fact import Fact
 from control.intake import open_intake
 from control.statistics.question import StatisticsQuery, answer, question
-from control.statistics.row import date_of
 from control.statistics.taking import Statistics
 from control.store.migrate import migrate
 from policy.identity import parse_envelope
+from policy.isotime import date_of
 from policy.limits import DAY
 from policy.provider import PROVIDERS
 from settings.model import Settings

@@ -7,10 +7,10 @@ from urllib.parse import quote
 import pytest
 
 from control.parts import Parts
-from control.statistics.row import date_of
 from control.statistics.sweep import sweep
 from control.store.change import Act
 from control.users.token import put
+from policy.isotime import date_of
 from policy.limits import day_of
 from tests.support.control.core import Api, Command
 from tests.support.control.records import book, book_in, record

@@ -12,8 +12,9 @@ import pytest
 
 from control.parts import Parts
 from control.statistics.question import StatisticsQuery, answer, question
-from control.statistics.row import SUMS, StatisticsPage, date_of
+from control.statistics.row import SUMS, StatisticsPage
 from control.statistics.tables import PAIR, Part, sums, table_of
+from policy.isotime import date_of
 from policy.limits import day_of
 from tests.support.control.core import Api
 from tests.support.control.records import book, record
