@@ -62,7 +62,8 @@ class Charged:
             over = (max(counts) + 1) * DAY + self._tried
             found.append(
                 f"{sum(counts.values())} recipients went through IP {ip} since "
-                f"{date_of(min(counts))}, and PowerMTA may still have mail queued for VirtualMTA {vmta}: wait until "
+                f"{date_of(min(counts))}, and PowerMTA may still have mail queued for VirtualMTA "
+                f"{vmta}: wait until "
                 f"{datetime.fromtimestamp(over / 1000, UTC):%Y-%m-%d %H:%M} UTC, or --force when "
                 "`pmta show queues` has none"
             )

@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from control.plan.beside import Beside
 from control.plan.compiler import Made
 from control.pmta import desired, speaking
 from control.pmta.desired import Desired
@@ -40,8 +41,7 @@ log = logging.getLogger(__name__)
 
 _ROWS = statements(__package__, "rows")
 
-Selectors = dict[tuple[str, str], str]
-Files = Callable[[Generation, Selectors, str], FileSet]
+Files = Callable[[Generation, Beside, str], FileSet]
 """A server's files for a generation. Raises ConfigValueError."""
 
 
@@ -93,7 +93,7 @@ class Agents:
             return Ahead()
         new, same = [], []
         for server in await self.servers():
-            files = await self.files(made.generation, made.selectors, server)
+            files = await self.files(made.generation, made.beside, server)
             wanted, version = await self.wanted(server)
             if version is not None and version.digest == files.digest:
                 same.append(server)
@@ -157,7 +157,7 @@ class Agents:
         self,
         connection: Connection,
         generation: Generation,
-        selectors: Selectors,
+        beside: Beside,
         *,
         late: str,
         who: str,
@@ -167,7 +167,7 @@ class Agents:
         publishers. '' or what keeps PowerMTA waiting. Raises RefusedError."""
         said = ""
         for server in await desired.unsettled(connection):
-            files = await self.files(generation, selectors, server)
+            files = await self.files(generation, beside, server)
             _, version = await self.wanted(server, connection)
             if version is not None and version.digest == files.digest:
                 await desired.settle(connection, server, generation.number)
@@ -196,10 +196,10 @@ class Agents:
             await desired.offer(connection, settled)
         return said
 
-    async def files(self, generation: Generation, selectors: Selectors, server: str) -> FileSet:
+    async def files(self, generation: Generation, beside: Beside, server: str) -> FileSet:
         """Off the event loop: thousands of VirtualMTAs take a while. Raises RefusedError."""
         try:
-            return await asyncio.to_thread(self._files, generation, selectors, server)
+            return await asyncio.to_thread(self._files, generation, beside, server)
         except ConfigValueError as error:
             raise RefusedError(str(error)) from error
 

@@ -160,7 +160,7 @@ class Applying:
         now = await self._publisher.now()
         async with self._publisher.last() as basis:
             basis = _published(basis)
-            files = await self._agents.files(basis.generation, basis.selectors, server)
+            files = await self._agents.files(basis.generation, basis.beside, server)
             before, version = await self._agents.wanted(server, basis.connection)
             same = version is not None and version.digest == files.digest
             [standing] = await standings(basis.connection, [server])

@@ -11,9 +11,10 @@ from datetime import datetime
 import msgspec
 
 from control.plan import rows, touched
+from control.plan.beside import Beside, beside_of
 from control.plan.compile import Compiled, TenantTerms, compile_generation
 from control.plan.increment import increment, reaches_powermta, read_touched
-from control.plan.latest import Last, Latest, Memory, basis_of, last_of, selectors_of
+from control.plan.latest import Last, Latest, Memory, basis_of, last_of
 from control.plan.touched import EVERYTHING, Touched
 from control.pmta.config import KEYS, pmta_config
 from control.pmta.fileset import FileSet
@@ -33,7 +34,7 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     """A generation that may be published."""
 
     generation: Generation
-    selectors: dict[tuple[str, str], str]
+    beside: Beside
     text: str
     """PowerMTA's configuration."""
     pmta_digest: str
@@ -41,16 +42,14 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the last generation's text was another one."""
     reaches_powermta: bool
     """Whether a server's may be: false where nothing was touched that is in any."""
-    takes_away: bool
-    """Whether PowerMTA is only to know less: gateways must name nothing of it any more by then."""
+    adds: bool
+    """Whether PowerMTA must know something before gateways do. Else (a rate) it may follow."""
     keys: set[str] | None
     """Tenants whose DKIM keys may be new; None: all."""
 
     def latest(self, last: Last) -> Latest:
         """As it is remembered."""
-        return Latest(
-            last=last, generation=self.generation, selectors=self.selectors, text=self.text
-        )
+        return Latest(last=last, generation=self.generation, beside=self.beside, text=self.text)
 
 
 class Compiler:
@@ -77,26 +76,30 @@ class Compiler:
         number = 1 + max(0 if last is None else last.number, ledger)
         compiled = await self._compiled(connection, latest, found, now.timestamp(), number)
         _refuse(compiled.problems)
-        selectors = await selectors_of(connection, latest, found.domains)
+        beside = await beside_of(connection, None if latest is None else latest.beside, found)
         text = None if latest is None else latest.text
         reaches = text is None or (
-            latest is not None and reaches_powermta(latest.generation, compiled.generation, found)
+            latest is not None
+            and (
+                beside != latest.beside
+                or reaches_powermta(latest.generation, compiled.generation, found)
+            )
         )
         if text is None or reaches:
             try:
-                text = self.text(compiled.generation, selectors)
+                text = self.text(compiled.generation, beside)
             except ConfigValueError as error:
                 _refuse([str(error)])
                 raise
         digest = hashlib.sha256(text.encode()).hexdigest()
         return Made(
             generation=compiled.generation,
-            selectors=selectors,
+            beside=beside,
             text=text,
             pmta_digest=digest,
-            alters_powermta=digest != await self._digest_before(connection, last, selectors),
+            alters_powermta=digest != await self._digest_before(connection, last, beside),
             reaches_powermta=reaches,
-            takes_away=latest is not None and _less(latest.generation, compiled.generation),
+            adds=latest is None or _more(latest, compiled.generation, beside),
             keys=None if latest is None or latest.text is None else found.domains,
         )
 
@@ -113,33 +116,32 @@ class Compiler:
         whole = await self._compiled(connection, None, EVERYTHING, now, last.number)
         return encode(step.generation) != encode(whole.generation)
 
-    def text(self, generation: Generation, selectors: dict[tuple[str, str], str]) -> str:
+    def text(self, generation: Generation, beside: Beside) -> str:
         """PowerMTA's configuration for a generation, of all servers in one. Raises
         ConfigValueError."""
         control = self._settings.control
         # A wall that nobody moves would hold back what the next stage allows.
         moved = control.pmta_config and control.pmta_reload_url
         wall = control.pmta_wall if moved else 0.0
-        terms = self._terms(selectors, keys=control.pmta_keys, wall=wall)
+        terms = self._terms(beside, keys=control.pmta_keys, wall=wall)
         return pmta_config(generation, terms).whole()
 
-    def files(
-        self, generation: Generation, selectors: dict[tuple[str, str], str], server: str
-    ) -> FileSet:
+    def files(self, generation: Generation, beside: Beside, server: str) -> FileSet:
         """One server's files, as its agent is offered them. Raises ConfigValueError."""
         control = self._settings.control
         keys = KEYS if control.pmta_keys else ""
-        terms = self._terms(selectors, keys=keys, wall=control.pmta_wall)
+        terms = self._terms(beside, keys=keys, wall=control.pmta_wall)
         return pmta_config(generation, terms, server)
 
-    def _terms(self, selectors: dict[tuple[str, str], str], *, keys: str, wall: float) -> Terms:
+    def _terms(self, beside: Beside, *, keys: str, wall: float) -> Terms:
         control = self._settings.control
         return Terms(
             gateways=control.gateway_networks,
             accounting=control.pmta_accounting,
             system_host=self._system_host,
             keys=keys,
-            selectors=selectors,
+            selectors=beside.selectors,
+            own=beside.own,
             bounces=control.pmta_bounces,
             complaints=control.pmta_complaints,
             wall=wall,
@@ -174,7 +176,7 @@ class Compiler:
         )
 
     async def _digest_before(
-        self, connection: Connection, last: Last | None, selectors: dict[tuple[str, str], str]
+        self, connection: Connection, last: Last | None, beside: Beside
     ) -> str:
         if last is not None and last.pmta_digest is not None:
             return last.pmta_digest
@@ -187,11 +189,13 @@ class Compiler:
             except BadGenerationError:
                 # Unknown: PowerMTA is handed the new one.
                 return ""
-        return hashlib.sha256(self.text(before, selectors).encode()).hexdigest()
+        return hashlib.sha256(self.text(before, beside).encode()).hexdigest()
 
 
-def _less(before: Generation, after: Generation) -> bool:
-    return _known(after) < _known(before)
+def _more(latest: Latest, after: Generation, beside: Beside) -> bool:
+    before = {} if latest.beside is None else latest.beside.selectors
+    signs = beside.selectors.items() <= before.items()
+    return not signs or not _known(after) <= _known(latest.generation)
 
 
 def _known(generation: Generation) -> set[tuple[str, ...]]:

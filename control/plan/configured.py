@@ -96,7 +96,7 @@ class Configured:
         async with self._publisher.last("none") as basis:
             if basis is None:
                 raise RefusedError("nothing has been published yet", status=404)
-        return await self._publisher.agents.files(basis.generation, basis.selectors, server)
+        return await self._publisher.agents.files(basis.generation, basis.beside, server)
 
     async def text(self, server: str | None, tenant: str | None, file: str | None) -> str:
         """The configuration of a server, or a file of it, or the blocks of a tenant. Raises

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import msgspec
 
-from control.plan.rows import selectors
+from control.plan.beside import Beside
 from control.store.database import Connection
 from policy.plan import BadGenerationError, Generation, decode
 from settings.model import Settings
@@ -44,8 +44,8 @@ class Latest(msgspec.Struct, frozen=True, kw_only=True):
 
     last: Last
     generation: Generation
-    selectors: dict[tuple[str, str], str] | None = None
-    """(Tenant, domain) to the selector of its DKIM key; None: not read yet."""
+    beside: Beside | None = None
+    """None: not read yet."""
     text: str | None = None
     """PowerMTA's configuration for it by our settings; None: not made here yet."""
 
@@ -92,10 +92,10 @@ class Memory:
             return False
         return True
 
-    def selectors(self, last: Last) -> dict[tuple[str, str], str] | None:
+    def beside(self, last: Last) -> Beside | None:
         """Of the generation of `last`; None: not in memory."""
         of_last = self._latest is not None and self._latest.last == last
-        return self._latest.selectors if self._latest is not None and of_last else None
+        return self._latest.beside if self._latest is not None and of_last else None
 
     def put(self, latest: Latest) -> None:
         """One that was committed."""
@@ -118,15 +118,3 @@ def basis_of(settings: Settings) -> str:
         for name in names:
             found.update((files(package) / name).read_bytes())
     return found.hexdigest()
-
-
-async def selectors_of(
-    connection: Connection, latest: Latest | None, tenants: set[str]
-) -> dict[tuple[str, str], str]:
-    """Of all domains: those in memory, with those of `tenants` read again."""
-    if latest is None or latest.selectors is None:
-        return await selectors(connection)
-    if not tenants:
-        return latest.selectors
-    kept = {key: name for key, name in latest.selectors.items() if key[0] not in tenants}
-    return kept | await selectors(connection, tenants)

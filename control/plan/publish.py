@@ -21,6 +21,7 @@ import msgspec
 from redis.exceptions import RedisError
 
 from control.plan.agents import Agents, Ahead
+from control.plan.beside import Beside, beside
 from control.plan.comparing import Comparison
 from control.plan.compiler import Compiler, Made, machine_name
 from control.plan.done import NEXT_STEP, Change, Done, T, nothing
@@ -28,7 +29,6 @@ from control.plan.hours import REACH, RENEW
 from control.plan.latest import Last, forget, last_of
 from control.plan.ledger import UnknownOutcomeError, ledger_number, ledger_time, put_into
 from control.plan.powermta import PowerMta, Selectors
-from control.plan.rows import selectors
 from control.pmta.dkim import Seal
 from control.pmta.generator.virtualmta import key_file
 from control.pmta.handover import Handover
@@ -60,7 +60,7 @@ class Basis(msgspec.Struct, frozen=True, kw_only=True):
     connection: Connection
     last: Last
     generation: Generation
-    selectors: dict[tuple[str, str], str]
+    beside: Beside
     text: str | None
 
 
@@ -125,7 +125,7 @@ class Publisher:
                         differences=acting.differences,
                     )
                 ahead = await self.agents.ahead(connection, made, now, who)
-                if not made.takes_away:
+                if made.adds:
                     keys = await self.key_files(connection, made.keys)
                     former = await self._powermta.put(made.text, keys)
                 last = await self._publish(connection, made, now, who)
@@ -145,10 +145,10 @@ class Publisher:
                         await self.agents.take_back(ahead.offered)
                     await transaction.rollback()
         self._compiler.memory.put(made.latest(last))
-        if signed and (said := self._powermta.lose(signed, made.selectors)):
+        if signed and (said := self._powermta.lose(signed, made.beside.selectors)):
             acting.note(said)
         late = await self.late(number)
-        if made.takes_away:
+        if made.alters_powermta and not made.adds:
             self._powermta.behind = True
         behind = self._powermta.behind or await self.agents.unsettled()
         if behind and (said := await self._follow(who)):
@@ -163,12 +163,12 @@ class Publisher:
             if basis is None:
                 return ""
             number = basis.last.number
-            text = basis.text or self._compiler.text(basis.generation, basis.selectors)
+            text = basis.text or self._compiler.text(basis.generation, basis.beside)
             late = await self.late(number, wait=0.0)
             named = counted(late, "gateway worker") if late else ""
             said = await self._powermta.follow(number, text)
             settled = await self.agents.settle(
-                *(basis.connection, basis.generation, basis.selectors), late=named, who=who
+                *(basis.connection, basis.generation, basis.beside), late=named, who=who
             )
         self.agents.bell.ring()
         return said or settled
@@ -186,12 +186,12 @@ class Publisher:
                 yield None
                 return
             latest = await self._compiler.memory.latest(connection, last)
-            known = latest.selectors
+            known = latest.beside
             yield Basis(
                 connection=connection,
                 last=last,
                 generation=latest.generation,
-                selectors=await selectors(connection) if known is None else known,
+                beside=await beside(connection) if known is None else known,
                 text=latest.text,
             )
 
@@ -199,7 +199,8 @@ class Publisher:
         """Whose keys PowerMTA has before a change; empty where it is not to sign."""
         if not self._settings.control.pmta_keys or (last := await last_of(connection)) is None:
             return {}
-        return self._compiler.memory.selectors(last) or await selectors(connection)
+        known = self._compiler.memory.beside(last) or await beside(connection)
+        return known.selectors
 
     async def reconcile(self, who: str = "control") -> int | None:
         """Publish what the rows say when the ledger runs something else, or sending hours would
@@ -237,7 +238,7 @@ class Publisher:
     async def config_text(self, generation: Generation) -> str:
         """PowerMTA's configuration for a generation. Raises ConfigValueError."""
         async with self._pool.acquire() as connection:
-            return self._compiler.text(generation, await selectors(connection))
+            return self._compiler.text(generation, await beside(connection))
 
     async def key_files(
         self, connection: Connection = None, tenants: set[str] | None = None

@@ -8,12 +8,13 @@ import pytest
 
 from control.accounting.ledgertime import LedgerTime
 from control.consolidation import consolidation
-from control.consolidation.consolidation import Consolidation, Day, alarming, date
+from control.consolidation.consolidation import Consolidation, Day, alarming
 from control.consolidation.view import DayRow, DayView
 from control.ledger.clock import ClockMove
 from control.parts import Parts
 from control.problem import RefusedError
 from control.timetable import timetable
+from policy.isotime import date_of
 from policy.ledger.daycounts import TOTAL, day_counts
 from policy.ledger_port import Granted, Reserve
 from policy.limits import DAY, day_of
@@ -199,7 +200,7 @@ async def test_a_difference_is_shown_and_alarming_over_a_thousandth_or_ten(here:
     assert found.alarming
     assert (
         found.sentence()
-        == f"{date(monday)}: 8 recipients sent, 8 compared: accounting has 6, 2 differ"
+        == f"{date_of(monday)}: 8 recipients sent, 8 compared: accounting has 6, 2 differ"
     )
     # Read late: the next look is right.
     for number in (6, 7):
@@ -252,7 +253,9 @@ async def test_the_job_does_it_and_the_command_shows_it(
     sendgate = Command(api, capsys)
     monday = await here.today()
     await here.send(SENT)
-    assert "is not over" in await sendgate("warmup", "consolidate", "--day", date(monday), code=2)
+    assert "is not over" in await sendgate(
+        "warmup", "consolidate", "--day", date_of(monday), code=2
+    )
     assert "00:30" in await sendgate("warmup", "days")
     await here.to_night()
     runner = timetable(here.core)
@@ -261,12 +264,12 @@ async def test_the_job_does_it_and_the_command_shows_it(
         await runner.look(job)
     said = await sendgate("warmup", "days", "--json")
     (day,) = msgspec.json.decode(said, type=list[DayView])
-    assert (day.day, day.sent, day.difference, day.cleared) == (date(monday), 8, 0, None)
-    again = await sendgate("warmup", "consolidate", "--day", date(monday), "--json")
+    assert (day.day, day.sent, day.difference, day.cleared) == (date_of(monday), 8, 0, None)
+    again = await sendgate("warmup", "consolidate", "--day", date_of(monday), "--json")
     assert msgspec.json.decode(again, type=DayView).sent == 8
-    rows = await sendgate("warmup", "days", "--day", date(monday), "--json")
+    rows = await sendgate("warmup", "days", "--day", date_of(monday), "--json")
     shown = {row.provider: row.sent for row in msgspec.json.decode(rows, type=list[DayRow])}
     assert shown == SENT
-    assert date(monday) in await sendgate("warmup", "days")
-    assert "yahoo" in await sendgate("warmup", "days", "--day", date(monday))
+    assert date_of(monday) in await sendgate("warmup", "days")
+    assert "yahoo" in await sendgate("warmup", "days", "--day", date_of(monday))
     assert (await api("GET", "/api/v2/days/yesterday"))[0] == 400

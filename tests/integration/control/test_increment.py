@@ -228,6 +228,7 @@ async def test_changes_make_the_plan_that_all_rows_make(
     async with control_core(settings) as other:
         operators = Operators([core, other], dice)
         number = await core.admin.number()
+        met: set[str] = set()
         for step in range(STEPS):
             if dice.random() < 0.15:
                 await operators.by_hand()
@@ -249,10 +250,11 @@ async def test_changes_make_the_plan_that_all_rows_make(
                 "SELECT pmta_digest FROM generation WHERE number = $1", number
             )
             assert digest == sha256(text.encode()).hexdigest(), f"seed {seed}, step {step}"
-        generation = await published(core)
-    assert all((generation.tenants, generation.vmtas, generation.pools))
+            # All of it may be taken away again in the last steps.
+            met |= {kind for kind in ("tenants", "vmtas", "pools") if getattr(generation, kind)}
+            met |= {"domain-key"} if "domain-key" in text else set()
+    assert met == {"tenants", "vmtas", "pools", "domain-key"}
     assert compiled_whole < STEPS / 3, "most changes compile what they touched"
-    assert "domain-key" in text
 
 
 async def add_tenant(core: Parts, name: str) -> None:

@@ -115,6 +115,22 @@ async def test_the_command_sets_shows_and_removes_them(
     assert await command("show", "acme") == ""
 
 
+async def test_they_stand_in_what_is_generated(api: Api, core: Parts) -> None:
+    async def block() -> str:
+        text = (await api("GET", "/api/v2/powermta/config"))[1]
+        return text.split("<virtual-mta vmta-192-0-2-10>")[1].split("</virtual-mta>")[0]
+
+    assert (await put(api, "<domain a.example>\nmax-smtp-out 2\n</domain>"))[0] == 200
+    assert "    <domain a.example>\n        max-smtp-out 2\n    </domain>\n" in await block()
+    assert (await put(api, "<domain a.example>\nmax-smtp-out 3\n</domain>"))[0] == 200
+    assert "max-smtp-out 3" in await block()
+    domain = {"tenant": "acme", "domain": "b.example", "ip": "192.0.2.11"}
+    assert (await api("POST", "/api/v2/domains", domain))[0] == 201
+    assert "max-smtp-out 3" in await block()
+    assert (await put(api, ""))[0] == 200
+    assert "a.example" not in await block()
+
+
 async def test_a_running_configurations_lines_go_on_in_their_block(
     api: Api, capsys: pytest.CaptureFixture[str]
 ) -> None:

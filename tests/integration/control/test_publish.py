@@ -370,6 +370,21 @@ async def test_a_removal_is_done_while_powermta_is_down_and_handed_over_later(
     assert len(monitor.commands) == told, "once"
 
 
+async def test_a_quota_changes_while_powermta_is_down_and_its_wall_follows(
+    monitored: tuple[Parts, Monitor],
+) -> None:
+    core, monitor = monitored
+    assert "max-smtp-msg-rate 15/d" in text_of(core)
+    monitor.status = 400
+    warmup = core.settings.warmup
+    less = IpChange(quota=2)
+    await core.publisher.change("t", lambda act: ip.change(act, TWO.ip, less, warmup=warmup))
+    assert "max-smtp-msg-rate 6/d" not in text_of(core)
+    monitor.status = 200
+    assert await core.publisher.reconcile() is None
+    assert "max-smtp-msg-rate 6/d" in text_of(core)
+
+
 async def test_powermta_keeps_a_virtual_mta_that_a_late_gateway_names(
     monitored: tuple[Parts, Monitor],
 ) -> None:
