@@ -62,11 +62,9 @@ class Follower:
     def run(self) -> None:
         """Until it is ended."""
         try:
-            if self._is_new:
-                self._prepare()
-            self._attempt.recover()
+            self.start()
             while not self._ended.is_set():
-                self._tend()
+                self.tend()
                 if not (self._tell() and self._ask()):
                     self._failures += 1
                     self._ended.wait(self._pause())
@@ -83,15 +81,27 @@ class Follower:
         self._asking.interrupt()
         self._telling.interrupt()
 
-    def _prepare(self) -> None:
-        """A first file that may be included before there is a version."""
-        try:
-            self._place.prepare(EMPTY)
-        except OSError as error:
-            self._say(f"{error.filename}: {error.strerror}")
+    def start(self) -> None:
+        """Finish or undo what was begun; at the very first a first file that may be included before
+        there is a version. Raises EndedError."""
+        if self._is_new:
+            try:
+                self._place.prepare(EMPTY)
+            except OSError as error:
+                self._say(f"{error.filename}: {error.strerror}")
+        self._attempt.recover()
 
-    def _tend(self) -> None:
-        """Raises EndedError."""
+    def given(self, offer: Offer, etag: str) -> None:
+        """Control offers this one now."""
+        self._offer, self._etag = offer, etag
+        self._open, self._again, self._tries = True, 0.0, 0
+
+    def report(self) -> Applied:
+        """What there is to be told."""
+        return applied(self._names, self._attempt.journal, self._place, self._offer, self._seen)
+
+    def tend(self) -> None:
+        """Take what is offered, and look, where either is due. Raises EndedError."""
         self._attempt.save()
         is_due = seconds() - self._looked >= self._settings.status_every
         if self._attempt.is_open and is_due:
@@ -131,7 +141,7 @@ class Follower:
 
     def _tell(self) -> bool:
         """Whether control knows what it has to know."""
-        report = applied(self._names, self._attempt.journal, self._place, self._offer, self._seen)
+        report = self.report()
         if report == self._told and seconds() - self._told_at < self._settings.status_every:
             return True
         try:
@@ -158,9 +168,7 @@ class Follower:
                 # A control that ends does not wait.
                 self._ended.wait(self._settings.retry_first)
             if answer.status == 200:
-                self._offer = msgspec.json.decode(answer.body, type=Offer)
-                self._etag = answer.etag
-                self._open, self._again, self._tries = True, 0.0, 0
+                self.given(msgspec.json.decode(answer.body, type=Offer), answer.etag)
         except PostError as error:
             if not self._ended.is_set():
                 self._say(str(error))

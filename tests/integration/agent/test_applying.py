@@ -14,6 +14,7 @@ from tests.support.pmta.double import Pmta
 from tests.support.pmta.offering import Offering, offer_of
 
 APPLYING = "control.agent.applying"
+COMMANDS = ("test config", "reload", "show vmtas")
 
 
 def lies(tmp_path: Path) -> dict[str, str]:
@@ -378,3 +379,24 @@ async def test_what_would_happen_is_shown_and_nothing_is_written(
         said,
         ["show vmtas"] * 2,
     )
+
+
+@pytest.mark.parametrize(
+    "gate", [f"{when} {what}" for what in COMMANDS for when in ("before", "after")]
+)
+async def test_one_that_is_killed_goes_on_at_its_next_start(
+    offering: Offering, make_follower: MakeFollower, pmta: Pmta, gate: str
+) -> None:
+    agent = await started(make_follower, offering)
+    ran = pmta.running
+    pmta.put("gates.json", [gate])
+    two = await offering.offer(offer_of(2, "v2"))
+    await pmta.at(gate)
+    agent.kill()
+    pmta.put("gates.json", [])
+    text = pmta.restart()
+    assert "v1.example" not in text or text == ran
+    agent.start(module=APPLYING)
+    await offering.running(two)
+    assert pmta.running == pmta.restart()
+    assert "v2.example" in pmta.running
