@@ -131,7 +131,7 @@ class Agents:
                     if one.before is None:
                         await desired.drop(connection, one.server)
                     else:
-                        await desired.offer(connection, one.before)
+                        await self.offer(connection, one.before)
         except UNREACHABLE as error:
             log.warning("PowerMTA has what a refused change would have brought: %s", error)
         self.bell.ring()
@@ -191,10 +191,18 @@ class Agents:
                 version=number,
                 settled=generation.number,
                 who=new.who,
-                at=new.at,
             )
-            await desired.offer(connection, settled)
+            await self.offer(connection, settled)
         return said
+
+    async def offer(
+        self, connection: Connection, wanted: Desired, *, overwrite: bool = False
+    ) -> int:
+        """Its number. To write over what somebody changed by hand is asked for each time: what is
+        offered again does not."""
+        now = round(self._clock() * 1000)
+        stamped = msgspec.structs.replace(wanted, overwrite=overwrite, at=now)
+        return await desired.offer(connection, stamped)
 
     async def files(self, generation: Generation, beside: Beside, server: str) -> FileSet:
         """Off the event loop: thousands of VirtualMTAs take a while. Raises RefusedError."""
@@ -223,8 +231,8 @@ class Agents:
         """Committed at once: the agent asks another connection, or another control node."""
         async with self._pool.acquire() as connection, connection.transaction():
             number = await write(connection, new, self._settings.pmta_versions_kept)
-            wanted = Desired(server=new.server, version=number, who=new.who, at=new.at)
-            offer = await desired.offer(connection, wanted)
+            wanted = Desired(server=new.server, version=number, who=new.who)
+            offer = await self.offer(connection, wanted)
         digest = new.fileset.digest
         return Offered(server=new.server, version=number, digest=digest, offer=offer, before=before)
 

@@ -125,7 +125,6 @@ class Applying:
                 settled=basis.last.number,
                 instead=instead,
                 who=who,
-                at=_milliseconds(now),
             )
             offered = await self._offer(basis, new, version.digest, before)
             act = Act(basis.connection, now, who)
@@ -196,7 +195,6 @@ class Applying:
                     overwrite=wanted.overwrite,
                     settled=basis.last.number,
                     who=who,
-                    at=_milliseconds(now),
                 ),
                 files.digest,
                 before,
@@ -220,7 +218,7 @@ class Applying:
     async def _offer(
         self, basis: Basis, wanted: Desired, digest: str, before: Desired | None
     ) -> Offered:
-        offer = await desired.offer(basis.connection, wanted)
+        offer = await self._agents.offer(basis.connection, wanted, overwrite=wanted.overwrite)
         return Offered(
             server=wanted.server,
             version=wanted.version,
@@ -251,11 +249,10 @@ class Applying:
             return
         former = msgspec.structs.replace(
             one.before,
-            overwrite=False,
             settled=basis.last.number,
             instead=f"version {one.version} was not taken: {error}",
         )
-        await desired.offer(basis.connection, former)
+        await self._agents.offer(basis.connection, former)
 
 
 def _named(basis: Basis, server: str) -> set[tuple[str, ...]]:

@@ -25,8 +25,8 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     instead: str = ""
     """Why it is not what the rows say."""
     who: str
-    at: int
-    """Calendar milliseconds."""
+    at: int = 0
+    """When it was offered, milliseconds of the machine's clock: how long it takes is real time."""
 
 
 async def desired(connection: Connection, server: str) -> Desired | None:

@@ -22,6 +22,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """It is to run this; 0: nothing was offered yet."""
     digest: str = ""
     offer: int = 0
+    offered: int = 0
+    """When, milliseconds of the machine's clock."""
     fetched: int = 0
     """The offer that the agent was given last."""
     said_of: int = 0
@@ -33,8 +35,9 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def runs(self) -> bool:
-        """Whether it runs what it is to run, and nothing but that lies there."""
-        return self.runs_version(self.version, self.digest)
+        """Whether it runs what it is to run, and nothing but that lies there, said when it had
+        looked at the last offer."""
+        return self.said_of >= self.offer and self.runs_version(self.version, self.digest)
 
     def runs_version(self, version: int, digest: str) -> bool:
         """Whether that version is in force, as the agent said last."""
@@ -79,9 +82,13 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
             found += [f"{self.server}: {text}" for text in said.drift]
             if said.state == "failed":
                 found.append(failed(self.server, said))
-        if said.state in ("none", "running") and self.version and not self.runs and not said.drift:
+        waits = self.version and not self.runs and now - self.offered > bound * 1000
+        if said.state in ("none", "running") and waits and not said.drift:
             runs = f"version {said.running}" if said.running else "no version of ours"
-            found.append(f"{self.server} runs {runs}, it is to run version {self.version}")
+            found.append(
+                f"{self.server} runs {runs}; version {self.version}, which it is to run, was "
+                f"offered {_time((now - self.offered) / 1000)} ago"
+            )
         return found
 
 
@@ -135,7 +142,7 @@ async def standings(pool: Any, servers: list[str] | None = None) -> list[Standin
     for row in await pool.fetch(_SQL["standing"], servers):
         body = row["body"]
         named = {name: row[name] for name in ("server", "agent", "heard", "fetched", "settled")}
-        named |= {name: row[name] or 0 for name in ("version", "offer", "said_of")}
+        named |= {name: row[name] or 0 for name in ("version", "offer", "offered", "said_of")}
         named |= {name: row[name] or "" for name in ("digest", "instead")}
         said = None if body is None else msgspec.json.decode(body, type=Applied)
         found.append(Standing(said=said, **named))

@@ -130,6 +130,8 @@ class Follower:
             taken = not attempt.journal.step
             if taken and overwrite:
                 attempt.spend(self._etag)
+        # Told also when it ends as the one before did: somebody may wait for just that.
+        self._told = None
         self._open = not taken
         if attempt.journal.step:
             self._tries += 1
