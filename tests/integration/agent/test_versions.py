@@ -9,15 +9,24 @@ import pytest
 
 from control.parts import Parts
 from control.pmta.fileset import MAIN
+from settings.model import Settings
+from tests.conftest import CreateDatabase
 from tests.support.control.agents import Agent, MakeAgent
-from tests.support.control.core import TOKEN, Api, Command
-from tests.support.control.pmtaservers import add, api, core, settings, standing, until_right
+from tests.support.control.core import TOKEN, Api, Command, build, settings_for
+from tests.support.control.pmtaservers import add, api, core, standing, until_right
 from tests.support.control.shipped import until
 from tests.support.pmta.double import Pmta
 
-__all__ = ["api", "core", "settings"]
+__all__ = ["api", "core"]
 
 PATH = "/api/v2/powermta"
+
+
+@pytest.fixture
+async def settings(create_database: CreateDatabase, valkey_url: str) -> Settings:
+    """PowerMTA's command is a process each time: on a busy machine that takes a while."""
+    url = await create_database("control", build)
+    return settings_for(url, valkey_url, pmta_apply_wait=12.0, pmta_keys="/etc/pmta/keys")
 
 
 @pytest.fixture
