@@ -15,8 +15,8 @@ from control.api.webhook import Webhook
 from control.parts import Parts
 from control.plan.applying import Applying
 from control.plan.configured import Configured
-from control.pmta import speaking, telling
-from control.pmta.offer import APPLIED, OFFER, Applied
+from control.pmta import draining, speaking, telling
+from control.pmta.offer import APPLIED, OFFER, Applied, Asked
 from control.pmta.offering import Offering
 from control.pmta.told import Report
 
@@ -38,9 +38,12 @@ def doors(parts: Parts, webhook: Webhook) -> Doors:
 
     bell = parts.publisher.agents.bell
 
-    async def applied(said: Applied) -> None:
-        await speaking.keep(parts.pool, said, round(time.time() * 1000))
+    async def applied(said: Applied) -> Asked:
+        now = round(time.time() * 1000)
+        await speaking.keep(parts.pool, said, now)
+        await draining.keep(parts.pool, said, now)
         bell.ring()
+        return Asked(queues=await draining.idle(parts.pool, said.server))
 
     agents = AgentApi(webhook.parcel, parts.intake.shipments, keep, parts.settings.accounting)
     longest = parts.settings.control.pmta_agent_wait

@@ -86,7 +86,7 @@ async def open_parts(
         stack.push_async_callback(client.aclose)
         admin = LedgerAdmin(client, settings.ledger.name)
         publisher = Publisher(pool, admin, settings)
-        charged = Charged(admin, settings.control.pmta_bounce_after)
+        charged = Charged(admin, settings.control)
         calendar = LedgerTime(admin)
 
         async def read_so_far(connection: Connection) -> list[StreamView]:

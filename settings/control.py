@@ -68,6 +68,10 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     pmta_bounce_after: Annotated[float, msgspec.Meta(ge=0, le=604_800)] = 388_800.0
     """PowerMTA's `bounce-after`, the longest of your `<domain>` blocks (4d12h): for so long it may
     have mail queued for an IP, which is not removed before."""
+    pmta_drained: Annotated[float, msgspec.Meta(ge=60, le=86_400)] = 600.0
+    """Seconds for which a server's agent has to have counted nothing queued for an IP that does not
+    send, before the IP may be removed ahead of `pmta_bounce_after`. A gateway may wait for the
+    answer to a message for ten minutes (RFC 5321 section 4.5.3.2.6)."""
     pmta_bounces: tuple[str, ...] = ()
     """Addresses, or `@DOMAIN`, whose mail PowerMTA reads as bounces (rb records). Their domains
     become PowerMTA's own: their MX has to point at it, and it needs a restart, not a reload."""

@@ -17,7 +17,7 @@ from aiohttp import web
 from control.accounting.payload import InflatedError
 from control.accounting.shipment import unpacked
 from control.accounting.shipped import Shipments
-from control.pmta.offer import Applied
+from control.pmta.offer import Applied, Asked
 from control.pmta.offering import Answer
 from control.pmta.speaking import Speaker, named
 from control.pmta.told import Report
@@ -34,8 +34,8 @@ Configured = Callable[[web.Request], Awaitable[str]]
 """Who asks for PowerMTA's configuration; raises RefusedError."""
 Offers = Callable[[Speaker, str, float], Awaitable[Answer]]
 """The offer for an agent that is not the one it has seen, waiting so many seconds for it."""
-KeepApplied = Callable[[Applied], Awaitable[None]]
-"""Keeps what became of an offer; raises RefusedError."""
+KeepApplied = Callable[[Applied], Awaitable[Asked]]
+"""Keeps what became of an offer; what else is to be known. Raises RefusedError."""
 
 WAIT = re.compile(r"\d{1,4}(?:\.\d{1,3})?", re.ASCII)
 
@@ -78,8 +78,8 @@ class ConfigurationApi:
             said = msgspec.json.decode(body, type=Applied)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise RefusedError(f"it is not what an agent says ({error})", status=400) from error
-        await self._keep(said)
-        return web.Response(body=b"{}", content_type="application/json")
+        asked = await self._keep(said)
+        return web.Response(body=msgspec.json.encode(asked), content_type="application/json")
 
 
 class AgentApi:

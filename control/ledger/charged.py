@@ -4,27 +4,37 @@ Rule: a recipient is charged to the day of its grant, and PowerMTA tries it unti
 over; no record says which of them are still queued. So the days that are not over by that much are
 counted, by the ledger's counters and by accounting, whichever knows more: a ledger that was lost
 has forgotten days that accounting has, and accounting is behind the ledger.
+An agent on PowerMTA's host counts its queues: what it says goes before what may be.
 """
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from control.ledger.status import OPENS, LedgerState, ledger_status
+from control.pmta.draining import Counted, counts
 from control.problem import RefusedError
 from control.store.change import Act
 from policy.isotime import date_of
 from policy.ledger.admin import LedgerAdmin
 from policy.limits import DAY, day_of
+from settings.control import Control
 from settings.statements import statements
 
 _SQL = statements(__package__, "ledger")
 
 
 class Charged:
-    """Call it within a change. `bounce_after`: seconds for which PowerMTA tries a recipient."""
+    """Call it within a change. `clock`: real seconds of the machine."""
 
-    def __init__(self, admin: LedgerAdmin, bounce_after: float) -> None:
+    def __init__(
+        self, admin: LedgerAdmin, settings: Control, clock: Callable[[], float] = time.time
+    ) -> None:
         self._admin = admin
-        self._tried = round(bounce_after * 1000)
+        self._tried = round(settings.pmta_bounce_after * 1000)
+        self._drained = settings.pmta_drained
+        self._silent = settings.pmta_agent_silent
+        self._clock = clock
 
     async def __call__(self, act: Act, ips: dict[str, str], *, force: bool) -> list[str]:
         """A sentence for each of `ips` (to its VirtualMTA) that must stay. `force`: an operator
@@ -43,7 +53,32 @@ class Charged:
             for ip in ips
             if ip in status.closed
         ]
-        return found if force else found + await self._queued(act, ips)
+        counted = await counts(act.connection, list(ips.values()))
+        full = [self._full(counted[vmta]) for vmta in ips.values() if vmta in counted]
+        found += [text for text in full if text]
+        if force or any(full):
+            return found
+        left = {ip: vmta for ip, vmta in ips.items() if not self._is_empty(counted.get(vmta))}
+        return found + await self._queued(act, left)
+
+    def _full(self, counted: Counted) -> str:
+        silent = self._now() - counted.heard > self._silent * 1000
+        if not counted.queued or silent:
+            return ""
+        return (
+            f"{counted.queued} recipients are queued at PowerMTA for VirtualMTA {counted.vmta}, "
+            "and would bounce: wait, or delete them there (`pmta delete "
+            f"--queue=*/{counted.vmta}`)"
+        )
+
+    def _now(self) -> int:
+        return round(self._clock() * 1000)
+
+    def _is_empty(self, counted: Counted | None) -> bool:
+        if counted is None:
+            return False
+        since = counted.empty_for(self._now(), self._silent)
+        return since is not None and since >= self._drained
 
     async def _queued(self, act: Act, ips: dict[str, str]) -> list[str]:
         now = round(act.now.timestamp() * 1000)

@@ -14,7 +14,8 @@ OFFER = "/api/v2/powermta/agent/configuration"
 last, octet for octet as it came (one version may be offered anew, to be tried again), and the
 answer waits for another one (`wait`, seconds). 304: there is none."""
 APPLIED = "/api/v2/powermta/agent/applied"
-"""POST `Applied`: after each attempt, when something changed, and each minute."""
+"""POST `Applied`, answered with `Asked`: after each attempt, when something changed, and each
+minute."""
 
 FOLDER = "{folder}"
 """Stands in `Offer.files` for the folder in which that version's files lie (`include
@@ -45,9 +46,6 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """VirtualMTAs and pools that PowerMTA shows when the version runs (`show vmtas`)."""
     overwrite: bool = False
     """Whether files that were changed by hand may be written over: somebody asked for it."""
-    queues: list[str] = []
-    """VirtualMTAs whose queues are to be counted (`show queues`): somebody waits for them to be
-    empty."""
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,5 +68,13 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     """What is not as it was written, each a sentence: files changed by hand, missing or too many, a
     VirtualMTA that PowerMTA does not show, one paused by hand."""
     queued: dict[str, int] = {}
-    """VirtualMTA to recipients queued, of the offer's `queues`; one whose number PowerMTA does not
-    say is left out."""
+    """VirtualMTA to recipients queued, of those last `Asked` for; one whose number PowerMTA does
+    not say is left out."""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to `Applied`."""
+
+    queues: list[str] = []
+    """VirtualMTAs that do not send, and whose queues are to be counted from now on (`show
+    queues`): somebody may wait for them to be empty."""

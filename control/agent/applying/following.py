@@ -21,7 +21,7 @@ from control.agent.applying.version import EMPTY
 from control.agent.memory import seconds
 from control.agent.post import Poster, PostError
 from control.agent.waiting import wait_behind
-from control.pmta.offer import APPLIED, OFFER, Applied, Offer
+from control.pmta.offer import APPLIED, OFFER, Applied, Asked, Offer
 from settings.agent import Agent
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ class Follower:
         self._tries = 0
         self._looked = -settings.status_every
         self._seen = Seen([], [], {})
+        self._asked = Asked()
         self._told: Applied | None = None
         self._told_at = 0.0
         self._failures = 0
@@ -111,7 +112,7 @@ class Follower:
             is_due = True
         if is_due:
             self._looked = seconds()
-            self._seen = look(self._attempt, self._pmta, self._offer)
+            self._seen = look(self._attempt, self._pmta, self._asked.queues)
 
     def _take(self) -> None:
         """Raises EndedError."""
@@ -147,9 +148,13 @@ class Follower:
         if report == self._told and seconds() - self._told_at < self._settings.status_every:
             return True
         try:
-            self._telling.post(APPLIED, msgspec.json.encode(report), "application/json")
+            _, answer = self._telling.post(APPLIED, msgspec.json.encode(report), "application/json")
+            self._asked = msgspec.json.decode(answer, type=Asked)
         except PostError as error:
             self._say(str(error))
+            return False
+        except msgspec.DecodeError as error:
+            self._say(f"control's answer cannot be read ({error})")
             return False
         self._told, self._told_at = report, seconds()
         return True

@@ -25,10 +25,10 @@ class Seen(NamedTuple):
     queued: dict[str, int]
 
 
-def look(attempt: Attempt, pmta: Pmta, offer: Offer | None) -> Seen:
-    """At the files, and at what PowerMTA says. Raises EndedError."""
+def look(attempt: Attempt, pmta: Pmta, wanted: list[str]) -> Seen:
+    """At the files, and at what PowerMTA says; `wanted`: VirtualMTAs whose queues are counted.
+    Raises EndedError."""
     running = attempt.journal.running
-    wanted = offer.queues if offer is not None else []
     lacks: list[str] = []
     counts: dict[str, int] = {}
     try:

@@ -316,7 +316,7 @@ async def test_queues_are_counted_where_somebody_waits_for_them(
 ) -> None:
     await started(make_follower, offering)
     pmta.put("queued.json", {"gmail.com/v1": 7, "aol.com/V1": 2, "gmail.com/v9": 1})
-    await offering.offer(offer_of(1, "v1", queues=["v1", "v2"]))
+    offering.queues = ["v1", "v2"]
     said = await offering.until(lambda said: said.queued)
     assert said.queued == {"v1": 9, "v2": 0}
     pmta.put("answers.json", {"show queues": {"queue": [{"name": "gmail.com/v1", "kb": 7}]}})

@@ -47,6 +47,8 @@ class Offering:
 
     def __init__(self, onward: str = "") -> None:
         self.said: list[Applied] = []
+        self.queues: list[str] = []
+        """That are to be counted."""
         self.asked = 0
         self._onward = onward
         self._offer: Offer | None = None
@@ -141,7 +143,7 @@ class Offering:
         async with self._changed:
             self.said.append(said)
             self._changed.notify_all()
-        return web.json_response({})
+        return web.json_response({"queues": self.queues})
 
     async def _pass(self, request: web.Request) -> web.Response:
         async with (
