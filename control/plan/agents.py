@@ -81,27 +81,30 @@ class Agents:
         self.bell = bell
         self._clock = clock
 
-    async def servers(self) -> list[str]:
+    async def servers(self, connection: Connection = None) -> list[str]:
         """Those that have an agent which asks for its configuration."""
-        return await speaking.servers(self._pool)
+        return await speaking.servers(connection or self._pool)
 
     async def ahead(self, connection: Connection, made: Made, now: datetime, who: str) -> Ahead:
         """Offer what gateways will name, each server's, and wait until all run it. `connection`:
         the change's, which alone sees its domains. Raises RefusedError, with what was wanted before
-        offered again."""
+        offered again.
+
+        What is only read is read by it: a second connection, wanted while all there are wait for
+        the lock of publishers, does not come before they give up."""
         if not made.reaches_powermta:
             return Ahead()
         new, same = [], []
-        for server in await self.servers():
+        for server in await self.servers(connection):
             files = await self.files(made.generation, made.beside, server)
-            wanted, version = await self.wanted(server)
+            wanted, version = await self.wanted(server, connection)
             if version is not None and version.digest == files.digest:
                 same.append(server)
             lacking = facts(files) - (facts(version.fileset) if version else frozenset())
             if lacking:
                 sealed = await self.sealed(connection, files, version)
                 new.append((server, files, wanted, told(lacking), sealed))
-        await self._heard({server: what for server, _, _, what, _ in new})
+        await self._heard(connection, {server: what for server, _, _, what, _ in new})
         offered: list[Offered] = []
         try:
             for server, files, wanted, what, sealed in new:
@@ -144,9 +147,9 @@ class Agents:
         if not made.reaches_powermta:
             await desired.carry(connection, made.generation.number)
 
-    async def all_of(self, generation: Generation) -> bool:
+    async def all_of(self, connection: Connection, generation: Generation) -> bool:
         """Whether each server that has VirtualMTAs has an agent for its configuration."""
-        found = set(await self.servers())
+        found = set(await self.servers(connection))
         return bool(found) and {v.server for v in generation.vmtas} <= found
 
     async def unsettled(self) -> bool:
@@ -236,11 +239,11 @@ class Agents:
         digest = new.fileset.digest
         return Offered(server=new.server, version=number, digest=digest, offer=offer, before=before)
 
-    async def _heard(self, what: dict[str, str]) -> None:
+    async def _heard(self, connection: Connection, what: dict[str, str]) -> None:
         """`what`: each server lacks. Raises RefusedError where nobody would bring it into force: at
         once, because a wait would only hold up everybody else's change."""
         now, bound = round(self._clock() * 1000), self._settings.pmta_agent_silent
-        for one in await standings(self._pool, list(what)) if what else ():
+        for one in await standings(connection, list(what)) if what else ():
             if age := one.silent(now, bound):
                 raise RefusedError(
                     f"the agent of {one.server} was not heard of for {age:.0f} s, and PowerMTA "

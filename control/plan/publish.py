@@ -29,23 +29,20 @@ from control.plan.hours import REACH, RENEW
 from control.plan.latest import Last, forget, last_of
 from control.plan.ledger import UnknownOutcomeError, ledger_number, ledger_time, put_into
 from control.plan.powermta import PowerMta, Selectors
+from control.plan.turn import Turn
 from control.pmta.dkim import Seal
 from control.pmta.generator.virtualmta import key_file
 from control.pmta.handover import Handover
 from control.pmta.offering import Bell
-from control.problem import RefusedError, counted
+from control.problem import counted
 from control.store.change import Act
 from control.store.database import Connection
-from control.store.refusal import TOO_LONG
 from policy.ledger.admin import LedgerAdmin
 from policy.plan import Generation, encode
 from settings.model import Settings
 from settings.statements import statements
 
 log = logging.getLogger(__name__)
-
-PUBLISH_LOCK = 0x5E4D_6A7E_0002
-"""PostgreSQL advisory lock of all publishers."""
 
 _GENERATION = statements(__package__, "generation")
 _ROWS = statements(__package__, "rows")
@@ -82,6 +79,7 @@ class Publisher:
         self._seal = Seal(control.secret)
         self._compiler = Compiler(settings, control.system_host_name or machine_name())
         self.agents = Agents(pool, self._compiler.files, control, Bell())
+        self._turn = Turn(settings.database.timeout)
         self._comparison = Comparison(self._compiler, self.now)
 
     async def now(self) -> datetime:
@@ -96,12 +94,12 @@ class Publisher:
 
         Raises RefusedError with every problem; nothing was changed then."""
         now = await self.now()
-        async with self._pool.acquire() as connection:
+        async with self._turn.here(), self._pool.acquire() as connection:
             transaction = connection.transaction()
             await transaction.start()
             committed, former, ahead = False, None, Ahead()
             try:
-                await self._lock(connection)
+                await self._turn.everywhere(connection)
                 acting = Act(connection, now, who)
                 signed = await self._signed(connection)
                 result = await act(acting)
@@ -115,7 +113,7 @@ class Publisher:
                     connection, now, await ledger_number(self._admin), whole=whole
                 )
                 number = made.generation.number
-                if made.alters_powermta and not await self._told_by_itself(made):
+                if made.alters_powermta and not await self._told_by_itself(connection, made):
                     acting.note(NEXT_STEP)
                 if dry:
                     return Done(
@@ -179,8 +177,8 @@ class Publisher:
         None before the first, or (`try`) while somebody else has the lock. Raises RefusedError."""
         async with self._pool.acquire() as connection, connection.transaction():
             if lock == "wait":
-                await self._lock(connection)
-            free = lock != "try" or await connection.fetchval(_GENERATION["try_lock"], PUBLISH_LOCK)
+                await self._turn.everywhere(connection)
+            free = lock != "try" or await self._turn.free(connection)
             last = await last_of(connection) if free else None
             if last is None:
                 yield None
@@ -254,19 +252,9 @@ class Publisher:
             for row in keys
         }
 
-    async def _lock(self, connection: Connection) -> None:
-        try:
-            await connection.execute(_GENERATION["lock"], PUBLISH_LOCK)
-        except TOO_LONG as error:
-            raise RefusedError(
-                f"another change was being published for {self._settings.database.timeout:g} s: "
-                "nothing was changed; try again",
-                status=503,
-            ) from error
-
-    async def _told_by_itself(self, made: Made) -> bool:
+    async def _told_by_itself(self, connection: Connection, made: Made) -> bool:
         """Whether nobody has to carry the configuration to PowerMTA."""
-        return self._handover.reloads or await self.agents.all_of(made.generation)
+        return self._handover.reloads or await self.agents.all_of(connection, made.generation)
 
     async def _publish(self, connection: Connection, made: Made, now: datetime, who: str) -> Last:
         generation = made.generation

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from control.parts import Parts
-from control.plan.publish import PUBLISH_LOCK
+from control.plan.turn import PUBLISH_LOCK
 from control.store.change import Act
 from control.users.token import new_token, put
 from tests.support.control.core import Api, api_of

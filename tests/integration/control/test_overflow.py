@@ -16,7 +16,7 @@ import pytest
 
 from control.embedded.stack.toml import to_toml
 from control.parts import open_parts
-from control.plan.publish import PUBLISH_LOCK
+from control.plan.turn import PUBLISH_LOCK
 from control.problem import RefusedError
 from control.store.change import Act
 from control.store.connecting import KNOWS_TRANSACTIONS
