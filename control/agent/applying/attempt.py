@@ -50,6 +50,7 @@ class Attempt:
         self._ended = ended
         self._noted = True
         """The journal on the disk is this one."""
+        self._said = ""
 
     @property
     def is_open(self) -> bool:
@@ -59,9 +60,14 @@ class Attempt:
     def changed(self) -> list[str]:
         """What does not lie there as it was written: sentences."""
         try:
-            return self._place.changed(self.journal.running)
+            found = self._place.changed(self.journal.running)
         except OSError as error:
             return [f"cannot be read: {_said(error)}"]
+        if not found or self.journal.running.version:
+            return found
+        main = self._place.main
+        # A first file that is yet to be made is nobody's doing.
+        return [f"{main} is not the agent's, or its memory is lost"] if main.exists() else []
 
     def take(self, offer: Offer) -> None:
         """Bring it into force. Raises EndedError; what became of it is in `journal`."""
@@ -219,8 +225,12 @@ class Attempt:
         try:
             self._pmta.reload()
         except CommandError as error:
-            log.error("PowerMTA has not loaded the former version again: %s", error)
+            # Once, until something else is to be said: it is tried each minute.
+            if self._said != str(error):
+                log.error("PowerMTA has not loaded the former version again: %s", error)
+            self._said = str(error)
         else:
+            self._said = ""
             self._try_note(told=False)
 
     def _discard(self) -> None:

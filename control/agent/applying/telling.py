@@ -53,7 +53,7 @@ def applied(
     running = journal.running
     sentences = [*seen.by_hand, *_unloaded(journal), *seen.lacks]
     if len(sentences) > _MOST:
-        sentences[_MOST:] = [f"and {len(sentences) - _MOST} more"]
+        sentences[_MOST - 1 :] = [f"and {len(sentences) - _MOST + 1} more"]
     # What PowerMTA may not have loaded again is not known to run.
     known = not journal.told and journal.trying is None
     return Applied(

@@ -400,3 +400,34 @@ async def test_one_that_is_killed_goes_on_at_its_next_start(
     await offering.running(two)
     assert pmta.running == pmta.restart()
     assert "v2.example" in pmta.running
+
+
+async def test_an_older_powermta_that_cannot_test_is_named_and_one_may_go_without(
+    offering: Offering, make_follower: MakeFollower, pmta: Pmta
+) -> None:
+    pmta.put("refused.json", {"test config": "unknown command: test"})
+    agent = make_follower()
+    agent.start(module=APPLYING)
+    one = await offering.offer(offer_of(1, "v1"))
+    said = await offering.until(lambda said: said.tried == 1)
+    assert (said.state, said.step, said.running) == ("failed", "test", 0)
+    assert "unknown command: test; a PowerMTA before 5.0 cannot test" in said.problem
+    await agent.stop()
+    agent.write({**agent.settings, "test": False})
+    tested = pmta.log.count("test config")
+    agent.start(module=APPLYING)
+    await offering.running(one)
+    assert pmta.log.count("test config") == tested
+
+
+async def test_a_group_that_is_not_there_is_named_and_nothing_is_written(
+    offering: Offering, make_follower: MakeFollower, pmta: Pmta, tmp_path: Path
+) -> None:
+    agent = make_follower(group="no-such-group")
+    before = lies(tmp_path)
+    agent.start(module=APPLYING)
+    await offering.offer(offer_of(1, "v1"))
+    said = await offering.until(lambda said: said.tried == 1)
+    assert (said.state, said.step) == ("failed", "write")
+    assert said.problem == "no-such-group: there is no such group on this host"
+    assert lies(tmp_path) == before

@@ -99,10 +99,12 @@ class Host:
             again_first=0.0,
             again_most=0.0,
         )
+        self._lives = 0
         self._watched = (str(self.folder), str(state))
 
     def live(self, *offers: Offer, mishap: Mishap | None = None, looks: int = 1) -> Life:
         """The agent starts, takes these offers, looks so often, and is ended."""
+        self._lives += 1
         reading, writing = os.pipe()
         child = os.fork()
         if not child:
@@ -131,7 +133,7 @@ class Host:
     def wanted(self, offer: Offer | None) -> str:
         """What PowerMTA loads when that version is in force."""
         if offer is None:
-            return "log-file /x\n\n"
+            return "log-file /x"
         texts = {
             name: text.replace("{folder}", f"{self.folder}/versions/0-0").replace(
                 "{keys}", f"{self.folder}/versions/0-0/keys"
@@ -170,7 +172,7 @@ class Host:
         follower.start()
         follower.tend()
         for offer in offers:
-            follower.given(offer, f'"{offer.version}{offer.overwrite}"')
+            follower.given(offer, f'"{self._lives}.{offer.version}"')
             follower.tend()
         for _ in range(looks):
             follower.tend()
