@@ -35,6 +35,7 @@ from control.api.pmta import PmtaApi
 from control.api.pools import PoolsApi
 from control.api.providers import ProvidersApi
 from control.api.publication import PublicationApi
+from control.api.rotation import RotationApi
 from control.api.route import Route
 from control.api.statistics import StatisticsApi
 from control.api.suppressions import SuppressionsApi
@@ -139,6 +140,7 @@ def routes(parts: Parts) -> list[Route]:
             Servers(settings.dns),
             (*settings.control.pmta_bounces, *settings.control.pmta_complaints),
         ),
+        RotationApi(publisher, parts.seal, settings),
         IpsApi(publisher, view, parts.opening, parts.admin, parts.charged, settings.warmup),
         PoolsApi(publisher, view),
         WarmupApi(

@@ -16,6 +16,8 @@ from control.messages import sweep as outcomes
 from control.parts import Parts
 from control.pmta import telling
 from control.pmta.told import ToldView
+from control.published.asking import Servers
+from control.rotation.looking import RotationLook
 from control.statistics.sweep import sweep
 from control.warmup import replies
 from policy.limits import day_of
@@ -39,6 +41,12 @@ def timetable(parts: Parts) -> Runner:
             "disks have room",
             every=5 * MINUTE,
             work=_Health(parts),
+        ),
+        Job(
+            name="dkim-rotation",
+            what="new DKIM keys that DNS shows begin to sign, former ones go a while later",
+            every=5 * MINUTE,
+            work=_Rotation(parts),
         ),
         Job(
             name="warmup",
@@ -97,6 +105,18 @@ class _Health:
 
     async def __call__(self, _: int) -> str:
         return await self._look(await self._calendar())
+
+
+class _Rotation:
+    def __init__(self, parts: Parts) -> None:
+        settings = parts.settings
+        self._look = RotationLook(
+            *(parts.pool, parts.publisher, Servers(settings.dns), settings.dns, parts.calendar),
+            over_after=round(settings.alerts.over_after * 1000),
+        )
+
+    async def __call__(self, _: int) -> str:
+        return await self._look()
 
 
 class _Consolidate:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from control.cli import publication
+from control.cli import publication, rotation
 from control.cli.change import change
 from control.cli.removal import Dry, Force, Reason, removed
 from control.plan.changed import Changed
@@ -19,6 +19,7 @@ from control.terminal.show import as_json, line_of, say, table
 app = typer.Typer(no_args_is_help=True, help="Sending domains, with their IPs and DNS records.")
 app.command()(publication.check)
 app.command()(publication.records)
+app.command()(rotation.rotate)
 
 
 @app.command()
@@ -46,8 +47,11 @@ def list_(context: typer.Context, tenant: Annotated[str | None, typer.Option()] 
         as_json(found)
         return
     table(
-        ("id", "tenant", "domain", "pool", "VirtualMTAs", "DKIM selector"),
-        ((d.id, d.tenant, d.domain, d.pool, d.vmtas, d.dkim_selector) for d in found),
+        ("id", "tenant", "domain", "pool", "VirtualMTAs", "DKIM selector", "rotation"),
+        (
+            (d.id, d.tenant, d.domain, d.pool, d.vmtas, d.dkim_selector, rotation.short(d))
+            for d in found
+        ),
     )
 
 
@@ -65,6 +69,7 @@ def show(
         ("id", "tenant", "domain", "pool", "VirtualMTAs"),
         [(view.id, view.tenant, view.domain, view.pool, view.vmtas)],
     )
+    rotation.say_stage(view)
     _dns(view)
 
 

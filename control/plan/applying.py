@@ -18,7 +18,7 @@ from control.pmta import desired
 from control.pmta.desired import Desired
 from control.pmta.known import Fact, facts, told
 from control.pmta.standing import standings
-from control.pmta.version import NewVersion, read, write
+from control.pmta.version import NewVersion, read, sealed_keys, write
 from control.problem import RefusedError, bad, counted, missing
 from control.store.change import Act
 from policy.model import Name
@@ -106,6 +106,8 @@ class Applying:
                     "address for it: mail would be refused; remove those IPs first, or choose a "
                     "newer version (`sendgate pmta versions`)"
                 )
+            # A DKIM key that was replaced is gone some day, and an agent could not be given it.
+            await sealed_keys(basis.connection, list(version.keys))
             before = await desired.desired(basis.connection, wanted.server)
             number = 0 if before is None else before.version
             [standing] = await standings(basis.connection, [wanted.server])

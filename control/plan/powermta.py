@@ -10,8 +10,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from control.pmta.generator.virtualmta import key_file
 from control.pmta.handover import Former, Handover
 from control.problem import RefusedError, counted
+from control.store.database import Connection
+from settings.statements import statements
 
 log = logging.getLogger(__name__)
+
+_ROWS = statements(__package__, "rows")
 
 Selectors = Mapping[tuple[str, str], str]
 """(Tenant, domain) to the selector of its DKIM key."""
@@ -40,10 +44,10 @@ class PowerMta:
             self.behind = True
             log.warning("PowerMTA has what a refused change would have brought: %s", error)
 
-    def lose(self, before: Selectors, after: Selectors) -> str:
-        """Keys that went: their files go with the next `follow`; what is left to do by hand, or
-        ''. A file two tenants share stays with the other one's key."""
-        gone = _files(before) - _files(after)
+    def lose(self, before: set[str], after: set[str]) -> str:
+        """Key files that went go with the next `follow`; what is left to do by hand, or ''. A file
+        two tenants share stays with the other one's key."""
+        gone = before - after
         if not gone:
             return ""
         if self._handover.has_keys:
@@ -67,5 +71,8 @@ class PowerMta:
         return ""
 
 
-def _files(selectors: Selectors) -> set[str]:
-    return {key_file(domain, selector) for (_, domain), selector in selectors.items()}
+async def key_names(connection: Connection, signing: Selectors) -> set[str]:
+    """Key files: of the keys that sign, and of those that are about to or were until lately."""
+    names = {key_file(domain, selector) for (_, domain), selector in signing.items()}
+    others = await connection.fetch(_ROWS["other_keys"])
+    return names | {key_file(row["domain"], row["selector"]) for row in others}

@@ -28,7 +28,7 @@ from control.plan.done import NEXT_STEP, Change, Done, T, nothing
 from control.plan.hours import REACH, RENEW
 from control.plan.latest import Last, forget, last_of
 from control.plan.ledger import UnknownOutcomeError, ledger_number, ledger_time, put_into
-from control.plan.powermta import PowerMta, Selectors
+from control.plan.powermta import PowerMta, key_names
 from control.plan.turn import Turn
 from control.pmta.dkim import Seal
 from control.pmta.generator.virtualmta import key_file
@@ -113,7 +113,9 @@ class Publisher:
                     connection, now, await ledger_number(self._admin), whole=whole
                 )
                 number = made.generation.number
-                if made.alters_powermta and not await self._told_by_itself(connection, made):
+                if made.alters_powermta and not await self.told_by_itself(
+                    connection, made.generation
+                ):
                     acting.note(NEXT_STEP)
                 if dry:
                     return Done(
@@ -130,6 +132,7 @@ class Publisher:
                 # In force: should the commit fail, gateways name it until the next publishing.
                 there, former, ahead = ahead, None, Ahead()
                 await self.agents.published(connection, made, there)
+                signing = await key_names(connection, made.beside.selectors)
                 await transaction.commit()
                 committed = True
             except UnknownOutcomeError:
@@ -143,7 +146,7 @@ class Publisher:
                         await self.agents.take_back(ahead.offered)
                     await transaction.rollback()
         self._compiler.memory.put(made.latest(last))
-        if signed and (said := self._powermta.lose(signed, made.beside.selectors)):
+        if signed and (said := self._powermta.lose(signed, signing)):
             acting.note(said)
         late = await self.late(number)
         if made.alters_powermta and not made.adds:
@@ -193,12 +196,12 @@ class Publisher:
                 text=latest.text,
             )
 
-    async def _signed(self, connection: Connection) -> Selectors:
-        """Whose keys PowerMTA has before a change; empty where it is not to sign."""
+    async def _signed(self, connection: Connection) -> set[str]:
+        """The key files PowerMTA has before a change; empty where it is not to sign."""
         if not self._settings.control.pmta_keys or (last := await last_of(connection)) is None:
-            return {}
+            return set()
         known = self._compiler.memory.beside(last) or await beside(connection)
-        return known.selectors
+        return await key_names(connection, known.selectors)
 
     async def reconcile(self, who: str = "control") -> int | None:
         """Publish what the rows say when the ledger runs something else, or sending hours would
@@ -252,9 +255,9 @@ class Publisher:
             for row in keys
         }
 
-    async def _told_by_itself(self, connection: Connection, made: Made) -> bool:
+    async def told_by_itself(self, connection: Connection, generation: Generation) -> bool:
         """Whether nobody has to carry the configuration to PowerMTA."""
-        return self._handover.reloads or await self.agents.all_of(connection, made.generation)
+        return self._handover.reloads or await self.agents.all_of(connection, generation)
 
     async def _publish(self, connection: Connection, made: Made, now: datetime, who: str) -> Last:
         generation = made.generation

@@ -84,6 +84,20 @@ class VmtaRow(msgspec.Struct, frozen=True, kw_only=True):
     id: int = 0
 
 
+class RotationRow(msgspec.Struct, frozen=True):
+    """A DKIM key that is being replaced; times in calendar milliseconds."""
+
+    selector: str
+    """Of the other key: the new one until it signs, then the former one."""
+    public: str
+    began: int
+    seen: int | None
+    """Since when all resolvers show the new key."""
+    switched: int | None
+    """When the new key began to sign."""
+    said: str
+
+
 class DomainRow(msgspec.Struct, frozen=True):
     """A sending domain; the private key stays where it is."""
 
@@ -95,6 +109,7 @@ class DomainRow(msgspec.Struct, frozen=True):
     first_domain: str = ""
     """The pool's first domain, whose name carries the SPF record of the pool."""
     id: int = 0
+    rotation: RotationRow | None = None
 
 
 class StageRow(msgspec.Struct, frozen=True):

@@ -66,7 +66,10 @@ FROM virtual_mta WHERE ip = $1::text::inet FOR UPDATE;
 -- that comes later moves nothing.
 SELECT d.id, d.tenant, d.domain, d.pool, d.dkim_selector, d.dkim_public,
     (SELECT f.domain FROM sending_domain f WHERE f.pool = d.pool
-        ORDER BY f.created, f.domain LIMIT 1) AS first_domain
+        ORDER BY f.created, f.domain LIMIT 1) AS first_domain,
+    (SELECT jsonb_build_object('selector', r.selector, 'public', r.public, 'began', r.began,
+        'seen', r.seen, 'switched', r.switched, 'said', r.said)
+        FROM dkim_rotation r WHERE r.tenant = d.tenant AND r.domain = d.domain) AS rotation
 FROM sending_domain d
 WHERE ($1::text[] IS NULL OR d.tenant = ANY ($1))
     AND ($2::text IS NULL OR (d.tenant COLLATE "C", d.domain COLLATE "C") > ($2, $3))
@@ -78,8 +81,15 @@ SELECT tenant FROM sending_domain WHERE domain = $1 AND ($2::text IS NULL OR ten
 ORDER BY tenant COLLATE "C" LIMIT 1;
 
 -- name: keys
+-- Those of rotations, too: PowerMTA may have a key that does not sign yet, or not any more.
 SELECT domain, dkim_selector, dkim_private FROM sending_domain
-WHERE ($1::text[] IS NULL OR tenant = ANY ($1)) ORDER BY tenant, domain;
+WHERE ($1::text[] IS NULL OR tenant = ANY ($1))
+UNION ALL
+SELECT domain, selector, private FROM dkim_rotation
+WHERE ($1::text[] IS NULL OR tenant = ANY ($1)) ORDER BY domain, dkim_selector;
+
+-- name: other_keys
+SELECT tenant, domain, selector FROM dkim_rotation;
 
 -- name: selectors
 SELECT tenant, domain, dkim_selector FROM sending_domain

@@ -103,7 +103,9 @@ async def sealed_keys(connection: Connection, names: list[str]) -> dict[str, byt
     """Key file to sealed key. Raises RefusedError for one that is not there."""
     found = {row["name"]: row["sealed"] for row in await connection.fetch(_SQL["keys"], names)}
     if lost := [name for name in names if name not in found]:
-        raise RefusedError(f"the DKIM key {lost[0]} is not kept with its version", status=503)
+        raise RefusedError(
+            f"the DKIM key {lost[0]} of this version is gone (it was replaced): choose a newer one"
+        )
     return found
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from control.published.asking import Answer, Questions
 from control.published.finding import DnsFinding, Verdict
-from control.published.subject import PublicKey, Subject
+from control.published.subject import PublicKey, Role, Subject
 from control.published.taglist import TagListError, tags_of
 from control.sources.dns import dkim_name, dkim_record, zone_text
 
@@ -26,7 +26,7 @@ async def dkim_findings(subject: Subject, questions: Questions) -> list[DnsFindi
 async def _finding(domain: str, key: PublicKey, questions: Questions) -> DnsFinding:
     name = dkim_name(key.selector, domain)
     answer = await questions.ask(name, "TXT")
-    judged = judge(answer, key.public)
+    judged = _by_role(judge(answer, key.public), key.role)
     fine = judged.verdict in ("ok", "unknown")
     wanted = [] if fine else [zone_text(dkim_record(key.selector, domain, key.public))]
     return DnsFinding(
@@ -37,6 +37,17 @@ async def _finding(domain: str, key: PublicKey, questions: Questions) -> DnsFind
         there=[] if fine else list(answer.values),
         wanted=wanted,
     )
+
+
+def _by_role(judged: Judged, role: Role) -> Judged:
+    """What is no fault yet, or not for long any more, is a warning."""
+    if role == "signing":
+        return judged
+    said = {"ok": "published", "error": judged.what}.get(judged.verdict, judged.what)
+    verdict: Verdict = "warning" if judged.verdict == "error" else judged.verdict
+    if role == "next":
+        return Judged(verdict, f"the key that takes over: {said}")
+    return Judged(verdict, f"the former key, with which mail under way is signed: {said}")
 
 
 def judge(answer: Answer, public: str) -> Judged:

@@ -10,7 +10,7 @@ from control.sources.dns import Record
 from control.sources.domainview import carriers, domain_view
 from control.sources.spf import name_of
 
-Role = Literal["signing"]
+Role = Literal["signing", "next", "former"]
 
 
 class PublicKey(msgspec.Struct, frozen=True):
@@ -48,12 +48,16 @@ def subject_of(rows: Rows, tenant: str | None, name: str) -> Subject:
     view = domain_view(rows, tenant, name)
     for row in rows.domains:
         if (row.tenant, row.domain) == (view.tenant, view.domain):
+            keys = [PublicKey(row.dkim_selector, row.dkim_public, "signing")]
+            if (other := row.rotation) is not None:
+                role: Role = "next" if other.switched is None else "former"
+                keys.append(PublicKey(other.selector, other.public, role))
             return Subject(
                 tenant=row.tenant,
                 domain=row.domain,
                 include=name_of(row.pool, row.first_domain or row.domain),
                 hosts=sorted((v.ip, v.host_name) for v in carriers(rows, row.pool)),
-                keys=[PublicKey(row.dkim_selector, row.dkim_public, "signing")],
+                keys=keys,
                 records=view.records,
             )
     raise missing("domain", name)

@@ -36,10 +36,11 @@ def records(
     hosts: list[tuple[str, str]],
     selector: str,
     public: str,
+    other: Record | None = None,
 ) -> list[Record]:
     """In the order in which they are to be published. `first_domain`: of the pool; `ips`: every IP
     that may carry the domain, overflow pools included, the newest last; `hosts`: (IP, host name) of
-    the same."""
+    the same; `other`: of a DKIM key that takes over, or did lately."""
     include = name_of(pool, first_domain)
     found = [
         Record(name, kind, value, f"SPF: {'every IP' if name == include else 'IPs'} of pool {pool}")
@@ -48,6 +49,7 @@ def records(
     found += [
         Record(domain, "TXT", f"v=spf1 include:{include} ~all", "SPF: who may send for it"),
         dkim_record(selector, domain, public),
+        *([] if other is None else [other]),
         Record(
             f"_dmarc.{domain}",
             "TXT",

@@ -1,21 +1,51 @@
 """Sending domains with the DNS records they need."""
 
+from typing import Literal
+
 import msgspec
 
-from control.plan.rows import DomainRow, Page, Rows, VmtaRow, domains, of_domain, of_tenants
+from control.plan.rows import (
+    DomainRow,
+    Page,
+    RotationRow,
+    Rows,
+    VmtaRow,
+    domains,
+    of_domain,
+    of_tenants,
+)
 from control.pmta.dkim import Seal
 from control.problem import missing
 from control.sources import domain, moving
-from control.sources.dns import Record, marked, records
+from control.sources.dns import Record, dkim_record, marked, records
 from control.sources.domain import NewDomain
 from control.store.change import Act
 from control.store.database import Connection
+from policy.isotime import instant
 from settings.model import Warmup
 
 NOTHING_SIGNS = (
     "nothing signs with this DKIM key yet: control.pmta_keys is not set (the folder of the key "
     "files as PowerMTA sees it)"
 )
+
+
+class DkimRotation(msgspec.Struct, frozen=True, kw_only=True):
+    """A DKIM key that is being replaced."""
+
+    stage: Literal["waiting", "seen", "signing"]
+    """waiting: not every resolver shows the new key; seen: all do, and it signs soon; signing: the
+    new one signs, and the former one and its record stay for a while."""
+    selector: str
+    """Of the other key: the new one until it signs, then the former one."""
+    began: str
+    """ISO time."""
+    seen: str | None
+    """Since when all resolvers show the new key."""
+    switched: str | None
+    """When the new key began to sign."""
+    said: str
+    """What the last look at DNS found."""
 
 
 class DomainView(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +58,9 @@ class DomainView(msgspec.Struct, frozen=True, kw_only=True):
     vmtas: list[str]
     """VirtualMTAs that may carry it, overflow pools included."""
     dkim_selector: str
+    """Of the key that signs."""
+    rotation: DkimRotation | None = None
+    """null: its key is not being replaced."""
     records: list[Record]
     also: list[Record] = []
     """Records of the tenant's other domains that the change made new or different."""
@@ -98,6 +131,7 @@ def _view(rows: Rows, row: DomainRow) -> DomainView:
         pool=row.pool,
         vmtas=[v.name for v in vmtas],
         dkim_selector=row.dkim_selector,
+        rotation=_rotation(row.rotation),
         records=records(
             row.domain,
             pool=row.pool,
@@ -106,8 +140,31 @@ def _view(rows: Rows, row: DomainRow) -> DomainView:
             hosts=[(v.ip, v.host_name) for v in vmtas],
             selector=row.dkim_selector,
             public=row.dkim_public,
+            other=_other(row),
         ),
     )
+
+
+def _rotation(row: RotationRow | None) -> DkimRotation | None:
+    if row is None:
+        return None
+    return DkimRotation(
+        stage="signing" if row.switched is not None else "waiting" if row.seen is None else "seen",
+        selector=row.selector,
+        began=instant(row.began),
+        seen=None if row.seen is None else instant(row.seen),
+        switched=None if row.switched is None else instant(row.switched),
+        said=row.said,
+    )
+
+
+def _other(row: DomainRow) -> Record | None:
+    if row.rotation is None:
+        return None
+    why = "DKIM: the key that takes over; leave the other one, too"
+    if row.rotation.switched is not None:
+        why = "DKIM: the former key; leave it until it is told that it can go"
+    return dkim_record(row.rotation.selector, row.domain, row.rotation.public, why)
 
 
 def carriers(rows: Rows, pool: str) -> list[VmtaRow]:

@@ -292,6 +292,17 @@ CELLS: dict[str, dict[str, Done | str]] = {
 }
 
 ALSO = {
+    ("domain", "its DKIM key"): Done(
+        "domain rotate",
+        "POST /api/v2/domains/{domain}/rotation",
+        "test_dkim_rotation.py: "
+        "test_a_key_is_replaced_in_stages_and_what_signs_is_always_published",
+    ),
+    ("domain", "a new DKIM key, called off"): Done(
+        "domain rotate",
+        "DELETE /api/v2/domains/{domain}/rotation",
+        "test_dkim_rotation.py: test_what_is_not_seen_is_an_alert_and_never_switched",
+    ),
     ("ip", "its host name"): Done(
         "ip set",
         "PATCH /api/v2/ips/{ip}",

@@ -39,6 +39,7 @@ THREADS = {
     ("control/health/look.py", "room"): "asks the system how full disks are",
     ("control/held/look.py", "opened"): "makes its cipher and its unpacker in the call",
     ("control/sources/domain.py", "seal.new_key"): "makes its key and its Fernet in the call",
+    ("control/rotation/stages.py", "seal.new_key"): "makes its key and its Fernet in the call",
     ("control/tenants/password.py", "_hasher.hash"): "argon2's context is made in the call",
     ("control/plan/history.py", "_compared"): "decodes two texts of its own",
     ("control/plan/agents.py", "self._files"): "makes texts of what nobody changes",

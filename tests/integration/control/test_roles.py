@@ -175,6 +175,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "IpChange": {"weight": 2},
     "IpMove": {"pool": "acme"},
     "DomainMove": {"pool": "acme"},
+    "RotationOrder": {},
     "PoolChange": {"default": True},
     "TenantChange": {"strict": True},
     "MailboxChange": {"spacing": 3},

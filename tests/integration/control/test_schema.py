@@ -36,6 +36,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "NewNetwork": {"network": "192.0.2.0/24"},
     "NewDomain": {"tenant": "acme", "domain": "other.example", "ip": "192.0.2.11"},
     "DomainMove": {"pool": "acme"},
+    "RotationOrder": {},
     "IpChange": {},
     "IpMove": {"pool": "acme"},
     "IpServer": {"server": "pmta1"},

@@ -1,0 +1,1 @@
+"""A sending domain's DKIM key is replaced in stages, none of which leaves mail unverifiable."""
