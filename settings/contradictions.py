@@ -10,9 +10,6 @@ from settings.alerts import Alerts
 from settings.model import Settings
 from settings.urls import database_problems, ledger_problems, web_problems
 
-RELOADED = 20.0
-"""Seconds in which a PowerMTA that control itself reloads has tested and loaded its configuration,
-in the same transaction."""
 _KEY = re.compile(r"[A-Za-z0-9]+:[A-Za-z0-9_-]{43}=")
 _SECRET = re.compile(r"[A-Za-z0-9_+/-]{43}=")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}")
@@ -76,11 +73,6 @@ def contradictions(settings: Settings) -> list[str]:
         found.append(
             "control.leaving: must be above twice control.publish_wait and gateway.answer_budget "
             "together, which the removal of a tenant waits"
-        )
-    if settings.control.pmta_apply_wait + RELOADED >= settings.database.idle_transaction:
-        found.append(
-            f"control.pmta_apply_wait: must be {RELOADED:g} s below database.idle_transaction, or "
-            "PostgreSQL ends the change that waits for PowerMTA"
         )
     if settings.hold.lease <= relay.grant_lifetime:
         found.append("hold.lease: must be above relay.grant_lifetime")

@@ -40,6 +40,7 @@ from settings.statements import statements
 log = logging.getLogger(__name__)
 
 _ROWS = statements(__package__, "rows")
+_GENERATION = statements(__package__, "generation")
 
 Files = Callable[[Generation, Beside, str], FileSet]
 """A server's files for a generation. Raises ConfigValueError."""
@@ -119,7 +120,7 @@ class Agents:
                 )
                 offered.append(await self._new(version_of, wanted))
             self.bell.ring()
-            await self.wait(offered)
+            await self.wait(offered, connection)
         except BaseException:
             await asyncio.shield(self.take_back(offered))
             raise
@@ -253,9 +254,10 @@ class Agents:
                     alone="PowerMTA cannot be told now: nothing was changed; try again later",
                 )
 
-    async def wait(self, offered: list[Offered]) -> None:
-        """Until all run what they were offered. Raises RefusedError, naming the server, the step
-        and what PowerMTA said."""
+    async def wait(self, offered: list[Offered], open_: Connection = None) -> None:
+        """Until all run what they were offered. `open_`: with a transaction that PostgreSQL is not
+        to end meanwhile (database.idle_transaction). Raises RefusedError, naming the server, the
+        step and what PowerMTA said."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self._settings.pmta_apply_wait
         waiting = {one.server: one for one in offered}
@@ -268,6 +270,8 @@ class Agents:
                 raise self._too_long(list(waiting.values()))
             if waiting:
                 await self.bell.wait(min(left, LOOK_EVERY))
+                if open_ is not None:
+                    await open_.execute(_GENERATION["alive"])
 
     def _too_long(self, waiting: list[Offered]) -> RefusedError:
         named = ", ".join(f"{one.server} (version {one.version})" for one in waiting)

@@ -22,5 +22,8 @@ DELETE FROM generation WHERE number IN (
 -- Held until the transaction ends: one publisher at a time, across all control nodes.
 SELECT pg_advisory_xact_lock($1);
 
+-- name: alive
+SELECT 1;
+
 -- name: try_lock
 SELECT pg_try_advisory_xact_lock($1);

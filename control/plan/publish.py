@@ -12,7 +12,7 @@ generation, `reconcile` publishes what the rows say, under a higher number.
 import hashlib
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal
@@ -75,11 +75,11 @@ class Publisher:
             api_key=control.pmta_api_key,
             keys=control.pmta_keys,
         )
+        self._turn = Turn(settings.database.timeout)
         self._powermta = PowerMta(self._handover, partial(self.late, wait=0.0))
         self._seal = Seal(control.secret)
         self._compiler = Compiler(settings, control.system_host_name or machine_name())
         self.agents = Agents(pool, self._compiler.files, control, Bell())
-        self._turn = Turn(settings.database.timeout)
         self._comparison = Comparison(self._compiler, self.now)
 
     async def now(self) -> datetime:
@@ -156,11 +156,10 @@ class Publisher:
             acting.note(said)
         return Done(*(result, number, late), notes=acting.notes, differences=acting.differences)
 
-    async def _follow(self, who: str, wait: bool = True) -> str:
+    async def _follow(self, who: str) -> str:
         """What PowerMTA is to have of the last generation, when no gateway names more; '' or what
-        keeps it waiting. Raises RefusedError for a lock that is not to be had; without `wait` it is
-        left to who has it."""
-        async with self.last("wait" if wait else "try") as basis:
+        keeps it waiting. Left to who has the lock: a change that was made is not to wait for it."""
+        async with self.last("try") as basis:
             if basis is None:
                 return ""
             number = basis.last.number
@@ -178,7 +177,8 @@ class Publisher:
     async def last(self, lock: Lock = "wait") -> AsyncIterator[Basis | None]:
         """The last plan, in a transaction that holds the lock of publishers (`none`: without it);
         None before the first, or (`try`) while somebody else has the lock. Raises RefusedError."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        turn = self._turn.here() if lock == "wait" else nullcontext()
+        async with turn, self._pool.acquire() as connection, connection.transaction():
             if lock == "wait":
                 await self._turn.everywhere(connection)
             free = lock != "try" or await self._turn.free(connection)
@@ -216,7 +216,7 @@ class Publisher:
                 hours = await self._out_of_hours(connection, last)
         if last is not None and last.number == ledger and not wrong and not hours:
             behind = self._powermta.behind or await self.agents.unsettled()
-            if behind and (said := await self._follow(who, wait=False)):
+            if behind and (said := await self._follow(who)):
                 log.warning("%s", said)
             return None
         return (await self.change(who, nothing, whole=wrong)).generation
