@@ -21,6 +21,7 @@ import msgspec
 
 from control.plan.beside import Beside
 from control.plan.compiler import Made
+from control.plan.offered import Offered, arrived
 from control.pmta import desired, speaking
 from control.pmta.desired import Desired
 from control.pmta.fileset import FileSet
@@ -28,7 +29,7 @@ from control.pmta.generator.text import ConfigValueError
 from control.pmta.generator.virtualmta import key_file
 from control.pmta.known import facts, key_names, told
 from control.pmta.offering import LOOK_EVERY, Bell
-from control.pmta.standing import Standing, standings
+from control.pmta.standing import standings
 from control.pmta.version import NewVersion, Version, read, write
 from control.problem import RefusedError
 from control.store.database import Connection
@@ -44,17 +45,6 @@ _GENERATION = statements(__package__, "generation")
 
 Files = Callable[[Generation, Beside, str], FileSet]
 """A server's files for a generation. Raises ConfigValueError."""
-
-
-class Offered(msgspec.Struct, frozen=True, kw_only=True):
-    """One offer ahead of its plan."""
-
-    server: str
-    version: int
-    digest: str
-    offer: int
-    before: Desired | None
-    """What was wanted; None: nothing yet."""
 
 
 class Ahead(msgspec.Struct, frozen=True, kw_only=True):
@@ -263,7 +253,7 @@ class Agents:
         waiting = {one.server: one for one in offered}
         while waiting:
             for standing in await standings(self._pool, list(waiting)):
-                if _arrived(standing, waiting[standing.server]):
+                if arrived(standing, waiting[standing.server]):
                     del waiting[standing.server]
             left = until - loop.time()
             if waiting and left <= 0:
@@ -282,20 +272,3 @@ class Agents:
             status=503,
             alone="PowerMTA did not take the new configuration in time: nothing was changed",
         )
-
-
-def _arrived(standing: Standing, offered: Offered) -> bool:
-    """Raises RefusedError for one that was not taken."""
-    if standing.runs_version(offered.version, offered.digest):
-        return True
-    if standing.offer != offered.offer:
-        raise RefusedError(
-            f"{standing.server} was offered version {standing.version} meanwhile, by another "
-            f"change: version {offered.version} is not waited for any more",
-        )
-    if why := standing.refused(offered.offer):
-        raise RefusedError(
-            f"{why}. Nothing was changed",
-            alone="PowerMTA refused the new configuration: nothing was changed",
-        )
-    return False

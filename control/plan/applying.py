@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from control.plan.agents import Offered
+from control.plan.offered import Offered
 from control.plan.publish import Basis, Publisher
 from control.pmta import desired
 from control.pmta.desired import Desired

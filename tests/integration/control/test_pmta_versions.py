@@ -318,17 +318,3 @@ def test_names_are_those_of_blocks() -> None:
 
     text = "# <virtual-mta no>\n<virtual-mta a>\n</virtual-mta>\n<virtual-mta-pool p>\n"
     assert names(FileSet({MAIN: text})) == ["a", "p"]
-
-
-async def test_changes_that_wait_for_their_turn_leave_connections_to_who_has_it(
-    api: Api, core: Parts, host: Host
-) -> None:
-    """More of them than the pool has connections: the agent has to be heard meanwhile."""
-    assert core.settings.database.connections < 6
-    began = time.monotonic()
-    answers = await asyncio.gather(
-        *(add(api, f"192.0.2.{number}", f"a{number}.example") for number in range(10, 18))
-    )
-    assert [status for status, _ in answers] == [201] * 8, answers
-    assert time.monotonic() - began < 20
-    await until_right(api)

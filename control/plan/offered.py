@@ -1,0 +1,35 @@
+"""An offer that somebody waits for, and what became of it. Pure."""
+
+import msgspec
+
+from control.pmta.desired import Desired
+from control.pmta.standing import Standing
+from control.problem import RefusedError
+
+
+class Offered(msgspec.Struct, frozen=True, kw_only=True):
+    """One offer ahead of its plan."""
+
+    server: str
+    version: int
+    digest: str
+    offer: int
+    before: Desired | None
+    """What was wanted; None: nothing yet."""
+
+
+def arrived(standing: Standing, offered: Offered) -> bool:
+    """Raises RefusedError for one that was not taken."""
+    if standing.runs_version(offered.version, offered.digest):
+        return True
+    if standing.offer != offered.offer:
+        raise RefusedError(
+            f"{standing.server} was offered version {standing.version} meanwhile, by another "
+            f"change: version {offered.version} is not waited for any more",
+        )
+    if why := standing.refused(offered.offer):
+        raise RefusedError(
+            f"{why}. Nothing was changed",
+            alone="PowerMTA refused the new configuration: nothing was changed",
+        )
+    return False
