@@ -112,6 +112,7 @@ class _Rotation:
         settings = parts.settings
         self._look = RotationLook(
             *(parts.pool, parts.publisher, Servers(settings.dns), settings.dns, parts.calendar),
+            signs=bool(settings.control.pmta_keys),
             over_after=round(settings.alerts.over_after * 1000),
         )
 

@@ -58,7 +58,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RotationLook:
-    """Of one control node. `over_after`: as `alert.settle` has it, milliseconds."""
+    """Of one control node. `signs`: whether PowerMTA is given keys at all (control.pmta_keys);
+    `over_after`: as `alert.settle` has it, milliseconds."""
 
     def __init__(
         self,
@@ -68,6 +69,7 @@ class RotationLook:
         settings: Dns,
         calendar: Callable[[], Awaitable[int]],
         *,
+        signs: bool,
         over_after: int,
     ) -> None:
         self._pool = pool
@@ -75,6 +77,7 @@ class RotationLook:
         self._servers = servers
         self._settings = settings
         self._calendar = calendar
+        self._signs = signs
         self._over_after = over_after
 
     async def __call__(self) -> str:
@@ -82,7 +85,7 @@ class RotationLook:
         rows = await self._pool.fetch(stages.SQL["all"])
         found = [msgspec.convert(dict(row), Rotating) for row in rows]
         waiting = [one for one in found if one.switched is None]
-        resolvers = self._servers.separately()
+        resolvers = self._servers.separately() if waiting else []
         seen = await asyncio.gather(*(_seen(one, resolvers) for one in waiting))
         now = await self._calendar()
         raised: list[Raised] = []
@@ -134,8 +137,7 @@ class RotationLook:
         assert one.switched is not None
         if now < one.switched + round(self._settings.rotation_kept * 1000) or not may:
             return []
-        plan = await self._publisher.current()
-        if plan is not None and not await self._publisher.told_by_itself(self._pool, plan):
+        if await self._carried_by_hand():
             raised.append(_by_hand(one))
             return []
 
@@ -153,6 +155,13 @@ class RotationLook:
         async with self._pool.acquire() as connection, connection.transaction():
             await event(connection, now, _may_go(one))
         return [f"the former key {one.selector} of {one.domain} is deleted"]
+
+    async def _carried_by_hand(self) -> bool:
+        """Whether only an operator knows which key PowerMTA signs with."""
+        plan = await self._publisher.current()
+        if plan is None or not self._signs:
+            return False
+        return not await self._publisher.told_by_itself(self._pool, plan)
 
     async def _there(self, one: Rotating) -> bool:
         rows = await self._pool.fetch(stages.SQL["all"])

@@ -104,6 +104,7 @@ def look_of(core: Parts) -> RotationLook:
     return RotationLook(
         *(core.pool, core.publisher, Servers(core.settings.dns), core.settings.dns),
         core.calendar,
+        signs=bool(core.settings.control.pmta_keys),
         over_after=0,
     )
 
@@ -293,7 +294,9 @@ async def test_a_powermta_that_refuses_keeps_the_former_key_signing(here: Scene)
     (old,) = here.signs()
     await seen(here)
     here.monitor.status = 400
-    await here.look()
+    # As the calendar runs it.
+    status, done = await here.api("POST", "/api/v2/jobs/dkim-rotation/run", {})
+    assert (status, done["state"]) == (200, "done")  # type: ignore[index,call-overload]
     assert here.signs() == {old}
     assert (await here.view())["dkim_selector"] == old
     (what,) = await here.alerts()
@@ -397,3 +400,16 @@ async def test_where_the_configuration_is_carried_by_hand_somebody_ends_it(
         await here.look()
         assert await here.alerts() == []
         assert here.files() == {f"{DOMAIN}.new1.pem"}
+
+
+async def test_where_nothing_is_signed_a_rotation_ends_by_itself(
+    settings: tuple[Settings, list[Nsd], Monitor],
+) -> None:
+    control = msgspec.structs.replace(settings[0].control, pmta_reload_url="", pmta_keys="")
+    given = (msgspec.structs.replace(settings[0], control=control), *settings[1:])
+    async with scene_of(given) as here:
+        await seen(here)
+        assert "signs with new1" in await here.look()
+        await here.pass_("8d")
+        assert "is deleted" in await here.look()
+        assert await here.alerts() == []

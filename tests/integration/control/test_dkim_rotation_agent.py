@@ -46,7 +46,7 @@ def signs(host: Host) -> list[str]:
 async def look(core: Parts) -> str:
     dns = core.settings.dns
     parts = (core.pool, core.publisher, Servers(dns), dns, core.calendar)
-    return await RotationLook(*parts, over_after=0)()
+    return await RotationLook(*parts, signs=True, over_after=0)()
 
 
 async def begun(core: Parts, api: Api, host: Host, server: Nsd) -> str:

@@ -116,3 +116,19 @@ async def test_domains_that_are_not_there_and_misuse(command: Command, api: Api)
     status, _ = await api("GET", "/api/v2/domains/nobody.example/check")
     assert status == 404
     assert "there is no sending domain" in await command("domain", "check")
+
+
+async def test_an_ip_to_which_mail_overflows_has_to_pass_too(
+    command: Command, server: Nsd, api: Api
+) -> None:
+    await _added(command)
+    await _publish(command, server)
+    spare = ("--tenant", "acme", "--domain", "spare.example", "--ip", "192.0.2.12")
+    await command("domain", "add", *spare, "--pool", "spare")
+    await command("pool", "set", "books", "--overflow", "spare")
+    _, found = await api("GET", f"/api/v2/domains/{IDN}/check")
+    (spf,) = [one for one in found["findings"] if one["about"] == "SPF"]  # type: ignore[index,call-overload]
+    assert spf["verdict"] == "error"
+    assert "192.0.2.12 of 2 does not pass: softfail" in spf["what"]
+    assert "192.0.2.12" in "".join(spf["wanted"])
+    assert f"_spf-books.{IDN}. IN TXT" in "".join(spf["wanted"])
