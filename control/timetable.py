@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from pathlib import Path
 
 from control.accounting.status import StreamView, streams
@@ -15,6 +16,7 @@ from control.jobs.runner import Runner
 from control.messages import sweep as outcomes
 from control.parts import Parts
 from control.pmta import telling
+from control.pmta.standing import wrong
 from control.pmta.told import ToldView
 from control.published.asking import Servers
 from control.rotation.looking import RotationLook
@@ -92,12 +94,15 @@ class _Health:
         async def told() -> list[ToldView]:
             return await telling.told(parts.pool, await calendar())
 
+        silent = settings.control.pmta_agent_silent
+
         paths = [Path(stream.path).parent for stream in settings.accounting.streams]
         paths += [
             Path(one) for one in (settings.gateway.state_dir, settings.gateway.run_dir) if one
         ]
         self._look = HealthLook(
             *(parts.pool, parts.admin, parts.opening, parts.publisher, read_so_far, told),
+            lambda: wrong(parts.pool, round(time.time() * 1000), silent),
             late=settings.accounting.carry_late,
             paths=[Path("/"), Path.cwd(), *paths],
             node=socket.gethostname(),

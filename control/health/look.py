@@ -19,6 +19,7 @@ from control.ledger.opening import Opening
 from control.ledger.status import LedgerState
 from control.plan.publish import Publisher
 from control.pmta.circuit import circuits_view, sentences
+from control.pmta.standing import Wrong
 from control.pmta.told import ToldView
 from control.problem import RefusedError
 from policy.ledger.admin import LedgerAdmin
@@ -31,6 +32,8 @@ TIMEOUT = 5.0
 
 Streams = Callable[[], Awaitable[list[StreamView]]]
 Told = Callable[[], Awaitable[list[ToldView]]]
+Configured = Callable[[], Awaitable[list[Wrong]]]
+"""PowerMTA servers with something wrong about their configuration."""
 
 
 class HealthLook:
@@ -45,6 +48,7 @@ class HealthLook:
         publisher: Publisher,
         streams: Streams,
         told: Told,
+        configured: Configured,
         *,
         late: float,
         paths: list[Path],
@@ -56,6 +60,7 @@ class HealthLook:
         self._publisher = publisher
         self._streams = streams
         self._told = told
+        self._configured = configured
         self._late = late
         self._paths = paths
         self._node = node
@@ -114,10 +119,17 @@ class HealthLook:
         except (RedisError, OSError, RefusedError):
             return []  # which servers there are is in the plan, and that the ledger is away is said
         told = {one.server: one for one in await self._told()}
+        wrong = {one.server: one.sentences for one in await self._configured()}
         servers = plan.servers if plan is not None else ()
         found = await asyncio.gather(*(greeting(one, timeout=TIMEOUT) for one in servers))
         return [
-            _judged(one, circuits.get(("server", one.name)), told.get(one.name)) for one in found
+            _judged(
+                one,
+                circuits.get(("server", one.name)),
+                told.get(one.name),
+                wrong.get(one.name, []),
+            )
+            for one in found
         ]
 
     async def _accounting(self) -> list[Found]:
@@ -134,10 +146,11 @@ class HealthLook:
         return Found(service="accounting", name=of.server, healthy=well, detail=detail)
 
 
-def _judged(found: Found, circuit: str | None, told: ToldView | None) -> Found:
-    """With what gateways and the agent say of it."""
+def _judged(found: Found, circuit: str | None, told: ToldView | None, wrong: list[str]) -> Found:
+    """With what gateways and the agent say of it, and (`wrong`) of its configuration."""
     said = [found.detail]
     said += [circuit] if circuit else []
     said += told.troubles if told else []
-    healthy = found.healthy and circuit is None and not (told and told.troubles)
+    said += wrong
+    healthy = found.healthy and circuit is None and not (told and told.troubles) and not wrong
     return Found(service=found.service, name=found.name, healthy=healthy, detail="; ".join(said))

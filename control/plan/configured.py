@@ -10,12 +10,16 @@ import msgspec
 
 from control.plan.publish import Publisher
 from control.pmta import server as servers
+from control.pmta.config import tenant_file
 from control.pmta.desired import desired
-from control.pmta.difference import blocks_of, differences
+from control.pmta.difference import differences
 from control.pmta.fileset import MAIN, FileSet
+from control.pmta.grammar.parse import parse
 from control.pmta.standing import Standing, standings
 from control.pmta.version import VersionView, read, versions
+from control.pmta.warning import Warming, warnings
 from control.problem import RefusedError, bad, missing, quoted
+from policy.model import UNLIMITED
 from policy.plan import Generation
 from settings.control import Control
 
@@ -99,20 +103,20 @@ class Configured:
         return await self._publisher.agents.files(basis.generation, basis.beside, server)
 
     async def text(self, server: str | None, tenant: str | None, file: str | None) -> str:
-        """The configuration of a server, or a file of it, or the blocks of a tenant. Raises
-        RefusedError."""
+        """The configuration of a server, or a file of it, or a tenant's. Raises RefusedError."""
         found = await self.planned(await self.known(server))
-        if file is not None:
-            if file not in found.files:
-                raise missing("file", file)
-            if tenant is None:
-                return found.files[file]
-            found = FileSet({MAIN: found.files[file]})
-        if tenant is None:
+        if tenant is not None:
+            generation = await self._publisher.current()
+            if generation is None or tenant not in generation.tenant:
+                raise missing("tenant", tenant)
+            if file is not None:
+                raise bad("file", "a tenant has one file: ask for either")
+            return found.files.get(tenant_file(tenant), "")
+        if file is None:
             return found.whole()
-        generation = await self._publisher.current()
-        assert generation is not None
-        return blocks_of(found, _of_tenant(generation, tenant))
+        if file not in found.files:
+            raise missing("file", file)
+        return found.files[file]
 
     async def fileset(self, server: str, which: str) -> FileSet:
         """`which`: a number, `running`, `desired` or `plan`. Raises RefusedError."""
@@ -151,11 +155,14 @@ class Configured:
         found = []
         for name in names:
             problems: list[str] = []
+            warned: list[str] = []
             try:
-                await self.planned(name)
+                files = await self.planned(name)
+                generation = await self._publisher.current()
+                warned = _warned(files, generation) if generation is not None else []
             except RefusedError as error:
                 problems = [error.line()]
-            found.append(Validated(server=name, problems=problems, warnings=[]))
+            found.append(Validated(server=name, problems=problems, warnings=warned))
         return found
 
     async def versions(self, server: str | None, most: int) -> list[VersionView]:
@@ -194,9 +201,21 @@ class Configured:
         )
 
 
-def _of_tenant(generation: Generation, tenant: str) -> set[str]:
-    """Names of its pools and their VirtualMTAs. Raises RefusedError (404)."""
-    if tenant not in generation.tenant:
-        raise missing("tenant", tenant)
-    pools = [pool for pool in generation.pools if pool.tenant == tenant]
-    return {pool.name for pool in pools} | {name for pool in pools for name in pool.members}
+_ON_PURPOSE = {MAIN, "sources.conf", "providers.conf"}
+"""Files of ours alone, whose gateways may name VirtualMTAs and whose roll-ups are the ones."""
+
+
+def _warned(found: FileSet, generation: Generation) -> list[str]:
+    """What PowerMTA takes and nobody hardly wants, in what settings and own lines say."""
+    warm = [v for v in generation.vmtas if v.daily != UNLIMITED]
+    names = {v.name for v in warm}
+    pools = {p.name for p in generation.pools if names & set(p.members)}
+    warming = Warming(
+        frozenset(name.lower() for name in names | pools), frozenset(v.ip for v in warm)
+    )
+    files = [
+        parse(name, {name: text}, lambda *_: ()).file
+        for name, text in found.files.items()
+        if name not in _ON_PURPOSE
+    ]
+    return [f"{one.place}, {one.text}: {one.why}" for one in warnings(files, warming)]

@@ -1,7 +1,6 @@
 """What changes from one configuration to another, file by file. Pure."""
 
 import difflib
-from collections.abc import Collection
 
 from control.pmta.fileset import MAIN, FileSet
 
@@ -22,19 +21,3 @@ def differences(before: FileSet, after: FileSet) -> dict[str, str]:
         )
         found[name] = "".join(lines)
     return found
-
-
-def blocks_of(fileset: FileSet, names: Collection[str]) -> str:
-    """The VirtualMTAs and pools of these names, as they stand in the files."""
-    found: list[str] = []
-    inside = ""
-    for line in fileset.whole().splitlines(keepends=True):
-        words = line.strip().strip("<>").split()
-        if not inside and line.startswith("<virtual-mta") and len(words) == 2 and words[1] in names:
-            inside = f"</{words[0]}>"
-        if inside:
-            found.append(line)
-            if line.strip() == inside:
-                inside = ""
-                found.append("\n")
-    return "".join(found)

@@ -205,9 +205,14 @@ async def test_files_changed_by_hand_are_told_and_written_over_only_when_asked(
     assert "pmta1: runs version 2" in said
     assert not host.changed
     await until_right(filled)
-    # Once, and not for whatever comes later.
+    # Once, and not for whatever comes later, or is put back.
+    host.problem = ("test", "no")
+    offers = len(host.offers)
+    assert (await add(filled, "192.0.2.11", "two.example"))[0] == 409
+    host.problem = None
+    await until_right(filled)
     assert (await add(filled, "192.0.2.11", "two.example"))[0] == 201
-    assert not host.offers[-1].overwrite
+    assert {offer.overwrite for offer in host.offers[offers:]} == {False}
 
 
 async def test_the_configuration_is_shown_whole_by_file_and_by_tenant(
@@ -226,6 +231,8 @@ async def test_the_configuration_is_shown_whole_by_file_and_by_tenant(
     new = {"name": "globex", "login": "globex", "password": "correct horse"}
     assert (await filled("POST", "/api/v2/tenants", new))[0] == 201
     assert (await filled("GET", f"{PATH}/config?tenant=globex"))[1] == ""
+    assert (await filled("GET", f"{PATH}/config?tenant=acme&file=system.conf"))[0] == 400
+    assert (await filled("GET", f"{PATH}/config?tenant=nobody"))[0] == 404
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with filled.session.get(f"{filled.url}{PATH}/config", headers=headers) as response:
         tag = response.headers["ETag"]
@@ -241,7 +248,13 @@ async def test_versions_are_compared_and_judged(filled: Api, core: Parts, comman
     assert "+<virtual-mta vmta-192-0-2-10>" in found
     for wrong, status in (("from=odd", 400), ("from=99", 404), ("server=nobody", 404)):
         assert (await filled("GET", f"{PATH}/diff?{wrong}"))[0] == status
-    assert "pmta1: no problems" in await command("pmta", "validate")
+    assert await command("pmta", "validate") == "pmta1: no problems\n"
+    own = "<domain a.example>\n    reroute-to-virtual-mta vmta-192-0-2-10\n</domain>\n"
+    status, put = await filled("PUT", f"{PATH}/own/vmta-192-0-2-10", {"lines": own})
+    assert status == 200, put
+    said = await command("pmta", "validate")
+    assert "pmta1: warning: tenant-acme.conf:" in said
+    assert "other mail is rerouted to it" in said
     another(core, "not an address")
     status, found_ = await filled("GET", f"{PATH}/validate?server=pmta1")
     assert status == 200
