@@ -1,8 +1,8 @@
 """An agent that keeps PowerMTA's configuration, and what may happen to it at any step: it is
 killed, or the disk takes nothing more.
 
-Each life of it is a process of its own (a fork), on real files; the double of PowerMTA's command
-runs in that process, for a start of Python costs more than all it does."""
+On real files, and a life that is killed is a process of its own (a fork). The double of PowerMTA's
+command runs inside, for a start of Python costs more than all it does."""
 
 import contextlib
 import errno
@@ -12,8 +12,10 @@ import re
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
+from unittest import mock
 
 import msgspec
 
@@ -102,15 +104,17 @@ class Host:
         self._lives = 0
         self._watched = (str(self.folder), str(state))
 
-    def live(self, *offers: Offer, mishap: Mishap | None = None, looks: int = 1) -> Life:
-        """The agent starts, takes these offers, looks so often, and is ended."""
+    def live(self, *offers: Offer, mishap: Mishap | None = None) -> Life:
+        """The agent starts, takes these offers, looks once more, and is ended."""
         self._lives += 1
+        if mishap is None or mishap.kind != "kill":
+            return self._live(offers, mishap)
         reading, writing = os.pipe()
         child = os.fork()
         if not child:
             try:
                 os.close(reading)
-                os.write(writing, msgspec.json.encode(self._live(offers, mishap, looks)))
+                os.write(writing, msgspec.json.encode(self._live(offers, mishap)))
                 os._exit(0)
             finally:
                 # Whatever it raised is not pytest's.
@@ -151,32 +155,54 @@ class Host:
         )
         return place_free(found)
 
-    def _live(self, offers: tuple[Offer, ...], mishap: Mishap | None, looks: int) -> Life:
-        steps = _Steps(self._watched, mishap)
-        sys.addaudithook(steps.hook)
-        host = self
+    def _live(self, offers: tuple[Offer, ...], mishap: Mishap | None) -> Life:
+        with _watched(_Steps(self._watched, mishap)) as steps:
+            folder = self.pmta.folder
 
-        class InProcess(Command):
-            def _ran(self, words: list[str], wait: float, whole: bool) -> tuple[int | None, str]:
-                steps.step()
-                said = io.StringIO()
-                steps.inside = True
-                with contextlib.redirect_stdout(said):
-                    code = double.main(words, host.pmta.folder)
-                steps.inside = False
-                steps.step()
-                return code, said.getvalue()
+            class InProcess(Command):
+                def _ran(self, words: list[str], wait: float, whole: bool) -> tuple[int, str]:
+                    return _double(words, folder, steps)
 
-        following.Pmta = InProcess  # type: ignore[misc]
-        follower = Follower(self.settings, "host1", threading.Event())
-        follower.start()
-        follower.tend()
-        for offer in offers:
-            follower.given(offer, f'"{self._lives}.{offer.version}"')
+            with mock.patch.object(following, "Pmta", InProcess):
+                follower = Follower(self.settings, "host1", threading.Event())
+            follower.start()
             follower.tend()
-        for _ in range(looks):
+            for offer in offers:
+                follower.given(offer, f'"{self._lives}.{offer.version}"')
+                follower.tend()
             follower.tend()
-        return Life(steps.count, follower.report())
+            return Life(steps.count, follower.report())
+
+
+def _double(words: list[str], folder: Path, steps: _Steps) -> tuple[int, str]:
+    said = io.StringIO()
+    steps.step()
+    steps.inside = True
+    with contextlib.redirect_stdout(said):
+        code = double.main(words, folder)
+    steps.inside = False
+    steps.step()
+    return code, said.getvalue()
+
+
+_hooked: list[_Steps] = []
+"""Whose steps are counted; a hook can be added, and never taken away."""
+
+
+def _hook(event: str, args: tuple[Any, ...]) -> None:
+    _hooked[-1].hook(event, args)
+
+
+@contextlib.contextmanager
+def _watched(steps: _Steps) -> Iterator[_Steps]:
+    if not _hooked:
+        _hooked.append(_Steps((), None))
+        sys.addaudithook(_hook)
+    _hooked.append(steps)
+    try:
+        yield steps
+    finally:
+        _hooked.pop()
 
 
 def place_free(text: str) -> str:
