@@ -36,8 +36,9 @@ def facts(fileset: FileSet) -> frozenset[Fact]:
 
 
 def names(fileset: FileSet) -> list[str]:
-    """VirtualMTAs and pools, in order."""
-    return sorted({fact[1] for fact in facts(fileset) if fact[0] != "domain-key"})
+    """VirtualMTAs, in order: a gateway names no pools, and whether PowerMTA shows those among its
+    VirtualMTAs no guide says."""
+    return sorted({fact[1] for fact in facts(fileset) if fact[0] == "virtual-mta"})
 
 
 def key_names(fileset: FileSet) -> list[str]:

@@ -43,7 +43,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """DKIM key files by name, PEM; the version's own, as its files are. Those that went are deleted
     with the version they were in."""
     known: list[str] = []
-    """VirtualMTAs and pools that PowerMTA shows when the version runs (`show vmtas`)."""
+    """VirtualMTAs that PowerMTA shows when the version runs (`show vmtas`)."""
     overwrite: bool = False
     """Whether files that were changed by hand may be written over: somebody asked for it."""
 

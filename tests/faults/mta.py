@@ -23,7 +23,7 @@ class MtaPart:
         self.accounting.mkdir()
         file = folder / "pmta.conf"
         file.write_text(config, encoding="utf-8")
-        self._url = f"http://127.0.0.1:{http}"
+        self.url = f"http://127.0.0.1:{http}"
         self._offset = 0.0
         self.receipts = Receipts(self.accounting)
         self.served = Served(
@@ -72,7 +72,7 @@ class MtaPart:
         """Run a command of PowerMTA's web interface; its answer's last word."""
         async with (
             aiohttp.ClientSession() as session,
-            session.post(self._url + "/command", data={"command": command}) as response,
+            session.post(self.url + "/command", data={"command": command}) as response,
         ):
             assert response.status == 200, await response.text()
             return (await response.text()).strip().strip('."').rpartition(" ")[2]
@@ -80,7 +80,7 @@ class MtaPart:
     async def _post(self, path: str, body: object) -> None:
         async with (
             aiohttp.ClientSession() as session,
-            session.post(self._url + path, json=body) as response,
+            session.post(self.url + path, json=body) as response,
         ):
             assert response.status == 200, await response.text()
 
@@ -89,7 +89,7 @@ class MtaPart:
         `store="headers"`."""
         async with (
             aiohttp.ClientSession() as session,
-            session.get(f"{self._url}/messages", params={"limit": 100_000}) as response,
+            session.get(f"{self.url}/messages", params={"limit": 100_000}) as response,
         ):
             messages = msgspec.json.decode(await response.read())
         return {rcpt: one["sha256"] for one in messages for rcpt in one["rcpts"]}

@@ -67,3 +67,8 @@ def test_what_waits_is_summed_and_never_guessed() -> None:
     assert paused(many, ["v1"]) == [
         "VirtualMTA v1 is paused by hand for 0.com, 1.com, 2.com and 6 more"
     ]
+
+
+def test_a_list_of_names_may_be_all_that_is_said() -> None:
+    for answer in ({"status": "success", "data": ["v1", "v2"]}, ["v1", "v2"]):
+        assert lacking(answer, ["V1", "v2", "success"]) == ["success"]

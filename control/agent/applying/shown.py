@@ -142,7 +142,11 @@ def _is_paused(fields: dict[str, Any]) -> bool:
 
 
 def _texts(answer: Any, under: str = "") -> Iterator[str]:
-    """What may be a name: texts under `name`, `…mta…` or `…pool…`, names of what lies there."""
+    """What may be a name: texts under `name`, `…mta…` or `…pool…`, names of what lies there; and a
+    list of texts that is all of the answer, in its envelope or not."""
+    if isinstance(answer, dict) and isinstance(answer.get("data"), list) and not under:
+        yield from _texts(answer["data"])
+        return
     if isinstance(answer, dict):
         for name, value in answer.items():
             if _KIND.search(under):
