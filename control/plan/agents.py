@@ -92,6 +92,10 @@ class Agents:
             if version is not None and version.digest == files.digest:
                 same.append(server)
             lacking = facts(files) - (facts(version.fileset) if version else frozenset())
+            if wanted is not None and wanted.instead:
+                # It was put back by hand, and has all that gateways name: what else the plan has
+                # more than that version is not this change's.
+                lacking = frozenset(fact for fact in lacking if fact[0] == "virtual-mta")
             if lacking:
                 sealed = await self.sealed(connection, files, version)
                 new.append((server, files, wanted, told(lacking), sealed))

@@ -87,3 +87,20 @@ async def test_a_change_that_waits_is_not_ended_by_postgresql(
         await host.bring(host.offers[-1])
         status, added = await asked
         assert status == 201, added
+
+
+async def test_a_pause_works_where_an_older_version_was_put_back_and_the_agent_is_away(
+    api: Api, core: Parts, host: Host, settings: Settings
+) -> None:
+    """Also at a control process that has no plan in its memory."""
+    for domain, quota in (("example.com", 5), ("two.example", None)):
+        assert (await add(api, "192.0.2.10", domain, quota=quota))[0] == 201
+    older = (await standing(api))["running"] - 1
+    body = {"server": "pmta1", "version": older}
+    assert (await api("POST", "/api/v2/powermta/rollback", body))[0] == 200
+    await host.stop()
+    await core.pool.execute("UPDATE pmta_agent SET heard = heard - 1000000")
+    async with open_parts(settings) as parts, api_of(parts) as other:
+        status, paused = await other("PATCH", "/api/v2/ips/192.0.2.10", {"state": "pause"})
+        assert status == 200, paused
+        assert (await add(other, "192.0.2.11", "b.example"))[0] == 503
