@@ -97,7 +97,7 @@ class RotationLook:
                 done += await self._former(one, now, raised, len(done) < MOST)
         async with self._pool.acquire() as connection, connection.transaction():
             await settle(connection, now, SOURCE, raised, over_after=self._over_after)
-        return f"{len(found)} keys are being replaced" + "".join(f"; {text}" for text in done)
+        return f"keys being replaced: {len(found)}" + "".join(f"; {text}" for text in done)
 
     async def _waiting(
         self, one: Rotating, shown: Seen, now: int, raised: list[Raised], may: bool

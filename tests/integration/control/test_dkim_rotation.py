@@ -99,6 +99,14 @@ class Scene:
         folder = Path(self.core.settings.control.pmta_keys)
         return {file.name for file in folder.glob("*.pem")}
 
+    async def until_gone(self, *cores: Parts) -> None:
+        """The former key's file: where a busy ledger did not say at once that no gateway is late,
+        it goes with control's next comparison, as here."""
+        async with asyncio.timeout(60):
+            while self.files() != {f"{DOMAIN}.new1.pem"}:
+                for core in cores or (self.core,):
+                    await core.publisher.reconcile()
+
 
 def look_of(core: Parts) -> RotationLook:
     return RotationLook(
@@ -174,7 +182,7 @@ async def test_a_key_is_replaced_in_stages_and_what_signs_is_always_published(
 ) -> None:
     (old,) = here.signs()
     await here.publish()
-    assert "0 keys" in await here.look()
+    assert await here.look() == "keys being replaced: 0"
     made = await here.rotate(selector="New1")
     assert made["view"]["rotation"]["stage"] == "waiting"
     names = [r["name"] for r in made["view"]["records"] if "_domainkey" in r["name"]]
@@ -215,7 +223,7 @@ async def test_a_key_is_replaced_in_stages_and_what_signs_is_always_published(
     assert here.files() >= {f"{DOMAIN}.{old}.pem"}
     await here.pass_("25h")
     assert f"the former key {old} of {DOMAIN} is deleted" in await here.look()
-    assert here.files() == {f"{DOMAIN}.new1.pem"}
+    await here.until_gone()
     assert await here.core.pool.fetchval("SELECT count(*) FROM dkim_rotation") == 0
     assert (await here.view())["rotation"] is None
     (told,) = await here.alerts("dkim-former:")
@@ -282,10 +290,10 @@ async def test_two_nodes_and_restarts_at_every_stage_switch_once(
         async with open_parts(settings[0], movable_clock=True) as other:
             looks = [look_of(core)() for core in (again, other) for _ in range(3)]
             said = await asyncio.gather(*looks)
+            await here.until_gone(again, other)
         assert sum("is deleted" in text for text in said) == 1, said
         actions = await here.audited()
         assert actions == ["domain.rotate", "domain.rotate_switch", "domain.rotate_end"]
-        assert here.files() == {f"{DOMAIN}.new1.pem"}
         assert here.signs() == {"new1"}
         assert await here.alerts() == []
 
@@ -399,7 +407,7 @@ async def test_where_the_configuration_is_carried_by_hand_somebody_ends_it(
         assert "the former DKIM key is deleted" in out
         await here.look()
         assert await here.alerts() == []
-        assert here.files() == {f"{DOMAIN}.new1.pem"}
+        await here.until_gone()
 
 
 async def test_where_nothing_is_signed_a_rotation_ends_by_itself(
