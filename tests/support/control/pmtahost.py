@@ -81,7 +81,8 @@ class Host:
             drift = [f"{MAIN} was changed by hand"]
             await self.say(state="changed", tried=offer.version, drift=drift, digest="x")
             return
-        if self.problem is not None and offer != self.running:
+        runs = self.running is not None and self.running.version == offer.version
+        if self.problem is not None and not runs:
             step, problem = self.problem
             await self.say(state="failed", tried=offer.version, step=step, problem=problem)
             return
