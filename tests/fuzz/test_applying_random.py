@@ -2,7 +2,6 @@
 by hand, in any order: what PowerMTA would read is always one version whole, and what the agent says
 runs, runs."""
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -35,7 +34,8 @@ class Applying(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(dir=memory))
         self.host = Host(self.folder)
         self.offers: dict[int, Offer] = {}
-        self.by_hand: Path | None = None
+        self.asked = False
+        """Somebody asked to have files written over, and that may not be done yet."""
         self.refused: set[str] = set()
         self.down = False
         self.live()
@@ -74,16 +74,18 @@ class Applying(RuleBasedStateMachine):
 
     def take(self, given: list[Offer], mishap: Mishap | None) -> None:
         number, overwrite = given[-1].version, given[-1].overwrite
+        before = self.is_mine
+        self.asked |= overwrite
         said = self.live(*given, mishap=mishap).said
+        assert self.is_mine or not before or self.asked, "written over, and nobody asked for it"
         if mishap is None and not (self.down or self.refused):
             assert said is not None
-            if self.by_hand is None or overwrite:
+            # What was begun before is finished or undone by now.
+            self.asked = False
+            if overwrite or not self.is_mine:
                 assert (said.running, said.state, said.drift) == (number, "running", [])
             else:
                 assert (said.state, said.tried) == ("changed", number)
-        if self.by_hand is not None and MINE not in self.by_hand_text():
-            assert overwrite, "it was written over, and nobody had asked for it"
-            self.by_hand = None
 
     @rule(mishap=MISHAPS)
     def start(self, mishap: Mishap | None) -> None:
@@ -110,21 +112,18 @@ class Applying(RuleBasedStateMachine):
         self.down = False
 
     @rule(all_of_it=st.booleans())
-    @precondition(lambda self: self.by_hand is None)
+    @precondition(lambda self: not self.is_mine)
     def change_by_hand(self, all_of_it: bool) -> None:
         said = self.live().said
         assert said is not None
-        files = sorted(self.host.folder.rglob("more.conf"), key=os.path.getmtime)
-        named = [f for f in files if f"{f.parent}/" in self.main.read_text()]
-        self.by_hand = named[-1] if named and not all_of_it else self.main
-        self.by_hand.write_text(self.by_hand.read_text() + MINE)
+        file = self.read[0 if all_of_it else -1]
+        file.write_text(file.read_text() + MINE)
 
     @rule()
-    @precondition(lambda self: self.by_hand is not None)
+    @precondition(lambda self: self.is_mine)
     def put_back_by_hand(self) -> None:
-        if self.by_hand is not None and MINE in self.by_hand_text():
-            self.by_hand.write_text(self.by_hand_text().replace(MINE, ""))
-        self.by_hand = None
+        for file in self.read:
+            file.write_text(file.read_text().replace(MINE, ""))
 
     @invariant()
     def what_would_be_read_is_one_version_whole(self) -> None:
@@ -135,11 +134,16 @@ class Applying(RuleBasedStateMachine):
                 assert self.host.running() in wholes
 
     @property
-    def main(self) -> Path:
-        return self.host.folder / "sendgate.conf"
+    def read(self) -> list[Path]:
+        """Files that PowerMTA reads: the first one, and one of those that it includes."""
+        main = self.host.folder / "sendgate.conf"
+        others = self.host.folder.rglob("more.conf")
+        return [main, *(f for f in others if f"{f.parent}/" in main.read_text())]
 
-    def by_hand_text(self) -> str:
-        return self.by_hand.read_text() if self.by_hand and self.by_hand.exists() else ""
+    @property
+    def is_mine(self) -> bool:
+        """Whether one of them was changed by hand."""
+        return any(MINE in file.read_text() for file in self.read)
 
 
 TestApplying = Applying.TestCase
