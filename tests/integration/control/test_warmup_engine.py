@@ -9,6 +9,7 @@ import pytest
 
 from control.ledger.clock import ClockMove
 from control.parts import Parts
+from control.plan.publish import Publisher
 from control.warmup.decision import DecisionQuery, DecisionView, Kind, decisions
 from control.warmup.engine import Engine
 from policy.ledger_port import Granted, Reserve
@@ -95,9 +96,13 @@ class Scene:
 
     async def both(self, place: Place) -> None:
         """Two engines take a turn: the second has come up to the first, which waits there."""
+        await self.behind(place, *(self.elsewhere().look(turn=True) for _ in range(2)))
+
+    def elsewhere(self) -> Engine:
+        """Of another control node: in one, changes wait for each other without PostgreSQL."""
         core = self.core
-        parts = (core.pool, core.admin, core.publisher, core.settings.warmup, core.calendar)
-        await self.behind(place, *(Engine(*parts).look(turn=True) for _ in range(2)))
+        publisher = Publisher(core.pool, core.admin, core.settings)
+        return Engine(core.pool, core.admin, publisher, core.settings.warmup, core.calendar)
 
     async def behind(self, place: Place, *both: Awaitable[Any]) -> None:
         """One of them waits there until the other can get no further."""
@@ -194,7 +199,7 @@ async def test_what_a_person_is_about_to_change_is_not_overruled(here: Scene) ->
     await here.midnight(turn=False)
     by_hand = here.api("PATCH", f"/api/v2/ips/{IP}", {"stage": 3, "reason": "known elsewhere"})
     place = Place("generation", "AFTER INSERT", "NEW.who = 'test'")
-    await here.behind(place, by_hand, here.core.warmup.look(turn=True))
+    await here.behind(place, by_hand, here.elsewhere().look(turn=True))
     assert (await here.ip())["stage"] == 3
     assert await here.decided("advance") == []
 
