@@ -154,7 +154,7 @@ def routes(parts: Parts) -> list[Route]:
         HealthApi(parts.opening),
         PlanApi(publisher, parts.admin, Plans(parts.pool)),
         LedgerApi(parts.opening, publisher, parts.clock),
-        TakeoverApi(publisher, parts.seal, settings.warmup),
+        TakeoverApi(publisher, parts.seal, settings.warmup, signs=bool(settings.control.pmta_keys)),
         OwnLinesApi(parts.pool, publisher),
         PmtaApi(
             *(publisher, partial(servers, parts.pool), parts.admin, told),

@@ -11,11 +11,11 @@ from settings.model import Warmup
 
 
 class TakeoverApi:
-    """Takes over what PowerMTA ran before."""
+    """Takes over what PowerMTA ran before. `signs`: PowerMTA is to sign by what is generated."""
 
-    def __init__(self, publisher: Publisher, seal: Seal, warmup: Warmup) -> None:
+    def __init__(self, publisher: Publisher, seal: Seal, warmup: Warmup, *, signs: bool) -> None:
         self._publisher = publisher
-        self._take = partial(take, seal=seal, warmup=warmup)
+        self._take = partial(take, seal=seal, warmup=warmup, signs=signs)
 
     async def _import(self, call: Call) -> Changed[TakeoverView]:
         return await changed(

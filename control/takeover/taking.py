@@ -19,7 +19,7 @@ from control.pmta.grammar.node import Fault, File
 from control.pmta.grammar.parse import parse
 from control.pmta.grammar.printing import printed
 from control.pmta.own import keep
-from control.problem import FieldProblem, RefusedError, bad, cut, quoted, taken
+from control.problem import FieldProblem, RefusedError, bad, counted, cut, quoted, taken
 from control.sources import domain
 from control.sources.domain import GivenKey, NewDomain
 from control.sources.pool import ensure, put_member
@@ -121,13 +121,13 @@ def named(argument: str, file: str, names: Sequence[str] | dict[str, str]) -> li
 
 
 async def take(
-    act: Act, asked: TakeoverAsked, *, seal: Seal, warmup: Warmup, dry: bool
+    act: Act, asked: TakeoverAsked, *, seal: Seal, warmup: Warmup, signs: bool, dry: bool
 ) -> TakeoverView:
-    """Raises RefusedError with every part that was refused; nothing was changed then. `dry`: it is
-    only shown, with what is refused."""
+    """Raises RefusedError with every part that was refused; nothing was changed then. `signs`:
+    PowerMTA signs by what is generated; `dry`: it is only shown, with what is refused."""
     found = understood(asked)
     rows = rows_of(found, asked.tenant, asked.of)
-    await _given_keys(act, asked, rows, found.report)
+    rows = await _given_keys(act, asked, rows, found.report)
     if len(rows.vmtas) > MOST or len(rows.domains) > MOST:
         raise RefusedError(f"more than {MOST} VirtualMTAs or domains: import file by file")
     if found.report.refused and not (asked.leave_refused or dry):
@@ -150,6 +150,13 @@ async def take(
         act.no_change("everything that was understood is here already")
     else:
         act.no_change("nothing was understood that can be taken over")
+    if rows.domains and not signs:
+        act.note(
+            f"PowerMTA signed {counted([row.domain for row in rows.domains], 'domain')} until now, "
+            "and signs nothing by what is generated: set control.pmta_keys before it loads that"
+        )
+    elif rows.domains:
+        act.note("publish the records first: `sendgate domain show DOMAIN` has them")
     if new:
         act.note(
             f"{new} new IPs begin at stage 1 of the warm-up: `sendgate warmup import FILE.csv` "
@@ -184,20 +191,25 @@ def _refused(report: Report) -> RefusedError:
     return RefusedError(title, status=409, errors=problems)
 
 
-async def _given_keys(act: Act, asked: TakeoverAsked, rows: Rows, report: Report) -> None:
-    """A domain that signs elsewhere goes on with that key, or says that it does not; one that is
-    here has its key."""
+async def _given_keys(act: Act, asked: TakeoverAsked, rows: Rows, report: Report) -> Rows:
+    """Those that may be taken over. A domain that signs elsewhere goes on with that key, or says
+    that it does not, and is left out; one that is here has its key."""
     if asked.new_keys:
-        return
+        return rows
+    left = []
     for row in rows.domains:
-        if row.key.file in asked.keys:
-            continue
-        if await domain.pool_of(act, row.tenant, row.domain) is None:
+        is_here = await domain.pool_of(act, row.tenant, row.domain) is not None
+        if row.key.file in asked.keys or is_here:
+            left.append(row)
+        else:
+            at = (row.key.place.file, row.key.place.line)
+            report.understood[:] = [e for e in report.understood if (e.file, e.line) != at]
             why = (
                 f"its key {row.key.file} was not given: --keys FOLDER with a copy of it, or "
                 "--new-keys to sign with new ones"
             )
             report.refused.append(entry(row.key.place, str(row.key), why))
+    return rows._replace(domains=left)
 
 
 async def _tenant(act: Act, name: str, *, dry: bool) -> FirstLogin | None:

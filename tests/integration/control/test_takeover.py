@@ -277,6 +277,12 @@ async def test_a_key_that_is_not_given_is_refused_or_made(
     assert got.code == 1
     (entry,) = msgspec.json.decode(got.out)["refused"]
     assert "--new-keys" in entry["what"]
+    got = await imported(api, capsys, *words, "--yes", "--leave-refused", "--json")
+    assert got.code == 1
+    view = msgspec.json.decode(got.out)
+    assert (view["domains"], len(view["refused"])) == (0, 1)
+    assert (await api("GET", "/api/v2/domains"))[1] == [], "what is refused is left out"
+    assert not any(one["line"] == entry["line"] for one in view["understood"])
     assert (await imported(api, capsys, *words, "--new-keys", "--yes")).code == 0
     assert (await imported(api, capsys, *words, "--yes")).code == 0, "the domain is here"
 
