@@ -10,6 +10,7 @@ and the agent posts it again.
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import msgspec
 from aiohttp import web
@@ -32,8 +33,15 @@ Keep = Callable[[Report], Awaitable[None]]
 
 Configured = Callable[[web.Request], Awaitable[str]]
 """Who asks for PowerMTA's configuration; raises RefusedError."""
-Offers = Callable[[Speaker, str, float], Awaitable[Answer]]
-"""The offer for an agent that is not the one it has seen, waiting so many seconds for it."""
+
+
+class Offers(Protocol):
+    """The offer for an agent that is not the one it has `seen`, waiting so many seconds for it;
+    `look`: for somebody who only looks."""
+
+    async def __call__(self, who: Speaker, seen: str, wait: float, *, look: bool) -> Answer: ...
+
+
 KeepApplied = Callable[[Applied], Awaitable[Asked]]
 """Keeps what became of an offer; what else is to be known. Raises RefusedError."""
 
@@ -54,14 +62,15 @@ class ConfigurationApi:
     async def offer(self, request: web.Request) -> web.Response:
         """The version to run, when it is another than the agent has seen. Raises RefusedError."""
         await self._configured(request)
-        if unknown := sorted(set(request.query) - {"server", "agent", "wait"}):
+        if unknown := sorted(set(request.query) - {"server", "agent", "wait", "look"}):
             raise RefusedError(f"unknown query parameter {unknown[0]}", status=400)
         who = named(request.query.get("server", ""), request.query.get("agent", ""))
         wait = request.query.get("wait", "0")
         if not WAIT.fullmatch(wait):
             raise bad("wait", "a number of seconds is wanted, such as 30")
         seen = request.headers.get("If-None-Match", "")
-        answer = await self._offers(who, seen, float(wait))
+        look = request.query.get("look", "") == "1"
+        answer = await self._offers(who, seen, float(wait), look=look)
         headers = {"ETag": answer.tag} if answer.tag else {}
         # It has private keys: nothing on the way is to keep it.
         headers["Cache-Control"] = "no-store"

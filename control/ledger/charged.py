@@ -59,7 +59,7 @@ class Charged:
         if force or any(full):
             return found
         left = {ip: vmta for ip, vmta in ips.items() if not self._is_empty(counted.get(vmta))}
-        return found + await self._queued(act, left)
+        return found + await self._queued(act, left, counted)
 
     def _full(self, counted: Counted) -> str:
         silent = self._now() - counted.heard > self._silent * 1000
@@ -80,7 +80,19 @@ class Charged:
         since = counted.empty_for(self._now(), self._silent)
         return since is not None and since >= self._drained
 
-    async def _queued(self, act: Act, ips: dict[str, str]) -> list[str]:
+    def _emptying(self, counted: Counted | None) -> str:
+        """What its agent's counts may come to before that."""
+        if counted is None:
+            return ""
+        since = counted.empty_for(self._now(), self._silent) or 0.0
+        return (
+            f", or until its agent has counted nothing queued for {self._drained / 60:.0f} minutes "
+            f"({since:.0f} s so far)"
+        )
+
+    async def _queued(
+        self, act: Act, ips: dict[str, str], counted: dict[str, Counted]
+    ) -> list[str]:
         now = round(act.now.timestamp() * 1000)
         days = range(day_of(now - self._tried), day_of(now) + 1)
         granted = await self._admin.granted(ips, days)
@@ -99,7 +111,7 @@ class Charged:
                 f"{sum(counts.values())} recipients went through IP {ip} since "
                 f"{date_of(min(counts))}, and PowerMTA may still have mail queued for VirtualMTA "
                 f"{vmta}: wait until "
-                f"{datetime.fromtimestamp(over / 1000, UTC):%Y-%m-%d %H:%M} UTC, or --force when "
-                "`pmta show queues` has none"
+                f"{datetime.fromtimestamp(over / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+                f"{self._emptying(counted.get(vmta))}, or --force when `pmta show queues` has none"
             )
         return found

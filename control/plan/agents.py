@@ -13,24 +13,26 @@ was compared with no plan that was committed.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from control.plan.awaiting import Waiting
 from control.plan.beside import Beside
 from control.plan.compiler import Made
-from control.plan.offered import Offered, arrived
+from control.plan.offered import Offered
 from control.pmta import desired, speaking
 from control.pmta.desired import Desired
 from control.pmta.fileset import FileSet
 from control.pmta.generator.text import ConfigValueError
 from control.pmta.generator.virtualmta import key_file
-from control.pmta.known import facts, key_names, told
-from control.pmta.offering import LOOK_EVERY, Bell
+from control.pmta.known import VIRTUAL_MTA, Fact, facts, key_names, told
+from control.pmta.offering import Bell
+from control.pmta.running import known_to_run
 from control.pmta.standing import standings
-from control.pmta.version import NewVersion, Version, read, write
+from control.pmta.version import NewVersion, Version, is_of, read, renewed, write
 from control.problem import RefusedError
 from control.store.database import Connection
 from control.store.refusal import UNREACHABLE
@@ -41,18 +43,21 @@ from settings.statements import statements
 log = logging.getLogger(__name__)
 
 _ROWS = statements(__package__, "rows")
-_GENERATION = statements(__package__, "generation")
 
 Files = Callable[[Generation, Beside, str], FileSet]
 """A server's files for a generation. Raises ConfigValueError."""
+
+
+Late = Callable[[], Awaitable[str]]
+"""Gateways that do not run the last plan, in words; '': all do."""
 
 
 class Ahead(msgspec.Struct, frozen=True, kw_only=True):
     """What was done ahead of a plan."""
 
     offered: list[Offered] = []
-    same: list[str] = []
-    """Servers whose files stay as they are."""
+    same: dict[str, int] = {}
+    """Servers whose files stay as they are, and the offer that has them."""
 
 
 class Agents:
@@ -71,12 +76,15 @@ class Agents:
         self._settings = settings
         self.bell = bell
         self._clock = clock
+        self.waiting = Waiting(pool, settings, bell)
 
     async def servers(self, connection: Connection = None) -> list[str]:
         """Those that have an agent which asks for its configuration."""
         return await speaking.servers(connection or self._pool)
 
-    async def ahead(self, connection: Connection, made: Made, now: datetime, who: str) -> Ahead:
+    async def ahead(
+        self, connection: Connection, made: Made, now: datetime, who: str, late: Late
+    ) -> Ahead:
         """Offer what gateways will name, each server's, and wait until all run it. `connection`:
         the change's, which alone sees its domains. Raises RefusedError, with what was wanted before
         offered again.
@@ -85,19 +93,28 @@ class Agents:
         the lock of publishers, does not come before they give up."""
         if not made.reaches_powermta:
             return Ahead()
-        new, same = [], []
+        new: list[tuple[str, FileSet, Desired | None, str, dict[str, bytes]]] = []
+        same: dict[str, int] = {}
+        strange = await desired.unsettled(connection)
         for server in await self.servers(connection):
             files = await self.files(made.generation, made.beside, server)
             wanted, version = await self.wanted(server, connection)
-            if version is not None and version.digest == files.digest:
-                same.append(server)
-            lacking = facts(files) - (facts(version.fileset) if version else frozenset())
+            has = facts(version.fileset) if version else frozenset[Fact]()
+            if server in strange or (wanted is not None and wanted.instead):
+                # Offered for a change that is gone, put back by hand, or behind its plan: what it
+                # has more than PowerMTA is known to run, gateways must not name yet.
+                has &= await known_to_run(connection, server)
+            sealed = await self.sealed(connection, files)
+            lacking = (facts(files) - has) | renewed(sealed, version)
+            if wanted is not None and is_of(version, files, sealed):
+                same[server] = wanted.offer
             if wanted is not None and wanted.instead:
                 # It was put back by hand, and has all that gateways name: what else the plan has
                 # more than that version is not this change's.
-                lacking = frozenset(fact for fact in lacking if fact[0] == "virtual-mta")
+                lacking = frozenset(fact for fact in lacking if fact[0] == VIRTUAL_MTA)
+            if lacking and server in strange and wanted is not None and wanted.settled is not None:
+                await _stay(facts(version.fileset) - facts(files) if version else (), late)
             if lacking:
-                sealed = await self.sealed(connection, files, version)
                 new.append((server, files, wanted, told(lacking), sealed))
         await self._heard(connection, {server: what for server, _, _, what, _ in new})
         offered: list[Offered] = []
@@ -114,7 +131,7 @@ class Agents:
                 )
                 offered.append(await self._new(version_of, wanted))
             self.bell.ring()
-            await self.wait(offered, connection)
+            await self.waiting.until(offered, connection)
         except BaseException:
             await asyncio.shield(self.take_back(offered))
             raise
@@ -126,19 +143,29 @@ class Agents:
         try:
             async with self._pool.acquire() as connection, connection.transaction():
                 for one in offered:
-                    if one.before is None:
-                        await desired.drop(connection, one.server)
-                    else:
-                        await self.offer(connection, one.before)
+                    before = one.before and self._stamped(one.before)
+                    await desired.put_back(connection, before, one.server, one.offer)
         except UNREACHABLE as error:
             log.warning("PowerMTA has what a refused change would have brought: %s", error)
         self.bell.ring()
 
+    async def stand(self, connection: Connection, ahead: Ahead) -> None:
+        """Before the plan is published, in its transaction: what was offered still is, and stays so
+        until the commit. Raises RefusedError."""
+        for one in ahead.offered:
+            if not await desired.stands(connection, one.server, one.offer):
+                raise RefusedError(
+                    f"{one.server} was offered another version meanwhile, by another change: "
+                    "nothing was changed; try again",
+                    status=503,
+                )
+
     async def published(self, connection: Connection, made: Made, ahead: Ahead) -> None:
         """In the plan's own transaction: what was offered for it is right for it, and so is
         everything where PowerMTA has nothing new to know."""
-        for server in [*(one.server for one in ahead.offered), *ahead.same]:
-            await desired.settle(connection, server, made.generation.number)
+        offers = {one.server: one.offer for one in ahead.offered}
+        for server, offer in {**ahead.same, **offers}.items():
+            await desired.settle(connection, server, made.generation.number, offer)
         if not made.reaches_powermta:
             await desired.carry(connection, made.generation.number)
 
@@ -164,20 +191,25 @@ class Agents:
         `late`: gateways that do not run that plan; with them, what goes stays. Under the lock of
         publishers. '' or what keeps PowerMTA waiting. Raises RefusedError."""
         said = ""
+        made = {}
         for server in await desired.unsettled(connection):
             files = await self.files(generation, beside, server)
-            _, version = await self.wanted(server, connection)
-            if version is not None and version.digest == files.digest:
-                await desired.settle(connection, server, generation.number)
+            # Of all before the first is written: keys are of no one server.
+            made[server] = files, await self.sealed(connection, files)
+        for server, (files, sealed) in made.items():
+            wanted, version = await self.wanted(server, connection)
+            if wanted is not None and is_of(version, files, sealed):
+                await desired.settle(connection, server, generation.number, wanted.offer)
                 continue
             goes = facts(version.fileset) - facts(files) if version else frozenset()
-            if late and goes:
+            # Of an offer whose change is gone no plan ever had it.
+            if late and goes and wanted is not None and wanted.settled is not None:
                 said = f"PowerMTA keeps what went until {late} let go of it"
                 continue
             new = NewVersion(
                 server=server,
                 fileset=files,
-                sealed=await self.sealed(connection, files, version),
+                sealed=sealed,
                 generation=generation.number,
                 who=who,
                 why=f"gone: {told(goes)}" if goes else "as the plan says",
@@ -198,9 +230,11 @@ class Agents:
     ) -> int:
         """Its number. To write over what somebody changed by hand is asked for each time: what is
         offered again does not."""
+        return await desired.offer(connection, self._stamped(wanted, overwrite=overwrite))
+
+    def _stamped(self, wanted: Desired, *, overwrite: bool = False) -> Desired:
         now = round(self._clock() * 1000)
-        stamped = msgspec.structs.replace(wanted, overwrite=overwrite, at=now)
-        return await desired.offer(connection, stamped)
+        return msgspec.structs.replace(wanted, overwrite=overwrite, at=now)
 
     async def files(self, generation: Generation, beside: Beside, server: str) -> FileSet:
         """Off the event loop: thousands of VirtualMTAs take a while. Raises RefusedError."""
@@ -209,11 +243,9 @@ class Agents:
         except ConfigValueError as error:
             raise RefusedError(str(error)) from error
 
-    async def sealed(
-        self, connection: Connection, files: FileSet, before: Version | None
-    ) -> dict[str, bytes]:
-        """Keys that the version before did not name, by file."""
-        names = sorted(set(key_names(files)) - set(before.keys if before else ()))
+    async def sealed(self, connection: Connection, files: FileSet) -> dict[str, bytes]:
+        """Keys that no version had, by file."""
+        names = sorted(set(key_names(files)))
         rows = await connection.fetch(_ROWS["sealed"], names) if names else []
         return {key_file(row["domain"], row["dkim_selector"]): row["dkim_private"] for row in rows}
 
@@ -248,31 +280,14 @@ class Agents:
                     alone="PowerMTA cannot be told now: nothing was changed; try again later",
                 )
 
-    async def wait(self, offered: list[Offered], open_: Connection = None) -> None:
-        """Until all run what they were offered. `open_`: with a transaction that PostgreSQL is not
-        to end meanwhile (database.idle_transaction). Raises RefusedError, naming the server, the
-        step and what PowerMTA said."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + self._settings.pmta_apply_wait
-        waiting = {one.server: one for one in offered}
-        while waiting:
-            for standing in await standings(self._pool, list(waiting)):
-                if arrived(standing, waiting[standing.server]):
-                    del waiting[standing.server]
-            left = until - loop.time()
-            if waiting and left <= 0:
-                raise self._too_long(list(waiting.values()))
-            if waiting:
-                await self.bell.wait(min(left, LOOK_EVERY))
-                if open_ is not None:
-                    await open_.execute(_GENERATION["alive"])
 
-    def _too_long(self, waiting: list[Offered]) -> RefusedError:
-        named = ", ".join(f"{one.server} (version {one.version})" for one in waiting)
-        return RefusedError(
-            f"PowerMTA was not heard to run its new configuration within "
-            f"{self._settings.pmta_apply_wait:g} s (control.pmta_apply_wait) on {named}: nothing "
-            "was changed, the version before is offered again; look at the agent's log there",
+async def _stay(goes: Iterable[Fact], late: Late) -> None:
+    """Raises RefusedError where what went by an earlier plan would go with this offer, while a
+    gateway may still name it."""
+    gone = frozenset(fact for fact in goes if fact[0] == VIRTUAL_MTA)
+    if gone and (named := await late()):
+        raise RefusedError(
+            f"{told(gone)} must stay at PowerMTA until {named} let go of it: nothing was changed; "
+            "try again",
             status=503,
-            alone="PowerMTA did not take the new configuration in time: nothing was changed",
         )

@@ -16,9 +16,9 @@ from control.plan.offered import Offered
 from control.plan.publish import Basis, Publisher
 from control.pmta import desired
 from control.pmta.desired import Desired
-from control.pmta.known import Fact, facts, told
+from control.pmta.known import VIRTUAL_MTA, Fact, facts, told
 from control.pmta.standing import standings
-from control.pmta.version import NewVersion, read, sealed_keys, write
+from control.pmta.version import NewVersion, is_of, read, sealed_keys, write
 from control.problem import RefusedError, bad, counted, missing
 from control.store.change import Act
 from policy.model import Name
@@ -28,7 +28,7 @@ VersionNumber = Annotated[int, msgspec.Meta(ge=1, le=10**18 - 1)]
 Reason = Annotated[str, msgspec.Meta(max_length=500)]
 
 AFTERWARDS = (
-    "the next change that PowerMTA must know of writes a new version by the plan; "
+    "the next change of what PowerMTA is told (a quota is one) writes a new version by the plan; "
     "`sendgate pmta apply` does it at once"
 )
 
@@ -106,6 +106,11 @@ class Applying:
                     "address for it: mail would be refused; remove those IPs first, or choose a "
                     "newer version (`sendgate pmta versions`)"
                 )
+            _, at_present = await self._agents.wanted(wanted.server, basis.connection)
+            present = facts(at_present.fileset) if at_present else frozenset()
+            await self._nobody_names(
+                basis, frozenset(f for f in present - facts(version.fileset) if f[0] == VIRTUAL_MTA)
+            )
             # A DKIM key that was replaced is gone some day, and an agent could not be given it.
             await sealed_keys(basis.connection, list(version.keys))
             before = await desired.desired(basis.connection, wanted.server)
@@ -163,13 +168,16 @@ class Applying:
             basis = _published(basis)
             files = await self._agents.files(basis.generation, basis.beside, server)
             before, version = await self._agents.wanted(server, basis.connection)
-            same = version is not None and version.digest == files.digest
+            sealed = await self._agents.sealed(basis.connection, files)
+            same = is_of(version, files, sealed)
             [standing] = await standings(basis.connection, [server])
             number = version.version if version is not None else 0
             if same and standing.runs and not wanted.overwrite:
                 brought = Brought(server=server, version=number, before=number, changed=False)
                 if not dry:
-                    await desired.settle(basis.connection, server, basis.last.number)
+                    await desired.settle(
+                        basis.connection, server, basis.last.number, before.offer if before else 0
+                    )
                 return brought, None
             goes = facts(version.fileset) - facts(files) if version else frozenset()
             await self._nobody_names(basis, goes)
@@ -181,7 +189,7 @@ class Applying:
                 new = NewVersion(
                     server=server,
                     fileset=files,
-                    sealed=await self._agents.sealed(basis.connection, files, version),
+                    sealed=sealed,
                     generation=basis.last.number,
                     who=who,
                     why=brought_by,
@@ -233,7 +241,7 @@ class Applying:
         """Raises RefusedError, with what was wanted before offered again."""
         self._agents.bell.ring()
         try:
-            await self._agents.wait(offered)
+            await self._agents.waiting.until(offered)
         except RefusedError as error:
             async with self._publisher.last() as basis:
                 for one in offered:
@@ -248,6 +256,11 @@ class Applying:
         if now is None or now.offer != one.offer or standing.runs or one.before is None:
             return
         if one.before.version == one.version:
+            return
+        former_version = await read(basis.connection, one.server, one.before.version)
+        has = facts(former_version.fileset) if former_version else frozenset()
+        if _named(basis, one.server) - has:
+            # Gateways name more than it had by now.
             return
         former = msgspec.structs.replace(
             one.before,

@@ -20,7 +20,8 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
 
 def arrived(standing: Standing, offered: Offered) -> bool:
     """Raises RefusedError for one that was not taken."""
-    if standing.runs_version(offered.version, offered.digest):
+    runs = standing.runs_version(offered.version, offered.digest)
+    if runs and standing.offer == offered.offer:
         return True
     if standing.offer != offered.offer:
         raise RefusedError(

@@ -34,7 +34,7 @@ from control.pmta.dkim import Seal
 from control.pmta.generator.virtualmta import key_file
 from control.pmta.handover import Handover
 from control.pmta.offering import Bell
-from control.problem import counted
+from control.problem import RefusedError, counted
 from control.store.change import Act
 from control.store.database import Connection
 from policy.ledger.admin import LedgerAdmin
@@ -97,7 +97,7 @@ class Publisher:
         async with self._turn.here(), self._pool.acquire() as connection:
             transaction = connection.transaction()
             await transaction.start()
-            committed, former, ahead = False, None, Ahead()
+            committed, told, former, ahead = False, False, None, Ahead()
             try:
                 await self._turn.everywhere(connection)
                 acting = Act(connection, now, who)
@@ -124,27 +124,36 @@ class Publisher:
                         notes=acting.notes,
                         differences=acting.differences,
                     )
-                ahead = await self.agents.ahead(connection, made, now, who)
+                ahead = await self.agents.ahead(
+                    *(connection, made, now, who), late=partial(self._behind, connection)
+                )
                 if made.adds:
                     keys = await self.key_files(connection, made.keys)
                     former = await self._powermta.put(made.text, keys)
-                last = await self._publish(connection, made, now, who)
+                await self.agents.stand(connection, ahead)
+                last = await self._write(connection, made, now, who)
+                told = True
+                await put_into(self._admin, made.generation)
                 # In force: should the commit fail, gateways name it until the next publishing.
                 there, former, ahead = ahead, None, Ahead()
                 await self.agents.published(connection, made, there)
                 signing = await key_names(connection, made.beside.selectors)
                 await transaction.commit()
                 committed = True
-            except UnknownOutcomeError:
-                former, ahead, self._powermta.behind = None, Ahead(), True
+            except BaseException as error:
+                known = isinstance(error, RefusedError)
+                if told and (not known or isinstance(error, UnknownOutcomeError)):
+                    # The ledger may have it, when somebody ended us, too.
+                    former, ahead, self._powermta.behind = None, Ahead(), True
                 raise
             finally:
                 if not committed:
                     if former is not None:
                         await self._powermta.take_back(former)
+                    await transaction.rollback()
+                    # Behind it: the transaction may have locked what was offered.
                     if ahead.offered:
                         await self.agents.take_back(ahead.offered)
-                    await transaction.rollback()
         self._compiler.memory.put(made.latest(last))
         if signed and (said := self._powermta.lose(signed, signing)):
             acting.note(said)
@@ -259,7 +268,7 @@ class Publisher:
         """Whether nobody has to carry the configuration to PowerMTA."""
         return self._handover.reloads or await self.agents.all_of(connection, generation)
 
-    async def _publish(self, connection: Connection, made: Made, now: datetime, who: str) -> Last:
+    async def _write(self, connection: Connection, made: Made, now: datetime, who: str) -> Last:
         generation = made.generation
         data = encode(generation)
         last = Last(
@@ -273,8 +282,13 @@ class Publisher:
             *(last.number, data, last.digest, now, who, last.basis, last.pmta_digest),
         )
         await forget(connection, self._settings.control.generations_kept)
-        await put_into(self._admin, generation)
         return last
+
+    async def _behind(self, connection: Connection) -> str:
+        """Gateways that do not run the last plan, in words; '': all do."""
+        last = await last_of(connection)
+        late = [] if last is None else await self.late(last.number, wait=0.0)
+        return counted(late, "gateway worker") if late else ""
 
     async def late(self, number: int, wait: float | None = None) -> list[str]:
         """Gateway workers that do not run the generation yet. The change is made: trouble here

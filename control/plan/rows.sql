@@ -96,9 +96,13 @@ SELECT tenant, domain, dkim_selector FROM sending_domain
 WHERE ($1::text[] IS NULL OR tenant = ANY ($1));
 
 -- name: sealed
--- By the names of their files (control.pmta.generator.virtualmta.key_file).
-SELECT domain, dkim_selector, dkim_private FROM sending_domain
-WHERE domain || '.' || dkim_selector || '.pem' = ANY ($1);
+-- By the names of their files (control.pmta.generator.virtualmta.key_file): those that no version
+-- was given yet, or with another key (a domain that went, and came again).
+SELECT d.domain, d.dkim_selector, d.dkim_private FROM sending_domain d
+WHERE d.domain || '.' || d.dkim_selector || '.pem' = ANY ($1) AND NOT EXISTS (
+    SELECT FROM pmta_key k JOIN sending_domain o
+        ON o.domain = d.domain AND o.dkim_selector = d.dkim_selector
+    WHERE k.name = d.domain || '.' || d.dkim_selector || '.pem' AND k.sealed = o.dkim_private);
 
 -- name: stages
 SELECT s.plan, s.stage, s.quota, s.ceilings, p.days, p.growth, p.breach

@@ -45,14 +45,27 @@ async def offer(connection: Connection, wanted: Desired) -> int:
     return found
 
 
-async def drop(connection: Connection, server: str) -> None:
-    """Nothing is wanted of it."""
-    await connection.execute(_SQL["drop"], server)
+async def put_back(connection: Connection, wanted: Desired | None, server: str, offer: int) -> None:
+    """`wanted` (None: nothing) in the place of an offer, should that still stand: who lost the lock
+    of publishers meanwhile does not undo what another one offered."""
+    if wanted is None:
+        await connection.execute(_SQL["drop"], server, offer)
+    else:
+        await connection.execute(
+            _SQL["put_back"],
+            *(server, wanted.version, wanted.overwrite, wanted.settled, wanted.instead),
+            *(wanted.who, wanted.at, offer),
+        )
 
 
-async def settle(connection: Connection, server: str, generation: int) -> None:
-    """It is what that plan says."""
-    await connection.execute(_SQL["settle"], server, generation)
+async def stands(connection: Connection, server: str, offer: int) -> bool:
+    """Whether it is still the offer; then it is until the transaction ends."""
+    return bool(await connection.fetchval(_SQL["stands"], server) == offer)
+
+
+async def settle(connection: Connection, server: str, generation: int, offer: int) -> None:
+    """This offer is what that plan says."""
+    await connection.execute(_SQL["settle"], server, generation, offer)
 
 
 async def carry(connection: Connection, generation: int) -> None:

@@ -11,11 +11,22 @@ ON CONFLICT (server) DO UPDATE SET version = excluded.version, offer = excluded.
     who = excluded.who, at = excluded.at
 RETURNING offer;
 
+-- name: put_back
+-- In the place of offer $8, should that still stand.
+UPDATE pmta_desired SET version = $2, offer = nextval('pmta_offer'), overwrite = $3, settled = $4,
+    instead = $5, who = $6, at = $7
+WHERE server = $1 AND offer = $8
+RETURNING offer;
+
 -- name: drop
-DELETE FROM pmta_desired WHERE server = $1;
+DELETE FROM pmta_desired WHERE server = $1 AND offer = $2;
+
+-- name: stands
+-- Locked until the transaction ends: nobody makes another offer meanwhile.
+SELECT offer FROM pmta_desired WHERE server = $1 FOR UPDATE;
 
 -- name: settle
-UPDATE pmta_desired SET settled = $2, instead = '' WHERE server = $1;
+UPDATE pmta_desired SET settled = $2, instead = '' WHERE server = $1 AND offer = $3;
 
 -- name: carry
 -- Plan $1 has nothing new for PowerMTA: what was right for the one before is right for it.

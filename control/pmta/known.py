@@ -57,6 +57,8 @@ def told(lacking: frozenset[Fact]) -> str:
     return ", ".join(words[:_SHOWN]) + (", …" if len(words) > _SHOWN else "")
 
 
+VIRTUAL_MTA = "virtual-mta"
+"""A fact of this kind: what gateways name."""
 _WORDS = {
     "virtual-mta": "VirtualMTA {1}",
     "virtual-mta-pool": "pool {1}",

@@ -12,7 +12,8 @@ import msgspec
 OFFER = "/api/v2/powermta/agent/configuration"
 """GET with `server` and `agent`; `If-None-Match` holds the `ETag` of the offer that was looked at
 last, octet for octet as it came (one version may be offered anew, to be tried again), and the
-answer waits for another one (`wait`, seconds). 304: there is none."""
+answer waits for another one (`wait`, seconds). 304: there is none. `look=1`: whoever asks only
+looks, and is no agent that would bring it into force."""
 APPLIED = "/api/v2/powermta/agent/applied"
 """POST `Applied`, answered with `Asked`: after each attempt, when something changed, and each
 minute."""

@@ -68,15 +68,19 @@ class Offering:
         self._closed = True
         self._bell.ring()
 
-    async def answer(self, who: Speaker, seen: str, wait: float) -> Answer:
-        """The offer that is not `seen`; waits up to `wait` seconds for it. Raises RefusedError."""
+    async def answer(self, who: Speaker, seen: str, wait: float, *, look: bool) -> Answer:
+        """The offer that is not `seen`; waits up to `wait` seconds for it. `look`: who asks will
+        not bring it into force, and is not waited for. Raises RefusedError."""
         loop = asyncio.get_running_loop()
         until = loop.time() + min(wait, self._longest)
-        await speaking.heard(self._pool, who, round(self._clock() * 1000))
+        if look:
+            await speaking.there(self._pool, who.server)
+        else:
+            await speaking.heard(self._pool, who, round(self._clock() * 1000))
         while True:
             wanted = await desired(self._pool, who.server)
             if wanted is not None and tag_of(wanted) != seen:
-                offer = await self._offer(wanted)
+                offer = await self._offer(wanted, look=look)
                 if offer is not None:
                     return Answer(tag_of(wanted), offer)
             left = until - loop.time()
@@ -88,7 +92,7 @@ class Offering:
         """Key file to PEM. Raises RefusedError."""
         return {name: self._seal.open(key).decode("ascii") for name, key in sealed.items()}
 
-    async def _offer(self, wanted: Desired) -> Offer | None:
+    async def _offer(self, wanted: Desired, *, look: bool) -> Offer | None:
         """None: another one is wanted by now, and this one was forgotten."""
         async with self._pool.acquire() as connection, connection.transaction():
             found = await read(connection, wanted.server, wanted.version)
@@ -96,7 +100,8 @@ class Offering:
                 return None
             sealed = await sealed_keys(connection, list(found.keys))
         # Before it is on its way: what the agent says next may be of it.
-        await speaking.fetched(self._pool, wanted.server, wanted.offer)
+        if not look:
+            await speaking.fetched(self._pool, wanted.server, wanted.offer)
         opened = await asyncio.to_thread(self._opened, sealed)
         return Offer(
             version=found.version,

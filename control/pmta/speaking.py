@@ -36,10 +36,15 @@ async def servers(connection: Connection) -> list[str]:
     return [row["server"] for row in await connection.fetch(_SQL["servers"])]
 
 
+async def there(pool: Any, server: str) -> None:
+    """Raises RefusedError (404) for a server that is not."""
+    if not await pool.fetchval(_SQL["there"], server):
+        raise missing("PowerMTA server", server)
+
+
 async def heard(pool: Any, who: Speaker, now: int) -> None:
     """An agent asks. `now`: milliseconds of the machine's clock. Raises RefusedError (404)."""
-    if not await pool.fetchval(_SQL["there"], who.server):
-        raise missing("PowerMTA server", who.server)
+    await there(pool, who.server)
     await pool.execute(_SQL["heard"], who.server, who.agent, now)
 
 

@@ -52,7 +52,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         # What was said before it had the offer is of another one.
         if said is None or self.said_of < offer or self.fetched < offer:
             return ""
-        if said.state == "changed":
+        if said.state == "changed" and said.tried == self.version:
             return changed(self.server, said)
         if said.state == "failed" and said.tried == self.version:
             return failed(self.server, said)

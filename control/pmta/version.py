@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from control.pmta.fileset import FileSet
-from control.pmta.known import key_names
+from control.pmta.known import Fact, key_names
 from control.problem import RefusedError
 from control.store.database import Connection
 from settings.statements import statements
@@ -69,6 +69,20 @@ class VersionView(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its server is to run it."""
     running: bool
     """Whether its server runs it, as the agent said."""
+
+
+def is_of(version: Version | None, files: FileSet, sealed: Mapping[str, bytes]) -> bool:
+    """Whether a version has these files, with these keys among them: none of its own is new."""
+    if version is None or version.digest != files.digest:
+        return False
+    return not set(version.keys) & sealed.keys()
+
+
+def renewed(sealed: Mapping[str, bytes], before: Version | None) -> frozenset[Fact]:
+    """Keys that a version names and that are others by now, by their files."""
+    names = set(before.keys if before else ()) & sealed.keys()
+    parts = [name.removesuffix(".pem").rpartition(".") for name in names]
+    return frozenset(("domain-key", "", selector, domain) for domain, _, selector in parts)
 
 
 async def write(connection: Connection, new: NewVersion, kept: int) -> int:

@@ -50,8 +50,13 @@ def shown(settings: Agent, name: str) -> list[str]:
 def _offered(settings: Agent, name: str) -> Offer:
     poster = Poster(settings)
     try:
-        query = urlencode({"server": settings.server, "agent": name, "wait": "0"})
+        query = urlencode({"server": settings.server, "agent": name, "wait": "0", "look": "1"})
         answer = poster.get(f"{OFFER}?{query}", "")
+        if answer.status == 304:
+            raise PostError(
+                f"control has no version for {settings.server} yet: it makes the first one when "
+                "its agent asks (start the agent); `sendgate pmta config --server` shows it before"
+            )
         return msgspec.json.decode(answer.body, type=Offer)
     except msgspec.DecodeError as error:
         raise PostError(f"control's offer cannot be read ({error})") from error

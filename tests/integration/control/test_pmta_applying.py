@@ -144,7 +144,10 @@ async def test_an_older_version_is_brought_back(
     assert "-<feedback-loop-processor>" in dry
     said = await command("pmta", "rollback", "2", "--reason", "loops are wrong")
     assert "pmta1: runs version 2" in said
-    assert "note: the next change that PowerMTA must know of writes a new version" in said
+    assert (
+        "note: the next change of what PowerMTA is told (a quota is one) writes a new version"
+        in said
+    )
     assert host.running is not None
     assert host.running.version == 2
     one = await standing(filled)

@@ -12,6 +12,20 @@ from tests.support.control.pmtaservers import add, api, core, host, settings, to
 __all__ = ["api", "core", "host", "settings", "token"]
 
 
+async def test_who_only_looks_is_not_waited_for(api: Api, host: Host) -> None:
+    body = {"name": "pmta2", "addresses": [{"host": "127.0.0.1", "port": 2526}]}
+    assert (await api("POST", "/api/v2/servers", body))[0] == 200
+    path = "/api/v2/powermta/agent/configuration?agent=host2&wait=0&look=1&server="
+    async with api.session.get(
+        api.url + path + "pmta2", headers={"Authorization": f"Bearer {host.token}"}
+    ) as got:
+        assert got.status == 304
+    assert (await api("GET", f"{path}nobody", token=host.token))[0] == 404
+    assert (await api("GET", "/api/v2/powermta/standing?server=pmta2"))[1] == []
+    status, added = await add(api, "192.0.2.10", "acme.example", server="pmta2")
+    assert status == 201, added
+
+
 async def test_an_agent_is_heard_however_many_changes_wait(
     api: Api, core: Parts, host: Host
 ) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from control.parts import Parts
+from control.sources import domain as domains
+from control.sources.domain import NewDomain
 from control.store.change import Act
 from control.users.token import new_token, put
 from settings.model import Settings
@@ -64,6 +66,16 @@ async def add(api: Api, ip: str, domain: str, **more: Any) -> tuple[int, Any]:
     body = {"tenant": "acme", "domain": domain, "ip": ip, "quota": 5, **more}
     body = {name: value for name, value in body.items() if value is not None}
     return await api("POST", "/api/v2/domains", body)
+
+
+async def added(core: Parts, ip: str, domain: str) -> Any:
+    """The same, in this process: raises what its change raises."""
+    new = NewDomain(tenant="acme", domain=domain, ip=ip, quota=5)
+
+    async def act(a: Act) -> str:
+        return await domains.add(a, new, seal=core.seal, warmup=core.settings.warmup)
+
+    return await core.publisher.change("test", act)
 
 
 async def standing(api: Api, server: str = "pmta1") -> dict[str, Any]:

@@ -1,0 +1,52 @@
+"""Waits until servers run what they were offered."""
+
+import asyncio
+from typing import Any
+
+from control.plan.offered import Offered, arrived
+from control.pmta.offering import LOOK_EVERY, Bell
+from control.pmta.standing import standings
+from control.problem import RefusedError
+from control.store.database import Connection
+from settings.control import Control
+from settings.statements import statements
+
+_GENERATION = statements(__package__, "generation")
+
+
+class Waiting:
+    """Of one control process."""
+
+    def __init__(self, pool: Any, settings: Control, bell: Bell) -> None:
+        self._pool = pool
+        self._settings = settings
+        self._bell = bell
+
+    async def until(self, offered: list[Offered], open_: Connection = None) -> None:
+        """Until all run what they were offered. `open_`: with a transaction that PostgreSQL is not
+        to end meanwhile (database.idle_transaction). Raises RefusedError, naming the server, the
+        step and what PowerMTA said."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._settings.pmta_apply_wait
+        waiting = {one.server: one for one in offered}
+        while waiting:
+            for standing in await standings(self._pool, list(waiting)):
+                if arrived(standing, waiting[standing.server]):
+                    del waiting[standing.server]
+            left = until - loop.time()
+            if waiting and left <= 0:
+                raise self._too_long(list(waiting.values()))
+            if waiting:
+                await self._bell.wait(min(left, LOOK_EVERY))
+                if open_ is not None:
+                    await open_.execute(_GENERATION["alive"])
+
+    def _too_long(self, waiting: list[Offered]) -> RefusedError:
+        named = ", ".join(f"{one.server} (version {one.version})" for one in waiting)
+        return RefusedError(
+            f"PowerMTA was not heard to run its new configuration within "
+            f"{self._settings.pmta_apply_wait:g} s (control.pmta_apply_wait) on {named}: nothing "
+            "was changed, the version before is offered again; look at the agent's log there",
+            status=503,
+            alone="PowerMTA did not take the new configuration in time: nothing was changed",
+        )
