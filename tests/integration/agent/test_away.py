@@ -85,9 +85,11 @@ async def test_a_day_that_turned_while_control_was_away_is_proved_by_having_watc
             # Seen to grow: it is the one that is written.
             file.write(lines([record("d", "message2")]))
         await until(lambda: read(2))
+        # First the agent, then the line: an answer that is lost makes control tell it, when it is
+        # back, how long ago it had looked.
+        await agent.stop()
         way.refusing = True
         way.cut()
-        await agent.stop()
         if meanwhile != "watched":
             kept = json.loads((agent.state / "position.json").read_text())
             if meanwhile == "away for a minute":
