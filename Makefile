@@ -111,6 +111,7 @@ test-compiled: $(COMPILED)/.ready
 	PYTHONPATH=$(CURDIR)/$(COMPILED) PYTHONSAFEPATH=1 $(PYTEST) --import-mode=append \
 		tests/faults --ignore tests/faults/test_broken_on_purpose.py \
 		tests/dialogs tests/fuzz tests/contract tests/unit --ignore-glob '*/test_bench_*' \
+		--ignore-glob '*/test_control_*' --ignore-glob '*/test_agent_*' --ignore-glob '*/test_applying_*' \
 		tests/hostile tests/integration/relay \
 		tests/integration/process/test_workers.py tests/integration/ledger/test_rawconnection.py
 
