@@ -19,6 +19,11 @@ def not_before(milliseconds: int) -> str:
     return _text(-(-milliseconds // 1000))
 
 
+def milliseconds_of(at: datetime) -> int:
+    """Since 1970, of a time with its zone; the nearest."""
+    return round(at.timestamp() * 1000)
+
+
 def date_of(day: int) -> str:
     """`2024-10-03`, of a day since 1970."""
     return _text(day * 86_400)[:10]

@@ -70,7 +70,7 @@ class Forgetting:
         if self._log.addresses == "hashed" and self._log.key:
             spelt.add(hashed(recipient, self._log.key.encode()))
         await act.connection.execute(_SQL["one_by_one"], _ASKING)
-        asked = round(act.now.timestamp() * 1000)
+        asked = act.milliseconds
         digest = self._digest(known_as(recipient))
         number = await act.connection.fetchval(
             _SQL["ask"], asked, act.who, tenant, digest, sorted(spelt)

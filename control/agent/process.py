@@ -20,16 +20,24 @@ _PATIENCE = 20.0
 _PR_SET_PDEATHSIG = 1
 """prctl(2)."""
 
+# Loaded here: between fork and exec nothing is to be opened.
+_libc = ctypes.CDLL(None)
+
 
 def name_of(settings: Agent) -> str:
     """The agent's, in Sendgate's status."""
     return (settings.name or socket.gethostname())[:64]
 
 
+def die_with(parent: int, by: signal.Signals) -> bool:
+    """Get this signal when that process ends, by whatever; whether it is there still."""
+    _libc.prctl(_PR_SET_PDEATHSIG, by)
+    return os.getppid() == parent
+
+
 def end_with(parent: int, ended: threading.Event) -> None:
-    """Be ended when that process ends, by whatever."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
+    """Be ended when that process ends."""
+    if not die_with(parent, signal.SIGTERM):
         ended.set()
 
 

@@ -85,7 +85,7 @@ async def one(connection: Any, now: int, number: int) -> AlertView:
 
 async def acknowledge(act: Act, number: int, reason: str) -> AlertView:
     """It is known: no more messages but the one that it is over. Raises RefusedError."""
-    now = _milliseconds(act)
+    now = act.milliseconds
     before = await one(act.connection, now, number)
     if before.recovered is not None:
         raise RefusedError(f"alert {number} ({before.key}) is over since {before.recovered}")
@@ -99,12 +99,8 @@ async def mute(act: Act, wanted: Mute) -> MuteView:
     """Raises RefusedError."""
     if "\0" in wanted.key:
         raise bad("key", "a NUL is in no key")
-    until = _milliseconds(act) + wanted.seconds * 1000
+    until = act.milliseconds + wanted.seconds * 1000
     await act.connection.execute(SQL["mute"], wanted.key, until, act.who, wanted.reason)
     said = MuteView(key=wanted.key, until=instant(until), who=act.who, reason=wanted.reason)
     await act.audit("alert.mute", wanted.key, None, {"until": said.until}, wanted.reason)
     return said
-
-
-def _milliseconds(act: Act) -> int:
-    return round(act.now.timestamp() * 1000)

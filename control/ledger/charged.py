@@ -62,8 +62,7 @@ class Charged:
         return found + await self._queued(act, left, counted)
 
     def _full(self, counted: Counted) -> str:
-        silent = self._now() - counted.heard > self._silent * 1000
-        if not counted.queued or silent:
+        if not counted.queued or not counted.is_of_now(self._now(), self._silent):
             return ""
         return (
             f"{counted.queued} recipients are queued at PowerMTA for VirtualMTA {counted.vmta}, "
@@ -93,7 +92,7 @@ class Charged:
     async def _queued(
         self, act: Act, ips: dict[str, str], counted: dict[str, Counted]
     ) -> list[str]:
-        now = round(act.now.timestamp() * 1000)
+        now = act.milliseconds
         days = range(day_of(now - self._tried), day_of(now) + 1)
         granted = await self._admin.granted(ips, days)
         for row in await act.connection.fetch(

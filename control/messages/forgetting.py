@@ -30,7 +30,7 @@ async def forget(act: Act, recipient: str, tenant: str | None, *, log: Log, secr
     # What is being read now is in the table before it is looked through; what is read next meets
     # the digests.
     await act.connection.execute(_SQL["reading"])
-    asked = round(act.now.timestamp() * 1000)
+    asked = act.milliseconds
     digests = [digest(secret, one) for one in spelt]
     await act.connection.execute(_SQL["to_forget"], digests, tenant, asked)
     await act.connection.execute(_SQL["forget"], spelt, tenant)

@@ -13,7 +13,7 @@ was compared with no plan that was committed.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -22,13 +22,13 @@ import msgspec
 from control.plan.awaiting import Waiting
 from control.plan.beside import Beside
 from control.plan.compiler import Made
-from control.plan.offered import Offered
+from control.plan.offered import Offered, must_stay
 from control.pmta import desired, speaking
 from control.pmta.desired import Desired
 from control.pmta.fileset import FileSet
 from control.pmta.generator.text import ConfigValueError
 from control.pmta.generator.virtualmta import key_file
-from control.pmta.known import VIRTUAL_MTA, Fact, facts, key_names, told
+from control.pmta.known import Fact, facts, key_names, told, virtual_mtas
 from control.pmta.offering import Bell
 from control.pmta.running import known_to_run
 from control.pmta.standing import standings
@@ -36,6 +36,7 @@ from control.pmta.version import NewVersion, Version, is_of, read, renewed, writ
 from control.problem import RefusedError
 from control.store.database import Connection
 from control.store.refusal import UNREACHABLE
+from policy.isotime import milliseconds_of
 from policy.plan import Generation
 from settings.control import Control
 from settings.statements import statements
@@ -46,7 +47,6 @@ _ROWS = statements(__package__, "rows")
 
 Files = Callable[[Generation, Beside, str], FileSet]
 """A server's files for a generation. Raises ConfigValueError."""
-
 
 Late = Callable[[], Awaitable[str]]
 """Gateways that do not run the last plan, in words; '': all do."""
@@ -93,42 +93,50 @@ class Agents:
         the lock of publishers, does not come before they give up."""
         if not made.reaches_powermta:
             return Ahead()
-        new: list[tuple[str, FileSet, Desired | None, str, dict[str, bytes]]] = []
+        new: list[tuple[NewVersion, Desired | None]] = []
+        lacks: dict[str, str] = {}
         same: dict[str, int] = {}
         strange = await desired.unsettled(connection)
         for server in await self.servers(connection):
             files = await self.files(made.generation, made.beside, server)
             wanted, version = await self.wanted(server, connection)
-            has = facts(version.fileset) if version else frozenset[Fact]()
+            needs = facts(files)
+            wants = facts(version.fileset) if version else frozenset[Fact]()
+            has = wants
             if server in strange or (wanted is not None and wanted.instead):
                 # Offered for a change that is gone, put back by hand, or behind its plan: what it
                 # has more than PowerMTA is known to run, gateways must not name yet.
                 has &= await known_to_run(connection, server)
             sealed = await self.sealed(connection, files)
-            lacking = (facts(files) - has) | renewed(sealed, version)
+            lacking = (needs - has) | renewed(sealed, version)
             if wanted is not None and is_of(version, files, sealed):
                 same[server] = wanted.offer
             if wanted is not None and wanted.instead:
                 # It was put back by hand, and has all that gateways name: what else the plan has
                 # more than that version is not this change's.
-                lacking = frozenset(fact for fact in lacking if fact[0] == VIRTUAL_MTA)
-            if lacking and server in strange and wanted is not None and wanted.settled is not None:
-                await _stay(facts(version.fileset) - facts(files) if version else (), late)
-            if lacking:
-                new.append((server, files, wanted, told(lacking), sealed))
-        await self._heard(connection, {server: what for server, _, _, what, _ in new})
+                lacking = virtual_mtas(lacking)
+            if not lacking:
+                continue
+            # What went by an earlier plan would go with this offer.
+            pending = server in strange and wanted is not None and wanted.settled is not None
+            goes = virtual_mtas(wants - needs) if pending else None
+            if goes and (named := await late()):
+                raise must_stay(goes, named)
+            lacks[server] = told(lacking)
+            version_of = NewVersion(
+                server=server,
+                fileset=files,
+                sealed=sealed,
+                generation=made.generation.number,
+                who=who,
+                why=f"new: {lacks[server]}",
+                at=milliseconds_of(now),
+            )
+            new.append((version_of, wanted))
+        await self._heard(connection, lacks)
         offered: list[Offered] = []
         try:
-            for server, files, wanted, what, sealed in new:
-                version_of = NewVersion(
-                    server=server,
-                    fileset=files,
-                    sealed=sealed,
-                    generation=made.generation.number,
-                    who=who,
-                    why=f"new: {what}",
-                    at=round(now.timestamp() * 1000),
-                )
+            for version_of, wanted in new:
                 offered.append(await self._new(version_of, wanted))
             self.bell.ring()
             await self.waiting.until(offered, connection)
@@ -245,7 +253,7 @@ class Agents:
 
     async def sealed(self, connection: Connection, files: FileSet) -> dict[str, bytes]:
         """Keys that no version had, by file."""
-        names = sorted(set(key_names(files)))
+        names = key_names(files)
         rows = await connection.fetch(_ROWS["sealed"], names) if names else []
         return {key_file(row["domain"], row["dkim_selector"]): row["dkim_private"] for row in rows}
 
@@ -279,15 +287,3 @@ class Agents:
                     status=503,
                     alone="PowerMTA cannot be told now: nothing was changed; try again later",
                 )
-
-
-async def _stay(goes: Iterable[Fact], late: Late) -> None:
-    """Raises RefusedError where what went by an earlier plan would go with this offer, while a
-    gateway may still name it."""
-    gone = frozenset(fact for fact in goes if fact[0] == VIRTUAL_MTA)
-    if gone and (named := await late()):
-        raise RefusedError(
-            f"{told(gone)} must stay at PowerMTA until {named} let go of it: nothing was changed; "
-            "try again",
-            status=503,
-        )

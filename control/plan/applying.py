@@ -7,20 +7,20 @@ between ends the wait.
 """
 
 import ipaddress
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 
-from control.plan.offered import Offered
+from control.plan.offered import Offered, must_stay
 from control.plan.publish import Basis, Publisher
 from control.pmta import desired
 from control.pmta.desired import Desired
-from control.pmta.known import VIRTUAL_MTA, Fact, facts, told
+from control.pmta.known import VIRTUAL_MTA, Fact, facts, virtual_mtas
 from control.pmta.standing import standings
 from control.pmta.version import NewVersion, is_of, read, sealed_keys, write
 from control.problem import RefusedError, bad, counted, missing
 from control.store.change import Act
+from policy.isotime import milliseconds_of
 from policy.model import Name
 from settings.control import Control
 
@@ -99,21 +99,19 @@ class Applying:
             version = await read(basis.connection, wanted.server, wanted.version)
             if version is None:
                 raise missing(f"version {wanted.version} of PowerMTA server", wanted.server)
-            if lacking := _named(basis, wanted.server) - facts(version.fileset):
+            has = facts(version.fileset)
+            if lacking := _named(basis, wanted.server) - has:
                 named = counted(sorted(fact[1] for fact in lacking), "VirtualMTA")
                 raise RefusedError(
                     f"version {wanted.version} lacks {named} that gateways name, or has another "
                     "address for it: mail would be refused; remove those IPs first, or choose a "
                     "newer version (`sendgate pmta versions`)"
                 )
-            _, at_present = await self._agents.wanted(wanted.server, basis.connection)
+            before, at_present = await self._agents.wanted(wanted.server, basis.connection)
             present = facts(at_present.fileset) if at_present else frozenset()
-            await self._nobody_names(
-                basis, frozenset(f for f in present - facts(version.fileset) if f[0] == VIRTUAL_MTA)
-            )
+            await self._nobody_names(basis, virtual_mtas(present - has))
             # A DKIM key that was replaced is gone some day, and an agent could not be given it.
             await sealed_keys(basis.connection, list(version.keys))
-            before = await desired.desired(basis.connection, wanted.server)
             number = 0 if before is None else before.version
             [standing] = await standings(basis.connection, [wanted.server])
             runs = number == wanted.version and standing.runs
@@ -193,7 +191,7 @@ class Applying:
                     generation=basis.last.number,
                     who=who,
                     why=brought_by,
-                    at=_milliseconds(now),
+                    at=milliseconds_of(now),
                 )
                 kept = self._settings.pmta_versions_kept
                 number = await write(basis.connection, new, kept)
@@ -218,12 +216,8 @@ class Applying:
 
     async def _nobody_names(self, basis: Basis, goes: frozenset[Fact]) -> None:
         """Raises RefusedError where a gateway runs an older plan than what is to go."""
-        if goes and (late := await self._publisher.late(basis.last.number, wait=0.0)):
-            raise RefusedError(
-                f"{told(goes)} must stay at PowerMTA until "
-                f"{counted(late, 'gateway worker')} let go of it: nothing was changed; try again",
-                status=503,
-            )
+        if goes and (late := await self._publisher.late_in_words(basis.last)):
+            raise must_stay(goes, late)
 
     async def _offer(
         self, basis: Basis, wanted: Desired, digest: str, before: Desired | None
@@ -273,7 +267,7 @@ class Applying:
 def _named(basis: Basis, server: str) -> set[tuple[str, ...]]:
     """What gateways name there, as `facts` has it."""
     return {
-        ("virtual-mta", v.name, str(ipaddress.ip_address(v.ip)))
+        (VIRTUAL_MTA, v.name, str(ipaddress.ip_address(v.ip)))
         for v in basis.generation.vmtas
         if v.server == server
     }
@@ -283,7 +277,3 @@ def _published(basis: Basis | None) -> Basis:
     if basis is None:
         raise RefusedError("nothing has been published yet", status=404)
     return basis
-
-
-def _milliseconds(now: datetime) -> int:
-    return round(now.timestamp() * 1000)

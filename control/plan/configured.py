@@ -17,7 +17,7 @@ from control.pmta.fileset import MAIN, FileSet
 from control.pmta.grammar.parse import parse
 from control.pmta.standing import Standing, standings
 from control.pmta.version import VersionView, read, versions
-from control.pmta.warning import Warming, warnings
+from control.pmta.warning import warming_of, warnings
 from control.problem import RefusedError, bad, missing, quoted
 from policy.model import UNLIMITED
 from policy.plan import Generation
@@ -210,9 +210,7 @@ def _warned(found: FileSet, generation: Generation) -> list[str]:
     warm = [v for v in generation.vmtas if v.daily != UNLIMITED]
     names = {v.name for v in warm}
     pools = {p.name for p in generation.pools if names & set(p.members)}
-    warming = Warming(
-        frozenset(name.lower() for name in names | pools), frozenset(v.ip for v in warm)
-    )
+    warming = warming_of(names | pools, (v.ip for v in warm))
     files = [
         parse(name, {name: text}, lambda *_: ()).file
         for name, text in found.files.items()

@@ -3,6 +3,7 @@
 import msgspec
 
 from control.pmta.desired import Desired
+from control.pmta.known import Fact, told
 from control.pmta.standing import Standing
 from control.problem import RefusedError
 
@@ -20,17 +21,25 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
 
 def arrived(standing: Standing, offered: Offered) -> bool:
     """Raises RefusedError for one that was not taken."""
-    runs = standing.runs_version(offered.version, offered.digest)
-    if runs and standing.offer == offered.offer:
-        return True
     if standing.offer != offered.offer:
         raise RefusedError(
             f"{standing.server} was offered version {standing.version} meanwhile, by another "
             f"change: version {offered.version} is not waited for any more",
         )
+    if standing.runs_version(offered.version, offered.digest):
+        return True
     if why := standing.refused(offered.offer):
         raise RefusedError(
             f"{why}. Nothing was changed",
             alone="PowerMTA refused the new configuration: nothing was changed",
         )
     return False
+
+
+def must_stay(goes: frozenset[Fact], late: str) -> RefusedError:
+    """What an offer would take away from gateways that may still name it: `late`, in words."""
+    return RefusedError(
+        f"{told(goes)} must stay at PowerMTA until {late} let go of it: nothing was changed; try "
+        "again",
+        status=503,
+    )

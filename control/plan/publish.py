@@ -101,7 +101,8 @@ class Publisher:
             try:
                 await self._turn.everywhere(connection)
                 acting = Act(connection, now, who)
-                signed = await self._signed(connection)
+                before = await last_of(connection)
+                signed = await self._signed(connection, before)
                 result = await act(acting)
                 if acting.unchanged and not acting.audited:
                     number = await self._admin.number()
@@ -125,7 +126,7 @@ class Publisher:
                         differences=acting.differences,
                     )
                 ahead = await self.agents.ahead(
-                    *(connection, made, now, who), late=partial(self._behind, connection)
+                    *(connection, made, now, who), late=partial(self.late_in_words, before)
                 )
                 if made.adds:
                     keys = await self.key_files(connection, made.keys)
@@ -173,8 +174,7 @@ class Publisher:
                 return ""
             number = basis.last.number
             text = basis.text or self._compiler.text(basis.generation, basis.beside)
-            late = await self.late(number, wait=0.0)
-            named = counted(late, "gateway worker") if late else ""
+            named = await self.late_in_words(basis.last)
             said = await self._powermta.follow(number, text)
             settled = await self.agents.settle(
                 *(basis.connection, basis.generation, basis.beside), late=named, who=who
@@ -205,9 +205,9 @@ class Publisher:
                 text=latest.text,
             )
 
-    async def _signed(self, connection: Connection) -> set[str]:
-        """The key files PowerMTA has before a change; empty where it is not to sign."""
-        if not self._settings.control.pmta_keys or (last := await last_of(connection)) is None:
+    async def _signed(self, connection: Connection, last: Last | None) -> set[str]:
+        """The key files PowerMTA has by that plan; empty where it is not to sign."""
+        if not self._settings.control.pmta_keys or last is None:
             return set()
         known = self._compiler.memory.beside(last) or await beside(connection)
         return await key_names(connection, known.selectors)
@@ -284,9 +284,8 @@ class Publisher:
         await forget(connection, self._settings.control.generations_kept)
         return last
 
-    async def _behind(self, connection: Connection) -> str:
-        """Gateways that do not run the last plan, in words; '': all do."""
-        last = await last_of(connection)
+    async def late_in_words(self, last: Last | None) -> str:
+        """Gateways that do not run that plan now; '': all do."""
         late = [] if last is None else await self.late(last.number, wait=0.0)
         return counted(late, "gateway worker") if late else ""
 

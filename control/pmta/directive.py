@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from control.pmta.form import form
+from control.pmta.grammar.node import PATTERN
 
 FILE = Path(__file__).with_name("directives.csv")
 GLOBAL = "global"
 """The place outside of every block."""
-PATTERN = "/"
-"""What a line is called that begins with a regular expression."""
 
 
 class Row(NamedTuple):

@@ -29,10 +29,14 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     since: int | None
     """Since when there are none, the same clock; None: there are, or nobody knows."""
 
+    def is_of_now(self, now: int, silent: float) -> bool:
+        """Whether its agent was heard of within `silent` seconds: one that says nothing says
+        nothing of now."""
+        return now - self.heard <= silent * 1000
+
     def empty_for(self, now: int, silent: float) -> float | None:
-        """Seconds for which nothing was queued; None: it is not known. `silent`: seconds after
-        which an agent that says nothing says nothing of now."""
-        if self.since is None or self.queued != 0 or now - self.heard > silent * 1000:
+        """Seconds for which nothing was queued; None: it is not known. As `is_of_now`."""
+        if self.since is None or self.queued != 0 or not self.is_of_now(now, silent):
             return None
         return (now - self.since) / 1000
 

@@ -13,6 +13,9 @@ Fact = tuple[str, ...]
 """`("virtual-mta", name, address)`, `("virtual-mta-pool", name)` or `("domain-key", VirtualMTA,
 selector, domain)`."""
 
+VIRTUAL_MTA = "virtual-mta"
+"""A fact of this kind: what gateways name."""
+
 _OPEN = re.compile(r"<(virtual-mta|virtual-mta-pool)\s+([^\s>]+)\s*>")
 _CLOSE = re.compile(r"</virtual-mta(?:-pool)?>")
 _KEY = re.compile(r"domain-key\s+([^\s,]+),\s*([^\s,]+),\s*(\S+)")
@@ -29,7 +32,7 @@ def facts(fileset: FileSet) -> frozenset[Fact]:
         elif _CLOSE.match(line):
             inside = ""
         elif inside and line.startswith("smtp-source-host "):
-            found.add(("virtual-mta", inside, line.split()[1]))
+            found.add((VIRTUAL_MTA, inside, line.split()[1]))
         elif match := _KEY.match(line):
             found.add(("domain-key", inside, match[1], match[2]))
     return frozenset(found)
@@ -38,7 +41,12 @@ def facts(fileset: FileSet) -> frozenset[Fact]:
 def names(fileset: FileSet) -> list[str]:
     """VirtualMTAs, in order: a gateway names no pools, and whether PowerMTA shows those among its
     VirtualMTAs no guide says."""
-    return sorted({fact[1] for fact in facts(fileset) if fact[0] == "virtual-mta"})
+    return sorted({fact[1] for fact in virtual_mtas(facts(fileset))})
+
+
+def virtual_mtas(found: frozenset[Fact]) -> frozenset[Fact]:
+    """Of facts those that gateways name."""
+    return frozenset(fact for fact in found if fact[0] == VIRTUAL_MTA)
 
 
 def key_names(fileset: FileSet) -> list[str]:
@@ -57,10 +65,8 @@ def told(lacking: frozenset[Fact]) -> str:
     return ", ".join(words[:_SHOWN]) + (", …" if len(words) > _SHOWN else "")
 
 
-VIRTUAL_MTA = "virtual-mta"
-"""A fact of this kind: what gateways name."""
 _WORDS = {
-    "virtual-mta": "VirtualMTA {1}",
+    VIRTUAL_MTA: "VirtualMTA {1}",
     "virtual-mta-pool": "pool {1}",
     "domain-key": "the key of {3}",
 }

@@ -13,7 +13,7 @@ from control.pmta.directive import why_not
 from control.pmta.grammar.node import Block, File, Line, Place, commented, flat
 from control.pmta.grammar.parse import parse
 from control.pmta.grammar.printing import printed
-from control.pmta.warning import Warming, warnings
+from control.pmta.warning import warming_of, warnings
 from control.problem import missing, quoted, taken
 from control.store.change import Act
 from control.store.database import Connection
@@ -89,7 +89,7 @@ async def put(act: Act, name: str, new: NewOwnLines) -> OwnLines:
         place=Place("lines", 0), tag=before.kind, argument=before.name, inside=file.inside
     )
     whole = File(name="lines", inside=(block,))
-    for warned in warnings([whole], Warming(frozenset({before.name.lower()}), frozenset())):
+    for warned in warnings([whole], warming_of([before.name], [])):
         act.note(f"line {warned.place.line}, {warned.text}: {warned.why}")
     return msgspec.structs.replace(before, lines=lines)
 

@@ -7,10 +7,11 @@ Source: PowerMTA v5.0 User's Guide, 3.3.1 (global), 3.3.7 (source), 3.3.10 (doma
 
 import ipaddress
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from control.pmta.grammar.node import PATTERN, Block, File, Line, Node, Place, flat
+from control.pmta.grammar.node import Block, File, Line, Place, flat
+from control.pmta.grammar.printing import headline
 
 _NAMED = {
     "reroute-to-virtual-mta": "other mail is rerouted to it",
@@ -40,6 +41,11 @@ class Warming(NamedTuple):
     ips: frozenset[str]
 
 
+def warming_of(names: Iterable[str], ips: Iterable[str]) -> Warming:
+    """Of VirtualMTAs and pools in any case of letters, and IPs."""
+    return Warming(frozenset(name.lower() for name in names), frozenset(ips))
+
+
 def warnings(files: Sequence[File], warming: Warming) -> list[Warned]:
     """Of whole configurations, in the order in which PowerMTA reads them."""
     nodes = tuple(node for file in files for node in flat(file.inside))
@@ -62,16 +68,9 @@ def _of(node: Line | Block, warming: Warming, relays: Collection[str]) -> Iterat
         yield from _virtual_mta(node, warming)
     if node.tag == "mx-rollup-list":
         why = "PowerMTA takes one, and Sendgate writes one unless control.pmta_rollups is false"
-        yield Warned(node.place, _text(node), why)
-    yield from _inside(node, warming)
-
-
-def _inside(block: Block, warming: Warming) -> Iterator[Warned]:
-    for node in flat(block.inside):
-        if isinstance(node, Block):
-            yield from _inside(node, warming)
-        else:
-            yield from _named(node, warming)
+        yield Warned(node.place, headline(node), why)
+    for line in _lines(node):
+        yield from _named(line, warming)
 
 
 def _named(line: Line, warming: Warming) -> Iterator[Warned]:
@@ -80,7 +79,7 @@ def _named(line: Line, warming: Warming) -> Iterator[Warned]:
     if line.name not in _NAMED:
         found = {name.strip('"').lower() for name in _CHOSEN.findall(line.argument)}
     for name in sorted(found & warming.names):
-        yield Warned(line.place, _text(line), f"{name} warms up, and {why}, past the gateways")
+        yield Warned(line.place, headline(line), f"{name} warms up, and {why}, past the gateways")
 
 
 def _global(line: Line, relays: Collection[str]) -> Iterator[Warned]:
@@ -88,23 +87,23 @@ def _global(line: Line, relays: Collection[str]) -> Iterator[Warned]:
     if line.name == "http-access" and len(words) > 1 and _everybody(words[0]):
         if not words[1].lower().startswith("none"):
             why = f"whoever reaches the web monitor is {words[1]}: name your own networks"
-            yield Warned(line.place, _text(line), why)
+            yield Warned(line.place, headline(line), why)
     elif line.name == "smtp-listener":
         name = next((w.partition("=")[2].lower() for w in words if w.startswith("source=")), "")
         if name in relays:
             why = f"an open relay for whoever reaches it: {name} has always-allow-relaying"
-            yield Warned(line.place, _text(line), why)
+            yield Warned(line.place, headline(line), why)
 
 
 def _source(block: Block) -> Iterator[Warned]:
     relays = _says(block, "always-allow-relaying")
     if _everybody(block.argument) and relays:
-        yield Warned(block.place, _text(block), "an open relay: everybody may send by it")
+        yield Warned(block.place, headline(block), "an open relay: everybody may send by it")
     elif _everybody(block.argument) and _says(block, "always-allow-api-submission"):
-        yield Warned(block.place, _text(block), "everybody may submit mail by the API")
+        yield Warned(block.place, headline(block), "everybody may submit mail by the API")
     elif relays and _says(block, "process-x-virtual-mta"):
         why = "mail from here may name a VirtualMTA that warms up, past the gateways"
-        yield Warned(block.place, _text(block), why)
+        yield Warned(block.place, headline(block), why)
 
 
 def _virtual_mta(block: Block, warming: Warming) -> Iterator[Warned]:
@@ -115,33 +114,34 @@ def _virtual_mta(block: Block, warming: Warming) -> Iterator[Warned]:
             ip = node.argument.split(maxsplit=1)[0]
             if ip in warming.ips:
                 why = f"{ip} warms up in another VirtualMTA: mail by this one is past the gateways"
-                yield Warned(node.place, _text(node), why)
+                yield Warned(node.place, headline(node), why)
         elif isinstance(node, Line) and node.name == "cold-virtual-mta" and ours:
             cold = True
             why = "mail granted for this IP leaves from another, where nothing counts it before"
-            yield Warned(node.place, _text(node), why)
-    for line in _lines(block, "max-cold-virtual-mta-msg"):
-        if not cold:
+            yield Warned(node.place, headline(node), why)
+    for line in _lines(block):
+        if line.name == "max-cold-virtual-mta-msg" and not cold:
             why = "no cap: it does nothing without cold-virtual-mta, and with it sends elsewhere"
-            yield Warned(line.place, _text(line), why)
+            yield Warned(line.place, headline(line), why)
 
 
-def _lines(block: Block, name: str) -> Iterator[Line]:
+def _lines(block: Block) -> Iterator[Line]:
+    """Inside of it, at any depth."""
     for node in flat(block.inside):
         if isinstance(node, Block):
-            yield from _lines(node, name)
-        elif node.name == name:
+            yield from _lines(node)
+        else:
             yield node
 
 
 def _says(block: Block, name: str) -> bool:
     """The last of a directive counts."""
-    said = [node.argument.lower() for node in _own(block.inside) if node.name == name]
+    said = [
+        node.argument.lower()
+        for node in flat(block.inside)
+        if isinstance(node, Line) and node.name == name
+    ]
     return bool(said) and said[-1] in _YES
-
-
-def _own(nodes: tuple[Node, ...]) -> Iterator[Line]:
-    return (node for node in flat(nodes) if isinstance(node, Line))
 
 
 def _everybody(text: str) -> bool:
@@ -151,9 +151,3 @@ def _everybody(text: str) -> bool:
         return ipaddress.ip_network(text, strict=False).prefixlen == 0
     except ValueError:
         return False
-
-
-def _text(node: Line | Block) -> str:
-    if isinstance(node, Block):
-        return f"<{f'{node.tag} {node.argument}'.rstrip()}>"
-    return node.argument if node.name == PATTERN else f"{node.name} {node.argument}".rstrip()

@@ -56,7 +56,7 @@ async def begin(
         )
     selector = _selector(act, domain, order, row["dkim_selector"])
     key = DkimKey(NO_KEY_YET, b"") if dry else await asyncio.to_thread(seal.new_key)
-    now = milliseconds(act)
+    now = act.milliseconds
     await act.connection.execute(SQL["begin"], owner, domain, selector, key.public, key.sealed, now)
     after = {"tenant": owner, "selector": row["dkim_selector"], "new_selector": selector}
     await act.audit("domain.rotate", domain, None, after, order.reason)
@@ -91,7 +91,7 @@ async def switch(act: Act, tenant: str, name: str, selector: str) -> bool:
     new = (row["selector"], row["public"], row["private"])
     old = (row["dkim_selector"], row["dkim_public"], row["dkim_private"])
     await act.connection.execute(SQL["sign"], tenant, name, *new)
-    await act.connection.execute(SQL["former"], tenant, name, *old, milliseconds(act))
+    await act.connection.execute(SQL["former"], tenant, name, *old, act.milliseconds)
     before, after = {"selector": old[0]}, {"selector": new[0], "seen": instant(row["seen"])}
     await act.audit("domain.rotate_switch", name, before, after)
     return True
@@ -105,7 +105,7 @@ async def finish(act: Act, tenant: str | None, name: str, *, kept: float, reason
     if row["switched"] is None:
         raise RefusedError(f"{domain} does not sign with its new key {former} yet")
     until = row["switched"] + round(kept * 1000)
-    if milliseconds(act) < until:
+    if act.milliseconds < until:
         raise RefusedError(
             f"the former key {former} of {domain} stays until {instant(until)} "
             "(dns.rotation_kept): mail that is queued or verified late is signed with it"
@@ -160,8 +160,3 @@ def _selector(act: Act, domain: str, order: RotationOrder, current: str) -> str:
     month, day = f"sg{act.now:%Y%m}", f"sg{act.now:%Y%m%d}"
     second = f"sg{act.now:%Y%m%d-%H%M%S}"
     return next(one for one in (month, day, second, f"{second}-2") if one != current.lower())
-
-
-def milliseconds(act: Act) -> int:
-    """Calendar time of a change."""
-    return round(act.now.timestamp() * 1000)

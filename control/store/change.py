@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from control.store.database import Connection
+from policy.isotime import milliseconds_of
 from settings.statements import statements
 
 _AUDIT = statements(__package__, "audit")
@@ -55,6 +56,11 @@ class Act(msgspec.Struct, frozen=True):
         """Everything is as it was asked for; unless another change is made besides, nothing is
         published."""
         self.unchanged.append(text)
+
+    @property
+    def milliseconds(self) -> int:
+        """`now` as calendar milliseconds."""
+        return milliseconds_of(self.now)
 
     def note(self, text: str) -> None:
         """Tell the person who asked something the change did besides."""

@@ -25,6 +25,7 @@ from control.suppressions.entry import (
 from control.values.mailbox import RecipientText
 from control.values.query import FLAG, Seen
 from control.values.wanted import meant
+from policy.isotime import milliseconds_of
 from policy.model import Name
 from policy.suppression import EVERYBODY, Digests, Reason
 from settings.suppressions import Suppressions as Settings
@@ -114,7 +115,7 @@ class Suppressions:
         """Raises RefusedError."""
         one = entry(wanted)
         async with self._acting(who, dry) as act:
-            if one.until is not None and one.until <= milliseconds_of(act.now):
+            if one.until is not None and one.until <= act.milliseconds:
                 raise bad("until", f"{wanted.until} is over; give a later time, or leave it out")
             before = await self._one(act, one.tenant, one.address)
             done = await self._put(act, [one], by)
@@ -134,7 +135,7 @@ class Suppressions:
         async with self._acting(who, dry) as act:
             numbers = await locked(act.connection)
             before = await self._one(act, tenant, name)
-            now = milliseconds_of(act.now)
+            now = act.milliseconds
             row = await act.connection.fetchrow(
                 SQL["remove"],
                 *(numbers.digests.of(tenant, name.encode()), now, who, numbers.change + 1),
@@ -210,7 +211,7 @@ class Suppressions:
             chosen = [entries[place] for place in places]
             return await act.connection.fetchrow(
                 SQL["put"],
-                *(change, by, act.who, milliseconds_of(act.now), digests),
+                *(change, by, act.who, act.milliseconds, digests),
                 [one.tenant for one in chosen],
                 [one.address for one in chosen],
                 [one.reason for one in chosen],
@@ -226,7 +227,7 @@ class Suppressions:
         row = await act.connection.fetchrow(SQL["one"], digests.of(tenant, name.encode()))
         if row is None:
             return None
-        return msgspec.structs.replace(view(row, milliseconds_of(act.now)), address=name)
+        return msgspec.structs.replace(view(row, act.milliseconds), address=name)
 
     def _named(self, tenant: str, name: str) -> str:
         """For the audit log, which outlives what it tells of: an address forgotten later must not
@@ -249,11 +250,6 @@ class Suppressions:
             finally:
                 if not kept:
                     await transaction.rollback()
-
-
-def milliseconds_of(now: datetime) -> int:
-    """Calendar milliseconds."""
-    return round(now.timestamp() * 1000)
 
 
 def _subject(tenant: str, name: str) -> str:

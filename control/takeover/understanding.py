@@ -15,7 +15,6 @@ import msgspec
 
 from control.pmta.directive import GLOBAL, why_not
 from control.pmta.grammar.node import (
-    PATTERN,
     Block,
     Comment,
     Fault,
@@ -26,8 +25,9 @@ from control.pmta.grammar.node import (
     commented,
     file_names,
 )
+from control.pmta.grammar.printing import headline
 from control.pmta.invented import UNLISTED, invented
-from control.pmta.warning import Warming, warnings
+from control.pmta.warning import warming_of, warnings
 from control.takeover.found import (
     FoundKey,
     FoundPool,
@@ -47,9 +47,7 @@ def understand(files: Sequence[File], faults: Iterable[Fault]) -> Understanding:
     work.top([one for file in files for one in commented(file.inside)])
     found = work.found
     named = [vmta.name for vmta in found.vmtas] + [pool.name for pool in found.pools]
-    warming = Warming(
-        frozenset(name.lower() for name in named), frozenset(vmta.ip for vmta in found.vmtas)
-    )
+    warming = warming_of(named, (vmta.ip for vmta in found.vmtas))
     found.report.warned += [entry(*warned) for warned in warnings(files, warming)]
     names = dict.fromkeys(name for file in files for name in file_names(file))
     order = {name: at for at, name in enumerate(names)}
@@ -115,7 +113,7 @@ class _Work:
                 rest += [*above, self._kept(node)]
         addresses = addresses or self._global_hosts
         if why := _why_no_source(addresses):
-            self.refuse(block.place, _text(block), why)
+            self.refuse(block.place, headline(block), why)
             return
         ip, host = addresses[0]
         host = names[-1] if names else host
@@ -144,7 +142,7 @@ class _Work:
                 name = known.get(node.argument.lower())
                 if name is None:
                     why = f"no VirtualMTA {node.argument} was understood"
-                    self.refuse(node.place, _text(node), why)
+                    self.refuse(node.place, headline(node), why)
                 elif name not in members:
                     members.append(name)
             elif isinstance(node, Line) and node.name == "domain-key":
@@ -153,7 +151,9 @@ class _Work:
             else:
                 rest += [*above, self._kept(node)]
         if not members:
-            self.refuse(block.place, _text(block), "a pool without VirtualMTAs: PowerMTA has none")
+            self.refuse(
+                block.place, headline(block), "a pool without VirtualMTAs: PowerMTA has none"
+            )
             return
         pool = FoundPool(
             place=block.place, name=block.argument, members=tuple(members), keys=tuple(keys)
@@ -168,13 +168,13 @@ class _Work:
         before = self._names.setdefault(name, block.place)
         if before is not block.place:
             why = f"the name stands at {before} already: VirtualMTAs and pools share their names"
-            self.refuse(block.place, _text(block), why)
+            self.refuse(block.place, headline(block), why)
         return before is block.place
 
     def _key(self, line: Line) -> FoundKey | None:
         key = key_of(line)
         if key is None:
-            self.refuse(line.place, _text(line), "it is not SELECTOR,DOMAIN,FILE")
+            self.refuse(line.place, headline(line), "it is not SELECTOR,DOMAIN,FILE")
         elif key.domain == "*":
             self._understood(line, "signs whatever domain: each domain gets a key of its own here")
         else:
@@ -185,14 +185,14 @@ class _Work:
         """Whether it may stand there; refused otherwise."""
         why = _why_not(tag, node)
         if why:
-            self.refuse(node.place, _text(node), why)
+            self.refuse(node.place, headline(node), why)
         return not why
 
     def _kept(self, node: Line | Block) -> Line | Block:
         """It, without what of its inside is refused; told as one."""
         note = node.mended if isinstance(node, Line) else ""
         what = f"{note}; now on one" if note else "goes on as it is"
-        self.found.report.kept.append(entry(node.place, _text(node), what))
+        self.found.report.kept.append(entry(node.place, headline(node), what))
         return self._clean(node)
 
     def _clean(self, node: Line | Block) -> Line | Block:
@@ -205,7 +205,7 @@ class _Work:
         return msgspec.structs.replace(node, inside=tuple(inside))
 
     def _understood(self, node: Line | Block, what: str) -> None:
-        self.found.report.understood.append(entry(node.place, _text(node), what))
+        self.found.report.understood.append(entry(node.place, headline(node), what))
 
 
 def _why_not(tag: str, node: Line | Block) -> str:
@@ -220,12 +220,6 @@ def _why_not(tag: str, node: Line | Block) -> str:
         return ""
     instead = f"; write {known.instead}" if known.instead else ""
     return f"{known.why}{instead}"
-
-
-def _text(node: Line | Block) -> str:
-    if isinstance(node, Line):
-        return node.argument if node.name == PATTERN else f"{node.name} {node.argument}".rstrip()
-    return f"{node.behind} <{f'{node.tag} {node.argument}'.rstrip()}>".strip()
 
 
 def _only_signs(node: Line | Block) -> bool:

@@ -15,7 +15,7 @@ from settings.model import Warmup
 
 async def apply(act: Act, one: Judged, states: States, warmup: Warmup) -> None:
     """Raises RefusedError."""
-    now = round(act.now.timestamp() * 1000)
+    now = act.milliseconds
     row = states.get((one.source.name, one.provider))
     row = row or Kept(vmta=one.source.name, provider=one.provider)
     if one.provider:

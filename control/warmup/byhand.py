@@ -71,7 +71,7 @@ async def do(act: Act, address: str, wanted: HandAct, *, warmup: Warmup) -> str:
     rows_ = await states(act.connection, [source.name])
     row = rows_.get((source.name, provider)) or Kept(vmta=source.name, provider=provider)
     plans = plans_of(await rows.stages(act.connection), warmup)
-    now = round(act.now.timestamp() * 1000)
+    now = act.milliseconds
     standing = row.standing(now)
     if standing and wanted.action in ("advance", "override"):
         raise RefusedError(

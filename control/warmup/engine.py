@@ -190,7 +190,7 @@ class Engine:
 
     async def _decide(self, act: Act, *, names: list[str], turn: bool) -> list[str]:
         """A change: judged anew, since another engine, or a person, may have been here."""
-        now = round(act.now.timestamp() * 1000)
+        now = act.milliseconds
         found = await sources(act.connection, names=names)
         seen = await self.judged(act.connection, found, now, turn=turn)
         moving = [one for one in seen.judged if _moves(one, seen)]

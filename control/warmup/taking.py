@@ -116,7 +116,7 @@ async def _one(
     source = (await sources(act.connection, ips=[address]))[0]
     kept = (await states(act.connection, [source.name])).get((source.name, ""))
     kept = kept or Kept(vmta=source.name, provider="")
-    today = day_of(round(act.now.timestamp() * 1000))
+    today = day_of(act.milliseconds)
     imported = Imported(source.since, _days(row, quota, range(today - before, today)))
     await keep(act.connection, msgspec.structs.replace(kept, imported=imported))
     await act.audit("warmup.import", address, None, msgspec.to_builtins(row), reason)

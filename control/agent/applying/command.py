@@ -4,7 +4,6 @@ Every wait is bounded. A command that does not end is killed, with what it start
 agent, too.
 """
 
-import ctypes
 import json
 import os
 import re
@@ -15,6 +14,7 @@ import threading
 from typing import IO, Any
 
 from control.agent.memory import seconds
+from control.agent.process import die_with
 from settings.agent import Agent
 
 _MOST = 16_777_216
@@ -23,11 +23,7 @@ _LOOK = 0.1
 """Seconds between two looks whether it has ended."""
 _SAID = 500
 """Characters of what it says that are passed on."""
-_PR_SET_PDEATHSIG = 1
-"""prctl(2)."""
 _UNKNOWN = re.compile(r"(?i)unknown|unrecogni[sz]ed|not recogni[sz]ed|usage:|invalid command")
-
-_libc = ctypes.CDLL(None)
 
 
 class CommandError(Exception):
@@ -131,8 +127,7 @@ def _started(arguments: list[str], output: IO[bytes]) -> subprocess.Popen[bytes]
 
 
 def _end_with(parent: int) -> None:
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
+    if not die_with(parent, signal.SIGKILL):
         os._exit(1)
 
 

@@ -39,15 +39,12 @@ def rates() -> dict[str, Rates]:
     """By provider; `source` is a URL."""
     text = resources.files(__package__).joinpath("rates.toml").read_text("utf-8")
     found = msgspec.convert(tomllib.loads(text), _File)
+    if unknown := sorted(found.rates.keys() - set(PROVIDERS)):
+        raise ValueError(f"rates.toml: {unknown[0]} is no provider")
     return {
         name: msgspec.structs.replace(row, source=found.sources[row.source])
         for name, row in found.rates.items()
-        if name in PROVIDERS or _unknown(name)
     }
-
-
-def _unknown(name: str) -> bool:
-    raise ValueError(f"rates.toml: {name} is no provider")
 
 
 def queues(provider: str) -> list[str]:

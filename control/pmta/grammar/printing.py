@@ -22,14 +22,19 @@ def _lines(nodes: Iterable[Node], level: int) -> Iterator[str]:
                 yield f"{margin}# {text}".rstrip()
             case Include(argument=argument, comment=comment):
                 yield margin + _commented(f"include {argument}", comment)
-            case Line(name=name, argument=argument, comment=comment):
-                text = argument if name == PATTERN else f"{name} {argument}".rstrip()
-                yield margin + _commented(text, comment)
-            case Block(tag=tag, argument=argument, comment=comment, inside=inside):
-                opening = f"<{f'{tag} {argument}'.rstrip()}>"
-                yield margin + _commented(f"{node.behind} {opening}".strip(), comment)
+            case Line(comment=comment):
+                yield margin + _commented(headline(node), comment)
+            case Block(tag=tag, comment=comment, inside=inside):
+                yield margin + _commented(headline(node), comment)
                 yield from _lines(inside, level + 1)
                 yield f"{margin}</{tag}>"
+
+
+def headline(node: Line | Block) -> str:
+    """A line as it stands, or the beginning of a block, without comments."""
+    if isinstance(node, Line):
+        return node.argument if node.name == PATTERN else f"{node.name} {node.argument}".rstrip()
+    return f"{node.behind} <{f'{node.tag} {node.argument}'.rstrip()}>".strip()
 
 
 def _commented(text: str, comment: str) -> str:
