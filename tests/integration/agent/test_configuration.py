@@ -14,8 +14,11 @@ from control.users.token import new_token, put
 from tests.conftest import CreateDatabase
 from tests.integration.agent.conftest import MakeFollower
 from tests.support.control.agents import Agent
-from tests.support.control.core import Api, api_of, build, control_core, settings_for
+from tests.support.control.core import Api, build, control_core, settings_for
+from tests.support.control.pmtaservers import api
 from tests.support.pmta.double import Pmta
+
+__all__ = ["api"]
 
 
 @pytest.fixture
@@ -23,14 +26,6 @@ async def core(create_database: CreateDatabase, valkey_url: str) -> AsyncIterato
     url = await create_database("control", build)
     settings = settings_for(url, valkey_url, pmta_apply_wait=20.0, pmta_keys="/etc/pmta/keys")
     async with control_core(settings) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def api(core: Parts) -> AsyncIterator[Api]:
-    async with api_of(core) as opened:
-        new = {"name": "acme", "login": "acme", "password": "correct horse"}
-        assert (await opened("POST", "/api/v2/tenants", new))[0] == 201
         yield opened
 
 

@@ -32,6 +32,7 @@ from tests.support.control.core import (
     control_core,
     settings_for,
 )
+from tests.support.pmta.monitor import web_monitor
 from tests.support.servers.nsd import Nsd, needs_nsd, nsd, whole
 
 pytestmark = needs_nsd
@@ -132,25 +133,20 @@ async def settings(
     create_database: CreateDatabase, valkey_url: str, tmp_path: Path
 ) -> AsyncIterator[tuple[Settings, list[Nsd], Monitor]]:
     monitor = Monitor()
-    app = web.Application()
-    app.router.add_post("/command", monitor.command)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
     (tmp_path / "keys").mkdir()
-    made = settings_for(
-        await create_database("control", build),
-        valkey_url,
-        pmta_config=str(tmp_path / "pmta.conf"),
-        pmta_reload_url=f"http://127.0.0.1:{runner.addresses[0][1]}/command",
-        pmta_keys=str(tmp_path / "keys"),
-    )
-    async with AsyncExitStack() as stack:
-        zones = {DOMAIN: whole(DOMAIN, "")}
-        servers = [stack.enter_context(nsd(tmp_path / name, zones)) for name in "ab"]
-        dns = Dns(nameservers=tuple(one.address for one in servers), timeout=0.6)
-        yield msgspec.structs.replace(made, dns=dns), servers, monitor
-    await runner.cleanup()
+    async with web_monitor(monitor.command) as url:
+        made = settings_for(
+            await create_database("control", build),
+            valkey_url,
+            pmta_config=str(tmp_path / "pmta.conf"),
+            pmta_reload_url=url,
+            pmta_keys=str(tmp_path / "keys"),
+        )
+        async with AsyncExitStack() as stack:
+            zones = {DOMAIN: whole(DOMAIN, "")}
+            servers = [stack.enter_context(nsd(tmp_path / name, zones)) for name in "ab"]
+            dns = Dns(nameservers=tuple(one.address for one in servers), timeout=0.6)
+            yield msgspec.structs.replace(made, dns=dns), servers, monitor
 
 
 @asynccontextmanager

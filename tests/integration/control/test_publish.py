@@ -22,6 +22,7 @@ from policy.ledger.admin import LedgerAdmin
 from settings.model import Settings
 from tests.conftest import CreateDatabase
 from tests.support.control.core import all_rows, api_of, build, control_core, settings_for
+from tests.support.pmta.monitor import web_monitor
 
 
 @pytest.fixture
@@ -225,38 +226,34 @@ async def test_powermta_knows_a_vmta_before_the_gateways_or_nothing_happens(
         status, text = answers[0]
         return web.Response(status=status, text=text)
 
-    app = web.Application()
-    app.router.add_post("/command", command)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/command"
     file = tmp_path / "pmta.conf"
-    settings = settings_for(
-        await create_database("control", build),
-        valkey_url,
-        pmta_config=str(file),
-        pmta_reload_url=url,
-        pmta_api_key=API_KEY,
-    )
-    async with control_core(settings) as core:
-        cores.append(core)
-        await add_tenant(core)
-        await add_domain(core, ONE)
-        assert seen[-1] == await core.admin.number() - 1
-        before, text = await everything(core), file.read_text()
-        reloads = len(seen)
-        await core.publisher.change("t", lambda act: tenant.set_paused(act, "acme", True))
-        assert len(seen) == reloads, "a pause must work while PowerMTA is down"
-        await core.publisher.change("t", lambda act: tenant.set_paused(act, "acme", False))
-        assert commands[-2:] == ["test config", "reload"]
-        answers[0] = (400, "Error in line 3: unknown directive")
-        with pytest.raises(RefusedError, match="Error in line 3"):
-            await add_domain(core, NewDomain(tenant="acme", domain="b.example", ip="192.0.2.11"))
-        after = await everything(core)
-        assert after[0] == before[0]
-        assert file.read_text() == text
-    await runner.cleanup()
+    async with web_monitor(command) as url:
+        settings = settings_for(
+            await create_database("control", build),
+            valkey_url,
+            pmta_config=str(file),
+            pmta_reload_url=url,
+            pmta_api_key=API_KEY,
+        )
+        async with control_core(settings) as core:
+            cores.append(core)
+            await add_tenant(core)
+            await add_domain(core, ONE)
+            assert seen[-1] == await core.admin.number() - 1
+            before, text = await everything(core), file.read_text()
+            reloads = len(seen)
+            await core.publisher.change("t", lambda act: tenant.set_paused(act, "acme", True))
+            assert len(seen) == reloads, "a pause must work while PowerMTA is down"
+            await core.publisher.change("t", lambda act: tenant.set_paused(act, "acme", False))
+            assert commands[-2:] == ["test config", "reload"]
+            answers[0] = (400, "Error in line 3: unknown directive")
+            with pytest.raises(RefusedError, match="Error in line 3"):
+                await add_domain(
+                    core, NewDomain(tenant="acme", domain="b.example", ip="192.0.2.11")
+                )
+            after = await everything(core)
+            assert after[0] == before[0]
+            assert file.read_text() == text
 
 
 class Monitor:
@@ -280,28 +277,23 @@ async def monitored(
 ) -> AsyncIterator[tuple[Parts, Monitor]]:
     """With a PowerMTA that has tenant acme's IPs 192.0.2.10 and .11, and a folder of keys."""
     monitor = Monitor()
-    app = web.Application()
-    app.router.add_post("/command", monitor.command)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
     (tmp_path / "keys").mkdir()
-    settings = settings_for(
-        await create_database("control", build),
-        valkey_url,
-        pmta_config=str(tmp_path / "pmta.conf"),
-        pmta_reload_url=f"http://127.0.0.1:{runner.addresses[0][1]}/command",
-        pmta_keys=str(tmp_path / "keys"),
-    )
-    async with control_core(settings) as core:
-        await add_tenant(core)
-        await add_domain(core, ONE)
-        await add_domain(core, TWO)
-        monitor.core = core
-        monitor.commands.clear()
-        monitor.at.clear()
-        yield core, monitor
-    await runner.cleanup()
+    async with web_monitor(monitor.command) as url:
+        settings = settings_for(
+            await create_database("control", build),
+            valkey_url,
+            pmta_config=str(tmp_path / "pmta.conf"),
+            pmta_reload_url=url,
+            pmta_keys=str(tmp_path / "keys"),
+        )
+        async with control_core(settings) as core:
+            await add_tenant(core)
+            await add_domain(core, ONE)
+            await add_domain(core, TWO)
+            monitor.core = core
+            monitor.commands.clear()
+            monitor.at.clear()
+            yield core, monitor
 
 
 TWO = NewDomain(tenant="acme", domain="two.example.com", ip="192.0.2.11", quota=5)
