@@ -26,6 +26,15 @@ def family(pid: int) -> list[int]:
     return [pid, *(member for child in children(pid) for member in family(child))]
 
 
+def ended(pid: int) -> bool:
+    """Whether it has ended and its parent has not asked how."""
+    try:
+        # proc(5): the name is in brackets and may hold any character, the state follows it.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def arguments(pid: int) -> list[str]:
     """The command line; empty for a process that is gone."""
     try:
