@@ -17,6 +17,7 @@ from control.api.alerts import AlertsApi
 from control.api.consolidation import ConsolidationApi
 from control.api.jobs import JobsApi
 from control.api.route import Route
+from control.api.warmupcontrol import WarmupControlApi
 from control.consolidation.view import DayView, day_rows, day_view, day_views
 from control.explain.look import Look
 from control.explain.watching import Watch
@@ -25,6 +26,7 @@ from control.jobs.run import JobView, job_views, runs
 from control.ledger.failover import judge
 from control.messages.loss import loss
 from control.parts import Parts
+from control.stop.control import Control
 from control.store.change import Act
 from control.tenants.lastuse import LastUse
 from control.timetable import consolidation, timetable
@@ -73,6 +75,7 @@ def duty_routes(parts: Parts) -> list[Route]:
         JobsApi(runner, jobs, partial(runs, pool)),
         AlertsApi(alerts, acknowledge, mute, test),
         ConsolidationApi(partial(day_views, pool), partial(day_rows, pool), consolidate),
+        WarmupControlApi(Control(pool, parts.publisher, parts.admin, runner, parts.calendar)),
     )
     return [route for api in apis for route in api.routes()]
 

@@ -21,6 +21,7 @@ class Limit(StrEnum):
     TENANT_HOUR = "tenant_hour"
     GLOBAL_MINUTE = "global_minute"
     GLOBAL_HOUR = "global_hour"
+    STOPPED = "stopped"
     TENANT_PAUSED = "tenant_paused"
     POOL_PAUSED = "pool_paused"
     CAMPAIGN_PAUSED = "campaign_paused"
@@ -50,6 +51,7 @@ _SENTENCES = {
     Limit.TENANT_HOUR: "tenant {subject} has sent its {limit} for this hour",
     Limit.GLOBAL_MINUTE: "the gateway has sent its {limit} for this minute",
     Limit.GLOBAL_HOUR: "the gateway has sent its {limit} for this hour",
+    Limit.STOPPED: "all sending is stopped by an operator",
     Limit.TENANT_PAUSED: "tenant {subject} is paused",
     Limit.POOL_PAUSED: "pool {subject} is paused",
     Limit.CAMPAIGN_PAUSED: "campaign {subject} is paused",

@@ -38,6 +38,8 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     pools: tuple[Pool, ...] = ()
     tenants: tuple[Tenant, ...] = ()
     rate: Rate = Rate()
+    stopped: bool = False
+    """Nothing is granted to anybody: an operator stopped all sending, and mail is held."""
 
     @cached_property
     def server(self) -> dict[str, Server]:

@@ -71,6 +71,9 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("GET", "/api/v2/quota"): _READ,
     ("GET", "/api/v1/ips/{ip}"): _READ,
     ("GET", "/api/warmup/quota"): _READ,
+    ("GET", "/api/warmup/control"): _READ,
+    # All tenants' mail at once.
+    ("POST", "/api/warmup/control"): CLOSED,
     ("GET", "/api/v2/pools"): _READ,
     ("POST", "/api/v2/pools"): _CHANGE,
     ("GET", "/api/v2/pools/{pool}"): _READ,

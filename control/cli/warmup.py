@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from control.cli import consolidation, takeover, warmupplan, whatif
+from control.cli import consolidation, sending, takeover, warmupplan, whatif
 from control.cli.change import change
 from control.cli.removal import Dry
 from control.plan.changed import Changed
@@ -17,6 +17,9 @@ from control.warmup.view import WarmupView
 
 app = typer.Typer(no_args_is_help=True, help="Warm-up: where IPs are, what comes next, and why.")
 app.add_typer(warmupplan.app, name="plan")
+app.command()(sending.start)
+app.command()(sending.stop)
+app.command()(sending.trigger)
 app.command()(consolidation.consolidate)
 app.command()(consolidation.days)
 app.command()(whatif.simulate)

@@ -88,6 +88,7 @@ CHANGE = {
     Limit.TENANT_HOUR: "wait for the next hour, or `sendgate tenant set TENANT --per-hour N`",
     Limit.GLOBAL_MINUTE: "wait a minute, or raise warmup.global_minute_limit",
     Limit.GLOBAL_HOUR: "wait for the next hour, or raise warmup.global_hourly_limit",
+    Limit.STOPPED: "`sendgate warmup start`",
     Limit.TENANT_PAUSED: "`sendgate tenant resume TENANT`",
     Limit.POOL_PAUSED: "`sendgate pool resume POOL`",
     Limit.CAMPAIGN_PAUSED: "`sendgate hold resume --tenant TENANT --campaign CAMPAIGN`",

@@ -5,8 +5,13 @@ from control.bypass.view import Around
 from control.explain.trouble import Trouble
 from control.held.held import moment
 from control.ledger.carryover import Figure
+from control.messages.loss import Loss
 from control.pmta.standing import Wrong
+from control.stop.stop import Stop
 from control.suppressions.listed import Listed
+
+LOSS_SHOWN = 86_400_000
+"""Milliseconds for which outcomes that nobody read are something wrong."""
 
 
 def carried(figures: list[Figure]) -> list[Trouble]:
@@ -63,3 +68,22 @@ def configured(servers: list[Wrong]) -> list[Trouble]:
         for one in servers
         for text in one.sentences
     ]
+
+
+def stopped(found: Stop | None) -> list[Trouble]:
+    """By an operator: also one who forgot it."""
+    if found is None:
+        return []
+    return [Trouble(what=found.sentence(), next="sendgate warmup start", key="stopped")]
+
+
+def outcomes(lost: Loss, now: int) -> list[Trouble]:
+    """What became of messages and nobody read. `now` in calendar milliseconds."""
+    if not lost.at or now - lost.at > LOSS_SHOWN:
+        return []
+    what = (
+        f"{lost.recipients} recipients so far are missing in the list of messages, the last found "
+        f"{moment(lost.at)}: control did not read for longer than the ledger keeps them; the "
+        "gateways' logs have them"
+    )
+    return [Trouble(what=what, next="journalctl -u sendgate-control", key="outcomes")]

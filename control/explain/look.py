@@ -24,6 +24,7 @@ from control.plan.publish import Publisher
 from control.pmta import telling
 from control.pmta.standing import wrong
 from control.problem import RefusedError
+from control.stop.stop import standing
 from control.suppressions.listed import listed
 from control.version import VERSION
 from policy.ledger.admin import LedgerAdmin
@@ -98,6 +99,7 @@ class Look:
                 ),
                 told=await telling.told(self._pool, at),
                 health=await health(self._pool),
+                stopped=await standing(self._pool),
             )
         )
 

@@ -24,12 +24,11 @@ from control.messages.loss import Loss
 from control.pmta.circuit import CircuitView, circuits_view, next_of, sentences
 from control.pmta.standing import Wrong
 from control.pmta.told import ToldView
+from control.stop.stop import Stop
 from control.suppressions.listed import Listed
 from policy.ledger.bulletin import Figures, OpenCircuit
 from policy.plan import Generation
 
-LOSS_SHOWN = 86_400_000
-"""Milliseconds for which outcomes that nobody read are something wrong."""
 DOUBT = 900_000
 """Milliseconds a doubt may last; accounting and probes end it within minutes."""
 
@@ -73,6 +72,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """When the last of them were missed; empty: never."""
     health: list[HealthView]
     """Parts as they were found by the look of every five minutes."""
+    stopped: Stop | None
+    """That all sending is stopped; null: it is not."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +109,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     configured: list[Wrong] = []
     """PowerMTA servers with something wrong about their configuration."""
     health: list[HealthView] = []
+    stopped: Stop | None = None
+    """That all sending is stopped."""
 
 
 def status(facts: Facts) -> Status:
@@ -117,6 +120,7 @@ def status(facts: Facts) -> Status:
     waiting = [_waiting(row, facts.generation) for row in facts.held]
     circuits = circuits_view(facts.circuits)
     lines = [
+        *follows.stopped(facts.stopped),
         *_ledger(facts.ledger),
         *_processes(facts, processes, waiting),
         *[
@@ -143,7 +147,7 @@ def status(facts: Facts) -> Status:
             for one in facts.told
             for text in one.troubles
         ],
-        *_outcomes(facts),
+        *follows.outcomes(facts.lost, facts.now),
         *[
             Trouble(
                 what=text,
@@ -173,6 +177,7 @@ def status(facts: Facts) -> Status:
         outcomes_lost=facts.lost.recipients,
         outcomes_lost_at=moment(facts.lost.at),
         health=facts.health,
+        stopped=facts.stopped,
     )
 
 
@@ -282,15 +287,3 @@ def _hold(facts: Facts, waiting: list[Waiting]) -> list[Trouble]:
                 )
             )
     return found
-
-
-def _outcomes(facts: Facts) -> list[Trouble]:
-    lost = facts.lost
-    if not lost.at or facts.now - lost.at > LOSS_SHOWN:
-        return []
-    what = (
-        f"{lost.recipients} recipients so far are missing in the list of messages, the last found "
-        f"{moment(lost.at)}: control did not read for longer than the ledger keeps them; the "
-        "gateways' logs have them"
-    )
-    return [Trouble(what=what, next="journalctl -u sendgate-control", key="outcomes")]

@@ -14,6 +14,7 @@ WaitReason = Literal[
     "tenant_hour",
     "global_minute",
     "global_hour",
+    "stopped",
     "tenant_paused",
     "pool_paused",
     "campaign_paused",

@@ -88,6 +88,7 @@ def compile_generation(
             for t in rows.tenants
         ),
         rate=Rate(minute=warmup.global_minute_limit, hour=warmup.global_hourly_limit),
+        stopped=rows.stopped,
     )
     made: list[Item] = [*generation.servers, *generation.vmtas, *generation.pools]
     made += generation.tenants

@@ -145,6 +145,8 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     domains: list[DomainRow] = []
     stages: list[StageRow] = []
     mailboxes: list[MailboxRow] = []
+    stopped: bool = False
+    """Whether an operator stopped all sending."""
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -169,11 +171,17 @@ async def read(connection: Connection) -> Rows:
         domains=await domains(connection),
         stages=await stages(connection),
         mailboxes=await mailboxes(connection),
+        stopped=await stopped(connection),
     )
 
 
 Names = Collection[str] | None
 """None: all."""
+
+
+async def stopped(connection: Connection) -> bool:
+    """Whether an operator stopped all sending."""
+    return bool(await connection.fetchval(_SQL["stopped"]))
 
 
 async def servers(connection: Connection, names: Names = None) -> list[ServerRow]:

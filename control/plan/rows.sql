@@ -113,3 +113,6 @@ SELECT id, tenant, address, daily_max, spacing, daily_min FROM mailbox
 WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text[] IS NULL OR address = ANY ($2))
     AND ($3::text IS NULL OR address COLLATE "C" > $3)
 ORDER BY tenant COLLATE "C", address COLLATE "C" LIMIT $4;
+
+-- name: stopped
+SELECT EXISTS (SELECT FROM sending_stop);

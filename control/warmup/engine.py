@@ -77,7 +77,10 @@ class Engine:
     async def look(self, *, turn: bool) -> int:
         """All IPs where a day has ended (`turn`), else those that something came of; returns how
         many decisions are new. Raises RefusedError, redis-py's errors and those of a database that
-        is away."""
+        is away. While all sending is stopped nothing is looked at: what came stays to be."""
+        plan = await self._publisher.current()
+        if plan is not None and plan.stopped:
+            return 0
         await self._tell()
         changed: list[Any] = await self._pool.fetch(_SQL["changed"])
         blocked: list[Any] = await self._pool.fetch(_SQL["blocked"])
@@ -191,6 +194,9 @@ class Engine:
     async def _decide(self, act: Act, *, names: list[str], turn: bool) -> list[str]:
         """A change: judged anew, since another engine, or a person, may have been here."""
         now = act.milliseconds
+        if await rows.stopped(act.connection):
+            act.no_change("all sending is stopped")
+            return []
         found = await sources(act.connection, names=names)
         seen = await self.judged(act.connection, found, now, turn=turn)
         moving = [one for one in seen.judged if _moves(one, seen)]

@@ -1,13 +1,10 @@
-"""Control's metrics: their names, what they mean, and one look in Prometheus' text format.
+"""Control's metrics: one look in Prometheus' text format.
 
-Labels come from the configuration and the plan: names of ledgers and PowerMTA servers, IPs and
-sending domains of operators.
 `deploy/CONTROL-METRICS.md` lists them; `python -m control.watch.metrics` makes that page.
 """
 
 import sys
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import prometheus_client
 from prometheus_client import CollectorRegistry
@@ -16,175 +13,45 @@ from prometheus_client.registry import Collector
 
 from control.accounting.setaside import Backlog
 from control.pmta.told import ToldView, ends_at
+from control.watch.declared import (
+    AGE,
+    BEHIND,
+    BUILD,
+    BYPASS,
+    BYPASS_AT,
+    CARRIED,
+    CARRIED_LATE,
+    CLOSED,
+    DECLARED,
+    GAP,
+    GIVEN_UP,
+    HEALTH,
+    INBOX,
+    INBOX_AGE,
+    INBOX_BATCHES,
+    INBOX_MOST,
+    IPS,
+    LATE,
+    LOST,
+    OPEN,
+    PROBLEM,
+    PUBLISHED,
+    QUEUE,
+    QUOTA,
+    SENT,
+    SET_ASIDE,
+    SET_ASIDE_AT,
+    STARTED,
+    STOPPED,
+    SUPPRESSIONS,
+    SUPPRESSIONS_MOST,
+    TOLD_AGE,
+    TOLD_LICENCE,
+    TOLD_QUEUED,
+    WORKERS,
+    Declared,
+)
 from control.watch.figures import Figures
-
-
-class Declared(NamedTuple):
-    """One gauge as it is served."""
-
-    name: str
-    labels: tuple[str, ...]
-    help: str
-
-
-BUILD = Declared(
-    "sendgate_build_info", ("version",), "1; the version of Sendgate that runs is its label."
-)
-STARTED = Declared(
-    "sendgate_start_time_seconds", (), "When this process started, in seconds since 1970."
-)
-OPEN = Declared(
-    "sendgate_ledger_open",
-    ("ledger",),
-    "1 while the ledger is open; 0 while it is lost, rebuilt, away or was never opened.",
-)
-CLOSED = Declared(
-    "sendgate_ledger_closed_ips",
-    ("ledger",),
-    "IPs that send nothing until the day's turn, for their counts of today were lost.",
-)
-PUBLISHED = Declared(
-    "sendgate_published_generation", (), "Number of the generation published last."
-)
-WORKERS = Declared("sendgate_workers", (), "Live gateway processes that told the ledger of them.")
-LATE = Declared(
-    "sendgate_workers_late", (), "Of these, those that do not run the generation published last."
-)
-AGE = Declared(
-    "sendgate_accounting_age_seconds",
-    ("server",),
-    "Time since everything a PowerMTA server had written was read, in calendar time.",
-)
-BEHIND = Declared(
-    "sendgate_accounting_behind_bytes", ("server",), "Octets written and not read yet."
-)
-GAP = Declared(
-    "sendgate_accounting_gap_timestamp_seconds",
-    ("server",),
-    "When records were found missing last, in seconds since 1970; 0 for never.",
-)
-PROBLEM = Declared(
-    "sendgate_accounting_problem",
-    ("server",),
-    "1 while the accounting of a server cannot be used as it is; 0 otherwise.",
-)
-LOST = Declared(
-    "sendgate_outcomes_lost",
-    ("ledger",),
-    "Recipients whose outcome control never read, ever: while it did not read, the ledger's stream "
-    "had no more room.",
-)
-INBOX = Declared(
-    "sendgate_accounting_inbox_bytes", (), "Octets of posted batches that wait to be taken in."
-)
-INBOX_MOST = Declared(
-    "sendgate_accounting_inbox_limit_bytes",
-    (),
-    "Octets of posted batches that may wait (accounting.inbox); beyond, they are answered 503.",
-)
-INBOX_BATCHES = Declared(
-    "sendgate_accounting_inbox_batches", (), "Posted batches that wait to be taken in."
-)
-INBOX_AGE = Declared(
-    "sendgate_accounting_inbox_age_seconds",
-    (),
-    "Time since the oldest of them came that is still tried, in calendar time; 0: none waits.",
-)
-GIVEN_UP = Declared(
-    "sendgate_accounting_inbox_given_up",
-    (),
-    "Of the batches that wait, those that could not be taken in: an operator tries them again.",
-)
-SET_ASIDE = Declared(
-    "sendgate_accounting_set_aside", (), "Records that could not be taken in and are kept."
-)
-SET_ASIDE_AT = Declared(
-    "sendgate_accounting_set_aside_timestamp_seconds",
-    (),
-    "When the last of them came, in seconds since 1970; 0 for never.",
-)
-BYPASS = Declared(
-    "sendgate_bypass_recipients",
-    ("server",),
-    "Recipients of today whose mail no gateway handed in and whose VirtualMTA or IP is ours: they "
-    "count for the IP.",
-)
-BYPASS_AT = Declared(
-    "sendgate_bypass_timestamp_seconds",
-    ("server",),
-    "When a record of such mail was written last, in seconds since 1970; 0: none since yesterday.",
-)
-CARRIED = Declared(
-    "sendgate_carried_over_recipients",
-    ("server",),
-    "Recipients granted on earlier days that PowerMTA has not done with: they count against quotas "
-    "of today.",
-)
-CARRIED_LATE = Declared(
-    "sendgate_carry_over_late",
-    ("server",),
-    "1 while that figure is the last known one, for the records of the server stopped "
-    "(accounting.carry_late); 0 otherwise.",
-)
-SUPPRESSIONS = Declared(
-    "sendgate_suppressions_listed",
-    (),
-    "Suppressed addresses of all tenants in PostgreSQL, those that ended lately among them.",
-)
-SUPPRESSIONS_MOST = Declared(
-    "sendgate_suppressions_limit",
-    (),
-    "How many there may be (suppressions.most); beyond, hard bounces and complaints suppress "
-    "nobody.",
-)
-TOLD_AGE = Declared(
-    "sendgate_pmta_status_age_seconds",
-    ("server",),
-    "Time since the agent of a PowerMTA server told how that is, in calendar time.",
-)
-TOLD_QUEUED = Declared(
-    "sendgate_pmta_queue_recipients", ("server",), "Recipients in the queues of a PowerMTA server."
-)
-TOLD_LICENCE = Declared(
-    "sendgate_pmta_licence_expiry_timestamp_seconds",
-    ("server",),
-    "When the licence of a PowerMTA server ends, in seconds since 1970; 0 for never.",
-)
-IPS = Declared("email_engine_ips_total", ("status",), "IPs by status, each of which is there.")
-QUOTA = Declared(
-    "email_engine_warmup_quota",
-    ("ip",),
-    "Recipients a day that an IP may send, by the plan in force; an unlimited one is not there.",
-)
-SENT = Declared("email_engine_warmup_sent", ("ip",), "Recipients an IP was given today.")
-LISTED = Declared(
-    "email_engine_blacklist_status",
-    ("ip", "dnsbl"),
-    "1 while a list has the IP, 0 while it has not; absent: not known.",
-)
-VALID = Declared(
-    "email_engine_dns_validation",
-    ("domain",),
-    "1 while the DNS records of a sending domain are right; absent: not known.",
-)
-HEALTH = Declared(
-    "email_engine_health_check",
-    ("service",),
-    "1 while a part is well: control, postgresql, valkey, gateway, pmta, accounting.",
-)
-QUEUE = Declared(
-    "email_engine_queue_size",
-    ("queue",),
-    "What waits: default (jobs that are due), hold (messages), accounting (posted batches).",
-)
-DECLARED = (
-    *(IPS, QUOTA, SENT, LISTED, VALID, HEALTH, QUEUE),
-    *(BUILD, STARTED, OPEN, CLOSED, PUBLISHED, WORKERS, LATE, LOST),
-    *(AGE, BEHIND, GAP, PROBLEM, BYPASS, BYPASS_AT, CARRIED, CARRIED_LATE),
-    *(SUPPRESSIONS, SUPPRESSIONS_MOST),
-    *(TOLD_AGE, TOLD_QUEUED, TOLD_LICENCE),
-    *(INBOX, INBOX_MOST, INBOX_BATCHES, INBOX_AGE, GIVEN_UP, SET_ASIDE, SET_ASIDE_AT),
-)
 
 
 def exposition(figures: Figures, *, ledger: str, version: str, started: float) -> str:
@@ -233,6 +100,7 @@ class _Look(Collector):
             yield _gauge(IPS, {(status,): count for status, count in of.named.ips.items()})
             yield _gauge(QUOTA, {(ip,): quota for ip, quota in of.named.quotas.items()})
             yield _gauge(SENT, {(ip,): sent for ip, sent in of.named.sent.items()})
+            yield _gauge(STOPPED, {(): of.named.stopped})
             yield _gauge(QUEUE, {(queue,): size for queue, size in of.named.queues.items()})
         if of.streams is not None:
             streams = [(stream, (stream.server,)) for stream in of.streams]

@@ -25,6 +25,8 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
     """Recipients a day by IP; an unlimited one has none."""
     sent: dict[str, int]
     """Recipients today."""
+    stopped: bool
+    """Whether an operator stopped all sending."""
     queues: dict[str, int]
     """What waits: `default` jobs, `hold` recipients' messages, `accounting` posted batches."""
 
@@ -44,6 +46,7 @@ async def named(pool: Any, publisher: Publisher, admin: LedgerAdmin) -> Named:
         ips=ips,
         quotas={v.ip: v.daily for v in vmtas if isinstance(v.daily, int)},
         sent={v.ip: used[v.ip].relayed if v.ip in used else 0 for v in vmtas},
+        stopped=generation is not None and generation.stopped,
         queues=queues,
     )
 

@@ -30,6 +30,7 @@ local function decide(item)
   if not tenant or not pool or pool.tenant ~= name then
     return nil, choose.denied('unknown_pool', pool_name, 0, 0, 0)
   end
+  if row('g').stopped then return nil, choose.denied('stopped', '', 0, 0, 0) end
   if tenant.paused then return nil, choose.denied('tenant_paused', name, 0, 0, 0) end
   local total = 0
   for i = 1, #providers do total = total + providers[i][2] end

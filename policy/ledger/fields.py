@@ -21,7 +21,7 @@ _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 def plan_rows(generation: Generation) -> dict[str, bytes]:
     """Field to msgpack row, without the mailboxes."""
     rows: dict[str, bytes] = {
-        "g": _encode(_rate(generation.rate)),
+        "g": _encode(_whole(generation)),
     }
     pools_of: dict[str, list[str]] = {}
     for pool in generation.pools:
@@ -51,6 +51,11 @@ def mailbox_rows(tenant: Tenant) -> tuple[str, dict[str, bytes]] | None:
     for name in sorted(rows):
         digest.update(_encode([name, rows[name]]))
     return digest.hexdigest()[:16], rows
+
+
+def _whole(generation: Generation) -> dict[str, int]:
+    row = _rate(generation.rate)
+    return {**row, "stopped": 1} if generation.stopped else row
 
 
 def _rate(rate: Rate) -> dict[str, int]:

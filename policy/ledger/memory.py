@@ -132,6 +132,8 @@ class MemoryLedger:
         pool = self.generation.pool.get(item.pool)
         if tenant is None or pool is None or pool.tenant != item.tenant:
             return Denied(Limit.UNKNOWN_POOL, item.pool, 0, 0, 0)
+        if self.generation.stopped:
+            return Denied(Limit.STOPPED, "", 0, 0, 0)
         if tenant.paused:
             return Denied(Limit.TENANT_PAUSED, item.tenant, 0, 0, 0)
         total = sum(n for _, n in item.providers)

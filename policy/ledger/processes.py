@@ -56,6 +56,10 @@ class Processes:
         shown = await cast(Any, self.client.hmget(f"{self.root}{FIGURES}", names))
         return {name: decode_figures(data) for name, data in zip(names, shown, strict=True)}
 
+    async def stir(self) -> None:
+        """Gateway processes trust no denial they remember: releasers look at all that waits."""
+        await cast(Any, self.client.publish(f"{self.root}news", "look"))
+
     async def logins(self) -> dict[str, int]:
         """Logins that let a client in since `took_logins`: calendar milliseconds of the last."""
         found = await cast(Any, self.client.hgetall(f"{self.root}{LOGINS}"))

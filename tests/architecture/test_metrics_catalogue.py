@@ -2,7 +2,7 @@
 
 import re
 
-from control.watch.metrics import DECLARED
+from control.watch.declared import DECLARED
 from gateway.hold_port import Kept
 from gateway.watch import metrics
 from gateway.watch.catalogue import catalogue, entries

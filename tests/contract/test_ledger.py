@@ -121,6 +121,17 @@ async def test_paused_tenants_and_pools_are_named(start: Start) -> None:
     assert names(await decide(ledger, ask())) == ["pool_paused"]
 
 
+async def test_while_all_is_stopped_nothing_is_granted_and_nothing_charged(start: Start) -> None:
+    ledger = await start(generation(vmta(1, daily=2)))
+    assert names(await decide(ledger, ask())) == ["vmta-1"]
+    await ledger.publish(generation(vmta(1, daily=2), number=2, stopped=True))
+    (met,) = await decide(ledger, ask())
+    assert denied(met) == Denied(Limit.STOPPED, "", 0, 0, 0)
+    assert denied(met).sentence() == "all sending is stopped by an operator"
+    await ledger.publish(generation(vmta(1, daily=2), number=3))
+    assert names(await decide(ledger, ask(), ask())) == ["vmta-1", "ip_quota"]
+
+
 async def test_the_overflow_pool_takes_what_the_pool_may_not_send(start: Start) -> None:
     pools = (
         Pool(name="acme-pool", tenant="acme", members=("vmta-1",), overflow="warm"),

@@ -11,7 +11,8 @@ from control.ledger.status import LedgerState, LedgerStatus
 from control.pmta.told import Told, ToldView
 from control.suppressions.listed import Listed
 from control.watch.figures import Figures
-from control.watch.metrics import DECLARED, catalogue, exposition
+from control.watch.declared import DECLARED
+from control.watch.metrics import catalogue, exposition
 from control.watch.named import Named
 from policy.ledger.bulletin import OpenCircuit
 from tests.support.repository import ROOT
@@ -52,6 +53,7 @@ ALL = Figures(
         ips={"warming": 2, "active": 0},
         quotas={"192.0.2.10": 200},
         sent={"192.0.2.10": 120, "192.0.2.11": 7},
+        stopped=True,
         queues={"default": 0, "hold": 31, "accounting": 3},
     ),
     circuits={"a": [OpenCircuit("vmta", "v1", "open", "550", 9.0)]},
@@ -80,6 +82,7 @@ def test_every_figure_is_shown() -> None:
         'email_engine_queue_size{queue="default"}': 0,
         'email_engine_queue_size{queue="hold"}': 31,
         'email_engine_queue_size{queue="accounting"}': 3,
+        "sendgate_sending_stopped": 1,
         'sendgate_build_info{version="1.2.3"}': 1,
         "sendgate_start_time_seconds": 9,
         'sendgate_ledger_open{ledger="main"}': 1,

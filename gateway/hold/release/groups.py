@@ -13,7 +13,10 @@ from policy.ledger_port import Mark
 
 _TENANT = frozenset({Limit.TENANT_MINUTE, Limit.TENANT_HOUR, Limit.WINDOW, Limit.TENANT_PAUSED})
 _EVERYBODY = frozenset(
-    {Limit.GLOBAL_MINUTE, Limit.GLOBAL_HOUR, Limit.LEDGER_AWAY, Limit.LEDGER_CLOSED}
+    {
+        *(Limit.GLOBAL_MINUTE, Limit.GLOBAL_HOUR, Limit.STOPPED),
+        *(Limit.LEDGER_AWAY, Limit.LEDGER_CLOSED),
+    }
 )
 _OWN = frozenset({Limit.MAILBOX_MAX, Limit.MAILBOX_SPACING, Limit.CAMPAIGN_PAUSED})
 """Limits of a single message: its group goes on."""

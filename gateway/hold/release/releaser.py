@@ -150,6 +150,9 @@ class Releaser:
 
     async def _round(self) -> bool:
         """One round; False when there was nothing to do."""
+        plan = self._generation()
+        if plan is not None and plan.stopped:
+            return False  # the ledger would grant nothing; the next plan calls us
         loop = asyncio.get_running_loop()
         swept = loop.time() - self._swept >= self._settings.sweep
         if swept:

@@ -64,6 +64,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "OpenLedger": {"confirm": True},
     "ClockMove": {},
     "Mute": {"key": "bypass"},
+    "ControlAct": {"action": "trigger"},
     "Apply": {},
     "Rollback": {"server": "pmta1", "version": 1},
 }
