@@ -33,7 +33,7 @@ def test_mail_is_held_while_all_is_stopped_over_kill_9_and_goes_once(
     assert command(data_dir, "tenant", "add", "acme", "--login", "acme",
                    "--password", "acme-password") == 0  # fmt: skip
     assert command(data_dir, "domain", "add", "--tenant", "acme", "--domain", "acme.example",
-                   "--ip", "192.0.2.10", "--quota", "100000", "--hourly-share", "1.0") == 0  # fmt: skip
+                   "--ip", "192.0.2.10", "--quota", "unlimited") == 0  # fmt: skip
     answers: dict[str, tuple[int, str]] = {}
     ended = threading.Event()
 

@@ -10,8 +10,8 @@ from control.ledger.carryover import Figure
 from control.ledger.status import LedgerState, LedgerStatus
 from control.pmta.told import Told, ToldView
 from control.suppressions.listed import Listed
-from control.watch.figures import Figures
 from control.watch.declared import DECLARED
+from control.watch.figures import Figures
 from control.watch.metrics import catalogue, exposition
 from control.watch.named import Named
 from policy.ledger.bulletin import OpenCircuit
