@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from control.cli.removal import Dry, Reason
-from control.plan.applying import Apply, BroughtView, Rollback
+from control.plan.applying import Apply, Brought, BroughtView, Rollback
 from control.plan.configured import DifferenceView, StandingView, Validated
 from control.pmta.version import VersionView
 from control.problem import RefusedError
@@ -104,18 +104,15 @@ def apply(
     line = line_of(context)
     client = Client(line)
     wanted = Apply(server=server, overwrite=overwrite, reason=reason)
-    order = client.send("POST", f"{PATH}/apply", wanted, BroughtView, dry_run=True).servers
+    would = client.send("POST", f"{PATH}/apply", wanted, BroughtView, dry_run=True)
+    order = would.servers
     if dry_run:
         if line.json:
             as_json(order)
             return
         for one in order:
-            if not one.changed:
-                say(f"{one.server}: runs version {one.version}, which is what the plan says")
-                continue
-            what = f"version {one.version}" if one.version else "a new version"
-            say(f"{one.server}: {what} would be offered (dry run, nothing was changed)")
-            _say(_difference(client, one.server, "desired" if one.before else "", "plan"))
+            _would(client, one, overwrite=overwrite)
+        _notes(would)
         return
     problem = ""
     for one in order:
@@ -123,14 +120,30 @@ def apply(
             say(f"{one.server}: offered what the plan says, waiting for PowerMTA …")
         step = Apply(server=one.server, overwrite=overwrite, reason=reason)
         try:
-            [brought] = client.send("POST", f"{PATH}/apply", step, BroughtView).servers
+            view = client.send("POST", f"{PATH}/apply", step, BroughtView)
+            [brought] = view.servers
         except RefusedError as error:
             problem = f"{one.server}: {error.line()}"
             break
         if not line.json:
             said = "runs version" if brought.changed else "runs already version"
             say(f"{one.server}: {said} {brought.version}")
+            _notes(view)
     _end(context, client, [one.server for one in order], problem, None)
+
+
+def _would(client: Client, one: Brought, *, overwrite: bool) -> None:
+    """What `apply` would do with a server."""
+    if not one.changed:
+        say(f"{one.server}: runs version {one.version}, which is what the plan says")
+        return
+    what = f"version {one.version}" if one.version else "a new version"
+    say(f"{one.server}: {what} would be offered (dry run, nothing was changed)")
+    for text in one.by_hand:
+        say(f"{one.server}: {text}: {'would be written over' if overwrite else 'stays'}")
+    if one.by_hand and not overwrite:
+        say(f"{one.server}: nothing would be done while files are changed by hand: --overwrite")
+    _say(_difference(client, one.server, "desired" if one.before else "", "plan"))
 
 
 def rollback(

@@ -100,11 +100,14 @@ class Agents:
         for server in await self.servers(connection):
             files = await self.files(made.generation, made.beside, server)
             wanted, version = await self.wanted(server, connection)
+            if wanted is not None and wanted.held:
+                # It has all that gateways name (`holding.kept_back`), and the rest waits.
+                continue
             needs = facts(files)
             wants = facts(version.fileset) if version else frozenset[Fact]()
             has = wants
             if server in strange or (wanted is not None and wanted.instead):
-                # Offered for a change that is gone, put back by hand, or behind its plan: what it
+                # Offered for a change that is gone, put back, or behind its plan: what it
                 # has more than PowerMTA is known to run, gateways must not name yet.
                 has &= await known_to_run(connection, server)
             sealed = await self.sealed(connection, files)
@@ -112,8 +115,8 @@ class Agents:
             if wanted is not None and is_of(version, files, sealed):
                 same[server] = wanted.offer
             if wanted is not None and wanted.instead:
-                # It was put back by hand, and has all that gateways name: what else the plan has
-                # more than that version is not this change's.
+                # It has all that gateways name: what else the plan has more than that version,
+                # which was put back, is not this change's.
                 lacking = virtual_mtas(lacking)
             if not lacking:
                 continue
@@ -200,7 +203,11 @@ class Agents:
         publishers. '' or what keeps PowerMTA waiting. Raises RefusedError."""
         said = ""
         made = {}
+        held = {one.server: one.offer for one in await desired.held(connection)}
         for server in await desired.unsettled(connection):
+            if server in held:
+                await desired.settle(connection, server, generation.number, held[server])
+                continue
             files = await self.files(generation, beside, server)
             # Of all before the first is written: keys are of no one server.
             made[server] = files, await self.sealed(connection, files)

@@ -6,16 +6,17 @@ held up meanwhile: the lock of publishers is held for the writing alone, and a c
 between ends the wait.
 """
 
-import ipaddress
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
 
+from control.plan.holding import named_by
 from control.plan.offered import Offered, must_stay
 from control.plan.publish import Basis, Publisher
 from control.pmta import desired
 from control.pmta.desired import Desired
-from control.pmta.known import VIRTUAL_MTA, Fact, facts, virtual_mtas
+from control.pmta.known import Fact, facts, virtual_mtas
 from control.pmta.standing import standings
 from control.pmta.version import NewVersion, is_of, read, sealed_keys, write
 from control.problem import RefusedError, bad, counted, missing
@@ -28,8 +29,8 @@ VersionNumber = Annotated[int, msgspec.Meta(ge=1, le=10**18 - 1)]
 Reason = Annotated[str, msgspec.Meta(max_length=500)]
 
 AFTERWARDS = (
-    "the next change of what PowerMTA is told (a quota is one) writes a new version by the plan; "
-    "`sendgate pmta apply` does it at once"
+    "it stays so until `sendgate pmta apply`: quotas, keys and whatever else changes wait there, "
+    "and a change that needs a VirtualMTA which that version lacks is refused"
 )
 
 
@@ -61,6 +62,8 @@ class Brought(msgspec.Struct, frozen=True, kw_only=True):
     """It was to run this; 0: nothing."""
     changed: bool
     """False: it runs that already, and was not asked."""
+    by_hand: list[str] = []
+    """What was changed by hand there: with `overwrite` it is written over, else nothing is done."""
 
 
 class BroughtView(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,12 +86,18 @@ class Applying:
     async def apply(self, who: str, wanted: Apply, *, dry: bool = False) -> BroughtView:
         """Raises RefusedError."""
         names = await self._order(wanted.server)
+        ends = "would end" if dry else "ends"
+        notes = [
+            f"this {ends} a rollback: {one.server} {one.instead.removeprefix('it ')}"
+            for one in await desired.held(self._pool)
+            if one.server in names
+        ]
         found = []
         for part in (names[:1], names[1:]):
             steps = [await self._step(who, wanted, name, dry) for name in part]
             found += [brought for brought, _ in steps]
             await self._until_in_force([offered for _, offered in steps if offered is not None])
-        return BroughtView(servers=found, dry_run=dry, notes=[])
+        return BroughtView(servers=found, dry_run=dry, notes=notes)
 
     async def rollback(self, who: str, wanted: Rollback, *, dry: bool = False) -> BroughtView:
         """Raises RefusedError; also where gateways name what that version has not."""
@@ -100,7 +109,7 @@ class Applying:
             if version is None:
                 raise missing(f"version {wanted.version} of PowerMTA server", wanted.server)
             has = facts(version.fileset)
-            if lacking := _named(basis, wanted.server) - has:
+            if lacking := named_by(basis.generation, wanted.server) - has:
                 named = counted(sorted(fact[1] for fact in lacking), "VirtualMTA")
                 raise RefusedError(
                     f"version {wanted.version} lacks {named} that gateways name, or has another "
@@ -114,7 +123,8 @@ class Applying:
             await sealed_keys(basis.connection, list(version.keys))
             number = 0 if before is None else before.version
             [standing] = await standings(basis.connection, [wanted.server])
-            runs = number == wanted.version and standing.runs
+            held = before is not None and before.held
+            runs = number == wanted.version and standing.runs and held
             brought = Brought(
                 server=wanted.server, version=wanted.version, before=number, changed=not runs
             )
@@ -129,6 +139,7 @@ class Applying:
                 version=wanted.version,
                 settled=basis.last.number,
                 instead=instead,
+                held=True,
                 who=who,
             )
             offered = await self._offer(basis, new, version.digest, before)
@@ -172,16 +183,24 @@ class Applying:
             number = version.version if version is not None else 0
             if same and standing.runs and not wanted.overwrite:
                 brought = Brought(server=server, version=number, before=number, changed=False)
-                if not dry:
-                    await desired.settle(
-                        basis.connection, server, basis.last.number, before.offer if before else 0
-                    )
+                if not dry and before is not None:
+                    if before.held:
+                        await self._released(basis, who, now, before, wanted.reason)
+                    number = basis.last.number
+                    await desired.settle(basis.connection, server, number, before.offer)
                 return brought, None
             goes = facts(version.fileset) - facts(files) if version else frozenset()
             await self._nobody_names(basis, goes)
             if dry:
                 offer = number if same else 0
-                return Brought(server=server, version=offer, before=number, changed=True), None
+                would = Brought(
+                    server=server,
+                    version=offer,
+                    before=number,
+                    changed=True,
+                    by_hand=standing.by_hand,
+                )
+                return would, None
             brought_by = wanted.reason or "pmta apply"
             if not same:
                 new = NewVersion(
@@ -213,6 +232,15 @@ class Applying:
             await act.audit("pmta.apply", server, was, is_, reason=wanted.reason)
         self._agents.bell.ring()
         return Brought(server=server, version=number, before=was["version"], changed=True), offered
+
+    async def _released(
+        self, basis: Basis, who: str, now: datetime, held: Desired, reason: str
+    ) -> None:
+        """What it was put back to is what the plan says by now."""
+        await desired.release(basis.connection, held.server, held.offer)
+        was = {"version": held.version, "held": True}
+        act = Act(basis.connection, now, who)
+        await act.audit("pmta.apply", held.server, was, {**was, "held": False}, reason=reason)
 
     async def _nobody_names(self, basis: Basis, goes: frozenset[Fact]) -> None:
         """Raises RefusedError where a gateway runs an older plan than what is to go."""
@@ -253,24 +281,16 @@ class Applying:
             return
         former_version = await read(basis.connection, one.server, one.before.version)
         has = facts(former_version.fileset) if former_version else frozenset()
-        if _named(basis, one.server) - has:
+        if named_by(basis.generation, one.server) - has:
             # Gateways name more than it had by now.
             return
+        rolled = f"{one.before.instead}; " if one.before.held else ""
         former = msgspec.structs.replace(
             one.before,
             settled=basis.last.number,
-            instead=f"version {one.version} was not taken: {error}",
+            instead=f"{rolled}version {one.version} was not taken: {error}",
         )
         await self._agents.offer(basis.connection, former)
-
-
-def _named(basis: Basis, server: str) -> set[tuple[str, ...]]:
-    """What gateways name there, as `facts` has it."""
-    return {
-        (VIRTUAL_MTA, v.name, str(ipaddress.ip_address(v.ip)))
-        for v in basis.generation.vmtas
-        if v.server == server
-    }
 
 
 def _published(basis: Basis | None) -> Basis:

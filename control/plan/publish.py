@@ -5,8 +5,8 @@ configuration (it must know a VirtualMTA before a gateway names it), by its agen
 them, or as one file, put the generation into the ledger, commit, wait for the workers. A change
 that only takes something away hands it over last, when no gateway names it any more.
 Failure: problems roll everything back, at PowerMTA, too; what it could not be told then, it is told
-by `reconcile`. Should the commit itself fail after the ledger has the
-generation, `reconcile` publishes what the rows say, under a higher number.
+by `reconcile`. Should the commit itself fail after the ledger has the generation, `reconcile`
+publishes what the rows say, under a higher number.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ from control.plan.beside import Beside, beside
 from control.plan.comparing import Comparison
 from control.plan.compiler import Compiler, Made, machine_name
 from control.plan.done import NEXT_STEP, Change, Done, T, nothing
+from control.plan.holding import note_kept
 from control.plan.hours import REACH, RENEW
 from control.plan.latest import Last, forget, last_of
 from control.plan.ledger import UnknownOutcomeError, ledger_number, ledger_time, put_into
@@ -46,7 +47,6 @@ log = logging.getLogger(__name__)
 
 _GENERATION = statements(__package__, "generation")
 _ROWS = statements(__package__, "rows")
-
 
 Lock = Literal["wait", "try", "none"]
 
@@ -118,6 +118,7 @@ class Publisher:
                     connection, made.generation
                 ):
                     acting.note(NEXT_STEP)
+                await note_kept(self.agents, acting, made, self._compiler.memory, before)
                 if dry:
                     return Done(
                         *(result, number, []),

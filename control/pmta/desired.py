@@ -1,8 +1,8 @@
 """What each server with an agent is to run, and whether that is what the last plan says.
 
 Rule: changed under the lock of all publishers alone. `settled` is the number of the plan that the
-version was compared with; null while it is offered ahead of its plan: whoever finds it so and holds
-the lock knows that the change it was for is gone, and compares.
+version was compared with, or that found it held; null while it is offered ahead of its plan:
+whoever finds it so and holds the lock knows that the change it was for is gone, and compares.
 """
 
 import msgspec
@@ -24,6 +24,8 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True):
     settled: int | None = None
     instead: str = ""
     """Why it is not what the rows say."""
+    held: bool = False
+    """Put back by hand: no change of the plan ends it, `pmta apply` does."""
     who: str
     at: int = 0
     """When it was offered, milliseconds of the machine's clock: how long it takes is real time."""
@@ -35,12 +37,17 @@ async def desired(connection: Connection, server: str) -> Desired | None:
     return None if row is None else Desired(**dict(row))
 
 
+async def held(connection: Connection) -> list[Desired]:
+    """Of servers that were put back by hand, by name."""
+    return [Desired(**dict(row)) for row in await connection.fetch(_SQL["held"])]
+
+
 async def offer(connection: Connection, wanted: Desired) -> int:
     """Its version is offered, anew if it is the one that was; the offer's number."""
     found: int = await connection.fetchval(
         _SQL["put"],
         *(wanted.server, wanted.version, wanted.overwrite, wanted.settled, wanted.instead),
-        *(wanted.who, wanted.at),
+        *(wanted.held, wanted.who, wanted.at),
     )
     return found
 
@@ -54,7 +61,7 @@ async def put_back(connection: Connection, wanted: Desired | None, server: str, 
         await connection.execute(
             _SQL["put_back"],
             *(server, wanted.version, wanted.overwrite, wanted.settled, wanted.instead),
-            *(wanted.who, wanted.at, offer),
+            *(wanted.held, wanted.who, wanted.at, offer),
         )
 
 
@@ -64,8 +71,13 @@ async def stands(connection: Connection, server: str, offer: int) -> bool:
 
 
 async def settle(connection: Connection, server: str, generation: int, offer: int) -> None:
-    """This offer is what that plan says."""
+    """This offer is what that plan says, or is held whatever it says."""
     await connection.execute(_SQL["settle"], server, generation, offer)
+
+
+async def release(connection: Connection, server: str, offer: int) -> None:
+    """This offer is held no more: plans go on from it."""
+    await connection.execute(_SQL["release"], server, offer)
 
 
 async def carry(connection: Connection, generation: int) -> None:

@@ -1,21 +1,25 @@
 -- name: one
-SELECT server, version, offer, overwrite, settled, instead, who, at FROM pmta_desired
+SELECT server, version, offer, overwrite, settled, instead, held, who, at FROM pmta_desired
 WHERE server = $1;
+
+-- name: held
+SELECT server, version, offer, overwrite, settled, instead, held, who, at FROM pmta_desired
+WHERE held ORDER BY server;
 
 -- name: put
 -- A new offer, whatever was wanted before.
-INSERT INTO pmta_desired (server, version, offer, overwrite, settled, instead, who, at)
-VALUES ($1, $2, nextval('pmta_offer'), $3, $4, $5, $6, $7)
+INSERT INTO pmta_desired (server, version, offer, overwrite, settled, instead, held, who, at)
+VALUES ($1, $2, nextval('pmta_offer'), $3, $4, $5, $6, $7, $8)
 ON CONFLICT (server) DO UPDATE SET version = excluded.version, offer = excluded.offer,
     overwrite = excluded.overwrite, settled = excluded.settled, instead = excluded.instead,
-    who = excluded.who, at = excluded.at
+    held = excluded.held, who = excluded.who, at = excluded.at
 RETURNING offer;
 
 -- name: put_back
--- In the place of offer $8, should that still stand.
+-- In the place of offer $9, should that still stand.
 UPDATE pmta_desired SET version = $2, offer = nextval('pmta_offer'), overwrite = $3, settled = $4,
-    instead = $5, who = $6, at = $7
-WHERE server = $1 AND offer = $8
+    instead = $5, held = $6, who = $7, at = $8
+WHERE server = $1 AND offer = $9
 RETURNING offer;
 
 -- name: drop
@@ -26,7 +30,12 @@ DELETE FROM pmta_desired WHERE server = $1 AND offer = $2;
 SELECT offer FROM pmta_desired WHERE server = $1 FOR UPDATE;
 
 -- name: settle
-UPDATE pmta_desired SET settled = $2, instead = '' WHERE server = $1 AND offer = $3;
+-- What is held is not what the plan says, and stays so.
+UPDATE pmta_desired SET settled = $2, instead = CASE WHEN held THEN instead ELSE '' END
+WHERE server = $1 AND offer = $3;
+
+-- name: release
+UPDATE pmta_desired SET held = false WHERE server = $1 AND offer = $2;
 
 -- name: carry
 -- Plan $1 has nothing new for PowerMTA: what was right for the one before is right for it.
@@ -40,7 +49,8 @@ WHERE d.settled IS DISTINCT FROM (SELECT max(number) FROM generation) ORDER BY a
 
 -- name: standing
 SELECT a.server, a.agent, a.heard, a.fetched, a.said_of, a.body::text AS body, d.version, d.offer,
-    d.instead, d.settled, d.at AS offered, v.digest
+    d.instead, d.held, d.settled, d.at AS offered, v.digest,
+    (SELECT count(*) = 1 FROM pmta_agent) AS alone
 FROM pmta_agent a
 LEFT JOIN pmta_desired d ON d.server = a.server
 LEFT JOIN pmta_version v ON v.version = d.version

@@ -31,6 +31,10 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     settled: int | None = None
     instead: str = ""
     """Why that is not what the rows say."""
+    held: bool = False
+    """It was put back by hand, and stays so."""
+    alone: bool = False
+    """No other server has an agent: commands need not name it."""
     said: Applied | None = None
 
     @property
@@ -53,10 +57,28 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         if said is None or self.said_of < offer or self.fetched < offer:
             return ""
         if said.state == "changed" and said.tried == self.version:
-            return changed(self.server, said)
+            return self._changed(said)
         if said.state == "failed" and said.tried == self.version:
             return failed(self.server, said)
         return ""
+
+    @property
+    def apply(self) -> str:
+        """The command that brings what the plan says into force there."""
+        return "sendgate pmta apply" + ("" if self.alone else f" --server {self.server}")
+
+    @property
+    def by_hand(self) -> list[str]:
+        """What was changed by hand there, as the agent said last."""
+        return self.said.drift if self.said is not None and self.said.state == "changed" else []
+
+    def _changed(self, said: Applied) -> str:
+        """That files were changed by hand."""
+        what = "; ".join(map(cut, said.drift[:3])) or "which, the agent does not say"
+        return (
+            f"PowerMTA's files on {self.server} were changed by hand ({what}): nothing is written "
+            f"over them; `{self.apply} --overwrite` does"
+        )
 
     def silent(self, now: int, bound: float) -> float:
         """Seconds for which nothing was heard, where they are more than `bound`; else 0."""
@@ -73,11 +95,13 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
             )
         said = self.said
         if self.instead:
-            found.append(f"{self.server} is not to run what the plan says: {self.instead}")
+            until = f"; what changes waits there until `{self.apply}`" if self.held else ""
+            what = f"{self.server} is not to run what the plan says: {self.instead}{until}"
+            found.append(what)
         if said is None:
             return found
         if said.state == "changed":
-            found.append(changed(self.server, said))
+            found.append(self._changed(said))
         else:
             found += [f"{self.server}: {text}" for text in said.drift]
             if said.state == "failed":
@@ -115,15 +139,6 @@ def failed(server: str, said: Applied) -> str:
     )
 
 
-def changed(server: str, said: Applied) -> str:
-    """That files were changed by hand."""
-    what = "; ".join(map(cut, said.drift[:3])) or "which, the agent does not say"
-    return (
-        f"PowerMTA's files on {server} were changed by hand ({what}): nothing is written over "
-        f"them; `sendgate pmta apply --server {server} --overwrite` does"
-    )
-
-
 _STEPS = {
     "write": "writing its files",
     "test": "`pmta test config`",
@@ -145,5 +160,6 @@ async def standings(pool: Any, servers: list[str] | None = None) -> list[Standin
         named |= {name: row[name] or 0 for name in ("version", "offer", "offered", "said_of")}
         named |= {name: row[name] or "" for name in ("digest", "instead")}
         said = None if body is None else msgspec.json.decode(body, type=Applied)
-        found.append(Standing(said=said, **named))
+        held, alone = bool(row["held"]), bool(row["alone"])
+        found.append(Standing(said=said, held=held, alone=alone, **named))
     return found

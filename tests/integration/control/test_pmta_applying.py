@@ -144,10 +144,7 @@ async def test_an_older_version_is_brought_back(
     assert "-<feedback-loop-processor>" in dry
     said = await command("pmta", "rollback", "2", "--reason", "loops are wrong")
     assert "pmta1: runs version 2" in said
-    assert (
-        "note: the next change of what PowerMTA is told (a quota is one) writes a new version"
-        in said
-    )
+    assert "note: it stays so until `sendgate pmta apply`" in said
     assert host.running is not None
     assert host.running.version == 2
     one = await standing(filled)
@@ -159,7 +156,11 @@ async def test_an_older_version_is_brought_back(
         assert (await filled("PATCH", "/api/v2/ips/192.0.2.10", {"state": state}))[0] == 200
     assert await core.publisher.reconcile() is None
     assert (await standing(filled))["running"] == 2
-    assert (await add(filled, "192.0.2.11", "two.example"))[0] == 201
+    assert "note: this would end a rollback: pmta1 was put back to version 2 by test" in (
+        await command("pmta", "apply", "--dry-run")
+    )
+    said = await command("pmta", "apply")
+    assert "note: this ends a rollback: pmta1 was put back" in said
     await until_right(filled)
     assert any("feedback-loop" in text for text in host.running.files.values())
 
@@ -199,11 +200,18 @@ async def test_files_changed_by_hand_are_told_and_written_over_only_when_asked(
     assert (one["state"], one["right"]) == ("changed", False)
     assert "sendgate.conf was changed by hand" in await command("pmta", "status")
     _, status = await filled("GET", "/api/v2/status")
-    assert "`sendgate pmta apply --server pmta1 --overwrite` does" in str(status)
+    assert "`sendgate pmta apply --overwrite` does" in str(status)
     host.start()
     status_, refused = await add(filled, "192.0.2.11", "two.example")
     assert (status_, "changed by hand" in refused["title"]) == (409, True)
+    said = await command("pmta", "apply", "--dry-run")
+    assert "pmta1: sendgate.conf was changed by hand: stays" in said
+    assert "nothing would be done while files are changed by hand: --overwrite" in said
     await command("pmta", "apply", code=1)
+    said = await command("pmta", "apply", "--overwrite", "--dry-run")
+    assert "pmta1: sendgate.conf was changed by hand: would be written over" in said
+    assert "nothing would be done" not in said
+    assert host.changed
     said = await command("pmta", "apply", "--server", "pmta1", "--overwrite")
     assert "pmta1: runs version 2" in said
     assert not host.changed

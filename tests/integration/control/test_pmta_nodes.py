@@ -103,4 +103,4 @@ async def test_a_pause_works_where_an_older_version_was_put_back_and_the_agent_i
     async with open_parts(settings) as parts, api_of(parts) as other:
         status, paused = await other("PATCH", "/api/v2/ips/192.0.2.10", {"state": "pause"})
         assert status == 200, paused
-        assert (await add(other, "192.0.2.11", "b.example"))[0] == 503
+        assert (await add(other, "192.0.2.11", "b.example"))[0] == 409
