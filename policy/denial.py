@@ -16,7 +16,9 @@ class Limit(StrEnum):
     IP_PACE = "ip_pace"
     WINDOW = "window"
     MAILBOX_MAX = "mailbox_max"
+    MAILBOX_RAMP = "mailbox_ramp"
     MAILBOX_SPACING = "mailbox_spacing"
+    MAILBOX_UNKNOWN = "mailbox_unknown"
     TENANT_MINUTE = "tenant_minute"
     TENANT_HOUR = "tenant_hour"
     GLOBAL_MINUTE = "global_minute"
@@ -37,7 +39,7 @@ class Limit(StrEnum):
 IP_LIMITS = frozenset({Limit.IP_QUOTA, Limit.IP_PROVIDER, Limit.IP_PACE})
 """Limits of a pool's IPs: a denial under one of these holds for the whole pool × provider."""
 
-MAILBOX_LIMITS = frozenset({Limit.MAILBOX_MAX, Limit.MAILBOX_SPACING})
+MAILBOX_LIMITS = frozenset({Limit.MAILBOX_MAX, Limit.MAILBOX_RAMP, Limit.MAILBOX_SPACING})
 """Limits of one sender address: they hold for its mail and nobody else's."""
 
 _SENTENCES = {
@@ -46,7 +48,9 @@ _SENTENCES = {
     Limit.IP_PACE: "{subject} is paced ({used} of {limit} today)",
     Limit.WINDOW: "tenant {subject} is outside its sending hours",
     Limit.MAILBOX_MAX: "mailbox {subject} has sent its {limit} for today",
+    Limit.MAILBOX_RAMP: "mailbox {subject} has sent the {limit} of its ramp for today",
     Limit.MAILBOX_SPACING: "mailbox {subject} waits between messages",
+    Limit.MAILBOX_UNKNOWN: "mailbox {subject} is not one of this tenant's",
     Limit.TENANT_MINUTE: "tenant {subject} has sent its {limit} for this minute",
     Limit.TENANT_HOUR: "tenant {subject} has sent its {limit} for this hour",
     Limit.GLOBAL_MINUTE: "the gateway has sent its {limit} for this minute",

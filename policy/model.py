@@ -24,6 +24,19 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 
 
+Ramp = Annotated[
+    tuple[Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)], ...], msgspec.Meta(max_length=52)
+]
+"""Recipients a day, stage by stage."""
+
+Day = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+"""Days since 1970-01-01 UTC."""
+
+Unknown = Literal["discover", "refuse", "shared"]
+"""A mailbox that nobody added: counts by itself from its first message on, is refused, or counts
+for the one that all such share."""
+
+
 class IpState(StrEnum):
     """Where an IP stands in its life. Only `warming` and `active` send."""
 
@@ -117,6 +130,13 @@ class MailboxLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     daily_min: Count | None = None
     """What it should send a day: the releaser's order (`policy.fairness`), not a limit."""
     spacing: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 0.0
+    """Seconds from one message to the next, at least."""
+    spacing_max: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 0.0
+    """And at most; above `spacing` each gap is drawn between the two (`policy.mailbox`)."""
+    ramp: Ramp | None = None
+    """In place of the tenant's; empty: none."""
+    ramp_from: Day | None = None
+    """First day of its ramp; None: the day it sent first."""
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -192,6 +212,12 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     beyond `mailbox_bound` share. Always refused for a tenant with a list of senders, or strict."""
     mailbox_default: MailboxLimits = MailboxLimits()
     mailboxes: dict[str, MailboxLimits] = {}
+    mailbox_unknown: Unknown = "discover"
+    """What becomes of mail of a mailbox that is not in `mailboxes`."""
+    mailbox_ramp: Ramp = ()
+    """Of each mailbox without one of its own; empty: none."""
+    mailbox_ramp_days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 7
+    """Days a stage of any mailbox's ramp lasts."""
     mailbox_bound: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 100_000
     """Discovered mailboxes counted one by one; beyond, they share one."""
     rate: Rate = Rate()

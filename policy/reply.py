@@ -106,3 +106,8 @@ def deferral(text: str) -> Reply:
 def trouble(text: str) -> Reply:
     """Not now, for a reason of ours (RFC 3463: X.3.0)."""
     return Reply(451, "4.3.0", text)
+
+
+def forbidden(text: str) -> Reply:
+    """Never, for a reason of policy."""
+    return Reply(550, "5.7.1", text)

@@ -83,6 +83,9 @@ CHANGE = {
     Limit.IP_PACE: "wait, or raise the burst (`sendgate ip set IP --hourly-share 1.0` ends pacing)",
     Limit.WINDOW: "wait for the tenant's sending hours, or change them (`sendgate tenant set`)",
     Limit.MAILBOX_MAX: "raise its daily maximum (`sendgate mailbox set`), or use another address",
+    Limit.MAILBOX_RAMP: "wait for its next stage, or change its ramp (`sendgate mailbox set`)",
+    Limit.MAILBOX_UNKNOWN: "add it (`sendgate mailbox set`), or let the tenant's mailboxes be "
+    "discovered (`sendgate tenant set --mailbox-unknown discover`)",
     Limit.MAILBOX_SPACING: "wait, or lower its spacing (`sendgate mailbox set`)",
     Limit.TENANT_MINUTE: "wait a minute, or `sendgate tenant set TENANT --per-minute N`",
     Limit.TENANT_HOUR: "wait for the next hour, or `sendgate tenant set TENANT --per-hour N`",

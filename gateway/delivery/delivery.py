@@ -22,7 +22,7 @@ from policy.denial import Denied, Limit
 from policy.ledger_port import Change, Duplicate, EntryState
 from policy.model import Profile, Tenant
 from policy.outcome import Failed, Outcome, Refused, Relayed, Scope, Unknown
-from policy.reply import Reply, deferral, trouble
+from policy.reply import Reply, deferral, forbidden, trouble
 from settings.model import Settings
 
 _ATTEMPTS = 3
@@ -158,6 +158,8 @@ class Delivery:
         """A limit binds: hold it, or say until when."""
         self._telling.denial(denied.limit.value)
         sentence = denied.sentence()
+        if denied.limit is Limit.MAILBOX_UNKNOWN:
+            return self._telling.rejected(self._deferred(forbidden, sentence))
         if self._holds:
             due = denied.rests(self._now() + round(self._settings.hold.mailbox_look * 1000))
             return await self._wait(denied.limit.value, sentence, until=denied.until, due=due)
@@ -217,10 +219,9 @@ class Delivery:
             self._telling.ending("deferred", first=first.owner, why="the first copy is in doubt")
             return trouble("the same message is being handled already, please try again")
         # Of several recipients the first one may have reached some.
-        copy = msgspec.structs.replace(
-            self._keeping("doubt", "duplicate", f"behind {first.owner}"),
-            behind=first.owner, server="" if known else first.server,
-        )  # fmt: skip
+        copy = self._keeping("doubt", "duplicate", f"behind {first.owner}")
+        server = "" if known else first.server
+        copy = msgspec.structs.replace(copy, behind=first.owner, server=server)
         reply = await self._keep(copy, entry=False)
         return before if known and reply.code == 250 else reply
 

@@ -97,45 +97,90 @@ function count.charge_ip(ip, providers, total)
   end
 end
 
--- Mailboxes of a tenant on a day. Those the batch names are read with one command.
-function count.mailboxes(day, name)
-  return count.hash(root .. 'mb:' .. day .. ':' .. name)
-end
+-- A tenant's mailboxes: one hash for all days, for a mailbox that is counted, limited, spaced and
+-- ramped is one value to read and one to write. A record: {first day since it was idle, day it sent on
+-- last, recipients of that day, of the day before, when it sent last} (policy/mailbox.py).
+-- Those the batch names are read with one command.
+count.IDLE = 30                  -- days after which a mailbox is new again
 
-function count.boxes_today(name)
+function count.boxes(name)
   local found = run.boxes[name]
   if not found then
-    found = count.mailboxes(run.day, name)
+    found = {
+      key = root .. 'boxes:' .. name, records = {}, read = false, changed = false, size = false, life = false,
+    }
     run.boxes[name] = found
   end
   return found
 end
 
-function count.mailbox(counters, name, mailbox)
-  if counters.values[mailbox] == nil then
-    local batch = run.wanted[name]
-    run.wanted[name] = nil
-    if batch then count.read(counters, batch) end
-    if counters.values[mailbox] == nil then count.value(counters, mailbox) end
+-- As it counts today.
+local function record_of(packed)
+  if not packed then return false end
+  local known = cmsgpack.unpack(packed)
+  if known[2] ~= run.today then
+    if run.today - known[2] > count.IDLE then known[1] = run.today end
+    known[4] = known[2] == run.today - 1 and known[3] or 0
+    known[2], known[3], known.turned = run.today, 0, true
   end
-  return counters.values[mailbox]
+  return known
+end
+
+-- False: it never sent, or long ago.
+function count.mailbox(boxes, name, mailbox)
+  local records = boxes.records
+  if records[mailbox] == nil then
+    local batch = run.wanted[name]
+    if batch and not boxes.read then
+      boxes.read = true
+      local found = call('HMGET', boxes.key, unpack(batch))
+      for i = 1, #batch do
+        if records[batch[i]] == nil then records[batch[i]] = record_of(found[i]) end
+      end
+    end
+    if records[mailbox] == nil then records[mailbox] = record_of(call('HGET', boxes.key, mailbox)) end
+  end
+  return records[mailbox]
 end
 
 -- How many mailboxes are counted, those of this run included.
-function count.mailbox_number(counters)
-  if not counters.size then counters.size = call('HLEN', counters.key) end
-  return counters.size
+function count.mailbox_number(boxes)
+  if not boxes.size then boxes.size = call('HLEN', boxes.key) end
+  return boxes.size
 end
 
-function count.charge_mailbox(counters, mailbox, total)
-  count.value(counters, mailbox)     -- where no maximum was asked for, nobody has read it
-  local known = counters.values[mailbox]
-  if not known then
-    local size = count.mailbox_number(counters)
-    if size == 0 then counters.life = KEEP_DAYS end
-    counters.size = size + 1
+function count.put_mailbox(boxes, mailbox, known)
+  local changed = boxes.changed
+  if not changed then
+    changed = {}
+    boxes.changed = changed
+    run.changed_boxes[#run.changed_boxes + 1] = boxes
   end
-  count.put(counters, mailbox, (known or 0) + total)
+  boxes.records[mailbox], changed[mailbox] = known, true
+end
+
+function count.charge_mailbox(boxes, name, mailbox, total)
+  local known = count.mailbox(boxes, name, mailbox)
+  if not known then
+    known = {run.today, run.today, 0, 0, 0, turned = true}
+    boxes.size = count.mailbox_number(boxes) + 1
+  end
+  -- Once a day a mailbox: who sends nothing any more leaves no hash behind.
+  if known.turned then boxes.life, known.turned = KEEP_COUNTS, nil end
+  known[3], known[5] = known[3] + total, run.now
+  count.put_mailbox(boxes, mailbox, known)
+end
+
+-- `day`: of the charge. `last`: when the mailbox had sent before it.
+function count.refund_mailbox(name, mailbox, day, total, at, last)
+  local boxes = count.boxes(name)
+  local known = count.mailbox(boxes, name, mailbox)
+  if not known then return end
+  local place = day == run.today and 3 or day == run.today - 1 and 4
+  if place then known[place] = math.max(known[place] - total, 0) end
+  -- Nothing was sent: the spacing counts from the message before, or another IP could not try.
+  if known[5] == at then known[5] = last end
+  count.put_mailbox(boxes, mailbox, known)
 end
 
 -- Rates are strings of their own, for each ends with its window. '' is the whole gateway: a
@@ -169,6 +214,16 @@ function count.write()
     end
     call('HSET', counters.key, unpack(written))
     if counters.life then call('EXPIRE', counters.key, counters.life) end
+  end
+  for _, boxes in ipairs(run.changed_boxes) do
+    local written, records = {}, boxes.records
+    for mailbox in pairs(boxes.changed) do
+      local known = records[mailbox]
+      written[#written + 1] = mailbox
+      written[#written + 1] = cmsgpack.pack({known[1], known[2], known[3], known[4], known[5]})
+    end
+    call('HSET', boxes.key, unpack(written))
+    if boxes.life then call('EXPIRE', boxes.key, boxes.life) end
   end
   for _, counter in ipairs(run.changed_rates) do
     if counter.life then

@@ -30,6 +30,8 @@ local function decide(item)
   if not tenant or not pool or pool.tenant ~= name then
     return nil, choose.denied('unknown_pool', pool_name, 0, 0, 0)
   end
+  local refusal = tenant.unknown and item[4] ~= '' and limit.unknown_denial(tenant, name, item[4])
+  if refusal then return nil, refusal end
   if row('g').stopped then return nil, choose.denied('stopped', '', 0, 0, 0) end
   if tenant.paused then return nil, choose.denied('tenant_paused', name, 0, 0, 0) end
   local total = 0
@@ -41,16 +43,16 @@ local function decide(item)
     if opens > 0 then return nil, choose.denied('window', name, opens, 0, 0) end
   end
 
-  local refusal = limit.rate_denial(tenant, name, total)
+  refusal = limit.rate_denial(tenant, name, total)
   if refusal then return nil, refusal end
   if not item[12] then
     refusal = limit.behind_held(item, window, total)
     if refusal then return nil, refusal end
   end
 
-  local mailbox, boxes, gap, last = '', nil, 0, 0
+  local mailbox, boxes, last = '', nil, 0
   if item[4] ~= '' then
-    refusal, mailbox, boxes, gap, last = limit.mailbox_denial(tenant, name, item[4], total)
+    refusal, mailbox, boxes, last = limit.mailbox_denial(tenant, name, item[4], total)
     if refusal then return nil, refusal end
   end
 
@@ -78,14 +80,7 @@ local function decide(item)
     count.put(run.paces, ip, tat + total * step)
   end
   choose.raise_score(index, place, share_used(vmta, count.used_of(values)))
-  if boxes then
-    count.charge_mailbox(boxes, mailbox, total)
-    if gap > 0 then
-      local sent = limit.last_sent(run.today, name)
-      count.put(sent, mailbox, run.now)
-      sent.life = 3 * 86400
-    end
-  end
+  if boxes then count.charge_mailbox(boxes, name, mailbox, total) end
   limit.charge_rates(tenant, name, total)
   if next(run.rooms) then
     for i = 1, #providers do
@@ -125,12 +120,7 @@ local function refund(charge)
   if step > 0 then
     count.put(run.paces, ip, math.max(count.value(run.paces, ip) - total * step, 0))
   end
-  if mailbox ~= '' then
-    local last = limit.last_sent(day, name)
-    -- Nothing was sent: the spacing counts from the message before, or another IP could not try.
-    if count.value(last, mailbox) == at then count.put(last, mailbox, charge[10]) end
-    count.lower(count.mailboxes(day, name), mailbox, total)
-  end
+  if mailbox ~= '' then count.refund_mailbox(name, mailbox, day, total, at, charge[10]) end
   for _, scope in ipairs({name, ''}) do
     for _, window in ipairs(count.WINDOWS) do
       local counter = count.rate(window, at, scope)
@@ -179,8 +169,8 @@ local function fresh(arguments)
     -- list, and a set of the same), providers by pool; IPs to read ahead.
     keys = false, slots = {}, names = {},
     fields = {'g'}, named = {}, wanted = {}, asked = {}, ahead = 0,
-    -- Counting: counters by key, by IP, by tenant; those to be written; names of fields.
-    hashes = {}, days = {}, boxes = {}, changed = {}, named_fields = {}, paces = false,
+    -- Counting: counters by key, by IP; mailboxes by tenant; those to be written; names of fields.
+    hashes = {}, days = {}, boxes = {}, changed_boxes = {}, changed = {}, named_fields = {}, paces = false,
     rates = {}, changed_rates = {},
     -- Choosing: indexes, also by pool and provider; providers with one of their own, by pool; IPs
     -- given something back, whose indexes are put right before the next decision.

@@ -3,6 +3,8 @@
 Fields of the hash `plan:N`: `g` (the whole gateway), `t:TENANT`, `p:POOL`, `m:POOL` (its members,
 apart because a reservation in the common case does not read them), `v:VMTA`, `i:IP`.
 Numbers stand for absence (-1: no limit) because msgpack's nil vanishes from a Lua table.
+A mailbox: [most a day, milliseconds between messages at least, how much more at most, least a day,
+first day of its ramp, its ramp]; without the last it has the tenant's.
 Mailbox limits have a hash of their own per tenant, named by their digest: 100,000 of them
 are written when they change, not with every generation.
 """
@@ -12,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from policy.mailbox import milliseconds
 from policy.model import UNLIMITED, MailboxLimits, Rate, Tenant, VirtualMta
 from policy.plan import Generation
 
@@ -46,7 +49,7 @@ def mailbox_rows(tenant: Tenant) -> tuple[str, dict[str, bytes]] | None:
     """(digest, mailbox to row), or None when the tenant limits no mailbox by name."""
     if not tenant.mailboxes:
         return None
-    rows = {name: _encode(_mailbox(limits)) for name, limits in tenant.mailboxes.items()}
+    rows = {name: _encode(mailbox_row(limits)) for name, limits in tenant.mailboxes.items()}
     digest = hashlib.sha256()
     for name in sorted(rows):
         digest.update(_encode([name, rows[name]]))
@@ -78,14 +81,21 @@ def _vmta(vmta: VirtualMta, pools: list[str]) -> dict[str, Any]:
     }
 
 
-def _mailbox(limits: MailboxLimits) -> tuple[int, int]:
-    """(most a day or -1, milliseconds between messages)."""
-    most = -1 if limits.daily_max is None else limits.daily_max
-    return most, round(limits.spacing * 1000)
+def mailbox_row(limits: MailboxLimits) -> list[Any]:
+    """What the scripts read of a mailbox."""
+    gap = milliseconds(limits.spacing)
+    row: list[Any] = [
+        -1 if limits.daily_max is None else limits.daily_max,
+        gap,
+        max(milliseconds(limits.spacing_max) - gap, 0),
+        limits.daily_min or 0,
+        -1 if limits.ramp_from is None else limits.ramp_from,
+    ]
+    return row if limits.ramp is None else [*row, limits.ramp]
 
 
 def _tenant(tenant: Tenant) -> dict[str, Any]:
-    most, gap = _mailbox(tenant.mailbox_default)
+    most, gap, span, *_ = mailbox_row(tenant.mailbox_default)
     row: dict[str, Any] = {
         "paused": tenant.paused,
         "mailbox_max": most,
@@ -93,6 +103,14 @@ def _tenant(tenant: Tenant) -> dict[str, Any]:
         "bound": tenant.mailbox_bound,
         **_rate(tenant.rate),
     }
+    # Left out where they say nothing: most tenants have none of them.
+    if span:
+        row["mailbox_span"] = span
+    if tenant.mailbox_ramp:
+        row["ramp"] = tenant.mailbox_ramp
+    row["ramp_days"] = tenant.mailbox_ramp_days
+    if tenant.mailbox_unknown != "discover":
+        row["unknown"] = tenant.mailbox_unknown
     if tenant.window is not None:
         row["window"] = tenant.window
     if (own := mailbox_rows(tenant)) is not None:

@@ -1,6 +1,7 @@
 -- The limits of one run of `decide.lua` that no IP has: rates, held mail, mailboxes.
 local limit = {}
 local DEEPEST = 8                -- overflow chains; the plan refuses cycles
+local SHARED = '*'               -- the mailbox of all that are not counted one by one
 
 -- Worked out once a row: the tenant's and the gateway's are of one publication.
 function limit.rated(tenant)
@@ -107,20 +108,8 @@ function limit.behind_held(item, window, total)
   end
 end
 
--- When a mailbox sent last, by days so that old ones expire; a spacing is a day at most.
-function limit.last_sent(day, name)
-  return count.hash(root .. 'last:' .. day .. ':' .. name)
-end
-
-function limit.last_of(name, mailbox)
-  local recent = limit.last_sent(run.today, name)
-  count.value(recent, mailbox)
-  -- 0: given back, so that it counts from the message before.
-  return recent.values[mailbox] or count.value(limit.last_sent(run.today - 1, name), mailbox)
-end
-
 -- The limits of its own that a mailbox has, or false. Those of all that the batch names are read with
--- one command, before their counters are (`count.mailbox` forgets their names).
+-- one command.
 function limit.own_limits(tenant, name, mailbox)
   local owned = run.owned[name]
   if not owned then
@@ -133,30 +122,72 @@ function limit.own_limits(tenant, name, mailbox)
   return owned[mailbox]
 end
 
--- The mailbox that counts, its most a day (-1: no limit) and its spacing in milliseconds.
-function limit.mailbox_limits(tenant, name, mailbox, counters)
-  local own = tenant.mailboxes and limit.own_limits(tenant, name, mailbox)
-  if own then return mailbox, own[1], own[2] end
-  if not count.mailbox(counters, name, mailbox) and count.mailbox_number(counters) >= tenant.bound then
-    mailbox = '*'
+-- What holds for a mailbox without limits of its own; worked out once a row, which may be kept.
+local function common(tenant)
+  local found = tenant.common
+  if not found then
+    found = {tenant.mailbox_max, tenant.mailbox_gap, tenant.mailbox_span or 0, 0, -1}
+    tenant.common = found
   end
-  return mailbox, tenant.mailbox_max, tenant.mailbox_gap
+  return found
 end
 
--- Nil and the mailbox that counts, its counters, its spacing and when it sent last; or a denial.
+-- Of a tenant whose mailboxes are not discovered: that one was not added.
+function limit.unknown_denial(tenant, name, mailbox)
+  if tenant.unknown ~= 'refuse' or mailbox == SHARED then return nil end
+  if tenant.mailboxes and limit.own_limits(tenant, name, mailbox) then return nil end
+  return choose.denied('mailbox_unknown', mailbox, 0, 0, 0)
+end
+
+-- The mailbox that counts, its limits (`fields.py` has their order) and its counters.
+function limit.mailbox_limits(tenant, name, mailbox, boxes)
+  local own = tenant.mailboxes and limit.own_limits(tenant, name, mailbox)
+  if own then return mailbox, own, count.mailbox(boxes, name, mailbox) end
+  if tenant.unknown == 'shared' then mailbox = SHARED end
+  local known = count.mailbox(boxes, name, mailbox)
+  if not known and mailbox ~= SHARED and count.mailbox_number(boxes) >= tenant.bound then
+    mailbox = SHARED
+    known = count.mailbox(boxes, name, mailbox)
+  end
+  return mailbox, common(tenant), known
+end
+
+-- Most recipients of today (-1: any number) and the limit that says so.
+function limit.most_of(tenant, limits, known)
+  local most, ramp = limits[1], limits[6] or tenant.ramp
+  if not ramp or #ramp == 0 then return most, 'mailbox_max' end
+  local first = limits[5]
+  if first < 0 then first = known and known[1] or run.today end
+  local stage = math.floor(math.max(run.today - first, 0) / tenant.ramp_days) + 1
+  local stepped = ramp[math.min(stage, #ramp)]
+  if most < 0 or stepped < most then return stepped, 'mailbox_ramp' end
+  return most, 'mailbox_max'
+end
+
+-- Milliseconds from the message at `last` to the next.
+function limit.gap_of(limits, mailbox, last)
+  local gap, span = limits[2], limits[3] or 0
+  if span <= 0 then return gap end
+  local drawn = tonumber(string.sub(redis.sha1hex(mailbox .. ' ' .. last), 1, 6), 16)
+  return gap + math.floor(drawn * (span + 1) / 16777216)
+end
+
+-- Nil, the mailbox that counts, its counters and when it sent last; or a denial.
 function limit.mailbox_denial(tenant, name, asked, total)
-  local counters = count.boxes_today(name)
-  local mailbox, most, gap = limit.mailbox_limits(tenant, name, asked, counters)
+  local boxes = count.boxes(name)
+  local mailbox, limits, known = limit.mailbox_limits(tenant, name, asked, boxes)
+  local most, bound = limit.most_of(tenant, limits, known)
   if most >= 0 then
-    local sent = count.mailbox(counters, name, mailbox) or 0
+    local sent = known and known[3] or 0
     if sent + total > most then
-      return choose.denied('mailbox_max', mailbox, (run.today + 1) * DAY, most, sent)
+      return choose.denied(bound, mailbox, (run.today + 1) * DAY, most, sent)
     end
   end
-  local last = 0
-  if gap > 0 then
-    last = limit.last_of(name, mailbox)
-    if last + gap > run.now then return choose.denied('mailbox_spacing', mailbox, last + gap, 0, 0) end
+  local last = known and known[5] or 0
+  -- Drawn only where it decides.
+  if last > 0 and last + limits[2] + (limits[3] or 0) > run.now then
+    local free = last + limit.gap_of(limits, mailbox, last)
+    if free > run.now then return choose.denied('mailbox_spacing', mailbox, free, 0, 0) end
   end
-  return nil, mailbox, counters, gap, last
+  return nil, mailbox, boxes, last
 end

@@ -7,6 +7,8 @@ test proves on it holds for Valkey too.
 from collections import OrderedDict
 from collections.abc import Sequence
 
+import msgspec
+
 from policy.denial import Denied, Limit
 from policy.ledger.entries import Entries
 from policy.ledger_port import (
@@ -22,7 +24,8 @@ from policy.ledger_port import (
     Reserve,
 )
 from policy.limits import DAY, HOUR, MINUTE, day_of, next_day, opens_at
-from policy.model import SHARED_MAILBOX, MailboxLimits, Rate, Tenant, VirtualMta
+from policy.mailbox import Record, Terms, gap_of, most_of, terms_of
+from policy.model import SHARED_MAILBOX, Rate, Tenant, VirtualMta
 from policy.plan import Generation
 from policy.selection import Usage, charged_tat, choose, pace_step, room
 
@@ -40,8 +43,7 @@ class MemoryLedger:
         self.sequence = 0
         self._days: dict[tuple[int, str], Usage] = {}
         self._tat: dict[str, float] = {}
-        self._mailboxes: dict[tuple[int, str], dict[str, int]] = {}
-        self._last: dict[tuple[str, str], int] = {}
+        self._mailboxes: dict[str, dict[str, Record]] = {}
         self._rates: dict[tuple[int, int, str], int] = {}
         self._batches: OrderedDict[str, Answer] = OrderedDict()
         self.entries = Entries()
@@ -132,6 +134,8 @@ class MemoryLedger:
         pool = self.generation.pool.get(item.pool)
         if tenant is None or pool is None or pool.tenant != item.tenant:
             return Denied(Limit.UNKNOWN_POOL, item.pool, 0, 0, 0)
+        if self._unknown(tenant, item.mailbox):
+            return Denied(Limit.MAILBOX_UNKNOWN, item.mailbox, 0, 0, 0)
         if self.generation.stopped:
             return Denied(Limit.STOPPED, "", 0, 0, 0)
         if tenant.paused:
@@ -143,9 +147,11 @@ class MemoryLedger:
             return denial
         if not item.held and (denial := self._behind_held(item, tenant, total)):
             return denial
-        mailbox, limits = self._mailbox(tenant, item.mailbox)
-        if mailbox and (denial := self._mailbox_denial(tenant, mailbox, limits, total)):
-            return denial
+        mailbox = ""
+        if item.mailbox:
+            mailbox, terms = self._mailbox(tenant, item.mailbox)
+            if denial := self._mailbox_denial(tenant, mailbox, terms, total):
+                return denial
         chosen = choose(
             pool,
             self.generation.pool,
@@ -159,7 +165,7 @@ class MemoryLedger:
         )
         if isinstance(chosen, Denied):
             return chosen
-        return self._charge(item, tenant, chosen, mailbox, limits, total)
+        return self._charge(item, tenant, chosen, mailbox, total)
 
     def _charge(
         self,
@@ -167,12 +173,12 @@ class MemoryLedger:
         tenant: Tenant,
         vmta: VirtualMta,
         mailbox: str,
-        limits: MailboxLimits,
         total: int,
     ) -> Granted:
         usage = self._usage(vmta.ip)
         step = pace_step(vmta, usage, tenant.window)
-        last = self._last.get((tenant.name, mailbox), 0) if limits.spacing else 0
+        record = self._record(tenant.name, mailbox)
+        last = 0 if record is None else record.last
         granted = Granted(
             vmta.name, vmta.ip, vmta.server, tenant.name, mailbox, item.providers,
             self.now, step, self.incarnation, last,
@@ -185,10 +191,11 @@ class MemoryLedger:
         for provider, n in item.providers:
             usage.by_provider[provider] = usage.by_provider.get(provider, 0) + n
         if mailbox:
-            sent = self._mailboxes.setdefault((day_of(self.now), tenant.name), {})
-            sent[mailbox] = sent.get(mailbox, 0) + total
-            if limits.spacing:
-                self._last[tenant.name, mailbox] = self.now
+            today = day_of(self.now)
+            known = record or Record(first=today, day=today, count=0, before=0, last=0)
+            self._mailboxes.setdefault(tenant.name, {})[mailbox] = msgspec.structs.replace(
+                known, count=known.count + total, last=self.now
+            )
         for length, scope, limit in self._rate_windows(tenant):
             if limit is not None:
                 key = (length, self.now // length, scope)
@@ -213,23 +220,38 @@ class MemoryLedger:
                 return Denied(Limit(kind), scope, (self.now // length + 1) * length, limit, used)
         return None
 
-    def _mailbox(self, tenant: Tenant, mailbox: str) -> tuple[str, MailboxLimits]:
-        if not mailbox or mailbox in tenant.mailboxes:
-            return mailbox, tenant.mailboxes.get(mailbox, tenant.mailbox_default)
-        known = self._mailboxes.get((day_of(self.now), tenant.name), {})
-        if mailbox not in known and len(known) >= tenant.mailbox_bound:
-            mailbox = SHARED_MAILBOX
-        return mailbox, tenant.mailbox_default
+    def _record(self, tenant: str, mailbox: str) -> Record | None:
+        found = self._mailboxes.get(tenant, {}).get(mailbox)
+        return None if found is None else found.on(day_of(self.now))
+
+    @staticmethod
+    def _unknown(tenant: Tenant, mailbox: str) -> bool:
+        known = mailbox in ("", SHARED_MAILBOX) or mailbox in tenant.mailboxes
+        return tenant.mailbox_unknown == "refuse" and not known
+
+    def _mailbox(self, tenant: Tenant, mailbox: str) -> tuple[str, Terms]:
+        """The mailbox that counts, and its limits."""
+        own = tenant.mailboxes.get(mailbox)
+        if own is None:
+            known = self._mailboxes.get(tenant.name, {})
+            full = mailbox not in known and len(known) >= tenant.mailbox_bound
+            if full or tenant.mailbox_unknown == "shared":
+                mailbox = SHARED_MAILBOX
+        return mailbox, terms_of(tenant, own)
 
     def _mailbox_denial(
-        self, tenant: Tenant, mailbox: str, limits: MailboxLimits, total: int
+        self, tenant: Tenant, mailbox: str, terms: Terms, total: int
     ) -> Denied | None:
-        sent = self._mailboxes.get((day_of(self.now), tenant.name), {}).get(mailbox, 0)
-        if limits.daily_max is not None and sent + total > limits.daily_max:
-            until = next_day(self.now)
-            return Denied(Limit.MAILBOX_MAX, mailbox, until, limits.daily_max, sent)
-        free = self._last.get((tenant.name, mailbox), 0) + round(limits.spacing * 1000)
-        if limits.spacing and free > self.now:
+        record, today = self._record(tenant.name, mailbox), day_of(self.now)
+        first, sent, last = (today, 0, 0) if record is None else (
+            record.first, record.count, record.last
+        )  # fmt: skip
+        most, by_ramp = most_of(terms, first, today)
+        if most is not None and sent + total > most:
+            limit = Limit.MAILBOX_RAMP if by_ramp else Limit.MAILBOX_MAX
+            return Denied(limit, mailbox, next_day(self.now), most, sent)
+        free = last + gap_of(terms.limits, mailbox, last)
+        if last and free > self.now:
             return Denied(Limit.MAILBOX_SPACING, mailbox, free, 0, 0)
         return None
 
@@ -243,14 +265,19 @@ class MemoryLedger:
         if charge.interval:
             tat = self._tat.get(charge.ip, 0.0) - charge.count * charge.interval
             self._tat[charge.ip] = max(tat, 0.0)
-        sent = self._mailboxes.get((charge.at // DAY, charge.tenant), {})
-        if charge.mailbox and charge.mailbox in sent:
-            sent[charge.mailbox] = max(sent[charge.mailbox] - charge.count, 0)
-        sender = (charge.tenant, charge.mailbox)
-        if self._last.get(sender) == charge.at:
-            self._last[sender] = charge.last
+        if record := self._record(charge.tenant, charge.mailbox):
+            self._mailboxes[charge.tenant][charge.mailbox] = self._lowered(record, charge)
         for length in (MINUTE, HOUR):
             for scope in (charge.tenant, ""):
                 key = (length, charge.at // length, scope)
                 if key in self._rates:
                     self._rates[key] = max(self._rates[key] - charge.count, 0)
+
+    def _lowered(self, record: Record, charge: Granted) -> Record:
+        count, before, day = record.count, record.before, charge.at // DAY
+        if day == record.day:
+            count = max(count - charge.count, 0)
+        elif day == record.day - 1:
+            before = max(before - charge.count, 0)
+        last = charge.last if record.last == charge.at else record.last
+        return msgspec.structs.replace(record, count=count, before=before, last=last)

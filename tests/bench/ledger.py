@@ -31,6 +31,7 @@ from policy.ledger.connection import connect
 from policy.ledger.known import Counters
 from policy.ledger.library import function, library
 from policy.ledger_port import Granted, Item, Refund, Reserve
+from policy.mailbox import Record
 from settings.model import Ledger
 from tests.bench.plans import (
     PROVIDERS,
@@ -138,10 +139,11 @@ class Place(msgspec.Struct):
         await admin.publish(scene.generation)
         now, _ = await admin.now()
         for tenant, _, boxes in scene.senders:
-            key = f"{admin.root}mb:{now // DAY}:{tenant}"
+            key, today = f"{admin.root}boxes:{tenant}", now // DAY
+            record = msgspec.msgpack.encode(Record(today, today, 1, 0, now))
             for first in range(0, boxes, 10_000):
                 some = range(first, min(first + 10_000, boxes))
-                counted = {mailbox(tenant, number): 1 for number in some}
+                counted = {mailbox(tenant, number): record for number in some}
                 await cast(Any, server.client.hset(key, mapping=counted))
         return cls(scene, admin, incarnation)
 

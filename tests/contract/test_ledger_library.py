@@ -139,7 +139,7 @@ async def test_a_run_that_failed_leaves_nothing_behind(valkey_url: str) -> None:
     plan = generation(*rows, tenants=(tenant(), tenant("globex")), pools=pools)
     ledger = await RedisUnderTest.start(valkey_url, plan)
     try:
-        broken = f"{ledger.admin.root}mb:{MIDNIGHT // 86_400_000}:globex"
+        broken = f"{ledger.admin.root}boxes:globex"
         await client(ledger).set(broken, "not a hash")
         other = ask(tenant="globex", pool="globex-pool")
         keyed = ask(key="k", owner="one", attempt=1)

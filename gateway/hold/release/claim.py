@@ -120,14 +120,9 @@ class Claims:
         generation = self._generation()
         tenant = generation.tenant.get(row.tenant) if generation else None
         if generation is None or tenant is None:
-            denied = Denied(Limit.UNKNOWN_POOL, row.pool, 0, 0, 0)
-            return Left(row=row, denied=denied, reason=denied.limit.value, detail=denied.sentence())
+            return _denied(row, Denied(Limit.UNKNOWN_POOL, row.pool, 0, 0, 0))
         if row.campaign in tenant.paused_campaigns:
-            denied = Denied(Limit.CAMPAIGN_PAUSED, row.campaign, 0, 0, 0)
-            return Left(
-                row=row, denied=denied, reason=denied.limit.value, detail=denied.sentence(),
-                paused=True,
-            )  # fmt: skip
+            return _denied(row, Denied(Limit.CAMPAIGN_PAUSED, row.campaign, 0, 0, 0), paused=True)
         pool = pool_of(tenant, row.mailbox)
         if isinstance(pool, Reply) or not allowed(tenant, row.mailbox):
             return _refused(row, f"{row.mailbox} may not be used by this tenant any more")
@@ -160,10 +155,10 @@ class Claims:
         if isinstance(decision, Granted):
             return Claimed(row, outgoing, decision, number, asked)
         if isinstance(decision, Denied):
-            return Left(
-                row=row, denied=decision, reason=decision.limit.value, detail=decision.sentence(),
-                until=decision.until, due=decision.until if decision.limit in MAILBOX_LIMITS else 0,
-            )  # fmt: skip
+            if decision.limit is Limit.MAILBOX_UNKNOWN:
+                return _refused(row, decision.sentence())
+            due = decision.until if decision.limit in MAILBOX_LIMITS else 0
+            return _denied(row, decision, until=decision.until, due=due)
         return self._copy(row, decision)
 
     def _copy(self, row: Held, first: Duplicate) -> Left:
@@ -270,6 +265,12 @@ def _changes(left: Left, now: int) -> bool:
         or left.reason != row.reason
         or (row.until <= now < left.until and left.reason != Limit.IP_PACE.value)
     )
+
+
+def _denied(row: Held, denied: Denied, **more: Any) -> Left:
+    return Left(
+        row=row, denied=denied, reason=denied.limit.value, detail=denied.sentence(), **more
+    )  # fmt: skip
 
 
 def _refused(row: Held, why: str, *, suppressed: bool = False) -> Left:

@@ -8,7 +8,7 @@ Rule: a block never outlives a sweep, so that a lost wake-up costs half a minute
 from collections.abc import Iterable
 
 from gateway.hold.keep.backlog import Count, Group
-from policy.denial import IP_LIMITS, Denied, Limit
+from policy.denial import IP_LIMITS, MAILBOX_LIMITS, Denied, Limit
 from policy.ledger_port import Mark
 
 _TENANT = frozenset({Limit.TENANT_MINUTE, Limit.TENANT_HOUR, Limit.WINDOW, Limit.TENANT_PAUSED})
@@ -18,7 +18,7 @@ _EVERYBODY = frozenset(
         *(Limit.LEDGER_AWAY, Limit.LEDGER_CLOSED),
     }
 )
-_OWN = frozenset({Limit.MAILBOX_MAX, Limit.MAILBOX_SPACING, Limit.CAMPAIGN_PAUSED})
+_OWN = MAILBOX_LIMITS | {Limit.CAMPAIGN_PAUSED, Limit.MAILBOX_UNKNOWN}
 """Limits of a single message: its group goes on."""
 
 SOON = 2_000

@@ -7,7 +7,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from policy.ledger.ledger import root_key
+from policy.ledger.mailboxes import records
 from policy.limits import day_of
+from policy.mailbox import least_of, terms_of
 from policy.plan import Generation
 
 _FRESH = 2.0
@@ -38,24 +40,19 @@ class LedgerMinimums:
         self._read_at = loop.time()
         generation = self._generation()
         found: dict[tuple[str, str], int] = {}
+        today = day_of(self._now())
         for tenant in generation.tenants if generation else ():
-            wanted = {
-                mailbox: limits.daily_min
-                for mailbox, limits in tenant.mailboxes.items()
-                if limits.daily_min
-            }
-            if wanted:
-                sent = await self._sent(tenant.name, list(wanted))
-                for (mailbox, least), count in zip(wanted.items(), sent, strict=True):
-                    if least > count:
-                        found[tenant.name, mailbox] = least - count
+            wanted = [name for name, limits in tenant.mailboxes.items() if limits.daily_min]
+            if not wanted:
+                continue
+            try:
+                counted = await records(self._client, self._root, tenant.name, wanted, today)
+            except (RedisError, OSError):
+                continue
+            for mailbox, record in zip(wanted, counted, strict=True):
+                first, sent = (today, 0) if record is None else (record.first, record.count)
+                least = least_of(terms_of(tenant, tenant.mailboxes[mailbox]), first, today)
+                if least > sent:
+                    found[tenant.name, mailbox] = least - sent
         self._behind = found
         return found
-
-    async def _sent(self, tenant: str, mailboxes: list[str]) -> list[int]:
-        key = f"{self._root}mb:{day_of(self._now())}:{tenant}"
-        try:
-            counts = await self._client.hmget(key, mailboxes)
-        except (RedisError, OSError):
-            return [1 << 62] * len(mailboxes)
-        return [int(count or 0) for count in counts]

@@ -1,0 +1,51 @@
+"""What the ledger counts of mailboxes, read: today's recipients, ramps, when they sent last.
+
+Not here: counting (`counting.lua`, which has the record), the rules (`policy.mailbox`). Reading
+takes part in no decision.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, cast
+
+import msgspec
+from redis.asyncio import Redis
+
+from policy.mailbox import Record
+
+AT_ONCE = 1_000
+"""Mailboxes asked for with one command, or scanned: about a millisecond of the server."""
+
+_decode = msgspec.msgpack.Decoder(Record).decode
+
+
+async def records(
+    client: Redis, root: str, tenant: str, mailboxes: Sequence[str], today: int
+) -> list[Record | None]:
+    """As they count on a day; None of one that never sent. Raises redis-py's errors."""
+    key, found = _key(root, tenant), []
+    for begin in range(0, len(mailboxes), AT_ONCE):
+        some = list(mailboxes[begin : begin + AT_ONCE])
+        values = await cast(Any, client.hmget(key, some))
+        found += [None if value is None else _decode(value).on(today) for value in values]
+    return found
+
+
+async def every(
+    client: Redis, root: str, tenant: str, today: int
+) -> AsyncIterator[list[tuple[str, Record]]]:
+    """All that are known, in parts and in no order; one that sends meanwhile may come twice."""
+    key, cursor = _key(root, tenant), 0
+    while True:
+        cursor, values = await cast(Any, client.hscan(key, cursor, count=AT_ONCE))
+        yield [(name.decode(), _decode(value).on(today)) for name, value in values.items()]
+        if not cursor:
+            return
+
+
+async def number(client: Redis, root: str, tenant: str) -> int:
+    """How many are known."""
+    return int(await cast(Any, client.hlen(_key(root, tenant))))
+
+
+def _key(root: str, tenant: str) -> str:
+    return f"{root}boxes:{tenant}"

@@ -1,0 +1,95 @@
+"""What one mailbox may send today and when: ramp, daily maximum and minimum, spacing with jitter.
+
+Pure. The ledger's Lua (`ledger/limiting.lua`) mirrors it line by line; views and the releaser's
+order use it as it is. Days are UTC days since 1970, times milliseconds of ledger time.
+Rule: the lowest of maximum and ramp binds, and a minimum never raises either.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from policy.model import MailboxLimits, Tenant
+
+IDLE_DAYS = 30
+"""A mailbox that sent nothing for longer is cold again: its ramp begins anew, as an IP's does."""
+
+_DRAWN = 1 << 24
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """What the ledger counts of a mailbox, as it stands there."""
+
+    first: int
+    """Day of its first message since it was idle."""
+    day: int
+    """Day it sent on last."""
+    count: int
+    """Recipients on that day."""
+    before: int
+    """Recipients on the day before it."""
+    last: int
+    """When it sent last; 0: given back, and nothing before."""
+
+    def on(self, today: int) -> "Record":
+        """As it counts on a later day."""
+        if self.day == today:
+            return self
+        first = today if today - self.day > IDLE_DAYS else self.first
+        before = self.count if self.day == today - 1 else 0
+        return Record(first=first, day=today, count=0, before=before, last=self.last)
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """The limits that hold for a mailbox, and its ramp."""
+
+    limits: MailboxLimits
+    ramp: Sequence[int]
+    """Recipients a day by stage; empty: none."""
+    days: int
+    """Days a stage lasts."""
+
+
+def terms_of(tenant: Tenant, own: MailboxLimits | None) -> Terms:
+    """Of a mailbox with limits of its own, or of one with the tenant's."""
+    limits = tenant.mailbox_default if own is None else own
+    ramp = tenant.mailbox_ramp if limits.ramp is None else limits.ramp
+    return Terms(limits, ramp, tenant.mailbox_ramp_days)
+
+
+def stage_of(terms: Terms, first: int, today: int) -> int:
+    """Stage of its ramp, from 1; 0: it has none. Past the end the last one stays."""
+    if not terms.ramp:
+        return 0
+    since = first if terms.limits.ramp_from is None else terms.limits.ramp_from
+    return min(max(today - since, 0) // terms.days + 1, len(terms.ramp))
+
+
+def most_of(terms: Terms, first: int, today: int) -> tuple[int | None, bool]:
+    """(recipients it may send today, whether its ramp says so); None: any number."""
+    most, stage = terms.limits.daily_max, stage_of(terms, first, today)
+    if stage and (most is None or terms.ramp[stage - 1] < most):
+        return terms.ramp[stage - 1], True
+    return most, False
+
+
+def least_of(terms: Terms, first: int, today: int) -> int:
+    """Recipients it should send today: its minimum, but for what it may not."""
+    least, (most, _) = terms.limits.daily_min or 0, most_of(terms, first, today)
+    return least if most is None else min(least, most)
+
+
+def gap_of(limits: MailboxLimits, mailbox: str, last: int) -> int:
+    """Milliseconds from its message at `last` to its next. Drawn from both names alone, so that
+    whoever asks again hears the same."""
+    gap, most = milliseconds(limits.spacing), milliseconds(limits.spacing_max)
+    if most <= gap:
+        return gap
+    digest = hashlib.sha1(f"{mailbox} {last}".encode(), usedforsecurity=False).hexdigest()
+    return gap + int(digest[:6], 16) * (most - gap + 1) // _DRAWN
+
+
+def milliseconds(seconds: float) -> int:
+    """As the ledger has a spacing."""
+    return round(seconds * 1000)
