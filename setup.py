@@ -21,6 +21,7 @@ COMPILED = [
     "gateway/delivery/telling.py",
     "gateway/delivery/transaction.py",
     "gateway/ledger/denials.py",
+    "gateway/ledger/queue.py",
     "gateway/ledger/reserve.py",
     "gateway/message/headers.py",
     "gateway/message/ids.py",

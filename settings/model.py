@@ -42,8 +42,9 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     attempts: Annotated[int, msgspec.Meta(ge=1, le=10)] = 3
     """Times a batch without a reply is sent, always under the same id."""
     batch: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 32
-    """Most reservations in one call. The ledger answers nobody else meanwhile: at worst, when each
-    is the day's first of another pool of a hundred IPs, about half a millisecond each."""
+    """Most reservations in one call, and most changes of duplicate entries beside them. The ledger
+    answers nobody else meanwhile: at worst, when each reservation is the day's first of another
+    pool of a hundred IPs, about half a millisecond each."""
     changes: Annotated[int, msgspec.Meta(ge=1000, le=10_000_000)] = 100_000
     """Changes of duplicate entries that one process keeps while the ledger is away, some 300 octets
     each. None is dropped: near it replies slow down (`hold.slow_from`), beyond it mail that would

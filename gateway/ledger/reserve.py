@@ -1,10 +1,11 @@
 """Group commit of reservations: what comes while a call is under way travels in the next.
 
 Owns: batching, the short life of refunds and entry changes. Not here: the decision (the ledger),
-the memory of denials (`gateway.ledger.denials`).
+how much goes in a call (`gateway.ledger.queue`), the memory of denials (`gateway.ledger.denials`).
 Rules: one batch in flight a process; a refund leaves with the next batch or after 100 ms and
-never travels twice (policy/README.md: charging); a change of an entry travels until it arrived,
-for applying it twice changes nothing.
+never travels twice (policy/README.md: charging), and so does a change of an entry, but until it
+arrived, for applying it twice changes nothing. What nobody waits for makes no call of its own
+before: a call costs the ledger as much as several items in it.
 Failure: a ledger that is away or closed denies; nothing is sent on a guess.
 """
 
@@ -15,6 +16,7 @@ from typing import Final
 
 from gateway.ledger.arrears import Arrears
 from gateway.ledger.denials import Denials
+from gateway.ledger.queue import Asked, Queue
 from gateway.watch import metrics
 from policy.denial import Denied, Limit
 from policy.ledger_port import (
@@ -44,23 +46,6 @@ _BATCH: Final = metrics.histogram(
 )
 
 
-class _Asked:
-    """One item on its way. Nobody waits for a refund or a change."""
-
-    __slots__ = ("answer", "deadline", "item")
-
-    def __init__(
-        self,
-        item: Item,
-        answer: asyncio.Future[Decision] | None = None,
-        deadline: float = math.inf,
-    ) -> None:
-        """`deadline`: loop time at which who waits is turned away."""
-        self.item = item
-        self.answer = answer
-        self.deadline = deadline
-
-
 class Reserver:
     """The gateway's way to the ledger."""
 
@@ -78,12 +63,11 @@ class Reserver:
         `told` is told the ledger's time in each answer; `changes` of entries may wait for a ledger
         that is away."""
         self._ledger = ledger
-        self._batch = batch
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._told = told
-        self._queue: list[_Asked] = []
-        self._flying: list[_Asked] = []
+        self._queue = Queue(batch)
+        self._flying: list[Asked] = []
         self._flight: asyncio.Task[None] | None = None
         self._refund_timer: asyncio.TimerHandle | None = None
         self._denials = Denials(denial_cache, clock)
@@ -123,7 +107,7 @@ class Reserver:
 
     def _ask(self, item: Item, deadline: float) -> asyncio.Future[Decision]:
         answer: asyncio.Future[Decision] = self._loop.create_future()
-        self._queue.append(_Asked(item, answer, deadline))
+        self._queue.add(Asked(item, answer, deadline))
         if deadline < self._until:
             self._be_patient(deadline)
         self._take_off()
@@ -140,7 +124,7 @@ class Reserver:
         now = self._loop.time() + 0.001
         self._until, self._impatience = math.inf, None
         soonest = math.inf
-        for asked in (*self._flying, *self._queue):
+        for asked in (*self._flying, *self._queue.all()):
             if asked.answer is None or asked.answer.done():
                 continue
             if asked.deadline <= now:
@@ -164,7 +148,7 @@ class Reserver:
         self._send_soon(mark)
 
     def _send_soon(self, item: Refund | Change | Mark) -> None:
-        self._queue.append(_Asked(item))
+        self._queue.add(Asked(item))
         if self._refund_timer is None and self._flight is None:
             self._refund_timer = self._loop.call_later(REFUND_DELAY, self._take_off)
 
@@ -199,6 +183,7 @@ class Reserver:
         self._take_off()
         while self._flight is not None:
             await asyncio.wait([self._flight])
+            self._take_off()
 
     def _take_off(self) -> None:
         if self._refund_timer is not None:
@@ -214,15 +199,18 @@ class Reserver:
             self._loop.call_exception_handler(
                 {"message": "the reservation batch failed", "exception": error, "task": flight}
             )
-        self._take_off()
+        if self._queue.urgent:
+            self._take_off()
+        elif self._queue:
+            self._refund_timer = self._loop.call_later(REFUND_DELAY, self._take_off)
 
     async def _fly(self) -> None:
-        while self._queue:
+        flying = True
+        while flying:
             if self.state == "open" and self.arrears:
                 self._catch_up()
             await self._gather()
-            batch, self._queue = self._queue[: self._batch], self._queue[self._batch :]
-            self._flying = batch
+            batch = self._flying = self._queue.cut()
             items = [asked.item for asked in batch]
             decisions: tuple[Decision, ...]
             started = self._clock()
@@ -250,19 +238,20 @@ class Reserver:
             _BATCH.observe(len(batch))
             _SECONDS.observe(self._clock() - started)
             self._tell(batch, decisions)
+            flying = self._queue.urgent
 
     async def _gather(self) -> None:
-        """Some turns of the loop for what is about to come, as long as they bring something: a call
-        costs the ledger and us as much as several items in it. An idle loop turns at once."""
+        """Some turns of the loop for what is about to come, as long as they bring something that
+        is waited for. An idle loop turns at once."""
         for _ in range(_TURNS):
-            waiting = len(self._queue)
+            waiting = self._queue.asking
             if waiting >= _ENOUGH:
                 return
             await asyncio.sleep(0)
-            if len(self._queue) == waiting:
+            if self._queue.asking == waiting:
                 return
 
-    def _tell(self, batch: list[_Asked], decisions: tuple[Decision, ...]) -> None:
+    def _tell(self, batch: list[Asked], decisions: tuple[Decision, ...]) -> None:
         """A charge that nobody waits for any more, by time or by cancellation, is given back."""
         self._flying = []
         for asked, decision in zip(batch, decisions, strict=True):
@@ -276,22 +265,21 @@ class Reserver:
     def _turn_away(self, limit: Limit = Limit.LEDGER_AWAY) -> None:
         """Who waited behind a batch without an answer has waited long enough: batches one after
         the other, each with its whole budget, would outlast the clients. Refunds stay."""
-        waiting, self._queue = self._queue, []
-        for asked in waiting:
+        for asked in self._queue.take():
             if isinstance(asked.item, Change):
                 self.arrears.keep([asked.item])
             elif asked.answer is None:
-                self._queue.append(asked)
+                self._queue.add(asked)
             elif not asked.answer.done():
                 asked.answer.set_result(_denial(limit))
 
-    def _keep_changes(self, batch: list[_Asked]) -> None:
+    def _keep_changes(self, batch: list[Asked]) -> None:
         """Entries must not stay behind the truth: their changes travel again when the ledger is
         back (`probe`), the oldest first. Refunds and marks do not."""
         self.arrears.keep(asked.item for asked in batch if isinstance(asked.item, Change))
 
     def _catch_up(self) -> None:
-        self._queue = [*(_Asked(change) for change in self.arrears.take()), *self._queue]
+        self._queue.first(self.arrears.take())
 
 
 def _denial(limit: Limit) -> Denied:

@@ -11,6 +11,8 @@ from policy.denial import Denied, Limit
 from policy.ledger.memory import MemoryLedger
 from policy.ledger_port import (
     Answer,
+    Change,
+    EntryState,
     Granted,
     Item,
     LedgerAwayError,
@@ -123,6 +125,88 @@ async def test_a_refund_travels_with_the_next_reservation() -> None:
     waiting.refund(charge)
     await waiting.reserve(ASK)
     assert [type(item) for item in gate.batches[1]] == [Refund, Reserve]
+
+
+def _sent(number: int) -> Change:
+    return Change(f"k{number}", "one", 1, EntryState.SENT)
+
+
+def _kinds(gate: Gate) -> list[tuple[int, int]]:
+    """Of each call: reservations, changes."""
+    kinds = [[type(item) for item in batch] for batch in gate.batches]
+    return [(batch.count(Reserve), batch.count(Change)) for batch in kinds]
+
+
+async def test_changes_take_no_place_of_a_reservation() -> None:
+    """Every campaign mail has one: calls half as large would cost the ledger twice as much."""
+    gate = Gate(daily=100)
+    waiting = reserver(gate)
+    gate.open.clear()
+    tasks = [asyncio.create_task(waiting.reserve(ASK))]
+    while not gate.batches:
+        await asyncio.sleep(0)
+    for number in range(9):
+        waiting.change(_sent(number))
+        tasks.append(asyncio.create_task(waiting.reserve(ASK)))
+        await asyncio.sleep(0)
+    gate.open.set()
+    await asyncio.gather(*tasks)
+    await waiting.drain()
+    assert _kinds(gate) == [(1, 0), (4, 4), (4, 4), (1, 1)]
+
+
+async def test_what_nobody_waits_for_makes_no_call_of_its_own_at_once() -> None:
+    gate = Gate(daily=100)
+    waiting = reserver(gate)
+    gate.open.clear()
+    first = asyncio.create_task(waiting.reserve(ASK))
+    while not gate.batches:
+        await asyncio.sleep(0)
+    waiting.change(_sent(1))
+    gate.open.set()
+    await first
+    for _ in range(20):
+        await asyncio.sleep(0)
+    await waiting.reserve(ASK)
+    assert _kinds(gate) == [(1, 0), (1, 1)]
+    waiting.change(_sent(2))
+    async with asyncio.timeout(REFUND_DELAY * 20):
+        while len(gate.batches) < 3:
+            await asyncio.sleep(REFUND_DELAY / 10)
+    assert _kinds(gate)[2:] == [(0, 1)]
+
+
+async def test_many_changes_gather_reservations_all_the_same() -> None:
+    """As many as fill a call twice; sessions ask one turn of the loop after the other."""
+    gate = Gate(daily=100)
+    waiting = reserver(gate, batch=32)
+    for number in range(16):
+        waiting.change(_sent(number))
+
+    async def later(turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await waiting.reserve(ASK)
+
+    await asyncio.gather(*(later(turns) for turns in range(4)))
+    assert _kinds(gate) == [(4, 16)]
+
+
+async def test_changes_that_fill_a_call_go_at_once() -> None:
+    gate = Gate(daily=100)
+    waiting = reserver(gate)
+    gate.error = LedgerAwayError("gone")
+    for number in range(11):
+        waiting.change(_sent(number))
+    await waiting.drain()
+    gate.error = None
+    gate.batches.clear()
+    await waiting.probe()
+    for _ in range(30):
+        await asyncio.sleep(0)
+    assert _kinds(gate) == [(0, 0), (0, 4), (0, 4)]
+    await waiting.drain()
+    assert _kinds(gate)[3:] == [(0, 3)]
 
 
 @pytest.mark.parametrize(
