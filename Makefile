@@ -13,7 +13,7 @@ STAMP := .venv/.ready
 # A test waits more than it computes: three share two cores.
 PYTEST = $(BIN)/pytest -n 3 --dist worksteal
 
-.PHONY: setup demo up quick test coverage test-compiled compiled compiler install commands soak sixty-days check bench bench-quick bench-hold bench-control bench-accounting fmt lock clean
+.PHONY: setup demo up quick test coverage test-compiled compiled compiler install commands soak sixty-days check bench bench-quick bench-hold bench-control bench-accounting load fmt lock clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -139,6 +139,13 @@ bench-control: $(COMPILED)/.ready
 bench-accounting: $(STAMP)
 	$(BIN)/python -m tests.bench.statistics --seconds 60
 	$(BIN)/python -m tests.bench.importing
+
+# The load laboratory: SCENARIO=ci, ten-minutes, ten-minutes-short, day or a file of your own
+# (loadtest/README.md).
+SCENARIO := ci
+load: $(COMPILED)/.ready
+	PYTHONPATH=$(CURDIR)/$(COMPILED) PYTHONSAFEPATH=1 $(BIN)/sendgate load --scenario $(SCENARIO) \
+		--output load.json --report load.html
 
 fmt: $(STAMP)
 	$(BIN)/ruff format .

@@ -119,7 +119,7 @@ for of_versions in (
     asking.pmta.command()(of_versions)
 asking.pmta.add_typer(pmtaown.app, name="own")
 for command in (
-    *(process.up, demo.demo, process.gateway, process.control),
+    *(process.up, demo.demo, process.gateway, process.control, process.load),
     *(check.check, check.migrate, restore.restore, ip.quota, holdorder.forget),
     *(status.status, stats.stats, seed.seed),
 ):

@@ -1,4 +1,4 @@
-"""`sendgate control`, `gateway`, `up`, `demo`: commands that are processes of their own."""
+"""`sendgate control`, `gateway`, `up`, `load`: commands that are processes of their own."""
 
 import asyncio
 import os
@@ -67,3 +67,23 @@ def up(
         json=line.json,
     )
     raise typer.Exit(asyncio.run(until_told(serve(options), 0)))
+
+
+def load(
+    context: typer.Context,
+    scenario: Annotated[
+        str, typer.Option(help="ci, ten-minutes, ten-minutes-short, day, or a TOML file.")
+    ] = "",
+    output: Annotated[Path | None, typer.Option(help="File for the result (JSON).")] = None,
+    report: Annotated[Path | None, typer.Option(help="File for the report (HTML).")] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="Folder that the stack's files stay in; else they go.")
+    ] = None,
+) -> None:
+    """Run a load scenario against a stack of its own, judged by PowerMTA's books."""
+    given = {"scenario": scenario, "output": output, "report": report, "keep": keep}
+    words = [word for name, value in given.items() if value for word in (f"--{name}", str(value))]
+    if line_of(context).json:
+        words.append("--json")
+    # The load laboratory is a black box: it knows nothing of the product, nor this of it.
+    os.execv(sys.executable, [sys.executable, "-m", "loadtest.laboratory", *words])  # noqa: S606 - our own interpreter, no shell wanted

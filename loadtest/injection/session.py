@@ -13,7 +13,6 @@ import time
 from enum import IntEnum
 from typing import Protocol, cast
 
-from loadtest.injection.mail import Mail
 from loadtest.injection.tally import Tally
 
 
@@ -34,10 +33,23 @@ class State(IntEnum):
     CLOSED = 11
 
 
+class Post(Protocol):
+    """The messages, by number."""
+
+    def envelope(self, number: int) -> tuple[bytes, bytes]:
+        """The MAIL and RCPT commands."""
+
+    def content(self, number: int) -> bytes:
+        """What follows 354, the final dot included."""
+
+
 class Load(Protocol):
     """Where a session takes work and brings results."""
 
-    mail: Mail
+    @property
+    def mail(self) -> Post:
+        """What it sends."""
+
     tally: Tally
     tls: ssl.SSLContext | None
     login: tuple[str, str] | None

@@ -1,0 +1,66 @@
+"""Sets the world up: plan, tenants, IPs with their domains, mailboxes, by the API, in bulk where
+there is a bulk."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from loadtest.laboratory.api import Api
+from loadtest.laboratory.world import PLAN, World
+
+_ROWS = 50
+"""IPs of one import: a DKIM key each."""
+
+Told = Callable[[str, int, int], None]
+"""What is made, how many are, of how many."""
+
+
+async def furnish(world: World, api: Api, told: Told) -> None:
+    """All of it. Raises ApiError."""
+    plan = world.scenario.plan
+    await api.post(
+        "/api/v2/warmup/plans",
+        {"name": PLAN, "quotas": plan.quotas, "shares": world.shares},
+    )
+    for done, tenant in enumerate(world.tenants, 1):
+        login, password = tenant.login
+        kind = tenant.kind
+        await api.post(
+            "/api/v2/tenants",
+            {
+                "name": tenant.name, "login": login, "password": password,
+                "mailbox_max": kind.mailbox_max, "per_minute": kind.per_minute,
+                "per_hour": kind.per_hour,
+            },
+        )  # fmt: skip
+        told("tenants", done, len(world.tenants))
+    rows = [
+        {
+            "tenant": world.tenants[ip.tenant].name, "domain": world.tenants[ip.tenant].domain,
+            "ip": ip.address, "stage": ip.stage, "plan": PLAN,
+        }
+        for ip in world.ips
+    ]  # fmt: skip
+    done = 0
+    for part in _parts(rows):
+        await api.post("/api/v2/warmup/import", {"rows": part, "reason": "the laboratory"})
+        done += len(part)
+        told("IPs", done, len(rows))
+    await _mailboxes(world, api, told)
+
+
+async def _mailboxes(world: World, api: Api, told: Told) -> None:
+    """Their minimums: the maximum is the tenant's term."""
+    wanted = [t for t in world.tenants if t.kind.mailbox_min is not None]
+    total, done = sum(t.kind.mailboxes for t in wanted), 0
+    for tenant in wanted:
+        for mailbox in tenant.mailboxes:
+            await api.put(
+                f"/api/v2/tenants/{tenant.name}/mailboxes/{world.address(mailbox)}",
+                {"daily_min": tenant.kind.mailbox_min, "daily_max": tenant.kind.mailbox_max},
+            )
+            done += 1
+            told("mailboxes", done, total)
+
+
+def _parts(rows: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
+    return (rows[n : n + _ROWS] for n in range(0, len(rows), _ROWS))
