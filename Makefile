@@ -13,6 +13,9 @@ STAMP := .venv/.ready
 # A test waits more than it computes: three share two cores.
 PYTEST = $(BIN)/pytest -n 3 --dist worksteal
 
+# Processes begin by the thousand in the tests, and each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo up quick test coverage test-compiled compiled compiler install commands soak sixty-days check bench bench-quick bench-hold bench-control bench-accounting load fmt lock clean
 .DELETE_ON_ERROR:
 

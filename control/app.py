@@ -145,7 +145,7 @@ def routes(parts: Parts) -> list[Route]:
         PoolsApi(publisher, view),
         WarmupApi(
             *(publisher, view, parts.warmup, settings.warmup),
-            WhatIf(parts.warmup, parts.admin, settings.warmup),
+            WhatIf(parts.warmup.calendar, parts.admin, settings.warmup),
             parts.seal,
         ),
         HoldApi(hold, left),

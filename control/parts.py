@@ -19,7 +19,7 @@ from control.pmta.dkim import Seal
 from control.problem import RefusedError
 from control.store.database import Connection, open_pool
 from control.store.migrate import newest, revision
-from control.store.refusal import UNREACHABLE
+from control.store.refusal import UNREACHABLE, no_database
 from control.suppressions.suppressions import Suppressions
 from control.tenants.leaving import Leaving
 from control.users.token import Tokens
@@ -28,7 +28,6 @@ from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.ledger.ledger import RedisLedger
 from settings.model import Settings
-from settings.secret import masked
 
 
 @dataclass(frozen=True)
@@ -52,15 +51,6 @@ class Parts:
     intake: Intake
     suppressions: Suppressions
     warmup: Engine
-
-
-def no_database(url: str, error: Exception) -> RefusedError:
-    """What to do about a PostgreSQL that does not answer; no password in it."""
-    return RefusedError(
-        f"PostgreSQL at {masked(url)} does not answer ({error or 'timed out'}): start it, or "
-        "give its address in database.url (DATABASE_URL)",
-        status=503,
-    )
 
 
 @asynccontextmanager

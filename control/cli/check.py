@@ -19,7 +19,7 @@ from control.plan import rows
 from control.plan.rows import ServerRow
 from control.problem import FieldProblem, Problem, RefusedError
 from control.store.database import DatabaseRefusedError, open_pool
-from control.store.refusal import UNREACHABLE
+from control.store.refusal import UNREACHABLE, no_database
 from control.terminal.configuration import Config, configuration
 from control.terminal.show import as_json, line_of, say
 from policy.ledger.admin import LedgerAdmin
@@ -88,7 +88,6 @@ def migrate(
 ) -> None:
     """Bring the database to this version's schema."""
     # Alembic and SQLAlchemy take longer to import than most commands take to run.
-    from control.parts import no_database
     from control.store.migrate import migrate as run_migrations
     from control.store.migrate import newest, revision
 

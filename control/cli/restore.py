@@ -11,7 +11,7 @@ from control.ledger.restore import Restored
 from control.ledger.restore import restore as put_in_doubt
 from control.problem import RefusedError
 from control.store.database import open_pool
-from control.store.refusal import NO_SCHEMA, UNREACHABLE
+from control.store.refusal import NO_SCHEMA, UNREACHABLE, no_database
 from control.terminal.configuration import Config, configuration
 from control.terminal.show import as_json, line_of, say
 from policy.ledger.admin import LedgerAdmin
@@ -55,7 +55,6 @@ def restore(
 
 async def _restore(settings: Settings, reason: str, dry: bool, logs: list[Path]) -> Restored:
     # Its imports take longer than most commands take to run.
-    from control.parts import no_database
 
     try:
         pool = await open_pool(msgspec.structs.replace(settings.database, connections=1))

@@ -9,11 +9,10 @@ import msgspec
 import typer
 from redis.exceptions import RedisError
 
-from control.parts import no_database
 from control.problem import RefusedError
 from control.store.change import Act
 from control.store.database import open_pool
-from control.store.refusal import NO_SCHEMA, UNREACHABLE
+from control.store.refusal import NO_SCHEMA, UNREACHABLE, no_database
 from control.terminal.configuration import Config, configuration
 from control.terminal.invocation import Invocation
 from control.terminal.show import as_json, line_of, say, table

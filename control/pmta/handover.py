@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import aiohttp
 import msgspec
 
 from control.problem import RefusedError
@@ -93,6 +92,9 @@ class Handover:
             await asyncio.to_thread(delete_keys, self._keys, sorted(names))
 
     async def _command(self, command: str) -> None:
+        # Commands show what comes of it, and import a client of their own or none.
+        import aiohttp
+
         timeout = aiohttp.ClientTimeout(total=RELOAD_TIMEOUT)
         try:
             async with (

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import asyncpg
 
 from control.problem import RefusedError
+from settings.secret import masked
 
 DatabaseError = asyncpg.PostgresError
 """PostgreSQL said no."""
@@ -25,6 +26,15 @@ UNSTORABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 
 TOO_LONG = (asyncpg.QueryCanceledError, TimeoutError)
 """A statement took longer than it may, told by the server or by us. For `except`."""
+
+
+def no_database(url: str, error: Exception) -> RefusedError:
+    """What to do about a PostgreSQL that does not answer; no password in it."""
+    return RefusedError(
+        f"PostgreSQL at {masked(url)} does not answer ({error or 'timed out'}): start it, or "
+        "give its address in database.url (DATABASE_URL)",
+        status=503,
+    )
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What would be: the rule and a plan played forward from where an IP is, or for IPs that begin one
 after another. Changes nothing."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import msgspec
@@ -11,7 +12,6 @@ from control.problem import RefusedError, missing, taken
 from control.store.database import Connection
 from control.values.ip import normal_ip
 from control.values.wanted import DURATION, meant
-from control.warmup.engine import Engine
 from control.warmup.evidence import NOTHING, seen_of
 from control.warmup.rule import rule_of
 from control.warmup.simulation import (
@@ -76,8 +76,10 @@ LOOKED_BEYOND = 728
 class WhatIf:
     """Asks the engine's own rule."""
 
-    def __init__(self, engine: Engine, admin: LedgerAdmin, warmup: Warmup) -> None:
-        self._calendar = engine.calendar
+    def __init__(
+        self, calendar: Callable[[], Awaitable[int]], admin: LedgerAdmin, warmup: Warmup
+    ) -> None:
+        self._calendar = calendar
         self._admin = admin
         self._warmup = warmup
         self._rule = rule_of(warmup)

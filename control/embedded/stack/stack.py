@@ -31,12 +31,12 @@ from control.embedded.stack.standin import StandIn
 from control.embedded.stack.toml import to_toml
 from control.ledger.clock import Follower
 from control.ledger.status import LedgerState
-from control.parts import Parts, no_database, open_parts
+from control.parts import Parts, open_parts
 from control.plan.rows import tenants
 from control.problem import RefusedError
 from control.store.files import write_private
 from control.store.migrate import migrate
-from control.store.refusal import UNREACHABLE
+from control.store.refusal import UNREACHABLE, no_database
 from policy.model import Address
 from policy.plan import Generation
 from settings.load import SettingsError
