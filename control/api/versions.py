@@ -2,7 +2,8 @@
 brought into force and taken back."""
 
 from control.api.route import DRY, Call, Route
-from control.plan.applying import Apply, Applying, BroughtView, Rollback
+from control.plan.applying import Applying
+from control.plan.brought import Apply, BroughtView, Rollback
 from control.plan.configured import (
     MOST_VERSIONS,
     PLAN,

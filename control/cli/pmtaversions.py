@@ -1,12 +1,13 @@
 """`sendgate pmta diff|validate|versions|status|apply|rollback`: versions of PowerMTA's
 configuration."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from control.cli.removal import Dry, Reason
-from control.plan.applying import Apply, Brought, BroughtView, Rollback
+from control.plan.brought import Apply, Brought, BroughtView, Rollback
 from control.plan.configured import DifferenceView, StandingView, Validated
 from control.pmta.version import VersionView
 from control.problem import RefusedError
@@ -168,21 +169,29 @@ def rollback(
         _say(_difference(client, named, "desired", str(version)))
         _notes(view)
         return
-    if not line.json:
-        say(f"{named}: offered version {version}, waiting for PowerMTA …")
-    problem = ""
+    problem, notes = "", []
     try:
+        if not line.json:
+            # What it will be like is said before it is so.
+            _notes(client.send("POST", path, wanted, BroughtView, dry_run=True))
+            say(f"{named}: offered version {version}, waiting for PowerMTA …")
         view = client.send("POST", path, wanted, BroughtView)
+        notes = view.notes
         if not line.json:
             say(f"{named}: runs version {version}")
             _notes(view)
     except RefusedError as error:
         problem = error.line()
-    _end(context, client, [named], problem, version)
+    _end(context, client, [named], problem, version, notes)
 
 
 def _end(
-    context: typer.Context, client: Client, asked: list[str], problem: str, version: int | None
+    context: typer.Context,
+    client: Client,
+    asked: list[str],
+    problem: str,
+    version: int | None,
+    notes: Sequence[str] = (),
 ) -> None:
     """A table of what runs where; exit 1 when it is not what was asked."""
     found = [one for one in _standing(client, None) if one.server in asked]
@@ -191,7 +200,7 @@ def _end(
     else:
         there = all(one.running == version for one in found)
     if line_of(context).json:
-        as_json({"problem": problem, "servers": found})
+        as_json({"problem": problem, "servers": found, "notes": notes})
     else:
         if problem:
             say(problem)

@@ -1,5 +1,6 @@
 """PowerMTA servers whose agents bring versions into force, as a change meets them: what must be
-known there is offered and waited for ahead of the plan, the rest follows it.
+known there is offered and waited for ahead of the plan, with all that was there before; what went
+follows it.
 
 Rule: PowerMTA knows a VirtualMTA for as long as any gateway names it. So what a plan adds is in
 force at every server it concerns before the plan is published, or nothing is changed and the
@@ -13,7 +14,7 @@ was compared with no plan that was committed.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +23,7 @@ import msgspec
 from control.plan.awaiting import Waiting
 from control.plan.beside import Beside
 from control.plan.compiler import Made
-from control.plan.offered import Offered, must_stay
+from control.plan.offered import Offered
 from control.pmta import desired, speaking
 from control.pmta.desired import Desired
 from control.pmta.fileset import FileSet
@@ -30,8 +31,8 @@ from control.pmta.generator.text import ConfigValueError
 from control.pmta.generator.virtualmta import key_file
 from control.pmta.known import Fact, facts, key_names, told, virtual_mtas
 from control.pmta.offering import Bell
-from control.pmta.running import known_to_run
-from control.pmta.standing import standings
+from control.pmta.running import known_to_run, version_run
+from control.pmta.staged import staged
 from control.pmta.version import NewVersion, Version, is_of, read, renewed, write
 from control.problem import RefusedError
 from control.store.database import Connection
@@ -47,9 +48,6 @@ _ROWS = statements(__package__, "rows")
 
 Files = Callable[[Generation, Beside, str], FileSet]
 """A server's files for a generation. Raises ConfigValueError."""
-
-Late = Callable[[], Awaitable[str]]
-"""Gateways that do not run the last plan, in words; '': all do."""
 
 
 class Ahead(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,15 +74,13 @@ class Agents:
         self._settings = settings
         self.bell = bell
         self._clock = clock
-        self.waiting = Waiting(pool, settings, bell)
+        self.waiting = Waiting(pool, settings, bell, clock)
 
     async def servers(self, connection: Connection = None) -> list[str]:
         """Those that have an agent which asks for its configuration."""
         return await speaking.servers(connection or self._pool)
 
-    async def ahead(
-        self, connection: Connection, made: Made, now: datetime, who: str, late: Late
-    ) -> Ahead:
+    async def ahead(self, connection: Connection, made: Made, now: datetime, who: str) -> Ahead:
         """Offer what gateways will name, each server's, and wait until all run it. `connection`:
         the change's, which alone sees its domains. Raises RefusedError, with what was wanted before
         offered again.
@@ -93,7 +89,7 @@ class Agents:
         the lock of publishers, does not come before they give up."""
         if not made.reaches_powermta:
             return Ahead()
-        new: list[tuple[NewVersion, Desired | None]] = []
+        new: list[tuple[NewVersion, Desired | None, bool]] = []
         lacks: dict[str, str] = {}
         same: dict[str, int] = {}
         strange = await desired.unsettled(connection)
@@ -115,32 +111,32 @@ class Agents:
             if wanted is not None and is_of(version, files, sealed):
                 same[server] = wanted.offer
             if wanted is not None and wanted.instead:
-                # It has all that gateways name: what else the plan has more than that version,
-                # which was put back, is not this change's.
-                lacking = virtual_mtas(lacking)
+                # It was put back, and has all that gateways name: what else the plan before
+                # had more than that version is not this change's.
+                lacking = virtual_mtas(lacking) | (lacking - await self._before(made, server))
             if not lacking:
                 continue
-            # What went by an earlier plan would go with this offer.
-            pending = server in strange and wanted is not None and wanted.settled is not None
-            goes = virtual_mtas(wants - needs) if pending else None
-            if goes and (named := await late()):
-                raise must_stay(goes, named)
+            # Gateways go by the plan before until they have the new one, some by an earlier one.
+            base = version
+            if wanted is not None and wanted.settled is None:
+                base = await version_run(connection, server) or version
+            adds = files if base is None else await asyncio.to_thread(staged, files, base.fileset)
             lacks[server] = told(lacking)
             version_of = NewVersion(
                 server=server,
-                fileset=files,
+                fileset=adds,
                 sealed=sealed,
                 generation=made.generation.number,
                 who=who,
                 why=f"new: {lacks[server]}",
                 at=milliseconds_of(now),
             )
-            new.append((version_of, wanted))
-        await self._heard(connection, lacks)
+            new.append((version_of, wanted, adds is not files))
+        await self.waiting.heard(connection, lacks)
         offered: list[Offered] = []
         try:
-            for version_of, wanted in new:
-                offered.append(await self._new(version_of, wanted))
+            for version_of, wanted, more in new:
+                offered.append(await self._new(version_of, wanted, more=more))
             self.bell.ring()
             await self.waiting.until(offered, connection)
         except BaseException:
@@ -173,12 +169,15 @@ class Agents:
 
     async def published(self, connection: Connection, made: Made, ahead: Ahead) -> None:
         """In the plan's own transaction: what was offered for it is right for it, and so is
-        everything where PowerMTA has nothing new to know."""
-        offers = {one.server: one.offer for one in ahead.offered}
-        for server, offer in {**ahead.same, **offers}.items():
-            await desired.settle(connection, server, made.generation.number, offer)
+        everything where PowerMTA has nothing new to know. What has more is right for it and the
+        plan before, and compared again when the gateways have it."""
+        number = made.generation.number
+        offers = {one.server: (one.offer, number - one.more) for one in ahead.offered}
+        same = {server: (offer, number) for server, offer in ahead.same.items()}
+        for server, (offer, plan) in {**same, **offers}.items():
+            await desired.settle(connection, server, plan, offer)
         if not made.reaches_powermta:
-            await desired.carry(connection, made.generation.number)
+            await desired.carry(connection, number)
 
     async def all_of(self, connection: Connection, generation: Generation) -> bool:
         """Whether each server that has VirtualMTAs has an agent for its configuration."""
@@ -217,8 +216,8 @@ class Agents:
                 await desired.settle(connection, server, generation.number, wanted.offer)
                 continue
             goes = facts(version.fileset) - facts(files) if version else frozenset()
-            # Of an offer whose change is gone no plan ever had it.
-            if late and goes and wanted is not None and wanted.settled is not None:
+            # Of an offer whose change is gone, too: it has all that was there before it.
+            if late and goes:
                 said = f"PowerMTA keeps what went until {late} let go of it"
                 continue
             new = NewVersion(
@@ -258,6 +257,11 @@ class Agents:
         except ConfigValueError as error:
             raise RefusedError(str(error)) from error
 
+    async def _before(self, made: Made, server: str) -> frozenset[Fact]:
+        """What PowerMTA had to know by the last plan; by this one, where nobody knows that."""
+        generation, beside = made.before or (made.generation, made.beside)
+        return facts(await self.files(generation, beside, server))
+
     async def sealed(self, connection: Connection, files: FileSet) -> dict[str, bytes]:
         """Keys that no version had, by file."""
         names = key_names(files)
@@ -272,25 +276,17 @@ class Agents:
         found = await desired.desired(from_, server)
         return found, None if found is None else await read(from_, server, found.version)
 
-    async def _new(self, new: NewVersion, before: Desired | None) -> Offered:
+    async def _new(self, new: NewVersion, before: Desired | None, *, more: bool) -> Offered:
         """Committed at once: the agent asks another connection, or another control node."""
         async with self._pool.acquire() as connection, connection.transaction():
             number = await write(connection, new, self._settings.pmta_versions_kept)
             wanted = Desired(server=new.server, version=number, who=new.who)
             offer = await self.offer(connection, wanted)
-        digest = new.fileset.digest
-        return Offered(server=new.server, version=number, digest=digest, offer=offer, before=before)
-
-    async def _heard(self, connection: Connection, what: dict[str, str]) -> None:
-        """`what`: each server lacks. Raises RefusedError where nobody would bring it into force: at
-        once, because a wait would only hold up everybody else's change."""
-        now, bound = round(self._clock() * 1000), self._settings.pmta_agent_silent
-        for one in await standings(connection, list(what)) if what else ():
-            if age := one.silent(now, bound):
-                raise RefusedError(
-                    f"the agent of {one.server} was not heard of for {age:.0f} s, and PowerMTA "
-                    f"must know {what[one.server]} first: nothing was changed; look at it with "
-                    "`systemctl status sendgate-agent` there, and try again",
-                    status=503,
-                    alone="PowerMTA cannot be told now: nothing was changed; try again later",
-                )
+        return Offered(
+            server=new.server,
+            version=number,
+            digest=new.fileset.digest,
+            offer=offer,
+            before=before,
+            more=more,
+        )

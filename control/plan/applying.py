@@ -6,72 +6,33 @@ held up meanwhile: the lock of publishers is held for the writing alone, and a c
 between ends the wait.
 """
 
+import asyncio
+import logging
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
+from control.plan.brought import Apply, Brought, BroughtView, Rollback
 from control.plan.holding import named_by
 from control.plan.offered import Offered, must_stay
 from control.plan.publish import Basis, Publisher
 from control.pmta import desired
 from control.pmta.desired import Desired
-from control.pmta.known import Fact, facts, virtual_mtas
+from control.pmta.known import Fact, facts, unsigned, virtual_mtas
 from control.pmta.standing import standings
 from control.pmta.version import NewVersion, is_of, read, sealed_keys, write
 from control.problem import RefusedError, bad, counted, missing
 from control.store.change import Act
 from policy.isotime import milliseconds_of
-from policy.model import Name
 from settings.control import Control
 
-VersionNumber = Annotated[int, msgspec.Meta(ge=1, le=10**18 - 1)]
-Reason = Annotated[str, msgspec.Meta(max_length=500)]
+log = logging.getLogger(__name__)
 
 AFTERWARDS = (
     "it stays so until `sendgate pmta apply`: quotas, keys and whatever else changes wait there, "
     "and a change that needs a VirtualMTA which that version lacks is refused"
 )
-
-
-class Apply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Bring what the plan says into force."""
-
-    server: Name | None = None
-    """This one alone; null: all, one of them first."""
-    overwrite: bool = False
-    """Write over files that were changed by hand."""
-    reason: Reason = ""
-
-
-class Rollback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Bring an older version into force."""
-
-    server: Name
-    version: VersionNumber
-    reason: Reason = ""
-
-
-class Brought(msgspec.Struct, frozen=True, kw_only=True):
-    """One server, and what it runs now (or, with `dry_run`, would be offered)."""
-
-    server: str
-    version: int
-    """0, with `dry_run`: a new one."""
-    before: int
-    """It was to run this; 0: nothing."""
-    changed: bool
-    """False: it runs that already, and was not asked."""
-    by_hand: list[str] = []
-    """What was changed by hand there: with `overwrite` it is written over, else nothing is done."""
-
-
-class BroughtView(msgspec.Struct, frozen=True, kw_only=True):
-    """What was brought into force."""
-
-    servers: list[Brought]
-    dry_run: bool
-    notes: list[str]
 
 
 class Applying:
@@ -102,7 +63,7 @@ class Applying:
     async def rollback(self, who: str, wanted: Rollback, *, dry: bool = False) -> BroughtView:
         """Raises RefusedError; also where gateways name what that version has not."""
         await self._order(wanted.server)
-        now = await self._publisher.now()
+        now, here = await self._publisher.now(), (wanted.server, wanted.version)
         async with self._publisher.last() as basis:
             basis = _published(basis)
             version = await read(basis.connection, wanted.server, wanted.version)
@@ -121,6 +82,7 @@ class Applying:
             await self._nobody_names(basis, virtual_mtas(present - has))
             # A DKIM key that was replaced is gone some day, and an agent could not be given it.
             await sealed_keys(basis.connection, list(version.keys))
+            notes = [AFTERWARDS, *await self._unsigned(basis, wanted, present, has)]
             number = 0 if before is None else before.version
             [standing] = await standings(basis.connection, [wanted.server])
             held = before is not None and before.held
@@ -129,11 +91,14 @@ class Applying:
                 server=wanted.server, version=wanted.version, before=number, changed=not runs
             )
             if dry or not brought.changed:
-                return BroughtView(servers=[brought], dry_run=dry, notes=[AFTERWARDS])
+                return BroughtView(servers=[brought], dry_run=dry, notes=notes)
             at = now.strftime("%Y-%m-%d %H:%M")
             instead = f"it was put back to version {wanted.version} by {who} at {at} UTC"
             if wanted.reason:
                 instead += f" ({wanted.reason})"
+            instead = "; ".join([instead, *notes[1:]])
+            for note in notes[1:]:
+                log.warning("%s is put back to version %d: %s", *here, note)
             new = Desired(
                 server=wanted.server,
                 version=wanted.version,
@@ -147,7 +112,33 @@ class Applying:
             what = ({"version": number}, {"version": wanted.version})
             await act.audit("pmta.rollback", wanted.server, *what, reason=wanted.reason)
         await self._until_in_force([offered])
-        return BroughtView(servers=[brought], dry_run=False, notes=[AFTERWARDS])
+        for note in notes[1:]:
+            log.warning("%s runs version %d: %s", *here, note)
+        return BroughtView(servers=[brought], dry_run=False, notes=notes)
+
+    async def _unsigned(
+        self, basis: Basis, wanted: Rollback, present: frozenset[Fact], has: frozenset[Fact]
+    ) -> list[str]:
+        """What mail goes out otherwise signed than by the plan (`present`, where that makes no
+        configuration)."""
+        try:
+            files = await self._agents.files(basis.generation, basis.beside, wanted.server)
+            present = await asyncio.to_thread(facts, files)
+        except RefusedError as error:
+            log.warning("%s: what the plan signs is not known: %s", wanted.server, error)
+        lacks, other = unsigned(present, has)
+        found = []
+        if lacks:
+            found.append(
+                f"mail of {counted(lacks, 'domain')} is not signed (DKIM) while version "
+                f"{wanted.version} is in force, which has no key for it"
+            )
+        if other:
+            found.append(
+                f"mail of {counted(other, 'domain')} is signed (DKIM) with a former key while "
+                f"version {wanted.version} is in force: its record has to be in DNS"
+            )
+        return found
 
     async def _order(self, server: str | None) -> list[str]:
         """Servers with an agent, the canary first. Raises RefusedError."""

@@ -1,6 +1,7 @@
 """Waits until servers run what they were offered."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from control.plan.offered import Offered, arrived
@@ -15,12 +16,15 @@ _GENERATION = statements(__package__, "generation")
 
 
 class Waiting:
-    """Of one control process."""
+    """Of one control process. `clock`: real seconds of the machine."""
 
-    def __init__(self, pool: Any, settings: Control, bell: Bell) -> None:
+    def __init__(
+        self, pool: Any, settings: Control, bell: Bell, clock: Callable[[], float]
+    ) -> None:
         self._pool = pool
         self._settings = settings
         self._bell = bell
+        self._clock = clock
 
     async def until(self, offered: list[Offered], open_: Connection = None) -> None:
         """Until all run what they were offered. `open_`: with a transaction that PostgreSQL is not
@@ -40,6 +44,20 @@ class Waiting:
                 await self._bell.wait(min(left, LOOK_EVERY))
                 if open_ is not None:
                     await open_.execute(_GENERATION["alive"])
+
+    async def heard(self, connection: Connection, what: dict[str, str]) -> None:
+        """`what`: each server lacks. Raises RefusedError where nobody would bring it into force: at
+        once, because a wait would only hold up everybody else's change."""
+        now, bound = round(self._clock() * 1000), self._settings.pmta_agent_silent
+        for one in await standings(connection, list(what)) if what else ():
+            if age := one.silent(now, bound):
+                raise RefusedError(
+                    f"the agent of {one.server} was not heard of for {age:.0f} s, and PowerMTA "
+                    f"must know {what[one.server]} first: nothing was changed; look at it with "
+                    "`systemctl status sendgate-agent` there, and try again",
+                    status=503,
+                    alone="PowerMTA cannot be told now: nothing was changed; try again later",
+                )
 
     def _too_long(self, waiting: list[Offered]) -> RefusedError:
         named = ", ".join(f"{one.server} (version {one.version})" for one in waiting)

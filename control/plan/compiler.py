@@ -46,6 +46,8 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     """Whether PowerMTA must know something before gateways do. Else (a rate) it may follow."""
     keys: set[str] | None
     """Tenants whose DKIM keys may be new; None: all."""
+    before: tuple[Generation, Beside] | None
+    """The last generation; None: everything was made anew."""
 
     def latest(self, last: Last) -> Latest:
         """As it is remembered."""
@@ -101,6 +103,7 @@ class Compiler:
             reaches_powermta=reaches,
             adds=latest is None or _more(latest, compiled.generation, beside),
             keys=None if latest is None or latest.text is None else found.domains,
+            before=(latest.generation, latest.beside) if latest and latest.beside else None,
         )
 
     async def differs(self, connection: Connection, last: Last, now: float) -> bool:
@@ -199,9 +202,14 @@ def _more(latest: Latest, after: Generation, beside: Beside) -> bool:
 
 
 def _known(generation: Generation) -> set[tuple[str, ...]]:
-    """What PowerMTA is told of VirtualMTAs and of what it signs."""
+    """What PowerMTA is told of VirtualMTAs and of what each signs."""
     found: set[tuple[str, ...]] = {(v.name, v.ip, v.host_name, v.server) for v in generation.vmtas}
-    return found | {(t.name, domain) for t in generation.tenants for domain in t.domains}
+    for pool in generation.pools:
+        found |= {("member", pool.name, member) for member in pool.members}
+        if pool.overflow is not None:
+            found.add(("overflow", pool.name, pool.overflow))
+    domains = {(t.name, *pair) for t in generation.tenants for pair in t.domains.items()}
+    return found | domains
 
 
 def _refuse(problems: list[str]) -> None:

@@ -17,6 +17,8 @@ class Offered(msgspec.Struct, frozen=True, kw_only=True):
     offer: int
     before: Desired | None
     """What was wanted; None: nothing yet."""
+    more: bool = False
+    """It has what the plan has not any more, until no gateway needs that."""
 
 
 def arrived(standing: Standing, offered: Offered) -> bool:

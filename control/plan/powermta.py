@@ -1,14 +1,16 @@
-"""What PowerMTA has of the plan: handed over before a change is published, taken back with one that
-was not, and what went when no gateway names it any more.
+"""What PowerMTA has of the plan: handed over before a change is published, with all that it had,
+taken back with one that was not, and without what went when no gateway names it any more.
 
 Everything here is called under the publish lock, so that no two texts overtake one another.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from control.pmta.generator.virtualmta import key_file
 from control.pmta.handover import Former, Handover
+from control.pmta.staged import staged_text
 from control.problem import RefusedError, counted
 from control.store.database import Connection
 from settings.statements import statements
@@ -32,9 +34,14 @@ class PowerMta:
         """It may have another configuration, or other key files, than the last generation's."""
 
     async def put(self, text: str, keys: Mapping[str, bytes]) -> Former | None:
-        """As `Handover.put`. Raises RefusedError."""
+        """As `Handover.put`, ahead of the plan. Raises RefusedError."""
         self._gone -= keys.keys()
-        return await self._handover.put(text, keys)
+        had = await self._handover.text()
+        adds = text if had is None else await asyncio.to_thread(staged_text, text, had)
+        former = await self._handover.put(adds, keys)
+        if adds != text:
+            self.behind = True
+        return former
 
     async def take_back(self, former: Former) -> None:
         """It gets what it had before a change that was refused."""

@@ -126,9 +126,7 @@ class Publisher:
                         notes=acting.notes,
                         differences=acting.differences,
                     )
-                ahead = await self.agents.ahead(
-                    *(connection, made, now, who), late=partial(self.late_in_words, before)
-                )
+                ahead = await self.agents.ahead(connection, made, now, who)
                 if made.adds:
                     keys = await self.key_files(connection, made.keys)
                     former = await self._powermta.put(made.text, keys)

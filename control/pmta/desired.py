@@ -1,8 +1,9 @@
 """What each server with an agent is to run, and whether that is what the last plan says.
 
 Rule: changed under the lock of all publishers alone. `settled` is the number of the plan that the
-version was compared with, or that found it held; null while it is offered ahead of its plan:
-whoever finds it so and holds the lock knows that the change it was for is gone, and compares.
+version was compared with, or that found it held (one less, where it still has what went by that
+one); null while it is offered ahead of its plan: whoever finds it so and holds the lock knows that
+the change it was for is gone, and compares.
 """
 
 import msgspec

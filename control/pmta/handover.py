@@ -45,6 +45,10 @@ class Handover:
         """Whether the folder of the key files is on this machine."""
         return self._keys is not None and self._keys.is_dir()
 
+    async def text(self) -> str | None:
+        """What PowerMTA has; None: no file."""
+        return None if self._file is None else await asyncio.to_thread(_read, self._file)
+
     async def put(self, text: str, keys: Mapping[str, bytes] | None = None) -> Former | None:
         """Make `text` PowerMTA's configuration; what it was, None when it was that. `keys`: DKIM
         key files by name, written where their folder is on this machine; one too many does no harm.

@@ -15,10 +15,13 @@ selector, domain)`."""
 
 VIRTUAL_MTA = "virtual-mta"
 """A fact of this kind: what gateways name."""
+DOMAIN_KEY = "domain-key"
+"""One of this kind: who signs as whom."""
 
-_OPEN = re.compile(r"<(virtual-mta|virtual-mta-pool)\s+([^\s>]+)\s*>")
-_CLOSE = re.compile(r"</virtual-mta(?:-pool)?>")
-_KEY = re.compile(r"domain-key\s+([^\s,]+),\s*([^\s,]+),\s*(\S+)")
+OPEN = re.compile(r"<(virtual-mta|virtual-mta-pool)\s+([^\s>]+)\s*>")
+"""The line that begins a VirtualMTA's or a pool's block; its kind and its name."""
+CLOSE = re.compile(r"</virtual-mta(?:-pool)?>")
+KEY = re.compile(r"domain-key\s+([^\s,]+),\s*([^\s,]+),\s*(\S+)")
 
 
 def facts(fileset: FileSet) -> frozenset[Fact]:
@@ -26,15 +29,15 @@ def facts(fileset: FileSet) -> frozenset[Fact]:
     found: set[Fact] = set()
     inside = ""
     for line in map(str.strip, fileset.whole().splitlines()):
-        if match := _OPEN.match(line):
+        if match := OPEN.match(line):
             inside = match[2]
             found.add((match[1], inside))
-        elif _CLOSE.match(line):
+        elif CLOSE.match(line):
             inside = ""
         elif inside and line.startswith("smtp-source-host "):
             found.add((VIRTUAL_MTA, inside, line.split()[1]))
-        elif match := _KEY.match(line):
-            found.add(("domain-key", inside, match[1], match[2]))
+        elif match := KEY.match(line):
+            found.add((DOMAIN_KEY, inside, match[1], match[2]))
     return frozenset(found)
 
 
@@ -49,12 +52,32 @@ def virtual_mtas(found: frozenset[Fact]) -> frozenset[Fact]:
     return frozenset(fact for fact in found if fact[0] == VIRTUAL_MTA)
 
 
+def unsigned(needs: frozenset[Fact], has: frozenset[Fact]) -> tuple[list[str], list[str]]:
+    """Domains whose mail some VirtualMTA signs by `needs` and not by `has`, and those that it signs
+    with another key."""
+    wanted, there = _signing(needs), _signing(has)
+    lacks = {domain for vmta, domain in wanted.keys() - there.keys()}
+    other = {
+        domain for (vmta, domain), keys in wanted.items() if keys != there.get((vmta, domain), keys)
+    }
+    return sorted(lacks), sorted(other - lacks)
+
+
+def _signing(found: frozenset[Fact]) -> dict[tuple[str, str], set[str]]:
+    """(VirtualMTA, domain) to selectors."""
+    keys: dict[tuple[str, str], set[str]] = {}
+    for fact in found:
+        if fact[0] == DOMAIN_KEY:
+            keys.setdefault((fact[1], fact[3]), set()).add(fact[2])
+    return keys
+
+
 def key_names(fileset: FileSet) -> list[str]:
     """DKIM key files, in order, without their folder."""
     found = {
         match[3].rpartition("/")[2]
         for line in fileset.whole().splitlines()
-        if (match := _KEY.match(line.strip()))
+        if (match := KEY.match(line.strip()))
     }
     return sorted(found)
 
@@ -68,6 +91,6 @@ def told(lacking: frozenset[Fact]) -> str:
 _WORDS = {
     VIRTUAL_MTA: "VirtualMTA {1}",
     "virtual-mta-pool": "pool {1}",
-    "domain-key": "the key of {3}",
+    DOMAIN_KEY: "the key of {3}",
 }
 _SHOWN = 5

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from control.parts import Parts
-from control.plan.applying import Apply, Applying
+from control.plan.applying import Applying
+from control.plan.brought import Apply
 from control.problem import RefusedError
 from tests.support.control.core import TOKEN, Api, Command
 from tests.support.control.pmtahost import Host
@@ -188,6 +189,48 @@ async def test_keys_of_a_domain_that_went_come_back_with_its_version(
     assert not any("two.example" in name for name in host.running.keys)
     await command("pmta", "rollback", "3")
     assert any("two.example" in name for name in host.running.keys)
+
+
+async def test_mail_that_an_older_version_does_not_sign_is_told_before_and_after(
+    filled: Api, host: Host, command: Command, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert (await add(filled, "192.0.2.10", "two.example", quota=None))[0] == 201
+    await until_right(filled)
+    note = "mail of 1 domain (two.example) is not signed (DKIM) while version 2 is in force"
+    body = {"server": "pmta1", "version": 2}
+    status, dry = await filled("POST", f"{PATH}/rollback?dry_run=1", body)
+    assert (status, [note in text for text in dry["notes"]]) == (200, [False, True])
+    assert note in await command("pmta", "rollback", "2", "--dry-run")
+    assert note not in caplog.text
+    said = await command("pmta", "rollback", "2")
+    before, _, after = said.partition("offered version 2, waiting")
+    assert note in before
+    assert note in after
+    assert f"pmta1 is put back to version 2: {note}" in caplog.text
+    assert f"pmta1 runs version 2: {note}" in caplog.text
+    assert any(note in text for text in (await standing(filled))["troubles"])
+    status, again = await filled("POST", f"{PATH}/rollback", body)
+    assert (status, note in again["notes"][1]) == (200, True)
+    assert note in await command("pmta", "rollback", "2", "--json")
+    # Back at the plan nothing is to be told.
+    await command("pmta", "apply")
+    assert not (await standing(filled))["troubles"]
+    newest = str((await versions(filled))[0]["version"])
+    assert "signed" not in await command("pmta", "rollback", newest, "--dry-run")
+
+
+async def test_a_domains_key_is_waited_for_where_a_version_was_not_taken(
+    filled: Api, core: Parts, host: Host, command: Command
+) -> None:
+    another(core)
+    host.problem = ("test", "no")
+    await command("pmta", "apply", code=1)
+    await core.publisher.reconcile()
+    status, refused = await add(filled, "192.0.2.10", "two.example", quota=None)
+    assert (status, "did not take version" in refused["title"]) == (409, True)
+    host.problem = None
+    assert (await add(filled, "192.0.2.10", "two.example", quota=None))[0] == 201
+    assert (await versions(filled))[0]["why"] == "new: the key of two.example"
 
 
 async def test_files_changed_by_hand_are_told_and_written_over_only_when_asked(

@@ -166,13 +166,15 @@ async def test_what_a_late_gateway_names_stays(api: Api, core: Parts, host: Host
     assert X in known(host)
     if how == "add":
         status, answer = await add(api, "192.0.2.12", "acme.example")
+        assert status == 201, answer
+        assert any("PowerMTA keeps what went until" in note for note in answer["notes"])
     else:
         body = {"server": "pmta1", "version": old}
         status, answer = await api("POST", "/api/v2/powermta/rollback", body)
-    assert status == 503
-    assert "VirtualMTA vmta-192-0-2-10 must stay at PowerMTA until" in answer["title"]
+        assert status == 503
+        assert "VirtualMTA vmta-192-0-2-10 must stay at PowerMTA until" in answer["title"]
     assert X in known(host)
-    # When it has let go, both are possible.
+    # When it has let go, so does PowerMTA.
     await a_worker_runs(core)
     await core.publisher.reconcile()
     await until_right(api)
