@@ -74,14 +74,21 @@ def load(
     scenario: Annotated[
         str, typer.Option(help="ci, ten-minutes, ten-minutes-short, day, or a TOML file.")
     ] = "",
-    output: Annotated[Path | None, typer.Option(help="File for the result (JSON).")] = None,
+    from_csv: Annotated[
+        Path | None,
+        typer.Option(help="Make a scenario from traffic: time, sender, recipient domain."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="File for the result (JSON), or for that scenario (TOML).")
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="File for the report (HTML).")] = None,
     keep: Annotated[
         Path | None, typer.Option(help="Folder that the stack's files stay in; else they go.")
     ] = None,
 ) -> None:
     """Run a load scenario against a stack of its own, judged by PowerMTA's books."""
-    given = {"scenario": scenario, "output": output, "report": report, "keep": keep}
+    given = {"scenario": scenario, "from-csv": from_csv, "output": output}
+    given |= {"report": report, "keep": keep}
     words = [word for name, value in given.items() if value for word in (f"--{name}", str(value))]
     if line_of(context).json:
         words.append("--json")

@@ -1,6 +1,7 @@
 """The load laboratory: a scenario against a whole stack, judged by PowerMTA's own books.
 
     python -m loadtest.laboratory --scenario ci|ten-minutes|ten-minutes-short|day|FILE.toml
+    python -m loadtest.laboratory --from-csv TRAFFIC.csv [--output FILE.toml]
 
 Exit status: 0 all invariants hold, 1 one does not or the run could not be finished, 2 usage.
 """
@@ -14,6 +15,7 @@ import uvloop
 
 from loadtest.laboratory.api import ApiError
 from loadtest.laboratory.clients import NoConnectionError
+from loadtest.laboratory.fromcsv import from_csv
 from loadtest.laboratory.options import Options, parse
 from loadtest.laboratory.progress import Shown
 from loadtest.laboratory.reading import ScenarioError, load
@@ -27,6 +29,8 @@ from loadtest.laboratory.stack import StackError
 def main() -> int:
     options = parse(sys.argv[1:], __doc__)
     try:
+        if options.from_csv is not None:
+            return _made(options, from_csv(options.from_csv))
         scenario = load(options.scenario)
     except ScenarioError as error:
         for line in str(error).splitlines():
@@ -49,6 +53,17 @@ async def _until_told(scenario: Scenario, options: Options) -> Result:
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     with Shown() as shown:
         return await run(scenario, shown, options.keep)
+
+
+def _made(options: Options, text: str) -> int:
+    """A scenario from traffic."""
+    if options.output is not None:
+        options.output.write_text(text, encoding="utf-8")
+    if options.json:
+        print(msgspec.json.encode({"scenario": text}).decode())
+    elif options.output is None:
+        print(text, end="")
+    return 0
 
 
 def _failed(options: Options, problems: list[str], code: int = 1, *, said: bool = False) -> int:

@@ -27,7 +27,7 @@ class Tenants(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Meta(min_length=1, max_length=1_000, description="of its IPs, in turn; from 1"),
     ] = (1,)
     per_mailbox: Annotated[
-        float, Meta(ge=0, le=10_000, description="messages of each mailbox a day, such as 3.3")
+        float, Meta(ge=0, le=1_000_000, description="messages of each mailbox a day, such as 3.3")
     ]
     mailbox_max: Annotated[
         Annotated[int, Meta(ge=0, le=1_000_000)] | None,

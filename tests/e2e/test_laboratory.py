@@ -95,3 +95,15 @@ def test_a_line_or_a_scenario_that_cannot_be_right_is_usage(tmp_path: Path) -> N
     code, _, errors = load()
     assert code == 2
     assert "--scenario is missing" in errors
+
+
+def test_a_scenario_is_made_from_traffic(tmp_path: Path) -> None:
+    file, made = tmp_path / "real.csv", tmp_path / "real.toml"
+    file.write_text("2026-03-01T09:00:00Z,news@shop.example,gmail.com\n")
+    code, found, errors = load("--from-csv", str(file), "--output", str(made))
+    assert code == 0, errors
+    assert found == {"scenario": made.read_text()}
+    assert 'name = "real"' in made.read_text()
+    code, found, _ = load("--from-csv", str(tmp_path / "none.csv"))
+    assert code == 2
+    assert "cannot be read" in found["problems"][0]
