@@ -27,6 +27,7 @@ from control.api.ips import IpsApi
 from control.api.ledger import LedgerApi
 from control.api.logins import LoginsApi
 from control.api.look import LookApi
+from control.api.mailboxprogress import MailboxProgressApi
 from control.api.messages import MessagesApi
 from control.api.metrics import MetricsApi
 from control.api.ownlines import OwnLinesApi
@@ -44,7 +45,7 @@ from control.api.tenants import TenantsApi
 from control.api.warmup import WarmupApi
 from control.api.webhook import PATHS, Webhook
 from control.bypass.charging import Charging
-from control.bypass.view import BypassView, Standing, bypass_list, standing
+from control.bypass.view import BypassView, bypass_list
 from control.duty import duties, duty_routes, reconciling
 from control.explain import look as status
 from control.explain.answer import Answers
@@ -62,6 +63,7 @@ from control.plan.rows import servers, tenants
 from control.pmta import telling
 from control.pmta.told import ToldView
 from control.problem import RefusedError
+from control.progress.view import Views
 from control.provider.learning import Learning
 from control.provider.lookup import resolver
 from control.provider.view import provider_page, provider_view
@@ -70,7 +72,6 @@ from control.statistics.question import answer as statistics_of
 from control.store.change import Act
 from control.store.refusal import refusal
 from control.suppressions import forgetting as suppressed
-from control.suppressions.listed import listed
 from control.tenants.login import logins
 from control.tenants.network import networks
 from control.tenants.removal import held
@@ -78,8 +79,6 @@ from control.tenants.view import must_be_known, must_exist
 from control.users.audit import audit_page
 from control.warmup import guard
 from control.warmup.whatif import WhatIf
-from control.watch import look as figures
-from control.watch.named import named
 from policy.ledger.learnt import LearntTable
 from policy.node import network
 from settings.model import Settings
@@ -110,9 +109,6 @@ def routes(parts: Parts) -> list[Route]:
 
     async def went_around(days: int) -> list[BypassView]:
         return await bypass_list(parts.pool, await parts.calendar(), days)
-
-    async def around() -> list[Standing]:
-        return await standing(parts.pool, await parts.calendar())
 
     async def told() -> list[ToldView]:
         return await telling.told(parts.pool, await parts.calendar())
@@ -163,16 +159,8 @@ def routes(parts: Parts) -> list[Route]:
         ImportsApi(parts.intake.imports),
         ForgettingApi(parts.intake.forgetting, left),
         AccountingApi(read_so_far, parts.intake.inbox.state, parts.intake.rejected, went_around),
-        MetricsApi(
-            figures.Look(
-                *(parts.opening, read_so_far, parts.admin, publisher, lost, backlog, around),
-                lambda: parts.carry_over.figures,
-                told,
-                partial(named, parts.pool, publisher, parts.admin),
-                partial(listed, parts.pool, settings.suppressions.most),
-            ),
-            settings.ledger.name,
-        ),
+        MetricsApi(parts.look, parts.called, settings.ledger.name),
+        MailboxProgressApi(Views(parts.pool, parts.admin, parts.progress), parts.called, known),
         MessagesApi(found, known),
         ProvidersApi(partial(provider_view, parts.pool), partial(provider_page, parts.pool)),
         SuppressionsApi(parts.suppressions, known),
@@ -241,6 +229,7 @@ async def serve(parts: Parts) -> AsyncIterator[str]:
         parts.admin.name,
         secret=parts.settings.control.secret,
         calendar=parts.calendar,
+        names_most=parts.settings.statistics.names,
     )
     charging = Charging(parts.pool, parts.admin, calendar=parts.calendar)
     work = (
@@ -252,6 +241,8 @@ async def serve(parts: Parts) -> AsyncIterator[str]:
         parts.carry_over.run(),
         *duties(parts),
         guard.watch(parts.warmup),
+        parts.progress.run(),
+        parts.called.run(),
     )
     tasks = [asyncio.create_task(one) for one in work]
     try:

@@ -4,26 +4,37 @@ them."""
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from control.accounting.ledgertime import LedgerTime
 from control.accounting.status import StreamView, streams
+from control.bypass.view import Standing, standing
 from control.intake import Intake, open_intake
 from control.ledger.carryover import CarryOver
 from control.ledger.charged import Charged
 from control.ledger.clock import Clock, Follower
 from control.ledger.opening import Opening
+from control.messages.loss import loss
 from control.plan.publish import Publisher
 from control.plan.view import View
+from control.pmta import telling
 from control.pmta.dkim import Seal
+from control.pmta.told import ToldView
 from control.problem import RefusedError
+from control.progress.progress import Progress
 from control.store.database import Connection, open_pool
 from control.store.migrate import newest, revision
 from control.store.refusal import UNREACHABLE, no_database
+from control.store.refusal import UNREACHABLE
+from control.suppressions.listed import listed
 from control.suppressions.suppressions import Suppressions
 from control.tenants.leaving import Leaving
 from control.users.token import Tokens
 from control.warmup.engine import Engine
+from control.watch.called import Called
+from control.watch.look import Look
+from control.watch.named import named
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.ledger.ledger import RedisLedger
@@ -51,6 +62,9 @@ class Parts:
     intake: Intake
     suppressions: Suppressions
     warmup: Engine
+    look: Look
+    progress: Progress
+    called: Called
 
 
 @asynccontextmanager
@@ -86,6 +100,10 @@ async def open_parts(
             *(pool, admin, settings.accounting, read_so_far, calendar),
             bounce_after=settings.control.pmta_bounce_after,
         )
+        intake = open_intake(settings, pool, calendar)
+        opening = Opening(pool, admin, publisher, carry_over, settings)
+        look = look_of(settings, pool, admin, publisher, opening, carry_over, intake, calendar)
+        progress = Progress(pool, admin, publisher.current, calendar, settings.statistics)
         yield Parts(
             settings=settings,
             pool=pool,
@@ -97,7 +115,7 @@ async def open_parts(
                 single=settings.ledger.single,
             ),
             publisher=publisher,
-            opening=Opening(pool, admin, publisher, carry_over, settings),
+            opening=opening,
             charged=charged,
             carry_over=carry_over,
             leaving=Leaving(
@@ -114,9 +132,43 @@ async def open_parts(
             seal=Seal(settings.control.secret),
             tokens=Tokens(pool),
             view=View(pool),
-            intake=open_intake(settings, pool, calendar),
+            intake=intake,
             suppressions=Suppressions(
                 pool, publisher.now, settings.suppressions, settings.control.secret
             ),
             warmup=Engine(pool, admin, publisher, settings.warmup, calendar),
+            look=look,
+            progress=progress,
+            called=Called(pool, progress, look, settings.statistics),
         )
+
+
+def look_of(
+    settings: Settings,
+    pool: Any,
+    admin: LedgerAdmin,
+    publisher: Publisher,
+    opening: Opening,
+    carry_over: CarryOver,
+    intake: Intake,
+    calendar: LedgerTime,
+) -> Look:
+    """What control's metrics are made from."""
+
+    async def read_so_far() -> list[StreamView]:
+        return await streams(pool, settings.accounting, await calendar())
+
+    async def around() -> list[Standing]:
+        return await standing(pool, await calendar())
+
+    async def told() -> list[ToldView]:
+        return await telling.told(pool, await calendar())
+
+    return Look(
+        *(opening, read_so_far, admin, publisher, partial(loss, pool, settings.ledger.name)),
+        *(intake.rejected.backlog, around),
+        lambda: carry_over.figures,
+        told,
+        partial(named, pool, publisher, admin),
+        partial(listed, pool, settings.suppressions.most),
+    )

@@ -18,6 +18,7 @@ from control.parts import Parts
 from control.pmta import telling
 from control.pmta.standing import wrong
 from control.pmta.told import ToldView
+from control.progress.streak import Streaks
 from control.published.asking import Servers
 from control.rotation.looking import RotationLook
 from control.statistics.sweep import sweep
@@ -70,6 +71,14 @@ def timetable(parts: Parts) -> Runner:
             at=30 * MINUTE,
             each=True,
             work=_Consolidate(parts),
+        ),
+        Job(
+            name="mailboxes",
+            what="whether each mailbox reached its minimum on the day that is over: days in a row",
+            every=DAY,
+            at=35 * MINUTE,
+            each=True,
+            work=_Streaks(parts),
         ),
         Job(
             name="cleanup",
@@ -139,6 +148,15 @@ def consolidation(parts: Parts) -> Consolidation:
     """Of the process's ledger."""
     bounce_after = parts.settings.control.pmta_bounce_after
     return Consolidation(parts.pool, parts.admin, bounce_after=bounce_after)
+
+
+class _Streaks:
+    def __init__(self, parts: Parts) -> None:
+        self._calendar = parts.calendar
+        self._streaks = Streaks(parts.pool, parts.admin, parts.publisher.current)
+
+    async def __call__(self, due: int) -> str:
+        return await self._streaks.count(day_of(due) - 1, day_of(await self._calendar()))
 
 
 class _Cleanup:

@@ -21,5 +21,12 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     names: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1_000
     """Campaigns, and mailboxes, that count under their own names for each tenant and day; the rest
     counts as `other`."""
+    mailboxes_look: Annotated[float, msgspec.Meta(ge=1, le=3_600)] = 15.0
+    """Seconds between two looks at all mailboxes, which /api/warmup and warmup_* metrics show."""
+    mailboxes_age: Annotated[float, msgspec.Meta(ge=10, le=86_400)] = 120.0
+    """Seconds after which such figures are not shown any more: who asks waits for new ones."""
+    mailboxes_named: Annotated[int, msgspec.Meta(ge=0, le=200)] = 10
+    """Mailboxes with a figure of their own in the metrics: so many of the fullest, so many of the
+    emptiest. One series each: all of 100,000 would be too many."""
     rows: Annotated[int, msgspec.Meta(ge=100, le=100_000)] = 10_000
     """Rows of one answer; more are asked for page by page."""

@@ -152,15 +152,15 @@ class Application:
     def _scrapes(self, request: web.Request) -> bool:
         """Whether it comes from where no token is needed; one that is given is looked at. No header
         counts: everybody may write one."""
-        return "Authorization" not in request.headers and within(
-            request.remote or "", self._scrapers
-        )
+        given = {"Authorization", "X-API-Key"} & request.headers.keys()
+        return not given and within(request.remote or "", self._scrapers)
 
     async def _who(self, request: web.Request) -> Holder:
         """Who has the request's token. Raises HTTPUnauthorized."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        bearer = scheme.lower() == "bearer"
-        found = await self._tokens.holder_of(token.strip()) if bearer else None
+        # Callers of older systems send it under this name.
+        given = token if scheme.lower() == "bearer" else request.headers.get("X-API-Key", "")
+        found = await self._tokens.holder_of(given.strip()) if given.strip() else None
         if found is None:
             raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
         # Without the ledger there is no calendar time; reading must work all the same.
@@ -237,7 +237,7 @@ def _response(answer: Any, status: int) -> web.Response:
 
 
 _TITLES = {
-    401: "a valid token is needed: Authorization: Bearer TOKEN",
+    401: "a valid token is needed: Authorization: Bearer TOKEN, or X-API-Key: TOKEN",
     404: "there is no such path",
     405: "this path has no such method",
     413: "the body is too large",

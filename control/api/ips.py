@@ -174,14 +174,6 @@ class IpsApi:
             ),
             Route("GET", "/api/v2/quota", today, self._quota, usage, query=_TENANT | _IPS),
             Route("GET", "/api/v1/ips/{ip}", f"As {one}", self._one, IpView),
-            Route(
-                "GET",
-                "/api/warmup/quota",
-                "As /api/v2/quota",
-                self._quota,
-                usage,
-                query=_TENANT | _IPS,
-            ),
         ]
 
 

@@ -4,6 +4,7 @@ import time
 
 from control.api.route import Call, Route
 from control.version import VERSION
+from control.watch.called import Called
 from control.watch.look import Look
 from control.watch.metrics import exposition
 
@@ -15,13 +16,19 @@ _STARTED = time.time()
 class MetricsApi:
     """`ledger`: its name, which labels the figures."""
 
-    def __init__(self, look: Look, ledger: str) -> None:
+    def __init__(self, look: Look, called: Called, ledger: str) -> None:
         self._look = look
+        self._called = called
         self._ledger = ledger
 
     async def _metrics(self, _: Call) -> str:
+        figures = await self._look()
         return exposition(
-            await self._look(), ledger=self._ledger, version=VERSION, started=_STARTED
+            figures,
+            ledger=self._ledger,
+            version=VERSION,
+            started=_STARTED,
+            warmup=await self._called.scraped(figures),
         )
 
     def routes(self) -> list[Route]:

@@ -160,6 +160,9 @@ def _query(route: Route) -> dict[str, tuple[str, dict[str, Any]]]:
 
 def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     media = "text/plain" if route.answer is str else "application/json"
+    content: dict[str, Any] = {media: {"schema": schemas[repr(route.answer)]}}
+    if route.text:
+        content["text/plain"] = {"schema": {"type": "string"}}
     problem = {"application/problem+json": {"schema": schemas[repr(Problem)]}}
     found: dict[str, Any] = {
         "summary": route.summary,
@@ -184,13 +187,13 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         "responses": {
             str(route.status): {
                 "description": "done",
-                "content": {media: {"schema": schemas[repr(route.answer)]}},
+                "content": content,
             },
             "default": {"description": "not done: nothing was changed", "content": problem},
         },
-        "security": [] if route.public else [{"token": []}],
+        "security": [] if route.public else [{"token": []}, {"key": []}],
     }
     if route.body is not None:
-        content = {"application/json": {"schema": schemas[repr(route.body)]}}
-        found["requestBody"] = {"required": True, "content": content}
+        sent = {"application/json": {"schema": schemas[repr(route.body)]}}
+        found["requestBody"] = {"required": True, "content": sent}
     return found

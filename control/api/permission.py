@@ -71,6 +71,8 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("GET", "/api/v2/quota"): _READ,
     ("GET", "/api/v1/ips/{ip}"): _READ,
     ("GET", "/api/warmup/quota"): _READ,
+    ("GET", "/api/warmup/mailbox"): _READ,
+    ("GET", "/api/warmup/metrics"): _READ,
     ("GET", "/api/warmup/control"): _READ,
     # All tenants' mail at once.
     ("POST", "/api/warmup/control"): CLOSED,

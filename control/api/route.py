@@ -72,6 +72,8 @@ class Route:
     public: bool = False
     tagged: bool = False
     """Answered with an `ETag`, and by 304 where the asker has it."""
+    text: bool = False
+    """It may be asked to answer in plain text, too."""
     status: int = 200
 
     def __post_init__(self) -> None:

@@ -27,6 +27,8 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     server: str
     envelope: str
     why: str
+    mailbox: str = ""
+    """Of what was refused."""
 
 
 class MessageView(msgspec.Struct, frozen=True, kw_only=True):

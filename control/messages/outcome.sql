@@ -96,3 +96,9 @@ DELETE FROM outcome_forgotten WHERE asked < $1;
 -- name: forget
 UPDATE outcome SET recipient = '', why = ''
 WHERE recipient = ANY($1::text[]) AND ($2::text IS NULL OR tenant = $2);
+
+-- name: refused
+INSERT INTO mailbox_refused (day, tenant, mailbox, recipients)
+SELECT * FROM unnest($1::integer[], $2::text[], $3::text[], $4::integer[])
+ON CONFLICT (day, tenant, mailbox)
+DO UPDATE SET recipients = mailbox_refused.recipients + excluded.recipients;

@@ -16,7 +16,8 @@ from redis.exceptions import RedisError
 from control.again import again
 from control.messages.forgetting import forgotten
 from control.messages.loss import Reading
-from control.messages.outcome import COLUMNS, normal, read
+from control.messages.outcome import COLUMNS, Outcome, normal, read
+from control.messages.refused import Refused
 from control.store.database import Connection
 from policy.ledger.bulletin import OUTCOMES, OUTCOMES_TOLD
 from policy.ledger.ledger import root_key
@@ -43,14 +44,16 @@ class OutcomeReader:
         *,
         secret: str,
         calendar: Callable[[], Awaitable[int]],
+        names_most: int,
     ) -> None:
-        """`secret` is control's."""
+        """`secret` is control's; `names_most`: mailboxes of a tenant that count by name, a day."""
         self._pool = pool
         self._client = client
         self._name = name
         self._key = f"{root_key(name)}{OUTCOMES}"
         self._told = f"{root_key(name)}{OUTCOMES_TOLD}"
         self._secret = secret
+        self._refused = Refused(names_most)
         self._calendar = calendar
         self._days: set[int] = set()
 
@@ -82,10 +85,13 @@ class OutcomeReader:
             after, lost = before.after(lines, int(count or 0), end=len(found) < _AT_ONCE)
             if not found and after == before:
                 return False
-            rows = await self._rows(connection, entries)
+            gone = await forgotten(connection, self._secret)
+            outcomes = [gone.applied(one) for entry in entries for one in read(entry)]
+            rows = await self._rows(connection, outcomes)
             await connection.copy_records_to_table(
                 "outcome", records=rows, columns=("day", *COLUMNS)
             )
+            await self._refused.take(connection, outcomes)
             end = cast(bytes, found[-1][0]).decode() if found else position["last"]
             at = await self._calendar() if lost else 0
             await connection.execute(
@@ -100,10 +106,8 @@ class OutcomeReader:
             log.debug("the stream of outcomes is not cut: %s", error)
         return len(found) == _AT_ONCE
 
-    async def _rows(self, connection: Connection, entries: list[bytes]) -> list[tuple[Any, ...]]:
+    async def _rows(self, connection: Connection, outcomes: list[Outcome]) -> list[tuple[Any, ...]]:
         """As the table has them; their days are there."""
-        gone = await forgotten(connection, self._secret)
-        outcomes = [gone.applied(one) for entry in entries for one in read(entry)]
         for day in sorted({day_of(one.at) for one in outcomes} - self._days):
             await connection.execute(_SQL["partition"], day)
         return [

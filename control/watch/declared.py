@@ -1,10 +1,13 @@
 """Control's metrics: their names, their labels, what they mean.
 
 Labels come from the configuration and the plan: names of ledgers and PowerMTA servers, IPs and
-sending domains of operators.
+sending domains of operators; and a few mailboxes' addresses (`MAILBOX_FILL`).
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
+
+from prometheus_client.core import GaugeMetricFamily
 
 
 class Declared(NamedTuple):
@@ -170,7 +173,47 @@ QUEUE = Declared(
     ("queue",),
     "What waits: default (jobs that are due), hold (messages), accounting (posted batches).",
 )
+MAILBOXES = Declared(
+    "warmup_total_mailboxes", (), "Mailboxes with limits of their own, or that sent lately."
+)
+MAILBOXES_ACTIVE = Declared(
+    "warmup_active_mailboxes", (), "Of these, those that sent today or yesterday."
+)
+SENT_TODAY = Declared(
+    "warmup_emails_sent_today", (), "Recipients that IPs were given today, of all tenants."
+)
+FAILED_TODAY = Declared(
+    "warmup_emails_failed_today", (), "Recipients of today that bounced, or that PowerMTA refused."
+)
+THROUGHPUT = Declared(
+    "warmup_throughput_per_hour",
+    (),
+    "Recipients of the last hour; of less, as many as it would be in one.",
+)
+COMPLETION = Declared(
+    "warmup_quota_completion_rate",
+    (),
+    "Per cent of the mailboxes with a daily minimum that have sent what is due of it by now, by "
+    "the elapsed part of their sending hours; 100 without any.",
+)
+SYSTEM = Declared(
+    "warmup_system_health",
+    (),
+    "0 critical: the ledger closed, PostgreSQL or every PowerMTA away; 1 degraded: a check fails, "
+    "completion under 50, failures over 10 per cent, accounting over an hour behind; 2 healthy.",
+)
+MAILBOX_FILL = Declared(
+    "warmup_mailbox_quota_fill",
+    ("tenant", "mailbox"),
+    "Per cent of its daily minimum that a mailbox has sent: of the fullest and of the emptiest "
+    "alone (statistics.mailboxes_named).",
+)
+WARMUP = (
+    *(MAILBOXES, MAILBOXES_ACTIVE, SENT_TODAY, FAILED_TODAY, THROUGHPUT, COMPLETION, SYSTEM),
+    MAILBOX_FILL,
+)
 DECLARED = (
+    *WARMUP,
     *(IPS, QUOTA, SENT, LISTED, VALID, HEALTH, QUEUE, STOPPED),
     *(BUILD, STARTED, OPEN, CLOSED, PUBLISHED, WORKERS, LATE, LOST),
     *(AGE, BEHIND, GAP, PROBLEM, BYPASS, BYPASS_AT, CARRIED, CARRIED_LATE),
@@ -178,3 +221,11 @@ DECLARED = (
     *(TOLD_AGE, TOLD_QUEUED, TOLD_LICENCE),
     *(INBOX, INBOX_MOST, INBOX_BATCHES, INBOX_AGE, GIVEN_UP, SET_ASIDE, SET_ASIDE_AT),
 )
+
+
+def gauge(declared: Declared, values: Mapping[tuple[str, ...], float]) -> GaugeMetricFamily:
+    """With a value for each of its labels' values."""
+    family = GaugeMetricFamily(declared.name, declared.help, labels=declared.labels)
+    for labels, value in values.items():
+        family.add_metric(labels, value)
+    return family

@@ -50,14 +50,25 @@ from control.watch.declared import (
     TOLD_QUEUED,
     WORKERS,
     Declared,
+    gauge,
 )
 from control.watch.figures import Figures
+from control.watch.warmup import Families, WarmupMetrics, families
 
 
-def exposition(figures: Figures, *, ledger: str, version: str, started: float) -> str:
+def exposition(
+    figures: Figures,
+    *,
+    ledger: str,
+    version: str,
+    started: float,
+    warmup: WarmupMetrics | None = None,
+) -> str:
     """The figures as Prometheus reads them. `ledger` is its name, `started` in seconds."""
     registry = CollectorRegistry()
     registry.register(_Look(figures, ledger, version, started))
+    if warmup is not None:
+        registry.register(Families(list(families(warmup))))
     return prometheus_client.generate_latest(registry).decode()
 
 
@@ -70,54 +81,54 @@ class _Look(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         of = self._of
-        yield _gauge(BUILD, {(self._version,): 1})
-        yield _gauge(STARTED, {(): self._started})
-        yield _gauge(OPEN, {(self._ledger,): of.open})
+        yield gauge(BUILD, {(self._version,): 1})
+        yield gauge(STARTED, {(): self._started})
+        yield gauge(OPEN, {(self._ledger,): of.open})
         if of.ledger is not None:
-            yield _gauge(CLOSED, {(self._ledger,): len(of.ledger.closed)})
+            yield gauge(CLOSED, {(self._ledger,): len(of.ledger.closed)})
         for declared, value in (
             (PUBLISHED, of.published),
             (WORKERS, None if of.workers is None else len(of.workers)),
             (LATE, of.late),
         ):
             if value is not None:
-                yield _gauge(declared, {(): value})
+                yield gauge(declared, {(): value})
         if of.lost is not None:
-            yield _gauge(LOST, {(self._ledger,): of.lost})
+            yield gauge(LOST, {(self._ledger,): of.lost})
         if of.around is not None:
-            yield _gauge(BYPASS, {(one.server,): one.today for one in of.around})
-            yield _gauge(BYPASS_AT, {(one.server,): one.last_at / 1000 for one in of.around})
+            yield gauge(BYPASS, {(one.server,): one.today for one in of.around})
+            yield gauge(BYPASS_AT, {(one.server,): one.last_at / 1000 for one in of.around})
         if of.carried is not None:
-            yield _gauge(CARRIED, {(one.server,): one.recipients for one in of.carried})
-            yield _gauge(CARRIED_LATE, {(one.server,): one.late for one in of.carried})
+            yield gauge(CARRIED, {(one.server,): one.recipients for one in of.carried})
+            yield gauge(CARRIED_LATE, {(one.server,): one.late for one in of.carried})
         if of.listed is not None:
-            yield _gauge(SUPPRESSIONS, {(): of.listed.entries})
-            yield _gauge(SUPPRESSIONS_MOST, {(): of.listed.most})
+            yield gauge(SUPPRESSIONS, {(): of.listed.entries})
+            yield gauge(SUPPRESSIONS_MOST, {(): of.listed.most})
         if of.told is not None:
             yield from _told(of.told)
-        yield _gauge(HEALTH, {(service,): well for service, well in of.health.items()})
+        yield gauge(HEALTH, {(service,): well for service, well in of.health.items()})
         if of.named is not None:
-            yield _gauge(IPS, {(status,): count for status, count in of.named.ips.items()})
-            yield _gauge(QUOTA, {(ip,): quota for ip, quota in of.named.quotas.items()})
-            yield _gauge(SENT, {(ip,): sent for ip, sent in of.named.sent.items()})
-            yield _gauge(STOPPED, {(): of.named.stopped})
-            yield _gauge(QUEUE, {(queue,): size for queue, size in of.named.queues.items()})
+            yield gauge(IPS, {(status,): count for status, count in of.named.ips.items()})
+            yield gauge(QUOTA, {(ip,): quota for ip, quota in of.named.quotas.items()})
+            yield gauge(SENT, {(ip,): sent for ip, sent in of.named.sent.items()})
+            yield gauge(STOPPED, {(): of.named.stopped})
+            yield gauge(QUEUE, {(queue,): size for queue, size in of.named.queues.items()})
         if of.streams is not None:
             streams = [(stream, (stream.server,)) for stream in of.streams]
-            yield _gauge(AGE, {key: s.age for s, key in streams if s.age is not None})
-            yield _gauge(BEHIND, {key: s.behind for s, key in streams if s.behind is not None})
-            yield _gauge(GAP, {key: s.gap_at / 1000 for s, key in streams})
-            yield _gauge(PROBLEM, {key: bool(s.problem) for s, key in streams})
+            yield gauge(AGE, {key: s.age for s, key in streams if s.age is not None})
+            yield gauge(BEHIND, {key: s.behind for s, key in streams if s.behind is not None})
+            yield gauge(GAP, {key: s.gap_at / 1000 for s, key in streams})
+            yield gauge(PROBLEM, {key: bool(s.problem) for s, key in streams})
         if of.backlog is not None:
             yield from _backlog(of.backlog)
 
 
 def _told(of: list[ToldView]) -> Iterator[GaugeMetricFamily]:
-    yield _gauge(TOLD_AGE, {(one.server,): one.age for one in of})
+    yield gauge(TOLD_AGE, {(one.server,): one.age for one in of})
     queued = {(one.server,): one.told.queued for one in of}
-    yield _gauge(TOLD_QUEUED, {key: n for key, n in queued.items() if n is not None})
+    yield gauge(TOLD_QUEUED, {key: n for key, n in queued.items() if n is not None})
     ends = {(one.server,): ends_at(one.told) for one in of}
-    yield _gauge(TOLD_LICENCE, {key: end / 1000 for key, end in ends.items() if end is not None})
+    yield gauge(TOLD_LICENCE, {key: end / 1000 for key, end in ends.items() if end is not None})
 
 
 def _backlog(of: Backlog) -> Iterator[GaugeMetricFamily]:
@@ -130,14 +141,7 @@ def _backlog(of: Backlog) -> Iterator[GaugeMetricFamily]:
         (SET_ASIDE, of.set_aside),
         (SET_ASIDE_AT, of.set_aside_at / 1000),
     ):
-        yield _gauge(declared, {(): value})
-
-
-def _gauge(declared: Declared, values: dict[tuple[str, ...], float]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(declared.name, declared.help, labels=declared.labels)
-    for labels, value in values.items():
-        family.add_metric(labels, value)
-    return family
+        yield gauge(declared, {(): value})
 
 
 _HEAD = """\

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from control.plan.publish import Publisher
-from policy.ledger.admin import LedgerAdmin
+from policy.ledger.admin import IpUsage, LedgerAdmin
+from policy.ledger.known import chunks
 from settings.statements import statements
 
 _SQL = statements(__package__, "named")
@@ -41,7 +42,9 @@ async def named(pool: Any, publisher: Publisher, admin: LedgerAdmin) -> Named:
     queues = dict(await pool.fetchrow(_SQL["queues"]))
     generation = await publisher.current()
     vmtas = [] if generation is None else generation.vmtas
-    _, used = await admin.usage([v.ip for v in vmtas]) if vmtas else (0, {})
+    used: dict[str, IpUsage] = {}
+    for some in chunks(v.ip for v in vmtas):
+        used |= (await admin.usage(some))[1]
     return Named(
         ips=ips,
         quotas={v.ip: v.daily for v in vmtas if isinstance(v.daily, int)},

@@ -40,6 +40,7 @@ class Telling:
         self._log = log
         self._message = outgoing.message
         self._job = outgoing.campaign
+        self._mailbox = outgoing.mailbox
 
     def fields(self, attempt: Attempt) -> dict[str, Value]:
         """What names the message and this attempt of it."""
@@ -55,7 +56,10 @@ class Telling:
         counted(self._message.tenant, outcome).inc()
         fields = self.fields(attempt)
         fields.update(outcome=outcome, reply=str(reply))
-        self._log.message(fields)
+        if outcome == "refused":
+            self._log.message(fields, mailbox=self._mailbox)
+        else:
+            self._log.message(fields)
 
     def ending(self, outcome: str, **fields: Value) -> None:
         """Any other."""

@@ -146,5 +146,6 @@ def _lines(at: int, fields: dict[str, Value], recipients: list[str]) -> Iterator
                 *(at, fields["message"], fields["tenant"], recipient, fields["outcome"]),
                 *(get("job", ""), get("vmta", ""), get("server", ""), get("envelope", "")),
                 str(why)[:_LONGEST],
+                *((get("mailbox", ""),) if fields["outcome"] == "refused" else ()),
             )
         )

@@ -76,10 +76,11 @@ class Log:
     def info(self, event: str, **fields: Value) -> None:
         self._line("info", event, fields)
 
-    def message(self, fields: dict[str, Value]) -> None:
-        """What became of one message; `fields` say all of it, its `outcome` among them."""
+    def message(self, fields: dict[str, Value], **beside: Value) -> None:
+        """What became of one message; `fields` say all of it, its `outcome` among them. `beside`:
+        what whoever hears is told besides."""
         self._line("info", "message", fields, waits=fields["outcome"] in _MAY_WAIT)
-        self.hear(fields)
+        self.hear({**fields, **beside} if beside else fields)
 
     def warning(self, event: str, **fields: Value) -> None:
         self._line("warning", event, fields)

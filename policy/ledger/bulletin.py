@@ -29,7 +29,7 @@ FIGURES = "figures"
 
 OUTCOMES = "outcomes"
 """Stream: entries whose field `o` has JSON lines, each (ms, message, tenant, recipient, outcome,
-job, VirtualMTA, server, envelope, why)."""
+job, VirtualMTA, server, envelope, why), and of what was refused, the mailbox."""
 
 OUTCOMES_TOLD = "outcomes_told"
 """Lines ever added to that stream, those that were trimmed among them."""

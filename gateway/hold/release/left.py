@@ -71,7 +71,7 @@ def tell(left: list[Left], log: Log) -> None:
             "why": one.verdict,
         }
         log.info("released", **fields)
-        log.hear({**fields, "job": row.campaign})
+        log.hear({**fields, "job": row.campaign, "mailbox": row.mailbox})
 
 
 def domain_of(recipient: bytes) -> str:

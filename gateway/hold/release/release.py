@@ -190,4 +190,4 @@ class Release:
         }
         tell("late_reply" if late else "released", **fields)
         if not rests:
-            self._log.hear({**fields, "job": row.campaign})
+            self._log.hear({**fields, "job": row.campaign, "mailbox": row.mailbox})

@@ -19,6 +19,7 @@ def reader(core: Parts) -> OutcomeReader:
         core.admin.name,
         secret=core.settings.control.secret,
         calendar=core.calendar,
+        names_most=core.settings.statistics.names,
     )
 
 

@@ -1,0 +1,38 @@
+-- name: bounced
+SELECT tenant, sum(bounced)::bigint AS recipients FROM statistics_ip WHERE day = $1 GROUP BY tenant;
+
+-- name: refused
+SELECT tenant, sum(recipients)::bigint AS recipients FROM mailbox_refused
+WHERE day = $1 GROUP BY tenant;
+
+-- name: details
+-- Of mailboxes, in the order they are named. $1: today; $2 tenants, $3 mailboxes.
+SELECT m.id, coalesce(s.bounced, 0) AS bounced, coalesce(r.recipients, 0) AS refused,
+    coalesce(k.day, 0) AS streak_day, coalesce(k.days, 0) AS streak
+FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS n (tenant, mailbox, place)
+LEFT JOIN mailbox m ON m.tenant = n.tenant AND m.address = n.mailbox
+LEFT JOIN statistics_mailbox s ON s.day = $1 AND s.tenant = n.tenant AND s.mailbox = n.mailbox
+LEFT JOIN mailbox_refused r ON r.day = $1 AND r.tenant = n.tenant AND r.mailbox = n.mailbox
+LEFT JOIN mailbox_streak k ON k.tenant = n.tenant AND k.mailbox = n.mailbox
+ORDER BY n.place;
+
+-- name: numbered
+-- Whose a mailbox's number is; null for $2: anybody's.
+SELECT tenant, address FROM mailbox WHERE id = $1 AND ($2::text IS NULL OR tenant = $2);
+
+-- name: relayed
+-- $1: a day, $2: a tenant.
+SELECT mailbox, relayed FROM statistics_mailbox WHERE day = $1 AND tenant = $2 AND relayed > 0;
+
+-- name: streak
+-- Counts a day once, whoever does: $1 the day, $2 a tenant, $3 mailboxes, $4 whether each reached its
+-- quota. One that never did has no row.
+INSERT INTO mailbox_streak AS k (tenant, mailbox, day, days)
+SELECT $2, mailbox, $1, reached::integer
+FROM unnest($3::text[], $4::boolean[]) AS n (mailbox, reached)
+WHERE reached OR EXISTS (SELECT FROM mailbox_streak o WHERE o.tenant = $2 AND o.mailbox = n.mailbox)
+ORDER BY mailbox
+ON CONFLICT (tenant, mailbox) DO UPDATE SET day = excluded.day,
+    days = CASE WHEN excluded.days > 0 AND k.day = excluded.day - 1 THEN k.days + 1
+        ELSE excluded.days END
+WHERE k.day < excluded.day;
