@@ -26,7 +26,6 @@ from control.progress.progress import Progress
 from control.store.database import Connection, open_pool
 from control.store.migrate import newest, revision
 from control.store.refusal import UNREACHABLE, no_database
-from control.store.refusal import UNREACHABLE
 from control.suppressions.listed import listed
 from control.suppressions.suppressions import Suppressions
 from control.tenants.leaving import Leaving

@@ -111,9 +111,7 @@ class Day:
 
     def counted(self, place: int) -> Counted:
         """What is kept of one."""
-        return Counted(
-            sent=self._sent[place], last=self._last[place], first=self._first[place]
-        )
+        return Counted(sent=self._sent[place], last=self._last[place], first=self._first[place])
 
     def standing(self, place: int) -> Standing:
         """Of one, as it was."""

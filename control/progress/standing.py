@@ -52,9 +52,7 @@ def standing(terms: Terms, counted: Counted, part: float, today: int) -> Standin
     return Standing(quota, most, due, "behind", due - counted.sent)
 
 
-def free_at(
-    terms: Terms, mailbox: str, counted: Counted, window: Window | None, now: int
-) -> int:
+def free_at(terms: Terms, mailbox: str, counted: Counted, window: Window | None, now: int) -> int:
     """When its next message may go, as far as it alone is asked: spacing, maximum, ramp, sending
     hours. Calendar milliseconds, `now` at the earliest."""
     at, today = now, day_of(now)
