@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from loadtest.laboratory import windows
 from loadtest.laboratory.traffic import Kind, Traffic
 from loadtest.laboratory.world import World
 
@@ -41,9 +42,8 @@ class Books:
         """(day, IP, provider)."""
         self.by_mailbox: dict[int, array[int]] = defaultdict(lambda: array("I", [0]) * mailboxes)
         """Day to mailbox."""
-        self.by_hour: Counter[tuple[int, int]] = Counter()
-        """(hour since 1970, tenant), by the stand-in's calendar."""
-        self.by_minute: Counter[tuple[int, int]] = Counter()
+        self.by_second = windows.taken()
+        """Of whoever has a limit of a minute or hour, by the stand-in's calendar."""
         self.over_midnight = 0
         """Receipts of the calendar's next day."""
         self.strange: list[str] = []
@@ -104,8 +104,8 @@ class Books:
         self.by_ip[day, ip] += 1
         self.by_provider[day, ip, self._traffic.provider(number)] += 1
         self.by_mailbox[day][mailbox] += 1
-        self.by_hour[second // 3_600, tenant] += 1
-        self.by_minute[second // 60, tenant] += 1
+        for who in self._world.limited(tenant):
+            self.by_second[who][second] += 1
         if self._traffic.kind[number] == Kind.COMPLAINT:
             self.complaints.append((row[_RCPT], row[_ORIG], row[_ENVID]))
 

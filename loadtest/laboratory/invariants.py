@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from loadtest.laboratory import windows
 from loadtest.laboratory.books import Books
 from loadtest.laboratory.clients import Answer
 from loadtest.laboratory.traffic import Traffic
-from loadtest.laboratory.world import World
+from loadtest.laboratory.world import ALL, World
 
 _NAMED = 5
 
@@ -38,23 +39,16 @@ class Waiting(NamedTuple):
     """Rows that ended with a report to the sender's system."""
 
 
-class Moved(NamedTuple):
-    """What was under way when the calendar moved, so that it may count in either window: hour or
-    minute since 1970 to recipients."""
-
-    hours: Mapping[int, int]
-    minutes: Mapping[int, int]
-
-
 def judge(
     world: World,
     traffic: Traffic,
     books: Books,
     answers: bytearray,
     waiting: Waiting,
-    moved: Moved,
+    moved: Mapping[int, int],
 ) -> list[Invariant]:
-    """All of them. `answers`: by number, what its client was told."""
+    """All of them. `answers`: by number, what its client was told. `moved`: second since 1970 at
+    which the clock was moved, to messages that were under way."""
     numbers = range(len(traffic))
 
     def name(number: int) -> str:
@@ -146,56 +140,25 @@ def judge(
     ]
 
 
-def _windows(world: World, books: Books, moved: Moved) -> list[Invariant]:
-    """Limits by the minute and the hour."""
-    limits = world.scenario.limits
-    minutes, hours = books.by_minute, books.by_hour
-    of = [tenant.kind for tenant in world.tenants]
-    whole_minutes = _summed((minute, n) for (minute, _), n in minutes.items())
-    whole_hours = _summed((hour, n) for (hour, _), n in hours.items())
-
-    def slack(limit: int | None, more: int) -> int | None:
-        return None if limit is None else limit + more
-
+def _windows(world: World, books: Books, moved: Mapping[int, int]) -> list[Invariant]:
+    """Limits of any minute and hour."""
+    whole = {who: taken for who, taken in books.by_second.items() if who == ALL}
+    each = {who: taken for who, taken in books.by_second.items() if who != ALL}
     return [
         _found(
-            "tenant_minute",
-            "no tenant sent more in a minute than its limit",
-            len(minutes),
-            _over(
-                (f"minute {m}, {world.tenants[t].name}", n, slack(of[t].per_minute, late))
-                for (m, t), n in sorted(minutes.items())
-                for late in (moved.minutes.get(m, 0),)
-            ),
-        ),
-        _found(
-            "tenant_hour",
-            "no tenant sent more in an hour than its limit",
-            len(hours),
-            _over(
-                (f"hour {h}, {world.tenants[t].name}", n, slack(of[t].per_hour, late))
-                for (h, t), n in sorted(hours.items())
-                for late in (moved.hours.get(h, 0),)
-            ),
-        ),
-        _found(
-            "global_minute",
-            "all tenants together sent no more in a minute than the limit",
-            len(whole_minutes),
-            _over(
-                (f"minute {m}", n, slack(limits.per_minute, moved.minutes.get(m, 0)))
-                for m, n in sorted(whole_minutes.items())
-            ),
-        ),
-        _found(
-            "global_hour",
-            "all tenants together sent no more in an hour than the limit",
-            len(whole_hours),
-            _over(
-                (f"hour {h}", n, slack(limits.per_hour, moved.hours.get(h, 0)))
-                for h, n in sorted(whole_hours.items())
-            ),
-        ),
+            f"{level}_{name}",
+            f"{who} in any {name} than the limit",
+            sum(map(len, taken.values())),
+            _over(windows.over(taken, limits, span, moved)),
+        )
+        for level, who, taken in (
+            ("tenant", "no tenant sent more", each),
+            ("global", "all tenants together sent no more", whole),
+        )
+        for name, span, limits in (
+            ("minute", windows.MINUTE, world.minutes),
+            ("hour", windows.HOUR, world.hours),
+        )
     ]
 
 

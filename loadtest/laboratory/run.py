@@ -16,7 +16,7 @@ from loadtest.laboratory.calendar import Calendar
 from loadtest.laboratory.clients import Clients
 from loadtest.laboratory.figures import Spread, figures, spread
 from loadtest.laboratory.furnish import furnish
-from loadtest.laboratory.invariants import Moved, Waiting
+from loadtest.laboratory.invariants import Waiting
 from loadtest.laboratory.progress import Shown
 from loadtest.laboratory.result import Curve, Result, Sample
 from loadtest.laboratory.scenario import Scenario
@@ -60,8 +60,7 @@ class _Course:
         self._clients = Clients(world, traffic, *running.smtp)
         self._samples: list[Sample] = []
         self._curves: list[list[list[int]]] = [[] for _ in world.ips]
-        self._hours: Counter[int] = Counter()
-        self._minutes: Counter[int] = Counter()
+        self._moved: Counter[int] = Counter()
         self._began = time.monotonic()
         self._memory: Counter[str] = Counter()
 
@@ -99,13 +98,12 @@ class _Course:
 
     async def _move(self, moment: float) -> None:
         """To this second since 1970, unless it is over."""
-        limited = self._world.limited
-        late = await self._claimed() if limited else 0
+        if not (self._world.minutes or self._world.hours):
+            await self._calendar.to(moment)
+            return
+        late = await self._claimed()
         now = await self._calendar.to(moment)
-        if limited:
-            late = max(late, await self._claimed())
-            self._hours[now // 3_600] += late
-            self._minutes[now // 60] += late
+        self._moved[now] += max(late, await self._claimed())
 
     async def _claimed(self) -> int:
         found = await self._running.api.get("/api/v2/hold", state="claimed")
@@ -227,8 +225,7 @@ class _Course:
             world, traffic, books, clients.answers, waiting.held, clients.latencies,
             self._calendar.day,
         )  # fmt: skip
-        moved = Moved(self._hours, self._minutes)
-        judged = invariants.judge(world, traffic, books, clients.answers, waiting, moved)
+        judged = invariants.judge(world, traffic, books, clients.answers, waiting, self._moved)
         judged += invariants.expected(
             world, completion=found.completion, spread=found.farthest, failures=found.failures
         )

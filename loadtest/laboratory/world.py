@@ -10,6 +10,8 @@ from loadtest.laboratory.scenario import Scenario, Tenants
 _FIRST_IP = int(ipaddress.IPv4Address("198.18.0.0"))
 """RFC 2544: addresses for benchmarks, 131,072 of them."""
 PLAN = "laboratory"
+ALL = "*"
+"""All tenants together."""
 
 
 class Ip(msgspec.Struct, frozen=True):
@@ -85,17 +87,16 @@ class World:
                 first += kind.mailboxes
         self.mailboxes = first
         self._firsts = [tenant.first for tenant in self.tenants]
+        self.minutes: dict[str, int] = {}
+        """Recipients in any minute, of whoever has such a limit."""
+        self.hours: dict[str, int] = {}
+        self._limited = [self._rated(tenant) for tenant in self.tenants]
         self._by_name = {tenant.domain: tenant for tenant in self.tenants}
         self.by_vmta = {ip.vmta: number for number, ip in enumerate(self.ips)}
 
-    @property
-    def limited(self) -> bool:
-        """Whether anything has a limit by the minute or hour."""
-        of_all = self.scenario.limits
-        kinds = self.scenario.tenants
-        return any((of_all.per_minute, of_all.per_hour)) or any(
-            kind.per_minute or kind.per_hour for kind in kinds
-        )
+    def limited(self, tenant: int) -> tuple[str, ...]:
+        """Whose limits of a minute and hour its mail counts for, by their names."""
+        return self._limited[tenant]
 
     def tenant_of(self, mailbox: int) -> int:
         """The number of the tenant whose mailbox it is."""
@@ -114,6 +115,17 @@ class World:
             return None
         place = int(local[1:])
         return tenant.first + place if place < tenant.kind.mailboxes else None
+
+    def _rated(self, tenant: Tenant) -> tuple[str, ...]:
+        found = []
+        for who, limits in ((ALL, self.scenario.limits), (tenant.name, tenant.kind)):
+            if limits.per_minute is not None:
+                self.minutes[who] = limits.per_minute
+            if limits.per_hour is not None:
+                self.hours[who] = limits.per_hour
+            if who in self.minutes or who in self.hours:
+                found.append(who)
+        return tuple(found)
 
     @property
     def allowance(self) -> int:

@@ -6,7 +6,7 @@ import pytest
 
 from loadtest.laboratory.books import Books
 from loadtest.laboratory.clients import Answer
-from loadtest.laboratory.invariants import Moved, Waiting, expected, judge
+from loadtest.laboratory.invariants import Waiting, expected, judge
 from loadtest.laboratory.reading import parse
 from loadtest.laboratory.traffic import Kind, Traffic
 from loadtest.laboratory.world import World
@@ -57,7 +57,7 @@ class Case:
         self.answers = bytearray([Answer.TAKEN]) * len(self.traffic)
         self.held = bytearray([1]) * len(self.traffic)
         self.ended = bytearray(len(self.traffic))
-        self.moved = Moved({}, {})
+        self.moved: dict[int, int] = {}
         for number, ip in self._fitting():
             self.take(number, ip)
 
@@ -149,16 +149,25 @@ def test_a_window_counts_all_of_a_tenant_and_what_was_under_way_when_the_clock_m
 ) -> None:
     its = [n for n in range(len(case.traffic)) if case.of(0)(n)]
     case.rows.clear()
+    # Over the turn of a minute: spans begin anywhere.
     for place, number in enumerate(its[:17]):
-        case.take(number, place % 2, time="2024-10-04 10:07:00+0000")
+        case.take(number, place % 2, time=f"2024-10-04 10:0{6 + place // 9}:{50 + place // 9}+0000")
+    case.rows[-1][1] = "2024-10-04 10:07:29+0000"
+    for row in case.rows[9:]:
+        row[1] = "2024-10-04 10:07:29+0000"
     broken = case.broken()
-    assert broken["tenant_minute"] == [f"minute {SECOND // 60 + 7}, one: 17 of 16"]
+    assert broken["tenant_minute"] == [f"one, until second {SECOND + 449}: 17 of 16"]
     assert "tenant_hour" not in broken
-    case.moved = Moved({}, {SECOND // 60 + 7: 1})
+    case.moved = {SECOND + 448: 1}
     assert "tenant_minute" not in case.broken()
+    case.moved = {SECOND + 409: 1}
+    assert "tenant_minute" in case.broken()
     for number in its[17:19]:
-        case.take(number, 0, time="2024-10-04 10:59:59+0000")
-    assert case.broken()["tenant_hour"] == [f"hour {SECOND // 3_600}, one: 19 of 18"]
+        case.take(number, 0, time="2024-10-04 11:06:29+0000")
+    assert case.broken()["tenant_hour"] == [f"one, until second {SECOND + 3_989}: 19 of 18"]
+    for row in case.rows[-2:]:
+        row[1] = "2024-10-04 11:06:30+0000"
+    assert "tenant_hour" not in case.broken()
 
 
 def test_a_window_counts_all_tenants_together(case: Case) -> None:
@@ -166,11 +175,11 @@ def test_a_window_counts_all_tenants_together(case: Case) -> None:
     for number in range(21):
         case.take(number, 0 if case.of(0)(number) else 2)
     broken = case.broken()
-    assert broken["global_minute"] == [f"minute {SECOND // 60}: 21 of 20"]
+    assert broken["global_minute"] == [f"*, until second {SECOND}: 21 of 20"]
     assert "global_hour" not in broken
     for number in range(21, 23):
         case.take(number, 0 if case.of(0)(number) else 2, time="2024-10-04 10:30:00+0000")
-    assert case.broken()["global_hour"] == [f"hour {SECOND // 3_600}: 23 of 22"]
+    assert case.broken()["global_hour"] == [f"*, until second {SECOND + 1_800}: 23 of 22"]
 
 
 def test_more_than_all_stages_together(case: Case) -> None:
