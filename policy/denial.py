@@ -19,6 +19,14 @@ class Limit(StrEnum):
     MAILBOX_RAMP = "mailbox_ramp"
     MAILBOX_SPACING = "mailbox_spacing"
     MAILBOX_UNKNOWN = "mailbox_unknown"
+    MAILBOX_MINUTE = "mailbox_minute"
+    MAILBOX_HOUR = "mailbox_hour"
+    IP_MINUTE = "ip_minute"
+    IP_HOUR = "ip_hour"
+    POOL_MINUTE = "pool_minute"
+    POOL_HOUR = "pool_hour"
+    PROVIDER_MINUTE = "provider_minute"
+    PROVIDER_HOUR = "provider_hour"
     TENANT_MINUTE = "tenant_minute"
     TENANT_HOUR = "tenant_hour"
     GLOBAL_MINUTE = "global_minute"
@@ -36,11 +44,32 @@ class Limit(StrEnum):
     LEDGER_AWAY = "ledger_away"
 
 
-IP_LIMITS = frozenset({Limit.IP_QUOTA, Limit.IP_PROVIDER, Limit.IP_PACE})
-"""Limits of a pool's IPs: a denial under one of these holds for the whole pool × provider."""
+IP_LIMITS = frozenset(
+    {
+        Limit.IP_QUOTA,
+        Limit.IP_PROVIDER,
+        Limit.IP_PACE,
+        Limit.IP_MINUTE,
+        Limit.IP_HOUR,
+        Limit.POOL_MINUTE,
+        Limit.POOL_HOUR,
+    }
+)
+"""Limits of a pool and its IPs: a denial under one of these holds for the whole pool × provider."""
 
-MAILBOX_LIMITS = frozenset({Limit.MAILBOX_MAX, Limit.MAILBOX_RAMP, Limit.MAILBOX_SPACING})
+MAILBOX_LIMITS = frozenset(
+    {
+        Limit.MAILBOX_MAX,
+        Limit.MAILBOX_RAMP,
+        Limit.MAILBOX_SPACING,
+        Limit.MAILBOX_MINUTE,
+        Limit.MAILBOX_HOUR,
+    }
+)
 """Limits of one sender address: they hold for its mail and nobody else's."""
+
+RATE_LIMITS = frozenset({limit for limit in Limit if limit.value.endswith(("_minute", "_hour"))})
+"""Limits of any minute and hour, at every level (`policy.rolling`)."""
 
 _SENTENCES = {
     Limit.IP_QUOTA: "the daily quota of {subject} is used up ({used} of {limit})",
@@ -51,10 +80,18 @@ _SENTENCES = {
     Limit.MAILBOX_RAMP: "mailbox {subject} has sent the {limit} of its ramp for today",
     Limit.MAILBOX_SPACING: "mailbox {subject} waits between messages",
     Limit.MAILBOX_UNKNOWN: "mailbox {subject} is not one of this tenant's",
-    Limit.TENANT_MINUTE: "tenant {subject} has sent its {limit} for this minute",
-    Limit.TENANT_HOUR: "tenant {subject} has sent its {limit} for this hour",
-    Limit.GLOBAL_MINUTE: "the gateway has sent its {limit} for this minute",
-    Limit.GLOBAL_HOUR: "the gateway has sent its {limit} for this hour",
+    Limit.MAILBOX_MINUTE: "mailbox {subject} has sent its {limit} a minute",
+    Limit.MAILBOX_HOUR: "mailbox {subject} has sent its {limit} an hour",
+    Limit.IP_MINUTE: "{subject} has sent its {limit} a minute",
+    Limit.IP_HOUR: "{subject} has sent its {limit} an hour",
+    Limit.POOL_MINUTE: "pool {subject} has sent its {limit} a minute",
+    Limit.POOL_HOUR: "pool {subject} has sent its {limit} an hour",
+    Limit.PROVIDER_MINUTE: "the gateway has sent {subject} its {limit} a minute",
+    Limit.PROVIDER_HOUR: "the gateway has sent {subject} its {limit} an hour",
+    Limit.TENANT_MINUTE: "tenant {subject} has sent its {limit} a minute",
+    Limit.TENANT_HOUR: "tenant {subject} has sent its {limit} an hour",
+    Limit.GLOBAL_MINUTE: "the gateway has sent its {limit} a minute",
+    Limit.GLOBAL_HOUR: "the gateway has sent its {limit} an hour",
     Limit.STOPPED: "all sending is stopped by an operator",
     Limit.TENANT_PAUSED: "tenant {subject} is paused",
     Limit.POOL_PAUSED: "pool {subject} is paused",

@@ -54,6 +54,9 @@ class Granted(msgspec.Struct, frozen=True, array_like=True):
     incarnation: str
     last: int = 0
     """When the mailbox sent before, for the refund of its spacing; 0: never, or no spacing."""
+    rates: tuple[tuple[str, int, int], ...] = ()
+    """Limits of a minute and an hour that counted it: (scope, slot of its minute, of its hour), 0:
+    not counted there (`policy/ledger/rating.lua`)."""
 
     @property
     def count(self) -> int:

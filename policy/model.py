@@ -80,6 +80,17 @@ class Server(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Sessions all gateways together may hold; PowerMTA's `total-max-smtp-in` is 100."""
 
 
+class Rate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Most recipients in any 60 and any 3,600 seconds (`policy.rolling`); None is off."""
+
+    minute: Count | None = None
+    hour: Count | None = None
+
+
+OFF = Rate()
+"""Neither."""
+
+
 class VirtualMta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One source IP with its host name, on one PowerMTA server."""
 
@@ -95,6 +106,7 @@ class VirtualMta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     weight: Annotated[float, msgspec.Meta(gt=0, le=1000)] = 1.0
     ceilings: dict[str, Count] = {}
     """Provider to recipients a day, under `daily`; one not named has none of its own."""
+    rate: Rate = OFF
 
 
 class Pool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,6 +118,8 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     overflow: Name | None = None
     """Pool that takes what this one may not send now."""
     paused: bool = False
+    rate: Rate = OFF
+    """Of what leaves by its own IPs: its overflow has limits of its own."""
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -137,6 +151,8 @@ class MailboxLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """In place of the tenant's; empty: none."""
     ramp_from: Day | None = None
     """First day of its ramp; None: the day it sent first."""
+    rate: Rate = OFF
+    """Of one with limits of its own: None takes the tenant's default."""
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -144,13 +160,6 @@ class Login(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
     hash: str
-
-
-class Rate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Recipients a calendar minute and hour; None is off."""
-
-    minute: Count | None = None
-    hour: Count | None = None
 
 
 class HoldBounds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -220,7 +229,7 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Days a stage of any mailbox's ramp lasts."""
     mailbox_bound: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 100_000
     """Discovered mailboxes counted one by one; beyond, they share one."""
-    rate: Rate = Rate()
+    rate: Rate = OFF
     window: Window | None = None
     max_recipients: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
     hold: HoldBounds = HoldBounds()

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import msgspec
 
-from policy.model import Name, Pool, Rate, Server, Tenant, VirtualMta
+from policy.model import OFF, Name, Pool, Rate, Server, Tenant, VirtualMta
 from policy.node import Network, network
 from policy.overflow import circles
 
@@ -37,7 +37,10 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     vmtas: tuple[VirtualMta, ...] = ()
     pools: tuple[Pool, ...] = ()
     tenants: tuple[Tenant, ...] = ()
-    rate: Rate = Rate()
+    rate: Rate = OFF
+    """The whole gateway's."""
+    provider_rates: dict[str, Rate] = {}
+    """Providers' over all tenants; one not named has none."""
     stopped: bool = False
     """Nothing is granted to anybody: an operator stopped all sending, and mail is held."""
 

@@ -28,6 +28,7 @@ from policy.limits import (
 )
 from policy.model import UNLIMITED, Pool, VirtualMta, Window
 from policy.overflow import chain
+from policy.rolling import later
 
 
 class Usage(msgspec.Struct):
@@ -45,6 +46,13 @@ class Usage(msgspec.Struct):
 
 
 Providers = tuple[tuple[str, int], ...]
+
+Rated = Callable[[Pool | VirtualMta], Denied | None]
+"""The limit of a minute or an hour that keeps a message from a pool, or from an IP."""
+
+
+def _unrated(_: Pool | VirtualMta) -> None:
+    return None
 
 
 def fits(
@@ -94,6 +102,7 @@ def choose(
     window: Window | None,
     away: Iterable[str] = (),
     broken: Iterable[str] = (),
+    rated: Rated = _unrated,
 ) -> VirtualMta | Denied:
     """The VirtualMTA, or the denial among all candidates that ends first."""
     unusable_servers, unusable_vmtas = frozenset(away), frozenset(broken)
@@ -101,7 +110,10 @@ def choose(
     for step in chain(pool, pools):
         found: tuple[float, str, VirtualMta] | None = None
         own = _pool_denial(step)
-        for name in () if step.paused else step.members:
+        full = None if step.paused else rated(step)
+        if full is not None:
+            own = full
+        for name in () if step.paused or full is not None else step.members:
             vmta = vmtas[name]
             if not vmta.state.sends:
                 continue
@@ -109,7 +121,7 @@ def choose(
                 own = sooner(own, Denied(Limit.SERVER_AWAY, step.name, 0, 0, 0))
                 continue
             usage = usage_of(vmta.ip)
-            refusal = fits(vmta, usage, providers, now, window)
+            refusal = later(fits(vmta, usage, providers, now, window), rated(vmta))
             if refusal is not None:
                 own = sooner(own, refusal)
                 continue
@@ -160,11 +172,13 @@ def room(
     window: Window | None,
     away: Iterable[str] = (),
     broken: Iterable[str] = (),
+    rate_room: Callable[[Pool | VirtualMta], float] = lambda _: math.inf,
 ) -> float:
     """Recipients of one provider that the pool's IPs, and its overflow's, may take now."""
     unusable_servers, unusable_vmtas = frozenset(away), frozenset(broken)
     total = 0.0
     for step in chain(pool, pools):
+        own = 0.0
         for name in () if step.paused else step.members:
             vmta = vmtas[name]
             if (
@@ -172,7 +186,10 @@ def room(
                 and vmta.server not in unusable_servers
                 and name not in unusable_vmtas
             ):
-                total += _room(vmta, usage_of(vmta.ip), provider, now, window)
+                left = _room(vmta, usage_of(vmta.ip), provider, now, window)
+                own += max(min(left, rate_room(vmta)), 0)
+        if not step.paused:
+            total += max(min(own, rate_room(step)), 0)
     return total
 
 

@@ -255,17 +255,31 @@ class Opening:
         closed, day = Closed(), day_of(row.lost_at)
         if lost is not None:
             closed = await close_ips(connection, self._admin, plan, lost, day, written.unknown)
-        await self._open(connection, closed, who=who, reason=reason, before=row.incarnation)
+        await self._open(
+            connection,
+            closed,
+            who=who,
+            reason=reason,
+            before=row.incarnation,
+            lost=lost is not None,
+        )
         log.warning(
             "ledger %s is open again: %d IP days and %d entries written back, %d IPs closed today",
             *(self._admin.name, written.counters, written.entries, len(closed.ips)),
         )
 
     async def _open(
-        self, connection: Connection, closed: Closed, *, who: str, reason: str, before: str = ""
+        self,
+        connection: Connection,
+        closed: Closed,
+        *,
+        who: str,
+        reason: str,
+        before: str = "",
+        lost: bool = False,
     ) -> None:
         try:
-            incarnation = await self._admin.open()
+            incarnation = await self._admin.open(lost=lost)
         except LedgerRefusedError as error:
             raise RefusedError(f"the ledger must not be used: {error}") from error
         standing = await self._admin.standing()

@@ -13,6 +13,7 @@ _MOST = 10_000
 
 _TENANT_LIMITS = frozenset({Limit.TENANT_MINUTE, Limit.TENANT_HOUR, Limit.WINDOW})
 _GLOBAL_LIMITS = frozenset({Limit.GLOBAL_MINUTE, Limit.GLOBAL_HOUR})
+_PROVIDER_LIMITS = frozenset({Limit.PROVIDER_MINUTE, Limit.PROVIDER_HOUR})
 
 Scope = tuple[str, ...]
 
@@ -75,11 +76,23 @@ def _scope(item: Reserve, limit: Limit) -> Scope | None:
         return (item.tenant, item.mailbox)
     if limit in _TENANT_LIMITS:
         return (item.tenant,)
+    if limit in _PROVIDER_LIMITS:
+        return _of_provider(item.providers[0][0])
     return () if limit in _GLOBAL_LIMITS else None
 
 
 def _scopes(item: Reserve) -> tuple[Scope, ...]:
-    common: tuple[Scope, ...] = ((), (item.tenant,), (item.tenant, item.mailbox))
+    common: tuple[Scope, ...] = (
+        (),
+        (item.tenant,),
+        (item.tenant, item.mailbox),
+        *[_of_provider(name) for name, _ in item.providers],
+    )
     if len(item.providers) == 1 and not item.away and not item.broken:
         return (*common, (item.tenant, item.pool, item.providers[0][0]))
     return common
+
+
+def _of_provider(name: str) -> Scope:
+    """Of all tenants: as long as no other scope."""
+    return ("", "", "", name)

@@ -124,15 +124,21 @@ class LedgerAdmin(Processes):
         async with tried(self.client) as connection:
             return await reopen(connection, self.root, standing.incarnation, standing.run)
 
-    async def open(self, replaces: str = "") -> str:
+    async def open(self, replaces: str = "", *, lost: bool = False) -> str:
         """Open under a new incarnation, replacing `replaces` only. Returns the one in force.
+        `lost`: counters of before are gone or not to be trusted; limits of a minute and an hour
+        count as used up.
 
         Raises LedgerRefusedError when the server is set up in a way that loses counts."""
         if problems := await self.server_problems():
             raise LedgerRefusedError("; ".join(problems))
+        if lost:
+            # It is closed: nobody charges one meanwhile.
+            async for key in self.client.scan_iter(match=f"{self.root}rate:*", count=CHUNK):
+                await self.client.unlink(key)
         async with tried(self.client) as connection:
             # The run id is of the very process that runs the script.
-            arguments = (secrets.token_hex(8), replaces, connection.run)
+            arguments = (secrets.token_hex(8), replaces, connection.run, int(lost))
             answer = await ask(connection, "EVAL", source("open"), 1, self.root, *arguments)
         return cast(bytes, answer).decode()
 

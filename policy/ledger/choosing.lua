@@ -35,7 +35,8 @@ function choose.pace(vmta, values, window)
   return day_length(window) / math.max(vmta.daily - math.max(values.o or 0, 0), 1)
 end
 
-function choose.fits(vmta, values, providers, total, window)
+-- The day's limits of an IP and its pace.
+function choose.day_fits(vmta, values, providers, total, window)
   local used = count.used_of(values)
   if vmta.daily >= 0 and used + total > vmta.daily then
     return choose.denied('ip_quota', vmta.name, (run.today + 1) * DAY, vmta.daily, used)
@@ -65,6 +66,19 @@ function choose.fits(vmta, values, providers, total, window)
     end
   end
   return nil
+end
+
+-- Nil, or what binds; with limits of a minute or an hour, what binds last.
+function choose.fits(vmta, values, providers, total, window)
+  local refusal = choose.day_fits(vmta, values, providers, total, window)
+  local limits = rate.limits(vmta)
+  if not limits then return refusal end
+  return rate.later(refusal, rate.denial('ip_', vmta.name, 'i:' .. vmta.ip, limits, total))
+end
+
+-- When an IP is looked at again that a limit of nothing keeps full.
+function choose.till(refusal)
+  return refusal.till > 0 and refusal.till or (run.today + 1) * DAY
 end
 
 -- Byte by byte, as the server orders members: Lua's `<` asks the locale.
@@ -108,7 +122,7 @@ function choose.build(index, pool, provider, window)
     local values = count.usage(vmta.ip, one)
     local refusal = choose.fits(vmta, values, one, SIMPLE, window)
     local list = refusal and filled or scores
-    list[#list + 1] = refusal and refusal.till or share_used(vmta, count.used_of(values))
+    list[#list + 1] = refusal and choose.till(refusal) or share_used(vmta, count.used_of(values))
     list[#list + 1] = vmta.ip
   end
   choose.send(index.free, 'ZADD', scores)
@@ -287,7 +301,7 @@ function choose.look(index, shared, name, providers, total, window, away, broken
         elseif shared and refusal.limit == 'ip_provider' then
           return 'apart'
         else
-          choose.fill(index, place, refusal.till)
+          choose.fill(index, place, choose.till(refusal))
         end
         reason = choose.sooner(reason, refusal)
       end
@@ -313,6 +327,9 @@ end
 
 function choose.pick(name, pool, providers, total, window, away, broken, ahead)
   if pool.paused then return nil, choose.denied('pool_paused', name, 0, 0, 0) end
+  local limits = rate.limits(pool)
+  local refusal = limits and rate.denial('pool_', name, 'p:' .. name, limits, total)
+  if refusal then return nil, refusal end
   local provider = providers[1][1]
   if not choose.is_apart(name, provider) then
     local vmta, values, index, place =

@@ -183,28 +183,6 @@ function count.refund_mailbox(name, mailbox, day, total, at, last)
   count.put_mailbox(boxes, mailbox, known)
 end
 
--- Rates are strings of their own, for each ends with its window. '' is the whole gateway: a
--- tenant's name is never empty.
-count.WINDOWS = {
-  {'minute', 60000, 120},
-  {'hour', 3600000, 7200},
-}
-
-function count.rate(window, at, scope)
-  local key = root .. window[1] .. ':' .. math.floor(at / window[2]) .. ':' .. scope
-  local found = run.rates[key]
-  if not found then
-    found = {key = key, count = tonumber(call('GET', key) or '0')}
-    run.rates[key] = found
-  end
-  return found
-end
-
-function count.put_rate(counter, number, life)
-  if not counter.changed then run.changed_rates[#run.changed_rates + 1] = counter end
-  counter.changed, counter.count, counter.life = true, number, life or counter.life
-end
-
 function count.write()
   for _, counters in ipairs(run.changed) do
     local written, values = {}, counters.values
@@ -224,12 +202,5 @@ function count.write()
     end
     call('HSET', boxes.key, unpack(written))
     if boxes.life then call('EXPIRE', boxes.key, boxes.life) end
-  end
-  for _, counter in ipairs(run.changed_rates) do
-    if counter.life then
-      call('SET', counter.key, counter.count, 'EX', counter.life)
-    else
-      call('SET', counter.key, counter.count, 'KEEPTTL')
-    end
   end
 end

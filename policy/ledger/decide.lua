@@ -43,17 +43,22 @@ local function decide(item)
     if opens > 0 then return nil, choose.denied('window', name, opens, 0, 0) end
   end
 
-  refusal = limit.rate_denial(tenant, name, total)
+  refusal = limit.rate_denial(tenant, name, providers, total)
   if refusal then return nil, refusal end
   if not item[12] then
-    refusal = limit.behind_held(item, window, total)
+    refusal = limit.behind_held(item, window, total, tenant)
     if refusal then return nil, refusal end
   end
 
-  local mailbox, boxes, last = '', nil, 0
+  local mailbox, boxes, last, box_limits = '', nil, 0, nil
   if item[4] ~= '' then
     refusal, mailbox, boxes, last = limit.mailbox_denial(tenant, name, item[4], total)
     if refusal then return nil, refusal end
+    box_limits = limit.box_limits(tenant, name, item[4])
+    if box_limits then
+      refusal = rate.denial('mailbox_', mailbox, limit.box_scope(name, mailbox), box_limits, total)
+      if refusal then return nil, refusal end
+    end
   end
 
   choose.wake_all()
@@ -81,7 +86,7 @@ local function decide(item)
   end
   choose.raise_score(index, place, share_used(vmta, count.used_of(values)))
   if boxes then count.charge_mailbox(boxes, name, mailbox, total) end
-  limit.charge_rates(tenant, name, total)
+  charge[11] = limit.charge_rates(tenant, name, providers, total, pool_name, vmta, mailbox, box_limits)
   if next(run.rooms) then
     for i = 1, #providers do
       local slot = item[3] .. ' ' .. providers[i][1]
@@ -121,12 +126,8 @@ local function refund(charge)
     count.put(run.paces, ip, math.max(count.value(run.paces, ip) - total * step, 0))
   end
   if mailbox ~= '' then count.refund_mailbox(name, mailbox, day, total, at, charge[10]) end
-  for _, scope in ipairs({name, ''}) do
-    for _, window in ipairs(count.WINDOWS) do
-      local counter = count.rate(window, at, scope)
-      if counter.count > 0 then count.put_rate(counter, counter.count - math.min(total, counter.count)) end
-    end
-  end
+  -- One without has met none, or is a version's that counted by the calendar: that stands.
+  if charge[11] then rate.refund(charge[11], providers, total) end
   run.woken[ip], run.waking = true, true
   run.rooms = {}
 end
@@ -171,7 +172,8 @@ local function fresh(arguments)
     fields = {'g'}, named = {}, wanted = {}, asked = {}, ahead = 0,
     -- Counting: counters by key, by IP; mailboxes by tenant; those to be written; names of fields.
     hashes = {}, days = {}, boxes = {}, changed_boxes = {}, changed = {}, named_fields = {}, paces = false,
-    rates = {}, changed_rates = {},
+    -- Rating: states by scope, those to be written; when a rebuilt ledger was opened.
+    rates = {}, changed_rates = {}, lost = false,
     -- Choosing: indexes, also by pool and provider; providers with one of their own, by pool; IPs
     -- given something back, whose indexes are put right before the next decision.
     indexes = {}, indexes_of = {}, apart = {}, woken = {}, waking = false,
@@ -202,6 +204,7 @@ local function decide_batch(keys, arguments)
   for i = 1, #items do results[i] = answer(items[i]) end
   -- Charges first: a run that fails on the way has counted too much, never too little.
   count.write()
+  rate.write()
   remember.write()
   choose.write()
   local sequence = call('HINCRBY', root .. 'inc', 'seq', 1)

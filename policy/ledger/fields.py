@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from policy.mailbox import milliseconds
-from policy.model import UNLIMITED, MailboxLimits, Rate, Tenant, VirtualMta
+from policy.model import OFF, UNLIMITED, MailboxLimits, Rate, Tenant, VirtualMta
 from policy.plan import Generation
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -34,6 +34,8 @@ def plan_rows(generation: Generation) -> dict[str, bytes]:
         row: dict[str, Any] = {"tenant": pool.tenant, "paused": pool.paused}
         if pool.overflow:
             row["overflow"] = pool.overflow
+        if pool.rate != OFF:
+            row |= _rate(pool.rate)
         rows[f"p:{pool.name}"] = _encode(row)
         rows[f"m:{pool.name}"] = _encode(members)
     for vmta in generation.vmtas:
@@ -56,9 +58,14 @@ def mailbox_rows(tenant: Tenant) -> tuple[str, dict[str, bytes]] | None:
     return digest.hexdigest()[:16], rows
 
 
-def _whole(generation: Generation) -> dict[str, int]:
-    row = _rate(generation.rate)
-    return {**row, "stopped": 1} if generation.stopped else row
+def _whole(generation: Generation) -> dict[str, Any]:
+    row: dict[str, Any] = {**_rate(generation.rate)}
+    if generation.stopped:
+        row["stopped"] = 1
+    # An empty table would be asked for every recipient's provider.
+    if shared := {name: _rate(r) for name, r in generation.provider_rates.items() if r != OFF}:
+        row["providers"] = shared
+    return row
 
 
 def _rate(rate: Rate) -> dict[str, int]:
@@ -69,7 +76,9 @@ def _rate(rate: Rate) -> dict[str, int]:
 
 
 def _vmta(vmta: VirtualMta, pools: list[str]) -> dict[str, Any]:
+    rate = {} if vmta.rate == OFF else _rate(vmta.rate)
     return {
+        **rate,
         "name": vmta.name,
         "ip": vmta.ip,
         "server": vmta.server,
@@ -91,6 +100,9 @@ def mailbox_row(limits: MailboxLimits) -> list[Any]:
         limits.daily_min or 0,
         -1 if limits.ramp_from is None else limits.ramp_from,
     ]
+    if limits.rate != OFF:
+        rate = _rate(limits.rate)
+        return [*row, False if limits.ramp is None else limits.ramp, (rate["minute"], rate["hour"])]
     return row if limits.ramp is None else [*row, limits.ramp]
 
 
@@ -111,6 +123,10 @@ def _tenant(tenant: Tenant) -> dict[str, Any]:
     row["ramp_days"] = tenant.mailbox_ramp_days
     if tenant.mailbox_unknown != "discover":
         row["unknown"] = tenant.mailbox_unknown
+    if tenant.mailbox_default.rate != OFF:
+        row |= {
+            f"mailbox_{span}": most for span, most in _rate(tenant.mailbox_default.rate).items()
+        }
     if tenant.window is not None:
         row["window"] = tenant.window
     if (own := mailbox_rows(tenant)) is not None:

@@ -3,46 +3,56 @@ local limit = {}
 local DEEPEST = 8                -- overflow chains; the plan refuses cycles
 local SHARED = '*'               -- the mailbox of all that are not counted one by one
 
--- Worked out once a row: the tenant's and the gateway's are of one publication.
+-- Worked out once a row: the tenant's, the gateway's and the providers' are of one publication.
 function limit.rated(tenant)
   local rated = tenant.rated
   if rated == nil then
     local whole = row('g')
-    rated = tenant.minute >= 0 or tenant.hour >= 0 or whole.minute >= 0 or whole.hour >= 0
+    rated = (rate.limits(tenant) or rate.limits(whole) or whole.providers) and true or false
     tenant.rated = rated
   end
   return rated
 end
 
-function limit.rate_denial(tenant, name, total)
-  if not limit.rated(tenant) then return nil end
-  local whole = row('g')
-  for _, scope in ipairs({{tenant, name, 'tenant_'}, {whole, '', 'global_'}}) do
-    for _, window in ipairs(count.WINDOWS) do
-      local most = scope[1][window[1]]
-      if most >= 0 then
-        local used = count.rate(window, run.now, scope[2]).count
-        if used + total > most then
-          local till = (math.floor(run.now / window[2]) + 1) * window[2]
-          return choose.denied(scope[3] .. window[1], scope[2], till, most, used)
-        end
-      end
-    end
-  end
+-- Limits of providers over all tenants; false for one without. `shared`: of all of the plan.
+function limit.provider_limits(shared, provider)
+  local own = shared and shared[provider]
+  return own and rate.limits(own)
 end
 
--- Counted only where a limit is set, so that unlimited traffic pays nothing for it.
-function limit.charge_rates(tenant, name, total)
-  if not limit.rated(tenant) then return end
-  local whole = row('g')
-  for _, scope in ipairs({{tenant, name}, {whole, ''}}) do
-    for _, window in ipairs(count.WINDOWS) do
-      if scope[1][window[1]] >= 0 then
-        local counter = count.rate(window, run.now, scope[2])
-        count.put_rate(counter, counter.count + total, window[3])
-      end
+-- All of them must have room: named is the one that has it last.
+function limit.rate_denial(tenant, name, providers, total)
+  if not limit.rated(tenant) then return nil end
+  local whole, found = row('g'), nil
+  local own, shared = rate.limits(tenant), rate.limits(whole)
+  if own then found = rate.denial('tenant_', name, 't:' .. name, own, total, name) end
+  if shared then found = rate.later(found, rate.denial('global_', '', 'g', shared, total, '')) end
+  for i = 1, whole.providers and #providers or 0 do
+    local provider, limits = providers[i][1], limit.provider_limits(whole.providers, providers[i][1])
+    if limits then
+      found = rate.later(found, rate.denial('provider_', provider, 'd:' .. provider, limits, providers[i][2]))
     end
   end
+  return found
+end
+
+-- What was charged, to be given back by; nil for traffic without such limits, which pays nothing.
+function limit.charge_rates(tenant, name, providers, total, pool_name, vmta, mailbox, box_limits)
+  local pool, charged = rate.limits(row('p:' .. pool_name)), {}
+  local ip = rate.limits(vmta)
+  if not (pool or ip or box_limits or limit.rated(tenant)) then return nil end
+  local whole = row('g')
+  local own, shared = rate.limits(tenant), rate.limits(whole)
+  if own then rate.charge(charged, 't:' .. name, own, total, name) end
+  if shared then rate.charge(charged, 'g', shared, total, '') end
+  for i = 1, whole.providers and #providers or 0 do
+    local provider, limits = providers[i][1], limit.provider_limits(whole.providers, providers[i][1])
+    if limits then rate.charge(charged, 'd:' .. provider, limits, providers[i][2]) end
+  end
+  if box_limits then rate.charge(charged, limit.box_scope(name, mailbox), box_limits, total) end
+  if pool then rate.charge(charged, 'p:' .. pool_name, pool, total) end
+  if ip then rate.charge(charged, 'i:' .. vmta.ip, ip, total) end
+  return charged
 end
 
 -- What all IPs of a pool may still take for a provider now. O(IPs), but only while held mail is
@@ -56,6 +66,8 @@ function limit.room_of(vmta, provider, window)
     local opening = math.max(values['o:' .. provider] or 0, 0)
     room = math.min(room, ceiling - (values['n:' .. provider] or 0) - opening)
   end
+  local limits = rate.limits(vmta)
+  if limits then room = math.min(room, rate.room('i:' .. vmta.ip, limits)) end
   local step = choose.pace(vmta, values, window)
   if step > 0 then
     local opened = open_time(window, run.now)
@@ -72,12 +84,16 @@ function limit.room(name, provider, window, away, broken)
     local sum, pool, own = 0, row('p:' .. name), name
     for _ = 1, DEEPEST do
       if not pool then break end
+      local part = 0
       for _, member in ipairs(pool.paused and {} or choose.members(own)) do
         local vmta = row('v:' .. member)
         if not choose.has(away, vmta.server) and not choose.has(broken, vmta.name) then
-          sum = sum + limit.room_of(vmta, provider, window)
+          part = part + limit.room_of(vmta, provider, window)
         end
       end
+      local limits = not pool.paused and rate.limits(pool)
+      if limits then part = math.min(part, rate.room('p:' .. own, limits)) end
+      sum = sum + math.max(part, 0)
       own = pool.overflow
       pool = own and row('p:' .. own)
     end
@@ -96,13 +112,28 @@ function limit.mark_of(pool, provider)
   return marks[provider]
 end
 
+-- What a tenant's limits, the gateway's and the provider's leave to it.
+function limit.shared_room(tenant, name, provider)
+  if not limit.rated(tenant) then return math.huge end
+  local whole, room = row('g'), math.huge
+  local own, shared = rate.limits(tenant), rate.limits(whole)
+  local limits = limit.provider_limits(whole.providers, provider)
+  if own then room = rate.room('t:' .. name, own, name) end
+  if shared then room = math.min(room, rate.room('g', shared, '')) end
+  if limits then room = math.min(room, rate.room('d:' .. provider, limits)) end
+  return room
+end
+
 -- Held mail goes first where allowance is scarce; where it is not, both go.
-function limit.behind_held(item, window, total)
+function limit.behind_held(item, window, total, tenant)
   local pool, providers = item[3], item[5]
   for i = 1, #providers do
     local provider = providers[i][1]
     local marked = limit.mark_of(pool, provider)
-    if marked > 0 and limit.room(pool, provider, window, item[6], item[7]) - marked < total then
+    if marked > 0 and math.min(
+      limit.room(pool, provider, window, item[6], item[7]),
+      limit.shared_room(tenant, item[2], provider)
+    ) - marked < total then
       return choose.denied('held_first', pool, 0, 0, marked)
     end
   end
@@ -190,4 +221,25 @@ function limit.mailbox_denial(tenant, name, asked, total)
     if free > run.now then return choose.denied('mailbox_spacing', mailbox, free, 0, 0) end
   end
   return nil, mailbox, boxes, last
+end
+
+-- A mailbox's minute and hour: its own, else what the tenant gives all; false without.
+function limit.box_limits(tenant, name, mailbox)
+  local default = tenant.box_rates
+  if default == nil then
+    local minute, hour = tenant.mailbox_minute or -1, tenant.mailbox_hour or -1
+    default = (minute >= 0 or hour >= 0) and {minute, hour}
+    tenant.box_rates = default
+  end
+  local own = tenant.mailboxes and limit.own_limits(tenant, name, mailbox)
+  local rates = own and own[7]
+  if not rates then return default end
+  return {
+    rates[1] >= 0 and rates[1] or default and default[1] or -1,
+    rates[2] >= 0 and rates[2] or default and default[2] or -1,
+  }
+end
+
+function limit.box_scope(name, mailbox)
+  return 'm:' .. name .. ':' .. mailbox
 end

@@ -11,6 +11,7 @@ import msgspec
 
 from policy.denial import Denied, Limit
 from policy.ledger.entries import Entries
+from policy.ledger.memoryrates import MemoryRates, of_mailbox, of_source, shared
 from policy.ledger_port import (
     Answer,
     Change,
@@ -23,9 +24,9 @@ from policy.ledger_port import (
     Refund,
     Reserve,
 )
-from policy.limits import DAY, HOUR, MINUTE, day_of, next_day, opens_at
+from policy.limits import DAY, day_of, next_day, opens_at
 from policy.mailbox import Record, Terms, gap_of, most_of, terms_of
-from policy.model import SHARED_MAILBOX, Rate, Tenant, VirtualMta
+from policy.model import SHARED_MAILBOX, Pool, Tenant, VirtualMta
 from policy.plan import Generation
 from policy.selection import Usage, charged_tat, choose, pace_step, room
 
@@ -44,7 +45,7 @@ class MemoryLedger:
         self._days: dict[tuple[int, str], Usage] = {}
         self._tat: dict[str, float] = {}
         self._mailboxes: dict[str, dict[str, Record]] = {}
-        self._rates: dict[tuple[int, int, str], int] = {}
+        self._rates = MemoryRates()
         self._batches: OrderedDict[str, Answer] = OrderedDict()
         self.entries = Entries()
         self._marks: dict[tuple[str, str], tuple[int, int]] = {}
@@ -116,8 +117,12 @@ class MemoryLedger:
                 tenant.window,
                 item.away,
                 item.broken,
+                lambda source: self._rates.room([of_source(source, 0)], self.now),
             )
-            if left - marked < total:
+            shared_left = self._rates.room(
+                shared(self.generation, tenant, ((provider, 0),), 0), self.now
+            )
+            if min(left, shared_left) - marked < total:
                 return Denied(Limit.HELD_FIRST, item.pool, 0, 0, marked)
         return None
 
@@ -143,7 +148,8 @@ class MemoryLedger:
         total = sum(n for _, n in item.providers)
         if opens := opens_at(tenant.window, self.now):
             return Denied(Limit.WINDOW, item.tenant, opens, 0, 0)
-        if denial := self._rate_denial(tenant, total):
+        rated = shared(self.generation, tenant, item.providers, total)
+        if denial := self._rates.denial(rated, self.now):
             return denial
         if not item.held and (denial := self._behind_held(item, tenant, total)):
             return denial
@@ -152,6 +158,26 @@ class MemoryLedger:
             mailbox, terms = self._mailbox(tenant, item.mailbox)
             if denial := self._mailbox_denial(tenant, mailbox, terms, total):
                 return denial
+            box = of_mailbox(tenant, item.mailbox, mailbox, total)
+            if denial := self._rates.denial([box], self.now):
+                return denial
+        chosen, pool_name = self._chosen(item, pool, tenant, total)
+        if isinstance(chosen, Denied):
+            return chosen
+        return self._charge(item, tenant, chosen, pool_name, mailbox, total)
+
+    def _chosen(
+        self, item: Reserve, pool: Pool, tenant: Tenant, total: int
+    ) -> tuple[VirtualMta | Denied, str]:
+        """The VirtualMTA, and the pool of the overflow's chain that it was taken from."""
+        taken = pool.name
+
+        def rated(of: Pool | VirtualMta) -> Denied | None:
+            nonlocal taken
+            if isinstance(of, Pool):
+                taken = of.name
+            return self._rates.denial([of_source(of, total)], self.now)
+
         chosen = choose(
             pool,
             self.generation.pool,
@@ -162,16 +188,16 @@ class MemoryLedger:
             tenant.window,
             item.away,
             item.broken,
+            rated,
         )
-        if isinstance(chosen, Denied):
-            return chosen
-        return self._charge(item, tenant, chosen, mailbox, total)
+        return chosen, taken
 
     def _charge(
         self,
         item: Reserve,
         tenant: Tenant,
         vmta: VirtualMta,
+        pool: str,
         mailbox: str,
         total: int,
     ) -> Granted:
@@ -196,29 +222,13 @@ class MemoryLedger:
             self._mailboxes.setdefault(tenant.name, {})[mailbox] = msgspec.structs.replace(
                 known, count=known.count + total, last=self.now
             )
-        for length, scope, limit in self._rate_windows(tenant):
-            if limit is not None:
-                key = (length, self.now // length, scope)
-                self._rates[key] = self._rates.get(key, 0) + total
-        return granted
-
-    def _rate_windows(self, tenant: Tenant) -> list[tuple[int, str, int | None]]:
-        scopes: list[tuple[str, Rate]] = [(tenant.name, tenant.rate), ("", self.generation.rate)]
-        return [
-            (length, scope, limit)
-            for scope, rate in scopes
-            for length, limit in ((MINUTE, rate.minute), (HOUR, rate.hour))
+        rates = [
+            *shared(self.generation, tenant, item.providers, total),
+            of_mailbox(tenant, item.mailbox, mailbox, total),
+            of_source(self.generation.pool[pool], total),
+            of_source(vmta, total),
         ]
-
-    def _rate_denial(self, tenant: Tenant, total: int) -> Denied | None:
-        for length, scope, limit in self._rate_windows(tenant):
-            used = self._rates.get((length, self.now // length, scope), 0)
-            if limit is not None and used + total > limit:
-                kind = (
-                    f"{'tenant' if scope else 'global'}_{'minute' if length == MINUTE else 'hour'}"
-                )
-                return Denied(Limit(kind), scope, (self.now // length + 1) * length, limit, used)
-        return None
+        return msgspec.structs.replace(granted, rates=self._rates.charge(rates, self.now))
 
     def _record(self, tenant: str, mailbox: str) -> Record | None:
         found = self._mailboxes.get(tenant, {}).get(mailbox)
@@ -267,11 +277,7 @@ class MemoryLedger:
             self._tat[charge.ip] = max(tat, 0.0)
         if record := self._record(charge.tenant, charge.mailbox):
             self._mailboxes[charge.tenant][charge.mailbox] = self._lowered(record, charge)
-        for length in (MINUTE, HOUR):
-            for scope in (charge.tenant, ""):
-                key = (length, charge.at // length, scope)
-                if key in self._rates:
-                    self._rates[key] = max(self._rates[key] - charge.count, 0)
+        self._rates.refund(charge, self.now)
 
     def _lowered(self, record: Record, charge: Granted) -> Record:
         count, before, day = record.count, record.before, charge.at // DAY

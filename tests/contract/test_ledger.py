@@ -255,18 +255,17 @@ async def test_mailboxes_beyond_the_bound_share_one(start: Start) -> None:
     assert granted(decisions[2]).mailbox == "*"
 
 
-async def test_tenant_and_global_rates_are_per_calendar_minute_and_hour(start: Start) -> None:
+async def test_tenant_and_global_rates_are_of_any_minute_and_hour(start: Start) -> None:
     plan = generation(tenants=(tenant(rate=Rate(minute=2, hour=3)),), rate=Rate(hour=4))
     ledger = await start(plan)
     first = await decide(ledger, *[ask()] * 3)
     assert names(first) == ["vmta-1", "vmta-1", "tenant_minute"]
-    assert denied(first[2]).until == MIDNIGHT + MINUTE
+    assert MIDNIGHT + MINUTE <= denied(first[2]).until < MIDNIGHT + MINUTE + 1000
     await ledger.at(MIDNIGHT + MINUTE + 1000)
     second = await decide(ledger, ask(), ask())
     assert names(second) == ["vmta-1", "tenant_hour"]
-    assert denied(second[1]).until == MIDNIGHT + HOUR
+    assert MIDNIGHT + HOUR <= denied(second[1]).until < MIDNIGHT + HOUR + 1000
     await ledger.publish(generation(number=2, rate=Rate(hour=4)))
-    # What no limit counted is not counted: the hour of the gateway has seen three.
     third = await decide(ledger, ask(), ask())
     assert names(third) == ["vmta-1", "global_hour"]
 

@@ -112,6 +112,35 @@ def test_a_tenants_rate_blocks_its_groups_and_the_ledger_everybody() -> None:
     assert groups.wakes(NOW) == NOW + SOON
 
 
+def test_a_providers_rate_blocks_that_provider_of_everybody() -> None:
+    groups, counts = Groups(), [count(), count(tenant="globex"), count("yahoo")]
+    groups.block("acme", ("pool", "gmail"), denied(Limit.PROVIDER_HOUR), NOW)
+    assert groups.open(counts, NOW) == [("acme", ("pool", "yahoo"))]
+    assert groups.wakes(NOW) == NOW + 60_000
+    groups.forget()
+    assert len(groups.open(counts, NOW)) == 3
+
+
+def test_a_pools_rate_blocks_the_pool_and_a_mailboxes_only_itself() -> None:
+    groups = Groups()
+    groups.block("acme", ("pool", "gmail"), denied(Limit.MAILBOX_HOUR), NOW)
+    assert groups.open([count()], NOW)
+    groups.block("acme", ("pool", "gmail"), denied(Limit.POOL_MINUTE), NOW)
+    assert not groups.open([count()], NOW)
+
+
+@pytest.mark.parametrize("limit", [Limit.TENANT_HOUR, Limit.GLOBAL_MINUTE, Limit.PROVIDER_HOUR])
+def test_what_a_rate_keeps_is_marked_so_that_live_mail_does_not_take_its_places(
+    limit: Limit,
+) -> None:
+    groups = Groups()
+    groups.block("acme", ("pool", "gmail"), denied(limit), NOW)
+    assert groups.open([count()], NOW) == []
+    assert groups.marks([count()], NOW) == [Mark("pool", "gmail", 5)]
+    groups.block("acme", ("pool", "gmail"), denied(Limit.WINDOW), NOW)
+    assert groups.marks([count()], NOW) == []
+
+
 def test_what_waits_by_itself_or_was_paused_is_not_looked_at() -> None:
     assert Groups().open([count(waiting=True), count(paused=True)], NOW) == []
 

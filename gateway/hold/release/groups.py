@@ -8,7 +8,7 @@ Rule: a block never outlives a sweep, so that a lost wake-up costs half a minute
 from collections.abc import Iterable
 
 from gateway.hold.keep.backlog import Count, Group
-from policy.denial import IP_LIMITS, MAILBOX_LIMITS, Denied, Limit
+from policy.denial import IP_LIMITS, MAILBOX_LIMITS, RATE_LIMITS, Denied, Limit
 from policy.ledger_port import Mark
 
 _TENANT = frozenset({Limit.TENANT_MINUTE, Limit.TENANT_HOUR, Limit.WINDOW, Limit.TENANT_PAUSED})
@@ -18,8 +18,15 @@ _EVERYBODY = frozenset(
         *(Limit.LEDGER_AWAY, Limit.LEDGER_CLOSED),
     }
 )
+_PROVIDER = frozenset({Limit.PROVIDER_MINUTE, Limit.PROVIDER_HOUR})
 _OWN = MAILBOX_LIMITS | {Limit.CAMPAIGN_PAUSED, Limit.MAILBOX_UNKNOWN}
 """Limits of a single message: its group goes on."""
+
+Block = tuple[int, Limit | None]
+"""Until when, and why."""
+
+_MARKED = IP_LIMITS | RATE_LIMITS
+_OPEN: Block = (0, None)
 
 SOON = 2_000
 """Milliseconds until a limit without a known end is tried again."""
@@ -29,55 +36,59 @@ class Groups:
     """What one releaser remembers."""
 
     def __init__(self) -> None:
-        self._groups: dict[Group, tuple[int, Limit]] = {}
-        self._tenants: dict[str, int] = {}
-        self._all = 0
+        self._groups: dict[Group, Block] = {}
+        self._tenants: dict[str, Block] = {}
+        self._providers: dict[str, Block] = {}
+        self._all: Block = _OPEN
 
     def forget(self) -> None:
         """Trust nothing remembered: a sweep, a new generation, a moved clock, a refund."""
         self._groups.clear()
         self._tenants.clear()
-        self._all = 0
+        self._providers.clear()
+        self._all = _OPEN
 
     def block(self, tenant: str, group: Group, denied: Denied, now: int) -> None:
         """A row of this group was denied."""
         until = denied.until if denied.until > now else now + SOON
         if denied.limit in _EVERYBODY:
-            self._all = until
+            self._all = (until, denied.limit)
         elif denied.limit in _TENANT:
-            self._tenants[tenant] = until
+            self._tenants[tenant] = (until, denied.limit)
+        elif denied.limit in _PROVIDER:
+            self._providers[group[1]] = (until, denied.limit)
         elif denied.limit not in _OWN:
             self._groups[group] = (until, denied.limit)
 
     def open(self, counts: Iterable[Count], now: int) -> list[tuple[str, Group]]:
         """(tenant, group) of what is ready and not blocked, each once."""
-        if self._all > now:
-            return []
         found: dict[tuple[str, Group], None] = {}
         for count in counts:
-            group = (count.pool, count.provider)
-            if (
-                count.ready
-                and self._tenants.get(count.tenant, 0) <= now
-                and self._groups.get(group, (0, None))[0] <= now
-            ):
-                found[count.tenant, group] = None
+            if count.ready and all(until <= now for until, _ in self._blocks(count)):
+                found[count.tenant, (count.pool, count.provider)] = None
         return list(found)
 
     def wakes(self, now: int) -> int | None:
         """When the first block ends, None without one."""
-        ends = [until for until, _ in self._groups.values()]
-        ends += [*self._tenants.values(), self._all]
-        return min((end for end in ends if end > now), default=None)
+        blocks = [*self._groups.values(), *self._tenants.values(), *self._providers.values()]
+        return min((end for end, _ in [*blocks, self._all] if end > now), default=None)
 
     def marks(self, counts: Iterable[Count], now: int) -> list[Mark]:
-        """How many held recipients could go but for the limits of IPs."""
+        """How many held recipients could go but for the limits of IPs, and of a minute or an hour:
+        else live mail would take each place that such a limit has."""
         sums: dict[Group, int] = {}
         for count in counts:
-            if not count.ready or self._all > now or self._tenants.get(count.tenant, 0) > now:
-                continue
-            group = (count.pool, count.provider)
-            until, limit = self._groups.get(group, (0, None))
-            if until <= now or limit in IP_LIMITS:
+            if count.ready and all(
+                until <= now or limit in _MARKED for until, limit in self._blocks(count)
+            ):
+                group = (count.pool, count.provider)
                 sums[group] = sums.get(group, 0) + count.count
         return [Mark(pool, provider, number) for (pool, provider), number in sums.items()]
+
+    def _blocks(self, count: Count) -> tuple[Block, ...]:
+        return (
+            self._all,
+            self._tenants.get(count.tenant, _OPEN),
+            self._providers.get(count.provider, _OPEN),
+            self._groups.get((count.pool, count.provider), _OPEN),
+        )

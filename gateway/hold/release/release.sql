@@ -117,7 +117,8 @@ WITH renewed AS (
     UPDATE held SET waiting = false, due = 0, until = 0
     WHERE (bucket, id) IN (
         SELECT bucket, id FROM held
-        WHERE state = 'held' AND waiting AND reason IN ('mailbox_max', 'mailbox_ramp', 'mailbox_spacing')
+        WHERE state = 'held' AND waiting AND reason IN ('mailbox_max', 'mailbox_ramp', 'mailbox_spacing',
+            'mailbox_minute', 'mailbox_hour')
         ORDER BY due LIMIT $1 FOR UPDATE SKIP LOCKED)
     RETURNING 1
 )
@@ -152,5 +153,6 @@ UPDATE held SET waiting = false, due = 0
 WHERE (bucket, id) IN (
     SELECT bucket, id FROM held
     WHERE pool = $1 AND mailbox = $2 AND state = 'held' AND waiting AND NOT paused
-        AND reason IN ('mailbox_max', 'mailbox_ramp', 'mailbox_spacing')
+        AND reason IN ('mailbox_max', 'mailbox_ramp', 'mailbox_spacing', 'mailbox_minute',
+            'mailbox_hour')
     ORDER BY arrived, id LIMIT $3 FOR UPDATE SKIP LOCKED)
