@@ -82,6 +82,10 @@ function rate.aged(state, i)
     -- Their slots come again, and would be taken for what was charged then.
     call('DEL', rate.closed_key(state, i))
     rate.changed(state)
+    if string.sub(state.scope, 1, 2) == 'i:' then
+      -- Its index knows a time that is too late now.
+      run.woken[string.sub(state.scope, 3)], run.waking = true, true
+    end
   end
   local gone = run.now - unit.length
   if span.last <= gone then
