@@ -90,15 +90,22 @@ class Book:
     def __init__(self, plan: Generation) -> None:
         self._plan = plan
         self._sent: list[list[Any]] = []
+        self._asked: list[int] = []
         self.stepped_back = False
 
     def grant(self, one: Granted) -> None:
         self._sent.append([one.at, one])
+        self._asked.append(one.at)
 
     def refund(self, one: Granted, part: Granted | None = None) -> None:
         for entry in self._sent:
             if entry[1] is one:
                 entry[1] = one.without(part) if part else one.without(one)
+
+    def ended(self, since: int, till: int) -> bool:
+        """Whether something may have stopped counting between them: over such a moment nobody
+        goes back, for who was asked since knows it and who was not does not."""
+        return any(since <= at + length <= till for at in self._asked for length in (MINUTE, HOUR))
 
     def check(self) -> None:
         for name, rate, counted in self._limits():
@@ -190,10 +197,13 @@ async def _play(parts: SharedParts, plan: Generation, steps: list[tuple[str, Any
                 else:
                     book.refund(left)
                 await both([(Refund(left), Refund(right))])
-            elif kind in ("wait", "back"):
-                book.stepped_back |= kind == "back"
+            elif kind == "wait":
+                await real.at((await real.admin.now())[0] + value)
+            elif kind == "back":
                 now, _ = await real.admin.now()
-                await real.at(now + (value if kind == "wait" else -value))
+                if not book.ended(now - value - 2 * MINUTE, now):
+                    book.stepped_back = True
+                    await real.at(now - value)
         if not book.stepped_back:
             book.check()
     finally:
