@@ -126,7 +126,7 @@ class Opening:
             if row is None:
                 # One that is in force already was opened by a control node that died before its
                 # record; taking it over loses no count.
-                await self._open(connection, Closed(), who="control", reason="first opening")
+                await self._open(connection, Closed(), "control", "first opening", "", False)
                 return
             standing = await self._admin.standing()
             if row.state == "open":
@@ -146,7 +146,7 @@ class Opening:
             if status.state is LedgerState.AWAY:
                 raise RefusedError(status.detail, status=503)
             if row is None:
-                await self._open(connection, Closed(), who=who, reason=reason)
+                await self._open(connection, Closed(), who, reason, "", False)
             elif status.state is not LedgerState.OPEN:
                 standing = await self._admin.standing()
                 await self._reopen(connection, row, standing, None, who=who, reason=reason)
@@ -255,28 +255,14 @@ class Opening:
         closed, day = Closed(), day_of(row.lost_at)
         if lost is not None:
             closed = await close_ips(connection, self._admin, plan, lost, day, written.unknown)
-        await self._open(
-            connection,
-            closed,
-            who=who,
-            reason=reason,
-            before=row.incarnation,
-            lost=lost is not None,
-        )
+        await self._open(connection, closed, who, reason, row.incarnation, lost is not None)
         log.warning(
             "ledger %s is open again: %d IP days and %d entries written back, %d IPs closed today",
             *(self._admin.name, written.counters, written.entries, len(closed.ips)),
         )
 
     async def _open(
-        self,
-        connection: Connection,
-        closed: Closed,
-        *,
-        who: str,
-        reason: str,
-        before: str = "",
-        lost: bool = False,
+        self, connection: Connection, closed: Closed, who: str, reason: str, before: str, lost: bool
     ) -> None:
         try:
             incarnation = await self._admin.open(lost=lost)
