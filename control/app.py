@@ -27,6 +27,7 @@ from control.api.ips import IpsApi
 from control.api.ledger import LedgerApi
 from control.api.logins import LoginsApi
 from control.api.look import LookApi
+from control.api.mailboxes import MailboxesApi
 from control.api.mailboxprogress import MailboxProgressApi
 from control.api.messages import MessagesApi
 from control.api.metrics import MetricsApi
@@ -129,6 +130,7 @@ def routes(parts: Parts) -> list[Route]:
     lost = partial(loss, parts.pool, settings.ledger.name)
     apis = (
         TenantsApi(publisher, view, parts.leaving, partial(held, parts.pool)),
+        MailboxesApi(publisher, view, parts.admin),
         LoginsApi(publisher, known, partial(logins, parts.pool), partial(networks, parts.pool)),
         DomainsApi(publisher, view, parts.seal, settings),
         PublicationApi(

@@ -20,7 +20,8 @@ from control.store.database import Connection
 from control.suppressions.rule import Rule
 from control.warmup.replies import Replies
 from policy.address import hashed
-from settings.model import Log, Settings
+from settings.log import Log
+from settings.model import Settings
 
 
 class Intake(NamedTuple):

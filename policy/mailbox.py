@@ -42,33 +42,51 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """The limits that hold for a mailbox, and its ramp."""
+    """The limits that hold for a mailbox."""
 
-    limits: MailboxLimits
+    most: int | None
+    """Recipients a day."""
+    least: int
+    gap: int
+    """Milliseconds between two messages, at least."""
+    gap_most: int
+    """And at most."""
     ramp: Sequence[int]
     """Recipients a day by stage; empty: none."""
     days: int
     """Days a stage lasts."""
+    since: int | None
+    """First day of the ramp; None: the mailbox's first."""
 
 
 def terms_of(tenant: Tenant, own: MailboxLimits | None) -> Terms:
     """Of a mailbox with limits of its own, or of one with the tenant's."""
-    limits = tenant.mailbox_default if own is None else own
-    ramp = tenant.mailbox_ramp if limits.ramp is None else limits.ramp
-    return Terms(limits, ramp, tenant.mailbox_ramp_days)
+    common = tenant.mailbox_default
+    one = own or common
+    spaced = common if one.spacing is None else one
+    gap = milliseconds(spaced.spacing)
+    return Terms(
+        most=common.daily_max if one.daily_max is None else one.daily_max,
+        least=(common.daily_min if one.daily_min is None else one.daily_min) or 0,
+        gap=gap,
+        gap_most=max(gap, milliseconds(spaced.spacing_max)),
+        ramp=tenant.mailbox_ramp if one.ramp is None else one.ramp,
+        days=tenant.mailbox_ramp_days,
+        since=one.ramp_from,
+    )
 
 
 def stage_of(terms: Terms, first: int, today: int) -> int:
     """Stage of its ramp, from 1; 0: it has none. Past the end the last one stays."""
     if not terms.ramp:
         return 0
-    since = first if terms.limits.ramp_from is None else terms.limits.ramp_from
+    since = first if terms.since is None else terms.since
     return min(max(today - since, 0) // terms.days + 1, len(terms.ramp))
 
 
 def most_of(terms: Terms, first: int, today: int) -> tuple[int | None, bool]:
     """(recipients it may send today, whether its ramp says so); None: any number."""
-    most, stage = terms.limits.daily_max, stage_of(terms, first, today)
+    most, stage = terms.most, stage_of(terms, first, today)
     if stage and (most is None or terms.ramp[stage - 1] < most):
         return terms.ramp[stage - 1], True
     return most, False
@@ -76,20 +94,19 @@ def most_of(terms: Terms, first: int, today: int) -> tuple[int | None, bool]:
 
 def least_of(terms: Terms, first: int, today: int) -> int:
     """Recipients it should send today: its minimum, but for what it may not."""
-    least, (most, _) = terms.limits.daily_min or 0, most_of(terms, first, today)
-    return least if most is None else min(least, most)
+    most, _ = most_of(terms, first, today)
+    return terms.least if most is None else min(terms.least, most)
 
 
-def gap_of(limits: MailboxLimits, mailbox: str, last: int) -> int:
-    """Milliseconds from its message at `last` to its next. Drawn from both names alone, so that
-    whoever asks again hears the same."""
-    gap, most = milliseconds(limits.spacing), milliseconds(limits.spacing_max)
-    if most <= gap:
-        return gap
+def gap_of(terms: Terms, mailbox: str, last: int) -> int:
+    """Milliseconds from its message at `last` to its next. Drawn from both alone, so that whoever
+    asks again hears the same."""
+    if terms.gap_most <= terms.gap:
+        return terms.gap
     digest = hashlib.sha1(f"{mailbox} {last}".encode(), usedforsecurity=False).hexdigest()
-    return gap + int(digest[:6], 16) * (most - gap + 1) // _DRAWN
+    return terms.gap + int(digest[:6], 16) * (terms.gap_most - terms.gap + 1) // _DRAWN
 
 
-def milliseconds(seconds: float) -> int:
+def milliseconds(seconds: float | None) -> int:
     """As the ledger has a spacing."""
-    return round(seconds * 1000)
+    return round((seconds or 0) * 1000)

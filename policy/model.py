@@ -138,17 +138,18 @@ SHARED_MAILBOX = "*"
 
 
 class MailboxLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Limits of one sender address."""
+    """Limits of one sender address; None takes the tenant's, and is none in the tenant's own."""
 
     daily_max: Count | None = None
     daily_min: Count | None = None
     """What it should send a day: the releaser's order (`policy.fairness`), not a limit."""
-    spacing: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 0.0
+    spacing: Annotated[float, msgspec.Meta(ge=0, le=86400)] | None = None
     """Seconds from one message to the next, at least."""
-    spacing_max: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 0.0
-    """And at most; above `spacing` each gap is drawn between the two (`policy.mailbox`)."""
+    spacing_max: Annotated[float, msgspec.Meta(ge=0, le=86400)] | None = None
+    """And at most; above `spacing` each gap is drawn between the two (`policy.mailbox`). Goes with
+    `spacing`: it is the tenant's only where that is."""
     ramp: Ramp | None = None
-    """In place of the tenant's; empty: none."""
+    """Empty: none. The tenant's own is `Tenant.mailbox_ramp`."""
     ramp_from: Day | None = None
     """First day of its ramp; None: the day it sent first."""
     rate: Rate = OFF

@@ -7,7 +7,7 @@ from policy.address import hello_name
 from policy.node import network
 from policy.provider import PROVIDERS
 from settings.alerts import Alerts
-from settings.model import Settings
+from settings.model import Settings, Warmup
 from settings.urls import database_problems, ledger_problems, web_problems
 
 _KEY = re.compile(r"[A-Za-z0-9]+:[A-Za-z0-9_-]{43}=")
@@ -54,6 +54,7 @@ def contradictions(settings: Settings) -> list[str]:
         for name in settings.warmup.provider_shares
         if name not in PROVIDERS
     ]
+    found += _staggered(settings.warmup)
     if not gateway.listeners:
         found.append("gateway.listeners: at least one is needed")
     if relay.budget >= gateway.answer_budget:
@@ -146,3 +147,14 @@ def _no_hello_name(host: str) -> str:
     if "_" in host:
         return f"{host!r}: a host that says EHLO has letters, digits and hyphens only"
     return f"{host!r} is no host name such as smtp.example.com"
+
+
+def _staggered(warmup: Warmup) -> list[str]:
+    least, most = warmup.stagger_min_ms, warmup.stagger_max_ms
+    if most is None:
+        return []
+    if least is None:
+        return ["warmup.stagger_max_ms: has no meaning without warmup.stagger_min_ms: set both"]
+    if most < least:
+        return [f"warmup.stagger_max_ms: {most} is less than warmup.stagger_min_ms ({least})"]
+    return []

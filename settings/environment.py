@@ -22,6 +22,9 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "WARMUP_GLOBAL_HOURLY_LIMIT": ("warmup", "global_hourly_limit"),
     "WARMUP_GLOBAL_MINUTE_LIMIT": ("warmup", "global_minute_limit"),
     "WARMUP_USER_HOURLY_LIMIT": ("warmup", "user_hourly_limit"),
+    "WARMUP_MIN_DAILY_QUOTA": ("warmup", "min_daily_quota"),
+    "WARMUP_STAGGER_MIN_MS": ("warmup", "stagger_min_ms"),
+    "WARMUP_STAGGER_MAX_MS": ("warmup", "stagger_max_ms"),
     "WARMUP_MAX_BOUNCE_RATE": ("warmup", "max_bounce_rate"),
     "WARMUP_MAX_SPAM_RATE": ("warmup", "max_spam_rate"),
 }
@@ -45,9 +48,6 @@ WITHOUT_EFFECT: dict[str, str] = {
     "each server's own",
     "WARMUP_BATCH_SIZE": "it is about sending and bounds nothing yet: hold.claim",
     "WARMUP_BATCH_DELAY_MS": "pacing is exact per IP: warmup.hourly_share",
-    "WARMUP_STAGGER_MIN_MS": "pacing is exact per IP: warmup.hourly_share",
-    "WARMUP_STAGGER_MAX_MS": "pacing is exact per IP: warmup.hourly_share",
-    "WARMUP_MIN_DAILY_QUOTA": "a mailbox's own minimum: `sendgate mailbox set --daily-min`",
 }
 
 

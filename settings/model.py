@@ -17,6 +17,7 @@ from settings.alerts import Alerts
 from settings.control import Control, Port
 from settings.dns import Dns
 from settings.hold import Hold, Octets, Seconds
+from settings.log import Log
 from settings.providers import Providers
 from settings.statistics import Statistics
 from settings.suppressions import Suppressions
@@ -235,6 +236,8 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 Percent = Annotated[float, msgspec.Meta(gt=0, le=100)]
 
+Stagger = Annotated[int, msgspec.Meta(ge=0, le=86_400_000)]
+
 
 class Warmup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The default warm-up plan, and what is asked of an IP before it takes its next stage."""
@@ -251,6 +254,14 @@ class Warmup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Recipients a minute over all tenants. Also WARMUP_GLOBAL_MINUTE_LIMIT."""
     user_hourly_limit: Count | None = None
     """For each tenant without a limit of its own. Also WARMUP_USER_HOURLY_LIMIT."""
+    min_daily_quota: Annotated[Count, msgspec.Meta(examples=[30])] | None = None
+    """What each mailbox of a tenant without a minimum of its own should send a day, at least: its
+    waiting mail goes first until it has. Also WARMUP_MIN_DAILY_QUOTA."""
+    stagger_min_ms: Annotated[Stagger, msgspec.Meta(examples=[30_000])] | None = None
+    """Milliseconds between two messages of one mailbox, at least, for each tenant without a spacing
+    of its own. Also WARMUP_STAGGER_MIN_MS."""
+    stagger_max_ms: Annotated[Stagger, msgspec.Meta(examples=[120_000])] | None = None
+    """And at most: each gap is drawn between the two. Also WARMUP_STAGGER_MAX_MS."""
     max_bounce_rate: Percent = 5.0
     """Per cent of relayed; a stage is taken under it only. Also WARMUP_MAX_BOUNCE_RATE."""
     max_spam_rate: Percent = 0.1
@@ -262,21 +273,6 @@ class Warmup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     in a thousand; `literal`, the bare percentage."""
     cool_down: Annotated[int, msgspec.Meta(ge=0, le=365)] = 7
     """Days after which a pause that warm-up made ends, one stage lower; 0: by hand alone."""
-
-
-class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Structured logs on standard error."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least grave line that is written; a message is one line of level `info`."""
-    addresses: Literal["plain", "hashed"] = "plain"
-    """`hashed` writes a keyed digest of local parts instead (domains stay readable)."""
-    key: str = ""
-    """Key of those digests, the same for gateways and control, so that a message is found by its
-    recipient; better given as SENDGATE_LOG_KEY. Empty: a random one for each process, and none is
-    found."""
-    buffer: Octets = 1_048_576
-    """Octets kept while standard error is blocked; beyond, lines are dropped and counted."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

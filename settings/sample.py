@@ -11,7 +11,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -26,7 +26,8 @@ Read from --config FILE, else $SENDGATE_CONFIG, else /etc/sendgate/sendgate.toml
 `sendgate check`. An unknown key is an error.
 A variable of the environment wins over this file: [gateway] workers is \
 SENDGATE_GATEWAY_WORKERS, a list is comma-separated. Secrets belong there (see sendgate.env).
-Times are seconds, sizes octets. A key that is commented out has no default.
+Times are seconds, sizes octets. A key that is commented out has no default; a value beside it is \
+an example.
 Made by `python -m settings.sample`."""
 
 
@@ -80,12 +81,13 @@ def _section(name: str, default: msgspec.Struct) -> Iterator[str]:
 def _table(path: str, value: msgspec.Struct) -> Iterator[str]:
     """Plain keys first: TOML counts what follows a sub-table's header to the sub-table."""
     texts = manuals(type(value))
-    names = [field.name for field in msgspec.structs.fields(value)]
+    kinds = {field.name: field.type for field in msgspec.structs.fields(value)}
+    names = list(kinds)
     later = [name for name in names if _is_rows(getattr(value, name))]
     for name in names:
         if name not in later:
             yield from _comment(texts[name])
-            yield from _keys(name, getattr(value, name))
+            yield from _keys(name, getattr(value, name), kinds[name])
     for name in later:
         for row in getattr(value, name):
             yield ""
@@ -98,14 +100,20 @@ def _is_rows(value: Any) -> bool:
     return isinstance(value, tuple) and any(isinstance(row, msgspec.Struct) for row in value)
 
 
-def _keys(name: str, value: Any) -> Iterator[str]:
+def _keys(name: str, value: Any, kind: Any) -> Iterator[str]:
     if value is None:
-        yield f"# {name} ="
+        yield " ".join([f"# {name} =", *map(_literal, _examples(kind))])
     elif isinstance(value, dict):
         for key, inner in value.items():
             yield f"{name}.{key} = {_literal(inner)}"
     else:
         yield f"{name} = {_literal(value)}"
+
+
+def _examples(kind: Any) -> list[Any]:
+    """What the field's type gives as one, for a field without a default."""
+    metas = [meta for one in get_args(kind) for meta in getattr(one, "__metadata__", ())]
+    return [example for meta in metas for example in (meta.examples or ())][:1]
 
 
 def _literal(value: Any) -> str:

@@ -21,7 +21,7 @@ from control.store.change import Act
 from control.store.database import Connection
 from policy.address import hashed
 from policy.isotime import instant
-from settings.model import Log
+from settings.log import Log
 from settings.statements import statements
 
 _SQL = statements(__package__, "forgetting")

@@ -5,15 +5,14 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from control.api.page import PAGE, page
-from control.api.route import DRY, FORCED, GONE, Call, Route, answer, changed
+from control.api.route import DRY, FORCED, Call, Route, answer, changed
 from control.plan.changed import Changed, Removed
 from control.plan.publish import Publisher
-from control.plan.rows import MailboxRow, mailboxes
 from control.plan.view import View
-from control.tenants import removal, tenant, terms
+from control.tenants import tenant, terms
 from control.tenants.leaving import Leaving
 from control.tenants.tenant import NewPassword, NewTenant
-from control.tenants.terms import MailboxChange, TenantChange
+from control.tenants.terms import TenantChange
 from control.tenants.view import TenantView, after, must_exist, tenant_page, tenant_view
 
 Waiting = Callable[[str], Awaitable[list[str]]]
@@ -21,7 +20,7 @@ Waiting = Callable[[str], Awaitable[list[str]]]
 
 
 class TenantsApi:
-    """Tenants with their terms and mailboxes."""
+    """Tenants with their terms."""
 
     def __init__(
         self, publisher: Publisher, view: View, leaving: Leaving, waiting: Waiting
@@ -70,18 +69,6 @@ class TenantsApi:
             self._publisher, call, lambda act: after(act, terms.change(act, name, call.body))
         )
 
-    async def _mailboxes(self, call: Call) -> list[MailboxRow]:
-        name = call.path["tenant"]
-        async with self._view() as connection:
-            await must_exist(connection, name)
-            return await mailboxes(connection, name, page=page(call))
-
-    async def _put_mailbox(self, call: Call) -> Changed[MailboxRow]:
-        name, address = call.path["tenant"], call.path["address"]
-        return await changed(
-            self._publisher, call, lambda act: terms.set_mailbox(act, name, address, call.body)
-        )
-
     async def _remove(self, call: Call) -> Changed[Removed]:
         name = call.path["tenant"]
         done = answer(
@@ -93,14 +80,6 @@ class TenantsApi:
             return done
         # Gateways that did not run the new plan yet took mail of it all the same.
         return msgspec.structs.replace(done, notes=[*done.notes, *await self._waiting(name)])
-
-    async def _remove_mailbox(self, call: Call) -> Changed[Removed]:
-        name, address, reason = call.path["tenant"], call.path["address"], call.reason
-        return await changed(
-            self._publisher,
-            call,
-            lambda act: removal.remove_mailbox(act, name, address, reason),
-        )
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -134,31 +113,6 @@ class TenantsApi:
                 view,
                 body=TenantChange,
                 query=DRY,
-            ),
-            Route(
-                "GET",
-                f"{one}/mailboxes",
-                "Mailboxes with limits of their own",
-                self._mailboxes,
-                list[MailboxRow],
-                query=PAGE,
-            ),
-            Route(
-                "PUT",
-                f"{one}/mailboxes/{{address}}",
-                "Limits of one mailbox, in place of the tenant's",
-                self._put_mailbox,
-                Changed[MailboxRow],
-                body=MailboxChange,
-                query=DRY,
-            ),
-            Route(
-                "DELETE",
-                f"{one}/mailboxes/{{address}}",
-                "Let the tenant's limits hold for a mailbox again",
-                self._remove_mailbox,
-                Changed[Removed],
-                query=GONE,
             ),
             Route(
                 "DELETE",

@@ -1,4 +1,4 @@
-"""`sendgate mailbox …`: limits of single sender addresses."""
+"""`sendgate mailbox …`: limits of single sender addresses, and what they sent."""
 
 from typing import Annotated
 
@@ -6,9 +6,10 @@ import typer
 
 from control.cli.change import change
 from control.cli.removal import Dry, Reason, removed
+from control.mailboxes.limits import MailboxChange
+from control.mailboxes.standing import Discovered, MailboxView
 from control.plan.changed import Changed
 from control.plan.rows import MailboxRow
-from control.tenants.terms import MailboxChange
 from control.terminal.client import Client
 from control.terminal.options import Body, options
 from control.terminal.show import as_json, line_of, table
@@ -19,29 +20,83 @@ Tenant = Annotated[str, typer.Option()]
 
 
 @app.command("set")
-@options(MailboxChange, named={"daily_max": "--max"})
+@options(MailboxChange, named={"daily_max": "--max"}, off={"ramp": "--no-ramp"}, some=False)
 def set_(
     context: typer.Context, address: str, tenant: Tenant, body: Body, dry_run: Dry = False
 ) -> None:
-    """Give a mailbox limits of its own, in place of the tenant's."""
+    """Add a mailbox, or give it limits of its own, in place of the tenant's."""
     change(
-        *(context, "PUT", f"{_path(tenant)}/{address}", body, Changed[MailboxRow]),
+        *(context, "PUT", f"{path(tenant)}/{address}", body, Changed[MailboxRow]),
         lambda view: f"mailbox {view.address}",
         dry_run=dry_run,
     )
 
 
 @app.command("list")
-def list_(context: typer.Context, tenant: Tenant) -> None:
-    """Mailboxes with limits of their own."""
+def list_(
+    context: typer.Context,
+    tenant: Tenant,
+    containing: Annotated[str | None, typer.Option(help="Only addresses with this.")] = None,
+    discovered: Annotated[
+        bool, typer.Option("--discovered", help="Those that send and were not added.")
+    ] = False,
+) -> None:
+    """Mailboxes with limits of their own, or those that were discovered."""
     line = line_of(context)
-    found = Client(line).pages(_path(tenant), MailboxRow, lambda m: m.address)
+    client = Client(line)
+    if discovered:
+        _discovered(client, tenant, containing, as_is=line.json)
+        return
+    found = client.pages(path(tenant), MailboxRow, lambda m: m.address, containing=containing)
     if line.json:
         as_json(found)
         return
     table(
-        ("id", "mailbox", "daily maximum", "daily minimum", "spacing"),
-        ((m.id, m.address, m.daily_max, m.daily_min, m.spacing) for m in found),
+        ("id", "mailbox", "daily maximum", "daily minimum", "spacing", "ramp"),
+        ((m.id, m.address, m.daily_max, m.daily_min, _spacing(m), _ramp(m)) for m in found),
+    )
+
+
+def _discovered(client: Client, tenant: str, containing: str | None, *, as_is: bool) -> None:
+    found: dict[str, MailboxView] = {}
+    cursor: str | None = "0"
+    while cursor is not None:
+        part = client.get(f"{path(tenant)}/discovered", Discovered, cursor=cursor)
+        found |= {m.address: m for m in part.mailboxes if (containing or "") in m.address}
+        cursor = part.cursor
+    views = [found[address] for address in sorted(found)]
+    if as_is:
+        as_json(views)
+        return
+    table(
+        ("mailbox", "since", "sent today", "may send", "stage", "behind", "last", "next"),
+        ((m.address, m.first, m.sent, m.most, _stage(m), m.behind, m.last, m.next) for m in views),
+    )
+
+
+@app.command()
+def show(context: typer.Context, address: str, tenant: Tenant) -> None:
+    """One mailbox: what it sent today, what it may and should send, and when."""
+    line = line_of(context)
+    m = Client(line).get(f"{path(tenant)}/{address}", MailboxView)
+    if line.json:
+        as_json(m)
+        return
+    table(
+        ("mailbox", m.address),
+        [
+            ("added", "yes" if m.added else "no: discovered"),
+            ("sent today", m.sent),
+            ("sent yesterday", m.sent_yesterday),
+            ("may send today", m.most),
+            ("says", m.limit),
+            ("stage of its ramp", _stage(m)),
+            ("should send today", m.least),
+            ("behind by", m.behind),
+            ("began", m.first),
+            ("sent last", m.last),
+            ("may send next", m.next or "now"),
+        ],
     )
 
 
@@ -54,9 +109,28 @@ def remove(
     dry_run: Dry = False,
 ) -> None:
     """Take a mailbox's own limits away: the tenant's hold for it again."""
-    path, what = f"{_path(tenant)}/{address}", f"mailbox {address}"
-    removed(context, path, what, dry_run, False, reason)
+    what = f"mailbox {address}"
+    removed(context, f"{path(tenant)}/{address}", what, dry_run, False, reason)
 
 
-def _path(tenant: str) -> str:
+def path(tenant: str) -> str:
+    """Of a tenant's mailboxes."""
     return f"/api/v2/tenants/{tenant}/mailboxes"
+
+
+def _spacing(row: MailboxRow) -> str:
+    if row.spacing is None:
+        return "tenant's"
+    drawn = "" if row.spacing_max is None else f"–{row.spacing_max:g}"
+    return f"{row.spacing:g}{drawn} s"
+
+
+def _ramp(row: MailboxRow) -> str:
+    if row.ramp is None:
+        return "tenant's"
+    since = f" from {row.ramp_from}" if row.ramp_from else ""
+    return (" ".join(map(str, row.ramp)) or "none") + since
+
+
+def _stage(view: MailboxView) -> str:
+    return f"{view.stage} of {view.stages}" if view.stage else ""

@@ -106,6 +106,7 @@ def _sends(t: TenantView) -> str:
         "networks": "--no-networks",
         "hours": "--always",
         "brand_domains": "--no-brand-domains",
+        "mailbox_ramp": "--no-mailbox-ramp",
     },
 )
 def set_(context: typer.Context, name: str, body: Body, dry_run: Dry = False) -> None:

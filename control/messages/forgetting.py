@@ -14,7 +14,7 @@ from control.messages.outcome import Outcome, looked_for, normal, unkeyed
 from control.store.change import Act
 from control.store.database import Connection
 from policy.limits import DAY
-from settings.model import Log
+from settings.log import Log
 from settings.statements import statements
 
 _SQL = statements(__package__, "outcome")

@@ -6,7 +6,7 @@ import msgspec
 
 from control.held.held import moment, text_of
 from policy.address import hashed, split_address
-from settings.model import Log
+from settings.log import Log
 
 COLUMNS = (
     *("at", "message", "tenant", "recipient", "outcome"),

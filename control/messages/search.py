@@ -16,7 +16,7 @@ from control.values.time import TimeText, moment
 from control.values.wanted import meant
 from policy.address import recipient_spellings
 from policy.model import Name
-from settings.model import Log
+from settings.log import Log
 from settings.statements import statements
 
 _SQL = statements(__package__, "outcome")

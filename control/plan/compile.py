@@ -9,8 +9,8 @@ from collections.abc import Iterable
 import msgspec
 
 from control.plan.hours import window
+from control.plan.mailbox import common_limits, mailbox_limits
 from control.plan.rows import (
-    MailboxRow,
     PoolRow,
     Rows,
     ServerRow,
@@ -198,11 +198,6 @@ def pool_of(row: PoolRow) -> Pool:
     )
 
 
-def mailbox_limits(row: MailboxRow) -> MailboxLimits:
-    """The limits of a mailbox, in the plan."""
-    return MailboxLimits(daily_max=row.daily_max, daily_min=row.daily_min, spacing=row.spacing)
-
-
 class TenantTerms(msgspec.Struct, frozen=True, kw_only=True):
     """What a tenant takes where its row says nothing, and when."""
 
@@ -242,7 +237,10 @@ def tenant_of(
         unreadable_from=row.unreadable_from,
         suppressed=row.suppressed,
         mailboxes=mailboxes,
-        mailbox_default=MailboxLimits(daily_max=row.mailbox_max, spacing=row.mailbox_spacing),
+        mailbox_unknown=row.mailbox_unknown,
+        mailbox_default=common_limits(row, terms.warmup),
+        mailbox_ramp=tuple(row.mailbox_ramp),
+        mailbox_ramp_days=row.mailbox_ramp_days,
         window=sending,
         rate=Rate(minute=row.per_minute, hour=hour),
         max_recipients=row.max_recipients,

@@ -16,7 +16,6 @@ from control.plan import rows
 from control.plan.compile import (
     Compiled,
     TenantTerms,
-    mailbox_limits,
     plan_problems,
     plans_of,
     pool_of,
@@ -24,6 +23,7 @@ from control.plan.compile import (
     tenant_of,
     vmta_of,
 )
+from control.plan.mailbox import mailbox_limits
 from control.plan.rows import Rows
 from control.plan.touched import Touched
 from control.store.database import Connection

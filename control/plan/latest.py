@@ -104,7 +104,7 @@ class Memory:
 
 _MAKERS = {
     "policy": ("model.py", "plan.py", "warmup/plan.py"),
-    "control.plan": ("compile.py", "hours.py", "rows.py", "rows.sql"),
+    "control.plan": ("compile.py", "hours.py", "mailbox.py", "rows.py", "rows.sql"),
 }
 """What makes a generation of rows: another version of it may make another one."""
 

@@ -125,14 +125,19 @@ class StageRow(msgspec.Struct, frozen=True):
 
 
 class MailboxRow(msgspec.Struct, frozen=True):
-    """Limits of one sender address."""
+    """Limits of one sender address; null takes the tenant's."""
 
     tenant: str
     address: str
     daily_max: int | None
-    spacing: float
+    spacing: float | None
     daily_min: int | None = None
     id: int = 0
+    spacing_max: float | None = None
+    ramp: list[int] | None = None
+    """Recipients a day by stage; empty: none."""
+    ramp_from: str | None = None
+    """ISO day; null: the day it sends first."""
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
@@ -236,9 +241,10 @@ async def mailboxes(
     addresses: Names = None,
     *,
     page: Page = WHOLE,
+    containing: str | None = None,
 ) -> list[MailboxRow]:
-    """Mailboxes with limits of their own, of a tenant."""
-    given = (tenant, addresses, page.after, page.limit)
+    """Mailboxes with limits of their own, of a tenant; `containing`: those with it in them."""
+    given = (tenant, addresses, page.after, page.limit, containing)
     return await fetch(connection, MailboxRow, _SQL["mailboxes"], *given)
 
 

@@ -12,13 +12,17 @@ import msgspec
 
 from control.values.host import DomainText
 from control.values.mailbox import SenderText
-from control.values.wanted import BY_DEFAULT, DURATION, meant
-from policy.model import Count
+from control.values.wanted import BY_DEFAULT, DURATION, NONE, meant
+from policy.model import Count, Unknown
 
 Octets = Annotated[int, msgspec.Meta(ge=0, le=1 << 50)]
 Age = Annotated[float, msgspec.Meta(ge=60, le=315_360_000)]
 Pattern = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)]
 Spacing = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+
+MailboxRamp = Annotated[
+    tuple[Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)], ...], msgspec.Meta(max_length=52)
+]
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,11 +49,52 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             "mailbox."
         ),
     ] = "refuse"
+    mailbox_unknown: Annotated[
+        Unknown,
+        meant(
+            "A mailbox that nobody added: discover it with its first message, refuse its mail "
+            "(550), or count it for one shared mailbox."
+        ),
+    ] = "discover"
     mailbox_max: Annotated[
         Count | None,
         meant("Recipients a day of each mailbox without a limit of its own; null is off."),
     ] = None
-    mailbox_spacing: Annotated[Spacing, meant("Seconds between two messages of one mailbox.")] = 0.0
+    mailbox_min: Annotated[
+        Count | None,
+        meant(
+            "What each should send a day: waiting mail of one behind it goes first; 0 is off, null "
+            "takes the setting warmup.min_daily_quota."
+        ),
+        BY_DEFAULT,
+    ] = None
+    mailbox_spacing: Annotated[
+        Spacing | None,
+        meant(
+            "Seconds between two messages of one mailbox, at least; 0 is off, null takes "
+            "warmup.stagger_min_ms."
+        ),
+        BY_DEFAULT,
+    ] = None
+    mailbox_spacing_max: Annotated[
+        Spacing | None,
+        meant(
+            "And at most: each gap is drawn between the two; null draws none, or takes "
+            "warmup.stagger_max_ms with the other."
+        ),
+        BY_DEFAULT,
+    ] = None
+    mailbox_ramp: Annotated[
+        MailboxRamp,
+        meant(
+            "Recipients a day of each mailbox, stage by stage from its first message on, "
+            "replacing all; without one, none."
+        ),
+        NONE,
+    ] = ()
+    mailbox_ramp_days: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=365)], meant("Days a stage of that ramp lasts.")
+    ] = 7
     per_minute: Annotated[Count | None, meant("Recipients a minute; null is off.")] = None
     per_hour: Annotated[
         Count | None,
@@ -127,6 +172,7 @@ class Terms(Limits, frozen=True, kw_only=True):
             "Domains of the brand itself, replacing all: `domain add` refuses them, each as it is; "
             "one below it (mail.brand.example) is another domain."
         ),
+        NONE,
     ] = ()
 
 

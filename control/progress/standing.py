@@ -57,7 +57,7 @@ def free_at(terms: Terms, mailbox: str, counted: Counted, window: Window | None,
     hours. Calendar milliseconds, `now` at the earliest."""
     at, today = now, day_of(now)
     if counted.last:
-        at = max(at, counted.last + gap_of(terms.limits, mailbox, counted.last))
+        at = max(at, counted.last + gap_of(terms, mailbox, counted.last))
     most, _ = most_of(terms, today if counted.first < 0 else counted.first, today)
     if most is not None and counted.sent >= most:
         at = max(at, next_day(now))

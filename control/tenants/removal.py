@@ -1,5 +1,4 @@
-"""Tenants taken away with all that is theirs, once none of their mail waits; and the limits of
-single mailboxes.
+"""Tenants taken away with all that is theirs, once none of their mail waits.
 
 Rule: a tenant goes in two steps, `pause` and `remove`: paused, nothing of it is sent any more while
 what it has held is looked at, sent or dropped. Names may be given again: counts of an IP's day stay
@@ -10,7 +9,6 @@ from control.plan.changed import Charged, Removed
 from control.problem import in_the_way, missing
 from control.store.change import Act
 from control.store.database import Connection
-from policy.address import mailbox_of
 from settings.statements import statements
 
 _SQL = statements(__package__, "removal")
@@ -98,14 +96,3 @@ async def nothing_left(act: Act, name: str) -> None:
         )
     if found:
         raise in_the_way(f"the name {name}", found)
-
-
-async def remove_mailbox(act: Act, tenant: str, address: str, reason: str = "") -> Removed:
-    """A mailbox's own limits give way to the tenant's. Raises RefusedError."""
-    mailbox = mailbox_of(address) or address
-    row = await act.connection.fetchrow(_SQL["remove_mailbox"], tenant, mailbox)
-    if row is None:
-        raise missing("mailbox", f"{mailbox} of tenant {tenant} (with limits of its own)")
-    await act.audit("mailbox.remove", mailbox, {"tenant": tenant, **dict(row)}, reason=reason)
-    act.note("the tenant's limits hold for it again (`sendgate tenant show`)")
-    return Removed(noun="mailbox", name=mailbox)

@@ -1,4 +1,4 @@
--- What is in the way of taking a tenant or a mailbox's limits away, and taking them away.
+-- What is in the way of taking a tenant away, and taking it away.
 
 -- name: tenant
 SELECT name, paused FROM tenant WHERE name = $1 FOR UPDATE;
@@ -62,7 +62,3 @@ SELECT count(*) FROM gone;
 
 -- name: drop_tenant
 DELETE FROM tenant WHERE name = $1;
-
--- name: remove_mailbox
-DELETE FROM mailbox WHERE tenant = $1 AND address = $2
-RETURNING daily_max, daily_min, spacing;

@@ -1,4 +1,4 @@
-"""A tenant's terms: senders, limits, sending hours, networks; and limits of single mailboxes."""
+"""A tenant's terms: senders, limits, sending hours, networks."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -7,22 +7,20 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from control.plan.hours import HoursText, ZoneText, hours, hours_text, zone
-from control.plan.rows import MailboxRow, TenantRow, mailboxes, tenants
-from control.plan.terms import Spacing, Terms, terms_of, with_terms
+from control.plan.rows import TenantRow, tenants
+from control.plan.terms import Terms, terms_of, with_terms
 from control.problem import bad, missing, taken
 from control.store.change import Act
 from control.store.refusal import unless_taken
 from control.values.host import domain_name
-from control.values.mailbox import mail_address, sender
+from control.values.mailbox import sender
 from control.values.network import NetworkText, source_network, warning
 from control.values.wanted import changes, given, meant
-from policy.model import Count
 from policy.pattern import pattern_problem
 from settings.statements import statements
 
 _SQL = statements(__package__, "tenant")
 _SET = with_terms(_SQL["set"], first=5)
-_MAILBOX = statements(__package__, "mailbox")
 
 
 @changes(Terms)
@@ -38,20 +36,6 @@ class TenantChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         tuple[NetworkText, ...] | None,
         meant("Source networks (CIDR) that name the tenant without a login, replacing all."),
     ] = None
-
-
-class MailboxChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The limits of one mailbox, in place of the tenant's; one left out stays."""
-
-    daily_max: Annotated[Count | UnsetType | None, meant("Recipients a day; null is off.")] = UNSET
-    daily_min: Annotated[
-        Count | UnsetType | None,
-        meant(
-            "What it should send a day: waiting mail of a mailbox behind it goes "
-            "first; null is off."
-        ),
-    ] = UNSET
-    spacing: Annotated[Spacing | None, meant("Seconds between two messages.")] = None
 
 
 async def change(act: Act, name: str, wanted: TenantChange) -> str:
@@ -103,42 +87,6 @@ async def _not_sent_from(act: Act, tenant: TenantRow, brand: set[str]) -> None:
         )
 
 
-async def set_mailbox(act: Act, name: str, address: str, wanted: MailboxChange) -> MailboxRow:
-    """Returns the mailbox. Raises RefusedError."""
-    await _tenant(act, name)
-    mailbox = mail_address("address", address)
-    before = next(iter(await mailboxes(act.connection, name, [mailbox])), None)
-    if before is None:
-        await _own_domain(act, name, mailbox)
-    start = before or MailboxRow(name, mailbox, None, 0.0)
-    most = start.daily_max if wanted.daily_max is UNSET else wanted.daily_max
-    least = start.daily_min if wanted.daily_min is UNSET else wanted.daily_min
-    if most is not None and least is not None and least > most:
-        raise bad("daily_min", f"{least} is more than daily_max ({most})")
-    spacing = start.spacing if wanted.spacing is None else wanted.spacing
-    after = MailboxRow(name, mailbox, most, spacing, least, start.id)
-    if before == after:
-        act.no_change(f"mailbox {mailbox} is like that already")
-        return after
-    number = await act.connection.fetchval(_MAILBOX["put"], name, mailbox, most, spacing, least)
-    after = msgspec.structs.replace(after, id=number)
-    await act.audit("mailbox.set", mailbox, before, after)
-    return after
-
-
-async def _own_domain(act: Act, tenant: str, mailbox: str) -> None:
-    """Raises RefusedError for an address of another tenant's sending domain: limits that no mail of
-    this one meets would look as if they held. A domain that nobody added is anybody's."""
-    domain = mailbox.rpartition("@")[2]
-    owner = await act.connection.fetchval(_MAILBOX["sender"], domain)
-    if owner not in (None, tenant):
-        raise bad(
-            "address",
-            f"{domain} is a sending domain of tenant {owner}, not of {tenant}: name that tenant",
-            alone=f"{domain} is no sending domain of tenant {tenant}",
-        )
-
-
 async def _tenant(act: Act, name: str) -> TenantRow:
     if await act.connection.fetchrow(_SQL["lock"], name) is None:
         raise missing("tenant", name)
@@ -154,7 +102,20 @@ def applied(row: TenantRow, wanted: TenantChange) -> TenantRow:
     if wanted.networks is not None:
         columns["networks"] = sorted({source_network(text) for text in wanted.networks})
     columns["window_start"], columns["window_length"], columns["window_zone"] = _hours(row, wanted)
-    return TenantRow(**columns)
+    after = TenantRow(**columns)
+    _spaced(after)
+    return after
+
+
+def _spaced(row: TenantRow) -> None:
+    """Raises RefusedError for bounds of gaps that contradict each other."""
+    least, most = row.mailbox_spacing, row.mailbox_spacing_max
+    if most is None:
+        return
+    if least is None:
+        raise bad("mailbox_spacing_max", "has no meaning without mailbox_spacing: give both")
+    if most < least:
+        raise bad("mailbox_spacing_max", f"{most:g} is less than mailbox_spacing ({least:g})")
 
 
 def _senders(field: str, texts: tuple[str, ...]) -> list[str]:
@@ -174,6 +135,7 @@ def _pattern(field: str, text: str) -> str:
 _READ: dict[str, Callable[[str, Any], Any]] = {
     "senders": _senders,
     "brand_domains": _domains,
+    "mailbox_ramp": lambda _, stages: list(stages),
     "feedback_id": _pattern,
     "list_unsubscribe": _pattern,
 }

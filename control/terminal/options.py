@@ -48,6 +48,8 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     duration: bool
     flag: bool
     """It is said or not, and has no `--no-`."""
+    nothing: str = "any"
+    """The word for none of those that may be repeated."""
     text: str
     """What it means, with the words of a command line."""
 
@@ -65,7 +67,7 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
         """A value of the field in a table; null and nothing by their words."""
         if value is None:
             return self.null or "none"
-        return "any" if value in ((), []) else value
+        return self.nothing if value in ((), []) else value
 
     def read(self, given: Any) -> Any:
         """What the option's text means, as JSON has it. Raises a usage error that names it."""
@@ -142,6 +144,7 @@ def of(
             null="" if wordless else null,
             required=field.required,
             duration=extra.get("unit") == "duration",
+            nothing=str(extra.get("nothing", "any")),
             flag=extra.get("flag") is True or given == (Literal[True],),
             text=_words(text, "" if wordless else null, duration=extra.get("unit") == "duration"),
         )

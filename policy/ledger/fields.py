@@ -4,7 +4,7 @@ Fields of the hash `plan:N`: `g` (the whole gateway), `t:TENANT`, `p:POOL`, `m:P
 apart because a reservation in the common case does not read them), `v:VMTA`, `i:IP`.
 Numbers stand for absence (-1: no limit) because msgpack's nil vanishes from a Lua table.
 A mailbox: [most a day, milliseconds between messages at least, how much more at most, least a day,
-first day of its ramp, its ramp]; without the last it has the tenant's.
+first day of its ramp, its ramp]; -2, and no ramp: the tenant's.
 Mailbox limits have a hash of their own per tenant, named by their digest: 100,000 of them
 are written when they change, not with every generation.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from policy.mailbox import milliseconds
+from policy.mailbox import milliseconds, terms_of
 from policy.model import OFF, UNLIMITED, MailboxLimits, Rate, Tenant, VirtualMta
 from policy.plan import Generation
 
@@ -90,14 +90,21 @@ def _vmta(vmta: VirtualMta, pools: list[str]) -> dict[str, Any]:
     }
 
 
+TENANTS = -2
+"""In a mailbox's row: the tenant's holds."""
+
+
 def mailbox_row(limits: MailboxLimits) -> list[Any]:
     """What the scripts read of a mailbox."""
-    gap = milliseconds(limits.spacing)
+    gap = span = TENANTS
+    if limits.spacing is not None:
+        gap = milliseconds(limits.spacing)
+        span = max(milliseconds(limits.spacing_max) - gap, 0)
     row: list[Any] = [
-        -1 if limits.daily_max is None else limits.daily_max,
+        TENANTS if limits.daily_max is None else limits.daily_max,
         gap,
-        max(milliseconds(limits.spacing_max) - gap, 0),
-        limits.daily_min or 0,
+        span,
+        TENANTS if limits.daily_min is None else limits.daily_min,
         -1 if limits.ramp_from is None else limits.ramp_from,
     ]
     if limits.rate != OFF:
@@ -107,17 +114,17 @@ def mailbox_row(limits: MailboxLimits) -> list[Any]:
 
 
 def _tenant(tenant: Tenant) -> dict[str, Any]:
-    most, gap, span, *_ = mailbox_row(tenant.mailbox_default)
+    common = terms_of(tenant, None)
     row: dict[str, Any] = {
         "paused": tenant.paused,
-        "mailbox_max": most,
-        "mailbox_gap": gap,
+        "mailbox_max": -1 if common.most is None else common.most,
+        "mailbox_gap": common.gap,
         "bound": tenant.mailbox_bound,
         **_rate(tenant.rate),
     }
     # Left out where they say nothing: most tenants have none of them.
-    if span:
-        row["mailbox_span"] = span
+    if common.gap_most > common.gap:
+        row["mailbox_span"] = common.gap_most - common.gap
     if tenant.mailbox_ramp:
         row["ramp"] = tenant.mailbox_ramp
     row["ramp_days"] = tenant.mailbox_ramp_days
@@ -130,5 +137,5 @@ def _tenant(tenant: Tenant) -> dict[str, Any]:
     if tenant.window is not None:
         row["window"] = tenant.window
     if (own := mailbox_rows(tenant)) is not None:
-        row["mailboxes"] = own[0]
+        row["own"] = own[0]
     return row

@@ -142,10 +142,11 @@ end
 -- The limits of its own that a mailbox has, or false. Those of all that the batch names are read with
 -- one command.
 function limit.own_limits(tenant, name, mailbox)
-  local owned = run.owned[name]
+  local owned, named = run.owned[name], tenant.own or tenant.mailboxes
+  if not named then return false end
   if not owned then
     local batch = run.wanted[name]
-    local found = call('HMGET', root .. 'mailboxes:' .. name .. ':' .. tenant.mailboxes, unpack(batch))
+    local found = call('HMGET', root .. 'mailboxes:' .. name .. ':' .. named, unpack(batch))
     owned = {}
     for i = 1, #batch do owned[batch[i]] = found[i] and cmsgpack.unpack(found[i]) end
     run.owned[name] = owned
@@ -163,17 +164,28 @@ local function common(tenant)
   return found
 end
 
+local TENANTS = -2               -- in a mailbox's row: the tenant's holds
+
+local function filled(tenant, own)
+  local rest = common(tenant)
+  if own[1] == TENANTS then own[1] = rest[1] end
+  if own[2] == TENANTS then own[2], own[3] = rest[2], rest[3] end
+  -- An older control's row ends behind the second.
+  own[3], own[5] = own[3] or 0, own[5] or -1
+  return own
+end
+
 -- Of a tenant whose mailboxes are not discovered: that one was not added.
 function limit.unknown_denial(tenant, name, mailbox)
   if tenant.unknown ~= 'refuse' or mailbox == SHARED then return nil end
-  if tenant.mailboxes and limit.own_limits(tenant, name, mailbox) then return nil end
+  if limit.own_limits(tenant, name, mailbox) then return nil end
   return choose.denied('mailbox_unknown', mailbox, 0, 0, 0)
 end
 
 -- The mailbox that counts, its limits (`fields.py` has their order) and its counters.
 function limit.mailbox_limits(tenant, name, mailbox, boxes)
-  local own = tenant.mailboxes and limit.own_limits(tenant, name, mailbox)
-  if own then return mailbox, own, count.mailbox(boxes, name, mailbox) end
+  local own = limit.own_limits(tenant, name, mailbox)
+  if own then return mailbox, filled(tenant, own), count.mailbox(boxes, name, mailbox) end
   if tenant.unknown == 'shared' then mailbox = SHARED end
   local known = count.mailbox(boxes, name, mailbox)
   if not known and mailbox ~= SHARED and count.mailbox_number(boxes) >= tenant.bound then
@@ -197,7 +209,7 @@ end
 
 -- Milliseconds from the message at `last` to the next.
 function limit.gap_of(limits, mailbox, last)
-  local gap, span = limits[2], limits[3] or 0
+  local gap, span = limits[2], limits[3]
   if span <= 0 then return gap end
   local drawn = tonumber(string.sub(redis.sha1hex(mailbox .. ' ' .. last), 1, 6), 16)
   return gap + math.floor(drawn * (span + 1) / 16777216)
@@ -216,7 +228,7 @@ function limit.mailbox_denial(tenant, name, asked, total)
   end
   local last = known and known[5] or 0
   -- Drawn only where it decides.
-  if last > 0 and last + limits[2] + (limits[3] or 0) > run.now then
+  if last > 0 and last + limits[2] + limits[3] > run.now then
     local free = last + limit.gap_of(limits, mailbox, last)
     if free > run.now then return choose.denied('mailbox_spacing', mailbox, free, 0, 0) end
   end
@@ -231,7 +243,7 @@ function limit.box_limits(tenant, name, mailbox)
     default = (minute >= 0 or hour >= 0) and {minute, hour}
     tenant.box_rates = default
   end
-  local own = tenant.mailboxes and limit.own_limits(tenant, name, mailbox)
+  local own = limit.own_limits(tenant, name, mailbox)
   local rates = own and own[7]
   if not rates then return default end
   return {

@@ -30,14 +30,24 @@ async def records(
     return found
 
 
+async def page(
+    client: Redis, root: str, tenant: str, cursor: int, today: int
+) -> tuple[list[tuple[str, Record]], int]:
+    """A part of all that are known, in no order, and where the next begins (0: nowhere); one that
+    sends meanwhile may come twice."""
+    found = await cast(Any, client.hscan(_key(root, tenant), cursor, count=AT_ONCE))
+    following, values = found
+    return [(name.decode(), _decode(value).on(today)) for name, value in values.items()], following
+
+
 async def every(
     client: Redis, root: str, tenant: str, today: int
 ) -> AsyncIterator[list[tuple[str, Record]]]:
-    """All that are known, in parts and in no order; one that sends meanwhile may come twice."""
-    key, cursor = _key(root, tenant), 0
+    """All of them, in parts."""
+    cursor = 0
     while True:
-        cursor, values = await cast(Any, client.hscan(key, cursor, count=AT_ONCE))
-        yield [(name.decode(), _decode(value).on(today)) for name, value in values.items()]
+        part, cursor = await page(client, root, tenant, cursor, today)
+        yield part
         if not cursor:
             return
 

@@ -260,7 +260,7 @@ class MemoryLedger:
         if most is not None and sent + total > most:
             limit = Limit.MAILBOX_RAMP if by_ramp else Limit.MAILBOX_MAX
             return Denied(limit, mailbox, next_day(self.now), most, sent)
-        free = last + gap_of(terms.limits, mailbox, last)
+        free = last + gap_of(terms, mailbox, last)
         if last and free > self.now:
             return Denied(Limit.MAILBOX_SPACING, mailbox, free, 0, 0)
         return None

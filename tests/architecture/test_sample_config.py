@@ -50,7 +50,7 @@ def test_sample_shows_every_field() -> None:
     for section in msgspec.structs.fields(Settings):
         for field in msgspec.structs.fields(section.type):
             if getattr(section.default, field.name) is None:
-                assert f"\n# {field.name} =\n" in text
+                assert f"\n# {field.name} =" in text
             else:
                 assert field.name in shown[section.name]
 

@@ -41,6 +41,7 @@ THREADS = {
     ("control/sources/domain.py", "seal.new_key"): "makes its key and its Fernet in the call",
     ("control/rotation/stages.py", "seal.new_key"): "makes its key and its Fernet in the call",
     ("control/tenants/password.py", "_hasher.hash"): "argon2's context is made in the call",
+    ("control/mailboxes/importing.py", "_read"): "reads a text of its own",
     ("control/plan/history.py", "_compared"): "decodes two texts of its own",
     ("control/plan/agents.py", "self._files"): "makes texts of what nobody changes",
     ("control/plan/agents.py", "staged"): "makes texts of what nobody changes",

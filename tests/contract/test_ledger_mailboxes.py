@@ -67,6 +67,23 @@ async def test_a_mailbox_has_a_ramp_of_its_own_or_none_and_may_be_on_its_way(sta
     assert found == [1, 7, 5, 2]
 
 
+async def test_what_a_mailbox_does_not_say_is_the_tenants(start: Start) -> None:
+    own = {
+        ANNA: MailboxLimits(spacing=0.0),
+        BERT: MailboxLimits(daily_max=9),
+        "c@acme.test": MailboxLimits(spacing=30.0),
+    }
+    common = MailboxLimits(daily_max=2, spacing=60.0, spacing_max=61.0)
+    ledger = await started(start, mailboxes=own, mailbox_default=common)
+    found = {name: await sends(ledger, name) for name in own}
+    assert [(count, why.limit.value) for count, why in found.values()] == [
+        (2, "mailbox_max"), (1, "mailbox_spacing"), (1, "mailbox_spacing"),
+    ]  # fmt: skip
+    gaps = [why.until - MIDNIGHT for _, why in list(found.values())[1:]]
+    assert 60_000 <= gaps[0] <= 66_000
+    assert 30_000 <= gaps[1] <= 35_000
+
+
 async def test_days_a_stage_are_the_tenants(start: Start) -> None:
     ledger = await started(start, mailbox_ramp=(1, 2, 3), mailbox_ramp_days=2)
     for day, most in ((0, 1), (1, 1), (2, 2), (4, 3)):
@@ -113,7 +130,7 @@ async def test_a_refusal_charges_nothing(start: Start) -> None:
 async def test_mailboxes_are_discovered_only_where_the_tenant_allows(
     start: Start, unknown: str
 ) -> None:
-    own = {ANNA: MailboxLimits()}
+    own = {ANNA: MailboxLimits(daily_max=9)}
     ledger = await started(
         start,
         mailboxes=own,

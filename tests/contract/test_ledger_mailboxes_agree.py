@@ -26,8 +26,8 @@ def limits(draw: st.DrawFn) -> MailboxLimits:
     return MailboxLimits(
         daily_max=draw(_count),
         daily_min=draw(_count),
-        spacing=draw(_gap),
-        spacing_max=draw(_gap),
+        spacing=draw(st.one_of(st.none(), _gap)),
+        spacing_max=draw(st.one_of(st.none(), _gap)),
         ramp=draw(st.one_of(st.none(), _ramp)),
         ramp_from=draw(st.one_of(st.none(), st.integers(TODAY - 40, TODAY + 3))),
     )

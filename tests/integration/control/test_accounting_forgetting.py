@@ -23,7 +23,7 @@ from control.intake import open_intake
 from control.parts import Parts
 from control.store.database import Connection
 from policy.limits import DAY
-from settings.model import Log
+from settings.log import Log
 from tests.support.control.core import Api, Command
 
 ACME = {"name": "acme", "login": "acme-smtp", "password": "correct horse"}

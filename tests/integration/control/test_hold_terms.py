@@ -157,5 +157,5 @@ async def test_the_command_gives_terms_and_takes_them_back(
     mailbox = ("mailbox", "set", "a@acme.example", "--tenant", "acme")
     await command(*mailbox, "--daily-min", "5")
     assert "5" in await command("mailbox", "list", "--tenant", "acme")
-    await command(*mailbox, "--daily-min", "none")
+    await command(*mailbox, "--daily-min", "default")
     assert (await tenant(core)).mailboxes["a@acme.example"].daily_min is None

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from control.mailboxes import limits
+from control.mailboxes.limits import MailboxChange
 from control.parts import Parts
 from control.plan import compiler as compiling
 from control.plan.compile import compile_generation
@@ -24,7 +26,7 @@ from control.sources.ip import IpChange
 from control.store.change import Act
 from control.tenants import tenant, terms
 from control.tenants.tenant import NewPassword, NewTenant
-from control.tenants.terms import MailboxChange, TenantChange
+from control.tenants.terms import TenantChange
 from policy.model import Address
 from policy.plan import Generation, encode
 from settings.model import Settings
@@ -147,7 +149,7 @@ class Operators:
     def mailbox(self) -> Callable[[Act], Awaitable[Any]]:
         name, address = self.tenant(), f"m{self.dice.randrange(20)}@d.example"
         wanted = MailboxChange(daily_max=self.dice.randrange(9))
-        return lambda a: terms.set_mailbox(a, name, address, wanted)
+        return lambda a: limits.set_mailbox(a, name, address, wanted)
 
     def pause(self) -> Callable[[Act], Awaitable[Any]]:
         name, paused = self.tenant(), self.dice.random() < 0.5

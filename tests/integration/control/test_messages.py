@@ -14,7 +14,7 @@ from gateway.ledger.outcomes import Outcomes, entries
 from gateway.watch.log import Log as GatewayLog
 from policy.ledger.connection import connect
 from policy.limits import day_of
-from settings.model import Log
+from settings.log import Log
 from settings.tasks import cancel
 from tests.support.control.core import Api, Command, api_of
 from tests.support.control.outcomes import count, found, reader, tell

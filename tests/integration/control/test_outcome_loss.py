@@ -12,7 +12,7 @@ from control.parts import Parts
 from gateway.ledger import outcomes
 from policy.ledger.bulletin import OUTCOMES
 from policy.limits import DAY
-from settings.model import Log
+from settings.log import Log
 from tests.support.control.core import Api, api_of
 from tests.support.control.outcomes import count, found, read_all, reader, tell
 

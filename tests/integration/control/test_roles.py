@@ -179,6 +179,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "PoolChange": {"default": True},
     "TenantChange": {"strict": True},
     "MailboxChange": {"spacing": 3},
+    "MailboxList": {"csv": f"address,spacing\na@{OTHER}.example,3\n"},
     "NewSuppression": {"address": "anna@gmail.com"},
     "ImportedRows": {"rows": [{"address": "anna@gmail.com"}]},
     "NewLogin": {"login": "mine", "password": "correct horse"},
