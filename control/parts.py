@@ -25,6 +25,7 @@ from control.problem import RefusedError
 from control.progress.progress import Progress
 from control.store.database import Connection, open_pool
 from control.store.migrate import newest, revision
+from control.store.pool import must_be_enough
 from control.store.refusal import UNREACHABLE, no_database
 from control.suppressions.listed import listed
 from control.suppressions.suppressions import Suppressions
@@ -71,6 +72,7 @@ async def open_parts(
     settings: Settings, *, movable_clock: bool = False, followers: list[Follower] | None = None
 ) -> AsyncIterator[Parts]:
     """The parts, connected. Raises RefusedError and DatabaseRefusedError."""
+    must_be_enough(settings.database.connections)
     async with AsyncExitStack() as stack:
         try:
             at = await revision(settings.database.url)

@@ -67,9 +67,11 @@ class Database(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `connect_timeout`, `socket_timeout`, `statement_cache_size` and the lifetimes of other pools;
     any other is an error."""
     connections: Positive = 10
-    """Most connections of one control process."""
+    """Most connections of one control process, which needs 4 at least: it asks for one while it
+    holds others."""
     timeout: Seconds = 30.0
-    """For one statement; PostgreSQL is told, too, and ends it where a process of ours hangs."""
+    """For one statement; PostgreSQL is told, too, and ends it where a process of ours hangs. So
+    long control waits for one of its `connections`, too."""
     idle_transaction: Annotated[float, msgspec.Meta(ge=1, le=3600)] = 60.0
     """Longest wait for us between two statements of a transaction; then PostgreSQL ends it. So a
     process that hangs or was frozen holds no lock for ever, that of publishing included; above the

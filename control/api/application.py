@@ -200,7 +200,7 @@ class Application:
         found = self._refusal(error)
         if isinstance(error, RedisError):
             found = RefusedError(f"the ledger does not answer: {error}", status=503)
-        elif isinstance(error, OSError):
+        elif found is None and isinstance(error, OSError):
             found = RefusedError(f"a part we need does not answer: {error}", status=503)
         if found is None:
             log.error("%s %s [%s]", *asked, exc_info=error)

@@ -107,7 +107,7 @@ class IpsApi:
         tenant = call.query.get("tenant")
         async with self._view() as connection:
             await must_exist(connection, tenant)
-            generation = await self._publisher.current()
+            generation = await self._publisher.current(connection)
             if generation is None:
                 return []
             owners = await owners_page(connection, generation, tenant, page(call))

@@ -19,6 +19,7 @@ from control.plan import rows
 from control.plan.rows import ServerRow
 from control.problem import FieldProblem, Problem, RefusedError
 from control.store.database import DatabaseRefusedError, open_pool
+from control.store.pool import enough
 from control.store.refusal import UNREACHABLE, no_database
 from control.terminal.configuration import Config, configuration
 from control.terminal.show import as_json, line_of, say
@@ -51,6 +52,7 @@ def check(context: typer.Context, config: Config = None) -> None:
         settings = configuration(line, config)
         found = [*start_problems(settings), *lifetime_problems(settings.gateway)]
         found += listening_problems(settings)
+        found += filter(None, [enough(settings.database.connections)])
         if not found:
             good.append("settings")
         problems += found

@@ -147,6 +147,8 @@ class Agents:
     async def take_back(self, offered: list[Offered]) -> None:
         """What was wanted before is offered again. What cannot be written down now is found by
         `settle`."""
+        if not offered:
+            return
         try:
             async with self._pool.acquire() as connection, connection.transaction():
                 for one in offered:

@@ -27,14 +27,14 @@ class Waiting:
         self._clock = clock
 
     async def until(self, offered: list[Offered], open_: Connection = None) -> None:
-        """Until all run what they were offered. `open_`: with a transaction that PostgreSQL is not
-        to end meanwhile (database.idle_transaction). Raises RefusedError, naming the server, the
-        step and what PowerMTA said."""
+        """Until all run what they were offered. `open_`: whose transaction PostgreSQL is not to end
+        meanwhile (database.idle_transaction), and which reads what others commit. Raises
+        RefusedError, naming the server, the step and what PowerMTA said."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self._settings.pmta_apply_wait
         waiting = {one.server: one for one in offered}
         while waiting:
-            for standing in await standings(self._pool, list(waiting)):
+            for standing in await standings(open_ or self._pool, list(waiting)):
                 if arrived(standing, waiting[standing.server]):
                     del waiting[standing.server]
             left = until - loop.time()

@@ -229,13 +229,15 @@ class Publisher:
             return None
         return (await self.change(who, nothing, whole=wrong)).generation
 
-    async def current(self) -> Generation | None:
-        """The last generation as PostgreSQL has it."""
-        async with self._pool.acquire() as connection:
-            last = await last_of(connection)
-            if last is None:
-                return None
-            return (await self._compiler.memory.latest(connection, last)).generation
+    async def current(self, connection: Connection = None) -> Generation | None:
+        """The last generation as PostgreSQL has it. `connection`: of who has one already."""
+        if connection is None:
+            async with self._pool.acquire() as own:
+                return await self.current(own)
+        last = await last_of(connection)
+        if last is None:
+            return None
+        return (await self._compiler.memory.latest(connection, last)).generation
 
     async def _out_of_hours(self, connection: Connection, last: Last) -> bool:
         """Sending hours know their zone for a time only (`control.plan.hours`)."""

@@ -1,4 +1,4 @@
-"""The connection pool, and the refusal to run on a database that may forget commits."""
+"""The connection pool, opened, and the refusal to run on a database that may forget commits."""
 
 from typing import Any, TypeVar
 
@@ -6,6 +6,7 @@ import asyncpg
 import msgspec
 
 from control.store.connecting import KNOWS_TRANSACTIONS, connect, whole_transactions
+from control.store.pool import Pool
 from settings.model import Database
 from settings.statements import statements
 
@@ -13,7 +14,7 @@ _SQL = statements(__package__, "database")
 
 T = TypeVar("T")
 Connection = Any
-"""asyncpg's connection or its pool proxy; asyncpg ships no types."""
+"""asyncpg's connection, its pool proxy, or a pool of them; asyncpg ships no types."""
 
 
 class DatabaseRefusedError(Exception):
@@ -35,12 +36,12 @@ async def _prepare(connection: Connection) -> None:
     )
 
 
-async def open_pool(database: Database) -> Any:
-    """A pool whose sessions read jsonb as values, and in which nothing waits without an end. An
-    answer that says "not me" ends all its connections as they come back.
+async def open_pool(database: Database) -> Pool:
+    """A pool whose sessions read jsonb as values, and in which, or for which, nothing waits without
+    an end. An answer that says "not me" ends all its connections as they come back.
 
     Raises DatabaseRefusedError, and asyncpg's or the system's error when nobody answers."""
-    pools: list[Any] = []
+    pools: list[Pool] = []
 
     async def distrust(query: Any) -> None:
         code = str(getattr(query.exception, "sqlstate", "") or "")
@@ -58,7 +59,7 @@ async def open_pool(database: Database) -> Any:
         await connection.reset()
         await whole(connection)
 
-    pool = await asyncpg.create_pool(
+    inner = await asyncpg.create_pool(
         database.url,
         # No floor: asyncpg would report each failure to keep it while PostgreSQL is away.
         min_size=0,
@@ -76,6 +77,7 @@ async def open_pool(database: Database) -> Any:
             **database.bounds(),
         },
     )
+    pool = Pool(inner, database.timeout)
     pools.append(pool)
     try:
         async with pool.acquire() as connection:

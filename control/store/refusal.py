@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import asyncpg
 
 from control.problem import RefusedError
+from control.store.pool import NoConnectionError
 from settings.secret import masked
 
 DatabaseError = asyncpg.PostgresError
@@ -37,6 +38,9 @@ def no_database(url: str, error: Exception) -> RefusedError:
     )
 
 
+_BUSY = "too much is being done now: nothing was changed; try again"
+
+
 @contextmanager
 def unless_taken(otherwise: RefusedError) -> Iterator[None]:
     """Raises `otherwise` when what is written in it exists already."""
@@ -51,6 +55,8 @@ def refusal(error: Exception) -> RefusedError | None:
     if isinstance(error, asyncpg.DataError):
         # PostgreSQL cannot store it (NUL in a text): the input is wrong, not the server.
         return RefusedError(f"the input cannot be stored: {error}", status=400)
+    if isinstance(error, NoConnectionError):
+        return RefusedError(str(error), status=503, alone=_BUSY)
     if isinstance(error, DatabaseError | asyncpg.InterfaceError):
         return RefusedError(f"a part we need does not answer: {error}", status=503)
     return None
