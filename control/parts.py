@@ -40,6 +40,10 @@ from policy.ledger.connection import connect
 from policy.ledger.ledger import RedisLedger
 from settings.model import Settings
 
+LEDGER_CONNECTIONS = 64
+"""Most of one control process: jobs, looks and requests that ask at once, as they do behind a plan
+of 100,000 mailboxes that was compiled meanwhile, are some thirty."""
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -87,7 +91,12 @@ async def open_parts(
         stack.push_async_callback(pool.close)
         # Once more: a connection that a restarted server closed is found out by using it, and
         # every script control runs answers the same when it is repeated.
-        client = connect(settings.ledger.url, timeout=settings.ledger.timeout, repeats=1)
+        client = connect(
+            settings.ledger.url,
+            timeout=settings.ledger.timeout,
+            repeats=1,
+            connections=LEDGER_CONNECTIONS,
+        )
         stack.push_async_callback(client.aclose)
         admin = LedgerAdmin(client, settings.ledger.name)
         publisher = Publisher(pool, admin, settings)

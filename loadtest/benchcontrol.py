@@ -1,6 +1,9 @@
 """What a change costs control, by how much there is: PostgreSQL is filled by COPY, and typical
 questions are put over HTTP.
 
+Beside them what callers of /api/warmup wait for, the memory of each process, and how long a gateway
+answers nobody while it takes a plan of that size.
+
 A dry run does all of a change but publishing it: that is the figure to bound. Of several the best,
 for a machine does other things as well; and the processor time of the control process, which a
 busy machine does not stretch.
@@ -21,18 +24,21 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import asyncpg
 import msgspec
 
 from loadtest.benchmark import compiled
+from loadtest.benchmark.calls import Call, called, calls
+from loadtest.benchmark.filling import address, fill
+from loadtest.benchmark.processes import usage
+from loadtest.benchmark.stops import Listening
 
 SIZES = {10: (1, 5), 1_000: (10, 500), 100_000: (100, 5_000)}
 """Mailboxes to (tenants, IPs)."""
-DOMAINS = 10
-"""Of each tenant."""
 NOBODY = "127.0.0.1:9"
 """A PowerMTA that is not there: no mail is sent."""
-VMTA = "name tenant ip host_name server state quota_source plan stage hourly_share created"
+QUIET = 3.0
+SETTLED = 20.0
+"""Seconds until gateways run a plan, and mailboxes were looked at."""
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -69,75 +75,6 @@ def stack() -> Iterator[tuple[int, dict[str, str], str]]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise
-
-
-async def fill(url: str, tenants: int, ips: int, mailboxes: int) -> None:
-    """Tenants with a pool of their IPs, ten domains and mailboxes with a limit each."""
-    names = [f"t{i:03}" for i in range(tenants)]
-    vmtas = [(f"v{i:05}", names[i * tenants // ips], address(i)) for i in range(ips)]
-    connection = await asyncpg.connect(url)
-    try:
-        server = await connection.fetchval("SELECT min(name) FROM pmta_server")
-        now = await connection.fetchval("SELECT now()")
-        rows: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
-            "tenant": (
-                "name profile default_pool created",
-                [(n, "mailwizz", n, now) for n in names],
-            ),
-            "pool": ("name tenant created", [(n, n, now) for n in names]),
-            "login": (
-                "name tenant hash created",
-                [(f"login-{n}", n, "$argon2id$" + "x" * 80, now) for n in names],
-            ),
-            "virtual_mta": (
-                VMTA,
-                [
-                    (
-                        v,
-                        t,
-                        ip,
-                        f"mta.{v}.example",
-                        server,
-                        "warming",
-                        "plan",
-                        "default",
-                        3,
-                        0.2,
-                        now,
-                    )
-                    for v, t, ip in vmtas
-                ],
-            ),
-            "pool_member": ("tenant pool vmta", [(t, t, v) for v, t, _ in vmtas]),
-            "sending_domain": (
-                "tenant domain pool dkim_selector dkim_public dkim_private created",
-                [
-                    (n, f"d{i}.{n}.example", n, "sg", "p" * 392, b"sealed", now)
-                    for n in names
-                    for i in range(DOMAINS)
-                ],
-            ),
-            "mailbox": (
-                "tenant address daily_max",
-                [
-                    (names[i * tenants // mailboxes], f"m{i:06}@d0.t000.example", 100)
-                    for i in range(mailboxes)
-                ],
-            ),
-        }
-        async with connection.transaction():
-            for table, (columns, records) in rows.items():
-                await connection.copy_records_to_table(
-                    table, columns=columns.split(), records=records
-                )
-        await connection.execute("ANALYZE")
-    finally:
-        await connection.close()
-
-
-def address(number: int) -> str:
-    """A source address."""
-    return f"10.0.{number // 250}.{number % 250 + 1}"
 
 
 def processor(pid: int) -> float:
@@ -182,9 +119,21 @@ def questions(turn: int) -> dict[str, tuple[str, str, Any]]:
     }
 
 
-async def measure(mailboxes: int, rounds: int) -> list[Figure]:
-    """All questions at one size."""
+class Found(msgspec.Struct, kw_only=True):
+    """Of one size."""
+
+    figures: list[Figure]
+    calls: list[Call]
+    memory: dict[str, float]
+    """MB resident, by process, at the end."""
+    stops: dict[str, float]
+    """Longest time for which the gateway answered no NOOP, milliseconds: at rest, and by change."""
+
+
+async def measure(mailboxes: int, rounds: int, times: int) -> Found:
+    """All questions at one size; each path of /api/warmup is called `times` times."""
     tenants, ips = SIZES[mailboxes]
+    noop = Listening()
     with stack() as (pid, found, token):
         await fill(found["postgres"], tenants, ips, mailboxes)
         headers = {"Authorization": f"Bearer {token}"}
@@ -192,6 +141,13 @@ async def measure(mailboxes: int, rounds: int) -> list[Figure]:
         async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
             client = Client(session, found["api"])
             await client.ask("POST", "/api/v2/generation")
+            await asyncio.sleep(SETTLED)
+            called_ = await calls(client.ask, mailboxes, times)
+            stops: dict[str, float] = {}
+            async with noop.to(found["smtp"]):
+                await asyncio.sleep(QUIET)
+                stops["at rest"] = noop.forget()
+                stops |= await stopped(client, noop, rounds)
             wall: dict[str, list[float]] = {}
             used: dict[str, float] = {}
             for name in questions(0):
@@ -205,7 +161,8 @@ async def measure(mailboxes: int, rounds: int) -> list[Figure]:
                         await client.ask(method, path.partition("?")[0])
                     wall.setdefault(name, []).append(time.perf_counter() - started)
                 used[name] = (processor(pid) - before) / rounds
-    return [
+        memory = {name: round(one.rss / 2**20, 1) for name, one in usage(pid).items()}
+    figures = [
         Figure(
             mailboxes=mailboxes,
             question=name,
@@ -214,6 +171,20 @@ async def measure(mailboxes: int, rounds: int) -> list[Figure]:
         )
         for name in wall
     ]
+    return Found(figures=figures, calls=called_, memory=memory, stops=stops)
+
+
+async def stopped(client: Client, noop: Listening, rounds: int) -> dict[str, float]:
+    """By change, the best of some rounds: what else the machine does is not in all of them."""
+    found: dict[str, float] = {}
+    for turn in range(rounds):
+        for name in ("tenant set", "mailbox set", "ip set"):
+            method, path, body = questions(100 + turn)[name]
+            noop.forget()
+            await client.ask(method, path, body)
+            await asyncio.sleep(QUIET)
+            found[name] = min(found.get(name, float("inf")), noop.forget())
+    return found
 
 
 def table(figures: list[Figure]) -> str:
@@ -231,22 +202,29 @@ def table(figures: list[Figure]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchcontrol", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--calls", type=int, default=200, help="of each path of /api/warmup")
     parser.add_argument("--mailboxes", type=int, choices=SIZES, action="append")
     parser.add_argument("--json", type=Path, help="write the figures there")
     compiled.option(parser)
     options = parser.parse_args()
-    figures = []
+    found: list[Found] = []
     try:
         compiled.use(interpreted=options.interpreted)
-        for mailboxes in options.mailboxes or SIZES:
-            figures += asyncio.run(measure(mailboxes, options.rounds))
+        found += [
+            asyncio.run(measure(mailboxes, options.rounds, options.calls))
+            for mailboxes in options.mailboxes or SIZES
+        ]
     except RuntimeError as error:
         print(f"benchcontrol: {error}", file=sys.stderr)
         return 1
-    print(table(figures))
+    print(table([figure for one in found for figure in one.figures]), end="\n\n")
+    print(called([call for one in found for call in one.calls]), end="\n\n")
+    for one in found:
+        print(f"{one.calls[0].mailboxes:,} mailboxes, MB: {one.memory}")
+        print(f"ms without a reply: {one.stops}")
     if options.json:
-        found = {"machine": f"{os.cpu_count()} cores", "figures": msgspec.to_builtins(figures)}
-        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        said = {"machine": f"{os.cpu_count()} cores", "found": msgspec.to_builtins(found)}
+        options.json.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

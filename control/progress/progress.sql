@@ -6,14 +6,16 @@ SELECT tenant, sum(recipients)::bigint AS recipients FROM mailbox_refused
 WHERE day = $1 GROUP BY tenant;
 
 -- name: details
--- Of mailboxes, in the order they are named. $1: today; $2 tenants, $3 mailboxes.
-SELECT m.id, coalesce(s.bounced, 0) AS bounced, coalesce(r.recipients, 0) AS refused,
-    coalesce(k.day, 0) AS streak_day, coalesce(k.days, 0) AS streak
+-- Of mailboxes, in the order they are named. $1: today; $2 tenants, $3 mailboxes. Each is looked up by
+-- itself: joined, the whole table of 100,000 was read for a page of 1,000 (70 ms instead of 5).
+SELECT (SELECT id FROM mailbox m WHERE m.tenant = n.tenant AND m.address = n.mailbox) AS id,
+    coalesce((SELECT bounced FROM statistics_mailbox s
+        WHERE s.day = $1 AND s.tenant = n.tenant AND s.mailbox = n.mailbox), 0) AS bounced,
+    coalesce((SELECT recipients FROM mailbox_refused r
+        WHERE r.day = $1 AND r.tenant = n.tenant AND r.mailbox = n.mailbox), 0) AS refused,
+    coalesce((SELECT ARRAY[k.day, k.days] FROM mailbox_streak k
+        WHERE k.tenant = n.tenant AND k.mailbox = n.mailbox), ARRAY[0, 0]) AS streak
 FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS n (tenant, mailbox, place)
-LEFT JOIN mailbox m ON m.tenant = n.tenant AND m.address = n.mailbox
-LEFT JOIN statistics_mailbox s ON s.day = $1 AND s.tenant = n.tenant AND s.mailbox = n.mailbox
-LEFT JOIN mailbox_refused r ON r.day = $1 AND r.tenant = n.tenant AND r.mailbox = n.mailbox
-LEFT JOIN mailbox_streak k ON k.tenant = n.tenant AND k.mailbox = n.mailbox
 ORDER BY n.place;
 
 -- name: numbered

@@ -85,7 +85,7 @@ class MailboxView(msgspec.Struct, frozen=True, kw_only=True):
     streak: int
     """Days in a row on which it reached its quota, today with them if it has."""
     last_sent: str | None
-    """ISO time; null: not today or yesterday, or not known."""
+    """ISO time; null: not known."""
     next_possible: str | None
     """When its next message may go as far as it alone is asked (spacing, maximum, sending hours);
     null: nobody can say, for its tenant is paused or all sending is stopped."""
@@ -122,7 +122,7 @@ class Views:
         self._progress = progress
 
     async def quotas(self, wanted: QuotaQuery) -> MailboxQuotas:
-        """How far they are. Raises RefusedError for a tenant that is not there."""
+        """How far they are."""
         look = await self._progress.snapshot()
         sums = look.sums if wanted.tenant is None else _sums(look, wanted.tenant)
         views = await self._page(look, wanted, wanted.status, wanted.limit + 1)
@@ -147,8 +147,6 @@ class Views:
         if wanted.id is not None:
             return await self._one(wanted.id, wanted.tenant)
         look = await self._progress.snapshot()
-        if wanted.tenant is not None:
-            _sums(look, wanted.tenant)
         return await self._page(look, wanted, None, wanted.limit)
 
     async def _page(
@@ -189,10 +187,8 @@ _Found = tuple[Tenant, str, Counted, Standing]
 
 
 def _sums(look: Snapshot, tenant: str) -> Sums:
-    """Raises RefusedError."""
-    if tenant not in look.days:
-        raise missing("tenant", tenant)
-    return look.days[tenant].sums
+    """A tenant that is newer than the look has none."""
+    return look.days[tenant].sums if tenant in look.days else Sums()
 
 
 def _found(look: Snapshot, wanted: ListQuery, status: Status | None) -> Iterator[_Found]:
@@ -232,5 +228,5 @@ def _view(
 
 def _streak(row: Any, today: int, *, reached: bool) -> int:
     """The day before yesterday is as far as it is counted until the night's job has run."""
-    days = row["streak"] if row["streak_day"] >= today - 2 else 0
-    return int(days) + reached
+    day, days = row["streak"]
+    return (int(days) if day >= today - 2 else 0) + reached

@@ -18,7 +18,8 @@ from gateway.watch.log import Log
 from policy.ledger.bulletin import CIRCUITS, FIGURES
 from policy.ledger.connection import elsewhere, hang_up
 from policy.ledger.ledger import root_key
-from policy.plan import BadGenerationError, Generation, decode
+from policy.plan import BadGenerationError, Generation
+from policy.unpacking import Unpacking
 
 _POLL = 1.0
 _LONG_DEAD = 3600
@@ -60,6 +61,7 @@ class PlanFeed:
         self._polled = polled
         self._told = told
         self._bulletin = bulletin
+        self._unpacking = Unpacking()
         self.current: Generation | None = None
         self.first = asyncio.Event()
         self._refused = 0
@@ -119,7 +121,7 @@ class PlanFeed:
         if data is None:
             return
         try:
-            generation = decode(cast(bytes, data))
+            generation = await self._read(cast(bytes, data))
         except BadGenerationError as error:
             self._refused = number
             self._log.error("generation_refused", number=number, why=str(error))
@@ -129,6 +131,16 @@ class PlanFeed:
         _NUMBER.set(number)
         self._log.info("generation", number=number, tenants=len(generation.tenants))
         self.first.set()
+
+    async def _read(self, data: bytes) -> Generation:
+        """Step by step, for clients wait meanwhile. Raises `BadGenerationError`."""
+        steps = self._unpacking.steps(data)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return cast(Generation, end.value)
+            await asyncio.sleep(0)
 
     async def _sign(self) -> None:
         """Tell control that this worker lives and what it runs."""
