@@ -1,5 +1,5 @@
-"""Sets the world up: plan, tenants, IPs with their domains, mailboxes, by the API, in bulk where
-there is a bulk."""
+"""Sets the world up by the API: plan, tenants, IPs with their domains in bulk. A mailbox is
+discovered with its first message, and its tenant's terms are its own."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -28,8 +28,8 @@ async def furnish(world: World, api: Api, told: Told) -> None:
             "/api/v2/tenants",
             {
                 "name": tenant.name, "login": login, "password": password,
-                "mailbox_max": kind.mailbox_max, "per_minute": kind.per_minute,
-                "per_hour": kind.per_hour,
+                "mailbox_max": kind.mailbox_max, "mailbox_min": kind.mailbox_min or 0,
+                "per_minute": kind.per_minute, "per_hour": kind.per_hour,
             },
         )  # fmt: skip
         told("tenants", done, len(world.tenants))
@@ -45,21 +45,6 @@ async def furnish(world: World, api: Api, told: Told) -> None:
         await api.post("/api/v2/warmup/import", {"rows": part, "reason": "the laboratory"})
         done += len(part)
         told("IPs", done, len(rows))
-    await _mailboxes(world, api, told)
-
-
-async def _mailboxes(world: World, api: Api, told: Told) -> None:
-    """Their minimums: the maximum is the tenant's term."""
-    wanted = [t for t in world.tenants if t.kind.mailbox_min is not None]
-    total, done = sum(t.kind.mailboxes for t in wanted), 0
-    for tenant in wanted:
-        for mailbox in tenant.mailboxes:
-            await api.put(
-                f"/api/v2/tenants/{tenant.name}/mailboxes/{world.address(mailbox)}",
-                {"daily_min": tenant.kind.mailbox_min, "daily_max": tenant.kind.mailbox_max},
-            )
-            done += 1
-            told("mailboxes", done, total)
 
 
 def _parts(rows: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:

@@ -162,6 +162,20 @@ def _windows(world: World, books: Books, moved: Mapping[int, int]) -> list[Invar
     ]
 
 
+def counted(world: World, books: Books, day: int, told: Mapping[str, int]) -> Invariant:
+    """`told`: VirtualMTA to recipients that the ledger says it relayed on `day`, the last one: too
+    high where nobody knows, never too low."""
+    taken = [(world.ips[ip], n) for (of, ip), n in sorted(books.by_ip.items()) if of == day]
+    low = [
+        f"{ip.address}: {n} taken, {told.get(ip.vmta, 0)} counted"
+        for ip, n in taken
+        if told.get(ip.vmta, 0) < n
+    ]
+    return _found(
+        "all_counted", "the ledger counted what each IP took on the last day", len(taken), low
+    )
+
+
 def expected(
     world: World, *, completion: float | None, spread: int | None, failures: float
 ) -> list[Invariant]:

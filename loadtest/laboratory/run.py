@@ -8,7 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from loadtest.benchmark.machine import machine
+from loadtest.benchmark import compiled
+from loadtest.benchmark.machine import Machine, machine
 from loadtest.laboratory import invariants
 from loadtest.laboratory.api import Api
 from loadtest.laboratory.books import Books
@@ -27,7 +28,10 @@ from loadtest.laboratory.world import World
 _LOOK = 0.25
 _CALM = 4
 """Looks without a new receipt that are called calm."""
-_API = ("/api/v2/status", "/api/v2/quota", "/api/warmup/quota", "/api/v2/hold", "/metrics")
+_API = (
+    *("/api/v2/status", "/api/v2/quota", "/api/v2/hold", "/metrics"),
+    *("/api/warmup/quota?status=behind", "/api/warmup/mailbox", "/api/warmup/metrics"),
+)
 _ASKED = 20
 _ENDED = ("refused",)
 
@@ -45,6 +49,14 @@ async def run(scenario: Scenario, shown: Shown, keep: Path | None = None) -> Res
         await course.all()
         took = time.monotonic() - ready
     return course.result(started, ready - began, took)
+
+
+def _machine() -> Machine:
+    """Whether the product is compiled is seen from where this runs: `make load` runs it from what
+    was built."""
+    found = machine()
+    built = compiled.in_use() or (compiled.ROOT / ".ready").exists()
+    return msgspec.structs.replace(found, compiled=built)
 
 
 class _Course:
@@ -76,6 +88,7 @@ class _Course:
                     await self._step(day, step)
                 await self._midnight(day)
             self._held = await self._waiting()
+            self._counted = await self._ledger()
             self._api = await self._asked()
             after = running.usage()
         self._cpu = {n: u.cpu - (before[n].cpu if n in before else 0.0) for n, u in after.items()}
@@ -204,6 +217,15 @@ class _Course:
         await self._read()
         return Waiting(held, ended)
 
+    async def _ledger(self) -> dict[str, int]:
+        """VirtualMTA to what was relayed today, page by page."""
+        found: dict[str, int] = {}
+        query = {"limit": "1000"}
+        while page := await self._running.api.get("/api/v2/quota", **query):
+            found |= {row["vmta"]: row["relayed"] for row in page if row["provider"] == "*"}
+            query["after"] = page[-1]["vmta"]
+        return found
+
     async def _asked(self) -> dict[str, Spread]:
         """How long the API takes."""
         found = {}
@@ -226,12 +248,14 @@ class _Course:
             self._calendar.day,
         )  # fmt: skip
         judged = invariants.judge(world, traffic, books, clients.answers, waiting, self._moved)
+        last = self._calendar.day + self._days.days - 1
+        judged.append(invariants.counted(world, books, last, self._counted))
         judged += invariants.expected(
             world, completion=found.completion, spread=found.farthest, failures=found.failures
         )
         return Result(
             scenario=world.scenario,
-            machine=machine(),
+            machine=_machine(),
             started=started,
             setup_seconds=round(setup, 1),
             run_seconds=round(took, 1),

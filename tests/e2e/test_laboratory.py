@@ -81,7 +81,7 @@ def test_a_gateway_without_its_mechanism_is_found_out(tmp_path: Path) -> None:
     )
     code, found, errors = load("--scenario", str(file), path=f"{tmp_path}:{ROOT}")
     assert found is not None, errors
-    assert (code, found["broken"]) == (1, ["ip_day", "global_day"])
+    assert (code, found["broken"]) == (1, ["ip_day", "global_day", "all_counted"])
     assert found["figures"]["taken"] == 60
 
 

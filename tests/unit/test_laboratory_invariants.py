@@ -6,7 +6,7 @@ import pytest
 
 from loadtest.laboratory.books import Books
 from loadtest.laboratory.clients import Answer
-from loadtest.laboratory.invariants import Waiting, expected, judge
+from loadtest.laboratory.invariants import Waiting, counted, expected, judge
 from loadtest.laboratory.reading import parse
 from loadtest.laboratory.traffic import Kind, Traffic
 from loadtest.laboratory.world import World
@@ -260,6 +260,20 @@ def test_what_was_granted_before_midnight_counts_for_that_day(case: Case) -> Non
 def test_a_probe_and_a_heading_are_nobodys_mail(case: Case) -> None:
     case.rows += [["type", *[""] * 26], ["r", *[""] * 19, "probe-1", *[""] * 6]]
     assert not case.broken()
+
+
+def test_a_ledger_that_counted_less_than_was_taken(case: Case) -> None:
+    books = Books(case.world, case.traffic)
+    books.take(case.rows)
+    told = {case.world.ips[ip].vmta: n for (_, ip), n in books.by_ip.items()}
+    assert len(told) == 3
+    assert counted(case.world, books, DAY, {name: n + 1 for name, n in told.items()}).holds
+    told["vmta-198-18-0-2"] -= 1
+    found = counted(case.world, books, DAY, told)
+    assert not found.holds
+    low = told["vmta-198-18-0-2"]
+    assert found.first == [f"198.18.0.2: {low + 1} taken, {low} counted"]
+    assert not counted(case.world, books, DAY, {}).holds
 
 
 def test_what_a_scenario_expects() -> None:
