@@ -47,15 +47,31 @@ def plan_rows(generation: Generation) -> dict[str, bytes]:
     return rows
 
 
-def mailbox_rows(tenant: Tenant) -> tuple[str, dict[str, bytes]] | None:
-    """(digest, mailbox to row), or None when the tenant limits no mailbox by name."""
+def mailbox_rows(tenant: Tenant) -> dict[str, bytes]:
+    """Mailbox to row, of those that the tenant limits by name."""
+    return {name: _encode(mailbox_row(limits)) for name, limits in tenant.mailboxes.items()}
+
+
+_known: dict[str, tuple[Any, str]] = {}
+"""Tenant to its mailboxes, as last published, and their digest: what a change leaves alone is the
+same object in the next generation, and is not encoded again."""
+_MOST_KNOWN = 10_000
+
+
+def mailbox_digest(tenant: Tenant) -> str:
+    """Of what `mailbox_rows` makes; empty: the tenant limits none by name."""
     if not tenant.mailboxes:
-        return None
-    rows = {name: _encode(mailbox_row(limits)) for name, limits in tenant.mailboxes.items()}
-    digest = hashlib.sha256()
-    for name in sorted(rows):
-        digest.update(_encode([name, rows[name]]))
-    return digest.hexdigest()[:16], rows
+        return ""
+    mailboxes, digest = _known.get(tenant.name, (None, ""))
+    if mailboxes is not tenant.mailboxes:
+        rows, hashed = mailbox_rows(tenant), hashlib.sha256()
+        for name in sorted(rows):
+            hashed.update(_encode([name, rows[name]]))
+        digest = hashed.hexdigest()[:16]
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[tenant.name] = tenant.mailboxes, digest
+    return digest
 
 
 def _whole(generation: Generation) -> dict[str, Any]:
@@ -136,6 +152,6 @@ def _tenant(tenant: Tenant) -> dict[str, Any]:
         }
     if tenant.window is not None:
         row["window"] = tenant.window
-    if (own := mailbox_rows(tenant)) is not None:
-        row["own"] = own[0]
+    if digest := mailbox_digest(tenant):
+        row["own"] = digest
     return row

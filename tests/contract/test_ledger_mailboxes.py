@@ -7,10 +7,11 @@ from policy.ledger_port import Decision, Refund
 from policy.limits import DAY, HOUR
 from policy.mailbox import IDLE_DAYS
 from policy.model import MailboxLimits, Tenant
+from policy.plan import Generation
 from tests.contract.asking import ask, decide, names
 from tests.contract.asking import charge as granted
 from tests.support.gateway.generations import generation, tenant, vmta
-from tests.support.ledger.twins import MIDNIGHT, LedgerUnderTest, Start
+from tests.support.ledger.twins import MIDNIGHT, LedgerUnderTest, RedisUnderTest, Start
 
 ANNA, BERT = "anna@acme.test", "bert@acme.test"
 TODAY = MIDNIGHT // DAY
@@ -175,3 +176,32 @@ async def test_a_refund_first_in_a_batch_leaves_the_limits_of_others(start: Star
 
 def test_a_tenant_says_nothing_unless_it_is_set() -> None:
     assert (Tenant(name="a", default_pool="a").mailbox_ramp, MailboxLimits().ramp) == ((), None)
+
+
+async def test_mailboxes_lie_there_once_and_outlive_a_publication_that_failed(
+    valkey_url: str,
+) -> None:
+    def plan(number: int, most: int) -> Generation:
+        own = {ANNA: MailboxLimits(daily_max=most)}
+        return generation(number=number, tenants=(tenant(mailboxes=own),))
+
+    ledger = await RedisUnderTest.start(valkey_url, plan(1, 1))
+    client, root = ledger.admin.client, ledger.admin.root
+    [first] = await client.keys(f"{root}mailboxes:*")
+    # Written, and nobody published it: those in force stay for good, these end by themselves.
+    await ledger.admin._put_mailboxes(plan(2, 2).tenants[0], "none")
+    assert await client.ttl(first) == -1
+    assert 0 < await client.ttl(f"{root}mailboxes:acme:none") <= 3600
+    await ledger.publish(plan(3, 3))
+    names_now = set(await client.keys(f"{root}mailboxes:*")) - {
+        f"{root}mailboxes:acme:none".encode()
+    }
+    assert first not in names_now
+    assert len(names_now) == 1
+    assert await client.ttl(names_now.pop()) == -1
+    assert (await sends(ledger, ANNA))[0] == 3
+    other = generation(number=4, tenants=(tenant("other"),), pools=())
+    assert await client.exists(f"{root}boxes:acme")
+    await ledger.publish(other)
+    assert await client.exists(f"{root}boxes:acme") == 0
+    await ledger.close()
