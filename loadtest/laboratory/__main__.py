@@ -41,6 +41,7 @@ def main() -> int:
     except (StackError, ApiError, NoConnectionError, OSError) as error:
         return _failed(options, [str(error)])
     except (asyncio.CancelledError, KeyboardInterrupt):
+        print("load: interrupted, and not judged", file=sys.stderr)
         return 130
     return _shown(options, result)
 

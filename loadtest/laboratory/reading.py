@@ -196,6 +196,12 @@ def _together(scenario: Scenario) -> list[str]:
         most, least = group.mailbox_max, group.mailbox_min
         if most is not None and least is not None and least > most:
             problems.append(f"{path}.mailbox_min: {least} is more than mailbox_max ({most})")
+    if scenario.plan.hourly_share * scenario.days.steps < 1:
+        problems.append(
+            f"plan.hourly_share: {scenario.plan.hourly_share:g} of a day is less than what accrues "
+            f"in one of {scenario.days.steps} steps, and the rest of it would be lost: a larger "
+            "share, or more days.steps"
+        )
     if not any(scenario.days.curve):
         problems.append("days.curve: all 24 are 0; at least one hour has mail")
     rates = scenario.rates

@@ -82,6 +82,8 @@ class Stack:
     def usage(self) -> dict[str, Usage]:
         """By name of a process: what it uses."""
         found = processes.usage(self._product)
+        # One that is ending has no command line any more.
+        found.pop("", None)
         return found | {STANDIN: processes.usage(self._standin).get("python", Usage())}
 
 

@@ -79,6 +79,10 @@ workers = 24.5
         ),
         (("[prov", "[[tenants]]\nname = 'one'\nmailboxes=1\nper_mailbox=1\n[prov"), "tenants[1]"),
         (("[prov", "[plan]\nquotas = [5, 5]\n[prov"), "plan.quotas: they have to rise"),
+        (
+            ("[prov", "[plan]\nhourly_share = 0.04\n[prov"),
+            "plan.hourly_share: 0.04 of a day is less than",
+        ),
         (("[prov", f"[days]\ncurve = {[0] * 24}\n[prov"), "days.curve: all 24 are 0"),
         (("[prov", "[rates]\nbounces = 0.6\ndeferrals = 0.6\n[prov"), "rates: together"),
         (
@@ -106,7 +110,8 @@ def test_what_is_no_file_no_toml_and_no_text(tmp_path: Path) -> None:
 
 
 def test_a_days_mail_is_what_the_scenario_says() -> None:
-    text = LEAST + "[days]\ndays=2\nsteps = 4\ncurve = [0,0,0,0,0,0, 1,1,1,1,1,1, 3,3,3,3,3,3, "
+    text = LEAST + "[plan]\nhourly_share = 0.25\n[days]\ndays=2\nsteps = 4\ncurve = ["
+    text += "0,0,0,0,0,0, 1,1,1,1,1,1, 3,3,3,3,3,3, "
     world = World(parse(text + "0,0,0,0,0,0]\n", "least"))
     traffic = Traffic(world)
     assert len(traffic) == 50
