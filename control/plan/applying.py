@@ -15,12 +15,12 @@ import msgspec
 
 from control.plan.brought import Apply, Brought, BroughtView, Rollback
 from control.plan.holding import named_by
-from control.plan.offered import Offered, must_stay
+from control.plan.offered import Offered, must_stay, removed
 from control.plan.publish import Basis, Publisher
 from control.pmta import desired
 from control.pmta.desired import Desired
 from control.pmta.known import Fact, facts, unsigned, virtual_mtas
-from control.pmta.standing import standings
+from control.pmta.standing import Standing, standings
 from control.pmta.version import NewVersion, is_of, read, sealed_keys, write
 from control.problem import RefusedError, bad, counted, missing
 from control.store.change import Act
@@ -66,6 +66,7 @@ class Applying:
         now, here = await self._publisher.now(), (wanted.server, wanted.version)
         async with self._publisher.last() as basis:
             basis = _published(basis)
+            standing = await _standing(basis, wanted.server)
             version = await read(basis.connection, wanted.server, wanted.version)
             if version is None:
                 raise missing(f"version {wanted.version} of PowerMTA server", wanted.server)
@@ -84,7 +85,6 @@ class Applying:
             await sealed_keys(basis.connection, list(version.keys))
             notes = [AFTERWARDS, *await self._unsigned(basis, wanted, present, has)]
             number = 0 if before is None else before.version
-            [standing] = await standings(basis.connection, [wanted.server])
             held = before is not None and before.held
             runs = number == wanted.version and standing.runs and held
             brought = Brought(
@@ -166,11 +166,11 @@ class Applying:
         now = await self._publisher.now()
         async with self._publisher.last() as basis:
             basis = _published(basis)
+            standing = await _standing(basis, server)
             files = await self._agents.files(basis.generation, basis.beside, server)
             before, version = await self._agents.wanted(server, basis.connection)
             sealed = await self._agents.sealed(basis.connection, files)
             same = is_of(version, files, sealed)
-            [standing] = await standings(basis.connection, [server])
             number = version.version if version is not None else 0
             if same and standing.runs and not wanted.overwrite:
                 brought = Brought(server=server, version=number, before=number, changed=False)
@@ -265,8 +265,9 @@ class Applying:
     async def _put_back(self, basis: Basis, one: Offered, error: RefusedError) -> None:
         """Where it runs what it was offered, or another change came between, it stays."""
         now = await desired.desired(basis.connection, one.server)
-        [standing] = await standings(basis.connection, [one.server])
-        if now is None or now.offer != one.offer or standing.runs or one.before is None:
+        if now is None or now.offer != one.offer or one.before is None:
+            return
+        if (await _standing(basis, one.server)).runs:
             return
         if one.before.version == one.version:
             return
@@ -282,6 +283,13 @@ class Applying:
             instead=f"{rolled}version {one.version} was not taken: {error}",
         )
         await self._agents.offer(basis.connection, former)
+
+
+async def _standing(basis: Basis, server: str) -> Standing:
+    """Raises RefusedError for one that was there when this began."""
+    for one in await standings(basis.connection, [server]):
+        return one
+    raise removed(server)
 
 
 def _published(basis: Basis | None) -> Basis:

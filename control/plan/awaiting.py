@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from control.plan.offered import Offered, arrived
+from control.plan.offered import Offered, arrived, removed
 from control.pmta.offering import LOOK_EVERY, Bell
 from control.pmta.standing import standings
 from control.problem import RefusedError
@@ -34,7 +34,10 @@ class Waiting:
         until = loop.time() + self._settings.pmta_apply_wait
         waiting = {one.server: one for one in offered}
         while waiting:
-            for standing in await standings(open_ or self._pool, list(waiting)):
+            found = await standings(open_ or self._pool, list(waiting))
+            if gone := waiting.keys() - {one.server for one in found}:
+                raise removed(min(gone))
+            for standing in found:
                 if arrived(standing, waiting[standing.server]):
                     del waiting[standing.server]
             left = until - loop.time()

@@ -45,3 +45,11 @@ def must_stay(goes: frozenset[Fact], late: str) -> RefusedError:
         "again",
         status=503,
     )
+
+
+def removed(server: str) -> RefusedError:
+    """A server that is not there any more, whatever was begun on it."""
+    return RefusedError(
+        f"PowerMTA server {server} was removed meanwhile: its configuration is nobody's any more, "
+        "and nothing was changed on it"
+    )

@@ -114,5 +114,6 @@ class Offering:
 
 
 def tag_of(wanted: Desired) -> str:
-    """The `ETag` of an offer."""
-    return f'"{wanted.version}.{wanted.offer}"'
+    """The `ETag` of an offer. A restored database counts its versions and offers anew from the
+    dump's on: when it was offered tells one from another that an agent was given before."""
+    return f'"{wanted.version}.{wanted.offer}.{wanted.at}"'
