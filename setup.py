@@ -51,10 +51,14 @@ COMPILED = [
     "policy/address.py",
     "policy/author.py",
     "policy/duplicate.py",
+    "policy/fairness.py",
+    "policy/fronts.py",
     "policy/identity.py",
     "policy/ledger/rawconnection.py",
     "policy/provider.py",
     "policy/reply.py",
+    "policy/round.py",
+    "policy/turns.py",
 ]
 
 if os.environ.get("SENDGATE_COMPILE") == "1":

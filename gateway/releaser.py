@@ -11,9 +11,10 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from gateway.hold.database import AwayError, RefusedError, UnknownError
+from gateway.hold.release.arrears import Arrears
 from gateway.hold.release.claim import Claims
+from gateway.hold.release.counts import LedgerCounts
 from gateway.hold.release.left import RELEASED
-from gateway.hold.release.minimums import LedgerMinimums
 from gateway.hold.release.queue import Queue
 from gateway.hold.release.release import Release
 from gateway.hold.release.releaser import Releaser
@@ -73,15 +74,23 @@ class ReleaserProcess:
             now=now,
             log=log,
         )
+        queue = Queue(
+            database,
+            LedgerCounts(parts.client, settings.ledger.name),
+            generation=generation,
+            now=now,
+            round_size=settings.hold.claim,
+            look=settings.hold.look,
+        )
+        self.arrears = Arrears(database, queue, now, log)
         self.releaser = Releaser(
             database,
             settings.hold,
             backlog=holding.backlog,
-            queue=Queue(database, round_size=settings.hold.claim),
+            queue=queue,
             claims=self._claims,
             release=self._sender,
             reserver=parts.reserver,
-            minimums=LedgerMinimums(parts.client, settings.ledger.name, generation, now),
             generation=generation,
             now=now,
             log=log,
@@ -197,6 +206,7 @@ class ReleaserProcess:
     async def _tidy(self) -> None:
         await self.presence.bury()
         await self.housekeeping.run()
+        await self.arrears.tell()
 
     async def _drain(self) -> None:
         patience = self.settings.gateway.answer_budget

@@ -1,149 +1,284 @@
 """In which order held mail is asked for, when less may go than waits.
 
-Owns: turns between tenants, and the order within one. Not here: what may go at all (the ledger
-decides, and the caller leaves out what is known to be blocked, so that a full provider never
-blocks another).
+Owns: lines, the order within a tenant. Turns between tenants: `policy.turns`. Not here: what may
+go at all (the ledger decides, and the caller names the groups that are open, so that a full
+provider never blocks another), and where rows are read from.
 Rule: an order, never a ceiling: as long as anything waits, a round is full.
-Failure: none; an empty round for nothing waiting or a size below 1.
+
+A **line** is the mail of one mailbox in one group (pool × provider), campaigns apart from the
+rest. Where it begins is known of every line, and rows of those alone whose turn is near: memory
+grows with mailboxes, not with mail, and a choice costs as much with a million rows as with ten.
+Failure: none; a line whose rows were taken by somebody else is found empty, and gone.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from heapq import heapify, heappop, heapreplace
-
-import msgspec
+from collections.abc import Sequence
+from heapq import heapify, heappush
 
 EARLY_ONE_IN = 20
 """5 % of a tenant's share of a round, at least one pick: confirmations and password resets that go
-before its campaigns. In rounds so small that a tenant has one pick, they all go first."""
+before its campaigns."""
+
+ALL = (1 << 20) - 1
+"""What a mailbox lacks that sent nothing today: above every minimum, so that each has its first
+message before any has its second, and none starves for want of a minimum."""
+
+_PLACES = 1 << 42
+"""Milliseconds of the calendar fit in (until 2109): what a mailbox lacks and the age of its mail in
+one number."""
+
+FIRST_READ = 2
+MOST_READ = 1_000
+"""Rows asked for of one line; doubles with each read of it."""
+
+Group = tuple[str, str]
+"""(pool, provider)"""
+
+Row = tuple[int, int, str, int]
+"""Bucket, arrival in milliseconds of calendar time, id, octets. In this order they go."""
+
+UNREAD: Row = (0, 0, "", 0)
+"""Of a pick whose row is read when it is known who else goes."""
+
+_NOTHING: list[Row] = []
+"""Of every line that nobody has read: never changed."""
 
 
-class Waiting(msgspec.Struct, frozen=True):
-    """One held row that could be asked for now."""
-
-    id: str
-    tenant: str
-    pool: str
-    provider: str
-    mailbox: str
-    bulk: bool
-    """It carries a campaign id, List-Unsubscribe or Precedence."""
-    arrived: int
-    """Milliseconds of calendar time."""
+def lacks(least: int, reach: int, sent: int) -> int:
+    """Recipients a mailbox lacks to its daily minimum, of which it may `reach` so much today."""
+    if sent <= 0:
+        return ALL
+    return min(least - sent, ALL) if sent < reach else 0
 
 
-def order(
-    waiting: Sequence[Waiting],
-    *,
-    round_size: int,
-    behind: Mapping[tuple[str, str], int],
-    first: str = "",
-) -> list[Waiting]:
-    """At most `round_size` picks, the first to be asked for at the front. O(n log n).
+class Box:
+    """What is known of a mailbox today. Its lines are all of one tenant."""
 
-    `behind[(tenant, mailbox)]`: recipients a mailbox lacks to its daily minimum.
-    `first`: the tenant after which the turn begins; with the tenant of the last pick, many small
-    rounds are as fair as a big one.
+    __slots__ = ("least", "lines", "mailbox", "rank", "reach", "sent")
 
-    Tenants take turns, by name. Within one: mail that is not bulk for one pick in 20, oldest first;
-    then the oldest of the mailbox that lacks most, again and again; then the oldest of any kind.
-
-    It is exact on a part of what waits that holds `round_size` of the oldest rows of each
-    (tenant, pool, provider, bulk), and of each mailbox behind as many of the oldest as it lacks,
-    at most `round_size`. No fewer will do: the others may leave a tenant the whole round. A row
-    may be there twice (by its group and by its mailbox); it counts once."""
-    queues: dict[str, list[Waiting]] = {}
-    for row in sorted({row.id: row for row in waiting}.values(), key=_age):
-        queues.setdefault(row.tenant, []).append(row)
-    # A tenant that is gone by now, or never was, is a place among the names all the same.
-    turn = sorted(queues, key=lambda tenant: (tenant <= first, tenant))
-    shares = _shares([(tenant, len(queues[tenant])) for tenant in turn], round_size)
-    lines = [_line(queues[tenant], share, behind) for tenant, share in shares.items()]
-    picks: list[Waiting] = []
-    while lines:
-        standing = []
-        for line in lines:
-            if (pick := next(line, None)) is not None:
-                picks.append(pick)
-                standing.append(line)
-        lines = standing
-    return picks
+    def __init__(self, mailbox: str) -> None:
+        self.mailbox = mailbox
+        self.least = 0
+        self.reach = 0
+        self.sent = 0
+        self.lines: list[Line] = []
+        self.rank = -ALL * _PLACES
+        """The less the sooner: what it lacks, before any age."""
 
 
-def _age(row: Waiting) -> tuple[int, str]:
-    return row.arrived, row.id
+class Line:
+    """One line. `unread` rows, at most, are behind the place `after`: every row was announced, and
+    more than once counts twice."""
+
+    __slots__ = (
+        "after",
+        "ask",
+        "box",
+        "bulk",
+        "exact",
+        "group",
+        "head",
+        "rows",
+        "unread",
+        "version",
+    )
+
+    def __init__(self, group: "Standing", box: Box, bulk: bool, day: int, arrived: int) -> None:
+        self.group = group
+        self.box = box
+        self.bulk = bulk
+        self.head = arrived
+        self.after: tuple[int, int, str] = (day, arrived, "")
+        self.rows: list[Row] = _NOTHING
+        """Read and not taken, the oldest last."""
+        self.unread = 0
+        self.exact = True
+        """It begins at `head`; else there or later."""
+        self.ask = FIRST_READ
+        self.version = 0
+        """Entries of earlier ones in a heap are void."""
+
+    def __lt__(self, other: "Line") -> bool:
+        return self.box.mailbox < other.box.mailbox
 
 
-def _shares(sizes: Sequence[tuple[str, int]], round_size: int) -> dict[str, int]:
-    """How many picks turns would give each: equal, what one cannot use goes to the others, and
-    what does not divide to the first in turn."""
-    shares = dict.fromkeys((tenant for tenant, _ in sizes), 0)
-    left, open_sizes = max(round_size, 0), list(sizes)
-    for level, (tenant, size) in enumerate(sorted(sizes, key=lambda pair: pair[1])):
-        even = left // (len(sizes) - level)
-        if size > even:
-            open_sizes = [pair for pair in sizes if pair[1] >= size]
-            break
-        shares[tenant] = size
-        left -= size
-    else:
-        return shares
-    even, odd = divmod(left, len(open_sizes))
-    for place, (tenant, _) in enumerate(open_sizes):
-        shares[tenant] = even + (place < odd)
-    return shares
+class Pick:
+    """A row whose turn it is."""
+
+    __slots__ = ("line", "row")
+
+    def __init__(self, line: Line, row: Row) -> None:
+        self.line = line
+        self.row = row
 
 
-def _line(
-    queue: Sequence[Waiting], share: int, behind: Mapping[tuple[str, str], int]
-) -> Iterator[Waiting]:
-    """One tenant's picks, from its rows by age."""
-    taken: set[str] = set()
-    lacks: dict[str, int] = {}
-    by_mailbox: dict[str, list[Waiting]] = {}
-    for row in reversed(queue):
-        if (lack := behind.get((row.tenant, row.mailbox), 0)) > 0:
-            lacks[row.mailbox] = lack
-            by_mailbox.setdefault(row.mailbox, []).append(row)
-    early = min(share, max(1, share // EARLY_ONE_IN))
-    for row in queue:
-        if len(taken) >= early:
-            break
-        if not row.bulk:
-            taken.add(row.id)
-            if row.mailbox in lacks:
-                lacks[row.mailbox] -= 1
-            yield row
-    for row in _behind(by_mailbox, lacks, taken):
-        if len(taken) >= share:
-            return
-        taken.add(row.id)
-        yield row
-    for row in queue:
-        if len(taken) >= share:
-            return
-        if row.id not in taken:
-            taken.add(row.id)
-            yield row
+Entry = tuple[int, int, Line]
+"""Rank of the mailbox when it was made + where the line began, or that alone; its version. A place
+too far in front is put right when it comes there."""
 
 
-def _behind(
-    by_mailbox: Mapping[str, list[Waiting]], lacks: Mapping[str, int], taken: set[str]
-) -> Iterator[Waiting]:
-    """Always the oldest row of the mailbox that lacks most; of equals, the one with the older row.
-    `by_mailbox` has the oldest row last and is used up."""
+class Standing:
+    """The lines of one group of a tenant, in order."""
 
-    def entry(mailbox: str, lack: int) -> list[tuple[int, int, str, str]]:
-        rows = by_mailbox[mailbox]
-        while rows and rows[-1].id in taken:
-            rows.pop()
-        return [(-lack, *_age(rows[-1]), mailbox)] if rows and lack > 0 else []
+    __slots__ = ("campaigns", "early", "key", "line", "others", "tenant", "waiting")
 
-    heap = [one for mailbox in by_mailbox for one in entry(mailbox, lacks[mailbox])]
-    heapify(heap)
-    while heap:
-        minus, _, _, mailbox = heap[0]
-        yield by_mailbox[mailbox].pop()
-        if following := entry(mailbox, -minus - 1):
-            heapreplace(heap, following[0])
+    def __init__(self, tenant: "Tenant", key: Group) -> None:
+        self.tenant = tenant
+        self.key = key
+        self.waiting = 0
+        """Rows, at most."""
+        self.campaigns: dict[str, Line] = {}
+        self.others: dict[str, Line] = {}
+        self.line: list[Entry] = []
+        self.early: list[Entry] = []
+        """Of what is no campaign, by age alone."""
+
+    def push(self, line: Line) -> None:
+        """It has this place from now on."""
+        line.version += 1
+        self.again(line)
+
+    def again(self, line: Line) -> None:
+        """Its mailbox lacks more than it did."""
+        heappush(self.line, (line.box.rank + line.head, line.version, line))
+        if not line.bulk:
+            heappush(self.early, (line.head, line.version, line))
+
+    def remove(self, line: Line) -> None:
+        line.version += 1
+        del (self.campaigns if line.bulk else self.others)[line.box.mailbox]
+        line.box.lines.remove(line)
+        if not line.box.lines:
+            del self.tenant.boxes[line.box.mailbox]
+        if not self.campaigns and not self.others:
+            del self.tenant.groups[self.key]
+
+    def rebuild(self) -> None:
+        """Every place anew."""
+        lines = [*self.campaigns.values(), *self.others.values()]
+        self.line = [(line.box.rank + line.head, line.version, line) for line in lines]
+        self.early = [(line.head, line.version, line) for line in self.others.values()]
+        heapify(self.line)
+        heapify(self.early)
+
+
+class Tenant:
+    """The lines of one tenant."""
+
+    __slots__ = ("boxes", "groups", "name", "owes")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.groups: dict[Group, Standing] = {}
+        self.boxes: dict[str, Box] = {}
+        self.owes = False
+        """Its last round had room for nothing but what goes early."""
+
+    def announce(
+        self, group: Group, mailbox: str, day: int, arrived: int, count: int, *, bulk: bool
+    ) -> None:
+        """There is mail in this line, `count` rows from `arrived` on: new, or back."""
+        standing = self.groups.get(group)
+        if standing is None:
+            standing = self.groups[group] = Standing(self, group)
+        lines = standing.campaigns if bulk else standing.others
+        line = lines.get(mailbox)
+        if line is None:
+            box = self.boxes.get(mailbox)
+            if box is None:
+                box = self.boxes[mailbox] = Box(mailbox)
+            line = lines[mailbox] = Line(standing, box, bulk, day, arrived)
+            box.lines.append(line)
+            standing.push(line)
+        elif line.rows:
+            if (day, arrived) <= line.rows[0][:2]:
+                first = line.rows[-1]
+                line.unread += len(line.rows)
+                line.rows = _NOTHING
+                self._begin(line, min((day, arrived, ""), (first[0], first[1], "")))
+        elif (day, arrived, "") < line.after:
+            self._begin(line, (day, arrived, ""))
+        line.unread += count
+        standing.waiting += count
+
+    def _begin(self, line: Line, place: tuple[int, int, str]) -> None:
+        line.after, line.head, line.exact = place, place[1], True
+        line.group.push(line)
+
+    def count(self, mailbox: str, least: int, reach: int, sent: int) -> None:
+        """What a mailbox has sent today and should, and what of that it may."""
+        box = self.boxes.get(mailbox)
+        if box is not None:
+            box.least, box.reach = least, reach
+            self._sent(box, sent)
+
+    def _sent(self, box: Box, sent: int) -> None:
+        box.sent = sent
+        before, box.rank = box.rank, -lacks(box.least, box.reach, sent) * _PLACES
+        if box.rank < before:
+            for line in box.lines:
+                line.group.again(line)
+
+    def day(self) -> None:
+        """A new one: nobody has sent anything."""
+        for box in self.boxes.values():
+            box.sent, box.rank = 0, -ALL * _PLACES
+        for standing in self.groups.values():
+            standing.rebuild()
+
+    def standing(self, groups: Sequence[Group]) -> list[Standing]:
+        """Those of these groups that have lines."""
+        return [self.groups[group] for group in groups if group in self.groups]
+
+    def take(self, line: Line) -> Pick:
+        """Its oldest row: read already, or one that has to be."""
+        line.group.waiting -= 1
+        row = UNREAD
+        if line.rows:
+            row = line.rows.pop()
         else:
-            heappop(heap)
+            line.unread -= 1
+        if line.rows:
+            line.head = line.rows[-1][1]
+        else:
+            line.exact = False
+        if line.rows or line.unread > 0:
+            line.group.push(line)
+        else:
+            line.group.remove(line)
+        self._sent(line.box, line.box.sent + 1)
+        return Pick(line, row)
+
+    def read(self, line: Line, rows: Sequence[Row], asked: int, pick: Pick | None = None) -> None:
+        """What was found behind `line.after`, oldest first; the first of it is the `pick`'s."""
+        line.ask = min(2 * line.ask, MOST_READ)
+        rest = list(reversed(rows))
+        if pick is not None:
+            if rest:
+                pick.row = rest.pop()
+            else:
+                self._sent(line.box, line.box.sent - 1)
+        if line.unread <= 0:
+            return
+        before = line.unread
+        line.unread = max(before - len(rest), 0) if len(rows) >= asked else 0
+        line.group.waiting += line.unread + len(rest) - before
+        if rows:
+            last = rows[-1]
+            line.after = (last[0], last[1], last[2])
+        if rest:
+            line.rows, line.exact = rest, True
+            if line.head != rest[-1][1]:
+                line.head = rest[-1][1]
+                line.group.push(line)
+        elif line.unread == 0:
+            line.group.remove(line)
+
+    def back(self, pick: Pick, *, waits: bool) -> None:
+        """It did not go. `waits`: it stands in line as before."""
+        line, row = pick.line, pick.row
+        box = self.boxes.get(line.box.mailbox, line.box)
+        if waits:
+            self.boxes[box.mailbox] = box
+            self.announce(line.group.key, box.mailbox, row[0], row[1], 1, bulk=line.bulk)
+        if box.sent > 0:
+            self._sent(box, box.sent - 1)

@@ -231,6 +231,8 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     mailbox_bound: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 100_000
     """Discovered mailboxes counted one by one; beyond, they share one."""
     rate: Rate = OFF
+    weight: Annotated[float, msgspec.Meta(ge=0.01, le=100)] = 1.0
+    """Of its turns when held mail of several tenants may go: `policy.turns`."""
     window: Window | None = None
     max_recipients: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
     hold: HoldBounds = HoldBounds()

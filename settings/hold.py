@@ -37,6 +37,9 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Between two looks for mail that may go."""
     sweep: Seconds = 30.0
     """Between two looks that trust no remembered denial."""
+    look: Seconds = 600.0
+    """Between two looks of a releaser at every mailbox that has mail waiting. What comes meanwhile
+    is announced to it; this finds what another one had in hand and left."""
     mailbox_look: Seconds = 300.0
     """Between two looks whether a mailbox at its maximum may send after all, by one message of it:
     a place is free again where another one was refused."""

@@ -14,6 +14,7 @@ from control.held.filter import (
 from control.held.forecast import HoldForecast
 from control.held.held import HeldDetail, HeldPage, HoldSummary
 from control.held.look import Hold
+from control.held.shortfall import HoldShortfall
 from control.problem import bad, quoted
 from control.tenants.view import Known
 
@@ -61,6 +62,9 @@ class HoldApi:
     async def _forecast(self, call: Call) -> HoldForecast:
         return await self._hold.forecast(await self._tenant(call))
 
+    async def _shortfall(self, call: Call) -> HoldShortfall:
+        return await self._hold.shortfall(await self._tenant(call))
+
     async def _events(self, call: Call) -> list[HoldEvent]:
         wanted: HoldEventQuery = call.wanted
         await self._known(wanted.tenant)
@@ -85,6 +89,14 @@ class HoldApi:
                 "When what waits will be gone, by pool and provider",
                 self._forecast,
                 HoldForecast,
+                query=_OF,
+            ),
+            Route(
+                "GET",
+                f"{hold}/shortfall",
+                "What mailboxes with mail waiting lack to their daily minimum, by day and pool",
+                self._shortfall,
+                HoldShortfall,
                 query=_OF,
             ),
             Route(

@@ -92,6 +92,7 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     # Somebody's mail: each look is written down.
     ("GET", "/api/v2/hold/messages/{message}/content"): _CHANGE,
     ("GET", "/api/v2/hold/forecast"): _READ,
+    ("GET", "/api/v2/hold/shortfall"): _READ,
     ("GET", "/api/v2/hold/events"): _READ,
     ("GET", "/api/v2/hold/requests"): _READ,
     ("POST", "/api/v2/hold/requests"): _CHANGE,

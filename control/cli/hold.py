@@ -13,6 +13,7 @@ from control.held.filter import HeldQuery, HoldEventQuery, HoldRequestQuery
 from control.held.forecast import HoldForecast
 from control.held.held import HeldDetail, HeldPage, HeldView, HoldSummary, Part
 from control.held.requestview import HoldRequest
+from control.held.shortfall import HoldShortfall
 from control.problem import RefusedError
 from control.store.files import write_private
 from control.terminal.client import Client
@@ -133,6 +134,26 @@ def forecast(context: typer.Context, tenant: Tenant = None) -> None:
     for tenant_name, opens in sorted({(r.tenant, r.opens) for r in found.rows if r.opens}):
         say(f"the sending hours of {tenant_name} begin {opens}")
     say("mail that comes meanwhile, mailbox limits and rates make it later")
+
+
+@app.command()
+def shortfall(context: typer.Context, tenant: Tenant = None) -> None:
+    """What mailboxes with mail waiting lack to their daily minimum, the last seven days."""
+    line = line_of(context)
+    found = Client(line).get("/api/v2/hold/shortfall", HoldShortfall, tenant=tenant)
+    if line.json:
+        as_json(found)
+        return
+    table(
+        ("day", "tenant", "pool", "mailboxes", "behind", "missing", "most", "counted"),
+        (
+            (
+                *(f"{r.day}{'' if r.over else ' (so far)'}", r.tenant, r.pool, r.mailboxes),
+                *(r.behind, r.missing, r.most, r.counted),
+            )
+            for r in found.rows
+        ),
+    )
 
 
 @app.command()

@@ -113,6 +113,11 @@ FROM held
 WHERE state IN ('held', 'claimed') AND ($1::text IS NULL OR tenant = $1)
 GROUP BY tenant, pool, provider ORDER BY tenant, pool, messages DESC, provider;
 
+-- name: shortfall
+SELECT day, tenant, pool, at, mailboxes, behind, missing, most FROM hold_shortfall
+WHERE day > $1 AND behind > 0 AND ($2::text IS NULL OR tenant = $2)
+ORDER BY day DESC, tenant, pool;
+
 -- name: receipts
 SELECT day, message, attempt, server, kinds, at, recipients FROM receipt
 WHERE message = ANY($1::text[]) ORDER BY at, day, attempt;

@@ -19,11 +19,13 @@ from control.held.held import (
     recipients,
     summary,
 )
+from control.held.shortfall import SHOWN, HoldShortfall, hold_shortfall
 from control.plan.inforce import in_force
 from control.plan.publish import Publisher
 from control.problem import RefusedError, bad, missing, quoted
 from control.store.change import Act
 from control.store.database import Connection
+from policy.limits import day_of
 from settings.statements import statements
 
 _SQL = statements(__package__, "hold")
@@ -111,6 +113,12 @@ class Hold:
         generation = await in_force(self._publisher)
         records = await self._pool.fetch(_SQL["waiting"], tenant)
         return hold_forecast(records, generation, await self.now())
+
+    async def shortfall(self, tenant: str | None) -> HoldShortfall:
+        """Of the last days, the newest first."""
+        now = await self.now()
+        records = await self._pool.fetch(_SQL["shortfall"], day_of(now) - SHOWN, tenant)
+        return hold_shortfall(records, now)
 
     async def events(self, after: int, tenant: str | None, limit: int) -> list[HoldEvent]:
         """What the sender's system is to be told, behind event `after`."""

@@ -243,6 +243,7 @@ def tenant_of(
         mailbox_ramp_days=row.mailbox_ramp_days,
         window=sending,
         rate=Rate(minute=row.per_minute, hour=hour),
+        weight=row.weight,
         max_recipients=row.max_recipients,
         hold=_bounds(row, terms.hold),
         duplicates=_duplicates(row),

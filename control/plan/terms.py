@@ -18,6 +18,7 @@ from policy.model import Count, Unknown
 Octets = Annotated[int, msgspec.Meta(ge=0, le=1 << 50)]
 Age = Annotated[float, msgspec.Meta(ge=60, le=315_360_000)]
 Pattern = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000)]
+Weight = Annotated[float, msgspec.Meta(ge=0.01, le=100)]
 Spacing = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 
 MailboxRamp = Annotated[
@@ -100,6 +101,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         Count | None,
         meant("Recipients an hour; null takes the setting warmup.user_hourly_limit."),
     ] = None
+    weight: Annotated[
+        Weight,
+        meant("Its turns in the release of held mail: one of 2 has two where one of 1 has one."),
+    ] = 1.0
 
 
 class Terms(Limits, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ from gateway.watch.log import Log
 from loadtest.newsletter import newsletter
 from settings.hold import Hold
 from settings.model import Settings
+from tests.bench.processes import cpu_of
 from tests.support.gateway.generations import generation
 from tests.support.hold.database import migrated
 from tests.support.servers.parts import SharedParts
@@ -74,12 +75,6 @@ async def keep(hold: Holding, messages: list[Keeping], sessions: int) -> None:
     await asyncio.gather(*(session(left) for _ in range(sessions)))
 
 
-def _of(process: int) -> float:
-    """CPU seconds of a process, by the scheduler's own count (Linux)."""
-    path = Path(f"/proc/{process}/schedstat")
-    return int(path.read_text(encoding="ascii").split()[0]) / 1e9 if path.exists() else 0.0
-
-
 async def measure(url: str, options: argparse.Namespace) -> None:
     """Print the best round."""
     settings = Settings(hold=Hold(batch=options.batch))
@@ -106,11 +101,11 @@ async def measure(url: str, options: argparse.Namespace) -> None:
             "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
         )
         servers = [row["pid"] for row in found]
-        before = sum(map(_of, servers))
+        before = sum(map(cpu_of, servers))
         started = time.process_time()
         await keep(hold, messages, options.sessions)
         ours.append((time.process_time() - started) / options.messages * 1e6)
-        theirs.append((sum(map(_of, servers)) - before) / options.messages * 1e6)
+        theirs.append((sum(map(cpu_of, servers)) - before) / options.messages * 1e6)
     print(f"{options.size} octets: {min(ours):.0f} µs here, {min(theirs):.0f} µs in PostgreSQL")
     await watcher.close()
     await hold.close()

@@ -24,6 +24,7 @@ from gateway.message.outgoing import Outgoing
 from gateway.message.routing import allowed, pool_of
 from gateway.watch.log import Log
 from policy.denial import MAILBOX_LIMITS, Denied, Limit
+from policy.fairness import Row
 from policy.identity import envelope_id
 from policy.ledger_port import ENDED, Change, Duplicate, EntryState, Granted
 from policy.plan import Generation
@@ -42,7 +43,6 @@ _PATIENCE = 10.0
 _PAUSE = 0.5
 _LOOK_AGAIN = 5_000
 """Milliseconds until a row is looked at again whose copy is being sent by somebody else."""
-
 
 _NOT_KNOWN = "which recipients are suppressed is not known yet"
 
@@ -85,7 +85,7 @@ class Claims:
         self._undoing: set[asyncio.Task[None]] = set()
         self._count = 0
 
-    async def claim(self, picks: Sequence[Held]) -> tuple[list[Claimed], list[Left]]:
+    async def claim(self, picks: Sequence[Row]) -> tuple[list[Claimed], list[Left]]:
         """Claim what may go. Raises AwayError, UnknownError, RefusedError: nothing was claimed
         then, or it is being undone."""
         granted: list[Claimed] = []
@@ -96,9 +96,9 @@ class Claims:
             async with self._database.connection() as link:
                 await link.execute("BEGIN", timeout=_PATIENCE)
                 records = await link.fetch(
-                    _LOCK, [p.bucket for p in picks], [p.id for p in picks], timeout=_PATIENCE
+                    _LOCK, [p[0] for p in picks], [p[2] for p in picks], timeout=_PATIENCE
                 )
-                places = {pick.id: place for place, pick in enumerate(picks)}
+                places = {pick[2]: place for place, pick in enumerate(picks)}
                 # Locking has an order of its own; allowance goes in the order asked for.
                 rows = sorted((held(r) for r in records), key=lambda row: places[row.id])
                 decided = await asyncio.gather(*(self._decide(row, granted) for row in rows))

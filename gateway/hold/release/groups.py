@@ -60,13 +60,13 @@ class Groups:
         elif denied.limit not in _OWN:
             self._groups[group] = (until, denied.limit)
 
-    def open(self, counts: Iterable[Count], now: int) -> list[tuple[str, Group]]:
-        """(tenant, group) of what is ready and not blocked, each once."""
-        found: dict[tuple[str, Group], None] = {}
-        for count in counts:
-            if count.ready and all(until <= now for until, _ in self._blocks(count)):
-                found[count.tenant, (count.pool, count.provider)] = None
-        return list(found)
+    def open(self, waiting: Iterable[tuple[str, Group]], now: int) -> list[tuple[str, Group]]:
+        """Those (tenant, group) of what waits that are not blocked."""
+        return [
+            (tenant, group)
+            for tenant, group in waiting
+            if all(until <= now for until, _ in self._blocks(tenant, group))
+        ]
 
     def wakes(self, now: int) -> int | None:
         """When the first block ends, None without one."""
@@ -78,17 +78,18 @@ class Groups:
         else live mail would take each place that such a limit has."""
         sums: dict[Group, int] = {}
         for count in counts:
+            group = (count.pool, count.provider)
             if count.ready and all(
-                until <= now or limit in _MARKED for until, limit in self._blocks(count)
+                until <= now or limit in _MARKED
+                for until, limit in self._blocks(count.tenant, group)
             ):
-                group = (count.pool, count.provider)
                 sums[group] = sums.get(group, 0) + count.count
         return [Mark(pool, provider, number) for (pool, provider), number in sums.items()]
 
-    def _blocks(self, count: Count) -> tuple[Block, ...]:
+    def _blocks(self, tenant: str, group: Group) -> tuple[Block, ...]:
         return (
             self._all,
-            self._tenants.get(count.tenant, _OPEN),
-            self._providers.get(count.provider, _OPEN),
-            self._groups.get((count.pool, count.provider), _OPEN),
+            self._tenants.get(tenant, _OPEN),
+            self._providers.get(group[1], _OPEN),
+            self._groups.get(group, _OPEN),
         )

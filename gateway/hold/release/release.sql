@@ -1,29 +1,46 @@
--- name: heads
--- The oldest rows of each group.
-SELECT h.*
-FROM unnest($1::text[], $2::text[], $3::bool[]) AS g (pool, provider, bulk)
-CROSS JOIN LATERAL (
-    SELECT bucket, id, body, tenant, pool, provider, mailbox, bulk, recipient, notify, orcpt,
-           campaign, key, size, arrived, attempt, failures, blamed, failed_at, reason, until
+-- name: announced
+-- Lines that got mail which was not ready, or not there, for the snapshot $1: at most $2 rows of it. The
+-- first record is the snapshot to ask with next time.
+SELECT pg_current_snapshot()::text AS snapshot, 0::bigint AS rows, NULL AS tenant, NULL AS pool,
+    NULL AS provider, NULL AS mailbox, NULL::boolean AS bulk, NULL::int AS day, NULL::bigint AS arrived
+UNION ALL
+SELECT NULL, count(*), tenant, pool, provider, mailbox, bulk, min(bucket), min(arrived)
+FROM (
+    SELECT tenant, pool, provider, mailbox, bulk, bucket, arrived
     FROM held
-    WHERE pool = g.pool AND provider = g.provider AND bulk = g.bulk
+    WHERE readied >= pg_snapshot_xmin($1::text::pg_snapshot)
+        AND NOT pg_visible_in_snapshot(readied, $1::text::pg_snapshot)
         AND state = 'held' AND NOT waiting AND NOT paused
-    ORDER BY arrived, id
-    LIMIT $4
-) AS h
+    ORDER BY readied
+    LIMIT $2
+) AS fresh
+GROUP BY tenant, pool, provider, mailbox, bulk
 
--- name: heads_of_mailboxes
--- The oldest rows of mailboxes behind their minimum.
-SELECT h.*
-FROM unnest($1::text[], $2::text[], $3::text[]) AS g (pool, provider, mailbox)
+-- name: lines
+-- Every line behind this one, $5 of them.
+SELECT min(tenant) AS tenant, pool, mailbox, provider, bulk, min(bucket) AS day,
+    min(arrived) AS arrived, count(*) AS rows
+FROM held
+WHERE (pool, mailbox, provider, bulk) > ($1, $2, $3, $4)
+    AND state = 'held' AND NOT waiting AND NOT paused
+GROUP BY pool, mailbox, provider, bulk
+ORDER BY pool, mailbox, provider, bulk
+LIMIT $5
+
+-- name: rows
+-- Rows of lines behind a place of each, oldest first.
+SELECT w.line, h.bucket, h.arrived, h.id, h.size
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bool[], $5::int[], $6::bigint[], $7::text[],
+            $8::int[]) WITH ORDINALITY
+    AS w (pool, mailbox, provider, bulk, day, arrived, id, number, line)
 CROSS JOIN LATERAL (
-    SELECT bucket, id, body, tenant, pool, provider, mailbox, bulk, recipient, notify, orcpt,
-           campaign, key, size, arrived, attempt, failures, blamed, failed_at, reason, until
+    SELECT bucket, arrived, id, size
     FROM held
-    WHERE pool = g.pool AND provider = g.provider AND mailbox = g.mailbox
+    WHERE pool = w.pool AND mailbox = w.mailbox AND provider = w.provider AND bulk = w.bulk
+        AND bucket >= w.day AND (bucket, arrived, id) > (w.day, w.arrived, w.id)
         AND state = 'held' AND NOT waiting AND NOT paused
-    ORDER BY arrived, id
-    LIMIT $4
+    ORDER BY bucket, arrived, id
+    LIMIT w.number
 ) AS h
 
 -- name: lock
@@ -100,7 +117,7 @@ UPDATE held SET waiting = true, due = $3, reason = $4, detail = $5, until = $3
 WHERE (bucket, id) IN (
     SELECT bucket, id FROM held
     WHERE pool = $1 AND mailbox = $2 AND state = 'held' AND NOT waiting AND NOT paused
-    ORDER BY arrived, id LIMIT $6 FOR UPDATE SKIP LOCKED)
+    LIMIT $6 FOR UPDATE SKIP LOCKED)
 
 -- name: rest_campaign
 -- Rows of a paused campaign leave the way.
@@ -109,7 +126,7 @@ WHERE (bucket, id) IN (
     SELECT bucket, id FROM held
     WHERE tenant = $1 AND pool = $2 AND campaign = $3 AND state = 'held' AND NOT waiting
         AND NOT paused
-    ORDER BY arrived, id LIMIT $4 FOR UPDATE SKIP LOCKED)
+    LIMIT $4 FOR UPDATE SKIP LOCKED)
 
 -- name: renew_mailboxes
 -- Rows that wait for a limit of their mailbox as it was; what binds still is found out again.
@@ -140,10 +157,10 @@ WITH renewed AS (
 SELECT count(*) FROM renewed
 
 -- name: stir
--- Rows whose own waiting is over.
+-- Rows whose own waiting is over since $3: those of before went, and their dead stand in the index.
 UPDATE held SET waiting = false, due = 0
 WHERE (bucket, id) IN (
-    SELECT bucket, id FROM held WHERE state = 'held' AND waiting AND due <= $1
+    SELECT bucket, id FROM held WHERE state = 'held' AND waiting AND due <= $1 AND due > $3
     ORDER BY due LIMIT $2 FOR UPDATE SKIP LOCKED)
 
 -- name: stir_mailbox
@@ -156,3 +173,27 @@ WHERE (bucket, id) IN (
         AND reason IN ('mailbox_max', 'mailbox_ramp', 'mailbox_spacing', 'mailbox_minute',
             'mailbox_hour')
     ORDER BY arrived, id LIMIT $3 FOR UPDATE SKIP LOCKED)
+
+-- name: tell_shortfalls
+-- What mailboxes lack to their minimum on day $1, at $2; pools that are not named lack nothing.
+WITH told AS (
+    SELECT * FROM unnest($3::text[], $4::text[], $5::int[], $6::int[], $7::bigint[], $8::bigint[])
+        AS t (tenant, pool, mailboxes, behind, missing, most)
+), over AS (
+    UPDATE hold_shortfall s SET at = $2, mailboxes = 0, behind = 0, missing = 0, most = 0
+    WHERE day = $1 AND mailboxes > 0
+        AND NOT EXISTS (SELECT 1 FROM told t WHERE t.tenant = s.tenant AND t.pool = s.pool)
+)
+INSERT INTO hold_shortfall (day, tenant, pool, at, mailboxes, behind, missing, most)
+SELECT $1, tenant, pool, $2, mailboxes, behind, missing, most FROM told ORDER BY tenant, pool
+ON CONFLICT (day, tenant, pool) DO UPDATE SET at = excluded.at, mailboxes = excluded.mailboxes,
+    behind = excluded.behind, missing = excluded.missing, most = excluded.most
+
+-- name: over_shortfalls
+-- Days before $1 that ended with a shortfall nobody was told of; those before $2 are let go.
+WITH gone AS (
+    DELETE FROM hold_shortfall WHERE day < $2
+)
+UPDATE hold_shortfall SET told = true
+WHERE day < $1 AND day >= $2 AND behind > 0 AND NOT told
+RETURNING day, tenant, pool, mailboxes, behind, missing, most

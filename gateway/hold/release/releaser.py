@@ -8,8 +8,7 @@ Failure: without PostgreSQL or the ledger it waits.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable
 
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
 from gateway.hold.held import Held
@@ -45,12 +44,10 @@ _LONG = 60.0
 _PLACES = 8
 """Rows of a mailbox that are looked at when one of it found a place; each that goes calls more."""
 _MARK_EVERY = 1.5
-
-
-class Minimums(Protocol):
-    """What mailboxes lack to their daily minimum."""
-
-    async def behind(self) -> Mapping[tuple[str, str], int]: ...
+_LATE = 120_000
+"""Milliseconds: longer than a commit takes. What is later yet is found with the next sweep."""
+_FRUITLESS = 5
+"""Rounds without a row, one after the other, before the next look is waited for."""
 
 
 class Releaser:
@@ -66,7 +63,6 @@ class Releaser:
         claims: Claims,
         release: Release,
         reserver: Reserver,
-        minimums: Minimums,
         generation: Callable[[], Generation | None],
         now: Callable[[], int],
         log: Log,
@@ -79,7 +75,6 @@ class Releaser:
         self._claims = claims
         self._release = release
         self._reserver = reserver
-        self._minimums = minimums
         self._generation = generation
         self._now = now
         self._log = log
@@ -87,6 +82,8 @@ class Releaser:
         self._wake = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
         self._swept = 0.0
+        self._fruitless = 0
+        self._stirred = -1
         self._renewals = 0
         self._stopping = False
 
@@ -161,17 +158,20 @@ class Releaser:
         if self._renewals == 2 or (swept and self._renewals):
             await self._renew()
         now = self._now()
-        await self._stir(now)
-        groups = self._groups.open(self._backlog.counts, now)
+        await self._stir(now, all_of_them=swept)
+        await self._queue.look()
+        groups = self._groups.open(self._queue.groups(), now)
         if not groups:
             return False
-        behind = await self._minimums.behind()
-        picks = await self._queue.next(groups, behind, max(self._release.room, 1))
+        picks = await self._queue.next(groups, max(self._release.room, 1))
         if not picks:
-            # Counted, and gone since.
-            await self._backlog.refresh()
             return False
-        granted, left = await self._claims.claim(picks)
+        try:
+            granted, left = await self._claims.claim([pick.row for pick in picks])
+        except (AwayError, UnknownError, RefusedError):
+            self._queue.back(picks)
+            raise
+        self._queue.settle(picks, {claimed.row.id for claimed in granted}, left)
         if granted:
             # Before anything else that may fail: they are ours, and nobody else will send them.
             task = loop.create_task(self._release.send(granted))
@@ -179,7 +179,9 @@ class Releaser:
             task.add_done_callback(self._sent)
         await self._freed(granted)
         await self._blocked(left)
-        return bool(granted or left)
+        self._fruitless = 0 if granted or left else self._fruitless + 1
+        # Others have them, or they wait by now: the next ones may be free.
+        return self._fruitless < _FRUITLESS
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         self._sending.discard(task)
@@ -188,10 +190,14 @@ class Releaser:
                 {"message": "a release failed", "exception": error, "task": task}
             )
 
-    async def _stir(self, now: int) -> None:
+    async def _stir(self, now: int, *, all_of_them: bool) -> None:
         """Rows whose own waiting is over join their groups."""
+        since = -1 if all_of_them else self._stirred
         async with self._database.connection() as link:
-            await link.execute(_STIR, now, _CHUNK, timeout=_TIMEOUT)
+            changed = await link.execute(_STIR, now, _CHUNK, since, timeout=_TIMEOUT)
+        if int(changed.rpartition(" ")[2]) < _CHUNK:
+            # A commit may bring what was due a while ago.
+            self._stirred = now - _LATE
 
     async def _renew(self) -> None:
         """Rows that wait for a limit as it was are looked at again."""

@@ -263,6 +263,7 @@ async def test_the_terms_of_a_tenant(api: Api, core: Parts) -> None:
         "mailbox_spacing": 2.5,
         "per_minute": 10,
         "per_hour": 100,
+        "weight": 2.5,
         "hours": "22:00-06:00",
         "zone": "Europe/Paris",
         "profile": "mta",
@@ -279,7 +280,7 @@ async def test_the_terms_of_a_tenant(api: Api, core: Parts) -> None:
     assert tenant.senders == ("b.example", "news@xn--bcher-kva.example")
     assert (tenant.max_recipients, tenant.mailbox, tenant.profile) == (7, "envelope", "mta")
     assert (tenant.mailbox_default.daily_max, tenant.mailbox_default.spacing) == (50, 2.5)
-    assert (tenant.rate.minute, tenant.rate.hour) == (10, 100)
+    assert (tenant.rate.minute, tenant.rate.hour, tenant.weight) == (10, 100, 2.5)
     assert tenant.networks == ("10.1.0.0/16",)
     assert tenant.window is not None
     assert (tenant.window.start, tenant.window.length) == (22 * 3600, 8 * 3600)
@@ -295,6 +296,8 @@ async def test_the_terms_of_a_tenant(api: Api, core: Parts) -> None:
     assert generation.tenants[0].window is None
     for wrong, field in (
         ({"hours": "09:00-17:00"}, "zone"),
+        ({"weight": 0}, "weight"),
+        ({"weight": 101}, "weight"),
         ({"hours": "9-17", "zone": "Europe/Paris"}, "hours"),
         ({"hours": "09:00-09:00", "zone": "Europe/Paris"}, "hours"),
         ({"hours": "09:00-17:00", "zone": "Europe/Pariss"}, "zone"),

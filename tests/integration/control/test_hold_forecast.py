@@ -100,3 +100,31 @@ async def test_a_forecast_minds_the_sending_hours(
     shown = await command("explain", "--message", "g0")
     assert "forecast: not after 2038-06-14" in shown
     assert "the sending hours begin 2038-06-14T00:30:00Z" in shown
+
+
+async def test_a_shortfall_is_shown_by_day_and_pool(
+    api: Api, core: Parts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = int((await core.publisher.now()).timestamp()) // 86_400
+    for back, tenant, behind in ((0, "acme", 3), (1, "acme", 2), (1, "globex", 1), (8, "acme", 9)):
+        await core.pool.execute(
+            "INSERT INTO hold_shortfall (day, tenant, pool, at, mailboxes, behind, missing, most)"
+            " VALUES ($1, $2, $2, $3, 10, $4, 40, 20)",
+            *(day - back, tenant, (day - back) * 86_400_000 + 5_000, behind),
+        )
+    await core.pool.execute(
+        "INSERT INTO hold_shortfall (day, tenant, pool, at, mailboxes, behind, missing, most)"
+        " VALUES ($1, 'acme', 'well', 0, 10, 0, 0, 0)",
+        day,
+    )
+    status, found = await api("GET", "/api/v2/hold/shortfall?tenant=acme")
+    assert status == 200
+    rows = [(r["day"], r["over"], r["pool"], r["behind"], r["missing"]) for r in found["rows"]]
+    assert rows == [("2038-06-13", False, "acme", 3, 40), ("2038-06-12", True, "acme", 2, 40)]
+    assert len((await api("GET", "/api/v2/hold/shortfall"))[1]["rows"]) == 3
+    assert (await api("GET", "/api/v2/hold/shortfall?tenant=nobody"))[0] == 404
+    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
+    shown = await Command(api, capsys)("hold", "shortfall", "--tenant", "acme")
+    assert "2038-06-13 (so far)" in shown
+    assert "2038-06-12T00:00:05Z" in shown
+    assert "globex" not in shown

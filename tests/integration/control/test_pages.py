@@ -152,6 +152,7 @@ async def test_no_route_and_no_change_reads_all_rows(
         ("POST", "/api/v2/domains", {"tenant": "acme", "domain": "x.example", "ip": "192.0.2.9"}),
         ("GET", "/api/v2/hold?tenant=acme", None),
         ("GET", "/api/v2/hold/forecast?tenant=acme", None),
+        ("GET", "/api/v2/hold/shortfall?tenant=acme", None),
         ("GET", "/api/v2/hold/requests?tenant=acme", None),
         ("GET", "/api/v2/servers/pmta1", None),
     ):

@@ -113,7 +113,7 @@ MOVES: list[tuple[str, str, str, Move]] = [
     ("held", "refused", "drop", run("request_end", *MINE, MIDNIGHT, "dropped", "dropped")),
     ("held", "held", "pause", run("request_pause", *MINE, True)),
     ("held", "held", "release", run("request_release", *MINE)),
-    ("held", "held", "stir", run("stir", MIDNIGHT + 9, 10)),
+    ("held", "held", "stir", run("stir", MIDNIGHT + 9, 10, -1)),
     ("held", "doubt", "restore", restore),
     ("claimed", "held", "settle", settle("held", reason="failed")),
     ("claimed", "held", "unclaim", run("unclaim", "somebody/9", *MINE, MIDNIGHT)),
