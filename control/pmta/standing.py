@@ -135,7 +135,7 @@ def failed(server: str, said: Applied) -> str:
     runs = f"version {said.running}" if said.running else "what was there before"
     return (
         f"{server} did not take version {said.tried} ({_STEPS.get(said.step, 'applying')}): "
-        f"{cut(said.problem) or 'no reason was given'}; {runs} is in force"
+        f"{said.problem or 'no reason was given'}; {runs} is in force"
     )
 
 

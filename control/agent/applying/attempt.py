@@ -164,7 +164,8 @@ class Attempt:
             step = "verify"
             self._verify(trying)
         except CommandError as error:
-            self._undo(step, str(error))
+            loadable = not (step == "test" and error.names_a_line)
+            self._undo(step, str(error), loadable=loadable)
         except OSError as error:
             self._undo("write", _said(error))
         except EndedError:
@@ -195,13 +196,14 @@ class Attempt:
         if not lacks:
             return ""
         more = f" and {len(lacks) - _FEW} more" if len(lacks) > _FEW else ""
-        return (
-            f"PowerMTA does not show {', '.join(lacks[:_FEW])}{more}: does its own configuration "
-            f"include {self._place.main}?"
-        )
+        line = f"`include {self._place.main}`"
+        names = f"PowerMTA does not show {', '.join(lacks[:_FEW])}{more}"
+        if len(lacks) == len(trying.known):
+            return f"add the line {line} to PowerMTA's own configuration: {names}"
+        return f"{names}; its own configuration has to have the line {line}"
 
-    def _undo(self, step: Step, problem: str) -> None:
-        """Put the former version back."""
+    def _undo(self, step: Step, problem: str, *, loadable: bool = True) -> None:
+        """Put the former version back. `loadable`: PowerMTA may have loaded the other one."""
         trying = self.journal.trying
         log.error("version %d, step %s: %s", self.journal.tried, step, problem)
         if trying is None or self.journal.stage == "write":
@@ -216,9 +218,9 @@ class Attempt:
             log.critical("cannot put the former version back: %s", _said(error))
             return
         # Not only where a reload was tried: whoever started PowerMTA meanwhile loaded the other.
-        self._try_note(trying=None, stage="", told=True)
+        self._try_note(trying=None, stage="", told=loadable)
         self._discard()
-        if not self._ended.is_set():
+        if loadable and not self._ended.is_set():
             self._load_former()
 
     def _load_former(self) -> None:

@@ -26,9 +26,19 @@ _SAID = 500
 _UNKNOWN = re.compile(r"(?i)unknown|unrecogni[sz]ed|not recogni[sz]ed|usage:|invalid command")
 
 
+_WRONG = re.compile(r"(?i)\berror in line \d+")
+"""How a configuration is refused that PowerMTA has read."""
+
+
 class CommandError(Exception):
     """It refuses, fails or does not end; the text is PowerMTA's or the system's. It may have done
     it all the same."""
+
+    @property
+    def names_a_line(self) -> bool:
+        """Whether PowerMTA has read the configuration and names what is wrong in it: nobody can
+        have loaded it by another command."""
+        return bool(_WRONG.search(str(self)))
 
 
 class EndedError(Exception):

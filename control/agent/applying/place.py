@@ -41,11 +41,12 @@ class Place:
         self.main = folder / MAIN
 
     def prepare(self, first: str) -> None:
-        """Make what has to be there; `first`: the first file, where there is none. Raises
+        """Make what has to be there; `first`: the first file, where there is none, or an empty one
+        that PowerMTA's own configuration could include before the agent was there. Raises
         OSError."""
         if not self._versions.is_dir():
             disk.make_folder(self._versions, _FOLDER_MODE, self._number())
-        if not self.main.exists():
+        if not self.main.exists() or self.main.stat().st_size == 0:
             beside = self._versions / _NEXT
             beside.unlink(missing_ok=True)
             disk.create(beside, first.encode(), _FILE_MODE, self._number())

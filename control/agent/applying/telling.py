@@ -90,6 +90,7 @@ def _unloaded(journal: Journal) -> list[str]:
     if journal.trying is not None:
         return [f"{MAIN} is still version {journal.trying.version}'s: it cannot be put back"]
     if journal.told:
-        former = f"version {journal.running.version}"
+        running = journal.running.version
+        former = f"version {running}" if running else "what was there before"
         return [f"PowerMTA may run version {journal.tried}: it has not loaded {former} again"]
     return []

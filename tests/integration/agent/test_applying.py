@@ -89,7 +89,7 @@ async def test_what_powermta_refuses_leaves_the_former_version(
     command: str,
 ) -> None:
     await started(make_follower, offering)
-    before, ran = lies(tmp_path), pmta.running
+    before, ran, asked = lies(tmp_path), pmta.running, len(pmta.log)
     if step == "verify":
         pmta.put("answers.json", {command: {"vmta": ["v1"]}})
     else:
@@ -101,6 +101,9 @@ async def test_what_powermta_refuses_leaves_the_former_version(
     assert lies(tmp_path)[MAIN] == before[MAIN]
     # A reload that PowerMTA refuses for the former version, too, is tried until it takes it.
     assert said.running == (0 if step == "reload" else 1)
+    if step == "test":
+        # PowerMTA named a line: nobody can have loaded it, and nothing is to be loaded again.
+        assert (said.drift, pmta.log[asked:].count("reload")) == ([], 0)
     pmta.put("refused.json", {})
     pmta.put("answers.json", {})
     said = await offering.until(lambda said: said.running == 1 and not said.drift)
@@ -251,9 +254,25 @@ async def test_a_powermta_without_the_include_is_told_so_and_taken_when_it_is_th
     one = await offering.offer(offer_of(1, "v1"))
     said = await offering.until(lambda said: said.tried == 1)
     assert (said.state, said.step, said.running) == ("failed", "verify", 0)
-    assert f"include {tmp_path}/sendgate/{MAIN}?" in said.problem
+    # Before everything else: a sentence that repeats it may be cut.
+    line = f"add the line `include {tmp_path}/sendgate/{MAIN}` to PowerMTA's own configuration"
+    assert said.problem.startswith(line)
+    assert "does not show v1" in said.problem
     pmta.put("config", config)
     await offering.running(one)
+
+
+async def test_an_empty_file_that_powermta_included_before_the_agent_was_there_is_taken(
+    offering: Offering, make_follower: MakeFollower, pmta: Pmta, tmp_path: Path
+) -> None:
+    (tmp_path / "sendgate" / MAIN).touch()
+    assert "log-file" in pmta.restart()
+    agent = make_follower()
+    agent.start(module=APPLYING)
+    said = await offering.running(await offering.offer(offer_of(1, "v1")))
+    assert [one.state for one in offering.said if one.state == "changed"] == []
+    assert (said.tried, said.step) == (1, "")
+    assert pmta.log[:3] == ["test config", "reload", "show vmtas"]
 
 
 async def test_what_cannot_be_an_offer_is_refused_before_anything_is_written(
