@@ -152,11 +152,16 @@ def routes(parts: Parts) -> list[Route]:
         HealthApi(parts.opening),
         PlanApi(publisher, parts.admin, Plans(parts.pool)),
         LedgerApi(parts.opening, publisher, parts.clock),
-        TakeoverApi(publisher, parts.seal, settings.warmup, signs=bool(settings.control.pmta_keys)),
-        OwnLinesApi(parts.pool, publisher),
+        TakeoverApi(
+            *(publisher, parts.seal, settings.warmup),
+            signs=bool(settings.control.pmta_keys),
+            rollups=settings.control.pmta_rollups,
+        ),
+        OwnLinesApi(parts.pool, publisher, rollups=settings.control.pmta_rollups),
         PmtaApi(
             *(publisher, partial(servers, parts.pool), parts.admin, told),
             keys=settings.control.pmta_keys,
+            silent=settings.control.pmta_agent_silent,
         ),
         ImportsApi(parts.intake.imports),
         ForgettingApi(parts.intake.forgetting, left),

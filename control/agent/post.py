@@ -103,7 +103,10 @@ class Poster:
         if answer.status in expected:
             return answer
         self.close()
-        raise PostError(f"control answers {answer.status}: {_title(answer.body)}", answer.wait)
+        said = f"control answers {answer.status}: {_title(answer.body)}"
+        if answer.status in (401, 403):
+            said += f" (token_file: {self._token_file})"
+        raise PostError(said, answer.wait)
 
     def _once(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         token = self._token()

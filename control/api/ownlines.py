@@ -1,5 +1,6 @@
 """/api/v2/powermta/own: lines of the operator's own in the blocks of VirtualMTAs and pools."""
 
+from functools import partial
 from typing import Any
 
 from control.api.route import DRY, Call, Route, changed
@@ -9,11 +10,13 @@ from control.pmta.own import NewOwnLines, OwnLines, every, one, put
 
 
 class OwnLinesApi:
-    """Of every tenant: a line of PowerMTA's may reach beyond its block."""
+    """Of every tenant: a line of PowerMTA's may reach beyond its block. `rollups`: whether domains
+    are rolled up by their providers."""
 
-    def __init__(self, pool: Any, publisher: Publisher) -> None:
+    def __init__(self, pool: Any, publisher: Publisher, *, rollups: bool) -> None:
         self._pool = pool
         self._publisher = publisher
+        self._put_lines = partial(put, rollups=rollups)
 
     async def _list(self, _: Call) -> list[OwnLines]:
         return await every(self._pool)
@@ -23,7 +26,9 @@ class OwnLinesApi:
 
     async def _put(self, call: Call) -> Changed[OwnLines]:
         name = call.path["name"]
-        return await changed(self._publisher, call, lambda act: put(act, name, call.body))
+        return await changed(
+            self._publisher, call, lambda act: self._put_lines(act, name, call.body)
+        )
 
     def routes(self) -> list[Route]:
         """All of them."""

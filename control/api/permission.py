@@ -149,6 +149,7 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("POST", "/api/v2/servers"): CLOSED,
     ("GET", "/api/v2/servers/{server}"): _READ_ALL,
     ("DELETE", "/api/v2/servers/{server}"): CLOSED,
+    ("DELETE", "/api/v2/servers/{server}/agent"): CLOSED,
     ("GET", "/api/v2/powermta/config"): _READ_ALL,
     ("GET", "/api/v2/powermta/diff"): _READ_ALL,
     ("GET", "/api/v2/powermta/validate"): _READ_ALL,

@@ -1,5 +1,6 @@
 """PowerMTA: its servers and who leaves them alone, its configuration, its keys."""
 
+import time
 from collections.abc import Awaitable, Callable
 
 from control.api.route import DRY, GONE, Call, Route, changed
@@ -8,9 +9,11 @@ from control.plan.publish import Publisher
 from control.plan.rows import ServerRow
 from control.pmta.circuit import CircuitsView, circuits_view
 from control.pmta.key import KeyFile
+from control.pmta.releasing import release
 from control.pmta.server import ServerAddresses, remove, shown
 from control.pmta.told import ToldView
 from control.problem import RefusedError, missing
+from control.store.change import Act
 from policy.ledger.admin import LedgerAdmin
 
 Servers = Callable[[list[str] | None], Awaitable[list[ServerRow]]]
@@ -21,7 +24,8 @@ Reports = Callable[[], Awaitable[list[ToldView]]]
 
 
 class PmtaApi:
-    """`keys`: the folder of the key files as PowerMTA sees it; empty where it does not sign."""
+    """`keys`: the folder of the key files as PowerMTA sees it; empty where it does not sign.
+    `silent`: seconds (control.pmta_agent_silent); `clock`: real seconds of the machine."""
 
     def __init__(
         self,
@@ -31,12 +35,16 @@ class PmtaApi:
         reports: Reports,
         *,
         keys: str,
+        silent: float,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._publisher = publisher
         self._of_servers = servers
         self._admin = admin
         self._reports = reports
         self._keys = keys
+        self._silent = silent
+        self._clock = clock
 
     async def _servers(self, _: Call) -> list[ServerRow]:
         return await self._of_servers(None)
@@ -55,6 +63,15 @@ class PmtaApi:
         return await changed(
             self._publisher, call, lambda act: removed("server", remove(act, name, reason))
         )
+
+    async def _release(self, call: Call) -> Changed[Removed]:
+        name, reason = call.path["server"], call.reason
+        now = round(self._clock() * 1000)
+
+        def act(a: Act) -> Awaitable[Removed]:
+            return removed("agent of", release(a, name, reason, now=now, silent=self._silent))
+
+        return await changed(self._publisher, call, act)
 
     async def _circuits(self, _: Call) -> CircuitsView:
         return circuits_view(await self._admin.circuits())
@@ -92,6 +109,14 @@ class PmtaApi:
                 f"{servers}/{{server}}",
                 "Remove a PowerMTA server that no IP is on",
                 self._remove_server,
+                Changed[Removed],
+                query=GONE,
+            ),
+            Route(
+                "DELETE",
+                f"{servers}/{{server}}/agent",
+                "Wait no more for the agent that kept PowerMTA's configuration there",
+                self._release,
                 Changed[Removed],
                 query=GONE,
             ),

@@ -7,9 +7,10 @@ import typer
 
 from control.plan.changed import Changed
 from control.problem import RefusedError
+from control.takeover.asked import GivenFile, TakeoverAsked
 from control.takeover.found import Entry
 from control.takeover.gathering import gather, key_texts
-from control.takeover.taking import GivenFile, TakeoverAsked, TakeoverView
+from control.takeover.taking import TakeoverView
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, said, say, table
 from control.terminal.usage import misused
@@ -78,11 +79,25 @@ def import_(
             changed,
             f"{view.vmtas} VirtualMTAs, {view.pools} pools and {view.domains} domains taken over",
         )
+        _next(view, kept)
         if not yes and view.refused:
             say("nothing was changed: mend what is refused; --yes --leave-refused writes the rest")
         elif not yes:
             say("nothing was changed: --yes writes it")
     raise typer.Exit(1 if view.refused else 0)
+
+
+def _next(view: TakeoverView, kept: Path | None) -> None:
+    """What is left to do at PowerMTA."""
+    if "" in view.own and kept is None:
+        say("next: --kept FOLDER writes own.conf, for PowerMTA's main file to include")
+    elif "" in view.own:
+        say(f"next: copy {kept}/own.conf to PowerMTA's host and include it in its main file")
+    if view.vmtas:
+        say(
+            "next: in PowerMTA's main file, sendgate.conf takes the place of what was understood: "
+            "include one or the other (deploy/POWERMTA.md)"
+        )
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -71,16 +71,23 @@ def versions(
         ("version", "server", "runs", "wanted", "plan", "when", "who", "why", "digest"),
         (
             (
-                *(v.version, v.server, v.running, v.desired, v.generation),
-                *(instant(v.at), v.who, v.why, v.digest[:12]),
+                *(v.version, v.server, v.running, v.desired, v.generation or None),
+                *(instant(v.at), v.who, _why(v), v.digest[:12]),
             )
             for v in found
         ),
     )
 
 
+def _why(version: VersionView) -> str:
+    """Why it was made, and what became of it."""
+    withdrawn = f"withdrawn: {version.withdrawn}" if version.withdrawn else ""
+    return "; ".join(text for text in (withdrawn, version.why, version.instead) if text)
+
+
 def status(context: typer.Context, server: Server = None) -> None:
-    """What each server with an agent runs, is to run, and what is wrong with that."""
+    """What each server with an agent runs, is to run, and what is wrong with that. Exit 1 when one
+    does not run what the plan says."""
     line = line_of(context)
     found = _standing(Client(line), server)
     if line.json:
@@ -89,6 +96,7 @@ def status(context: typer.Context, server: Server = None) -> None:
         say("no agent asks for a configuration: set `configuration` in its agent.toml")
     else:
         _table(found)
+    raise typer.Exit(0 if all(one.right for one in found) else 1)
 
 
 def apply(

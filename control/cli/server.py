@@ -7,7 +7,7 @@ import typer
 from control.cli.change import change
 from control.cli.removal import Dry, Reason, removed
 from control.embedded.stack.options import pmta_address
-from control.plan.changed import Changed
+from control.plan.changed import Changed, Removed
 from control.plan.rows import ServerRow
 from control.pmta.circuit import CircuitsView
 from control.pmta.server import ServerAddress, ServerAddresses
@@ -52,6 +52,13 @@ def show(context: typer.Context, name: str) -> None:
 def remove(context: typer.Context, name: str, reason: Reason = "", dry_run: Dry = False) -> None:
     """Remove a server that no IP is on."""
     removed(context, f"/api/v2/servers/{name}", f"server {name}", dry_run, False, reason)
+
+
+@app.command()
+def release(context: typer.Context, name: str, reason: Reason = "", dry_run: Dry = False) -> None:
+    """Wait no more for the agent that kept PowerMTA's configuration on a server."""
+    path, done = f"/api/v2/servers/{name}/agent", f"server {name} released from its agent"
+    change(context, "DELETE", path, None, Changed[Removed], done, dry_run=dry_run, reason=reason)
 
 
 @app.command("list")

@@ -62,7 +62,8 @@ def configured(servers: list[Wrong]) -> list[Trouble]:
     return [
         Trouble(
             what=text,
-            next=f"sendgate pmta status, sendgate pmta diff --server {one.server}",
+            next="sendgate pmta status, sendgate pmta diff"
+            + ("" if one.alone else f" --server {one.server}"),
             key=f"pmta-configuration:{one.server}",
         )
         for one in servers

@@ -33,7 +33,7 @@ from control.pmta.known import Fact, facts, key_names, told, virtual_mtas
 from control.pmta.offering import Bell
 from control.pmta.running import known_to_run, version_run
 from control.pmta.staged import staged
-from control.pmta.version import NewVersion, Version, is_of, read, renewed, write
+from control.pmta.version import NewVersion, Version, is_of, read, renewed, withdraw, write
 from control.problem import RefusedError
 from control.store.database import Connection
 from control.store.refusal import UNREACHABLE
@@ -97,7 +97,7 @@ class Agents:
             files = await self.files(made.generation, made.beside, server)
             wanted, version = await self.wanted(server, connection)
             if wanted is not None and wanted.held:
-                # It has all that gateways name (`holding.kept_back`), and the rest waits.
+                # It has all that gateways name (`holding.note_kept`), and the rest waits.
                 continue
             needs = facts(files)
             wants = facts(version.fileset) if version else frozenset[Fact]()
@@ -139,23 +139,25 @@ class Agents:
                 offered.append(await self._new(version_of, wanted, more=more))
             self.bell.ring()
             await self.waiting.until(offered, connection)
-        except BaseException:
-            await asyncio.shield(self.take_back(offered))
+        except BaseException as error:
+            await asyncio.shield(self.take_back(offered, error))
             raise
         return Ahead(offered=offered, same=same)
 
-    async def take_back(self, offered: list[Offered]) -> None:
+    async def take_back(self, offered: list[Offered], error: BaseException | None = None) -> None:
         """What was wanted before is offered again. What cannot be written down now is found by
         `settle`."""
         if not offered:
             return
+        why = error.line() if isinstance(error, RefusedError) else "its change was not made"
         try:
             async with self._pool.acquire() as connection, connection.transaction():
                 for one in offered:
                     before = one.before and self._stamped(one.before)
                     await desired.put_back(connection, before, one.server, one.offer)
-        except UNREACHABLE as error:
-            log.warning("PowerMTA has what a refused change would have brought: %s", error)
+                    await withdraw(connection, one.version, why)
+        except UNREACHABLE as away:
+            log.warning("PowerMTA has what a refused change would have brought: %s", away)
         self.bell.ring()
 
     async def stand(self, connection: Connection, ahead: Ahead) -> None:
@@ -232,6 +234,7 @@ class Agents:
                 at=round(generation.created * 1000),
             )
             number = await write(connection, new, self._settings.pmta_versions_kept)
+            await desired.abandon(connection, wanted)
             settled = Desired(
                 server=server,
                 version=number,
@@ -282,6 +285,7 @@ class Agents:
         """Committed at once: the agent asks another connection, or another control node."""
         async with self._pool.acquire() as connection, connection.transaction():
             number = await write(connection, new, self._settings.pmta_versions_kept)
+            await desired.abandon(connection, before)
             wanted = Desired(server=new.server, version=number, who=new.who)
             offer = await self.offer(connection, wanted)
         return Offered(

@@ -21,7 +21,7 @@ from control.pmta import desired
 from control.pmta.desired import Desired
 from control.pmta.known import Fact, facts, unsigned, virtual_mtas
 from control.pmta.standing import Standing, standings
-from control.pmta.version import NewVersion, is_of, read, sealed_keys, write
+from control.pmta.version import NewVersion, is_of, read, sealed_keys, withdraw, write
 from control.problem import RefusedError, bad, counted, missing
 from control.store.change import Act
 from policy.isotime import milliseconds_of
@@ -277,6 +277,7 @@ class Applying:
             # Gateways name more than it had by now.
             return
         rolled = f"{one.before.instead}; " if one.before.held else ""
+        await withdraw(basis.connection, one.version, str(error))
         former = msgspec.structs.replace(
             one.before,
             settled=basis.last.number,

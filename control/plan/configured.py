@@ -115,7 +115,8 @@ class Configured:
         if file is None:
             return found.whole()
         if file not in found.files:
-            raise missing("file", file)
+            names = ", ".join(found.files)
+            raise RefusedError(f"there is no file {quoted(file)}, there are {names}", status=404)
         return found.files[file]
 
     async def fileset(self, server: str, which: str) -> FileSet:
@@ -159,7 +160,9 @@ class Configured:
             try:
                 files = await self.planned(name)
                 generation = await self._publisher.current()
-                warned = _warned(files, generation) if generation is not None else []
+                rollups = self._settings.pmta_rollups
+                if generation is not None:
+                    warned = _warned(files, generation, rollups=rollups)
             except RefusedError as error:
                 problems = [error.line()]
             found.append(Validated(server=name, problems=problems, warnings=warned))
@@ -205,7 +208,7 @@ _ON_PURPOSE = {MAIN, "sources.conf", "providers.conf"}
 """Files of ours alone, whose gateways may name VirtualMTAs and whose roll-ups are the ones."""
 
 
-def _warned(found: FileSet, generation: Generation) -> list[str]:
+def _warned(found: FileSet, generation: Generation, *, rollups: bool) -> list[str]:
     """What PowerMTA takes and nobody hardly wants, in what settings and own lines say."""
     warm = [v for v in generation.vmtas if v.daily != UNLIMITED]
     names = {v.name for v in warm}
@@ -216,4 +219,5 @@ def _warned(found: FileSet, generation: Generation) -> list[str]:
         for name, text in found.files.items()
         if name not in _ON_PURPOSE
     ]
-    return [f"{one.place}, {one.text}: {one.why}" for one in warnings(files, warming)]
+    found_ = warnings(files, warming, rollups=rollups)
+    return [f"{one.place}, {one.text}: {one.why}" for one in found_]

@@ -31,6 +31,8 @@ _HEADER = """\
 # Written by Sendgate. Do not edit: change the plan with `sendgate`, then include {main}
 # from PowerMTA's own configuration and reload it.
 # Server: {server}. {what}"""
+_HEADER_OF_OTHERS = "# Written by Sendgate. Do not edit. Server: {server}. {what}"
+"""They come behind the first one, in one text or by its includes."""
 
 
 def tenant_file(tenant: str) -> str:
@@ -58,7 +60,8 @@ def pmta_config(generation: Generation, terms: Terms, server: str | None = None)
         if any(blocks):
             files[name] = _file(server, what, [block for block in blocks if block])
     lines = "\n".join(f"include {FOLDER}/{name}" for name in files)
-    found = FileSet({MAIN: _file(server, "Includes the others.", [lines]), **files})
+    first = _HEADER.format(main=MAIN, server=value(server or "all"), what="Includes the others.")
+    found = FileSet({MAIN: f"{first}\n\n{lines}\n", **files})
     if wrong := problem(found.whole()):
         raise ConfigValueError(f"PowerMTA would refuse its configuration: {wrong}")
     return found
@@ -71,7 +74,7 @@ def placed(found: FileSet, folder: str) -> FileSet:
 
 
 def _file(server: str | None, what: str, blocks: Iterable[str]) -> str:
-    header = _HEADER.format(main=MAIN, server=value(server or "all"), what=what)
+    header = _HEADER_OF_OTHERS.format(server=value(server or "all"), what=what)
     return "\n\n".join([header, *blocks]) + "\n"
 
 

@@ -8,6 +8,7 @@ the change it was for is gone, and compares.
 
 import msgspec
 
+from control.pmta.version import withdraw
 from control.store.database import Connection
 from settings.statements import statements
 
@@ -64,6 +65,13 @@ async def put_back(connection: Connection, wanted: Desired | None, server: str, 
             *(server, wanted.version, wanted.overwrite, wanted.settled, wanted.instead),
             *(wanted.held, wanted.who, wanted.at, offer),
         )
+
+
+async def abandon(connection: Connection, wanted: Desired | None) -> None:
+    """Another one takes its place. One that was offered ahead of a plan and compared with none is
+    of none: the change that it was for is gone."""
+    if wanted is not None and wanted.settled is None:
+        await withdraw(connection, wanted.version, "the change that it was for is gone")
 
 
 async def stands(connection: Connection, server: str, offer: int) -> bool:

@@ -50,7 +50,7 @@ WHERE d.settled IS DISTINCT FROM (SELECT max(number) FROM generation) ORDER BY a
 -- name: standing
 SELECT a.server, a.agent, a.heard, a.fetched, a.said_of, a.body::text AS body, d.version, d.offer,
     d.instead, d.held, d.settled, d.at AS offered, v.digest,
-    (SELECT count(*) = 1 FROM pmta_agent) AS alone
+    (SELECT count(*) = 1 FROM pmta_server) AS alone
 FROM pmta_agent a
 LEFT JOIN pmta_desired d ON d.server = a.server
 LEFT JOIN pmta_version v ON v.version = d.version

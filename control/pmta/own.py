@@ -68,8 +68,8 @@ async def texts(connection: Connection) -> dict[str, str]:
     return {found.name: found.lines for found in await every(connection)}
 
 
-async def put(act: Act, name: str, new: NewOwnLines) -> OwnLines:
-    """In the place of those before. Raises RefusedError."""
+async def put(act: Act, name: str, new: NewOwnLines, *, rollups: bool = True) -> OwnLines:
+    """In the place of those before. `rollups`: as `warnings` has it. Raises RefusedError."""
     before = await one(act.connection, name)
     lines, file = _read(before.kind, new.lines)
     if before.kind == "virtual-mta-pool" and _has_domains(file):
@@ -89,7 +89,7 @@ async def put(act: Act, name: str, new: NewOwnLines) -> OwnLines:
         place=Place("lines", 0), tag=before.kind, argument=before.name, inside=file.inside
     )
     whole = File(name="lines", inside=(block,))
-    for warned in warnings([whole], warming_of([before.name], [])):
+    for warned in warnings([whole], warming_of([before.name], []), rollups=rollups):
         act.note(f"line {warned.place.line}, {warned.text}: {warned.why}")
     return msgspec.structs.replace(before, lines=lines)
 

@@ -16,3 +16,14 @@ UPDATE pmta_agent SET fetched = greatest(fetched, $2) WHERE server = $1;
 INSERT INTO pmta_agent (server, agent, heard, said_of, body) VALUES ($1, $2, $3, 0, $4::text::jsonb)
 ON CONFLICT (server) DO UPDATE SET agent = excluded.agent, heard = excluded.heard,
     said_of = pmta_agent.fetched, body = excluded.body;
+
+-- name: released
+SELECT a.server, a.agent, a.heard, d.version FROM pmta_agent a
+LEFT JOIN pmta_desired d ON d.server = a.server
+WHERE lower(a.server) = lower($1) FOR UPDATE OF a;
+
+-- name: release
+DELETE FROM pmta_agent WHERE server = $1;
+
+-- name: release_desired
+DELETE FROM pmta_desired WHERE server = $1;

@@ -34,7 +34,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     held: bool = False
     """It was put back by hand, and stays so."""
     alone: bool = False
-    """No other server has an agent: commands need not name it."""
+    """There is no other server: commands need not name it."""
     said: Applied | None = None
 
     @property
@@ -91,7 +91,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         if age := self.silent(now, bound):
             found.append(
                 f"the agent of {self.server} has not asked for its configuration for "
-                f"{_time(age)}: changes that PowerMTA must know of are refused"
+                f"{_time(age)}: changes that PowerMTA must know of are refused, and its second "
+                "wall stays where it is: of a quota that goes up PowerMTA may hold mail back"
             )
         said = self.said
         if self.instead:
@@ -121,13 +122,15 @@ class Wrong(msgspec.Struct, frozen=True):
 
     server: str
     sentences: list[str]
+    alone: bool = False
+    """As `Standing.alone`."""
 
 
 async def wrong(pool: Any, now: int, silent: float) -> list[Wrong]:
     """Servers with troubles. `now`: milliseconds of the machine's clock; `silent`: seconds
     (control.pmta_agent_silent)."""
-    found = [(one.server, one.troubles(now, silent)) for one in await standings(pool)]
-    return [Wrong(server, sentences) for server, sentences in found if sentences]
+    found = [(one, one.troubles(now, silent)) for one in await standings(pool)]
+    return [Wrong(one.server, sentences, one.alone) for one, sentences in found if sentences]
 
 
 def failed(server: str, said: Applied) -> str:

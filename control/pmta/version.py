@@ -19,6 +19,8 @@ from settings.statements import statements
 
 _SQL = statements(__package__, "version")
 
+LONGEST_REASON = 500
+"""Characters of why one was withdrawn."""
 NEWEST_KEPT = 5
 """The least that a bound may leave of each server."""
 
@@ -60,11 +62,15 @@ class VersionView(msgspec.Struct, frozen=True, kw_only=True):
     server: str
     digest: str
     generation: int
-    """Of the plan it was made for."""
+    """Of the plan it was made for; 0: of none, for it was withdrawn."""
     who: str
     why: str
     at: int
     """Calendar milliseconds."""
+    withdrawn: str
+    """Why it was taken back before it was any plan's; '': it was not."""
+    instead: str
+    """Why its server is to run it although the plan says something else; '': it does not."""
     desired: bool
     """Whether its server is to run it."""
     running: bool
@@ -100,6 +106,11 @@ async def write(connection: Connection, new: NewVersion, kept: int) -> int:
     if await connection.fetch(_SQL["forget"], new.server, max(kept, NEWEST_KEPT)):
         await connection.execute(_SQL["forget_keys"])
     return number
+
+
+async def withdraw(connection: Connection, version: int, why: str) -> None:
+    """It is of no plan: the change that it was for is gone, or PowerMTA did not take it."""
+    await connection.execute(_SQL["withdraw"], version, why[:LONGEST_REASON])
 
 
 async def read(connection: Connection, server: str, version: int) -> Version | None:

@@ -12,13 +12,18 @@ FROM pmta_version WHERE server = $1 AND version = $2;
 
 -- name: list
 -- Newest first, $2 at most; without their files.
-SELECT v.version, v.server, v.digest, v.generation, v.who, v.why, v.at,
+SELECT v.version, v.server, v.digest, v.who, v.why, v.at, v.withdrawn,
+    CASE WHEN v.withdrawn = '' THEN v.generation ELSE 0 END AS generation,
+    CASE WHEN d.version = v.version THEN d.instead ELSE '' END AS instead,
     coalesce(d.version = v.version, false) AS desired,
     coalesce((a.body ->> 'running')::bigint = v.version, false) AS running
 FROM pmta_version v
 LEFT JOIN pmta_desired d ON d.server = v.server
 LEFT JOIN pmta_agent a ON a.server = v.server
 WHERE ($1::text IS NULL OR v.server = $1) ORDER BY v.version DESC LIMIT $2;
+
+-- name: withdraw
+UPDATE pmta_version SET withdrawn = $2 WHERE version = $1;
 
 -- name: keys
 SELECT name, sealed FROM pmta_key WHERE name = ANY ($1);

@@ -8,10 +8,12 @@ Source: PowerMTA v5.0 User's Guide, 3.3.1 (global), 3.3.7 (source), 3.3.10 (doma
 import ipaddress
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from control.pmta.grammar.node import Block, File, Line, Place, flat
 from control.pmta.grammar.printing import headline
+from policy.provider import OTHER, PROVIDERS, domains_of, hosts_of
 
 _NAMED = {
     "reroute-to-virtual-mta": "other mail is rerouted to it",
@@ -46,15 +48,40 @@ def warming_of(names: Iterable[str], ips: Iterable[str]) -> Warming:
     return Warming(frozenset(name.lower() for name in names), frozenset(ips))
 
 
-def warnings(files: Sequence[File], warming: Warming) -> list[Warned]:
-    """Of whole configurations, in the order in which PowerMTA reads them."""
+def warnings(files: Sequence[File], warming: Warming, *, rollups: bool = True) -> list[Warned]:
+    """Of whole configurations, in the order in which PowerMTA reads them. `rollups`: Sendgate rolls
+    domains up by their providers (control.pmta_rollups)."""
     nodes = tuple(node for file in files for node in flat(file.inside))
     relays = {
         node.argument.lower()
         for node in nodes
         if isinstance(node, Block) and node.tag == "source" and _says(node, "always-allow-relaying")
     }
-    return [found for node in nodes for found in _of(node, warming, relays)]
+    found = [found for node in nodes for found in _of(node, warming, relays)]
+    return found + [one for node in nodes for one in _rolled_up(node)] if rollups else found
+
+
+def _rolled_up(node: Line | Block) -> Iterator[Warned]:
+    """`<domain …>` of a domain whose mail waits in its provider's queue."""
+    if not isinstance(node, Block):
+        return
+    name = node.argument.strip('"').lower()
+    if node.tag == "domain" and (queue := _queues().get(name)):
+        why = f"without effect: the queue of {name} is {queue}; write <domain {queue}>"
+        yield Warned(node.place, headline(node), why)
+    for inner in flat(node.inside):
+        yield from _rolled_up(inner)
+
+
+@cache
+def _queues() -> dict[str, str]:
+    """Domain to roll-up, of the providers that have one."""
+    return {
+        domain: f"{name}.rollup"
+        for name in PROVIDERS
+        if name != OTHER and hosts_of(name)
+        for domain in domains_of(name)
+    }
 
 
 def _of(node: Line | Block, warming: Warming, relays: Collection[str]) -> Iterator[Warned]:

@@ -116,6 +116,13 @@ async def change(
         *(after.fixed_quota, after.hourly_share, after.weight, after.plan, after.stage),
         *(after.ceilings, after.host_name, after.grown),
     )
+    if after.state == "retiring" != row.state:
+        for pool, waiting in await act.connection.fetch(_VMTA["sends_alone"], row.name):
+            held = "1 message waits" if waiting == 1 else f"{waiting} messages wait"
+            act.note(
+                f"pool {pool} has no other IP that sends: its mail is held until it has one "
+                f"({held} now)"
+            )
     if row.host_name != after.host_name:
         act.note(
             f"it says EHLO {after.host_name} from the next connection on: its A (or AAAA) and PTR "

@@ -21,3 +21,13 @@ INSERT INTO warmup_history
     (vmta, at, quota_before, quota_after, stage_before, stage_after, who, reason, state_before,
     state_after)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+
+-- name: sends_alone
+-- Pools of a VirtualMTA in which no other one sends, and how much waits for each.
+SELECT m.pool, (SELECT count(*) FROM held h
+        WHERE h.tenant = m.tenant AND h.pool = m.pool AND h.state IN ('held', 'claimed', 'doubt'))
+FROM pool_member m
+WHERE m.vmta = $1 AND NOT EXISTS (SELECT 1 FROM pool_member o
+        JOIN virtual_mta v ON v.name = o.vmta
+        WHERE o.pool = m.pool AND o.vmta <> m.vmta AND v.state NOT IN ('paused', 'retiring'))
+ORDER BY m.pool;

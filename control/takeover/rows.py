@@ -4,7 +4,7 @@ Rule: a VirtualMTA, a pool and a domain are one tenant's. Which, the operator sa
 tenants. A domain sends by the pool whose VirtualMTAs sign it; where several do, by the first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from control.pmta.grammar.node import Place
@@ -46,6 +46,20 @@ class Rows(NamedTuple):
     def tenants(self) -> list[str]:
         """Each once."""
         return list(dict.fromkeys(tenant for tenant, _ in self.vmtas))
+
+    def of(self, vmtas: Collection[str]) -> "Rows":
+        """What is left with these VirtualMTAs alone, by name."""
+
+        def less(pool: PoolRow) -> PoolRow:
+            return pool._replace(members=tuple(one for one in pool.members if one in vmtas))
+
+        pools = [less(pool) for pool in self.pools]
+        domains = [row._replace(pool=less(row.pool)) for row in self.domains]
+        return Rows(
+            [(tenant, vmta) for tenant, vmta in self.vmtas if vmta.name in vmtas],
+            [pool for pool in pools if pool.members],
+            [row for row in domains if row.pool.members],
+        )
 
 
 def rows_of(found: Understanding, tenant: str | None, tenants: Mapping[str, str]) -> Rows:

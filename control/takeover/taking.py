@@ -9,7 +9,6 @@ import fnmatch
 import posixpath
 import secrets
 from collections.abc import Sequence
-from typing import Annotated, ClassVar
 
 import msgspec
 
@@ -25,50 +24,17 @@ from control.sources.domain import GivenKey, NewDomain
 from control.sources.pool import ensure, put_member
 from control.sources.vmta import NewVmta, ensure_vmta
 from control.store.change import Act
+from control.takeover.asked import TakeoverAsked
 from control.takeover.found import Entry, Report, Understanding, entry
 from control.takeover.rows import DomainRow, PoolRow, Rows, rows_of
 from control.takeover.understanding import understand
 from control.tenants import tenant as tenants
 from control.tenants.tenant import NewTenant, default_pool
 from control.values.ip import sending_ip
-from control.values.lines import Lines
-from control.values.reason import ReasonText
-from policy.model import Name
 from settings.model import Warmup
 
 MOST = 500
 """VirtualMTAs of one import; and domains, each of which may need a new key."""
-
-
-class GivenFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A file, by the name it has on PowerMTA's host."""
-
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
-    text: Annotated[Lines, msgspec.Meta(max_length=8_000_000)]
-
-
-class TakeoverAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A configuration with what it includes, and whose it is."""
-
-    of_lines: ClassVar[tuple[str, ...]] = ("files", "keys")
-    """Fields that hold whole files."""
-
-    files: Annotated[list[GivenFile], msgspec.Meta(min_length=1, max_length=5000)]
-    main: Annotated[list[str], msgspec.Meta(min_length=1, max_length=5000)]
-    """Names of the files that no other includes, in their order."""
-    tenant: Name | None = None
-    """Whose everything is that `of` does not give to another."""
-    of: dict[str, Name] = {}
-    """Pool, or VirtualMTA in no pool, to tenant."""
-    server: Name | None = None
-    """PowerMTA server; null: the only one."""
-    keys: dict[str, Lines] = {}
-    """Private DKIM keys, PEM, by the file names that the configuration has."""
-    new_keys: bool = False
-    """A domain whose key is not given gets a new one; else it is refused."""
-    leave_refused: bool = False
-    """Take the rest over although something was refused."""
-    reason: ReasonText = ""
 
 
 class FirstLogin(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +64,7 @@ class TakeoverView(msgspec.Struct, frozen=True, kw_only=True):
     in."""
 
 
-def understood(asked: TakeoverAsked) -> Understanding:
+def understood(asked: TakeoverAsked, *, rollups: bool = True) -> Understanding:
     """Of all files. Raises RefusedError for a main file that was not given."""
     texts = {one.name: one.text for one in asked.files}
     if any(not name.isprintable() for name in texts):
@@ -111,7 +77,7 @@ def understood(asked: TakeoverAsked) -> Understanding:
         parsed = parse(name, texts, lambda argument, file: named(argument, file, texts))
         tops.append(parsed.file)
         faults += parsed.faults
-    return understand(tops, faults)
+    return understand(tops, faults, rollups=rollups)
 
 
 def named(argument: str, file: str, names: Sequence[str] | dict[str, str]) -> list[str]:
@@ -121,11 +87,18 @@ def named(argument: str, file: str, names: Sequence[str] | dict[str, str]) -> li
 
 
 async def take(
-    act: Act, asked: TakeoverAsked, *, seal: Seal, warmup: Warmup, signs: bool, dry: bool
+    act: Act,
+    asked: TakeoverAsked,
+    *,
+    seal: Seal,
+    warmup: Warmup,
+    signs: bool,
+    rollups: bool,
+    dry: bool,
 ) -> TakeoverView:
     """Raises RefusedError with every part that was refused; nothing was changed then. `signs`:
     PowerMTA signs by what is generated; `dry`: it is only shown, with what is refused."""
-    found = understood(asked)
+    found = understood(asked, rollups=rollups)
     rows = rows_of(found, asked.tenant, asked.of)
     rows = await _given_keys(act, asked, rows, found.report)
     if len(rows.vmtas) > MOST or len(rows.domains) > MOST:
@@ -134,7 +107,10 @@ async def take(
         raise _refused(found.report)
     logins = [await _tenant(act, name, dry=dry) for name in rows.tenants]
     audited = len(act.audited)
-    names, new = await _vmtas(act, asked, rows, warmup)
+    names, new = await _vmtas(act, asked, rows, warmup, found.report)
+    rows = rows.of(names)
+    if found.report.refused and not (asked.leave_refused or dry):
+        raise _refused(found.report)
     members = sum([await _pool(act, pool, names) for pool in rows.pools])
     kept = await _own(act, found, rows, names)
     ips = {vmta.name: vmta.ip for _, vmta in rows.vmtas}
@@ -226,16 +202,17 @@ async def _tenant(act: Act, name: str, *, dry: bool) -> FirstLogin | None:
 
 
 async def _vmtas(
-    act: Act, asked: TakeoverAsked, rows: Rows, warmup: Warmup
+    act: Act, asked: TakeoverAsked, rows: Rows, warmup: Warmup, report: Report
 ) -> tuple[dict[str, str], int]:
     """(names in the configuration to names here, for an IP that is here keeps its name; how many
-    are new)."""
+    are new). What cannot be had here (an IP of another tenant's) is refused with its place."""
     names: dict[str, str] = {}
     made = 0
     for tenant, vmta in rows.vmtas:
         ip = sending_ip(vmta.ip)
         new = NewVmta(tenant=tenant, ip=ip)
-        if await vmta_by_ip(act.connection, ip) is None:
+        is_new = await vmta_by_ip(act.connection, ip) is None
+        if is_new:
             new = NewVmta(
                 tenant=tenant,
                 ip=ip,
@@ -243,12 +220,24 @@ async def _vmtas(
                 host_name=vmta.host_name,
                 server=asked.server,
             )
-            made += 1
         try:
-            names[vmta.name] = await ensure_vmta(act, new, below=vmta.host_name, warmup=warmup)
+            async with act.connection.transaction():
+                names[vmta.name] = await ensure_vmta(act, new, below=vmta.host_name, warmup=warmup)
         except RefusedError as error:
-            raise _at(error, str(vmta.place)) from error
+            if not _of_it(error):
+                raise _at(error, str(vmta.place)) from error
+            at = (vmta.place.file, vmta.place.line)
+            report.understood[:] = [e for e in report.understood if (e.file, e.line) != at]
+            report.refused.append(entry(vmta.place, f"<virtual-mta {vmta.name}>", error.line()))
+        else:
+            made += is_new
     return names, made
+
+
+def _of_it(error: RefusedError) -> bool:
+    """Whether one VirtualMTA cannot be had: its IP is another tenant's, its name another's. What is
+    wrong with the line (a server that is not there) ends the import."""
+    return error.status == 409 or [one.field for one in error.errors] == ["vmta"]
 
 
 async def _pool(act: Act, pool: PoolRow, names: dict[str, str]) -> int:

@@ -39,8 +39,11 @@ from control.takeover.found import (
 from policy.plan import PROBE_DOMAIN, SYSTEM_VIRTUAL_MTA
 
 
-def understand(files: Sequence[File], faults: Iterable[Fault]) -> Understanding:
-    """What `files` hold, with what they include; `faults`: what could not be read of them."""
+def understand(
+    files: Sequence[File], faults: Iterable[Fault], *, rollups: bool = True
+) -> Understanding:
+    """What `files` hold, with what they include; `faults`: what could not be read of them;
+    `rollups`: as `warnings` has it."""
     work = _Work()
     for fault in faults:
         work.refuse(fault.place, fault.text, fault.why)
@@ -48,7 +51,7 @@ def understand(files: Sequence[File], faults: Iterable[Fault]) -> Understanding:
     found = work.found
     named = [vmta.name for vmta in found.vmtas] + [pool.name for pool in found.pools]
     warming = warming_of(named, (vmta.ip for vmta in found.vmtas))
-    found.report.warned += [entry(*warned) for warned in warnings(files, warming)]
+    found.report.warned += [entry(*warned) for warned in warnings(files, warming, rollups=rollups)]
     names = dict.fromkeys(name for file in files for name in file_names(file))
     order = {name: at for at, name in enumerate(names)}
     report = found.report

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from loadtest.pmta.accounting import Accounting
+from loadtest.pmta.answers import LICENCE, VERSION
 from loadtest.pmta.config import Config, load
 from loadtest.pmta.counts import Counts
 from loadtest.pmta.delivery import Delivery
@@ -49,6 +50,8 @@ class Commands:
             "reload": self._reload,
             "test config": self._test,
             "show status": self._status,
+            "show version": lambda: VERSION,
+            "show license": lambda: LICENCE,
             "show vmtas": self._vmtas,
             "show queues": self._delivery.queues,
             "rotate acct": self._rotate,

@@ -23,11 +23,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from loadtest.pmta.answers import LICENCE, VERSION
 from loadtest.pmta.config import load
 from loadtest.pmta.grammar import Block, ConfigError, parse, whole
 
-LICENCE = {"product": "PowerMTA", "edition": "enterprise", "expires": "never", "units": 4294967295}
-VERSION = {"version": "5.0r8", "built": "2020-03-01"}
 STATUS = {
     "traffic": {
         name: {way: {"rcp": 0, "msg": 0, "kb": 0} for way in ("in", "out")}

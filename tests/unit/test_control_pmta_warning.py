@@ -37,6 +37,12 @@ def warned(text: str) -> list[tuple[int, str]]:
             2,
             "192.0.2.1 warms up in another VirtualMTA",
         ),
+        (
+            "<virtual-mta warm1>\n<domain Gmail.com>\nmax-smtp-out 2\n</domain>\n</virtual-mta>\n",
+            2,
+            "the queue of gmail.com is gmail.rollup; write <domain gmail.rollup>",
+        ),
+        ("<domain outlook.com>\nmax-smtp-out 2\n</domain>\n", 1, "without effect"),
         ("<mx-rollup-list>\nmx *.a.example a.rollup\n</mx-rollup-list>\n", 1, "takes one"),
         ("http-access 0/0 admin\n", 1, "whoever reaches the web monitor is admin"),
         ("http-access ::/0 monitor,deny-logs\n", 1, "is monitor,deny-logs"),
@@ -81,3 +87,11 @@ def test_what_passes_by_the_gateways_or_opens_a_door_is_named(
 )
 def test_what_does_neither_is_no_warning(text: str) -> None:
     assert warned(text) == []
+
+
+def test_a_domain_has_its_own_queue_where_nothing_is_rolled_up() -> None:
+    text = "<domain gmail.com>\nmax-smtp-out 2\n</domain>\n"
+    parsed = parse("main", {"main": text}, lambda *_: [])
+    assert warnings([parsed.file], WARMING, rollups=False) == []
+    for other in ("gmail.rollup", "example.com", "*", "orange.fr"):
+        assert warned(text.replace("gmail.com", other)) == []

@@ -35,12 +35,16 @@ def main(arguments: list[str]) -> int:
                 "as /etc/pmta/sendgate"
             )
         if given.dry_run:
-            print("\n".join(shown(settings, name_of(settings))))
+            print("\n".join(shown(settings, name_of(settings))), flush=True)
         else:
             _follow(settings, given.parent)
     except ConfigurationError as error:
         print(f"sendgate: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # `… --dry-run | head`: the reader has what it wanted.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (OSError, PostError) as error:
         print(f"sendgate: {error}", file=sys.stderr)
         return 1

@@ -135,7 +135,7 @@ async def test_a_hand_in_the_files_is_told_and_overwritten_when_asked(
         return (await standing(api))["state"] == "changed"
 
     await until(told)
-    assert MAIN in await command("pmta", "status")
+    assert MAIN in await command("pmta", "status", code=1)
     status, refused = await add(api, "192.0.2.11", "two.example")
     assert (status, "changed by hand" in refused["title"]) == (409, True)
     assert "# mine" in main.read_text()

@@ -95,7 +95,9 @@ async def test_what_is_not_taken_by_hand_leaves_the_version_before(
     another(core)
     host.problem = ("test", "Error in line 7: no")
     said = await command("pmta", "apply", code=1)
-    assert said == ""
+    assert "pmta1 did not take version 3 (`pmta test config`): Error in line 7: no" in said
+    listed = await command("pmta", "versions")
+    assert re.search(r"│ 3 +│ pmta1 +│ no +│ no +│ - +│.*withdrawn: pmta1 did not take", listed)
     one = await standing(filled)
     assert (one["desired"], one["right"]) == (2, False)
     assert any(
@@ -146,6 +148,8 @@ async def test_an_older_version_is_brought_back(
     said = await command("pmta", "rollback", "2", "--reason", "loops are wrong")
     assert "pmta1: runs version 2" in said
     assert "note: it stays so until `sendgate pmta apply`" in said
+    assert "put back to version 2 by test" in await command("pmta", "versions")
+    assert "put back to version 2 by test" in await command("pmta", "status", code=1)
     assert host.running is not None
     assert host.running.version == 2
     one = await standing(filled)
@@ -164,13 +168,17 @@ async def test_an_older_version_is_brought_back(
     assert "note: this ends a rollback: pmta1 was put back" in said
     await until_right(filled)
     assert any("feedback-loop" in text for text in host.running.files.values())
+    await command("pmta", "status")
 
 
 async def test_a_version_that_lacks_what_gateways_name_is_refused(
     filled: Api, host: Host, command: Command
 ) -> None:
     said = await command("pmta", "rollback", "1", code=1)
-    assert said == ""
+    assert "1 VirtualMTA (vmta-192-0-2-10) that gateways name" in said
+    said = await command("pmta", "rollback", "99", code=1)
+    assert "does not exist" in said
+    assert "offered" not in said
     status, refused = await filled("POST", f"{PATH}/rollback", {"server": "pmta1", "version": 1})
     assert status == 409
     assert "1 VirtualMTA (vmta-192-0-2-10) that gateways name" in refused["title"]  # type: ignore[index]
@@ -241,7 +249,7 @@ async def test_files_changed_by_hand_are_told_and_written_over_only_when_asked(
     await host.say(state="changed", drift=["sendgate.conf was changed by hand"], digest="x")
     one = await standing(filled)
     assert (one["state"], one["right"]) == ("changed", False)
-    assert "sendgate.conf was changed by hand" in await command("pmta", "status")
+    assert "sendgate.conf was changed by hand" in await command("pmta", "status", code=1)
     _, status = await filled("GET", "/api/v2/status")
     assert "`sendgate pmta apply --overwrite` does" in str(status)
     host.start()
@@ -278,6 +286,10 @@ async def test_the_configuration_is_shown_whole_by_file_and_by_tenant(
     for name, text in host.running.files.items():
         assert (await filled("GET", f"{PATH}/config?server=pmta1&file={name}"))[1] == text
     assert (await filled("GET", f"{PATH}/config?server=pmta1&file=no.conf"))[0] == 404
+    names = ", ".join(host.running.files)
+    said = await command("pmta", "config", "--server", "pmta1", "--file", "no.conf", code=1)
+    assert f"there is no file 'no.conf', there are {names}" in said
+    assert whole.count("change the plan with `sendgate`") == 1, "one header says it for all files"
     assert (await filled("GET", f"{PATH}/config?server=nobody"))[0] == 404
     of_acme = await command("pmta", "config", "--tenant", "acme")
     assert "<virtual-mta vmta-192-0-2-10>" in of_acme
@@ -308,6 +320,7 @@ async def test_versions_are_compared_and_judged(filled: Api, core: Parts, comman
     assert status == 200, put
     said = await command("pmta", "validate")
     assert "pmta1: warning: tenant-acme.conf:" in said
+    assert "without effect" not in said
     assert "other mail is rerouted to it" in said
     another(core, "not an address")
     status, found_ = await filled("GET", f"{PATH}/validate?server=pmta1")

@@ -287,6 +287,54 @@ async def test_a_key_that_is_not_given_is_refused_or_made(
     assert (await imported(api, capsys, *words, "--yes")).code == 0, "the domain is here"
 
 
+async def test_what_another_tenant_has_is_refused_with_its_place(
+    api: Api, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    new = {"name": "globex", "login": "globex", "password": "correct horse"}
+    assert (await api("POST", "/api/v2/tenants", new))[0] == 201
+    domain = {"tenant": "globex", "domain": "g.example", "ip": "192.0.2.31", "quota": 3}
+    assert (await api("POST", "/api/v2/domains", domain))[0] == 201
+    path = tmp_path / "config"
+    blocks = [
+        f"<virtual-mta v{at}>\n    smtp-source-host 192.0.2.{at} v{at}.example\n</virtual-mta>\n"
+        for at in (30, 31)
+    ]
+    path.write_text(
+        "".join(blocks) + "<virtual-mta-pool p>\nvirtual-mta v31\n</virtual-mta-pool>\n"
+    )
+    words = [str(path), "--tenant", "acme"]
+    for more in ([], ["--yes"]):
+        got = await imported(api, capsys, *words, *more, "--json")
+        assert got.code == 1
+        view = msgspec.json.decode(got.out)
+        entries = view["refused"] if not more else view["errors"]
+        assert len(entries) == 1
+        assert "IP 192.0.2.31 is not available to tenant acme" in str(entries)
+        assert "4" in str(entries[0].get("line", entries[0].get("field")))
+    assert (await api("GET", "/api/v2/tenants/acme"))[0] == 404, "all of it or nothing"
+    got = await imported(api, capsys, *words, "--yes", "--leave-refused")
+    assert got.code == 1
+    assert "1 VirtualMTA" in got.out
+    assert [one["ip"] for one in (await api("GET", "/api/v2/ips?tenant=acme"))[1]] == ["192.0.2.30"]
+
+
+async def test_what_is_next_is_said(
+    api: Api, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "config"
+    path.write_text(
+        "postmaster p@a.example\n<domain gmail.com>\n    max-smtp-out 2\n</domain>\n"
+        "<virtual-mta v>\n    smtp-source-host 192.0.2.30 v.example\n</virtual-mta>\n"
+    )
+    got = await imported(api, capsys, str(path), "--tenant", "acme")
+    assert "next: --kept FOLDER writes own.conf, for PowerMTA's main file to include" in got.out
+    assert "next: in PowerMTA's main file, sendgate.conf takes the place" in got.out
+    assert "write <domain gmail.rollup>" in got.out
+    kept = tmp_path / "kept"
+    got = await imported(api, capsys, str(path), "--tenant", "acme", "--kept", str(kept))
+    assert f"next: copy {kept}/own.conf to PowerMTA's host" in got.out
+
+
 async def test_a_key_that_is_none_changes_nothing(
     api: Api, core: Parts, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -101,11 +101,11 @@ class Command:
         self.capsys = capsys
 
     async def __call__(self, *words: str, code: int = 0) -> str:
-        """What it prints; of a failure what it says on standard error."""
+        """What it prints; of a failure what it says on standard error, where that is anything."""
         found = await asyncio.to_thread(run, ["--url", self.api.url, *words])
         out, error = self.capsys.readouterr()
         assert found == code, error or out
-        return error if code else out
+        return (error or out) if code else out
 
 
 @asynccontextmanager

@@ -1,0 +1,11 @@
+"""Versions of PowerMTA's configuration that were taken back."""
+
+from control.store.migrations.script import run
+
+revision = "0056"
+down_revision = "0055"
+
+
+def upgrade() -> None:
+    """Run the SQL of this revision."""
+    run("0056_pre_withdrawn_versions.sql")
