@@ -62,6 +62,7 @@ from control.plan.history import Plans
 from control.plan.names import by_name
 from control.plan.rows import servers, tenants
 from control.pmta import telling
+from control.pmta.server import was_there
 from control.pmta.told import ToldView
 from control.problem import RefusedError
 from control.progress.view import Views
@@ -189,7 +190,9 @@ def routes(parts: Parts) -> list[Route]:
 def application(parts: Parts) -> web.Application:
     """The API over these parts."""
     webhook = Webhook(
-        parts.intake.inbox, parts.tokens.holder_of, parts.settings.accounting, clock=time.time
+        *(parts.intake.inbox, parts.tokens.holder_of, parts.settings.accounting),
+        clock=time.time,
+        check_server=partial(was_there, parts.pool),
     )
     agents = doors(parts, webhook)
     door = Application(

@@ -38,6 +38,8 @@ class Batch(NamedTuple):
     """Where its first record stood."""
     facts: Sequence[Fact]
     set_aside: Sequence[SetAside]
+    came: int | None = None
+    """When what is set aside came first, calendar milliseconds; None: now."""
 
 
 class Consumer(Protocol):
@@ -153,7 +155,7 @@ class Door:
             rows = {name: one._replace(raw=b"") for name, one in rows.items()}
         await connection.execute(
             _SQL["set_aside"],
-            *(now, batch.origin, batch.server, list(rows)),
+            *(batch.came or now, batch.origin, batch.server, list(rows)),
             [one.place for one in rows.values()],
             [one.why for one in rows.values()],
             [one.header for one in rows.values()],

@@ -177,8 +177,11 @@ class _Objects:
         if not columns.names:
             return "it has no fields"
         if columns.names[0].lower() != "type":
-            if not {"email", "reason"} <= {name.lower() for name in names}:
+            small = {name.lower() for name in names}
+            if not {"email", "reason"} <= small:
                 return _typeless(names)
+            if "tenant" in small:
+                return "it names a tenant, and its address would be everybody's: leave that out"
             columns = Columns(("type", *names))
             found = {"type": BAD_ADDRESS, **found}
         fields = [_text(found[name]) for name in columns.names]

@@ -65,7 +65,8 @@ class Backlog(msgspec.Struct, frozen=True, kw_only=True):
     inbox: InboxState
     set_aside: int
     set_aside_at: int
-    """When the newest of them came, again perhaps, calendar milliseconds; 0: there is none."""
+    """When the newest of them came, calendar milliseconds; 0: there is none. Another try of ours
+    (`--again`) makes none newer."""
 
 
 class Retried(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,7 +146,8 @@ class Rejected:
                 SetAside(row["place"], one.why, one.raw, header or one.header)
                 for one in share.set_aside
             ]
-            batch = Batch(row["origin"], row["server"], row["place"], facts, again)
+            at = (row["origin"], row["server"], row["place"])
+            batch = Batch(*at, facts, again, came=row["came"])
             booked = await self._door.book(connection, batch, now)
             counted += booked.counted
             repeated += booked.repeated

@@ -88,3 +88,6 @@ SELECT key, until, who, reason FROM alert_mute WHERE until > $1 ORDER BY key;
 -- name: sweep
 WITH over AS (DELETE FROM alert WHERE recovered < $1)
 DELETE FROM alert_mute WHERE until < $1;
+
+-- name: was_raised
+SELECT EXISTS (SELECT FROM alert WHERE key = $1);

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 
 from control.alerts.alert import SQL, AlertView, view
-from control.problem import RefusedError, bad, missing
+from control.problem import RefusedError, bad, missing, quoted
 from control.store.change import Act
 from control.values.query import FLAG, Limit, Seen
 from control.values.wanted import DURATION, meant
@@ -99,6 +99,9 @@ async def mute(act: Act, wanted: Mute) -> MuteView:
     """Raises RefusedError."""
     if "\0" in wanted.key:
         raise bad("key", "a NUL is in no key")
+    if not await act.connection.fetchval(SQL["was_raised"], wanted.key):
+        key = quoted(wanted.key)
+        act.note(f"no alert has had the key {key} yet: `sendgate alert list` has those there are")
     until = act.milliseconds + wanted.seconds * 1000
     await act.connection.execute(SQL["mute"], wanted.key, until, act.who, wanted.reason)
     said = MuteView(key=wanted.key, until=instant(until), who=act.who, reason=wanted.reason)

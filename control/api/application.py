@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -178,7 +179,8 @@ class Application:
         except RefusedError as error:
             problem = error.problem(request_id)
         except web.HTTPException as error:
-            title = _TITLES.get(error.status, error.reason)
+            own = error.reason != HTTPStatus(error.status).phrase
+            title = error.reason if own else _TITLES.get(error.status, error.reason)
             problem = Problem(title=title, status=error.status, request_id=request_id)
             headers = {k: v for k, v in error.headers.items() if k in ("WWW-Authenticate", "Allow")}
         except Exception as error:  # noqa: BLE001 - the edge of HTTP

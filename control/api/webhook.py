@@ -18,7 +18,7 @@ import msgspec
 from aiohttp import web
 
 from control.accounting.inbox import Inbox
-from control.problem import RefusedError
+from control.problem import RefusedError, bad
 from control.users.token import CONFIGURED, FEEDERS, Holder
 from settings.accounting import Accounting
 
@@ -31,6 +31,8 @@ _READ = 60.0
 """Seconds for one body: 10 MB at 170 KB a second."""
 _NAME = 64
 
+Check = Callable[[str], Awaitable[None]]
+"""Raises RefusedError for a PowerMTA server that there is not and was not."""
 HolderOf = Callable[[str], Awaitable[Holder | None]]
 """Who has a token."""
 Clock = Callable[[], float]
@@ -48,9 +50,15 @@ class Webhook:
     """`clock`: of the machine, which signatures are made by, not of the calendar."""
 
     def __init__(
-        self, inbox: Inbox, holder_of: HolderOf, settings: Accounting, clock: Clock
+        self,
+        inbox: Inbox,
+        holder_of: HolderOf,
+        settings: Accounting,
+        clock: Clock,
+        check_server: Check,
     ) -> None:
         self._inbox = inbox
+        self._check_server = check_server
         self._holder_of = holder_of
         self._settings = settings
         self._clock = clock
@@ -67,7 +75,12 @@ class Webhook:
             self._check(signed or "", request.headers.get(TIMESTAMP, ""), body)
         server = request.query.get("server", "")
         if len(server) > _NAME or not server.isprintable():
-            raise RefusedError("server: a name of at most 64 characters is wanted", status=400)
+            raise bad("server", "a name of at most 64 characters is wanted")
+        for name in request.query:
+            if name != "server":
+                raise bad(name[:_NAME], "this path takes `server` alone; what a record says counts")
+        if server:
+            await self._check_server(server)
         number = None
         if body.strip():
             who = holder.name if holder is not None else "signature"
@@ -96,7 +109,9 @@ class Webhook:
         holder = await self._holder_of(token) if token else None
         if holder is None:
             raise web.HTTPUnauthorized(
-                headers={"WWW-Authenticate": 'Bearer, Basic realm="sendgate"'}
+                reason="a valid token is needed: Authorization: Bearer TOKEN, X-API-Key: TOKEN, or "
+                f"as the password of Basic; or {SIGNATURE} and {TIMESTAMP}",
+                headers={"WWW-Authenticate": 'Bearer, Basic realm="sendgate"'},
             )
         if holder.role not in FEEDERS or holder.tenant is not None:
             raise RefusedError(

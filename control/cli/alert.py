@@ -31,7 +31,8 @@ def list_(context: typer.Context, query: Body) -> None:
             ("id", "severity", "key", "what", "since", "seen", "told", "acknowledged", "over"),
             (
                 (
-                    *(a.id, a.severity, a.key, a.what, a.first_seen, _seen(a), a.told),
+                    *(a.id, a.severity, a.key, a.what, a.first_seen, _seen(a)),
+                    a.told if found.channels else None,
                     *(f"{a.acknowledged} {a.acknowledged_by}" if a.acknowledged else None,),
                     a.recovered or (f"gone since {a.absent}" if a.absent else None),
                 )

@@ -2,6 +2,7 @@
 
 import csv
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,11 +15,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from control.cli.removal import Dry
 from control.cli.suppression import PATH, Everybody, Kind, Tenant, scope
 from control.cli.suppression import app as app
-from control.problem import RefusedError
-from control.suppressions.entry import AT_ONCE
+from control.problem import RefusedError, quoted
+from control.suppressions.entry import AT_ONCE, is_reason
 from control.suppressions.suppressions import Imported, SuppressionPage
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, say
+from policy.suppression import REASONS
 
 COLUMNS = ("address", "tenant", "reason", "origin", "note", "since", "until")
 _NAMES = {
@@ -33,6 +35,7 @@ _NAMES = {
 _OCTETS = 4_000_000
 """Of one part: control takes bodies of 10 MB (control.max_body)."""
 _SHOWN = 20
+_WORDS_SHOWN = 5
 _CLEAN = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029), "\ufffd")
 
 
@@ -72,6 +75,7 @@ def import_(
     client = Client(line)
     added = changed = unchanged = 0
     refused: list[Refused] = []
+    words: Counter[str] = Counter()
     count = 0
     with _opened(file) as source, _progress(line.json) as progress:
         task = progress.add_task(str(file), total=None) if progress else None
@@ -83,6 +87,8 @@ def import_(
             for problem in done.refused:
                 row = part[problem.row]
                 refused.append(Refused(row.line, row.fields["address"], problem.why))
+            named = (row.fields.get("reason", "").strip() for row in part)
+            words.update(word for word in named if not is_reason(word))
             count += len(part)
             if progress and task is not None:
                 progress.update(task, completed=count)
@@ -92,10 +98,16 @@ def import_(
         shown = [one._asdict() for one in refused[:AT_ONCE]]
         as_json(
             {"rows": count, "added": added, "changed": changed, "unchanged": unchanged,
-             "refused": len(refused), "rejected": shown, "dry_run": dry_run}
+             "refused": len(refused), "rejected": shown, "other": dict(words), "dry_run": dry_run}
         )  # fmt: skip
     else:
         _told(refused, count, added, changed, unchanged, dry_run=dry_run)
+        if words:
+            shown_ = ", ".join(f"{quoted(word)}" for word, _ in words.most_common(_WORDS_SHOWN))
+            say(
+                f"{words.total()} of {count} rows have a reason that is none of ours ({shown_}): "
+                f"they are `other`, with their word in the note; ours are {', '.join(REASONS)}"
+            )
     if refused and not allow_refused:
         raise typer.Exit(1)
 

@@ -1,10 +1,10 @@
 """PowerMTA servers and their addresses."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
-from control.problem import bad, counted, in_the_way, missing
+from control.problem import bad, counted, in_the_way, missing, quoted
 from control.store.change import Act
 from control.store.database import Connection
 from control.store.reference import key
@@ -78,3 +78,11 @@ async def remove(act: Act, name: str, reason: str = "") -> str:
 async def shown(act: Act, server: ServerAddresses) -> ServerAddresses:
     """Add the server or replace its addresses, and what it is then."""
     return msgspec.structs.replace(server, name=await put(act, server))
+
+
+async def was_there(pool: Any, name: str) -> None:
+    """Raises RefusedError for a server that there is not and was not: of one that was removed
+    records still come."""
+    if not await pool.fetchval(_SQL["was_there"], name):
+        found = ", ".join(await names(pool)) or "none"
+        raise bad("server", f"there is no PowerMTA server {quoted(name)}; there are: {found}")

@@ -27,3 +27,7 @@ INSERT INTO pmta_server_address (server, position, host, port) VALUES ($1, $2, $
 
 -- name: addresses
 SELECT array_agg(host || ':' || port ORDER BY position) FROM pmta_server_address WHERE server = $1;
+
+-- name: was_there
+SELECT EXISTS (SELECT FROM pmta_server WHERE name = $1)
+    OR EXISTS (SELECT FROM audit_log WHERE action = 'server.remove' AND subject = $1);

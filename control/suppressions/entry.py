@@ -107,6 +107,11 @@ def imported(row: ImportedRow, tenant: str) -> Entry:
     )
 
 
+def is_reason(word: str) -> bool:
+    """Whether a list's word is one of ours, or means one."""
+    return not word.strip() or word.strip().lower() in _WORDS
+
+
 _WORDS: dict[str, Reason] = {
     **{reason: reason for reason in REASONS},
     **dict.fromkeys(("hard", "hard bounce", "hard_bounce", "hard-bounce", "bounced"), "bounce"),

@@ -1,6 +1,7 @@
 """A version of PowerMTA's configuration is brought into force whole, or everything is as it was."""
 
 import asyncio
+import os
 import stat
 import sys
 from pathlib import Path
@@ -371,6 +372,15 @@ async def test_what_would_happen_is_shown_and_nothing_is_written(
         assert process.returncode == 0
         return out.decode()
 
+    reading, writing = os.pipe()
+    os.close(reading)
+    headed = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", APPLYING, "--config", str(agent.config), "--dry-run"),
+        stdout=writing,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    os.close(writing)
+    assert (await headed.communicate())[1] == b"", "`… | head`: the reader has what it wanted"
     text = await shown()
     folder = f"{tmp_path}/sendgate"
     assert text.startswith(f"{folder}: version 1, offered: 2\n")

@@ -145,15 +145,19 @@ async def test_what_cannot_be_read_is_set_aside_and_its_neighbours_count(
     assert look["set_aside"] == 4
     assert any("4 accounting records could not be read" in t["what"] for t in look["troubles"])
     assert "sendgate_accounting_set_aside 4.0" in (await api("GET", "/metrics"))[1]
-    # A year later it is in time.
+    # A year later it is in time. To try again makes none of them newer than it is.
+    await core.pool.execute("UPDATE accounting_set_aside SET came = came - 86400000")
+    old = (await core.intake.rejected.backlog()).set_aside_at
     status, answer = await api("POST", "/api/v2/accounting/rejected/again", {})
     assert (status, answer) == (200, {"taken": 0, "repeated": 0, "rejected": 4})
     assert (await api("GET", "/api/v2/accounting/rejected"))[1]["total"] == 4
+    assert (await core.intake.rejected.backlog()).set_aside_at == old
 
 
 @pytest.mark.usefixtures("working")
 async def test_what_says_nothing_of_anybody_is_set_aside(core: Parts, api: Api) -> None:
     small = b'{"email": "not an address", "reason": "no such user"}\n{"email": "anna@gmail.com"}\n'
+    small += b'{"email": "anna@gmail.com", "reason": "no", "tenant": "acme"}\n'
     assert (await send(api, b'{"type": "d"}\n' + small + lines(record())))[0] == 200
     await taken(core)
     assert await kinds(core) == {"d": (1, 0)}
@@ -161,6 +165,7 @@ async def test_what_says_nothing_of_anybody_is_set_aside(core: Parts, api: Api) 
     assert sorted(one["why"] for one in page["rejected"]) == [
         "'not an address' is no mail address",
         "it has an email, and neither a type nor a reason",
+        "it names a tenant, and its address would be everybody's: leave that out",
         "it says neither when it was, nor of whom or of which message it is",
     ]
 
@@ -210,11 +215,35 @@ async def test_who_may_post(core: Parts, api: Api) -> None:
     assert await status(Authorization="Basic nonsense!") == 401
     assert await status() == 401
     assert await status(**{"X-API-Key": new_token()}) == 401
+    async with api.session.post(api.url + PATH, data=body) as response:
+        said = (await response.json())["title"]
+        assert "X-API-Key" in said
+        assert "Basic" in said
+        assert "X-Sendgate-Signature" in said
+        assert response.headers["WWW-Authenticate"].startswith("Bearer, Basic")
     for role in ("scrape", "read"):
         assert await status(**{"X-API-Key": made[role]}) == 403
     # And the token for it does nothing else.
     for path in ("/api/v2/accounting", "/metrics", "/api/v2/tenants"):
         assert (await api("GET", path, token=made["accounting"]))[0] == 403
+
+
+async def test_a_server_that_is_not_there_and_a_word_that_means_nothing_are_refused(
+    core: Parts, api: Api
+) -> None:
+    body = lines(record())
+    status, answer = await api("POST", f"{PATH}?server=pmtal", raw=body)
+    assert status == 400
+    assert "there is no PowerMTA server 'pmtal'; there are: pmta1" in str(answer)
+    status, answer = await api("POST", f"{PATH}?server=pmta1&tenant=acme", raw=body)
+    assert (status, "tenant: this path takes `server` alone" in str(answer)) == (400, True)
+    assert (await api("POST", f"{PATH}?server=pmta1", raw=body))[0] == 200
+    # Of one that was removed records still come.
+    new = {"name": "old", "addresses": [{"host": "127.0.0.1", "port": 2527}]}
+    assert (await api("POST", "/api/v2/servers", new))[0] == 200
+    assert (await api("DELETE", "/api/v2/servers/old"))[0] == 200
+    assert (await api("POST", f"{PATH}?server=old", raw=body))[0] == 200
+    assert (await api("GET", "/api/v2/accounting/inbox"))[1]["waiting"] == 2
 
 
 async def test_a_signed_batch_is_taken_in_time_only(core: Parts, api: Api) -> None:

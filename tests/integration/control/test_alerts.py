@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -444,13 +445,18 @@ async def test_the_command_lists_acknowledges_mutes_and_tries(
     shown = await sendgate("alert", "list")
     assert "mail goes around" in shown
     assert "bypass: next: sendgate status" in shown
+    assert re.search(r"│ 1 +│ - +│ - +│ - +│", shown), "made a message of, and told nobody"
     said = await sendgate("alert", "list", "--json")
     (alert,) = msgspec.json.decode(said, type=Alerts).alerts
     assert "acknowledged" in await sendgate("alert", "ack", str(alert.id), "--reason", "seen")
-    assert "muted until" in await sendgate("alert", "mute", "bypass", "--for", "2h")
+    said = await sendgate("alert", "mute", "bypass", "--for", "2h")
+    assert "muted until" in said
+    assert "no alert has had the key" not in said
+    said = await sendgate("alert", "mute", "bypas", "--for", "1m")
+    assert "note: no alert has had the key 'bypas' yet" in said
     assert "muted until" in await sendgate("alert", "list")
     tried = await sendgate("alert", "test", "--json", code=1)
-    assert tried == ""
+    assert msgspec.json.decode(tried) == []
 
 
 async def test_a_test_says_what_became_of_each_way(core: Parts, double: Telegram) -> None:

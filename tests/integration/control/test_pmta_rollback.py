@@ -1,11 +1,15 @@
 """A rollback of PowerMTA's configuration holds until somebody applies what the plan says."""
 
+import asyncio
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from control.parts import Parts
-from tests.support.control.core import Api
+from tests.support.control.core import TOKEN, Api
 from tests.support.control.pmtahost import Host
 from tests.support.control.pmtaservers import (
     add,
@@ -164,3 +168,22 @@ async def test_another_rollback_takes_its_place_and_apply_ends_one_to_what_the_p
         "SELECT after FROM audit_log WHERE action = 'pmta.apply' AND after::text LIKE '%held%'"
     )
     assert len(released) == 1
+
+
+async def test_a_reader_that_has_what_it_wanted_is_no_trouble(
+    api: Api, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`sendgate … | head`."""
+    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
+    line = "import sys; from control.cli.main import main; sys.exit(main())"
+    for words in (["pmta", "config", "--server", "pmta1"], ["pmta", "versions"], ["--help"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", line, "--url", api.url, *words),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+        )
+        os.close(writing)
+        _, said = await process.communicate()
+        assert said == b"", said.decode()

@@ -201,6 +201,7 @@ async def test_a_list_is_imported_exported_and_imported_again(
     said = await sendgate(*given)
     assert "12345 rows: 12343 added, 0 changed, 0 were there" in said
     assert "line 9 was not taken" in said
+    assert "1 of 12345 rows have a reason that is none of ours ('sold to globex'): they are" in said
     assert "line 10 was not taken" in said
     assert len(rejected.read_text().splitlines()) == 3
     [one] = await page(stocked, "?address=odd@x.example")
