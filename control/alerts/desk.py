@@ -47,6 +47,8 @@ class MuteView(msgspec.Struct, frozen=True, kw_only=True):
     until: str
     who: str
     reason: str
+    note: str = ""
+    """What may be wrong with that: no alert has had the key."""
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,11 +101,13 @@ async def mute(act: Act, wanted: Mute) -> MuteView:
     """Raises RefusedError."""
     if "\0" in wanted.key:
         raise bad("key", "a NUL is in no key")
+    note = ""
     if not await act.connection.fetchval(SQL["was_raised"], wanted.key):
-        key = quoted(wanted.key)
-        act.note(f"no alert has had the key {key} yet: `sendgate alert list` has those there are")
+        note = f"no alert has had the key {quoted(wanted.key)} yet: `sendgate alert list` has keys"
     until = act.milliseconds + wanted.seconds * 1000
     await act.connection.execute(SQL["mute"], wanted.key, until, act.who, wanted.reason)
-    said = MuteView(key=wanted.key, until=instant(until), who=act.who, reason=wanted.reason)
+    said = MuteView(
+        key=wanted.key, until=instant(until), who=act.who, reason=wanted.reason, note=note
+    )
     await act.audit("alert.mute", wanted.key, None, {"until": said.until}, wanted.reason)
     return said

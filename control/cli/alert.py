@@ -81,7 +81,12 @@ def mute(
     line = line_of(context)
     whole = {**body, "key": key}
     done = Client(line).send("POST", f"{PATH}/mute", whole, MuteView)
-    as_json(done) if line.json else say(f"{done.key}: muted until {done.until}")
+    if line.json:
+        as_json(done)
+        return
+    say(f"{done.key}: muted until {done.until}")
+    if done.note:
+        say(f"note: {done.note}")
 
 
 @app.command()

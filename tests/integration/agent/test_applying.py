@@ -372,15 +372,6 @@ async def test_what_would_happen_is_shown_and_nothing_is_written(
         assert process.returncode == 0
         return out.decode()
 
-    reading, writing = os.pipe()
-    os.close(reading)
-    headed = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", APPLYING, "--config", str(agent.config), "--dry-run"),
-        stdout=writing,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    os.close(writing)
-    assert (await headed.communicate())[1] == b"", "`… | head`: the reader has what it wanted"
     text = await shown()
     folder = f"{tmp_path}/sendgate"
     assert text.startswith(f"{folder}: version 1, offered: 2\n")
@@ -408,6 +399,15 @@ async def test_what_would_happen_is_shown_and_nothing_is_written(
         said,
         ["show vmtas"] * 2,
     )
+    reading, writing = os.pipe()
+    os.close(reading)
+    headed = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", APPLYING, "--config", str(agent.config), "--dry-run"),
+        stdout=writing,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    os.close(writing)
+    assert (await headed.communicate())[1] == b"", "`… | head`: the reader has what it wanted"
 
 
 @pytest.mark.parametrize(
