@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from control.api.route import DRY, GONE, Call, Route, changed
 from control.plan.changed import Changed, Removed, removed
@@ -13,7 +14,6 @@ from control.pmta.releasing import release
 from control.pmta.server import ServerAddresses, remove, shown
 from control.pmta.told import ToldView
 from control.problem import RefusedError, missing
-from control.store.change import Act
 from policy.ledger.admin import LedgerAdmin
 
 Servers = Callable[[list[str] | None], Awaitable[list[ServerRow]]]
@@ -66,12 +66,10 @@ class PmtaApi:
 
     async def _release(self, call: Call) -> Changed[Removed]:
         name, reason = call.path["server"], call.reason
-        now = round(self._clock() * 1000)
-
-        def act(a: Act) -> Awaitable[Removed]:
-            return removed("agent of", release(a, name, reason, now=now, silent=self._silent))
-
-        return await changed(self._publisher, call, act)
+        gone = partial(release, now=round(self._clock() * 1000), silent=self._silent)
+        return await changed(
+            self._publisher, call, lambda act: removed("agent of", gone(act, name, reason))
+        )
 
     async def _circuits(self, _: Call) -> CircuitsView:
         return circuits_view(await self._admin.circuits())
