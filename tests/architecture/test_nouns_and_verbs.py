@@ -314,6 +314,11 @@ ALSO = {
         "test_moving.py: "
         "test_an_ip_moves_to_another_server_once_it_is_stopped_and_nothing_is_queued",
     ),
+    ("server", "its agent"): Done(
+        "server release",
+        "DELETE /api/v2/servers/{server}/agent",
+        "test_releasing.py: test_an_agent_that_is_gone_is_waited_for_no_more",
+    ),
     ("warmup plan", "add"): Done(
         "warmup plan add",
         "POST /api/v2/warmup/plans",
