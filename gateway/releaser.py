@@ -69,6 +69,7 @@ class ReleaserProcess:
             holding.settler,
             backoff=holding.backoff,
             budget=settings.relay.budget,
+            most=settings.hold.concurrent,
             passed=parts.bulletin.passed,
             generation=generation,
             now=now,

@@ -55,6 +55,12 @@ def contradictions(settings: Settings) -> list[str]:
         if name not in PROVIDERS
     ]
     found += _staggered(settings.warmup)
+    found += [
+        f"warmup.{field}.{name}: no such provider; known: {', '.join(sorted(PROVIDERS))}"
+        for field in ("provider_minute_limits", "provider_hourly_limits")
+        for name in getattr(settings.warmup, field)
+        if name not in PROVIDERS
+    ]
     if not gateway.listeners:
         found.append("gateway.listeners: at least one is needed")
     if relay.budget >= gateway.answer_budget:

@@ -25,6 +25,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "WARMUP_MIN_DAILY_QUOTA": ("warmup", "min_daily_quota"),
     "WARMUP_STAGGER_MIN_MS": ("warmup", "stagger_min_ms"),
     "WARMUP_STAGGER_MAX_MS": ("warmup", "stagger_max_ms"),
+    "WARMUP_BATCH_SIZE": ("hold", "claim"),
+    "WARMUP_MAX_CONCURRENT": ("hold", "concurrent"),
     "WARMUP_MAX_BOUNCE_RATE": ("warmup", "max_bounce_rate"),
     "WARMUP_MAX_SPAM_RATE": ("warmup", "max_spam_rate"),
 }
@@ -36,6 +38,9 @@ OTHERS = tuple(
 
 WEEK_QUOTAS = tuple(f"WARMUP_WEEK{n}_QUOTA" for n in range(1, 7))
 
+DELAY = "WARMUP_BATCH_DELAY_MS"
+"""`hold.claim_delay`, in milliseconds."""
+
 RETENTION = "WARMUP_METRICS_RETENTION_DAYS"
 """`statistics.detail_kept`, in days."""
 
@@ -44,10 +49,13 @@ WITHOUT_EFFECT: dict[str, str] = {
     "CELERY_RESULT_BACKEND": "there is no task queue; jobs run inside `sendgate control`",
     "CELERY_WORKER_CONCURRENCY": "gateway.workers",
     "WARMUP_WORKER_ID": "workers name themselves",
-    "WARMUP_MAX_CONCURRENT": "it is about sending and bounds nothing yet: sessions to PowerMTA are "
-    "each server's own",
-    "WARMUP_BATCH_SIZE": "it is about sending and bounds nothing yet: hold.claim",
-    "WARMUP_BATCH_DELAY_MS": "pacing is exact per IP: warmup.hourly_share",
+    "WARMUP_WORKER_COUNT": "gateway.workers take mail, hold.releasers release what waits",
+    "WARMUP_DISTRIBUTED_MODE": "it always is: limits hold over all processes and nodes",
+    "WARMUP_CRON_INTERVAL_MINUTES": "nothing waits for a cron job: held mail is looked at every "
+    "hold.poll, warm-up when a day has ended and when accounting arrives; `sendgate job list`",
+    "WARMUP_ENABLE_DETAILED_METRICS": "/metrics of gateways and control always has them; "
+    "statistics.detail_kept says how long `sendgate stats` does",
+    "DIRECT_URL": "migrations use database.url (DATABASE_URL) as well",
 }
 
 
@@ -81,7 +89,7 @@ def from_environment(
 
 def misspelt(environ: Mapping[str, str]) -> list[str]:
     """A sentence for each variable that looks like ours and is none, with the nearest that is."""
-    known = {*variable_paths(), *WEEK_QUOTAS, RETENTION, *OTHERS}
+    known = {*variable_paths(), *WEEK_QUOTAS, RETENTION, DELAY, *OTHERS}
     found = []
     for name in environ:
         if not name.startswith((PREFIX, "WARMUP_")) or name in known or name in WITHOUT_EFFECT:

@@ -32,7 +32,13 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     releasers: Annotated[int, msgspec.Meta(ge=0, le=64)] = 1
     """Processes of this node that release held mail; any number of nodes may."""
     claim: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 64
-    """Messages a releaser claims in one commit."""
+    """Messages a releaser claims in one commit. Also WARMUP_BATCH_SIZE."""
+    claim_delay: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0.0
+    """Between two claims of one releaser while there is mail that may go: 0 is what a backlog
+    leaves by fastest. Also WARMUP_BATCH_DELAY_MS, in milliseconds."""
+    concurrent: Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None = None
+    """Most messages that one releaser has under way; left out, twice what its sessions to PowerMTA
+    take, and never more. Also WARMUP_MAX_CONCURRENT."""
     poll: Seconds = 1.0
     """Between two looks for mail that may go."""
     sweep: Seconds = 30.0

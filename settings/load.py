@@ -17,7 +17,7 @@ import msgspec
 
 from settings.contradictions import contradictions
 from settings.databaseurl import read as read_database_url
-from settings.environment import RETENTION, WEEK_QUOTAS, from_environment
+from settings.environment import DELAY, RETENTION, WEEK_QUOTAS, from_environment
 from settings.model import Settings
 from settings.secret import MASK, SECRETS, URLS, masked
 
@@ -54,7 +54,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         tree = _read(given or DEFAULT_FILE, problems)
     overrides, origin = from_environment(env)
     _weeks(env, tree, overrides, origin)
-    _retention(env, overrides, origin, problems)
+    _in_another_unit(env, overrides, origin, problems)
     _database_url(tree, overrides, origin, problems)
     values: dict[str, Any] = {}
     for section in msgspec.structs.fields(Settings):
@@ -207,22 +207,26 @@ def _weeks(
     overrides.setdefault("warmup", {})["weeks"] = weeks
 
 
-def _retention(
+def _in_another_unit(
     env: Mapping[str, str],
     overrides: dict[str, dict[str, Any]],
     origin: dict[str, str],
     problems: list[str],
 ) -> None:
-    """WARMUP_METRICS_RETENTION_DAYS is in days; SENDGATE_STATISTICS_DETAIL_KEPT wins over it."""
-    own = overrides.setdefault("statistics", {})
-    if RETENTION not in env or "detail_kept" in own:
-        return
-    text = env[RETENTION].strip()
-    if not (text.isascii() and text.isdigit() and len(text) < 6):
-        problems.append(f"statistics.detail_kept (from {RETENTION}): {text!r} is no number of days")
-        return
-    own["detail_kept"] = str(int(text) * 86_400)
-    origin["statistics.detail_kept"] = RETENTION
+    """WARMUP_METRICS_RETENTION_DAYS and WARMUP_BATCH_DELAY_MS; our own variables win over them."""
+    for name, section, field, factor, unit in (
+        (RETENTION, "statistics", "detail_kept", 86_400.0, "days"),
+        (DELAY, "hold", "claim_delay", 0.001, "milliseconds"),
+    ):
+        own = overrides.setdefault(section, {})
+        if name not in env or field in own:
+            continue
+        text = env[name].strip()
+        if not (text.isascii() and text.isdigit() and len(text) < 6):
+            problems.append(f"{section}.{field} (from {name}): {text!r} is no number of {unit}")
+            continue
+        own[field] = str(int(text) * factor)
+        origin[f"{section}.{field}"] = name
 
 
 def _database_url(

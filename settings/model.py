@@ -250,12 +250,15 @@ class Warmup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Most of a day's quota that one mailbox provider may get."""
     hourly_share: Share = 0.2
     """Largest burst as a share of the day; 1.0 switches pacing off."""
-    global_hourly_limit: Count | None = None
-    """Recipients an hour over all tenants. Also WARMUP_GLOBAL_HOURLY_LIMIT."""
-    global_minute_limit: Count | None = None
-    """Recipients a minute over all tenants. Also WARMUP_GLOBAL_MINUTE_LIMIT."""
-    user_hourly_limit: Count | None = None
-    """For each tenant without a limit of its own. Also WARMUP_USER_HOURLY_LIMIT."""
+    global_hourly_limit: Annotated[Count, msgspec.Meta(examples=[10_000])] | None = None
+    """Most recipients in any 3,600 seconds, over all tenants, nodes and processes: 10000 are at
+    most 240,000 a day. Also WARMUP_GLOBAL_HOURLY_LIMIT."""
+    global_minute_limit: Annotated[Count, msgspec.Meta(examples=[200])] | None = None
+    """The same in any 60 seconds: 200 are at most 288,000 a day. Also
+    WARMUP_GLOBAL_MINUTE_LIMIT."""
+    user_hourly_limit: Annotated[Count, msgspec.Meta(examples=[500])] | None = None
+    """Most recipients in any 3,600 seconds of each tenant without a limit of its own (`sendgate
+    tenant set --per-hour`): 500 are at most 12,000 a day. Also WARMUP_USER_HOURLY_LIMIT."""
     min_daily_quota: Annotated[Count, msgspec.Meta(examples=[30])] | None = None
     """What each mailbox of a tenant without a minimum of its own should send a day, at least: its
     waiting mail goes first until it has. Also WARMUP_MIN_DAILY_QUOTA."""
@@ -264,6 +267,10 @@ class Warmup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     of its own. Also WARMUP_STAGGER_MIN_MS."""
     stagger_max_ms: Annotated[Stagger, msgspec.Meta(examples=[120_000])] | None = None
     """And at most: each gap is drawn between the two. Also WARMUP_STAGGER_MAX_MS."""
+    provider_minute_limits: dict[str, Count] = {}
+    """Provider to most recipients in any 60 seconds, over all tenants; one not named has none."""
+    provider_hourly_limits: dict[str, Count] = {}
+    """The same in any 3,600 seconds."""
     max_bounce_rate: Percent = 5.0
     """Per cent of relayed; a stage is taken under it only. Also WARMUP_MAX_BOUNCE_RATE."""
     max_spam_rate: Percent = 0.1

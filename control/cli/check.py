@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import sys
+import time
 from typing import Annotated, Any
 
 import msgspec
@@ -61,7 +62,7 @@ def check(context: typer.Context, config: Config = None) -> None:
         problems += error.problems
         code = 2
     else:
-        asyncio.run(_parts(settings, problems, good))
+        asyncio.run(_parts(settings, problems, good, warnings))
     if not line.json:
         for text in good:
             say(f"ok: {text}")
@@ -113,7 +114,11 @@ def migrate(
         say(f"schema {after}" + ("" if before == after else f" (was {before or 'empty'})"))
 
 
-async def _parts(settings: Settings, problems: list[str], good: list[str]) -> None:
+async def _parts(
+    settings: Settings, problems: list[str], good: list[str], warnings: list[str]
+) -> None:
+    from control.plan.compile import compile_generation
+    from control.plan.narrow import narrow
     from control.store.migrate import newest, revision
 
     servers: list[ServerRow] = []
@@ -135,6 +140,12 @@ async def _parts(settings: Settings, problems: list[str], good: list[str]) -> No
             return
         good.append("PostgreSQL")
         servers = await rows.servers(pool)
+        warmup, hold = settings.warmup, settings.hold
+        # With these settings, which may not be in force yet.
+        plan = compile_generation(
+            await rows.read(pool), warmup, hold, number=0, created=time.time()
+        )
+        warnings += narrow(plan.generation)
         if settings.accounting.streams:
             trouble = await found_in_accounting(pool, settings.accounting)
             problems += trouble

@@ -51,7 +51,11 @@ def show(context: typer.Context, ip: str) -> None:
     IpChange,
     but=("state",),
     named={"ceilings": "--ceiling", "host_name": "--host"},
-    off={"ceilings": "--no-ceilings"},
+    off={
+        "ceilings": "--no-ceilings",
+        "per_minute": "--no-per-minute",
+        "per_hour": "--no-per-hour",
+    },
 )
 def set_(context: typer.Context, ip: str, body: Body, dry_run: Dry = False) -> None:
     """Change an IP."""

@@ -45,9 +45,16 @@ def show(context: typer.Context, name: str) -> None:
 
 
 @app.command("set")
-@options(PoolChange, off={"overflow": "--no-overflow"})
+@options(
+    PoolChange,
+    off={
+        "overflow": "--no-overflow",
+        "per_minute": "--no-per-minute",
+        "per_hour": "--no-per-hour",
+    },
+)
 def set_(context: typer.Context, name: str, body: Body, dry_run: Dry = False) -> None:
-    """Change a pool's overflow, or make it the tenant's default."""
+    """Change a pool's overflow and limits, or make it the tenant's default."""
     path, what = f"/api/v2/pools/{name}", f"pool {name}"
     change(context, "PATCH", path, body, Changed[PoolDetail], what, dry_run=dry_run)
 
@@ -77,9 +84,23 @@ def _change(context: typer.Context, name: str, order: str, what: str, dry_run: b
 
 def _pools(found: list[PoolDetail]) -> None:
     table(
-        ("id", "pool", "tenant", "default", "IPs", "domains", "overflow", "paused"),
         (
-            (p.id, p.name, p.tenant, p.default, p.ips, p.domains, p.overflow, p.paused)
+            "id",
+            "pool",
+            "tenant",
+            "default",
+            "IPs",
+            "domains",
+            "overflow",
+            "a minute",
+            "an hour",
+            "paused",
+        ),
+        (
+            (
+                *(p.id, p.name, p.tenant, p.default, p.ips, p.domains, p.overflow),
+                *(p.per_minute, p.per_hour, p.paused),
+            )
             for p in found
         ),
     )

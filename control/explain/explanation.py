@@ -87,16 +87,14 @@ CHANGE = {
     Limit.MAILBOX_UNKNOWN: "add it (`sendgate mailbox set`), or let the tenant's mailboxes be "
     "discovered (`sendgate tenant set --mailbox-unknown discover`)",
     Limit.MAILBOX_SPACING: "wait, or lower its spacing (`sendgate mailbox set`)",
-    Limit.MAILBOX_MINUTE: "wait, or raise its limit of a minute (`sendgate mailbox set`, "
-    "`sendgate tenant set TENANT --mailbox-minute N`)",
-    Limit.MAILBOX_HOUR: "wait, or raise its limit of an hour (`sendgate mailbox set`, "
-    "`sendgate tenant set TENANT --mailbox-hour N`)",
+    Limit.MAILBOX_MINUTE: "wait, or `sendgate tenant set TENANT --mailbox-minute N`",
+    Limit.MAILBOX_HOUR: "wait, or `sendgate tenant set TENANT --mailbox-hour N`",
     Limit.IP_MINUTE: "wait, or raise it (`sendgate ip set IP --per-minute N`), or add an IP",
     Limit.IP_HOUR: "wait, or raise it (`sendgate ip set IP --per-hour N`), or add an IP",
     Limit.POOL_MINUTE: "wait, or `sendgate pool set POOL --per-minute N`",
     Limit.POOL_HOUR: "wait, or `sendgate pool set POOL --per-hour N`",
-    Limit.PROVIDER_MINUTE: "wait, or `sendgate provider set PROVIDER --per-minute N`",
-    Limit.PROVIDER_HOUR: "wait, or `sendgate provider set PROVIDER --per-hour N`",
+    Limit.PROVIDER_MINUTE: "wait, or raise warmup.provider_minute_limits",
+    Limit.PROVIDER_HOUR: "wait, or raise warmup.provider_hourly_limits",
     Limit.TENANT_MINUTE: "wait, or `sendgate tenant set TENANT --per-minute N`",
     Limit.TENANT_HOUR: "wait, or `sendgate tenant set TENANT --per-hour N`",
     Limit.GLOBAL_MINUTE: "wait, or raise warmup.global_minute_limit",

@@ -88,11 +88,20 @@ def compile_generation(
             for t in rows.tenants
         ),
         rate=Rate(minute=warmup.global_minute_limit, hour=warmup.global_hourly_limit),
+        provider_rates=_provider_rates(warmup),
         stopped=rows.stopped,
     )
     made: list[Item] = [*generation.servers, *generation.vmtas, *generation.pools]
     made += generation.tenants
     return Compiled(generation, found + plan_problems(generation, made))
+
+
+def _provider_rates(warmup: Warmup) -> dict[str, Rate]:
+    minutes, hours = warmup.provider_minute_limits, warmup.provider_hourly_limits
+    return {
+        provider: Rate(minute=minutes.get(provider), hour=hours.get(provider))
+        for provider in sorted({*minutes, *hours})
+    }
 
 
 def plan_problems(generation: Generation, made: Iterable[Item]) -> list[str]:
@@ -184,6 +193,7 @@ def vmta_of(row: VmtaRow, plans: dict[str, Plan], found: list[str]) -> VirtualMt
         hourly_share=row.hourly_share,
         weight=row.weight,
         ceilings=ceilings,
+        rate=Rate(minute=row.per_minute, hour=row.per_hour),
     )
 
 
@@ -195,6 +205,7 @@ def pool_of(row: PoolRow) -> Pool:
         members=tuple(row.members),
         overflow=row.overflow,
         paused=row.paused,
+        rate=Rate(minute=row.per_minute, hour=row.per_hour),
     )
 
 

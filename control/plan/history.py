@@ -129,7 +129,7 @@ def compared(before: Generation | None, after: Generation) -> tuple[dict[str, Mo
                 words.append(f"{some} {what}")
     if before is None:
         return counts, ["the plan before it is not kept: all that it has counts as added"]
-    if before.rate != after.rate:
+    if (before.rate, before.provider_rates) != (after.rate, after.provider_rates):
         words.append("the rates of the whole gateway changed")
     return counts, words or ["nothing but its number and its time"]
 

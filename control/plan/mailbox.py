@@ -4,7 +4,7 @@ from datetime import date
 
 from control.plan.rows import MailboxRow
 from control.plan.terms import Terms
-from policy.model import MailboxLimits
+from policy.model import MailboxLimits, Rate
 from settings.model import Warmup
 
 _EPOCH = date(1970, 1, 1)
@@ -35,4 +35,5 @@ def common_limits(row: Terms, warmup: Warmup) -> MailboxLimits:
         daily_min=warmup.min_daily_quota if row.mailbox_min is None else row.mailbox_min,
         spacing=spacing,
         spacing_max=most,
+        rate=Rate(minute=row.mailbox_minute, hour=row.mailbox_hour),
     )

@@ -57,6 +57,8 @@ class PoolRow(msgspec.Struct, frozen=True):
     paused: bool
     members: list[str]
     id: int = 0
+    per_minute: int | None = None
+    per_hour: int | None = None
 
 
 class VmtaRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +83,8 @@ class VmtaRow(msgspec.Struct, frozen=True, kw_only=True):
     """Provider to the stage that evidence holds it at; 0: it is paused there."""
     created: float = 0.0
     """Unix seconds: the newest come last in what is published of a pool."""
+    per_minute: int | None = None
+    per_hour: int | None = None
     id: int = 0
 
 

@@ -22,7 +22,8 @@ WHERE ($1::text[] IS NULL OR t.name = ANY ($1))
 ORDER BY t.name COLLATE "C" LIMIT $3;
 
 -- name: pools
-SELECT p.id, p.name, p.tenant, p.overflow, p.paused,
+SELECT p.id, p.name, p.tenant, p.overflow, p.paused, p.rate_minute AS per_minute,
+    p.rate_hour AS per_hour,
     ARRAY(SELECT m.vmta FROM pool_member m WHERE m.pool = p.name AND m.tenant = p.tenant
         ORDER BY m.vmta COLLATE "C") AS members
 FROM pool p
@@ -33,6 +34,7 @@ ORDER BY p.name COLLATE "C" LIMIT $4;
 -- name: vmtas
 SELECT id, name, tenant, host(ip) AS ip, host_name, server, state, quota_source,
     fixed_quota, hourly_share, weight, plan, stage, ceilings, grown,
+    rate_minute AS per_minute, rate_hour AS per_hour,
     (SELECT jsonb_object_agg(w.provider, CASE WHEN w.paused THEN 0 ELSE w.stage END)
         FROM warmup_state w WHERE w.vmta = virtual_mta.name AND w.provider <> ''
         AND (w.paused OR w.stage IS NOT NULL)) AS held,
@@ -46,6 +48,7 @@ ORDER BY name COLLATE "C" LIMIT $4;
 -- By address or by name.
 SELECT id, name, tenant, host(ip) AS ip, host_name, server, state, quota_source,
     fixed_quota, hourly_share, weight, plan, stage, ceilings, grown,
+    rate_minute AS per_minute, rate_hour AS per_hour,
     (SELECT jsonb_object_agg(w.provider, CASE WHEN w.paused THEN 0 ELSE w.stage END)
         FROM warmup_state w WHERE w.vmta = virtual_mta.name AND w.provider <> ''
         AND (w.paused OR w.stage IS NOT NULL)) AS held,
@@ -55,6 +58,7 @@ FROM virtual_mta WHERE ip = $1::text::inet OR name = $2 ORDER BY name <> $2 DESC
 -- name: vmta_by_ip
 SELECT id, name, tenant, host(ip) AS ip, host_name, server, state, quota_source,
     fixed_quota, hourly_share, weight, plan, stage, ceilings, grown,
+    rate_minute AS per_minute, rate_hour AS per_hour,
     (SELECT jsonb_object_agg(w.provider, CASE WHEN w.paused THEN 0 ELSE w.stage END)
         FROM warmup_state w WHERE w.vmta = virtual_mta.name AND w.provider <> ''
         AND (w.paused OR w.stage IS NOT NULL)) AS held,

@@ -96,10 +96,20 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     mailbox_ramp_days: Annotated[
         Annotated[int, msgspec.Meta(ge=1, le=365)], meant("Days a stage of that ramp lasts.")
     ] = 7
-    per_minute: Annotated[Count | None, meant("Recipients a minute; null is off.")] = None
+    mailbox_minute: Annotated[
+        Count | None, meant("Most recipients of each mailbox in any 60 seconds; null is off.")
+    ] = None
+    mailbox_hour: Annotated[
+        Count | None, meant("Most recipients of each mailbox in any 3,600 seconds; null is off.")
+    ] = None
+    per_minute: Annotated[
+        Count | None, meant("Most recipients in any 60 seconds; null is off.")
+    ] = None
     per_hour: Annotated[
         Count | None,
-        meant("Recipients an hour; null takes the setting warmup.user_hourly_limit."),
+        meant(
+            "Most recipients in any 3,600 seconds; null takes the setting warmup.user_hourly_limit."
+        ),
     ] = None
     weight: Annotated[
         Weight,

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from control.plan import rows
 from control.plan.compile import DEFAULT_PLAN, plans_of, stage_limits
@@ -77,6 +78,12 @@ class IpChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "Recipients a day of a provider, in place of all of the plan's; plan: the plan's again."
         ),
     ] = None
+    per_minute: Annotated[
+        Count | UnsetType | None, meant("Most recipients in any 60 seconds; null is off.")
+    ] = UNSET
+    per_hour: Annotated[
+        Count | UnsetType | None, meant("Most recipients in any 3,600 seconds; null is off.")
+    ] = UNSET
     host_name: Annotated[
         GreetingText | None, meant("What it says in EHLO: a name that no other IP has.")
     ] = None
@@ -114,7 +121,7 @@ async def change(
         _VMTA["set"],
         *(row.tenant, row.name, after.state, after.quota_source),
         *(after.fixed_quota, after.hourly_share, after.weight, after.plan, after.stage),
-        *(after.ceilings, after.host_name, after.grown),
+        *(after.ceilings, after.host_name, after.grown, after.per_minute, after.per_hour),
     )
     if after.state == "retiring" != row.state:
         for pool, waiting in await act.connection.fetch(_VMTA["sends_alone"], row.name):
@@ -166,6 +173,9 @@ def _applied(row: VmtaRow, wanted: IpChange, plans: dict[str, Plan], *, finished
     for field in ("hourly_share", "weight"):
         if (value := getattr(wanted, field)) is not None:
             columns[field] = value
+    for field in ("per_minute", "per_hour"):
+        if (most := getattr(wanted, field)) is not UNSET:
+            columns[field] = most
     if wanted.quota is not None:
         columns["quota_source"], columns["fixed_quota"] = quota_columns(wanted.quota)
         if wanted.quota == "plan":

@@ -37,6 +37,10 @@ class IpView(msgspec.Struct, frozen=True, kw_only=True):
     ceilings: dict[str, int]
     hourly_share: float
     weight: float
+    per_minute: int | None = None
+    """Most recipients in any 60 seconds; null: no limit."""
+    per_hour: int | None = None
+    """The same in any 3,600."""
     closed: str = ""
     """Why it sends nothing more today although its quota is not used up."""
     today: list[UsageView] = []
@@ -122,4 +126,6 @@ def _view(row: VmtaRow, its: list[str], plans: dict[str, Plan]) -> IpView:
         ceilings={} if isinstance(limit, str) else limit[1],
         hourly_share=row.hourly_share,
         weight=row.weight,
+        per_minute=row.per_minute,
+        per_hour=row.per_hour,
     )

@@ -13,7 +13,7 @@ from control.tenants.view import PoolView, tenant_view
 from control.values.name import NewName, new_name
 from control.values.reason import ReasonText
 from control.values.wanted import meant
-from policy.model import Name
+from policy.model import Count, Name
 from policy.overflow import circles, too_deep
 from settings.statements import statements
 
@@ -42,6 +42,14 @@ class PoolChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Literal[True] | UnsetType,
         meant("Make it the pool of domains that were not added; another stops being it."),
     ] = UNSET
+    per_minute: Annotated[
+        Count | UnsetType | None,
+        meant("Most recipients its own IPs take in any 60 seconds; null is off."),
+    ] = UNSET
+    per_hour: Annotated[
+        Count | UnsetType | None,
+        meant("Most recipients its own IPs take in any 3,600 seconds; null is off."),
+    ] = UNSET
     reason: ReasonText = ""
 
 
@@ -65,12 +73,16 @@ async def change(act: Act, name: str, wanted: PoolChange) -> str:
     if row is None:
         raise missing("pool", name)
     tenant = str(row["tenant"])
-    before = {"overflow": row["overflow"], "default": row["is_default"]}
+    rates = await act.connection.fetchrow(_SQL["rates"], name)
+    before = {"overflow": row["overflow"], "default": row["is_default"], **dict(rates)}
     after = dict(before)
     if wanted.overflow is not UNSET:
         after["overflow"] = wanted.overflow
     if wanted.default is not UNSET:
         after["default"] = True
+    for field in ("per_minute", "per_hour"):
+        if (most := getattr(wanted, field)) is not UNSET:
+            after[field] = most
     if after == before:
         act.no_change(f"pool {name} is like that already")
         return name
@@ -78,6 +90,9 @@ async def change(act: Act, name: str, wanted: PoolChange) -> str:
         await overflow_to(act, tenant, name, after["overflow"])
     if after["default"] != before["default"]:
         await act.connection.execute(_REMOVAL["set_default"], tenant, name)
+    new = after["per_minute"], after["per_hour"]
+    if new != (before["per_minute"], before["per_hour"]):
+        await act.connection.execute(_SQL["set_rates"], name, *new)
     changed = [field for field in after if before[field] != after[field]]
     was, now = ({f: values[f] for f in changed} for values in (before, after))
     await act.audit("pool.set", name, was, now, wanted.reason)

@@ -16,6 +16,12 @@ SELECT count(*) FROM held WHERE pool = $1 AND state = 'held';
 -- name: set_overflow
 UPDATE pool SET overflow = $3 WHERE tenant = $1 AND name = $2;
 
+-- name: rates
+SELECT rate_minute AS per_minute, rate_hour AS per_hour FROM pool WHERE name = $1;
+
+-- name: set_rates
+UPDATE pool SET rate_minute = $2, rate_hour = $3 WHERE name = $1;
+
 -- name: overflows
 SELECT name, overflow FROM pool WHERE tenant = $1;
 

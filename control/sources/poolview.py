@@ -22,6 +22,10 @@ class PoolDetail(msgspec.Struct, frozen=True, kw_only=True):
     domains: list[str]
     overflow: str | None
     paused: bool
+    per_minute: int | None = None
+    """Most recipients its own IPs take in any 60 seconds; null: no limit."""
+    per_hour: int | None = None
+    """The same in any 3,600."""
 
 
 async def pool_detail(connection: Connection, name: str, tenant: str | None = None) -> PoolDetail:
@@ -50,6 +54,8 @@ def pool_details(rows: Rows) -> list[PoolDetail]:
             domains=domains.get(p.name, []),
             overflow=p.overflow,
             paused=p.paused,
+            per_minute=p.per_minute,
+            per_hour=p.per_hour,
         )
         for p in rows.pools
     ]

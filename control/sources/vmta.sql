@@ -13,7 +13,7 @@ VALUES ($1, $2, $3::text::inet, $4, $5, $6, $7, $8, $9, $10, $11, $12);
 -- name: set
 UPDATE virtual_mta SET state = $3, quota_source = $4, fixed_quota = $5, hourly_share = $6,
     weight = $7, plan = $8, stage = $9, ceilings = $10, host_name = $11,
-    grown = $12
+    grown = $12, rate_minute = $13, rate_hour = $14
 WHERE tenant = $1 AND name = $2;
 
 -- name: add_history

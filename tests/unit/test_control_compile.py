@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from control.plan.compile import compile_generation
+from control.plan.narrow import narrow
 from control.plan.rows import (
     DomainRow,
     LoginRow,
@@ -15,7 +16,7 @@ from control.plan.rows import (
     TenantRow,
     VmtaRow,
 )
-from policy.model import Duplicates, HoldBounds
+from policy.model import Duplicates, HoldBounds, Rate
 from policy.plan import decode, encode
 from settings.hold import Hold
 from settings.model import Warmup
@@ -135,6 +136,36 @@ def test_limits_of_settings_tenants_and_mailboxes() -> None:
     own = msgspec.structs.replace(TENANT, per_hour=0)
     rows = msgspec.structs.replace(ROWS, tenants=[own])
     assert compiled(rows, warmup).generation.tenants[0].rate.hour == 0
+
+
+def test_limits_of_a_minute_and_an_hour_at_every_level() -> None:
+    warmup = Warmup(
+        global_minute_limit=1,
+        provider_minute_limits={"gmail": 2},
+        provider_hourly_limits={"gmail": 3, "yahoo": 4},
+    )
+    own = msgspec.structs.replace(TENANT, per_minute=5, mailbox_minute=6, mailbox_hour=7)
+    pools = [msgspec.structs.replace(ROWS.pools[0], per_minute=8), *ROWS.pools[1:]]
+    vmtas = [msgspec.structs.replace(ROWS.vmtas[0], per_hour=9), *ROWS.vmtas[1:]]
+    rows = msgspec.structs.replace(ROWS, tenants=[own], pools=pools, vmtas=vmtas)
+    plan = compiled(rows, warmup).generation
+    assert plan.rate == Rate(minute=1)
+    assert plan.provider_rates == {"gmail": Rate(minute=2, hour=3), "yahoo": Rate(hour=4)}
+    assert plan.tenants[0].rate == Rate(minute=5)
+    assert plan.tenants[0].mailbox_default.rate == Rate(minute=6, hour=7)
+    assert (plan.pools[0].rate, plan.vmtas[0].rate) == (Rate(minute=8), Rate(hour=9))
+
+
+def test_limits_below_what_is_to_go_are_named() -> None:
+    warmup = Warmup(global_hourly_limit=2, user_hourly_limit=1)
+    mailboxes = [MailboxRow("acme", "a@acme.example", None, 0.0, 30)]
+    rows = msgspec.structs.replace(ROWS, mailboxes=mailboxes)
+    said = narrow(compiled(rows, warmup).generation)
+    assert said[0] == (
+        "the limit of tenant acme, 1 in any hour, admits 24 a day: its mailboxes' minimums are 30"
+    )
+    assert [text for text in said if "whole gateway, 2 in any hour, admits 48 a day" in text]
+    assert narrow(compiled(rows, Warmup(global_minute_limit=1_000_000)).generation) == []
 
 
 def test_a_tenant_without_terms_of_its_own_has_those_of_the_settings() -> None:

@@ -225,11 +225,33 @@ def test_what_an_older_stack_said_about_sending_changes_no_bound_of_ours(file: P
     """20 sends at a time is a user's number for his senders; as `gateway.max_sessions` it turned
     980 of 1,000 clients away."""
     del file
-    environ = {"WARMUP_MAX_CONCURRENT": "20", "WARMUP_BATCH_SIZE": "50"}
-    assert load(None, environ) == Settings()
+    names = {"BATCH_SIZE": "50", "MAX_CONCURRENT": "20", "BATCH_DELAY_MS": "250"}
+    environ = {f"WARMUP_{name}": value for name, value in names.items()}
+    settings = load(None, environ)
+    hold = settings.hold
+    assert (hold.claim, hold.concurrent, hold.claim_delay) == (50, 20, 0.25)
+    assert (settings.ledger, settings.gateway) == (Settings().ledger, Settings().gateway)
+    assert without_effect(environ) == []
+    assert load(None, {**environ, "SENDGATE_HOLD_CLAIM_DELAY": "2"}).hold.claim_delay == 2.0
+    for name in environ:
+        assert [line for line in problems(None, {name: "x"}) if name in line], name
+
+
+def test_what_an_older_stack_knew_and_is_not_needed_here_says_what_is() -> None:
+    names = ("CRON_INTERVAL_MINUTES", "ENABLE_DETAILED_METRICS", "DISTRIBUTED_MODE", "WORKER_ID")
+    environ = {f"WARMUP_{name}": "1" for name in (*names, "WORKER_COUNT")} | {"DIRECT_URL": "x"}
     said = without_effect(environ)
-    assert [line.partition(":")[0] for line in said] == list(environ)
-    assert all("nothing yet" in line for line in said)
+    assert {line.partition(":")[0] for line in said} == set(environ)
+
+
+def test_limits_of_a_minute_and_an_hour_act_by_their_old_names(file: Path) -> None:
+    del file
+    names = {"GLOBAL_MINUTE": "200", "GLOBAL_HOURLY": "10000", "USER_HOURLY": "500"}
+    warmup = load(None, {f"WARMUP_{name}_LIMIT": value for name, value in names.items()}).warmup
+    limits = warmup.global_minute_limit, warmup.global_hourly_limit, warmup.user_hourly_limit
+    assert limits == (200, 10_000, 500)
+    wrong = {"SENDGATE_WARMUP_PROVIDER_HOURLY_LIMITS": "gmial=5"}
+    assert "warmup.provider_hourly_limits.gmial: no such provider" in problems(None, wrong)[0]
 
 
 @pytest.mark.parametrize(

@@ -44,19 +44,21 @@ class Release:
         *,
         backoff: Backoff,
         budget: float,
+        most: int | None,
         passed: Callable[[str, str], Awaitable[int]],
         generation: Callable[[], Generation | None],
         now: Callable[[], int],
         log: Log,
     ) -> None:
-        """`budget`: seconds for one relay; `passed`: when mail last passed by a server and a
-        VirtualMTA, and `now`, in ledger milliseconds."""
+        """`budget`: seconds for one relay; `most`: that may be under way; `passed`: when mail last
+        passed by a server and a VirtualMTA, and `now`, in ledger milliseconds."""
         self._database = database
         self._contents = contents
         self._attempts = attempts
         self._settler = settler
         self._backoff = backoff
         self._budget = budget
+        self._most = most
         self._passed = passed
         self._generation = generation
         self._now = now
@@ -68,12 +70,17 @@ class Release:
     def room(self) -> int:
         """How many more may be claimed: twice what the sessions take, so that none of them waits
         for a claim, and little is in doubt if this process dies."""
-        return max(2 * self._attempts.relay.capacity - self.under_way, 0)
+        return max(self._bound - self.under_way, 0)
+
+    @property
+    def _bound(self) -> int:
+        bound = 2 * self._attempts.relay.capacity
+        return bound if self._most is None else min(bound, self._most)
 
     @property
     def worth(self) -> int:
         """Claims worth a commit while others are under way: with few sessions, one for each."""
-        return max(min(_SMALLEST, self._attempts.relay.capacity), 1)
+        return max(min(_SMALLEST, self._attempts.relay.capacity, self._bound), 1)
 
     async def send(self, claims: Sequence[Claimed]) -> None:
         """Relay them side by side; returns when each has its settlement on the way."""

@@ -113,6 +113,7 @@ class Releaser:
                 self._log.warning("releaser_waits", why=str(error))
             if busy:
                 await self._room()
+                await asyncio.sleep(self._settings.claim_delay)
             else:
                 await self._sleep()
 

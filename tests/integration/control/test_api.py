@@ -264,6 +264,8 @@ async def test_the_terms_of_a_tenant(api: Api, core: Parts) -> None:
         "per_minute": 10,
         "per_hour": 100,
         "weight": 2.5,
+        "mailbox_minute": 3,
+        "mailbox_hour": 30,
         "hours": "22:00-06:00",
         "zone": "Europe/Paris",
         "profile": "mta",
@@ -281,6 +283,8 @@ async def test_the_terms_of_a_tenant(api: Api, core: Parts) -> None:
     assert (tenant.max_recipients, tenant.mailbox, tenant.profile) == (7, "envelope", "mta")
     assert (tenant.mailbox_default.daily_max, tenant.mailbox_default.spacing) == (50, 2.5)
     assert (tenant.rate.minute, tenant.rate.hour, tenant.weight) == (10, 100, 2.5)
+    box = tenant.mailbox_default.rate
+    assert (box.minute, box.hour) == (3, 30)
     assert tenant.networks == ("10.1.0.0/16",)
     assert tenant.window is not None
     assert (tenant.window.start, tenant.window.length) == (22 * 3600, 8 * 3600)

@@ -1,0 +1,53 @@
+"""Limits of a minute or an hour that are narrower than what is to go: warnings, never errors."""
+
+from collections.abc import Iterable
+
+from policy.model import UNLIMITED, Rate, Tenant
+from policy.plan import Generation
+
+_A_DAY = {"minute": 1_440, "hour": 24}
+
+
+def narrow(plan: Generation) -> list[str]:
+    """A sentence for each limit that admits less in a day than the mailboxes' minimums below it, or
+    than its IPs' quotas, where all of those are numbers. Pure."""
+    found: list[str] = []
+    for tenant in plan.tenants:
+        ips = {name for pool in plan.pools if pool.tenant == tenant.name for name in pool.members}
+        found += _said(f"tenant {tenant.name}", tenant.rate, _least([tenant]), _most(plan, ips))
+    everything = _most(plan, plan.vmta)
+    found += _said("the whole gateway", plan.rate, _least(plan.tenants), everything)
+    for pool in plan.pools:
+        found += _said(f"pool {pool.name}", pool.rate, 0, _most(plan, pool.members))
+    for vmta in plan.vmtas:
+        found += _said(f"IP {vmta.ip}", vmta.rate, 0, _most(plan, [vmta.name]))
+    return found
+
+
+def _least(tenants: Iterable[Tenant]) -> int:
+    """Of mailboxes that were named; each takes the tenant's where it has none of its own."""
+    return sum(
+        (tenant.mailbox_default.daily_min if own.daily_min is None else own.daily_min) or 0
+        for tenant in tenants
+        for own in tenant.mailboxes.values()
+    )
+
+
+def _most(plan: Generation, names: Iterable[str]) -> int | None:
+    """Recipients a day; None: one has no bound."""
+    quotas = [plan.vmta[name].daily for name in names if plan.vmta[name].state.sends]
+    return None if UNLIMITED in quotas else sum(int(quota) for quota in quotas)
+
+
+def _said(whose: str, rate: Rate, least: int, most: int | None) -> list[str]:
+    found = []
+    for span, times in _A_DAY.items():
+        limit = getattr(rate, span)
+        if limit is None:
+            continue
+        admits = f"the limit of {whose}, {limit:,} in any {span}, admits {limit * times:,} a day"
+        if limit * times < least:
+            found.append(f"{admits}: its mailboxes' minimums are {least:,}")
+        elif most is not None and limit * times < most:
+            found.append(f"{admits}: its IPs' quotas are {most:,}")
+    return found
