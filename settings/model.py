@@ -251,14 +251,11 @@ class Warmup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     hourly_share: Share = 0.2
     """Largest burst as a share of the day; 1.0 switches pacing off."""
     global_hourly_limit: Annotated[Count, msgspec.Meta(examples=[10_000])] | None = None
-    """Most recipients in any 3,600 seconds, over all tenants, nodes and processes: 10000 are at
-    most 240,000 a day. Also WARMUP_GLOBAL_HOURLY_LIMIT."""
+    """Recipients in any 3,600 s: 10,000 are 240,000 a day. Also WARMUP_GLOBAL_HOURLY_LIMIT."""
     global_minute_limit: Annotated[Count, msgspec.Meta(examples=[200])] | None = None
-    """The same in any 60 seconds: 200 are at most 288,000 a day. Also
-    WARMUP_GLOBAL_MINUTE_LIMIT."""
+    """The same in any 60 s: 200 are 288,000 a day. Also WARMUP_GLOBAL_MINUTE_LIMIT."""
     user_hourly_limit: Annotated[Count, msgspec.Meta(examples=[500])] | None = None
-    """Most recipients in any 3,600 seconds of each tenant without a limit of its own (`sendgate
-    tenant set --per-hour`): 500 are at most 12,000 a day. Also WARMUP_USER_HOURLY_LIMIT."""
+    """Of a tenant without one of its own: 500 are 12,000 a day. Also WARMUP_USER_HOURLY_LIMIT."""
     min_daily_quota: Annotated[Count, msgspec.Meta(examples=[30])] | None = None
     """What each mailbox of a tenant without a minimum of its own should send a day, at least: its
     waiting mail goes first until it has. Also WARMUP_MIN_DAILY_QUOTA."""

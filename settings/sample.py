@@ -103,6 +103,8 @@ def _is_rows(value: Any) -> bool:
 def _keys(name: str, value: Any, kind: Any) -> Iterator[str]:
     if value is None:
         yield " ".join([f"# {name} =", *map(_literal, _examples(kind))])
+    elif value == {}:
+        yield f"{name} = {{}}"
     elif isinstance(value, dict):
         for key, inner in value.items():
             yield f"{name}.{key} = {_literal(inner)}"
