@@ -2,10 +2,10 @@
 
 from control.store.migrations.script import run
 
-revision = "0056"
-down_revision = "0055"
+revision = "0058"
+down_revision = "0057"
 
 
 def upgrade() -> None:
     """Run the SQL of this revision."""
-    run("0056_pre_rates.sql")
+    run("0058_pre_rates.sql")
