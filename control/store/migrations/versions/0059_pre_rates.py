@@ -2,10 +2,10 @@
 
 from control.store.migrations.script import run
 
-revision = "0058"
-down_revision = "0057"
+revision = "0059"
+down_revision = "0058"
 
 
 def upgrade() -> None:
     """Run the SQL of this revision."""
-    run("0058_pre_rates.sql")
+    run("0059_pre_rates.sql")
