@@ -5,8 +5,7 @@ first opening. Recorded and in force on that process: fine. Anything else is a l
 cannot be trusted, so the ledger is closed for every gateway, rebuilt from what PowerMTA's
 accounting and the hold know (`loss`, `rebuild`) and opened under a new incarnation
 (policy/README.md: ledger loss).
-One control node at a time acts, under a lock of PostgreSQL; `attend` is called every few seconds
-whether mail flows or not.
+One control node at a time acts, under a lock of PostgreSQL, every few seconds (`attend`).
 """
 
 import contextlib
@@ -21,6 +20,7 @@ from redis.exceptions import RedisError
 from control.ledger.carryover import CarryOver
 from control.ledger.closed import Closed, close_ips, free_ips
 from control.ledger.loss import Weighed
+from control.ledger.packing import Packing
 from control.ledger.rebuild import write_back
 from control.ledger.status import (
     LedgerRow,
@@ -74,6 +74,7 @@ class Opening:
         self._clock = clock
         self._newest = ("", 0)
         self._seen: dict[str, float] = {}
+        self._packing = Packing(admin, clock)
 
     async def status(self) -> LedgerStatus:
         """Read both sides; never raises for a ledger that is away."""
@@ -123,9 +124,9 @@ class Opening:
             if connection is None:
                 return
             row = await ledger_row(connection, self._admin.name)
+            await self._packing.look("" if row is None else row.state)
             if row is None:
-                # One that is in force already was opened by a control node that died before its
-                # record; taking it over loses no count.
+                # Where one is in force already, who opened it died before this record.
                 await self._open(connection, Closed(), "control", "first opening", "", False)
                 return
             standing = await self._admin.standing()
@@ -190,13 +191,11 @@ class Opening:
         elif row.run != standing.server:
             await connection.execute(_SQL["run"], name, standing.server)
 
-    async def _close(
-        self, connection: Connection, standing: Standing, why: str, incarnation: str
-    ) -> None:
-        self._age(_loss(incarnation, standing.now))
+    async def _close(self, connection: Connection, standing: Standing, why: str, lost: str) -> None:
+        self._age(_loss(lost, standing.now))
         await connection.execute(_SQL["lost"], self._admin.name, standing.now, why)
         await Act(connection, _date(standing.now), "control").audit(
-            "ledger.lost", self._admin.name, {"incarnation": incarnation}, None, why
+            "ledger.lost", self._admin.name, {"incarnation": lost}, None, why
         )
         if standing.incarnation:
             await self._admin.close(standing.incarnation)

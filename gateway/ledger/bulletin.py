@@ -136,6 +136,7 @@ class Bulletin:
             sessions=None if self.sessions is None else self.sessions(),
             outcomes=outcomes,
             minute={name: n for name, n in minute.items() if n},
+            packs=True,
         )
 
     def _circuits(self) -> list[OpenCircuit]:

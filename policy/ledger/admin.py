@@ -17,6 +17,7 @@ from policy.ledger.fields import mailbox_digest, mailbox_rows, plan_rows
 from policy.ledger.known import CHUNK, Counters, Entry, chunks
 from policy.ledger.ledger import ENTRY_KEPT, root_key
 from policy.ledger.library import tidy
+from policy.ledger.packing import BUCKETS
 from policy.ledger.processes import Processes
 from policy.ledger.reopening import reopen
 from policy.ledger.scripts import source
@@ -260,11 +261,12 @@ class LedgerAdmin(Processes):
         after it. Returns how many were freed."""
         freed = 0
         names: list[str] = []
-        async for key in self.client.scan_iter(match=f"{self.root}dup:*", count=CHUNK):
-            names.append(cast(bytes, key).decode().removeprefix(self.root))
-            if len(names) == CHUNK:
-                freed += int(await self._run("entries_free", *names))
-                names.clear()
+        for match, most in (("dup:*", CHUNK), (f"{BUCKETS}*", CHUNK // 10)):
+            async for key in self.client.scan_iter(match=f"{self.root}{match}", count=CHUNK):
+                names.append(cast(bytes, key).decode().removeprefix(self.root))
+                if len(names) == most:
+                    freed += int(await self._run("entries_free", *names))
+                    names.clear()
         return freed + (int(await self._run("entries_free", *names)) if names else 0)
 
     async def granted(self, ips: Iterable[str], days: range) -> dict[str, dict[int, int]]:

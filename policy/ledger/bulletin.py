@@ -70,6 +70,8 @@ class Figures(msgspec.Struct, frozen=True):
     """Messages since it began."""
     minute: dict[str, int] = {}
     """Of them, those of the last 60 s or so."""
+    packs: bool = False
+    """It knows packed duplicate entries (`policy.ledger.packing`)."""
 
 
 def encode_figures(figures: Figures) -> bytes:

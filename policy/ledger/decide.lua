@@ -180,16 +180,17 @@ local function fresh(arguments)
     -- Limiting, by pool and provider: what their IPs may still take, held mail that could go; by
     -- tenant: mailboxes with limits of their own.
     rooms = {}, marks = {}, owned = {},
-    -- Remembering: key to what the server has (a string or false), to the entry this run knows, and
-    -- what to write; milliseconds, milliseconds, seconds.
-    stored = {}, entries = {}, changed_entries = {},
-    trying = tonumber(arguments[5]), sent_life = tonumber(arguments[6]),
+    -- Remembering: key to what the server has as a string, to what this run knows, and what to write;
+    -- whether buckets may be written, and when each ends; milliseconds, milliseconds, seconds, seconds.
+    stored = {}, entries = {}, changed_entries = {}, packs = false, ends = false,
+    trying = tonumber(arguments[5]), sent_life = false, bucket_life = false,
     life = tonumber(arguments[7]),
   }
 end
 
 local function decide_batch(keys, arguments)
   begin(keys[1], fresh(arguments))
+  bucket.lives(tonumber(arguments[6]))
   run.paces = count.hash(root .. 'pace')
   local kept = root .. 'batch:' .. arguments[1]
   local items = cmsgpack.unpack(arguments[3])

@@ -86,5 +86,5 @@ class Entries:
     def _put(
         self, key: str, state: EntryState, owner: str, attempt: int, server: str, now: int
     ) -> None:
-        since = self.real if state is EntryState.TRYING else now
+        since = self.real if state in (EntryState.TRYING, EntryState.FREE) else now
         self._entries[key] = Entry(state, owner, attempt, server, since)

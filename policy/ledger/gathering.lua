@@ -47,7 +47,7 @@ end
 
 -- The reply this batch was given before, or nil: then the run knows the plan and the time.
 function gather.standing(kept, items)
-  run.keys = {kept, root .. 'gen', root .. 'offset', root .. 'published'}
+  run.keys = {kept, root .. 'gen', root .. 'offset', root .. 'published', root .. 'entries'}
   for i = 1, #items do
     local item = items[i]
     local kind, key = item[1], nil
@@ -62,11 +62,12 @@ function gather.standing(kept, items)
   local found = call('MGET', unpack(run.keys))
   if found[1] then return found[1] end
   keep.in_force(found[2], found[4])
+  run.packs = found[5] == 'packed'
   run.real = real_ms()
   run.now = run.real + tonumber(found[3] or '0')
   run.today = math.floor(run.now / DAY)
   run.day = run.today .. ''
-  for i = 5, #run.keys do
+  for i = 6, #run.keys do
     local slot, name = run.slots[i], run.names[i]
     if slot == run.stored then
       slot[name] = found[i]

@@ -20,8 +20,8 @@ from policy.ledger.scripts import read
 
 STEM = "sendgate_decide_"
 _PIECES = (
-    "prelude", "keeping", "counting", "rating", "former", "choosing", "limiting", "remembering",
-    "gathering", "decide",
+    "prelude", "keeping", "counting", "rating", "former", "choosing", "limiting", "buckets",
+    "remembering", "gathering", "decide",
 )  # fmt: skip
 
 UNKNOWN = "Function not found"

@@ -15,6 +15,7 @@ local KEEP_DAYS = 8 * 86400      -- seconds a day's orders and mailboxes stay
 -- Seconds an IP's day stays where nobody lets go of it: consolidation does, after a week, and control may
 -- be away for long.
 local KEEP_COUNTS = 40 * 86400
+local FREE_LIFE = 86400          -- seconds a freed duplicate entry stays
 
 local function begin(key, state)
   root, call, run = key, redis.call, state

@@ -5,11 +5,15 @@ from importlib import resources
 
 _FOLDER = resources.files(__package__)
 
+_PIECES = {"entries": ("buckets",), "entries_free": ("buckets",)}
+"""What stands before a script, of the pieces of `library`."""
+
 
 @cache
 def source(name: str) -> str:
     """The full text of script `name`. Raises FileNotFoundError for a name without a file."""
-    return read("prelude") + "begin(KEYS[1], {})\n" + read(name)
+    pieces = ("prelude", *_PIECES.get(name, ()))
+    return "".join(map(read, pieces)) + "begin(KEYS[1], {})\n" + read(name)
 
 
 def read(name: str) -> str:

@@ -98,9 +98,10 @@ class Server:
         stats = ((task / "schedstat").read_text() for task in self._tasks.iterdir())
         return sum(int(stat.split()[0]) for stat in stats) / 1000
 
-    def batch(self, place: "Place", items: Sequence[Item]) -> bytes:
+    def batch(self, place: "Place", items: Sequence[Item], name: str = "") -> bytes:
+        """`name`: of the function; ours if empty."""
         return _packed(
-            "FCALL", function(), 1, place.admin.root, f"b{next(self._batches)}",
+            "FCALL", name or function(), 1, place.admin.root, f"b{next(self._batches)}",
             place.incarnation, msgspec.msgpack.encode(items), 60, 25_000, 604_800_000, 3_456_000,
         )  # fmt: skip
 

@@ -333,10 +333,11 @@ async def test_every_key_of_a_day_expires(valkey_url: str) -> None:
     ledger = await RedisUnderTest.start(valkey_url, paced)
     for hour in range(0, 20, 2):
         await ledger.at(MIDNIGHT + hour * HOUR + 1000)
-        decisions = await decide(ledger, *[ask()] * 5)
+        keyed = msgspec.structs.replace(ask(), key=f"{hour:032x}", owner="one", attempt=1)
+        decisions = await decide(ledger, *[ask()] * 5, keyed)
         await decide(ledger, *[Refund(d) for d in decisions[:1] if isinstance(d, Granted)])
     client, root = ledger.admin.client, ledger.admin.root
-    kept = ("inc", "gen", "gen:1", "published", "plan:1", "pace", "offset")
+    kept = ("inc", "gen", "gen:1", "published", "plan:1", "pace", "offset", "entries")
     lasting = {f"{root}{name}" for name in kept}
     for key in await client.keys(f"{root}*"):
         if key.decode() not in lasting:

@@ -121,9 +121,8 @@ async def test_every_key_expires_whatever_was_written_last(valkey_url: str) -> N
     )
     ledger = await RedisUnderTest.start(valkey_url, plan)
     client, root = cast(Any, ledger.admin.client), ledger.admin.root
-    lasting = {
-        f"{root}{name}" for name in ("inc", "gen", "gen:1", "published", "plan:1", "pace", "offset")
-    }
+    names_lasting = ("inc", "gen", "gen:1", "published", "plan:1", "pace", "offset", "entries")
+    lasting = {f"{root}{name}" for name in names_lasting}
     try:
         for hour in range(8):
             await ledger.at(MIDNIGHT + hour * HOUR + 1000)
@@ -132,6 +131,7 @@ async def test_every_key_expires_whatever_was_written_last(valkey_url: str) -> N
                 [ask(mailbox=f"{hour}@acme.test", broken=("vmta-2",))] * 2,
                 [ask(OTHER, mailbox=f"o{hour}@acme.test")],
                 [ask(mailbox=f"g{hour}@acme.test")] * 2,
+                [ask(key=f"{hour % 3:032x}", owner=f"{hour}", attempt=1)],
             ):
                 decisions = await decide(ledger, *items)
                 refunds = [Refund(d) for d in decisions[:1] if isinstance(d, Granted)]

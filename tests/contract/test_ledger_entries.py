@@ -1,4 +1,5 @@
-"""Duplicate entries and marks of held mail: both ledgers, the same cases.
+"""Duplicate entries and marks of held mail: both ledgers, the same cases, and the real one with
+entries in either form.
 
 Rules: policy/README.md, duplicates and hold.
 """
@@ -25,10 +26,16 @@ from tests.support.gateway.generations import generation, vmta
 from tests.support.ledger.twins import MIDNIGHT, LedgerUnderTest, Start
 
 GMAIL = (("gmail", 1),)
-KEY = "k1"
+KEY = "0123456789abcdef0123456789abcdef"
 T, H, S, D, F = (
     EntryState.TRYING, EntryState.HELD, EntryState.SENT, EntryState.DOUBT, EntryState.FREE,
 )  # fmt: skip
+
+
+@pytest.fixture(params=["memory", "valkey", "strings"])
+def form(request: pytest.FixtureRequest) -> str:
+    """As the conftest's."""
+    return str(request.param)
 
 
 def ask(owner: str = "one", attempt: int = 1, **changes: Any) -> Reserve:

@@ -1,11 +1,13 @@
 """Both ledgers behind one face, with a clock that tests move."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, cast
 
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.ledger.ledger import RedisLedger
 from policy.ledger.memory import MemoryLedger
+from policy.ledger.packing import BUCKETS, pack
 from policy.ledger_port import Answer, Item, Ledger
 from policy.limits import DAY, day_of
 from policy.plan import Generation
@@ -54,8 +56,12 @@ class RedisUnderTest:
         self.ledger: Ledger = self._ledger
 
     @classmethod
-    async def start(cls, url: str, generation: Generation) -> "RedisUnderTest":
+    async def start(
+        cls, url: str, generation: Generation, *, packed: bool = True
+    ) -> "RedisUnderTest":
+        """`packed`: whether duplicate entries may be."""
         under_test = cls(url)
+        await pack(under_test.admin, packed)
         await under_test.admin.open()
         await under_test.at(MIDNIGHT)
         await under_test.publish(generation)
@@ -85,9 +91,20 @@ class RedisUnderTest:
             if state == b"T":
                 aged = b" ".join([state, attempt, b"%d" % (int(since) - milliseconds), *rest])
                 await self._client.set(key, aged, keepttl=True)
+        async for key in self._client.scan_iter(f"{self.admin.root}{BUCKETS}*"):
+            for field, value in (await cast(Any, self._client.hgetall(key))).items():
+                if field and value[0] % 8 == 1:
+                    since = int.from_bytes(value[1:7]) - milliseconds
+                    aged = value[:1] + since.to_bytes(6) + value[7:]
+                    await cast(Any, self._client.hset(key, field, aged))
         async for key in self._client.scan_iter(f"{self.admin.root}mark:*"):
             left = await self._client.pttl(key) - milliseconds
             await (self._client.pexpire(key, left) if left > 0 else self._client.delete(key))
+
+    def sent_kept(self, seconds: float) -> None:
+        """Another setting from now on."""
+        self._ledger = RedisLedger(self._client, sent_kept=seconds)
+        self.ledger = self._ledger
 
     async def used(self, ip: str) -> int:
         _, usage = await self.admin.usage([ip])
