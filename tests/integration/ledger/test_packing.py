@@ -8,7 +8,7 @@ import pytest
 from control.ledger.packing import SURE
 from gateway.ledger.bulletin import Bulletin
 from policy.ledger.bulletin import FIGURES, Figures, encode_figures
-from policy.ledger.packing import BUCKETS, REMEMBERED, packs
+from policy.ledger.packing import BUCKETS, packs
 from policy.ledger_port import Change, EntryState
 from settings.model import Settings
 from tests.conftest import CreateDatabase
@@ -72,10 +72,10 @@ async def test_a_rolling_upgrade_packs_an_hour_after_the_last_older_gateway(here
 async def test_one_that_fell_silent_counts_for_an_hour(here: Scene) -> None:
     """It may be frozen, and go on with mail in hand."""
     await sign(here, "new 1")
-    await sign(here, "old 1", packs=False, ago=REMEMBERED - 60)
+    await sign(here, "old 1", packs=False, ago=3_540)
     here.real += 2 * SURE
     assert not await packed(here)
-    await sign(here, "old 1", packs=False, ago=REMEMBERED + 60)
+    await sign(here, "old 1", packs=False, ago=3_660)
     assert not await packed(here)
     here.real += SURE
     assert await packed(here)
