@@ -1,7 +1,6 @@
 """What control does with a ledger: open it, publish to it, move its clock, read it.
 
-Not here: reservations (`policy.ledger.ledger`). Every change is one script, so that a gateway
-sees all of it or nothing.
+Not here: reservations (`policy.ledger.ledger`). Every change is one script: all of it or nothing.
 """
 
 import secrets
@@ -259,8 +258,7 @@ class LedgerAdmin(Processes):
     async def free_entries(self) -> int:
         """Free the duplicate entries that are not sent; those of held messages are written back
         after it. Returns how many were freed."""
-        freed = 0
-        names: list[str] = []
+        freed, names = 0, list[str]()
         for match, most in (("dup:*", CHUNK), (f"{BUCKETS}*", CHUNK // 10)):
             async for key in self.client.scan_iter(match=f"{self.root}{match}", count=CHUNK):
                 names.append(cast(bytes, key).decode().removeprefix(self.root))
