@@ -58,7 +58,8 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     PowerMTA must know of is refused at once, and the silence is something wrong."""
     pmta_versions_kept: Annotated[int, msgspec.Meta(ge=5, le=10_000)] = 50
     """Versions of each PowerMTA server's configuration that are kept, the newest; besides them what
-    it runs and what it is to run. Their DKIM keys are kept with them, sealed."""
+    it runs and what it is to run, and as many that were withdrawn. Their DKIM keys are kept with
+    them, sealed."""
     pmta_canary: str = ""
     """PowerMTA server that `sendgate pmta apply` begins with; empty takes the first by name."""
     system_host_name: str = ""

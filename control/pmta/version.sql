@@ -29,10 +29,12 @@ UPDATE pmta_version SET withdrawn = $2 WHERE version = $1;
 SELECT name, sealed FROM pmta_key WHERE name = ANY ($1);
 
 -- name: forget
--- Of server $1 all but the newest $2; never what it runs or is to run.
+-- Of server $1 all but the newest $2, and as many that were withdrawn: those never push out what ran.
+-- Never what it runs or is to run.
 DELETE FROM pmta_version v WHERE v.server = $1
-    AND v.version < (SELECT version FROM pmta_version WHERE server = $1
-        ORDER BY version DESC OFFSET $2 - 1 LIMIT 1)
+    AND v.version < (SELECT o.version FROM pmta_version o
+        WHERE o.server = $1 AND (o.withdrawn = '') = (v.withdrawn = '')
+        ORDER BY o.version DESC OFFSET $2 - 1 LIMIT 1)
     AND NOT EXISTS (SELECT FROM pmta_desired d WHERE d.version = v.version)
     AND NOT EXISTS (SELECT FROM pmta_agent a WHERE a.server = v.server
         AND (a.body ->> 'running')::bigint = v.version)

@@ -164,7 +164,7 @@ async def test_a_control_that_was_killed_behind_its_offer_leaves_what_the_rows_s
         """As one that is killed while it waits: what it wrote down stays."""
         raise asyncio.CancelledError
 
-    async def nothing(_: Any) -> None: ...
+    async def nothing(*_: Any) -> None: ...
 
     agents.waiting.until, agents.take_back = never, nothing  # type: ignore[method-assign]
     with pytest.raises(asyncio.CancelledError):
@@ -272,6 +272,28 @@ async def test_an_unchanged_set_is_no_new_version_and_old_ones_are_forgotten(
     assert found == sorted(found, key=lambda one: -one["version"])
     kept = await core.pool.fetchval("SELECT count(*) FROM pmta_key")
     assert kept == 9, "each is named by the newest"
+
+
+async def test_what_was_never_taken_pushes_out_nothing_that_ran(
+    api: Api, core: Parts, host: Host
+) -> None:
+    limit = msgspec.structs.replace(core.settings.control, pmta_versions_kept=5)
+    core.publisher.agents._settings = limit
+    for number in range(3):
+        quota = 100 if number == 0 else None
+        assert (await add(api, "192.0.2.10", f"a{number}.example", quota=quota))[0] == 201
+    ran = await versions(api)
+    host.problem = ("test", "Error in line 7: no")
+    for number in range(7):
+        assert (await add(api, "192.0.2.10", f"no{number}.example", quota=None))[0] != 201
+    host.problem = None
+    found = await versions(api)
+    withdrawn = [one["version"] for one in found if one["withdrawn"]]
+    # The newest was marked after the others had been counted.
+    assert len(withdrawn) == 6
+    assert [one["version"] for one in found if not one["withdrawn"]] == [
+        one["version"] for one in ran
+    ]
 
 
 async def test_an_offer_waits_for_another_one_and_needs_a_token_that_may(
