@@ -65,7 +65,6 @@ def test_options_of_every_command_may_stand_anywhere() -> None:
         (["tenant", "set", "a"], 2),
         (["tenant", "set", "a", "--hours", "09:00-17:00", "--always"], 2),
         (["tenant", "set", "a", "--per-hour", "many"], 2),
-        (["mailbox", "set", "a@b.example", "--tenant", "a"], 2),
         (["ledger", "open"], 1),
         (["ip", "set", "192.0.2.1"], 2),
         (["ip", "set", "192.0.2.1", "--ceiling", "gmail"], 2),
