@@ -129,7 +129,7 @@ class Scenario:
             if await self.none_waits(*OPEN, "doubt", patience=1.5):
                 return
             await self.stack.advance((self.stack.settings_of_gateway.hold.probe_gap + 60) / 86_400)
-        assert await self.none_waits(*OPEN, "doubt", patience=10.0), (
+        assert await self.none_waits(*OPEN, "doubt", patience=60.0), (
             f"{self.name}: {self.waiting()}"
         )
 
