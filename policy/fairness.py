@@ -66,8 +66,8 @@ class Box:
 
 
 class Line:
-    """One line. `unread` rows, at most, are behind the place `after`: every row was announced, and
-    more than once counts twice."""
+    """One line. `unread` rows are behind the place `after`, as far as is known: more where one was
+    announced twice, fewer where one was read that nobody announced (`Tenant.read`)."""
 
     __slots__ = (
         "after",
@@ -257,10 +257,18 @@ class Tenant:
                 pick.row = rest.pop()
             else:
                 self._sent(line.box, line.box.sent - 1)
+        # What became ready, was read, and waits again was never announced: the count of those that
+        # were may be short by it, and only a read that finds fewer than it may has seen the end.
+        more = len(rows) >= asked
         if line.unread <= 0:
+            if rest:
+                place, count = rest[-1], len(rest) + more
+                self.announce(
+                    line.group.key, line.box.mailbox, place[0], place[1], count, bulk=line.bulk
+                )
             return
         before = line.unread
-        line.unread = max(before - len(rest), 0) if len(rows) >= asked else 0
+        line.unread = max(before - len(rest), 1) if more else 0
         line.group.waiting += line.unread + len(rest) - before
         if rows:
             last = rows[-1]

@@ -45,8 +45,9 @@ class _Part:
             ahead = unread(self.standings, left, min(self.early_left, left))
             lines.update((id(line), line) for line in ahead)
         least = -(-left // len(lines)) if lines else 0
+        # One more than there should be: the end of a line is where a read finds fewer.
         return [
-            (line, min(max(line.ask, least), line.unread + (key in self.pending), MOST_READ))
+            (line, min(max(line.ask, least), line.unread + (key in self.pending) + 1, MOST_READ))
             for key, line in lines.items()
         ]
 

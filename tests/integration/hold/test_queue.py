@@ -66,10 +66,31 @@ async def test_a_commit_that_is_late_is_heard_however_old_its_mail(
         await hold(other, "late", arrived=MIDNIGHT)
         await hold(link, "soon", arrived=MIDNIGHT + 10)
         assert await here.ids() == ["soon"]
+        await link.execute("UPDATE held SET state = 'claimed', until = 0, claimant = 'us/1'")
         await change.commit()
         assert await here.ids() == ["late"]
         assert await here.ids() == []
     await other.close()
+
+
+async def test_what_was_read_before_it_was_heard_of_hides_nothing_behind_it(
+    link: Any, hold_url: str
+) -> None:
+    """It became ready, was met, and waits again, all between two questions for what is new."""
+    await hold(link, "twin", arrived=MIDNIGHT + 5, waiting=True, due=1)
+    for number in range(3):
+        await hold(link, f"m{number}", arrived=MIDNIGHT + 10 * number)
+    async with queue_case(hold_url) as here:
+        await here.look()
+        await link.execute("UPDATE held SET waiting = false, due = 0 WHERE id = 'twin'")
+        picks = await here.queue.next(here.queue.groups(), 3)
+        assert [pick.row[2] for pick in picks] == ["m0", "twin", "m1"]
+        await link.execute("UPDATE held SET waiting = true, due = 1 WHERE id = 'twin'")
+        await link.execute(
+            "UPDATE held SET state = 'claimed', until = 0, claimant = 'us/1' "
+            "WHERE id IN ('m0', 'm1')"
+        )
+        assert await here.ids() == ["m2"]
 
 
 async def test_what_another_had_in_hand_and_left_is_asked_for_again(
