@@ -21,12 +21,11 @@ from control.mailboxes.importing import MailboxList
 from control.parts import open_parts
 from tests.support.control.core import settings_for
 
-async def main(database, ledger, rows):
+async def main(database, ledger, rows, most):
     async with open_parts(settings_for(database, ledger), movable_clock=True) as parts:
         print("ready", flush=True)
-        most = 0
         while True:
-            most = most % 9 + 1
+            most += 1
             lines = "\\n".join(f"m{n}@acme.example,{most}" for n in range(rows))
             text = MailboxList(csv=f"address,daily_max\\n{lines}\\n")
             await parts.publisher.change("t", lambda act: importing.take(act, "acme", text))
@@ -38,18 +37,20 @@ asyncio.run(main(*msgspec.json.decode(sys.argv[1])))
 
 async def test_kill_9_anywhere_in_an_import_leaves_nothing_half(api: Api, core: Parts) -> None:
     await acme(api)
-    asked = msgspec.json.encode(
-        (core.settings.database.url, core.settings.ledger.url, ROWS)
-    ).decode()
     dice, seen = random.Random(7), set()
-    for _ in range(KILLS):
+    for kill in range(KILLS):
+        asked = msgspec.json.encode(
+            (core.settings.database.url, core.settings.ledger.url, ROWS, 1000 * kill)
+        ).decode()
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-c", CHILD, asked, stdout=asyncio.subprocess.PIPE
         )
         assert child.stdout is not None
         assert await child.stdout.readline() == b"ready\n"
+        # However busy the machine is, two of them come to an end.
+        patience = None if kill in (0, 4) else 5 * dice.random()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(child.stdout.readline(), 5 * dice.random())
+            await asyncio.wait_for(child.stdout.readline(), patience)
         await asyncio.sleep(0.5 * dice.random())
         child.kill()
         await child.wait()
