@@ -103,13 +103,21 @@ def interval(quota: int, opening: int, window: Window | None) -> float:
     return day_length(window) / max(quota - opening, 1)
 
 
+def pace_mark(tat: float, opened: float, step: float, share: float, window: Window | None) -> float:
+    """The open time an IP's bucket stands at. No charge puts it further than a day behind a bucket
+    that is empty: one that stands there is of hours that were other hours, or of a clock that was
+    put back, and the bucket is empty now."""
+    empty = opened + max(step, share * day_length(window))
+    return empty if tat > empty + day_length(window) else max(tat, opened)
+
+
 def paced_until(
     tat: float, opened: float, step: float, share: float, count: int, window: Window | None
 ) -> float | None:
     """None when `count` recipients fit the pace at open time `opened`, else the open time when
     they will. A count larger than the burst goes when the bucket is full."""
     tolerance = max(step, share * day_length(window))
-    start = max(tat, opened)
+    start = pace_mark(tat, opened, step, share, window)
     need = min(count * step, tolerance)
     if start + need <= opened + tolerance + PACE_SLACK:
         return None

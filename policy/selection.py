@@ -21,6 +21,7 @@ from policy.limits import (
     interval,
     next_day,
     open_time,
+    pace_mark,
     paced,
     paced_until,
     share_used,
@@ -73,6 +74,7 @@ def fits(
     if vmta.daily != UNLIMITED and paced(vmta):
         step = interval(vmta.daily, max(usage.opening, 0), window)
         opened = float(open_time(window, now))
+        usage.tat = pace_mark(usage.tat, opened, step, vmta.hourly_share, window)
         later = paced_until(usage.tat, opened, step, vmta.hourly_share, count, window)
         if later is not None:
             until = wall_time(window, later, now)
@@ -202,5 +204,6 @@ def _room(vmta: VirtualMta, usage: Usage, provider: str, now: int, window: Windo
     if step := pace_step(vmta, usage, window):
         opened = open_time(window, now)
         tolerance = max(step, vmta.hourly_share * day_length(window))
-        left = min(left, (opened + tolerance + PACE_SLACK - max(usage.tat, opened)) // step)
+        usage.tat = pace_mark(usage.tat, opened, step, vmta.hourly_share, window)
+        left = min(left, (opened + tolerance + PACE_SLACK - usage.tat) // step)
     return max(left, 0)

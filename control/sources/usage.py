@@ -6,7 +6,7 @@ import msgspec
 
 from policy.isotime import not_before
 from policy.ledger.admin import IpUsage
-from policy.limits import day_length, interval, open_time, paced
+from policy.limits import day_length, interval, open_time, pace_mark, paced
 from policy.model import UNLIMITED, Unlimited, VirtualMta, Window
 from policy.selection import Usage, fits
 
@@ -55,7 +55,8 @@ def burst(vmta: VirtualMta, usage: Usage, now: int, window: Window | None) -> in
     opened = float(open_time(window, now))
     tolerance = max(step, vmta.hourly_share * day_length(window))
     # Half a millisecond as in policy.limits: sums of intervals carry rounding.
-    return max(0, math.floor((opened + tolerance + 0.5 - max(usage.tat, opened)) / step))
+    mark = pace_mark(usage.tat, opened, step, vmta.hourly_share, window)
+    return max(0, math.floor((opened + tolerance + 0.5 - mark) / step))
 
 
 def usage_views(

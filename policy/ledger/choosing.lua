@@ -35,6 +35,20 @@ function choose.pace(vmta, values, window)
   return day_length(window) / math.max(vmta.daily - math.max(values.o or 0, 0), 1)
 end
 
+-- The open time an IP's bucket stands at. No charge puts it further than a day behind a bucket that
+-- is empty: one that stands there is of hours that were other hours, or of a clock that was put back.
+-- Empty is what it counts from now on, or the IP would wait for years.
+function choose.pace_mark(vmta, opened, tolerance, window)
+  local mark = count.value(run.paces, vmta.ip)
+  if mark > opened + tolerance + day_length(window) then
+    mark = opened + tolerance
+    count.put(run.paces, vmta.ip, mark)
+    -- Its index may know a time that is too late now.
+    run.woken[vmta.ip], run.waking = true, true
+  end
+  return math.max(mark, opened)
+end
+
 -- The day's limits of an IP and its pace.
 function choose.day_fits(vmta, values, providers, total, window)
   local used = count.used_of(values)
@@ -58,7 +72,7 @@ function choose.day_fits(vmta, values, providers, total, window)
   if step > 0 then
     local opened = open_time(window, run.now)
     local tolerance = math.max(step, vmta.share * day_length(window))
-    local start = math.max(count.value(run.paces, vmta.ip), opened)
+    local start = choose.pace_mark(vmta, opened, tolerance, window)
     local need = math.min(total * step, tolerance)
     if start + need > opened + tolerance + PACE_SLACK then
       local till = wall_time(window, start + need - tolerance, run.now)

@@ -72,7 +72,7 @@ function limit.room_of(vmta, provider, window)
   if step > 0 then
     local opened = open_time(window, run.now)
     local tolerance = math.max(step, vmta.share * day_length(window))
-    local free = opened + tolerance + PACE_SLACK - math.max(count.value(run.paces, vmta.ip), opened)
+    local free = opened + tolerance + PACE_SLACK - choose.pace_mark(vmta, opened, tolerance, window)
     room = math.min(room, math.floor(free / step))
   end
   return math.max(room, 0)

@@ -43,7 +43,7 @@ class MemoryLedger:
         self.incarnation = incarnation
         self.sequence = 0
         self._days: dict[tuple[int, str], Usage] = {}
-        self._tat: dict[str, float] = {}
+        self._paced: dict[str, Usage] = {}
         self._mailboxes: dict[str, dict[str, Record]] = {}
         self._rates = MemoryRates()
         self._batches: OrderedDict[str, Answer] = OrderedDict()
@@ -131,7 +131,10 @@ class MemoryLedger:
         usage = self._days.get(key)
         if usage is None:
             usage = self._days[key] = Usage(by_provider={}, opening_by_provider={})
-        usage.tat = self._tat.get(ip, 0.0)
+        if day is None:
+            # Of whatever day, the one that was asked last has the pace mark.
+            usage.tat = self._paced.get(ip, usage).tat
+            self._paced[ip] = usage
         return usage
 
     def _reserve(self, item: Reserve) -> Granted | Denied:
@@ -212,7 +215,7 @@ class MemoryLedger:
         if item.dry:
             return granted
         if step:
-            self._tat[vmta.ip] = charged_tat(usage, step, total, self.now, tenant.window)
+            usage.tat = charged_tat(usage, step, total, self.now, tenant.window)
         usage.relayed += total
         for provider, n in item.providers:
             usage.by_provider[provider] = usage.by_provider.get(provider, 0) + n
@@ -273,8 +276,8 @@ class MemoryLedger:
         for provider, n in charge.providers:
             usage.by_provider[provider] = max(usage.by_provider.get(provider, 0) - n, 0)
         if charge.interval:
-            tat = self._tat.get(charge.ip, 0.0) - charge.count * charge.interval
-            self._tat[charge.ip] = max(tat, 0.0)
+            paced = self._usage(charge.ip)
+            paced.tat = max(paced.tat - charge.count * charge.interval, 0.0)
         if record := self._record(charge.tenant, charge.mailbox):
             self._mailboxes[charge.tenant][charge.mailbox] = self._lowered(record, charge)
         self._rates.refund(charge, self.now)
