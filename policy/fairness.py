@@ -37,7 +37,7 @@ Row = tuple[int, int, str, int]
 """Bucket, arrival in milliseconds of calendar time, id, octets. In this order they go."""
 
 UNREAD: Row = (0, 0, "", 0)
-"""Of a pick whose row is read when it is known who else goes."""
+"""Of a pick whose row is read when it is known who else goes: this very one, no equal."""
 
 _NOTHING: list[Row] = []
 """Of every line that nobody has read: never changed."""
@@ -230,28 +230,25 @@ class Tenant:
         return [self.groups[group] for group in groups if group in self.groups]
 
     def take(self, line: Line) -> Pick:
-        """Its oldest row: read already, or one that has to be."""
+        """Its oldest row: read already, or one that has to be. `read`, or `back`, follows then."""
         line.group.waiting -= 1
-        row = UNREAD
         if line.rows:
-            row = line.rows.pop()
+            pick = Pick(line, line.rows.pop())
+            self._stand(line)
         else:
             line.unread -= 1
-        if line.rows:
-            line.head = line.rows[-1][1]
-        else:
             line.exact = False
-        if line.rows or line.unread > 0:
-            line.group.push(line)
-        else:
-            line.group.remove(line)
+            pick = Pick(line, UNREAD)
         self._sent(line.box, line.box.sent + 1)
-        return Pick(line, row)
+        return pick
 
     def read(self, line: Line, rows: Sequence[Row], asked: int, pick: Pick | None = None) -> None:
         """What was found behind `line.after`, oldest first; the first of it is the `pick`'s."""
         line.ask = min(2 * line.ask, MOST_READ)
         rest = list(reversed(rows))
+        if rows:
+            last = rows[-1]
+            line.after = (last[0], last[1], last[2])
         if pick is not None:
             if rest:
                 pick.row = rest.pop()
@@ -259,31 +256,33 @@ class Tenant:
                 self._sent(line.box, line.box.sent - 1)
         # What became ready, was read, and waits again was never announced: the count of those that
         # were may be short by it, and only a read that finds fewer than it may has seen the end.
-        more = len(rows) >= asked
-        if line.unread <= 0:
-            if rest:
-                place, count = rest[-1], len(rest) + more
-                self.announce(
-                    line.group.key, line.box.mailbox, place[0], place[1], count, bulk=line.bulk
-                )
-            return
         before = line.unread
-        line.unread = max(before - len(rest), 1) if more else 0
+        line.unread = max(before - len(rest), 1) if len(rows) >= asked else 0
         line.group.waiting += line.unread + len(rest) - before
-        if rows:
-            last = rows[-1]
-            line.after = (last[0], last[1], last[2])
-        if rest:
-            line.rows, line.exact = rest, True
-            if line.head != rest[-1][1]:
-                line.head = rest[-1][1]
+        line.rows = rest or _NOTHING
+        self._stand(line)
+
+    def _stand(self, line: Line) -> None:
+        """Where it stands by what is left of it. It is over where a read has seen its end, and all
+        before that was taken: nowhere else is that decided."""
+        if line.rows:
+            line.exact = True
+            if line.head != line.rows[-1][1]:
+                line.head = line.rows[-1][1]
                 line.group.push(line)
-        elif line.unread == 0:
+        elif line.unread > 0:
+            line.exact = False
+        else:
             line.group.remove(line)
 
     def back(self, pick: Pick, *, waits: bool) -> None:
         """It did not go. `waits`: it stands in line as before."""
         line, row = pick.line, pick.row
+        if row is UNREAD:
+            line.unread += 1
+            line.group.waiting += 1
+            self._sent(line.box, line.box.sent - 1)
+            return
         box = self.boxes.get(line.box.mailbox, line.box)
         if waits:
             self.boxes[box.mailbox] = box

@@ -2,12 +2,13 @@
 
 Owns: shares of a round, what goes early, and when rows have to be read. The order within a tenant:
 `policy.fairness`; turns: `policy.turns`.
-Use: while `lacking` names lines, give their rows to `read`; then `picks`.
+Use: while `lacking` names lines, give their rows to `read`; then `picks`. Where a read fails:
+`taken`.
 """
 
 from collections.abc import Mapping, Sequence
 
-from policy.fairness import EARLY_ONE_IN, MOST_READ, Group, Line, Pick, Row, Tenant
+from policy.fairness import EARLY_ONE_IN, MOST_READ, UNREAD, Group, Line, Pick, Row, Tenant
 from policy.fronts import Fronts, unread
 from policy.turns import Turns
 
@@ -66,7 +67,7 @@ class _Part:
                 if not line.exact:
                     return False
                 pick = self.tenant.take(line)
-                if not pick.row[2]:
+                if pick.row is UNREAD:
                     self.pending[id(line)] = pick, by_age
                 picks.append(pick)
                 left -= 1
@@ -134,6 +135,11 @@ class Round:
     def read(self, name: str, line: Line, rows: Sequence[Row], asked: int) -> None:
         """What was found behind `line.after`, oldest first."""
         self._parts[name].read(line, rows, asked)
+
+    def taken(self) -> list[Pick]:
+        """All there are so far, read or not: where the round comes to nothing, `Tenant.back` has
+        them. Its turns are over: those of everybody alike."""
+        return [pick for part in self._parts.values() for pick in part.picks]
 
     def picks(self) -> list[Pick]:
         """In the order in which they are asked for."""

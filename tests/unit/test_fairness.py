@@ -63,11 +63,18 @@ class Hold:
         weights: dict[str, float] | None = None,
         *,
         goes: bool = True,
+        breaks: int = -1,
     ) -> list[Mail]:
-        """A round; what is picked has gone, unless it is said that it was denied."""
+        """A round; what is picked has gone, unless it is said that it was denied, or that the round
+        breaks off after so many reads."""
         open_now = dict.fromkeys(self.tenants, groups)
         turn = Round(self.tenants, open_now, self.turns, weights or {}, size)
         while lacking := turn.lacking():
+            if breaks == 0:
+                for pick in turn.taken():
+                    pick.line.group.tenant.back(pick, waits=True)
+                return []
+            breaks -= 1
             for name, line, ask in lacking:
                 self.reads += 1
                 found = sorted(
@@ -192,6 +199,39 @@ def test_what_was_denied_stands_where_it_stood(mails: list[Mail], size: int) -> 
         tenant.owes = False
     both = [[(m.arrived, m.bulk) for m in h.picks(size) if m.tenant == "a"] for h in (hold, other)]
     assert both[0][: min(map(len, both))] == both[1][: min(map(len, both))]
+
+
+@given(mails=backlogs(), sizes=sizes, least=leasts, sent=sends, breaks=st.integers(0, 3))
+def test_a_round_that_breaks_off_leaves_all_as_it_stood(
+    mails: list[Mail], sizes: list[int], least: dict[str, int], sent: dict[str, int], breaks: int
+) -> None:
+    hold = _hold(mails, least, sent)
+    for size in sizes:
+        known, before = _known(hold), len(hold.mails)
+        if not hold.picks(size, breaks=breaks):
+            # A read that found as many as it asked for says that there is one more, at least.
+            for line, (waiting, box) in _known(hold).items():
+                assert box == known[line][1]
+                assert known[line][0] <= waiting <= known[line][0] + 1
+            assert _known(hold).keys() == known.keys()
+        left = len(hold.mails)
+        assert left in (before, before - min(size, before))
+        assert len(hold.picks(size)) == min(size, left)
+    while hold.mails:
+        assert hold.picks(7, breaks=1) or hold.picks(7)
+
+
+def _known(hold: Hold) -> dict[object, tuple[int, object]]:
+    """What there is in each line, as far as is known, and what its mailbox sent."""
+    return {
+        (tenant.name, key, line.box.mailbox, line.bulk): (
+            line.unread + len(line.rows),
+            (line.box.sent, line.box.rank),
+        )
+        for tenant in hold.tenants.values()
+        for key, standing in tenant.groups.items()
+        for line in [*standing.campaigns.values(), *standing.others.values()]
+    }
 
 
 @given(

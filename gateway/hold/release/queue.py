@@ -5,7 +5,8 @@ there. In which order: `policy.fairness`, `policy.round`.
 Rules: what became ready is announced by the transaction that made it so, whoever's it was; every
 line is looked at when the process begins, and again from time to time, for what another releaser
 had locked. A read begins behind what was read before, never at the head of an index.
-Failure: without PostgreSQL what is known stays; without the ledger's counts nobody is behind.
+Failure: without PostgreSQL what is known stays, and a round that was begun comes to nothing: all
+it took stands in line as before; without the ledger's counts nobody is behind.
 """
 
 import asyncio
@@ -123,11 +124,18 @@ class Queue:
             for name in open_now.keys() & generation.tenant.keys()
         }
         turn = Round(self.tenants, open_now, self._turns, weights, most)
-        for _ in range(_READS):
-            lacking = turn.lacking()
-            if not lacking:
-                break
-            await self._read(turn, lacking)
+        whole = False
+        try:
+            for _ in range(_READS):
+                lacking = turn.lacking()
+                if not lacking:
+                    break
+                await self._read(turn, lacking)
+            whole = True
+        finally:
+            if not whole:
+                # Nobody would hear of them again before the next look at every line.
+                self.back(turn.taken())
         return self._fitting(turn.picks())
 
     def _fitting(self, picks: list[Pick]) -> list[Pick]:

@@ -169,7 +169,7 @@ class Releaser:
             return False
         try:
             granted, left = await self._claims.claim([pick.row for pick in picks])
-        except (AwayError, UnknownError, RefusedError):
+        except (AwayError, UnknownError, RefusedError, asyncio.CancelledError):
             self._queue.back(picks)
             raise
         self._queue.settle(picks, {claimed.row.id for claimed in granted}, left)

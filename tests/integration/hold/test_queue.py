@@ -10,7 +10,7 @@ from policy.limits import DAY as DAY_MS
 from policy.model import MailboxLimits
 from settings.statements import statements
 from tests.support.gateway.generations import tenant
-from tests.support.hold.held import DAY, MIDNIGHT, hold
+from tests.support.hold.held import DAY, MIDNIGHT, claimed, hold
 from tests.support.hold.queues import queue_case
 
 _ROWS = statements("gateway.hold.release", "release")["rows"]
@@ -20,6 +20,7 @@ async def test_it_knows_what_is_there_and_hears_what_comes(link: Any, hold_url: 
     await hold(link, "old", arrived=MIDNIGHT)
     async with queue_case(hold_url) as here:
         assert await here.ids() == ["old"]
+        await claimed(link, "old")
         assert await here.ids() == []
         await hold(link, "new", arrived=MIDNIGHT + 5, mailbox="b@acme.example")
         await hold(link, "older", bucket=DAY - 1, arrived=MIDNIGHT - 5)
@@ -42,6 +43,7 @@ async def test_it_hears_what_comes_back(
     await hold(link, "later", arrived=MIDNIGHT + 9)
     async with queue_case(hold_url) as here:
         assert await here.ids() == ["later"]
+        await claimed(link, "later")
         await link.execute(f"UPDATE held SET {change} WHERE id = 'm'")
         assert await here.ids() == ["m"]
 
@@ -66,7 +68,7 @@ async def test_a_commit_that_is_late_is_heard_however_old_its_mail(
         await hold(other, "late", arrived=MIDNIGHT)
         await hold(link, "soon", arrived=MIDNIGHT + 10)
         assert await here.ids() == ["soon"]
-        await link.execute("UPDATE held SET state = 'claimed', until = 0, claimant = 'us/1'")
+        await claimed(link, "soon")
         await change.commit()
         assert await here.ids() == ["late"]
         assert await here.ids() == []
@@ -86,10 +88,7 @@ async def test_what_was_read_before_it_was_heard_of_hides_nothing_behind_it(
         picks = await here.queue.next(here.queue.groups(), 3)
         assert [pick.row[2] for pick in picks] == ["m0", "twin", "m1"]
         await link.execute("UPDATE held SET waiting = true, due = 1 WHERE id = 'twin'")
-        await link.execute(
-            "UPDATE held SET state = 'claimed', until = 0, claimant = 'us/1' "
-            "WHERE id IN ('m0', 'm1')"
-        )
+        await claimed(link, "m0", "m1")
         assert await here.ids() == ["m2"]
 
 
@@ -101,7 +100,7 @@ async def test_what_another_had_in_hand_and_left_is_asked_for_again(
         picks = await here.picks()
         here.queue.settle(picks, set(), ())  # locked by somebody: it was not claimed
         assert await here.ids() == ["m"]
-        await link.execute("UPDATE held SET state = 'claimed', until = 0, claimant = 'other/1'")
+        await claimed(link, "m")
         here.queue.settle(picks, set(), ())
         assert await here.ids() == []
 

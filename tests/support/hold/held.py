@@ -49,6 +49,14 @@ async def hold(database: Any, name: str, /, **changes: Any) -> None:
     await database.execute(f"INSERT INTO held ({', '.join(row)}) VALUES ({places})", *row.values())
 
 
+async def claimed(database: Any, *names: str) -> None:
+    """These are a releaser's by now."""
+    await database.execute(
+        "UPDATE held SET state = 'claimed', until = 0, claimant = 'us/1' WHERE id = ANY($1)",
+        list(names),
+    )
+
+
 async def content(database: Any, name: str, sender: str = "bounce@acme.example") -> None:
     """What is kept of message `name`."""
     await database.execute(
