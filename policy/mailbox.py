@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from policy.model import MailboxLimits, Tenant
 
@@ -33,12 +34,43 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     """When it sent last; 0: given back, and nothing before."""
 
     def on(self, today: int) -> "Record":
-        """As it counts on a later day."""
+        """As it counts on a day. A clock that was put back over midnight finds the day before; one
+        that was put back further makes all that is counted today's: it counts once more, and never
+        as nothing."""
         if self.day == today:
             return self
+        if self.day == today + 1:
+            return replace(self, day=today, count=self.before, before=0)
+        if self.day > today:
+            first, count = min(self.first, today), self.count + self.before
+            return replace(self, first=first, day=today, count=count, before=0)
         first = today if today - self.day > IDLE_DAYS else self.first
         before = self.count if self.day == today - 1 else 0
         return Record(first=first, day=today, count=0, before=before, last=self.last)
+
+    def kept(self, today: int) -> "Record":
+        """What is written of it on a day: of the day after, which a clock that was put back has yet
+        to reach, all of it."""
+        return self if self.day == today + 1 else self.on(today)
+
+    def charged(self, today: int, total: int, now: int) -> "Record":
+        """With a message more."""
+        known = self.kept(today)
+        if known.day == today:
+            return replace(known, count=known.count + total, last=now)
+        return replace(known, before=known.before + total, last=now)
+
+    def lowered(self, today: int, day: int, total: int, at: int, last: int) -> "Record":
+        """Without a message of a day, sent `at` a time; it had sent `last` before it."""
+        known = self.kept(today)
+        count, before = known.count, known.before
+        if day == known.day:
+            count = max(count - total, 0)
+        elif day == known.day - 1:
+            before = max(before - total, 0)
+        return replace(
+            known, count=count, before=before, last=last if known.last == at else known.last
+        )
 
 
 class Terms(msgspec.Struct, frozen=True):

@@ -114,11 +114,15 @@ function count.boxes(name)
   return found
 end
 
--- As it counts today.
+-- As it counts today. A clock that was put back over midnight finds the day before; one that was put
+-- back further makes all that is counted today's: it counts once more, and never as nothing.
 local function record_of(packed)
   if not packed then return false end
   local known = cmsgpack.unpack(packed)
-  if known[2] ~= run.today then
+  if known[2] > run.today + 1 then
+    known[1], known[2] = math.min(known[1], run.today), run.today
+    known[3], known[4] = known[3] + known[4], 0
+  elseif known[2] < run.today then
     if run.today - known[2] > count.IDLE then known[1] = run.today end
     known[4] = known[2] == run.today - 1 and known[3] or 0
     known[2], known[3], known.turned = run.today, 0, true
@@ -149,6 +153,25 @@ function count.mailbox_number(boxes)
   return boxes.size
 end
 
+-- Where its recipients of today stand.
+local function place_of(known)
+  return known[2] == run.today and 3 or 4
+end
+
+function count.sent_of(known)
+  return known and known[place_of(known)] or 0
+end
+
+-- When it sent last: not later than now, or a clock that was put back would space it for as long.
+function count.last_of(boxes, mailbox, known)
+  if not known then return 0 end
+  if known[5] > run.now then
+    known[5] = run.now
+    count.put_mailbox(boxes, mailbox, known)
+  end
+  return known[5]
+end
+
 function count.put_mailbox(boxes, mailbox, known)
   local changed = boxes.changed
   if not changed then
@@ -167,7 +190,8 @@ function count.charge_mailbox(boxes, name, mailbox, total)
   end
   -- Once a day a mailbox: who sends nothing any more leaves no hash behind.
   if known.turned then boxes.life, known.turned = KEEP_COUNTS, nil end
-  known[3], known[5] = known[3] + total, run.now
+  local place = place_of(known)
+  known[place], known[5] = known[place] + total, run.now
   count.put_mailbox(boxes, mailbox, known)
 end
 
@@ -176,7 +200,7 @@ function count.refund_mailbox(name, mailbox, day, total, at, last)
   local boxes = count.boxes(name)
   local known = count.mailbox(boxes, name, mailbox)
   if not known then return end
-  local place = day == run.today and 3 or day == run.today - 1 and 4
+  local place = day == known[2] and 3 or day == known[2] - 1 and 4
   if place then known[place] = math.max(known[place] - total, 0) end
   -- Nothing was sent: the spacing counts from the message before, or another IP could not try.
   if known[5] == at then known[5] = last end

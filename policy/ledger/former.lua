@@ -40,9 +40,16 @@ function rate.take_over(state, limits)
   state.seen = rate.mixed() and seen
 end
 
--- A ledger that was rebuilt knows nothing of the time before: that counts as used up.
+-- A ledger that was rebuilt knows nothing of the time before: that counts as used up. For its span from
+-- now on, if the clock was put back since: not until it is again as late as it was.
 function rate.unknown_past(state, limits)
-  if not run.lost then run.lost = tonumber(call('HGET', root .. 'inc', 'lost') or '0') end
+  if not run.lost then
+    run.lost = tonumber(call('HGET', root .. 'inc', 'lost') or '0')
+    if run.lost > run.now then
+      run.lost = run.now
+      call('HSET', root .. 'inc', 'lost', string.format('%d', run.now))
+    end
+  end
   for i, unit in ipairs(rate.SPANS) do
     if limits[i] > 0 and not state[i] and run.lost + unit.length > run.now then
       rate.add(state, i, limits[i], math.min(run.lost, run.now))

@@ -221,12 +221,12 @@ function limit.mailbox_denial(tenant, name, asked, total)
   local mailbox, limits, known = limit.mailbox_limits(tenant, name, asked, boxes)
   local most, bound = limit.most_of(tenant, limits, known)
   if most >= 0 then
-    local sent = known and known[3] or 0
+    local sent = count.sent_of(known)
     if sent + total > most then
       return choose.denied(bound, mailbox, (run.today + 1) * DAY, most, sent)
     end
   end
-  local last = known and known[5] or 0
+  local last = count.last_of(boxes, mailbox, known)
   -- Drawn only where it decides.
   if last > 0 and last + limits[2] + limits[3] > run.now then
     local free = last + limit.gap_of(limits, mailbox, last)

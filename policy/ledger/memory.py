@@ -220,11 +220,9 @@ class MemoryLedger:
         for provider, n in item.providers:
             usage.by_provider[provider] = usage.by_provider.get(provider, 0) + n
         if mailbox:
-            today = day_of(self.now)
-            known = record or Record(first=today, day=today, count=0, before=0, last=0)
-            self._mailboxes.setdefault(tenant.name, {})[mailbox] = msgspec.structs.replace(
-                known, count=known.count + total, last=self.now
-            )
+            today, boxes = day_of(self.now), self._mailboxes.setdefault(tenant.name, {})
+            new = Record(first=today, day=today, count=0, before=0, last=0)
+            boxes[mailbox] = boxes.get(mailbox, new).charged(today, total, self.now)
         rates = [
             *shared(self.generation, tenant, item.providers, total),
             of_mailbox(tenant, item.mailbox, mailbox, total),
@@ -263,6 +261,10 @@ class MemoryLedger:
         if most is not None and sent + total > most:
             limit = Limit.MAILBOX_RAMP if by_ramp else Limit.MAILBOX_MAX
             return Denied(limit, mailbox, next_day(self.now), most, sent)
+        if last > self.now:
+            # The clock was put back.
+            boxes, last = self._mailboxes[tenant.name], self.now
+            boxes[mailbox] = msgspec.structs.replace(boxes[mailbox].kept(today), last=last)
         free = last + gap_of(terms, mailbox, last)
         if last and free > self.now:
             return Denied(Limit.MAILBOX_SPACING, mailbox, free, 0, 0)
@@ -278,15 +280,9 @@ class MemoryLedger:
         if charge.interval:
             paced = self._usage(charge.ip)
             paced.tat = max(paced.tat - charge.count * charge.interval, 0.0)
-        if record := self._record(charge.tenant, charge.mailbox):
-            self._mailboxes[charge.tenant][charge.mailbox] = self._lowered(record, charge)
+        boxes = self._mailboxes.get(charge.tenant, {})
+        if record := boxes.get(charge.mailbox):
+            boxes[charge.mailbox] = record.lowered(
+                day_of(self.now), charge.at // DAY, charge.count, charge.at, charge.last
+            )
         self._rates.refund(charge, self.now)
-
-    def _lowered(self, record: Record, charge: Granted) -> Record:
-        count, before, day = record.count, record.before, charge.at // DAY
-        if day == record.day:
-            count = max(count - charge.count, 0)
-        elif day == record.day - 1:
-            before = max(before - charge.count, 0)
-        last = charge.last if record.last == charge.at else record.last
-        return msgspec.structs.replace(record, count=count, before=before, last=last)

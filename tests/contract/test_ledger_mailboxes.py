@@ -205,3 +205,42 @@ async def test_mailboxes_lie_there_once_and_outlive_a_publication_that_failed(
     await ledger.publish(other)
     assert await client.exists(f"{root}boxes:acme") == 0
     await ledger.close()
+
+
+async def test_a_clock_put_back_over_midnight_opens_no_day_again(start: Start) -> None:
+    """What both days count is known of each, also when what was sent after midnight never went."""
+    ledger = await started(start, mailbox_default=MailboxLimits(daily_max=3))
+    evening, morning = MIDNIGHT + DAY - 20_000, MIDNIGHT + DAY + 1_000
+    await ledger.at(evening)
+    assert (await sends(ledger, ANNA))[0] == 3
+    await decide(ledger, *[ask(mailbox=BERT)] * 2)
+    await ledger.at(morning)
+    given_back, _ = await decide(ledger, ask(mailbox=ANNA), ask(mailbox=BERT))
+    await decide(ledger, Refund(granted(given_back)))
+    await ledger.at(evening + 10_000)
+    for mailbox, left in ((ANNA, 0), (BERT, 1)):
+        count, why = await sends(ledger, mailbox)
+        assert (count, why.limit, why.used) == (left, "mailbox_max", 3)
+    await ledger.at(morning + 20_000)
+    assert [(await sends(ledger, mailbox))[0] for mailbox in (ANNA, BERT)] == [3, 2]
+
+
+async def test_a_clock_put_back_spaces_a_mailbox_from_now_on_and_counts_what_it_sent(
+    start: Start,
+) -> None:
+    common = MailboxLimits(daily_max=3, spacing=60.0)
+    own = {BERT: MailboxLimits(daily_max=3, spacing=0.0)}
+    ledger = await started(start, mailbox_default=common, mailboxes=own)
+    await ledger.at(MIDNIGHT + 9 * DAY)
+    await decide(ledger, ask(mailbox=ANNA), ask(mailbox=BERT))
+    await ledger.at(MIDNIGHT)
+    why = denied((await decide(ledger, ask(mailbox=ANNA)))[0])
+    assert why.limit == "mailbox_spacing"
+    assert why.until - MIDNIGHT <= 65_000
+    await ledger.at(MIDNIGHT + 30_000)
+    assert denied((await decide(ledger, ask(mailbox=ANNA)))[0]).until == why.until
+    for mailbox in (ANNA, BERT):
+        await ledger.at(why.until)
+        assert names(await decide(ledger, ask(mailbox=mailbox))) == ["vmta-1"]
+    count, why = await sends(ledger, BERT)
+    assert (count, why.limit, why.used) == (1, "mailbox_max", 3)

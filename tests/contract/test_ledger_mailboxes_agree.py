@@ -68,6 +68,7 @@ _steps = st.lists(
             st.sampled_from([1_000, 600_000, 3_600_000, DAY, 7 * DAY, 30 * DAY, 31 * DAY]),
             st.just(""),
         ),
+        st.tuples(st.just("back"), st.sampled_from([5_000, 600_000, DAY, 3 * DAY]), st.just("")),
         st.tuples(st.just("publish"), st.just(0), st.just("")),
     ),
     min_size=5,
@@ -125,11 +126,14 @@ async def _play(parts: SharedParts, first: Tenant, second: Tenant, steps: Steps,
                 batch.append(Reserve("acme", "acme-pool", _named(box), (("gmail", value),), key=""))
             elif kind == "refund" and value < len(pair.granted):
                 batch.append(Refund(pair.granted.pop(value)))
-            if batch and (len(batch) >= size or kind in ("later", "publish")):
+            if batch and (len(batch) >= size or kind in ("later", "back", "publish")):
                 await pair.decide(batch)
                 batch = []
             if kind == "later":
                 now += value + 60_000
+                await real.at(now)
+            elif kind == "back":
+                now -= value
                 await real.at(now)
             elif kind == "publish":
                 number += 1

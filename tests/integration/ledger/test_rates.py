@@ -115,6 +115,23 @@ async def test_after_a_loss_a_span_counts_as_used_up_once(valkey_url: str) -> No
         await ledger.close()
 
 
+async def test_after_a_loss_that_a_clock_put_back_has_yet_to_reach_a_span_is_over_too(
+    valkey_url: str,
+) -> None:
+    plan = generation(tenants=(tenant(rate=Rate(minute=3)),))
+    ledger = await RedisUnderTest.start(valkey_url, plan)
+    try:
+        await ledger.at(NOON + 9 * DAY)
+        assert await ledger.admin.close(await ledger.admin.incarnation())
+        await ledger.admin.open(lost=True)
+        await ledger.at(NOON)
+        assert names(await decide(ledger, ask())) == ["tenant_minute"]
+        await ledger.at(NOON + MINUTE + 1_000)
+        assert names(await decide(ledger, ask())) == ["vmta-1"]
+    finally:
+        await ledger.close()
+
+
 async def test_opened_for_the_first_time_nothing_was_before(valkey_url: str) -> None:
     ledger = await RedisUnderTest.start(valkey_url, generation(rate=Rate(minute=1, hour=1)))
     assert names(await decide(ledger, ask())) == ["vmta-1"]
