@@ -9,6 +9,7 @@ Exit status: 0 all invariants hold, 1 one does not or the run could not be finis
 import asyncio
 import signal
 import sys
+from pathlib import Path
 
 import msgspec
 import uvloop
@@ -58,13 +59,24 @@ async def _until_told(scenario: Scenario, options: Options) -> Result:
 
 def _made(options: Options, text: str) -> int:
     """A scenario from traffic."""
-    if options.output is not None:
-        options.output.write_text(text, encoding="utf-8")
+    if options.output is not None and not _written(options.output, text):
+        return 1
     if options.json:
         print(msgspec.json.encode({"scenario": text}).decode())
     elif options.output is None:
         print(text, end="")
+    else:
+        print(f"written: {options.output}; `sendgate load --scenario {options.output}` runs it")
     return 0
+
+
+def _written(file: Path, text: str) -> bool:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        print(f"load: {file}: cannot be written: {error.strerror}", file=sys.stderr)
+        return False
+    return True
 
 
 def _failed(options: Options, problems: list[str], code: int = 1, *, said: bool = False) -> int:
@@ -77,27 +89,25 @@ def _failed(options: Options, problems: list[str], code: int = 1, *, said: bool 
 
 
 def _shown(options: Options, result: Result) -> int:
-    text = msgspec.json.encode(result)
+    text = msgspec.json.encode(result).decode()
+    whole = True
     if options.output is not None:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_bytes(msgspec.json.format(text, indent=1) + b"\n")
+        whole &= _written(options.output, msgspec.json.format(text, indent=1) + "\n")
     if options.report is not None:
-        options.report.parent.mkdir(parents=True, exist_ok=True)
-        options.report.write_text(report(result), encoding="utf-8")
+        whole &= _written(options.report, report(result))
     if options.json:
-        print(text.decode())
+        print(text)
     else:
         found = result.figures
         for one in result.invariants:
-            mark = "holds" if one.holds else f"BROKEN {one.broken} times"
-            print(f"{one.name:16} {mark}: {one.means}")
+            print(f"{one.name:16} {one.said}: {one.means}")
             for what in one.first:
                 print(f"{'':16}   {what}")
         print(
             f"{found.offered} offered, {found.taken} taken, {found.waiting} wait, in "
             f"{result.run_seconds:.0f} s after {result.setup_seconds:.0f} s of set-up"
         )
-    return 0 if result.ok else 1
+    return 0 if result.ok and whole else 1
 
 
 if __name__ == "__main__":

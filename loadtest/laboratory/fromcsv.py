@@ -43,7 +43,10 @@ class _Traffic:
     def add(self, row: list[str]) -> None:
         """Raises ValueError with what is wrong."""
         if len(row) != 3:
-            raise ValueError(f"{len(row)} columns; wanted are time, sender, recipient domain")
+            raise ValueError(
+                f"{len(row)} column{'' if len(row) == 1 else 's'}; wanted are time, sender, "
+                "recipient domain, with commas between them"
+            )
         when, sender = _moment(row[0].strip()), row[1].strip().lower()
         local, at, domain = sender.rpartition("@")
         if not (local and at and _DOMAIN.fullmatch(domain)):
@@ -62,9 +65,14 @@ class _Traffic:
 def from_csv(path: Path) -> str:
     """The TOML. Raises ScenarioError."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        # Spreadsheets begin a file with a byte order mark.
+        with path.open(encoding="utf-8-sig", newline="") as file:
             traffic = _read(path, csv.reader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise ScenarioError(str(path), ["cannot be read: it is no UTF-8"]) from error
+    except OSError as error:
+        raise ScenarioError(str(path), [f"cannot be read: {error.strerror}"]) from error
+    except csv.Error as error:
         raise ScenarioError(str(path), [f"cannot be read: {error}"]) from error
     text = _toml(path.stem, traffic)
     # What was made here must be one of ours, whatever the file had.

@@ -29,6 +29,13 @@ class Invariant(msgspec.Struct, frozen=True):
     first: list[str]
     """The first few that break it."""
 
+    @property
+    def said(self) -> str:
+        """Of it, in a word or two: a limit that nobody has was not proved to hold."""
+        if not self.holds:
+            return f"BROKEN {self.broken:,} time{'' if self.broken == 1 else 's'}"
+        return "holds" if self.looked_at else "nothing to look at"
+
 
 class Waiting(NamedTuple):
     """What the product says of mail that PowerMTA has not taken: by number."""
@@ -80,7 +87,7 @@ def judge(
         _found(
             "ip_provider_day",
             "no IP took more for a provider in a day than its ceiling",
-            len(books.by_provider),
+            sum(p in world.ips[ip].ceilings for _, ip, p in books.by_provider),
             _over(
                 (f"day {d}, {world.ips[ip].address}, {p}", n, world.ips[ip].ceilings.get(p))
                 for (d, ip, p), n in sorted(books.by_provider.items())
@@ -89,7 +96,12 @@ def judge(
         _found(
             "mailbox_day",
             "no mailbox sent more in a day than its maximum",
-            world.mailboxes * len(books.by_mailbox),
+            len(books.by_mailbox)
+            * sum(
+                len(tenant.mailboxes)
+                for tenant in world.tenants
+                if tenant.kind.mailbox_max is not None
+            ),
             _over(
                 (f"day {d}, {world.address(m)}", n, tenant.kind.mailbox_max)
                 for d, counts in sorted(books.by_mailbox.items())
@@ -147,11 +159,11 @@ def _windows(world: World, books: Books, moved: Mapping[int, int]) -> list[Invar
     return [
         _found(
             f"{level}_{name}",
-            f"{who} in any {name} than the limit",
-            sum(map(len, taken.values())),
+            f"{whose} in any {name} than the limit",
+            sum(len(seconds) for who, seconds in taken.items() if who in limits),
             _over(windows.over(taken, limits, span, moved)),
         )
-        for level, who, taken in (
+        for level, whose, taken in (
             ("tenant", "no tenant sent more", each),
             ("global", "all tenants together sent no more", whole),
         )

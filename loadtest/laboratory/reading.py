@@ -42,7 +42,7 @@ def load(which: str) -> Scenario:
         said = f"{error.strerror or error}; give a file, or one of {known}"
         raise ScenarioError(which, [said]) from error
     except UnicodeDecodeError as error:
-        raise ScenarioError(which, [f"is no UTF-8: {error}"]) from error
+        raise ScenarioError(which, [f"is no UTF-8: octet {error.start}"]) from error
     return parse(text, which)
 
 
@@ -82,8 +82,9 @@ def _converted(raw: Any) -> tuple[Scenario | None, list[str]]:
             named = _FIELD.search(what)
             if named is not None:
                 path = f"{path}.{named[1]}".lstrip(".")
-            if path not in taken_out:
-                problems.append(f"{path or 'the file'}: {what}{_hint(path)}")
+            emptied = any(one.startswith(f"{path}[") for one in taken_out)
+            if path not in taken_out and not emptied:
+                problems.append(f"{path or 'the file'}: {_plain(what)}{_hint(path)}")
             if named is not None and what.startswith("Object missing"):
                 # Whatever the type: no other problem of this table can be seen without it.
                 if not _put(raw, path):
@@ -95,6 +96,36 @@ def _converted(raw: Any) -> tuple[Scenario | None, list[str]]:
         else:
             return (None if problems else scenario), problems
     return None, problems
+
+
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "null": "nothing",
+}
+_LENGTH = re.compile(r"`(str|array|object)` of length (<=|>=) (\d+)")
+
+
+def _plain(what: str) -> str:
+    """What msgspec says of a value, in words of who wrote the file."""
+    if what.startswith("Object contains unknown field"):
+        return "there is no such field"
+    if what.startswith("Object missing required field"):
+        return "is missing"
+    if "matching regex" in what:
+        return "cannot be used"
+    parts = {"str": "characters", "array": "entries", "object": "entries"}
+    what = _LENGTH.sub(
+        lambda f: f"{'at most' if f[2] == '<=' else 'at least'} {f[3]} {parts[f[1]]}", what
+    )
+    what = re.sub(
+        r"`([\w |]+)`", lambda f: " or ".join(_KINDS.get(k, k) for k in f[1].split(" | ")), what
+    )
+    return what[:1].lower() + what[1:]
 
 
 def _keyed(raw: Any, path: str) -> str:

@@ -79,7 +79,7 @@ def _invariants(result: Result) -> str:
             one.name,
             one.means + "".join(f"; {what}" for what in one.first),
             one.looked_at,
-            "holds" if one.holds else f"broken {one.broken:,} times",
+            one.said,
         )
         for one in result.invariants
     ]

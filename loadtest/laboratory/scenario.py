@@ -17,14 +17,20 @@ class Tenants(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Tenants that are alike: each has a login, a sending domain and a pool of its own."""
 
     name: Annotated[
-        str, Meta(pattern="^[a-z][a-z0-9-]{0,20}$", description="such as acme: a letter, then more")
+        str,
+        Meta(
+            pattern="^[a-z][a-z0-9-]{0,20}$",
+            description="a name such as acme: lower case, digits, hyphens",
+        ),
     ]
     count: Annotated[int, Meta(ge=1, le=10_000, description="how many of them")] = 1
-    mailboxes: Annotated[int, Meta(ge=1, le=100_000, description="of each tenant")]
-    ips: Annotated[int, Meta(ge=1, le=1_000, description="of each tenant")] = 1
+    mailboxes: Annotated[int, Meta(ge=1, le=100_000, description="how many each tenant has")]
+    ips: Annotated[int, Meta(ge=1, le=1_000, description="how many each tenant has")] = 1
     stages: Annotated[
         tuple[Annotated[int, Meta(ge=1, le=520)], ...],
-        Meta(min_length=1, max_length=1_000, description="of its IPs, in turn; from 1"),
+        Meta(
+            min_length=1, max_length=1_000, description="stages of its IPs, in turn, from 1: [1, 2]"
+        ),
     ] = (1,)
     per_mailbox: Annotated[
         float, Meta(ge=0, le=1_000_000, description="messages of each mailbox a day, such as 3.3")
@@ -53,7 +59,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     share: Annotated[float, Meta(gt=0, le=1_000, description="its weight in the mix")]
     domains: Annotated[
         list[Domain],
-        Meta(min_length=1, max_length=1_000, description="of recipients, in lower case"),
+        Meta(min_length=1, max_length=1_000, description="domains of recipients, in lower case"),
     ]
     ceiling: Annotated[
         Annotated[float, Meta(gt=0, lt=1)] | None,
@@ -128,8 +134,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Product(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the stack runs. Times that the compressed day makes shorter are seconds of real time."""
 
-    workers: Annotated[int, Meta(ge=1, le=256, description="of the gateway")] = 1
-    releasers: Annotated[int, Meta(ge=1, le=256, description="of held mail")] = 1
+    workers: Annotated[int, Meta(ge=1, le=256, description="processes of the gateway")] = 1
+    releasers: Annotated[
+        int, Meta(ge=1, le=256, description="processes that release held mail")
+    ] = 1
     poll: Annotated[float, Meta(ge=0.05, le=60, description="the setting hold.poll")] = 0.2
     sweep: Annotated[float, Meta(ge=0.5, le=3_600, description="the setting hold.sweep")] = 2.0
 
@@ -153,7 +161,7 @@ class Expect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of it."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=60, description="for the report")]
+    name: Annotated[str, Meta(min_length=1, max_length=60, description="a name for the report")]
     seed: Annotated[int, Meta(ge=0, le=2**32, description="the same one makes the same mail")] = 1
     tenants: Annotated[
         list[Tenants], Meta(min_length=1, max_length=100, description="[[tenants]], one or more")

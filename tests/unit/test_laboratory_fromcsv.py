@@ -53,6 +53,7 @@ def test_many_domains_are_one_group_and_a_large_one_gets_ips(tmp_path: Path) -> 
         ("", "has no message"),
         ("time,sender,domain\n", "has no message"),
         ("2026-03-01,a@b.example\n", "line 1: 2 columns"),
+        ("2026-03-01;a@b.example;c.example\n", "line 1: 1 column; wanted"),
         (
             "2026-03-01,a@b.example,c.example\nyesterday,a@b.example,c.example",
             "line 2: 'yesterday'",
@@ -71,5 +72,11 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, text: str, said: s
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "octets.csv").write_bytes(b"\xff\xfe")
     for name in ("none.csv", "octets.csv"):
-        with pytest.raises(ScenarioError, match="cannot be read"):
+        with pytest.raises(ScenarioError, match="cannot be read") as caught:
             from_csv(tmp_path / name)
+        assert "Errno" not in str(caught.value)
+
+
+def test_a_spreadsheets_byte_order_mark_is_no_part_of_the_header(tmp_path: Path) -> None:
+    file = written(tmp_path, "\ufefftime,sender,domain\n2026-03-01,a@b.example,c.example\n")
+    assert len(parse(from_csv(file), "made").tenants) == 1

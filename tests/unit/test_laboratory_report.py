@@ -30,6 +30,7 @@ def result(curves: int = 3) -> Result:
         invariants=[
             Invariant("once", "nothing twice", True, 1_234_567, 0, []),
             Invariant("nothing_lost", "nothing lost", False, 10, 2, [EVIL]),
+            Invariant("global_hour", "no more than the limit", True, 0, 0, []),
         ],
         broken=["nothing_lost"],
         figures=Figures(
@@ -86,10 +87,12 @@ def test_nothing_is_asked_of_anybody_and_no_text_becomes_a_tag() -> None:
 def test_every_figure_is_there() -> None:
     text = "\n".join(Tags(report(result())).text)
     for wanted in (
-        *("Broken: nothing_lost.", "97.31%", "2.42%", "0.9877", "1,234,567", "broken 2 times"),
+        *("Broken: nothing_lost.", "97.31%", "2.42%", "0.9877", "1,234,567", "BROKEN 2 times"),
         *("30.1", "500.0", "GET /api/v2/quota", "53.0", "12.3", "30.0%", "198.18.0.1"),
     ):
         assert wanted in text, wanted
+    # A limit that nobody has is not shown as if it had held.
+    assert text.count("nothing to look at") == 1
 
 
 def test_of_many_ips_the_fullest_and_the_emptiest_are_drawn() -> None:

@@ -1,5 +1,6 @@
 """Scenarios: what is wrong is named with its path and what is wanted; the mail is as they say."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,16 @@ workers = 24.5
     said = {problem.partition(":")[0]: problem for problem in found}
     assert "wanted: messages of each mailbox a day" in said["tenants[1].per_mailbox"]
     assert "it has name, seed, tenants" in said["speed"]
-    assert "wanted: of recipients, in lower case" in said["providers.other.domains[1]"]
+    assert "wanted: domains of recipients, in lower case" in said["providers.other.domains[1]"]
+    # In words of who wrote the file, not of the program that reads it.
+    assert not re.search(r"`|regex|Object|Expected", "".join(found))
+    assert said["tenants[1].per_mailbox"].startswith("tenants[1].per_mailbox: is missing; wanted")
+    assert "expected a number, got text" in said["tenants[0].per_mailbox"]
+
+
+def test_a_list_with_wrong_entries_alone_is_not_called_empty_besides() -> None:
+    (found,) = problems(LEAST.replace('"company.example"', '"No Domain"'))
+    assert found.startswith("providers.other.domains[0]: ")
 
 
 @pytest.mark.parametrize(
