@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.control.up import Up
+
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Iterator[Path]:
@@ -18,3 +20,6 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             if str(where) in entry.read_bytes().decode():
                 os.kill(int(entry.parent.name), signal.SIGKILL)
+    while Up.begun:
+        with Up.begun.pop().process:  # its end is asked for, and its output closed
+            pass

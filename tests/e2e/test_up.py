@@ -1,6 +1,5 @@
 """`sendgate up` and `sendgate demo`, as people run them."""
 
-import contextlib
 import os
 import select
 import shutil
@@ -56,11 +55,7 @@ def test_a_stack_survives_kill_9_of_everything_and_ends_cleanly(
     assert send(first["smtp"], "b@company.example")[0] == 250
     code, text = send(first["smtp"], "c@company.example")
     assert (code, text.split()[-1]) == (250, "queued")
-    gateway = int((data_dir / "log" / "gateway.lock").read_text())
-    os.kill(up.process.pid, signal.SIGKILL)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(gateway, signal.SIGKILL)
-    up.process.communicate()
+    up.kill()
 
     up = Up(data_dir)
     again = up.ready()

@@ -11,7 +11,7 @@ import asyncpg
 from control.embedded.servers.postgres import LocalPostgres
 from control.store.migrate import migrate
 from tests.faults.books import Row
-from tests.faults.process import children, ended, family, send
+from tests.support.processes import family, send
 
 _ROWS = """
 SELECT id, convert_from(recipient, 'UTF8') AS recipient, state, reason, ending
@@ -60,16 +60,6 @@ class PostgresPart:
 
     def thaw(self) -> None:
         send(family(self.server.pid), signal.SIGCONT)
-
-    def thaw_sessions(self) -> None:
-        """All but the postmaster: what was sent is done before anybody hears that it was cancelled,
-        for a cancel request is a connection of its own."""
-        send(family(self.server.pid)[1:], signal.SIGCONT)
-
-    def sessions_ended(self) -> int:
-        """Sessions that did what they had been sent, saw that their client was gone, and wait for a
-        frozen postmaster to hear of it."""
-        return sum(ended(pid) for pid in children(self.server.pid))
 
     async def restart(self) -> None:
         """With its data, after whatever was done to it."""

@@ -11,7 +11,8 @@ import msgspec
 
 from control.embedded.stack.toml import to_toml
 from settings.model import Settings
-from tests.faults.process import Served, arguments, children, family, send
+from tests.faults.process import Served
+from tests.support.processes import arguments, children, family, send
 
 BREAKAGE = Path(__file__).with_name("breakage")
 

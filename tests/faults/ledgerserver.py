@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from control.embedded.servers.valkey import LocalValkey
-from tests.faults.process import send
 from tests.support.ledger.replicas import demote, follow, promote
+from tests.support.processes import send
 
 
 class ValkeyPart:

@@ -1,4 +1,4 @@
-"""Processes to hurt: who they are, a signal to all of them, and a child that says `ready`."""
+"""A process to hurt: a child that says `ready`."""
 
 import asyncio
 import os
@@ -6,50 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-
-def children(pid: int) -> list[int]:
-    """Pids of the direct children, oldest first; none for a process that is gone."""
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            found += [int(child) for child in task.read_text().split()]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return sorted(found)
-
-
-def family(pid: int) -> list[int]:
-    """The process and everything it started."""
-    return [pid, *(member for child in children(pid) for member in family(child))]
-
-
-def ended(pid: int) -> bool:
-    """Whether it has ended and its parent has not asked how."""
-    try:
-        # proc(5): the name is in brackets and may hold any character, the state follows it.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def arguments(pid: int) -> list[str]:
-    """The command line; empty for a process that is gone."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-
-
-def send(pids: Iterable[int], number: signal.Signals) -> None:
-    """Signal all; one that is gone already is no trouble."""
-    for pid in pids:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            continue
+from tests.support.processes import family, send
 
 
 class Served:

@@ -38,6 +38,8 @@ class Proxy:
         self._connections: set[_Connection] = set()
         self._going = asyncio.Event()
         self._going.set()
+        self._answering = asyncio.Event()
+        self._answering.set()
         self.refusing = False
         """Reset every new connection."""
         self.delay = 0.0
@@ -74,9 +76,14 @@ class Proxy:
         """From now on nothing passes; connections stay open and new ones are accepted."""
         self._going.clear()
 
+    def withhold(self) -> None:
+        """From now on the server hears everything, and none of its answers comes back."""
+        self._answering.clear()
+
     def go_on(self) -> None:
-        """What was stalled arrives now."""
+        """What was stalled or withheld arrives now."""
         self._going.set()
+        self._answering.set()
 
     def cut(self) -> None:
         """Reset every connection, both ends."""
@@ -99,11 +106,13 @@ class Proxy:
         self.cuts += 1
         return True
 
-    async def passes(self) -> None:
-        """Wait as long as a chunk has to."""
+    async def passes(self, *, back: bool) -> None:
+        """Wait as long as a chunk has to; `back`: one of the server's."""
         if self.delay:
             await asyncio.sleep(self.delay)
         await self._going.wait()
+        if back:
+            await self._answering.wait()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = _Connection(self, reader, writer)
@@ -138,8 +147,8 @@ class _Connection:
         self._writers.append(writer)
         loop = asyncio.get_running_loop()
         self._tasks = [
-            loop.create_task(self._pump(self._reader, writer, self._forward)),
-            loop.create_task(self._pump(reader, self._writers[0], self._back)),
+            loop.create_task(self._pump(self._reader, writer, self._forward, back=False)),
+            loop.create_task(self._pump(reader, self._writers[0], self._back, back=True)),
         ]
         # A conversation whose one side has ended has ended: SMTP, RESP and PostgreSQL alike.
         await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -162,10 +171,12 @@ class _Connection:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         look: Callable[[bytes], bool],
+        *,
+        back: bool,
     ) -> None:
         try:
             while data := await reader.read(_CHUNK):
-                await self._proxy.passes()
+                await self._proxy.passes(back=back)
                 if not look(data):
                     return
                 if self._silent:

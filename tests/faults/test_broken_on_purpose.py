@@ -68,17 +68,17 @@ async def test_without_a_commit_before_data_refused_recipients_are_lost(
 async def test_without_the_tombstone_what_was_deferred_goes_all_the_same(
     begin: Begin, scale: int
 ) -> None:
-    scenario = await begin("broken: no tombstone", quotas=SCARCE, breakage="skip_the_tombstone")
-    postgres = scenario.stack.postgres
-    scenario.load.start()
-    await scenario.load.until_offered(150 * scale)
-    postgres.freeze()
-    await scenario.load.until_offered(250 * scale)
-    # Every commit under way was given up, and its client told 4xx.
-    await scenario.load.finish()
-    postgres.thaw_sessions()
-    await scenario.until(postgres.sessions_ended, "a commit nobody waits for is done")
-    postgres.thaw()
+    scenario = await begin(
+        "broken: no tombstone",
+        quotas=SCARCE,
+        through=("postgres",),
+        breakage="skip_the_tombstone",
+    )
+    await scenario.load.send(150 * scale)
+    # What is committed from here on is committed, and nobody hears of it: its client is told 4xx.
+    scenario.stack.proxies["postgres"].withhold()
+    await scenario.load.send(20 * scale)
+    scenario.stack.proxies["postgres"].go_on()
     await scenario.settle()
     await scenario.release_all()
     assert (await scenario.books()).denied_and_taken

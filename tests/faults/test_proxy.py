@@ -95,3 +95,15 @@ async def test_a_cut_resets_both_ends_and_refusing_resets_new_ones() -> None:
         other = await asyncio.open_connection("127.0.0.1", proxy.port)
         assert await say(other, b"x") == b""
         other[1].close()
+
+
+async def test_what_is_withheld_was_heard_and_its_answers_arrive_later() -> None:
+    async with through() as (upstream, proxy, pair):
+        await say(pair, b"x")
+        proxy.withhold()
+        pair[1].write(b"y")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(pair[0].read(1), 0.2)
+        assert upstream.heard == b"xy"
+        proxy.go_on()
+        assert await asyncio.wait_for(pair[0].read(1000), 5.0) == b"250 ok\r\n"

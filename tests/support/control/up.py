@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar, Self
 
 import msgspec
 
 from control.cli.main import run
+from tests.support.processes import family, send
 
 SENDGATE = Path(sys.executable).with_name("sendgate")
 FREE = ("--smtp-port", "0", "--api-port", "0", "--standin-port", "0", "--no-demo")
@@ -24,6 +26,9 @@ ENVIRONMENT = {
 class Up:
     """One `sendgate up`."""
 
+    begun: ClassVar[list[Self]] = []
+    """Those of the test that runs: one that fails leaves its own behind."""
+
     def __init__(self, data_dir: Path, *options: str) -> None:
         self.data_dir = data_dir
         with (data_dir.parent / "stderr").open("ab") as stderr:
@@ -34,6 +39,7 @@ class Up:
                 env=ENVIRONMENT,
                 text=True,
             )
+        self.begun.append(self)
 
     def ready(self) -> dict[str, str]:
         """What the ready line says."""
@@ -47,6 +53,14 @@ class Up:
         self.process.send_signal(signal.SIGTERM)
         self.process.communicate(timeout=60)
         return self.process.returncode
+
+    def kill(self) -> None:
+        """SIGKILL for all at once, without a word. First `up` is frozen and the gateway goes:
+        PostgreSQL ends with `up`, and a gateway that outlived it by a moment keeps nothing."""
+        gateway = int((self.data_dir / "log" / "gateway.lock").read_text())
+        send([self.process.pid], signal.SIGSTOP)
+        send([*family(gateway), self.process.pid], signal.SIGKILL)
+        self.process.communicate()
 
 
 def leftovers(data_dir: Path) -> list[str]:
