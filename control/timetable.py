@@ -74,7 +74,8 @@ def timetable(parts: Parts) -> Runner:
         ),
         Job(
             name="mailboxes",
-            what="whether each mailbox reached its minimum on the day that is over: days in a row",
+            what="whether each mailbox reached its minimum on the day that is over: days in a row; "
+            "forgets those that have been idle for a month",
             every=DAY,
             at=35 * MINUTE,
             each=True,

@@ -14,6 +14,8 @@ from control.progress.progress import Plan
 from control.progress.standing import standing, terms_at
 from policy.isotime import date_of
 from policy.ledger.admin import LedgerAdmin
+from policy.ledger.mailboxes import forget_idle
+from policy.mailbox import IDLE_DAYS
 from policy.model import Tenant
 from settings.statements import statements
 
@@ -34,7 +36,7 @@ class Streaks:
     async def count(self, day: int, today: int) -> str:
         """Take a day that is over into account; again it changes nothing. Returns a sentence."""
         plan = await self._plan()
-        reached = missed = 0
+        reached = missed = idle = 0
         for tenant in () if plan is None else plan.tenants:
             sent = await self._sent(tenant.name, day, today)
             names = iter({**tenant.mailboxes, **dict.fromkeys(sent)})
@@ -47,7 +49,11 @@ class Streaks:
                         _SQL["streak"], day, tenant.name, list(did), list(did.values())
                     )
                 await asyncio.sleep(0)
-        return f"{reached} mailboxes reached their minimum on {date_of(day)}, {missed} did not"
+            idle += await forget_idle(self._admin.client, self._admin.root, tenant.name, today)
+        forgot = f"; {idle} that sent nothing for {IDLE_DAYS} days are new again" if idle else ""
+        return (
+            f"{reached} mailboxes reached their minimum on {date_of(day)}, {missed} did not{forgot}"
+        )
 
     async def _sent(self, tenant: str, day: int, today: int) -> dict[str, Counted]:
         rows: list[Any] = await self._pool.fetch(_SQL["relayed"], day, tenant)

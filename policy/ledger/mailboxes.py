@@ -1,7 +1,7 @@
 """What the ledger counts of mailboxes, read: today's recipients, ramps, when they sent last.
 
 Not here: counting (`counting.lua`, which has the record), the rules (`policy.mailbox`). Reading
-takes part in no decision.
+takes part in no decision, and neither does forgetting those that count like ones that never were.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -10,7 +10,8 @@ from typing import Any, cast
 import msgspec
 from redis.asyncio import Redis
 
-from policy.mailbox import Record
+from policy.ledger.scripts import source
+from policy.mailbox import IDLE_DAYS, Record
 
 AT_ONCE = 1_000
 """Mailboxes asked for with one command, or scanned: about a millisecond of the server."""
@@ -55,6 +56,20 @@ async def every(
 async def number(client: Redis, root: str, tenant: str) -> int:
     """How many are known."""
     return int(await cast(Any, client.hlen(_key(root, tenant))))
+
+
+async def forget_idle(client: Redis, root: str, tenant: str, today: int) -> int:
+    """Let go of those that would begin anew: else a tenant's bound is that of all it ever had.
+    Returns how many. Raises redis-py's errors; again it is the same."""
+    key, cursor, gone, redis = _key(root, tenant), 0, 0, cast(Any, client)
+    while True:
+        cursor, values = await redis.hscan(key, cursor, count=AT_ONCE)
+        idle = [name for name, found in values.items() if today - _decode(found).day > IDLE_DAYS]
+        for begin in range(0, len(idle), AT_ONCE):
+            some = idle[begin : begin + AT_ONCE]
+            gone += await redis.eval(source("idle"), 1, root, tenant, IDLE_DAYS, *some)
+        if not cursor:
+            return gone
 
 
 def _key(root: str, tenant: str) -> str:

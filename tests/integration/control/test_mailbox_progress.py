@@ -221,6 +221,19 @@ async def test_a_streak_grows_by_days_that_reached_it_and_counts_each_once(
     assert (await acme("DELETE", "/api/v2/tenants/globex"))[0] in (200, 409)
 
 
+async def test_the_night_forgets_mailboxes_that_were_idle_for_a_month(
+    acme: Api, core: Parts
+) -> None:
+    job = timetable(core).named("mailboxes")
+    await send(core, "acme", "once@acme.example", 1)
+    for advance, said in (("30d", ""), ("1d", "; 1 that sent nothing for 30 days are new again")):
+        assert (await acme("POST", "/api/v2/clock", {"advance": advance}))[0] == 200
+        await send(core, "acme", "a@acme.example", 1)
+        assert (await job.work(job.latest(await core.calendar()))).partition("did not")[2] == said
+    assert (await acme("GET", "/api/warmup/mailbox?id=once@acme.example"))[0] == 404
+    assert (await asked(acme, "mailbox", id="a@acme.example"))["sent"] == 1
+
+
 async def test_figures_are_not_older_than_they_may_be(acme: Api, core: Parts) -> None:
     assert (await asked(acme, "quota"))["reached"] == 0
     await send(core, "acme", "a@acme.example", 30)
