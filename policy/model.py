@@ -153,7 +153,7 @@ class MailboxLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ramp_from: Day | None = None
     """First day of its ramp; None: the day it sent first."""
     rate: Rate = OFF
-    """Of one with limits of its own: None takes the tenant's default."""
+    """None takes the tenant's default."""
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -52,8 +52,17 @@ def list_(
         as_json(found)
         return
     table(
-        ("id", "mailbox", "daily maximum", "daily minimum", "spacing", "ramp"),
-        ((m.id, m.address, m.daily_max, m.daily_min, _spacing(m), _ramp(m)) for m in found),
+        (
+            *("id", "mailbox", "daily maximum", "daily minimum", "spacing", "ramp"),
+            *("a minute", "an hour"),
+        ),
+        (
+            (
+                *(m.id, m.address, m.daily_max, m.daily_min, _spacing(m), _ramp(m)),
+                *(m.per_minute, m.per_hour),
+            )
+            for m in found
+        ),
     )
 
 

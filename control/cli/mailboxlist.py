@@ -31,9 +31,10 @@ def import_(
     dry_run: Dry = False,
 ) -> None:
     """Give the mailboxes of a list limits of their own: all of them, or none. The first line names
-    the columns: address, and any of daily_max, daily_min, spacing, spacing_max, ramp_from and ramp
-    (`50 200 500`). An empty cell takes the tenant's; a column that is not there stays as it is.
-    With --dry-run it says how many would be added and changed, and every line that is wrong."""
+    the columns: address, and any of daily_max, daily_min, spacing, spacing_max, ramp_from, ramp
+    (`50 200 500`), per_minute and per_hour. An empty cell takes the tenant's; a column that is not
+    there stays as it is. With --dry-run it says how many would be added and changed, and every line
+    that is wrong."""
     line = line_of(context)
     text = _read(file)
     lines = text.count("\n") + (not text.endswith("\n"))

@@ -22,7 +22,10 @@ from control.values.mailbox import mail_address
 from control.values.wanted import meant
 from policy.model import Count
 
-COLUMNS = ("address", "daily_max", "daily_min", "spacing", "spacing_max", "ramp", "ramp_from")
+COLUMNS = (
+    "address", "daily_max", "daily_min", "spacing", "spacing_max", "ramp", "ramp_from",
+    "per_minute", "per_hour",
+)  # fmt: skip
 MOST = 100_000
 """Lines of one list."""
 AT_ONCE = 5_000
@@ -90,7 +93,7 @@ async def take(act: Act, tenant: str, wanted: MailboxList) -> Imported:
         row = await act.connection.fetchrow(
             SQL["import"], tenant, part["address"], found.columns, part["daily_max"],
             part["daily_min"], part["spacing"], part["spacing_max"], part["ramp"],
-            part["ramp_from"],
+            part["ramp_from"], part["per_minute"], part["per_hour"],
         )  # fmt: skip
         added, changed = added + row["added"], changed + row["changed"]
         await _impossible(act, tenant, found, part["address"])
@@ -231,4 +234,6 @@ _CELLS: dict[str, Callable[[str], Any]] = {
     "spacing_max": _number("spacing_max", Spacing),
     "ramp": _ramp,
     "ramp_from": lambda text: day("ramp_from", text) if text else None,
+    "per_minute": _number("per_minute", Count),
+    "per_hour": _number("per_hour", Count),
 }

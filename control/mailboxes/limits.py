@@ -51,6 +51,16 @@ class MailboxChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         DayText | UnsetType | None,
         meant("First day of its ramp, such as 2026-03-01; null: the day it sends first."),
     ] = UNSET
+    per_minute: Annotated[
+        Count | UnsetType | None,
+        meant("Most recipients in any 60 seconds; null takes the tenant's mailbox_minute."),
+        BY_DEFAULT,
+    ] = UNSET
+    per_hour: Annotated[
+        Count | UnsetType | None,
+        meant("Most recipients in any 3,600 seconds; null takes the tenant's mailbox_hour."),
+        BY_DEFAULT,
+    ] = UNSET
 
 
 async def set_mailbox(act: Act, name: str, address: str, wanted: MailboxChange) -> MailboxRow:
@@ -66,7 +76,7 @@ async def set_mailbox(act: Act, name: str, address: str, wanted: MailboxChange) 
         return after
     number = await act.connection.fetchval(
         SQL["put"], name, mailbox, after.daily_max, after.spacing, after.daily_min,
-        after.spacing_max, after.ramp, after.ramp_from,
+        after.spacing_max, after.ramp, after.ramp_from, after.per_minute, after.per_hour,
     )  # fmt: skip
     after = msgspec.structs.replace(after, id=number)
     await act.audit("mailbox.set", mailbox, before, after)

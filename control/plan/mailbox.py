@@ -20,6 +20,7 @@ def mailbox_limits(row: MailboxRow) -> MailboxLimits:
         spacing_max=row.spacing_max,
         ramp=None if row.ramp is None else tuple(row.ramp),
         ramp_from=None if began is None else (began - _EPOCH).days,
+        rate=Rate(minute=row.per_minute, hour=row.per_hour),
     )
 
 

@@ -142,6 +142,9 @@ class MailboxRow(msgspec.Struct, frozen=True):
     """Recipients a day by stage; empty: none."""
     ramp_from: str | None = None
     """ISO day; null: the day it sends first."""
+    per_minute: int | None = None
+    """Most recipients in any 60 seconds."""
+    per_hour: int | None = None
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True):

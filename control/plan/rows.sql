@@ -114,7 +114,7 @@ FROM warmup_stage s JOIN warmup_plan p ON p.name = s.plan ORDER BY s.plan, s.sta
 
 -- name: mailboxes
 SELECT id, tenant, address, daily_max, spacing, daily_min, spacing_max, ramp,
-    ramp_from::text AS ramp_from FROM mailbox
+    ramp_from::text AS ramp_from, rate_minute AS per_minute, rate_hour AS per_hour FROM mailbox
 WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text[] IS NULL OR address = ANY ($2))
     AND ($3::text IS NULL OR address COLLATE "C" > $3)
     AND ($5::text IS NULL OR strpos(address, lower($5)) > 0)

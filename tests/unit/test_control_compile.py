@@ -166,6 +166,16 @@ def test_limits_below_what_is_to_go_are_named() -> None:
     )
     assert [text for text in said if "whole gateway, 2 in any hour, admits 48 a day" in text]
     assert narrow(compiled(rows, Warmup(global_minute_limit=1_000_000)).generation) == []
+    own = [
+        MailboxRow("acme", "a@acme.example", None, 0.0, 30, per_hour=1),
+        MailboxRow("acme", "b@acme.example", None, 0.0, 30, per_minute=1),
+        MailboxRow("acme", "c@acme.example", None, 0.0, per_hour=1),
+        MailboxRow("acme", "d@acme.example", None, 0.0, 25, per_hour=1),
+    ]
+    rows = msgspec.structs.replace(ROWS, mailboxes=own)
+    [sentence] = narrow(compiled(rows, Warmup()).generation)
+    assert sentence.startswith("tenant acme: limits of a minute or an hour of mailboxes admit less")
+    assert sentence.endswith("a@acme.example and 1 more")
 
 
 def test_a_tenant_without_terms_of_its_own_has_those_of_the_settings() -> None:

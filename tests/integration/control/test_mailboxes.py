@@ -121,10 +121,34 @@ async def test_who_was_not_added_is_refused_where_the_tenant_says_so(api: Api, c
     assert found["cursor"] is None
 
 
+async def test_a_mailbox_has_a_minute_and_an_hour_of_its_own(
+    api: Api, core: Parts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
+    await acme(api, mailbox_minute=3, mailbox_hour=8)
+    command, sends = Command(api, capsys), Sending(core)
+    await command("mailbox", "set", NEWS, "--tenant", "acme", "--per-minute", "5")
+    assert (await api("GET", PATH))[1][0]["per_minute"] == 5  # type: ignore[index]
+    # Its own in place of the tenant's, and of what it has not the tenant's.
+    assert await sends(NEWS) == (5, "mailbox_minute")
+    assert await sends("other@acme.example") == (3, "mailbox_minute")
+    now, _ = await core.admin.now()
+    await core.admin.set_clock(now + 61_000)
+    assert await sends(NEWS) == (3, "mailbox_hour")
+    await command("mailbox", "set", NEWS, "--tenant", "acme", "--per-hour", "10")
+    assert await sends(NEWS) == (2, "mailbox_hour")
+    await command("mailbox", "set", NEWS, "--tenant", "acme", "--per-minute", "default")
+    assert await sends(NEWS) == (0, "mailbox_hour")
+    [row] = (await api("GET", PATH))[1]  # type: ignore[misc]
+    assert (row["per_minute"], row["per_hour"]) == (None, 10)
+    status, problem = await api("PUT", f"{PATH}/{NEWS}", {"per_hour": -1})
+    assert (status, problem["errors"][0]["field"]) == (400, "per_hour")
+
+
 LIST = """\
-address,daily_max,daily_min,spacing,spacing_max,ramp,ramp_from
-One@acme.example,50,30,1.5,2.5,50 200 500,2026-03-01
-two@acme.example,,,,,none,
+address,daily_max,daily_min,spacing,spacing_max,ramp,ramp_from,per_minute,per_hour
+One@acme.example,50,30,1.5,2.5,50 200 500,2026-03-01,5,
+two@acme.example,,,,,none,,,70
 """
 
 
@@ -154,6 +178,7 @@ async def test_a_list_goes_in_and_comes_out(
     [one, two] = (await api("GET", PATH))[1]  # type: ignore[misc]
     assert (one["daily_max"], one["daily_min"], one["ramp"]) == (60, 30, [50, 200, 500])
     assert (two["ramp"], two["daily_max"]) == ([], None)
+    assert [(m["per_minute"], m["per_hour"]) for m in (one, two)] == [(5, None), (None, 70)]
     assert (await api("GET", f"{PATH}?containing=TWO"))[1] == [two]
     audit = await core.pool.fetch("SELECT after FROM audit_log WHERE action = 'mailbox.import'")
     assert [row["after"]["rows"] for row in audit] == [2, 1]
