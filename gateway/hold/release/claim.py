@@ -17,7 +17,7 @@ import msgspec
 from gateway.delivery.attempt import Attempts
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
 from gateway.hold.held import Held, held
-from gateway.hold.release.left import Left, domain_of, looking, tell
+from gateway.hold.release.left import Left, apart, denied, domain_of, looking, tell
 from gateway.hold.release.suppression import Suppressions
 from gateway.message.message import Message, Recipient, Sender
 from gateway.message.outgoing import Outgoing
@@ -27,6 +27,7 @@ from policy.denial import MAILBOX_LIMITS, Denied, Limit
 from policy.fairness import Row
 from policy.identity import envelope_id
 from policy.ledger_port import ENDED, Change, Duplicate, EntryState, Granted
+from policy.model import Tenant
 from policy.plan import Generation
 from policy.provider import OTHER, provider_of
 from policy.reply import Reply
@@ -120,9 +121,9 @@ class Claims:
         generation = self._generation()
         tenant = generation.tenant.get(row.tenant) if generation else None
         if generation is None or tenant is None:
-            return _denied(row, Denied(Limit.UNKNOWN_POOL, row.pool, 0, 0, 0))
+            return denied(row, Denied(Limit.UNKNOWN_POOL, row.pool, 0, 0, 0))
         if row.campaign in tenant.paused_campaigns:
-            return _denied(row, Denied(Limit.CAMPAIGN_PAUSED, row.campaign, 0, 0, 0), paused=True)
+            return denied(row, Denied(Limit.CAMPAIGN_PAUSED, row.campaign, 0, 0, 0), paused=True)
         pool = pool_of(tenant, row.mailbox)
         if isinstance(pool, Reply) or not allowed(tenant, row.mailbox):
             return _refused(row, f"{row.mailbox} may not be used by this tenant any more")
@@ -141,12 +142,12 @@ class Claims:
                 row=row, reason=row.reason, pool=pool[0], provider=provider if learnt else "",
                 detail="its provider is known now" if learnt else "its pool changed",
             )  # fmt: skip
-        decision = await self._reserve(row)
+        decision = await self._reserve(row, tenant)
         if isinstance(decision, Claimed):
             granted.append(decision)
         return decision
 
-    async def _reserve(self, row: Held) -> Claimed | Left:
+    async def _reserve(self, row: Held, tenant: Tenant) -> Claimed | Left:
         outgoing = _outgoing(row)
         away, broken = self._attempts.relay.blocked(row.id)
         asked = self._attempts.clock()
@@ -158,7 +159,8 @@ class Claims:
             if decision.limit is Limit.MAILBOX_UNKNOWN:
                 return _refused(row, decision.sentence())
             due = decision.until if decision.limit in MAILBOX_LIMITS else 0
-            return _denied(row, decision, until=decision.until, due=due)
+            step = apart(decision, tenant, row.mailbox)
+            return denied(row, decision, until=decision.until, due=due, apart=step)
         return self._copy(row, decision)
 
     def _copy(self, row: Held, first: Duplicate) -> Left:
@@ -265,12 +267,6 @@ def _changes(left: Left, now: int) -> bool:
         or left.reason != row.reason
         or (row.until <= now < left.until and left.reason != Limit.IP_PACE.value)
     )
-
-
-def _denied(row: Held, denied: Denied, **more: Any) -> Left:
-    return Left(
-        row=row, denied=denied, reason=denied.limit.value, detail=denied.sentence(), **more
-    )  # fmt: skip
 
 
 def _refused(row: Held, why: str, *, suppressed: bool = False) -> Left:

@@ -112,12 +112,20 @@ FROM held_body b JOIN unnest($1::int[], $2::text[]) AS w (bucket, id)
     ON b.bucket = w.bucket AND b.id = w.id
 
 -- name: rest_mailbox
--- More rows of a mailbox that has to wait, so that they do not stand before everybody else.
-UPDATE held SET waiting = true, due = $3, reason = $4, detail = $5, until = $3
-WHERE (bucket, id) IN (
-    SELECT bucket, id FROM held
+-- More rows of a mailbox that has to wait, so that they do not stand before everybody else; due $7
+-- milliseconds apart, behind $8 others.
+WITH resting AS MATERIALIZED (
+    SELECT bucket, id, arrived FROM held
     WHERE pool = $1 AND mailbox = $2 AND state = 'held' AND NOT waiting AND NOT paused
-    LIMIT $6 FOR UPDATE SKIP LOCKED)
+    ORDER BY bucket, arrived, id LIMIT $6 FOR UPDATE SKIP LOCKED
+), placed AS (
+    SELECT bucket, id, row_number() OVER (ORDER BY bucket, arrived, id) - 1 AS place FROM resting
+)
+UPDATE held h
+SET waiting = true, due = CASE WHEN $3 = 0::bigint THEN 0 ELSE $3 + $7::bigint * (p.place + $8::bigint) END,
+    reason = $4, detail = $5, until = $3
+FROM placed p
+WHERE h.bucket = p.bucket AND h.id = p.id
 
 -- name: rest_campaign
 -- Rows of a paused campaign leave the way.

@@ -8,6 +8,7 @@ Failure: without PostgreSQL or the ledger it waits.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
@@ -41,6 +42,8 @@ _TIMEOUT = 10.0
 _RENEWED = 5_000
 """Rows of one statement when a generation changed: no index has the paused ones."""
 _LONG = 60.0
+_RESTED = 5_000
+"""Rows of a mailbox that has to wait, put behind one another by one statement."""
 _PLACES = 8
 """Rows of a mailbox that are looked at when one of it found a place; each that goes calls more."""
 _MARK_EVERY = 1.5
@@ -230,6 +233,7 @@ class Releaser:
     async def _blocked(self, left: list[Left]) -> None:
         now = self._now()
         rested: set[tuple[str, str, str]] = set()
+        waits = Counter((e.row.tenant, e.row.mailbox) for e in left if e.denied)
         for entry in left:
             if entry.denied is None:
                 continue
@@ -238,16 +242,17 @@ class Releaser:
             subject = (row.tenant, row.pool, row.mailbox)
             if entry.denied.limit in MAILBOX_LIMITS and subject not in rested:
                 rested.add(subject)
-                await self._rest_mailbox(row, entry.denied)
+                await self._rest_mailbox(entry, entry.denied, waits[row.tenant, row.mailbox])
             elif entry.denied.limit is Limit.CAMPAIGN_PAUSED and subject not in rested:
                 rested.add(subject)
                 await self._rest_campaign(row, entry.denied)
 
-    async def _rest_mailbox(self, row: Held, denied: Denied) -> None:
+    async def _rest_mailbox(self, entry: Left, denied: Denied, ahead: int) -> None:
+        row = entry.row
         async with self._database.connection() as link:
             await link.execute(
                 _REST_MAILBOX, row.pool, row.mailbox, denied.until, denied.limit.value,
-                denied.sentence(), _CHUNK, timeout=_TIMEOUT,
+                denied.sentence(), _RESTED, entry.apart, ahead, timeout=_TIMEOUT,
             )  # fmt: skip
 
     async def _rest_campaign(self, row: Held, denied: Denied) -> None:

@@ -63,9 +63,9 @@ def _plan(pmta: StandIn, number: int, terms: dict[str, Any]) -> Any:
 
 @contextlib.asynccontextmanager
 async def case(
-    valkey_url: str, hold_url: str, look: float = 300.0, **terms: Any
+    valkey_url: str, hold_url: str, look: float = 300.0, claim: int = 100, **terms: Any
 ) -> AsyncIterator[Case]:
-    settings = holding(valkey_url, hold_url, hold={"mailbox_look": look})
+    settings = holding(valkey_url, hold_url, hold={"mailbox_look": look, "claim": claim})
     async with (
         StandIn.start() as pmta,
         gateway(settings, _plan(pmta, 1, terms)) as gate,
@@ -102,6 +102,36 @@ async def test_what_waits_for_a_limit_goes_when_it_is_raised(
         await it.plan(**after)
         # Within a sweep: two seconds in tests.
         await it.all_go(6.0)
+
+
+@pytest.mark.parametrize("claim", [1, 100], ids=["one looked at", "all looked at"])
+@pytest.mark.parametrize(
+    ("limits", "apart"),
+    [
+        (MailboxLimits(spacing=7200.0, spacing_max=9000.0), 7_200_000),
+        (MailboxLimits(rate=Rate(hour=1)), 3_600_000),
+        (MailboxLimits(daily_max=1), 0),
+    ],
+    ids=["spacing", "an hour", "maximum"],
+)
+async def test_what_waits_for_its_mailbox_is_due_one_after_the_other(
+    valkey_url: str, hold_url: str, claim: int, limits: MailboxLimits, apart: int
+) -> None:
+    """Or each that goes would have all the others looked at and put to rest again."""
+    async with case(valkey_url, hold_url, claim=claim, mailbox_default=limits) as it:
+        for number in range(5):
+            await it.send(number)
+        # Another one, by which all of them are looked at.
+        await it.plan(mailbox_default=limits)
+
+        async def in_line() -> bool:
+            found = await rows(it.url, "state = 'held'")
+            first, *others = sorted(row["due"] for row in found)
+            until = {row["until"] for row in found}
+            wanted = [max(until) + place * apart for place in (1, 2, 3)]
+            return len(until) == 1 and others == wanted and 0 < first < max(until)
+
+        await until(in_line, 8.0)
 
 
 async def test_a_campaign_that_is_resumed_goes(valkey_url: str, hold_url: str) -> None:
