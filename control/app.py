@@ -16,6 +16,7 @@ from aiohttp import web
 from control.accounting.status import StreamView, streams
 from control.api.accounting import AccountingApi
 from control.api.application import Application
+from control.api.auth import AuthApi
 from control.api.domains import DomainsApi
 from control.api.explain import ExplainApi
 from control.api.forgetting import ForgettingApi
@@ -59,7 +60,7 @@ from control.messages.reader import OutcomeReader
 from control.messages.search import search
 from control.parts import Parts, open_parts
 from control.plan.history import Plans
-from control.plan.names import by_name
+from control.plan.names import by_name, of_which
 from control.plan.rows import servers, tenants
 from control.pmta import telling
 from control.pmta.server import was_there
@@ -130,6 +131,7 @@ def routes(parts: Parts) -> list[Route]:
     backlog = parts.intake.rejected.backlog
     lost = partial(loss, parts.pool, settings.ledger.name)
     apis = (
+        AuthApi(parts.gate.entry, parts.gate.credentials),
         TenantsApi(publisher, view, parts.leaving, partial(held, parts.pool)),
         MailboxesApi(publisher, view, parts.admin),
         LoginsApi(publisher, known, partial(logins, parts.pool), partial(networks, parts.pool)),
@@ -167,7 +169,7 @@ def routes(parts: Parts) -> list[Route]:
         ImportsApi(parts.intake.imports),
         ForgettingApi(parts.intake.forgetting, left),
         AccountingApi(read_so_far, parts.intake.inbox.state, parts.intake.rejected, went_around),
-        MetricsApi(parts.look, parts.called, settings.ledger.name),
+        MetricsApi(parts.look, parts.called, settings.ledger.name, parts.gate.entry.counted),
         MailboxProgressApi(Views(parts.pool, parts.admin, parts.progress), parts.called, known),
         MessagesApi(found, known),
         ProvidersApi(partial(provider_view, parts.pool), partial(provider_page, parts.pool)),
@@ -190,22 +192,24 @@ def routes(parts: Parts) -> list[Route]:
 def application(parts: Parts) -> web.Application:
     """The API over these parts."""
     webhook = Webhook(
-        *(parts.intake.inbox, parts.tokens.holder_of, parts.settings.accounting),
+        *(parts.intake.inbox, parts.gate.tokens.holder_of, parts.settings.accounting),
         clock=time.time,
         check_server=partial(was_there, parts.pool),
     )
     agents = doors(parts, webhook)
     door = Application(
         routes(parts),
-        parts.tokens,
-        parts.publisher,
+        parts.gate.bearers.holder_of,
         partial(by_name, parts.pool),
+        partial(of_which, parts.pool),
         refusal,
+        used=parts.gate.used,
         max_body=parts.settings.control.max_body,
         raw=dict.fromkeys(PATHS, webhook.post),
         agents=agents.posted,
         asked=agents.asked,
         scrapers=tuple(network(text) for text in parts.settings.control.metrics_networks),
+        proxies=tuple(network(text) for text in parts.settings.control.proxy_networks),
     )
     built = door.build()
     built.on_shutdown.append(agents.close)

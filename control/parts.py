@@ -30,7 +30,7 @@ from control.store.refusal import UNREACHABLE, no_database
 from control.suppressions.listed import listed
 from control.suppressions.suppressions import Suppressions
 from control.tenants.leaving import Leaving
-from control.users.token import Tokens
+from control.users.gate import Gate, open_gate
 from control.warmup.engine import Engine
 from control.watch.called import Called
 from control.watch.look import Look
@@ -61,7 +61,7 @@ class Parts:
     clock: Clock
     calendar: LedgerTime
     seal: Seal
-    tokens: Tokens
+    gate: Gate
     view: View
     intake: Intake
     suppressions: Suppressions
@@ -140,7 +140,7 @@ async def open_parts(
             ),
             calendar=calendar,
             seal=Seal(settings.control.secret),
-            tokens=Tokens(pool),
+            gate=open_gate(pool, settings, publisher.now),
             view=View(pool),
             intake=intake,
             suppressions=Suppressions(

@@ -22,7 +22,10 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class RefusedError(Exception):
     """Nothing was changed. `status` is what HTTP says: 400 bad input, 404 no such thing,
-    409 it contradicts what is there, 503 a part we need is away."""
+    409 it contradicts what is there, 429 too often, 503 a part we need is away."""
+
+    after = 0
+    """Seconds until it may be tried again; 0: nobody knows."""
 
     def __init__(
         self,

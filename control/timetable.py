@@ -22,6 +22,7 @@ from control.progress.streak import Streaks
 from control.published.asking import Servers
 from control.rotation.looking import RotationLook
 from control.statistics.sweep import sweep
+from control.users import attempt, session
 from control.warmup import replies
 from policy.limits import day_of
 
@@ -84,7 +85,8 @@ def timetable(parts: Parts) -> Runner:
         Job(
             name="cleanup",
             what="deletes what is older than it is kept: records, what became of messages, mail "
-            "around the gateways, detailed sums, suppressions that ended, runs of jobs",
+            "around the gateways, detailed sums, suppressions and sessions that ended, runs of "
+            "jobs",
             every=DAY,
             at=3 * HOUR,
             work=_Cleanup(parts),
@@ -174,6 +176,8 @@ class _Cleanup:
         await replies.sweep(parts.pool, day_of(due - REPLIES_KEPT))
         await run.sweep(parts.pool, due - RUNS_KEPT)
         await alert.sweep(parts.pool, due - ALERTS_KEPT)
+        await attempt.sweep(parts.pool)
+        await session.sweep(parts.pool)
         return (
             f"deleted {sums} sums and {gone} suppressions that ended; records, outcomes and mail "
             "around the gateways of old days"

@@ -39,6 +39,8 @@ def contradictions(settings: Settings) -> list[str]:
     found += _networks("gateway.plain_auth_networks", gateway.plain_auth_networks)
     found += _networks("gateway.proxy_networks", gateway.proxy_networks)
     found += _networks("control.metrics_networks", settings.control.metrics_networks)
+    found += _networks("control.proxy_networks", settings.control.proxy_networks)
+    found += [f"people.url: {problem}" for problem in web_problems(settings.people.url)]
     if gateway.postmaster and not _is_plain(gateway.postmaster):
         what = f"{gateway.postmaster!r} is no address such as postmaster@example.com"
         found.append(f"gateway.postmaster: {what}")

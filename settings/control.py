@@ -26,6 +26,9 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     metrics_networks: tuple[str, ...] = ()
     """From here `/metrics` is read without a token. What counts is the address of who connects,
     never a header: behind a proxy that is the proxy's, and naming it lets in whoever reaches it."""
+    proxy_networks: tuple[str, ...] = ()
+    """Proxies in front of the API whose `X-Forwarded-For` is believed: where who signs in comes
+    from. Without it all that comes through one counts as one source. Not for `metrics_networks`."""
     gateway_networks: tuple[str, ...] = ("127.0.0.1",)
     """Addresses of the gateways, for the generated PowerMTA `<source>`."""
     leaving: Annotated[float, msgspec.Meta(ge=60, le=86_400)] = 600.0

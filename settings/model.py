@@ -1,8 +1,8 @@
 """The configuration file, as structs. The text under a field is its manual.
 
-One TOML file serves every process; each reads its own sections. `deploy/config/sendgate.toml`
-shows every field with its default, and a test keeps the two equal. Times are seconds, sizes
-octets. Secrets may come from the environment instead (`settings.environment`).
+One TOML file serves every process; `deploy/config/sendgate.toml` shows every field with its
+default. Times are seconds, sizes octets. Secrets may come from the environment
+(`settings.environment`).
 """
 
 from typing import Annotated, Literal
@@ -18,6 +18,7 @@ from settings.control import Control, Port
 from settings.dns import Dns
 from settings.hold import Hold, Octets, Seconds
 from settings.log import Log
+from settings.people import People
 from settings.providers import Providers
 from settings.statistics import Statistics
 from settings.suppressions import Suppressions
@@ -115,8 +116,7 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     require_tls: bool = False
     """Nothing but STARTTLS before it: AUTH is not offered, `plain_auth_networks` or not."""
     proxy_protocol: bool = False
-    """Expect a PROXY protocol header (v1 or v2) from a balancer, in clear before TLS where that is
-    `implicit`; set `proxy_networks` with it."""
+    """Expect a PROXY header (v1, v2) of a balancer, in clear before TLS; set `proxy_networks`."""
 
 
 class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -143,8 +143,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     key: str = ""
     """PEM file with its private key; read again on SIGHUP."""
     postmaster: str = ""
-    """Address that takes mail to `<Postmaster>` without a domain (RFC 5321 4.5.1); empty refuses
-    such a recipient, for the gateway has no mailboxes."""
+    """Address that takes mail to `<Postmaster>` (RFC 5321 4.5.1); empty refuses it."""
     plain_auth_networks: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     """From here AUTH is offered without TLS. An IPv4 client of a listener on `::` is in IPv4
     networks, here and wherever networks are named."""
@@ -237,7 +236,6 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 Percent = Annotated[float, msgspec.Meta(gt=0, le=100)]
-
 Stagger = Annotated[int, msgspec.Meta(ge=0, le=86_400_000)]
 
 
@@ -295,6 +293,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     providers: Providers = Providers()
     dns: Dns = Dns()
     control: Control = Control()
+    people: People = People()
     warmup: Warmup = Warmup()
     alerts: Alerts = Alerts()
     log: Log = Log()

@@ -14,7 +14,7 @@ import uvloop
 from argon2 import PasswordHasher
 
 from control.embedded.servers import ports
-from control.tenants import password
+from control.users import hashing
 from gateway.session import auth
 from tests.faults.table import pytest_addoption, pytest_terminal_summary
 from tests.support.certificates import Certificate, make_certificate
@@ -100,7 +100,7 @@ def quick_hashes() -> Iterator[None]:
     real one, and `tests/unit/test_password.py` says that it is."""
     quick = functools.partial(PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(password, "_hasher", quick())
+        patch.setattr(hashing, "_hasher", quick())
         patch.setattr(auth, "PasswordHasher", quick)
         yield
 

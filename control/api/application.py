@@ -1,6 +1,5 @@
 """The application: request ids, tokens, errors as problem+json, and every route."""
 
-import contextlib
 import hashlib
 import logging
 import re
@@ -18,18 +17,24 @@ from control.accounting.payload import InflatedError, inflated
 from control.api import body, openapi, parameter
 from control.api.health import Health
 from control.api.metrics import PATH as METRICS
+from control.api.origin import come_from
 from control.api.permission import allow, allow_body
 from control.api.route import Call, Route
 from control.plan.names import Asked, still
-from control.plan.publish import Publisher
 from control.problem import Problem, RefusedError
-from control.users.token import Holder, Tokens
+from control.users.role import Holder
 from policy.node import Network, within
 
 log = logging.getLogger(__name__)
 
 Names = Callable[[Asked, str | None], Awaitable[Asked]]
 """A request with a name in place of each id, for who sees one tenant or (None) all."""
+OfWhich = Callable[[Asked, tuple[str, ...]], Awaitable[str]]
+"""Which of several tenants a request is about."""
+HolderOf = Callable[[str], Awaitable[Holder | None]]
+"""Who has what a request carries."""
+Used = Callable[[Holder], Awaitable[None]]
+"""Is told of who asked."""
 Refusal = Callable[[Exception], RefusedError | None]
 """What an error of a part below means for who asked; None: it is not that part's."""
 
@@ -53,28 +58,32 @@ class Application:
     def __init__(
         self,
         routes: list[Route],
-        tokens: Tokens,
-        publisher: Publisher,
+        holder_of: HolderOf,
         names: Names,
+        of_which: OfWhich,
         refusal: Refusal,
         *,
+        used: Used,
         max_body: int,
         raw: Mapping[str, Raw] | None = None,
         agents: Mapping[str, Raw] | None = None,
         asked: Mapping[str, Raw] | None = None,
         scrapers: tuple[Network, ...] = (),
+        proxies: tuple[Network, ...] = (),
     ) -> None:
         """`raw`: paths whose POST reads its body itself, and knows who asks; `agents`: such ones of
         our own agent, and `asked`: the same of GET; `scrapers`: from where metrics are read without
-        a token."""
+        a token; `proxies`: whose word is taken for where a request comes from."""
         self._routes = routes
         self._raw = raw or {}
         self._agents = agents or {}
         self._asked = asked or {}
         self._scrapers = scrapers
-        self._tokens = tokens
-        self._publisher = publisher
+        self._proxies = proxies
+        self._holder_of = holder_of
+        self._used = used
         self._names = names
+        self._of_which = of_which
         self._refusal = refusal
         self._max_body = max_body
 
@@ -110,10 +119,7 @@ class Application:
         async def handle(request: web.Request) -> web.Response:
             free = route.public or (route.path == METRICS and self._scrapes(request))
             holder = None if free else await self._who(request)
-            only = None
-            if holder is not None:
-                allow(holder, route.method, route.path)
-                only = holder.tenant
+            wanted = None if holder is None else allow(holder, route.method, route.path)
             if unknown := sorted(set(request.query) - set(route.query)):
                 raise RefusedError(f"unknown query parameter {unknown[0]}", status=400)
             parameter.possible(request.match_info, request.query)
@@ -122,9 +128,12 @@ class Application:
                 decoded = body.decode(self._content(await request.read()), route.body)
                 allow_body(holder, decoded)
             query = dict(request.query)
-            if only is not None and "tenant" in route.query:
-                query.setdefault("tenant", only)
             asked = Asked(dict(request.match_info), query, decoded)
+            only = None
+            if holder is not None and wanted is not None and not wanted.mine and holder.tenants:
+                only = await self._of_which(asked, holder.tenants)
+                if "tenant" in route.query:
+                    query.setdefault("tenant", only)
             named = await self._names(asked, only)
             call = Call(
                 who="" if holder is None else holder.name,
@@ -132,6 +141,8 @@ class Application:
                 query=named.query,
                 body=named.body,
                 wanted=parameter.read(named.query, route.wanted),
+                holder=holder,
+                address=come_from(request, self._proxies),
                 still=None if only is None else partial(still, asked=asked, only=only, found=named),
             )
             try:
@@ -161,12 +172,10 @@ class Application:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         # Callers of older systems send it under this name.
         given = token if scheme.lower() == "bearer" else request.headers.get("X-API-Key", "")
-        found = await self._tokens.holder_of(given.strip()) if given.strip() else None
+        found = await self._holder_of(given.strip()) if given.strip() else None
         if found is None:
             raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
-        # Without the ledger there is no calendar time; reading must work all the same.
-        with contextlib.suppress(RefusedError):
-            await self._tokens.note_use(found.name, await self._publisher.now())
+        await self._used(found)
         return found
 
     async def _problems(self, request: web.Request, handler: Next) -> web.StreamResponse:
@@ -178,6 +187,9 @@ class Application:
             response = await handler(request)
         except RefusedError as error:
             problem = error.problem(request_id)
+            headers = {"Retry-After": str(error.after)} if error.after else {}
+            if problem.status == 401:
+                headers["WWW-Authenticate"] = "Bearer"
         except web.HTTPException as error:
             own = error.reason != HTTPStatus(error.status).phrase
             title = error.reason if own else _TITLES.get(error.status, error.reason)

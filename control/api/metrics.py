@@ -1,6 +1,7 @@
 """/metrics: one look at what control knows, for Prometheus."""
 
 import time
+from collections.abc import Mapping
 
 from control.api.route import Call, Route
 from control.version import VERSION
@@ -14,12 +15,13 @@ _STARTED = time.time()
 
 
 class MetricsApi:
-    """`ledger`: its name, which labels the figures."""
+    """`ledger`: its name, which labels the figures; `logins`: of people, by result."""
 
-    def __init__(self, look: Look, called: Called, ledger: str) -> None:
+    def __init__(self, look: Look, called: Called, ledger: str, logins: Mapping[str, int]) -> None:
         self._look = look
         self._called = called
         self._ledger = ledger
+        self._logins = logins
 
     async def _metrics(self, _: Call) -> str:
         figures = await self._look()
@@ -28,6 +30,7 @@ class MetricsApi:
             ledger=self._ledger,
             version=VERSION,
             started=_STARTED,
+            logins=self._logins,
             warmup=await self._called.scraped(figures),
         )
 

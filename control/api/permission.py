@@ -1,8 +1,10 @@
-"""Who may ask what: the table of routes and roles, looked at once, at the door.
+"""Who may ask what: the table of routes and roles, looked at once, at the door; for tokens and for
+people.
 
-Rule: what the table does not name is for admins of all tenants. A token of one tenant sees and
-changes that tenant alone: routes that concern all are closed to it (403), and names of others are
-not there (404).
+Rule: what the table does not name is for admins of all tenants. Who is of some tenants sees and
+changes those alone: routes that concern all are closed to it (403), and names of others are not
+there (404). A request is about one tenant; who is of several says which, where what it names does
+not.
 """
 
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import msgspec
 
 from control.problem import RefusedError
-from control.users.token import ROLES, Holder, Role
+from control.users.role import ROLES, Holder, Role
 
 
 class Permission(msgspec.Struct, frozen=True):
@@ -19,7 +21,9 @@ class Permission(msgspec.Struct, frozen=True):
     role: Role
     """The least that will do."""
     own: bool = False
-    """Whether a tenant's token may ask it, of its tenant."""
+    """Whether who is of some tenants may ask it, of one of those."""
+    mine: bool = False
+    """Whether it is about who asks, and about no tenant."""
 
 
 CLOSED = Permission("admin")
@@ -29,10 +33,17 @@ _READ, _CHANGE, _OWNER = (
     Permission("operator", own=True),
     Permission("admin", own=True),
 )
+_MINE = Permission("read", own=True, mine=True)
 _READ_ALL = Permission("read")
 _CHANGE_ALL = Permission("operator")
 
 PERMISSIONS: dict[tuple[str, str], Permission] = {
+    # What somebody changes here is its own password, which each of them wants to be told.
+    ("GET", "/api/v1/auth/me"): _MINE,
+    ("POST", "/api/v1/auth/password"): _MINE,
+    ("POST", "/api/v1/auth/codes"): _MINE,
+    ("POST", "/api/v1/auth/codes/confirm"): _MINE,
+    ("POST", "/api/v1/auth/codes/off"): _MINE,
     ("GET", "/api/v2/tenants"): _READ,
     ("POST", "/api/v2/tenants"): CLOSED,
     ("GET", "/api/v2/tenants/{tenant}"): _READ,
@@ -180,18 +191,16 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
 }
 
 
-def allow(holder: Holder, method: str, path: str) -> None:
-    """`path` as the route has it. Raises RefusedError (403)."""
+def allow(holder: Holder, method: str, path: str) -> Permission:
+    """`path` as the route has it; what it asks for. Raises RefusedError (403)."""
     wanted = PERMISSIONS.get((method, path), CLOSED)
     if holder.role not in ROLES or ROLES.index(holder.role) < ROLES.index(wanted.role):
         raise RefusedError(
-            f"token {holder.name} has the role {holder.role}: this needs {wanted.role}", status=403
+            f"{holder.said} has the role {holder.role}: this needs {wanted.role}", status=403
         )
-    if holder.tenant is not None and not wanted.own:
-        raise RefusedError(
-            f"token {holder.name} is of tenant {holder.tenant} alone: this concerns all tenants",
-            status=403,
-        )
+    if holder.tenants is not None and not (wanted.mine or (wanted.own and holder.tenants)):
+        raise RefusedError(f"{holder.said} is {holder.owns}: this concerns all tenants", status=403)
+    return wanted
 
 
 WAYS_IN = ("networks",)
@@ -200,12 +209,12 @@ WAYS_IN = ("networks",)
 
 def allow_body(holder: Holder | None, body: Any) -> None:
     """Raises RefusedError (403) for a field that is not the tenant's own to change."""
-    if holder is None or holder.tenant is None:
+    if holder is None or holder.tenants is None:
         return
     for field in WAYS_IN:
         if getattr(body, field, None):
             raise RefusedError(
-                f"{field}: token {holder.name} is of tenant {holder.tenant} alone: networks are "
-                "given by who sees all tenants",
+                f"{field}: {holder.said} is {holder.owns}: networks are given by who sees all "
+                "tenants",
                 status=403,
             )

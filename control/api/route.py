@@ -10,6 +10,7 @@ from control.plan.changed import Changed, Still, V, sure
 from control.plan.done import Change, Done
 from control.plan.publish import Publisher
 from control.problem import bad, quoted
+from control.users.role import Holder
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,10 @@ class Call:
     body: Any
     wanted: Any = None
     """The query as the route's struct has it."""
+    holder: Holder | None = None
+    """Who asks; None: nobody who is known, at a public route."""
+    address: str = ""
+    """Where it comes from."""
     still: Still | None = None
     """Of a tenant's token: raises RefusedError where what it names is not its any more. Given the
     connection of the act, under its lock."""

@@ -19,7 +19,7 @@ from aiohttp import web
 
 from control.accounting.inbox import Inbox
 from control.problem import RefusedError, bad
-from control.users.token import CONFIGURED, FEEDERS, Holder
+from control.users.role import CONFIGURED, FEEDERS, Holder
 from settings.accounting import Accounting
 
 PATHS = ("/api/v2/powermta/accounting", "/api/v2/webhooks/powermta")
@@ -113,7 +113,7 @@ class Webhook:
                 f"as the password of Basic; or {SIGNATURE} and {TIMESTAMP}",
                 headers={"WWW-Authenticate": 'Bearer, Basic realm="sendgate"'},
             )
-        if holder.role not in FEEDERS or holder.tenant is not None:
+        if holder.role not in FEEDERS or holder.tenants is not None:
             raise RefusedError(
                 f"token {holder.name} may not post accounting: make one with "
                 "`sendgate token add NAME --role accounting`",

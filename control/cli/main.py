@@ -46,6 +46,7 @@ from control.cli import (
     suppressionlist,
     tenant,
     token,
+    user,
     warmup,
 )
 from control.embedded.servers.error import LocalPartError
@@ -100,6 +101,7 @@ for name, group in {
     "pmta": asking.pmta,
     "accounting": accounting.app,
     "token": token.app,
+    "user": user.app,
     "audit": audit.app,
     "message": message.app,
     "plan": plan.app,

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from control.problem import RefusedError
+from control.problem import RefusedError, bad
 from control.store.database import Connection
 from control.store.reference import Noun, key, no_such
 
@@ -41,6 +41,28 @@ async def by_name(pool: Any, asked: Asked, only: str | None = None) -> Asked:
         return asked
     async with pool.acquire() as connection:
         return await _named(connection, asked, only)
+
+
+async def of_which(pool: Any, asked: Asked, among: tuple[str, ...]) -> str:
+    """Which of the tenants of who asks a request is about: the one it names, or whose what it names
+    is. Raises RefusedError: 404 where that is nobody's of them, 400 where it says neither."""
+    if len(among) == 1:
+        return among[0]
+    given = asked.path.get("tenant") or asked.query.get("tenant")
+    given = given or getattr(asked.body, "tenant", None)
+    async with pool.acquire() as connection:
+        if isinstance(given, str):
+            found = await key(connection, "tenant", given)
+            if found in among:
+                return found
+            raise no_such("tenant", given)
+        for part in PATH.keys() & asked.path.keys():
+            noun, named = PATH[part], asked.path[part]
+            for tenant in among:
+                if await key(connection, noun, named, tenant=tenant) is not None:
+                    return tenant
+            raise no_such(noun, named)
+    raise bad("tenant", f"say which of yours this is about: {', '.join(among)}")
 
 
 async def still(connection: Connection, asked: Asked, only: str, found: Asked) -> None:

@@ -1,12 +1,11 @@
 """Passwords of logins: hashed with argon2id off the event loop, kept nowhere else."""
 
-import asyncio
 from typing import Annotated
 
 import msgspec
-from argon2 import PasswordHasher
 
 from control.problem import bad
+from control.users.hashing import hashing
 from control.values.name import UNPRINTABLE
 
 LONGEST = 512
@@ -23,8 +22,6 @@ PasswordText = Annotated[
 SAFE = 12
 """Shorter ones are taken, for logins that exist already, with a warning."""
 
-_hasher = PasswordHasher()
-
 
 async def hashed(password: str) -> str:
     """The PHC string of a password. Raises RefusedError when it is empty, too long or not text
@@ -33,4 +30,4 @@ async def hashed(password: str) -> str:
         raise bad("password", f"expected 1 to {LONGEST} characters")
     if not password.isprintable():
         raise bad("password", "control characters and line ends cannot be used")
-    return await asyncio.to_thread(_hasher.hash, password)
+    return await hashing().hashed(password)

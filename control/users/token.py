@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -13,6 +13,7 @@ from control.store.change import Act
 from control.store.database import Connection
 from control.store.reference import must
 from control.store.refusal import unless_taken
+from control.users.role import Holder, Role
 from policy.isotime import instant_of
 from settings.statements import statements
 
@@ -24,30 +25,6 @@ PREFIX = "sgt_"
 USED_EVERY = 60.0
 """Seconds between two notes of a token's last use: one write a request would be the API's
 largest cost."""
-
-
-Role = Literal["admin", "operator", "read", "scrape", "accounting", "agent"]
-
-ROLES: tuple[Role, ...] = ("scrape", "read", "operator", "admin")
-"""Each may do what those before it may. `accounting` and `agent` are none of them: the first posts
-PowerMTA's records and sees nothing, the second is given that PowerMTA's configuration, too."""
-
-ALL_ROLES: tuple[Role, ...] = (*ROLES, "accounting", "agent")
-
-FEEDERS = frozenset({"accounting", "agent", "operator", "admin"})
-"""Those that may post accounting."""
-CONFIGURED = frozenset({"agent", "admin"})
-"""Those that are given PowerMTA's configuration with its private keys."""
-
-
-class Holder(msgspec.Struct, frozen=True):
-    """Who asks."""
-
-    name: str
-    """Of the token."""
-    role: Role
-    tenant: str | None
-    """The only tenant it sees; None: all."""
 
 
 class TokenView(msgspec.Struct, frozen=True):
@@ -135,7 +112,8 @@ class Tokens:
         row = await self._pool.fetchrow(_SQL["by_digest"], given)
         if row is None or not hmac.compare_digest(row["digest"], given):
             return None
-        return Holder(name=row["name"], role=row["role"], tenant=row["tenant"])
+        only = None if row["tenant"] is None else (row["tenant"],)
+        return Holder(name=row["name"], role=row["role"], tenants=only)
 
     async def note_use(self, name: str, now: datetime) -> None:
         """Remember when a token was last used."""

@@ -208,6 +208,13 @@ MAILBOX_FILL = Declared(
     "Per cent of its daily minimum that a mailbox has sent: of the fullest and of the emptiest "
     "alone (statistics.mailboxes_named).",
 )
+LOGINS = Declared(
+    "sendgate_logins",
+    ("result",),
+    "Of people, since this process started: ok; wrong name or password, code (missing or wrong), "
+    "locked; refreshed, stale, reused (a refresh token came twice: its session ended); link, "
+    "changed (passwords).",
+)
 WARMUP = (
     *(MAILBOXES, MAILBOXES_ACTIVE, SENT_TODAY, FAILED_TODAY, THROUGHPUT, COMPLETION, SYSTEM),
     MAILBOX_FILL,
@@ -217,7 +224,7 @@ DECLARED = (
     *(IPS, QUOTA, SENT, LISTED, VALID, HEALTH, QUEUE, STOPPED),
     *(BUILD, STARTED, OPEN, CLOSED, PUBLISHED, WORKERS, LATE, LOST),
     *(AGE, BEHIND, GAP, PROBLEM, BYPASS, BYPASS_AT, CARRIED, CARRIED_LATE),
-    *(SUPPRESSIONS, SUPPRESSIONS_MOST),
+    *(SUPPRESSIONS, SUPPRESSIONS_MOST, LOGINS),
     *(TOLD_AGE, TOLD_QUEUED, TOLD_LICENCE),
     *(INBOX, INBOX_MOST, INBOX_BATCHES, INBOX_AGE, GIVEN_UP, SET_ASIDE, SET_ASIDE_AT),
 )

@@ -4,7 +4,7 @@
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import prometheus_client
 from prometheus_client import CollectorRegistry
@@ -32,6 +32,7 @@ from control.watch.declared import (
     INBOX_MOST,
     IPS,
     LATE,
+    LOGINS,
     LOST,
     OPEN,
     PROBLEM,
@@ -63,26 +64,31 @@ def exposition(
     version: str,
     started: float,
     warmup: WarmupMetrics | None = None,
+    logins: Mapping[str, int] | None = None,
 ) -> str:
     """The figures as Prometheus reads them. `ledger` is its name, `started` in seconds."""
     registry = CollectorRegistry()
-    registry.register(_Look(figures, ledger, version, started))
+    registry.register(_Look(figures, ledger, version, started, logins or {}))
     if warmup is not None:
         registry.register(Families(list(families(warmup))))
     return prometheus_client.generate_latest(registry).decode()
 
 
 class _Look(Collector):
-    def __init__(self, figures: Figures, ledger: str, version: str, started: float) -> None:
+    def __init__(
+        self, figures: Figures, ledger: str, version: str, started: float, logins: Mapping[str, int]
+    ) -> None:
         self._of = figures
         self._ledger = ledger
         self._version = version
         self._started = started
+        self._logins = logins
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         of = self._of
         yield gauge(BUILD, {(self._version,): 1})
         yield gauge(STARTED, {(): self._started})
+        yield gauge(LOGINS, {(result,): count for result, count in self._logins.items()})
         yield gauge(OPEN, {(self._ledger,): of.open})
         if of.ledger is not None:
             yield gauge(CLOSED, {(self._ledger,): len(of.ledger.closed)})

@@ -34,6 +34,7 @@ _PLANS = "test_warmup_by_hand.py: test_plans_are_stored_used_and_kept_while_used
 _TENANT = "/api/v2/tenants/{tenant}"
 _SUPPRESSIONS = "/api/v2/suppressions"
 _SUPPRESSED = "test_suppressions.py: test_the_command_adds_shows_lists_and_removes"
+_PEOPLE = "test_people.py: test_a_user_from_add_to_remove"
 _OF_TENANT = "it is its tenant's: moving it would move mail that waits to another customer"
 _KEY = "its name is a key of ledger, PowerMTA's queues and accounting, and held mail"
 _IS = "its name is what it is: the other one is added, this one removed"
@@ -288,6 +289,16 @@ CELLS: dict[str, dict[str, Done | str]] = {
         "remove": Done(
             "token revoke", "", "test_roles.py: test_the_command_makes_a_token_of_a_role"
         ),
+    },
+    "user": {
+        "add": Done("user add", "", _PEOPLE),
+        "show": Done("user show", "", _PEOPLE),
+        "list": Done("user list", "", _PEOPLE),
+        "change": Done("user set", "", _PEOPLE),
+        "rename": "the audit log has what it did by its name: another is added, this one removed",
+        "move": "it is of the tenants that `user set --tenant` names",
+        "pause": Done("user disable", "", _PEOPLE),
+        "remove": Done("user remove", "", _PEOPLE),
     },
 }
 

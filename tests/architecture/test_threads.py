@@ -40,7 +40,7 @@ THREADS = {
     ("control/held/look.py", "opened"): "makes its cipher and its unpacker in the call",
     ("control/sources/domain.py", "seal.new_key"): "makes its key and its Fernet in the call",
     ("control/rotation/stages.py", "seal.new_key"): "makes its key and its Fernet in the call",
-    ("control/tenants/password.py", "_hasher.hash"): "argon2's context is made in the call",
+    ("control/users/hashing.py", "work"): "argon2's context is made in the call",
     ("control/mailboxes/importing.py", "_read"): "reads a text of its own",
     ("control/plan/history.py", "_compared"): "decodes two texts of its own",
     ("control/plan/agents.py", "self._files"): "makes texts of what nobody changes",
@@ -65,7 +65,7 @@ THREADS = {
 
 NATIVE = {
     "AESGCM": {"control/held/content.py", "gateway/hold/keep/content.py"},
-    "Fernet": {"control/pmta/dkim.py"},
+    "Fernet": {"control/pmta/dkim.py", "control/users/seal.py"},
     "SSLContext": {"settings/tls.py"},
     "ZstdCompressor": {"gateway/hold/keep/content.py"},
     "ZstdDecompressor": {"control/held/content.py", "gateway/hold/keep/content.py"},

@@ -18,7 +18,7 @@ WHO = "sendgate up"
 async def prepare(core: Parts, token_file: Path, pmta: Address) -> str:
     """Make the admin token and the PowerMTA server; change only what differs. Returns the token."""
     token = _token(token_file)
-    known = await core.tokens.name_of(token) == "admin"
+    known = await core.gate.tokens.name_of(token) == "admin"
     found = await servers(core.pool, [SERVER])
     there = [s.addresses for s in found] == [[{"host": pmta.host, "port": pmta.port}]]
 

@@ -1,4 +1,5 @@
-"""What a token may ask: every route with every role, and a tenant's token among another's names."""
+"""What tokens and people may ask: every route with every role, and who is of some tenants among the
+names of another."""
 
 import re
 from collections.abc import AsyncIterator
@@ -13,8 +14,10 @@ from control.app import routes
 from control.parts import Parts
 from control.store.change import Act
 from control.store.migrate import migrate
-from control.users.token import ROLES, Role, new_token, put
+from control.users.role import PERSON_ROLES, ROLES, PersonRole, Role
+from control.users.token import new_token, put
 from tests.support.control.core import TOKEN, Api, Command, api_of
+from tests.support.control.people import joined
 from tests.support.hold.held import hold
 
 OTHER = "zzother"
@@ -106,6 +109,9 @@ async def test_the_table_names_every_route_and_no_other(core: Parts) -> None:
     known = keyed(core)
     assert set(PERMISSIONS) == {(r.method, r.path) for r in known}
     for (method, path), permission in PERMISSIONS.items():
+        if permission.mine:
+            assert path.startswith("/api/v1/auth/"), "what is about who asks stands there"
+            continue
         # Whoever only reads changes nothing; a question about a message is none.
         if method != "GET" and path not in QUESTIONS:
             assert permission.role in ("operator", "admin"), (method, path)
@@ -126,26 +132,63 @@ async def test_every_route_answers_or_refuses_each_role(
             await token(core, role, tenant)
         return
     given = await token(core, role, tenant)
+    await _answers_or_refuses(api, core, role, given, everywhere=tenant is None)
+
+
+SOME = ("acme", "third")
+"""Tenants of a person of several."""
+
+
+@pytest.mark.parametrize("role", PERSON_ROLES)
+@pytest.mark.parametrize("tenants", [None, SOME[:1], SOME], ids=["all", "one", "some"])
+async def test_every_route_answers_or_refuses_each_person(
+    api: Api, core: Parts, role: PersonRole, tenants: tuple[str, ...] | None
+) -> None:
+    given = await person(api, core, role, tenants)
+    await _answers_or_refuses(api, core, PERSON_ROLES[role], given, everywhere=tenants is None)
+
+
+async def person(api: Api, core: Parts, role: PersonRole, tenants: tuple[str, ...] | None) -> str:
+    """The access token of one that signed in."""
+    await third(api)
+    return str((await joined(core, api, "anna", role, tenants))["access_token"])
+
+
+async def third(api: Api) -> None:
+    """One more tenant, with nothing."""
+    new = {"name": "third", "login": "third", "password": "correct horse"}
+    assert (await api("POST", "/api/v2/tenants", new))[0] == 201
+
+
+async def _answers_or_refuses(
+    api: Api, core: Parts, role: Role, given: str, *, everywhere: bool
+) -> None:
     for route in keyed(core):
         wanted = PERMISSIONS[route.method, route.path]
-        allowed = ROLES.index(role) >= ROLES.index(wanted.role) and (tenant is None or wanted.own)
+        allowed = ROLES.index(role) >= ROLES.index(wanted.role) and (everywhere or wanted.own)
         body: dict[str, Any] | None = {} if route.body is not None else None
         status, answer = await api(route.method, address(route, OWN), body, token=given)
-        assert (status != 403) == allowed, (role, tenant, route.method, route.path, answer)
+        assert (status != 403) == allowed, (role, route.method, route.path, answer)
         assert status not in (401, 500), (route.path, answer)
         if not allowed:
             assert isinstance(answer, dict)
-            assert "token" in answer["title"]
+            assert answer["title"].startswith(("token ", "user ")), answer
 
 
 @pytest.mark.parametrize("names", [THEIRS, NUMBERS], ids=["by name", "by number"])
-async def test_a_tenants_token_neither_sees_nor_changes_another(
-    api: Api, core: Parts, names: dict[str, str]
+@pytest.mark.parametrize("who", ["token", "person of one", "person of some"])
+async def test_who_is_of_some_tenants_neither_sees_nor_changes_another(
+    api: Api, core: Parts, names: dict[str, str], who: str
 ) -> None:
-    given = await token(core, "admin", "acme")
+    if who == "token":
+        given = await token(core, "admin", "acme")
+    else:
+        given = await person(api, core, "admin", SOME[:1] if who == "person of one" else SOME)
     before = await _their_rows(core)
     own = [r for r in keyed(core) if PERMISSIONS[r.method, r.path].own]
     for route in own:
+        if PERMISSIONS[route.method, route.path].mine:
+            continue
         body = _body(route, names["tenant"])
         path = address(route, names).replace("?dry_run=1", "")
         status, answer = await api(route.method, path, body, token=given)
@@ -163,6 +206,38 @@ async def test_a_tenants_token_neither_sees_nor_changes_another(
             )
             assert status in (400, 404), (route.method, route.path, answer)
     assert await _their_rows(core) == before
+
+
+async def test_a_person_of_some_tenants_says_which_where_what_it_names_does_not(
+    api: Api, core: Parts
+) -> None:
+    given = await person(api, core, "operator", SOME)
+    status, answer = await api("GET", "/api/v2/pools", token=given)
+    says = "say which of yours this is about: acme, third"
+    assert (status, answer["errors"]) == (400, [{"field": "tenant", "detail": says}])  # type: ignore[index]
+    for tenant in SOME:
+        _, found = await api("GET", f"/api/v2/pools?tenant={tenant}", token=given)
+        assert [pool["name"] for pool in found] == [tenant]  # type: ignore[index,union-attr]
+        new = {"tenant": tenant, "name": f"{tenant}-new"}
+        assert (await api("POST", "/api/v2/pools", new, token=given))[0] == 201
+        assert (await api("DELETE", f"/api/v2/pools/{tenant}-new", token=given))[0] == 200
+    # What another has of the same kind is not there.
+    assert (await api("GET", f"/api/v2/pools/{OTHER}", token=given))[0] == 404
+    who = await core.pool.fetchval("SELECT who FROM audit_log WHERE action = 'pool.remove' LIMIT 1")
+    assert who == "anna"
+
+
+async def test_a_person_sees_nothing_of_a_tenant_that_went_nor_of_who_has_its_name_next(
+    api: Api, core: Parts
+) -> None:
+    given = await person(api, core, "viewer", ("third",))
+    assert (await api("GET", "/api/v2/tenants", token=given))[0] == 200
+    await api("POST", "/api/v2/tenants/third/pause")
+    assert (await api("DELETE", "/api/v2/tenants/third"))[0] == 200
+    await third(api)
+    status, answer = await api("GET", "/api/v2/tenants", token=given)
+    assert (status, "of no tenant any more" in str(answer)) == (403, True)
+    assert (await api("GET", "/api/v1/auth/me", token=given))[1]["tenants"] == []  # type: ignore[index]
 
 
 BODIES: dict[str, dict[str, Any]] = {

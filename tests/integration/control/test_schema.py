@@ -68,6 +68,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "ControlAct": {"action": "trigger"},
     "Apply": {},
     "Rollback": {"server": "pmta1", "version": 1},
+    "SignIn": {"name": "anna", "password": PASSWORD},
+    "SessionRefresh": {"refresh_token": "sgr_x"},
+    "LinkRedeemed": {"link": "sgl_x", "password": PASSWORD},
+    "PasswordChange": {"password": PASSWORD, "new": PASSWORD},
+    "PasswordProof": {"password": PASSWORD},
+    "FirstCode": {"code": "123456"},
+    "WithoutCodes": {"password": PASSWORD, "code": "123456"},
 }
 """A right body of each, to which one field is put."""
 

@@ -1,0 +1,139 @@
+"""What a person sets for itself: the password, by a one-time link or by the former one, and codes.
+
+Rule: a password that was stolen must not be enough to keep its owner out, nor a session: whoever
+changes either says the password, which is counted as a login is.
+"""
+
+from typing import Any
+
+import msgspec
+
+from control.problem import RefusedError, bad
+from control.store.change import Act
+from control.users import link
+from control.users.attempt import Attempts
+from control.users.code import Codes
+from control.users.entry import Entry, Moment, wrong
+from control.users.hashing import hashing
+from control.users.person import SQL
+from control.users.role import Holder
+from control.users.totp import uri, written
+
+SHORTEST = 12
+"""Characters of a password that a person chooses (NIST SP 800-63B, 5.1.1: length, and no rules of
+composition)."""
+LONGEST = 512
+
+
+class CodeSecret(msgspec.Struct, frozen=True, kw_only=True):
+    """For an authenticator app; shown this once."""
+
+    secret: str
+    """Base 32, to be typed."""
+    uri: str
+    """The same for a QR code."""
+
+
+class Credentials:
+    """Of people."""
+
+    def __init__(
+        self, pool: Any, entry: Entry, attempts: Attempts, codes: Codes, moment: Moment
+    ) -> None:
+        self._pool = pool
+        self._entry = entry
+        self._attempts = attempts
+        self._codes = codes
+        self._moment = moment
+
+    async def redeem(self, given: str, password: str, address: str) -> str:
+        """A password by a one-time link, which is used up; whose. Every session of it ends. Raises
+        RefusedError."""
+        secret = link.read(given)
+        async with self._pool.acquire() as connection:
+            name = await link.whose(connection, secret)
+        if name is None:
+            raise _over()
+        made = await _hashed(password, name)
+        async with self._pool.acquire() as connection, connection.transaction():
+            row = await link.take(connection, secret)
+            if row is None:
+                raise _over()
+            await connection.execute(SQL["password"], row["id"], made)
+            await connection.execute(SQL["end_sessions"], row["id"], "password", None)
+            # Who has the link is who it was made for: what others guessed is forgotten.
+            await self._attempts.forget(connection, name)
+            await self._attempts.right(connection, name, address)
+            await Act(connection, await self._moment(), name).audit("user.link", name)
+        self._entry.counted["link"] += 1
+        return name
+
+    async def change(self, holder: Holder, password: str, new: str, address: str) -> None:
+        """Another password; sessions but the one that asks end. Raises RefusedError."""
+        row = await self._proved(holder, password, address)
+        made = await _hashed(new, holder.name, "new")
+        async with self._pool.acquire() as connection, connection.transaction():
+            await self._attempts.right(connection, holder.name, address)
+            await connection.execute(SQL["password"], row["id"], made)
+            await connection.execute(SQL["end_sessions"], row["id"], "password", holder.session)
+            await connection.execute(SQL["drop_link"], row["id"])
+            act = Act(connection, await self._moment(), holder.name)
+            await act.audit("user.password", holder.name)
+        self._entry.counted["changed"] += 1
+
+    async def offer(self, holder: Holder, password: str, address: str) -> CodeSecret:
+        """A secret for an app, in force once a code of it was given. Raises RefusedError."""
+        row = await self._proved(holder, password, address)
+        async with self._pool.acquire() as connection, connection.transaction():
+            secret = await self._codes.offer(connection, row["id"])
+            await self._attempts.right(connection, holder.name, address)
+        return CodeSecret(secret=written(secret), uri=uri(secret, holder.name))
+
+    async def confirm(self, holder: Holder, code: str, address: str) -> list[str]:
+        """Codes are wanted from now on; those to keep, shown this once. Raises RefusedError."""
+        person = _person(holder)
+        async with self._pool.acquire() as connection:
+            await self._attempts.begin(connection, holder.name, address)
+            async with connection.transaction():
+                kept = await self._codes.confirm(connection, person, code)
+                if kept is not None:
+                    await self._attempts.right(connection, holder.name, address)
+                    act = Act(connection, await self._moment(), holder.name)
+                    await act.audit("user.codes", holder.name, {"codes": False}, {"codes": True})
+        if kept is None:
+            raise wrong("code", "the code is wrong: is the device's clock right?")
+        return kept
+
+    async def off(self, holder: Holder, password: str, code: str, address: str) -> None:
+        """No codes any more. Raises RefusedError."""
+        row = await self._proved(holder, password, address)
+        await self._entry.must_be_right(row["id"], code)
+        async with self._pool.acquire() as connection, connection.transaction():
+            await self._codes.off(connection, row["id"])
+            await self._attempts.right(connection, holder.name, address)
+            act = Act(connection, await self._moment(), holder.name)
+            await act.audit("user.codes", holder.name, {"codes": True}, {"codes": False})
+
+    async def _proved(self, holder: Holder, password: str, address: str) -> Any:
+        _person(holder)
+        return await self._entry.attempt(holder.name, password, address)
+
+
+def _person(holder: Holder) -> int:
+    if holder.person is None:
+        raise RefusedError(f"{holder.said} has no password: people have")
+    return holder.person
+
+
+def _over() -> RefusedError:
+    return wrong("link", "this link was used, or is too old: ask for another")
+
+
+async def _hashed(password: str, name: str, field: str = "password") -> str:
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise bad(field, f"expected {SHORTEST} to {LONGEST} characters")
+    if not password.isprintable():
+        raise bad(field, "control characters and line ends cannot be used")
+    if password.lower() == name:
+        raise bad(field, "it is your name: choose another")
+    return await hashing().hashed(password)

@@ -1,0 +1,63 @@
+"""What lets people and tokens in, put together."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from control.problem import RefusedError
+from control.users.attempt import Attempts
+from control.users.bearer import Bearers
+from control.users.code import Codes
+from control.users.credential import Credentials
+from control.users.entry import Entry
+from control.users.hashing import hashing
+from control.users.role import Holder
+from control.users.seal import Secrets
+from control.users.session import Sessions
+from control.users.signing import Signing
+from control.users.token import Tokens
+from settings.model import Settings
+
+Now = Callable[[], Awaitable[datetime]]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Of one control process."""
+
+    tokens: Tokens
+    entry: Entry
+    credentials: Credentials
+    bearers: Bearers
+    moment: Now
+    """Calendar time; the machine's while the ledger, which has it, is away."""
+
+    async def used(self, holder: Holder) -> None:
+        """Somebody asked."""
+        if holder.person is None:
+            await self.tokens.note_use(holder.name, await self.moment())
+
+
+def open_gate(pool: Any, settings: Settings, now: Now) -> Gate:
+    """`now`: the ledger's calendar time; it raises RefusedError."""
+
+    async def moment() -> datetime:
+        try:
+            return await now()
+        except RefusedError:
+            return datetime.now(UTC)
+
+    hashing(settings.people)
+    secret = Secrets(settings.control.secret)
+    attempts = Attempts(settings.people)
+    sessions = Sessions(Signing(secret, settings.ledger.name, settings.people), settings.people)
+    codes, tokens = Codes(secret), Tokens(pool)
+    entry = Entry(pool, attempts, sessions, codes, moment)
+    return Gate(
+        tokens=tokens,
+        entry=entry,
+        credentials=Credentials(pool, entry, attempts, codes, moment),
+        bearers=Bearers(pool, tokens, sessions),
+        moment=moment,
+    )

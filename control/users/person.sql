@@ -1,0 +1,73 @@
+-- name: add
+INSERT INTO person (name, role, everywhere, mail, created) VALUES ($1, $2, $3, $4, $5)
+RETURNING id;
+
+-- name: bind
+INSERT INTO person_tenant (person, tenant) SELECT $1, unnest($2::text[]);
+
+-- name: unbind
+DELETE FROM person_tenant WHERE person = $1;
+
+-- name: all
+-- $1: only that name, NULL for all.
+SELECT p.id, p.name, p.role, p.everywhere, p.mail, p.disabled, p.created, p.used, p.totp_on,
+    p.password IS NOT NULL AS signs_in,
+    ARRAY(SELECT tenant FROM person_tenant t WHERE t.person = p.id ORDER BY tenant) AS tenants,
+    (SELECT count(*) FROM session s
+        WHERE s.person = p.id AND s.ended = '' AND s.ends > now()) AS sessions,
+    (SELECT l.expires FROM person_link l WHERE l.person = p.id AND l.expires > now()) AS link
+FROM person p WHERE $1::text IS NULL OR p.name = $1 ORDER BY p.name;
+
+-- name: lock
+SELECT id FROM person WHERE name = $1 FOR UPDATE;
+
+-- name: alone
+-- Two who take away one admin each would leave none.
+LOCK TABLE person IN SHARE ROW EXCLUSIVE MODE;
+
+-- name: admins
+-- Those who can change everything, but for $1.
+SELECT count(*) FROM person
+WHERE role = 'admin' AND everywhere AND NOT disabled AND id <> $1;
+
+-- name: set
+UPDATE person SET role = $2, everywhere = $3, mail = $4 WHERE id = $1;
+
+-- name: disable
+UPDATE person SET disabled = $2 WHERE id = $1;
+
+-- name: remove
+DELETE FROM person WHERE id = $1;
+
+-- name: forget_codes
+UPDATE person SET totp = NULL, totp_on = false WHERE id = $1;
+
+-- name: forget_recovery
+DELETE FROM recovery_code WHERE person = $1;
+
+-- name: forget_password
+UPDATE person SET password = NULL WHERE id = $1;
+
+-- name: password
+UPDATE person SET password = $2 WHERE id = $1;
+
+-- name: link
+INSERT INTO person_link (person, digest, expires)
+VALUES ($1, $2, now() + make_interval(secs => $3))
+ON CONFLICT (person) DO UPDATE SET digest = excluded.digest, expires = excluded.expires;
+
+-- name: drop_link
+DELETE FROM person_link WHERE person = $1;
+
+-- name: taken
+-- Whose link it is; it is gone with that.
+DELETE FROM person_link l USING person p
+WHERE l.digest = $1 AND p.id = l.person AND l.expires > now() AND NOT p.disabled
+RETURNING p.id, p.name;
+
+-- name: linked
+SELECT p.name FROM person_link l JOIN person p ON p.id = l.person
+WHERE l.digest = $1 AND l.expires > now() AND NOT p.disabled;
+
+-- name: end_sessions
+UPDATE session SET ended = $2 WHERE person = $1 AND ended = '' AND id IS DISTINCT FROM $3::uuid;

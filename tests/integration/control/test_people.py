@@ -1,0 +1,199 @@
+"""People: added, invited, changed and taken away, and what each of that does to who is signed
+in."""
+
+import datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from control.parts import Parts
+from control.users.totp import STEP, code_at
+from tests.support.control.core import Api, Command
+from tests.support.control.people import PASSWORD, invited, joined, login, me, signed_in
+
+NEW = "another pass phrase"
+
+
+@pytest.fixture
+def sendgate(
+    api: Api, core: Parts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Command:
+    """On control's host: with its database."""
+    monkeypatch.setenv("DATABASE_URL", core.settings.database.url)
+    monkeypatch.setenv("REDIS_URL", core.settings.ledger.url)
+    return Command(api, capsys)
+
+
+async def test_a_user_from_add_to_remove(
+    api: Api, core: Parts, sendgate: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "no tenant" not in await sendgate("user", "add", "anna@example.com", "--dry-run")
+    assert msgspec.json.decode(await sendgate("user", "list", "--json")) == []
+    said = msgspec.json.decode(
+        await sendgate("user", "add", "anna@example.com", "--role", "admin", "--json")
+    )
+    assert (said["user"]["mail"], said["user"]["tenants"]) == ("anna@example.com", None)
+    body = {"link": said["link"], "password": PASSWORD}
+    assert (await api("POST", "/api/v1/auth/link", body, token=""))[0] == 200
+    assert (await api("POST", "/api/v1/auth/link", body, token=""))[0] == 401, "it is good once"
+    tokens = await signed_in(api, "anna@example.com")
+    assert (await api("GET", "/api/v1/auth/me", token=tokens["access_token"]))[1] == {
+        "name": "anna@example.com",
+        "kind": "user",
+        "role": "admin",
+        "tenants": None,
+    }
+    shown = await sendgate("user", "show", "anna@example.com")
+    assert "admin of all tenants, active" in shown
+    for words in (("set", "--role", "viewer"), ("disable",), ("remove",)):
+        refused = await sendgate("user", words[0], "anna@example.com", *words[1:], code=1)
+        assert "last admin" in refused, words
+    await sendgate("user", "add", "ben", "--role", "admin")
+    # At once, and not with the next token.
+    await sendgate("user", "set", "anna@example.com", "--role", "viewer")
+    status, refused = await api("POST", "/api/v2/ledger", {}, token=tokens["access_token"])
+    assert (status, refused["title"]) == (  # type: ignore[index]
+        403,
+        "user anna@example.com has the role read: this needs admin",
+    )
+    await sendgate("user", "disable", "anna@example.com", "--reason", "left us")
+    assert await me(api, tokens) == 401
+    assert (await login(api, "anna@example.com"))[0] == 401
+    await sendgate("user", "enable", "anna@example.com")
+    assert await me(api, tokens) == 401, "a session that ended goes on no more"
+    await signed_in(api, "anna@example.com")
+    listed = await sendgate("user", "list")
+    assert all(word in listed for word in ("anna@example", "viewer", "ben", "invited"))
+    await sendgate("user", "remove", "anna@example.com")
+    assert (await login(api, "anna@example.com"))[0] == 401
+    await sendgate("user", "set", "nobody", "--role", "viewer", code=1)
+    rows = await core.pool.fetch("SELECT action, who, reason FROM audit_log ORDER BY id")
+    did = [row["action"] for row in rows if row["action"].startswith("user.")]
+    assert did == [
+        *("user.add", "user.link", "user.add", "user.set"),
+        *("user.disable", "user.enable", "user.remove"),
+    ]
+    assert ("user.disable", "command line", "left us") in [tuple(row) for row in rows]
+
+
+async def test_what_is_wrong_with_a_user_is_named(sendgate: Command) -> None:
+    for words, says in (
+        (("add", "Anna"), "name: expected an e-mail address in lower case"),
+        (("add", "anna", "--mail", "no address"), "mail: expected an address"),
+        (("add", "anna", "--role", "king"), "--role"),
+        (("set", "anna"), "nothing to change"),
+        (("set", "anna", "--tenant", "a", "--all-tenants"), "contradict"),
+    ):
+        assert says in await sendgate("user", *words, code=2), words
+    assert "does not exist" in await sendgate("user", "add", "anna", "--tenant", "x", code=1)
+    await sendgate("user", "add", "anna")
+    assert "exists already" in await sendgate("user", "add", "anna", code=1)
+
+
+async def test_a_reset_ends_sessions_and_the_password(
+    api: Api, core: Parts, sendgate: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = await joined(core, api, "anna")
+    said = msgspec.json.decode(await sendgate("user", "reset", "anna", "--json"))
+    assert await me(api, tokens) == 401
+    assert (await login(api, "anna"))[0] == 401
+    for password in ("short", "anna", "line\nbreak in it"):
+        body = {"link": said["link"], "password": password}
+        assert (await api("POST", "/api/v1/auth/link", body, token=""))[0] == 400, password
+    monkeypatch.setattr("sys.stdin", _Lines(NEW))
+    accepted = await sendgate("user", "accept", said["link"], "--password-stdin")
+    assert "anna has this password" in accepted
+    await signed_in(api, "anna", NEW)
+
+
+class _Lines:
+    def __init__(self, line: str) -> None:
+        self._line = line
+
+    def readline(self) -> str:
+        return self._line + "\n"
+
+
+async def test_a_link_is_good_for_a_while(api: Api, core: Parts) -> None:
+    secret = await invited(core, "anna")
+    await core.pool.execute("UPDATE person_link SET expires = now() - interval '1 second'")
+    body = {"link": secret, "password": PASSWORD}
+    status, answer = await api("POST", "/api/v1/auth/link", body, token="")
+    assert (status, "too old" in str(answer)) == (401, True)
+
+
+async def test_a_password_is_changed_by_who_knows_it_and_ends_other_sessions(
+    api: Api, core: Parts
+) -> None:
+    mine, other = await joined(core, api, "anna"), await signed_in(api, "anna")
+    path, token = "/api/v1/auth/password", mine["access_token"]
+    status, _ = await api("POST", path, {"password": "wrong", "new": NEW}, token=token)
+    assert status == 401
+    status, wrong = await api("POST", path, {"password": PASSWORD, "new": "short"}, token=token)
+    assert (status, wrong["errors"][0]["field"]) == (400, "new")  # type: ignore[index]
+    assert (await api("POST", path, {"password": PASSWORD, "new": NEW}, token=token))[0] == 200
+    assert [await me(api, one) for one in (mine, other)] == [200, 401]
+    await signed_in(api, "anna", NEW)
+
+
+async def _codes(core: Parts, api: Api, name: str) -> tuple[bytes, list[str], str]:
+    """(secret, the codes it keeps, its access token)."""
+    import base64
+
+    token = (await joined(core, api, name))["access_token"]
+    _, offered = await api("POST", "/api/v1/auth/codes", {"password": PASSWORD}, token=token)
+    assert isinstance(offered, dict)
+    secret = base64.b32decode(offered["secret"])
+    assert offered["uri"].startswith(f"otpauth://totp/Sendgate:{name}?secret=")
+    assert (await login(api, name))[0] == 200, "not before the first of them was given"
+    first = {"code": code_at(secret, _step())}
+    status, kept = await api("POST", "/api/v1/auth/codes/confirm", first, token=token)
+    assert status == 200, kept
+    return secret, kept["recovery"], token  # type: ignore[index,return-value]
+
+
+def _step() -> int:
+    return int(datetime.datetime.now(datetime.UTC).timestamp()) // STEP
+
+
+async def test_codes_are_wanted_once_they_are_on_and_each_is_good_once(
+    api: Api, core: Parts, sendgate: Command
+) -> None:
+    secret, kept, token = await _codes(core, api, "anna")
+    status, answer = await login(api, "anna")
+    assert (status, answer["errors"][0]["field"]) == (401, "code")
+    # The one that confirmed was used; the next step's is within what clocks may differ.
+    step = await core.pool.fetchval("SELECT totp_step FROM person")
+    assert (await login(api, "anna", code=code_at(secret, step)))[0] == 401
+    assert (await login(api, "anna", code=code_at(secret, step + 1)))[0] == 200
+    assert (await login(api, "anna", code=code_at(secret, step + 1)))[0] == 401
+    assert len(set(kept)) == 10
+    spelt = kept[0].lower().replace("-", " ")
+    assert [(await login(api, "anna", code=one))[0] for one in (spelt, spelt)] == [200, 401]
+    stored = str(await core.pool.fetch("SELECT p::text FROM person p"))
+    assert secret.hex() not in stored
+    off: dict[str, Any] = {"password": PASSWORD, "code": "000000"}
+    assert (await api("POST", "/api/v1/auth/codes/off", off, token=token))[0] == 401
+    off["code"] = kept[1]
+    assert (await api("POST", "/api/v1/auth/codes/off", off, token=token))[0] == 200
+    assert (await login(api, "anna"))[0] == 200
+
+
+async def test_a_reset_on_the_host_takes_codes_off_where_it_is_asked_to(
+    api: Api, core: Parts, sendgate: Command
+) -> None:
+    await _codes(core, api, "anna")
+    for words, wanted in (((), 401), (("--codes",), 200)):
+        made = msgspec.json.decode(await sendgate("user", "reset", "anna", *words, "--json"))
+        body = {"link": made["link"], "password": PASSWORD}
+        assert (await api("POST", "/api/v1/auth/link", body, token=""))[0] == 200
+        assert (await login(api, "anna"))[0] == wanted, "mail alone is not both proofs"
+
+
+async def test_a_token_is_nobodys_password(api: Api) -> None:
+    status, found = await api("GET", "/api/v1/auth/me")
+    assert (status, found["kind"], found["role"]) == (200, "token", "admin")  # type: ignore[index]
+    body = {"password": PASSWORD, "new": NEW}
+    status, answer = await api("POST", "/api/v1/auth/password", body)
+    assert (status, answer["title"]) == (409, "token test has no password: people have")  # type: ignore[index]
