@@ -34,7 +34,7 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     leaving: Annotated[float, msgspec.Meta(ge=60, le=86_400)] = 600.0
     """Seconds after which a removal of a tenant that nobody finished is put back."""
     generations_kept: Annotated[int, msgspec.Meta(ge=20, le=100_000)] = 200
-    """Published plans that are kept, the newest. With 100,000 mailboxes one takes 7 MB. A lost
+    """Published plans that are kept, the newest. A change adds what it touched, some 40 KB. A lost
     ledger is rebuilt with them only where an older version booked what PowerMTA took."""
     outcomes_kept: Annotated[float, msgspec.Meta(ge=86_400, le=31_536_000)] = 2_592_000.0
     """Seconds for which it is kept what became of each message (30 days); dropped by whole days."""

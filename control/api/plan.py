@@ -1,6 +1,6 @@
 """/api/v2/generation: the plan in force; /api/v2/plans: those that were."""
 
-from control.api.route import DRY, Call, Route, changed
+from control.api.route import DRY, Call, Route, answer
 from control.plan.changed import Changed
 from control.plan.history import PlanPage, PlanQuery, Plans, PlanView
 from control.plan.inforce import GenerationView, Nothing, again, generation_view
@@ -21,7 +21,8 @@ class PlanApi:
         return await generation_view(self._publisher, self._admin)
 
     async def _publish(self, call: Call) -> Changed[Nothing]:
-        return await changed(self._publisher, call, again)
+        # Whoever asks for it doubts what lies there: all of it is made and written again.
+        return answer(await self._publisher.change(call.who, again, dry=call.dry, whole=True))
 
     async def _page(self, call: Call) -> PlanPage:
         return await self._plans.page(call.wanted)
@@ -37,7 +38,7 @@ class PlanApi:
         path = "/api/v2/generation"
         return [
             Route("GET", path, "The plan in force", self._show, GenerationView),
-            Route("POST", path, "Publish again", self._publish, Changed[Nothing], query=DRY),
+            Route("POST", path, "Publish again, whole", self._publish, Changed[Nothing], query=DRY),
             Route(
                 "GET",
                 "/api/v2/plans",

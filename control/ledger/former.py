@@ -1,7 +1,7 @@
 """What IP a VirtualMTA was, by the plans that were in force.
 
 For counts whose IP nobody wrote down when they were booked: those of an older version. Plans are
-read one by one and only names and addresses of them, for each may be megabytes.
+read one by one and only names and addresses of them, for each of a version before may be megabytes.
 """
 
 import logging
@@ -9,7 +9,10 @@ from collections.abc import Mapping
 
 import msgspec
 
+from control.plan.stored import parts_of
 from control.store.database import Connection
+from policy.plan import BadGenerationError
+from policy.unpacking import checked
 from settings.statements import statements
 
 log = logging.getLogger(__name__)
@@ -25,10 +28,12 @@ class _Vmta(msgspec.Struct, frozen=True):
 class _Plan(msgspec.Struct, frozen=True):
     """Of any version: what a plan has besides is not looked at."""
 
-    vmtas: list[_Vmta]
+    vmtas: list[_Vmta | bytes]
+    """Themselves, or the digests of the parts that have them (`policy.division`)."""
 
 
-_decoder = msgspec.msgpack.Decoder(_Plan)
+_plan = msgspec.msgpack.Decoder(_Plan).decode
+_part = msgspec.msgpack.Decoder(list[_Vmta]).decode
 
 
 class Former(msgspec.Struct, frozen=True):
@@ -44,14 +49,14 @@ async def former(connection: Connection, names: set[str], since: float) -> Forme
     """Of `names`, since `since` (UTC seconds). `connection` in a transaction."""
     ips: dict[str, set[str]] = {}
     unreadable: list[int] = []
-    number = 0
+    number, read = 0, dict[bytes, list[_Vmta]]()
     async for row in connection.cursor(_SQL["plans"], prefetch=1):
         number = row["number"]
         try:
-            for vmta in _decoder.decode(row["encoded"]).vmtas:
+            for vmta in await _vmtas(connection, row["encoded"], read):
                 if vmta.name in names:
                     ips.setdefault(vmta.name, set()).add(vmta.ip)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, BadGenerationError) as error:
             log.error("generation %d cannot be read and is left out: %s", number, error)
             unreadable.append(number)
         if row["created"] <= since:
@@ -61,3 +66,18 @@ async def former(connection: Connection, names: set[str], since: float) -> Forme
         if number > 1 and not unreadable:
             return Former(ips, f"generations before {number} are not kept")
     return Former(ips, f"generation {unreadable[0]} cannot be read" if unreadable else "")
+
+
+async def _vmtas(
+    connection: Connection, encoded: bytes, read: dict[bytes, list[_Vmta]]
+) -> list[_Vmta]:
+    """Of one plan; `read`: parts of others, which it shares most of. Raises msgspec's errors and
+    BadGenerationError."""
+    found = _plan(encoded).vmtas
+    digests = [one for one in found if isinstance(one, bytes)]
+    lacking = [digest for digest in digests if digest not in read]
+    bodies = await parts_of(connection, lacking)
+    for digest in lacking:
+        read[digest] = _part(checked("VirtualMTAs", digest, bodies))
+    vmtas = [one for one in found if not isinstance(one, bytes)]
+    return vmtas + [vmta for digest in digests for vmta in read[digest]]

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from control.plan.compiler import Compiler
-from control.plan.latest import Last, last_of
+from control.plan.latest import last_of
+from control.plan.stored import Last
 from control.store.database import Connection
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,8 @@ from control.plan import rows, touched
 from control.plan.beside import Beside, beside_of
 from control.plan.compile import Compiled, TenantTerms, compile_generation
 from control.plan.increment import increment, reaches_powermta, read_touched
-from control.plan.latest import Last, Latest, Memory, basis_of, last_of
+from control.plan.latest import Latest, Memory, basis_of, last_of
+from control.plan.stored import Last, Stamp, put_together
 from control.plan.touched import EVERYTHING, Touched
 from control.pmta.config import KEYS, pmta_config
 from control.pmta.fileset import FileSet
@@ -23,7 +24,7 @@ from control.pmta.generator.text import ConfigValueError, fits
 from control.problem import FieldProblem, RefusedError
 from control.store.database import Connection
 from policy.address import normal_domain
-from policy.plan import BadGenerationError, Generation, decode, encode
+from policy.plan import BadGenerationError, Generation, encode
 from settings.model import Settings
 from settings.statements import statements
 
@@ -106,6 +107,16 @@ class Compiler:
             before=(latest.generation, latest.beside) if latest and latest.beside else None,
         )
 
+    def stamp(self, made: Made, created: datetime, who: str) -> Stamp:
+        """What stands beside it."""
+        return Stamp(
+            number=made.generation.number,
+            created=created,
+            who=who,
+            basis=self.basis,
+            pmta_digest=made.pmta_digest,
+        )
+
     async def differs(self, connection: Connection, last: Last, now: float) -> bool:
         """Whether what changes made of the last generation, with what is touched and not
         published, is not what all rows make. The connection sees one state of all."""
@@ -186,9 +197,8 @@ class Compiler:
         before = Generation(number=0, created=0.0)
         if last is not None:
             try:
-                before = decode(
-                    await connection.fetchval(_SQL["encoded"], last.number, last.digest)
-                )
+                encoded = await connection.fetchval(_SQL["encoded"], last.number, last.digest)
+                before = await put_together(connection, encoded)
             except BadGenerationError:
                 # Unknown: PowerMTA is handed the new one.
                 return ""

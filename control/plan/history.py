@@ -6,12 +6,15 @@ from typing import Annotated, Any
 
 import msgspec
 
+from control.plan.stored import bodies_of, joined
 from control.problem import counted, missing
+from control.store.database import Connection
 from control.values.query import Limit, Seen
 from control.values.wanted import meant
 from policy.isotime import instant_of
 from policy.model import Tenant
-from policy.plan import BadGenerationError, Generation, decode
+from policy.plan import BadGenerationError, Generation
+from policy.unpacking import Unpacking
 from settings.statements import statements
 
 _SQL = statements(__package__, "history")
@@ -86,14 +89,19 @@ class Plans:
 
     async def one(self, number: int) -> PlanView:
         """Raises RefusedError."""
-        row = await self._pool.fetchrow(_SQL["one"], number)
-        if row is None:
-            raise missing("plan", f"{number} (it may have been let go: control.generations_kept)")
-        try:
-            # Seconds of work for the largest ones.
-            counts, changes = await asyncio.to_thread(_compared, row["former"], row["encoded"])
-        except BadGenerationError:
-            counts, changes = {}, ["another version made it: what it changed cannot be read"]
+        async with (
+            self._pool.acquire() as connection,
+            # Parts of a plan that is let go meanwhile are there still.
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            row = await connection.fetchrow(_SQL["one"], number)
+            if row is None:
+                what = f"{number} (it may have been let go: control.generations_kept)"
+                raise missing("plan", what)
+            try:
+                counts, changes = await _changed(connection, row["former"], row["encoded"])
+            except BadGenerationError:
+                counts, changes = {}, ["another version made it: what it changed cannot be read"]
         return PlanView(**_entry(row), against=row["before"], counts=counts, changes=changes)
 
 
@@ -106,11 +114,26 @@ def _entry(row: Any) -> dict[str, Any]:
     }
 
 
-def _compared(former: bytes | None, encoded: bytes) -> tuple[dict[str, Moved], list[str]]:
-    return compared(None if former is None else decode(former), decode(encoded))
+Changes = tuple[dict[str, Moved], list[str]]
 
 
-def compared(before: Generation | None, after: Generation) -> tuple[dict[str, Moved], list[str]]:
+async def _changed(connection: Connection, former: bytes | None, encoded: bytes) -> Changes:
+    """Raises BadGenerationError."""
+    nothing = Unpacking()
+    bodies = await bodies_of(connection, encoded, nothing)
+    if former is not None:
+        bodies |= await bodies_of(connection, former, nothing)
+
+    def compare() -> Changes:
+        unpacking = Unpacking()
+        after = joined(encoded, bodies, unpacking)
+        return compared(None if former is None else joined(former, bodies, unpacking), after)
+
+    # Seconds of work for the largest ones.
+    return await asyncio.to_thread(compare)
+
+
+def compared(before: Generation | None, after: Generation) -> Changes:
     """(how many of each noun came, changed and went, the same in words)."""
     old, new = ({} if before is None else _nouns(before)), _nouns(after)
     counts: dict[str, Moved] = {}

@@ -9,7 +9,8 @@ import ipaddress
 
 from control.plan.agents import Agents
 from control.plan.compiler import Made
-from control.plan.latest import Last, Memory
+from control.plan.latest import Memory
+from control.plan.stored import Last
 from control.pmta import desired
 from control.pmta.desired import Desired
 from control.pmta.known import VIRTUAL_MTA, Fact, facts, told, virtual_mtas

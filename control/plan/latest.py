@@ -11,32 +11,16 @@ from importlib.resources import files
 import msgspec
 
 from control.plan.beside import Beside
+from control.plan.stored import Last, put_together
 from control.store.database import Connection
-from policy.plan import BadGenerationError, Generation, decode
+from policy.plan import BadGenerationError, Generation
+from policy.unpacking import Unpacking
 from settings.model import Settings
 from settings.statements import statements
 
 log = logging.getLogger(__name__)
 
 _SQL = statements(__package__, "generation")
-
-FORGOTTEN_AT_ONCE = 20
-"""Old plans that one change deletes, under the lock of all publishers. A change adds one, so that
-what a version without a bound left, or a bound that was lowered, is gone after a while; all at once
-it was thousands of rows, 7 MB each with 100,000 mailboxes, in one statement of `database.timeout`.
-"""
-
-
-class Last(msgspec.Struct, frozen=True, kw_only=True):
-    """What PostgreSQL says of its last generation."""
-
-    number: int
-    digest: str
-    """SHA-256 of the encoded generation."""
-    basis: str | None
-    """What it was made with (`basis_of`); None: by a version that did not say."""
-    pmta_digest: str | None
-    """SHA-256 of PowerMTA's configuration for it; None: by a version that did not say."""
 
 
 class Latest(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,12 +43,7 @@ async def last_of(connection: Connection) -> Last | None:
 async def newest_generation(connection: Connection) -> Generation | None:
     """The last generation, decoded; None before the first. Raises BadGenerationError."""
     encoded = await connection.fetchval(_SQL["newest"])
-    return None if encoded is None else decode(encoded)
-
-
-async def forget(connection: Connection, kept: int) -> None:
-    """All but the newest `kept`, a few at a time."""
-    await connection.execute(_SQL["forget"], kept, FORGOTTEN_AT_ONCE)
+    return None if encoded is None else await put_together(connection, encoded)
 
 
 class Memory:
@@ -72,12 +51,14 @@ class Memory:
 
     def __init__(self) -> None:
         self._latest: Latest | None = None
+        self._unpacking = Unpacking()
 
     async def latest(self, connection: Connection, last: Last) -> Latest:
         """The generation of `last`. Raises BadGenerationError for one of another version."""
         if self._latest is None or self._latest.last != last:
             encoded = await connection.fetchval(_SQL["encoded"], last.number, last.digest)
-            self._latest = Latest(last=last, generation=decode(encoded))
+            generation = await put_together(connection, encoded, self._unpacking)
+            self._latest = Latest(last=last, generation=generation)
         return self._latest
 
     async def readable(self, connection: Connection, last: Last) -> bool:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from redis.exceptions import RedisError
 
 from control.problem import RefusedError
+from policy.division import Division
 from policy.ledger.admin import LedgerAdmin
 from policy.plan import Generation
 
@@ -30,10 +31,12 @@ async def ledger_number(admin: LedgerAdmin) -> int:
         raise _away(error) from error
 
 
-async def put_into(admin: LedgerAdmin, generation: Generation) -> None:
+async def put_into(
+    admin: LedgerAdmin, generation: Generation, division: Division, *, afresh: bool
+) -> None:
     """Put a generation in force. Raises RefusedError, UnknownOutcomeError where nobody knows."""
     try:
-        in_force = await admin.publish(generation)
+        in_force = await admin.publish(generation, division, afresh=afresh)
     except (RedisError, OSError) as error:
         in_force = await _published(admin, generation.number, error)
     if in_force != generation.number:

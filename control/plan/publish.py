@@ -9,7 +9,6 @@ by `reconcile`. Should the commit itself fail after the ledger has the generatio
 publishes what the rows say, under a higher number.
 """
 
-import hashlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
@@ -23,13 +22,14 @@ from redis.exceptions import RedisError
 from control.plan.agents import Agents, Ahead
 from control.plan.beside import Beside, beside
 from control.plan.comparing import Comparison
-from control.plan.compiler import Compiler, Made, machine_name
+from control.plan.compiler import Compiler, machine_name
 from control.plan.done import NEXT_STEP, Change, Done, T, nothing
 from control.plan.holding import note_kept
 from control.plan.hours import REACH, RENEW
-from control.plan.latest import Last, forget, last_of
+from control.plan.latest import last_of
 from control.plan.ledger import UnknownOutcomeError, ledger_number, ledger_time, put_into
 from control.plan.powermta import PowerMta, key_names
+from control.plan.stored import Last, store
 from control.plan.turn import Turn
 from control.pmta.dkim import Seal
 from control.pmta.generator.virtualmta import key_file
@@ -38,14 +38,14 @@ from control.pmta.offering import Bell
 from control.problem import RefusedError, counted
 from control.store.change import Act
 from control.store.database import Connection
+from policy.division import Divider
 from policy.ledger.admin import LedgerAdmin
-from policy.plan import Generation, encode
+from policy.plan import Generation
 from settings.model import Settings
 from settings.statements import statements
 
 log = logging.getLogger(__name__)
 
-_GENERATION = statements(__package__, "generation")
 _ROWS = statements(__package__, "rows")
 
 Lock = Literal["wait", "try", "none"]
@@ -75,6 +75,7 @@ class Publisher:
             api_key=control.pmta_api_key,
             keys=control.pmta_keys,
         )
+        self._divider = Divider()
         self._turn = Turn(settings.database.timeout)
         self._powermta = PowerMta(self._handover, partial(self.late, wait=0.0))
         self._seal = Seal(control.secret)
@@ -131,9 +132,12 @@ class Publisher:
                     keys = await self.key_files(connection, made.keys)
                     former = await self._powermta.put(made.text, keys)
                 await self.agents.stand(connection, ahead)
-                last = await self._write(connection, made, now, who)
+                division = self._divider.divide(made.generation)
+                stamp = self._compiler.stamp(made, now, who)
+                kept = self._settings.control.generations_kept
+                last = await store(connection, division, stamp, kept)
                 told = True
-                await put_into(self._admin, made.generation)
+                await put_into(self._admin, made.generation, division, afresh=whole)
                 # In force: should the commit fail, gateways name it until the next publishing.
                 there, former, ahead = ahead, None, Ahead()
                 await self.agents.published(connection, made, there)
@@ -221,6 +225,7 @@ class Publisher:
                 wrong = True
             elif last is not None and last.number == ledger:
                 wrong = await self._comparison.wrong(connection, last)
+                wrong = wrong or await self._lost(last)
                 hours = await self._out_of_hours(connection, last)
         if last is not None and last.number == ledger and not wrong and not hours:
             behind = self._powermta.behind or await self.agents.unsettled()
@@ -246,6 +251,13 @@ class Publisher:
             return False
         return current.created + REACH - (await self.now()).timestamp() < RENEW
 
+    async def _lost(self, last: Last) -> bool:
+        """Parts of the plan the ledger runs: gateways that need them keep the plan they have."""
+        whole = await self._admin.whole()
+        if not whole:
+            log.error("the ledger lost parts of generation %d: published again, whole", last.number)
+        return not whole
+
     async def config_text(self, generation: Generation) -> str:
         """PowerMTA's configuration for a generation. Raises ConfigValueError."""
         async with self._pool.acquire() as connection:
@@ -268,22 +280,6 @@ class Publisher:
     async def told_by_itself(self, connection: Connection, generation: Generation) -> bool:
         """Whether nobody has to carry the configuration to PowerMTA."""
         return self._handover.reloads or await self.agents.all_of(connection, generation)
-
-    async def _write(self, connection: Connection, made: Made, now: datetime, who: str) -> Last:
-        generation = made.generation
-        data = encode(generation)
-        last = Last(
-            number=generation.number,
-            digest=hashlib.sha256(data).hexdigest(),
-            basis=self._compiler.basis,
-            pmta_digest=made.pmta_digest,
-        )
-        await connection.execute(
-            _GENERATION["add"],
-            *(last.number, data, last.digest, now, who, last.basis, last.pmta_digest),
-        )
-        await forget(connection, self._settings.control.generations_kept)
-        return last
 
     async def late_in_words(self, last: Last | None) -> str:
         """Gateways that do not run that plan now; '': all do."""

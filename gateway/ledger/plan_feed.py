@@ -2,7 +2,8 @@
 
 Owns: the current generation, the sign of life that tells control what this worker runs.
 Rules: the last good generation stays in use while the ledger or control is away; a generation
-that cannot be read is logged and skipped. Announcements make it quick, polling makes it sure.
+that cannot be read, or has a part that is missing or spoilt, is logged and skipped. Announcements
+make it quick, polling makes it sure.
 """
 
 import asyncio
@@ -15,11 +16,13 @@ from redis.exceptions import RedisError
 
 from gateway.watch import metrics
 from gateway.watch.log import Log
+from policy.division import read_manifest
 from policy.ledger.bulletin import CIRCUITS, FIGURES
 from policy.ledger.connection import elsewhere, hang_up
 from policy.ledger.ledger import root_key
-from policy.plan import BadGenerationError, Generation
-from policy.unpacking import Unpacking
+from policy.ledger.parts import fetched
+from policy.plan import BadGenerationError, Generation, decode
+from policy.unpacking import BadPartError, Unpacking
 
 _POLL = 1.0
 _LONG_DEAD = 3600
@@ -65,6 +68,7 @@ class PlanFeed:
         self.current: Generation | None = None
         self.first = asyncio.Event()
         self._refused = 0
+        self._spoilt = 0
         self._away = False
         self._ended = False
 
@@ -122,6 +126,12 @@ class PlanFeed:
             return
         try:
             generation = await self._read(cast(bytes, data))
+        except BadPartError as error:
+            # Looked for again: it may be written again under the same number.
+            if number != self._spoilt:
+                self._spoilt = number
+                self._log.error("generation_refused", number=number, why=str(error))
+            return
         except BadGenerationError as error:
             self._refused = number
             self._log.error("generation_refused", number=number, why=str(error))
@@ -133,8 +143,14 @@ class PlanFeed:
         self.first.set()
 
     async def _read(self, data: bytes) -> Generation:
-        """Step by step, for clients wait meanwhile. Raises `BadGenerationError`."""
-        steps = self._unpacking.steps(data)
+        """Parts that are not known are fetched, and read step by step, for clients wait meanwhile.
+        Raises `BadGenerationError`."""
+        manifest = read_manifest(data)
+        if manifest is None:
+            return decode(data)
+        lacking = self._unpacking.lacking(manifest)
+        bodies = await fetched(self._client, self._root, lacking)
+        steps = self._unpacking.steps(manifest, bodies)
         while True:
             try:
                 next(steps)

@@ -11,23 +11,18 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
+from policy.division import Divider, Division, read_manifest
 from policy.ledger.connection import ask, fields, hang_up, tried
-from policy.ledger.fields import mailbox_digest, mailbox_rows, plan_rows
 from policy.ledger.known import CHUNK, Counters, Entry, chunks
 from policy.ledger.ledger import ENTRY_KEPT, root_key
-from policy.ledger.library import tidy
 from policy.ledger.packing import BUCKETS
+from policy.ledger.parts import fetched, missing
 from policy.ledger.processes import Processes
+from policy.ledger.publishing import Publishing
 from policy.ledger.reopening import reopen
 from policy.ledger.scripts import source
-from policy.model import Tenant
-from policy.plan import Generation, decode, encode
-
-PREVIOUS_KEPT = 60
-"""Seconds the generation before stays readable, for gateways mid-way, who else read the number once
-more. With 100,000 mailboxes it takes 11 MB: kept for an hour, forty changes took 500 MB."""
-STAGED = 3600  # seconds that mailboxes stay which no publication put in force
-_AT_ONCE = 1_000  # mailboxes of one command: half a millisecond of the server
+from policy.plan import BadGenerationError, Generation, decode
+from policy.unpacking import Unpacking
 
 
 class LedgerRefusedError(Exception):
@@ -73,6 +68,7 @@ class LedgerAdmin(Processes):
     def __init__(self, client: Redis, name: str = "main") -> None:
         super().__init__(client, root_key(name))
         self.name = name
+        self._publishing = Publishing(client, self.root)
 
     async def afresh(self) -> None:
         """Let what is asked next go over new connections."""
@@ -146,46 +142,41 @@ class LedgerAdmin(Processes):
             answer = await ask(connection, "EVAL", source("open"), 1, self.root, *arguments)
         return cast(bytes, answer).decode()
 
-    async def publish(self, generation: Generation) -> int:
+    async def publish(
+        self, generation: Generation, division: Division | None = None, *, afresh: bool = False
+    ) -> int:
         """Put a generation in force. Returns the number in force, which is higher than
-        `generation.number` when another control node was quicker."""
-        digests = {t.name: mailbox_digest(t) for t in generation.tenants if t.mailboxes}
-        for tenant in generation.tenants:
-            if tenant.mailboxes:
-                await self._put_mailboxes(tenant, digests[tenant.name])
-        arguments: list[str | bytes] = []
-        for field, row in plan_rows(generation).items():
-            arguments += [field, row]
-        number = str(generation.number)
-        named = msgspec.msgpack.encode(digests)
-        head = (number, encode(generation), PREVIOUS_KEPT, secrets.token_hex(8), named)
-        answer = await self._run("publish", *head, *arguments)
-        await tidy(self.client)
-        return generation.number if answer == 1 else int(answer)
+        `generation.number` when another control node was quicker. `afresh`: what is there already
+        is written again, for it may be spoilt."""
+        division = Divider().divide(generation) if division is None else division
+        return await self._publishing.publish(generation, division, afresh=afresh)
 
-    async def _put_mailboxes(self, tenant: Tenant, digest: str) -> None:
-        """Written beside those in force, whole or not at all; the publication that names them makes
-        them last, and takes the ones before away."""
-        key = f"{self.root}mailboxes:{tenant.name}:{digest}"
-        if await self.client.exists(key):
-            await cast(Any, self.client.expire(key, STAGED, xx=True))
-            return
-        part, rows = f"{key}:part", list(mailbox_rows(tenant).items())
-        await self.client.delete(part)
-        for begin in range(0, len(rows), _AT_ONCE):
-            some = dict(rows[begin : begin + _AT_ONCE])
-            await cast(Any, self.client.hset(part, mapping=cast(Any, some)))
-            await cast(Any, self.client.expire(part, STAGED))
-        await cast(Any, self.client.rename(part, key))
+    async def whole(self) -> bool:
+        """Whether all that gateways read of the generation in force is there."""
+        number = await self.number()
+        data = await self.client.get(f"{self.root}gen:{number}")
+        if not data:
+            return number == 0
+        try:
+            manifest = read_manifest(cast(bytes, data))
+        except BadGenerationError:
+            return False
+        return manifest is None or not await missing(self.client, self.root, manifest)
 
     async def close(self, incarnation: str) -> bool:
         """Close a ledger that is open under an incarnation it should not have."""
         return bool(await self._run("close", incarnation))
 
     async def current(self) -> Generation | None:
-        """The generation in force, None before the first."""
+        """The generation in force, None before the first. Raises BadGenerationError."""
         data = await self.client.get(f"{self.root}gen:{await self.number()}")
-        return decode(cast(bytes, data)) if data else None
+        if not data:
+            return None
+        manifest = read_manifest(cast(bytes, data))
+        if manifest is None:
+            return decode(cast(bytes, data))
+        bodies = await fetched(self.client, self.root, manifest.digests())
+        return Unpacking().at_once(manifest, bodies)
 
     async def number(self) -> int:
         """Its number, 0 before the first."""

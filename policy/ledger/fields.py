@@ -5,24 +5,28 @@ apart because a reservation in the common case does not read them), `v:VMTA`, `i
 Numbers stand for absence (-1: no limit) because msgpack's nil vanishes from a Lua table.
 A mailbox: [most a day, milliseconds between messages at least, how much more at most, least a day,
 first day of its ramp, its ramp]; -2, and no ramp: the tenant's.
-Mailbox limits have a hash of their own per tenant, named by their digest: 100,000 of them
-are written when they change, not with every generation.
+Mailbox limits have a hash of their own per tenant, named by their digest: those that change are
+written, not 100,000 with every generation.
 """
 
 import hashlib
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
+from policy.division import Part
 from policy.mailbox import milliseconds, terms_of
 from policy.model import OFF, UNLIMITED, MailboxLimits, Rate, Tenant, VirtualMta
 from policy.plan import Generation
 
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
+_NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
-def plan_rows(generation: Generation) -> dict[str, bytes]:
-    """Field to msgpack row, without the mailboxes."""
+def plan_rows(generation: Generation, own: Mapping[str, str] = _NOBODY) -> dict[str, bytes]:
+    """Field to msgpack row, without the mailboxes. `own`: tenants to the digests of theirs."""
     rows: dict[str, bytes] = {
         "g": _encode(_whole(generation)),
     }
@@ -43,35 +47,42 @@ def plan_rows(generation: Generation) -> dict[str, bytes]:
         rows[f"v:{vmta.name}"] = packed
         rows[f"i:{vmta.ip}"] = packed
     for tenant in generation.tenants:
-        rows[f"t:{tenant.name}"] = _encode(_tenant(tenant))
+        rows[f"t:{tenant.name}"] = _encode(_tenant(tenant, own.get(tenant.name)))
     return rows
 
 
-def mailbox_rows(tenant: Tenant) -> dict[str, bytes]:
-    """Mailbox to row, of those that the tenant limits by name."""
-    return {name: _encode(mailbox_row(limits)) for name, limits in tenant.mailboxes.items()}
+def mailbox_rows(part: Part) -> dict[str, bytes]:
+    """Mailbox to row, of a part of those that a tenant limits by name."""
+    return {
+        name: _encode(mailbox_row(limits))
+        for name, limits in zip(part.names, part.rows, strict=True)
+    }
 
 
-_known: dict[str, tuple[Any, str]] = {}
-"""Tenant to its mailboxes, as last published, and their digest: what a change leaves alone is the
-same object in the next generation, and is not encoded again."""
-_MOST_KNOWN = 10_000
+class Digests:
+    """Of mailboxes as rows, by which the hash is named that has them; keeps those of the parts it
+    saw last, so that a change costs the parts it touched."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, bytes] = {}
+
+    def of(self, mailboxes: Mapping[str, Sequence[Part]]) -> dict[str, str]:
+        """By tenant."""
+        known = {
+            part.digest: self._known.get(part.digest) or _rows_digest(part)
+            for parts in mailboxes.values()
+            for part in parts
+        }
+        self._known = known
+        return {
+            tenant: hashlib.sha256(b"".join(known[part.digest] for part in parts)).hexdigest()[:16]
+            for tenant, parts in mailboxes.items()
+        }
 
 
-def mailbox_digest(tenant: Tenant) -> str:
-    """Of what `mailbox_rows` makes; empty: the tenant limits none by name."""
-    if not tenant.mailboxes:
-        return ""
-    mailboxes, digest = _known.get(tenant.name, (None, ""))
-    if mailboxes is not tenant.mailboxes:
-        rows, hashed = mailbox_rows(tenant), hashlib.sha256()
-        for name in sorted(rows):
-            hashed.update(_encode([name, rows[name]]))
-        digest = hashed.hexdigest()[:16]
-        if len(_known) >= _MOST_KNOWN:
-            _known.clear()
-        _known[tenant.name] = tenant.mailboxes, digest
-    return digest
+def _rows_digest(part: Part) -> bytes:
+    """Of the rows, not of the part: another version may make other rows of it."""
+    return hashlib.sha256(_encode(mailbox_rows(part))).digest()
 
 
 def _whole(generation: Generation) -> dict[str, Any]:
@@ -129,7 +140,7 @@ def mailbox_row(limits: MailboxLimits) -> list[Any]:
     return row if limits.ramp is None else [*row, limits.ramp]
 
 
-def _tenant(tenant: Tenant) -> dict[str, Any]:
+def _tenant(tenant: Tenant, own: str | None) -> dict[str, Any]:
     common = terms_of(tenant, None)
     row: dict[str, Any] = {
         "paused": tenant.paused,
@@ -152,6 +163,6 @@ def _tenant(tenant: Tenant) -> dict[str, Any]:
         }
     if tenant.window is not None:
         row["window"] = tenant.window
-    if digest := mailbox_digest(tenant):
-        row["own"] = digest
+    if own is not None:
+        row["own"] = own
     return row

@@ -42,7 +42,7 @@ THREADS = {
     ("control/rotation/stages.py", "seal.new_key"): "makes its key and its Fernet in the call",
     ("control/users/hashing.py", "work"): "argon2's context is made in the call",
     ("control/mailboxes/importing.py", "_read"): "reads a text of its own",
-    ("control/plan/history.py", "_compared"): "decodes two texts of its own",
+    ("control/plan/history.py", "compare"): "decodes two texts of its own",
     ("control/plan/agents.py", "self._files"): "makes texts of what nobody changes",
     ("control/plan/agents.py", "staged"): "makes texts of what nobody changes",
     ("control/plan/powermta.py", "staged_text"): "makes texts of what nobody changes",

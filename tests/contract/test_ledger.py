@@ -337,8 +337,9 @@ async def test_every_key_of_a_day_expires(valkey_url: str) -> None:
         decisions = await decide(ledger, *[ask()] * 5, keyed)
         await decide(ledger, *[Refund(d) for d in decisions[:1] if isinstance(d, Granted)])
     client, root = ledger.admin.client, ledger.admin.root
-    kept = ("inc", "gen", "gen:1", "published", "plan:1", "pace", "offset", "entries")
+    kept = ("inc", "gen", "gen:1", "published", "plan:1", "pace", "offset", "entries", "parts")
     lasting = {f"{root}{name}" for name in kept}
+    lasting |= {key.decode() for key in await client.keys(f"{root}part:*")}
     for key in await client.keys(f"{root}*"):
         if key.decode() not in lasting:
             assert await client.ttl(key) > 0, key

@@ -121,8 +121,9 @@ async def test_every_key_expires_whatever_was_written_last(valkey_url: str) -> N
     )
     ledger = await RedisUnderTest.start(valkey_url, plan)
     client, root = cast(Any, ledger.admin.client), ledger.admin.root
-    names_lasting = ("inc", "gen", "gen:1", "published", "plan:1", "pace", "offset", "entries")
-    lasting = {f"{root}{name}" for name in names_lasting}
+    plain = ("inc", "gen", "gen:1", "published", "plan:1", "pace", "offset", "entries", "parts")
+    lasting = {f"{root}{name}" for name in plain}
+    lasting |= {key.decode() for key in await client.keys(f"{root}part:*")}
     try:
         for hour in range(8):
             await ledger.at(MIDNIGHT + hour * HOUR + 1000)

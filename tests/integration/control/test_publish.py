@@ -147,7 +147,7 @@ async def test_a_ledger_that_dies_between_compile_and_publish_leaves_the_rows(
 ) -> None:
     before = await everything(core)
 
-    async def dies(_: object, __: object) -> int:
+    async def dies(*_: object, **__: object) -> int:
         raise ConnectionError("gone")
 
     monkeypatch.setattr(LedgerAdmin, "publish", dies)
@@ -313,7 +313,7 @@ def text_of(core: Parts) -> str:
 def lost(core: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ledger takes no generation."""
 
-    async def dies(_: object, __: object) -> int:
+    async def dies(*_: object, **__: object) -> int:
         raise ConnectionError("gone")
 
     monkeypatch.setattr(LedgerAdmin, "publish", dies)
@@ -477,8 +477,8 @@ async def test_a_publish_whose_reply_was_lost_is_found_out(
     await add_tenant(core)
     publish = LedgerAdmin.publish
 
-    async def lose_the_reply(self: LedgerAdmin, generation: Any) -> int:
-        await publish(self, generation)
+    async def lose_the_reply(self: LedgerAdmin, *what: Any, **how: Any) -> int:
+        await publish(self, *what, **how)
         raise ConnectionError("reset")
 
     monkeypatch.setattr(LedgerAdmin, "publish", lose_the_reply)
