@@ -2,10 +2,10 @@
 
 from control.store.migrations.script import run
 
-revision = "0060"
-down_revision = "0059"
+revision = "0061"
+down_revision = "0060"
 
 
 def upgrade() -> None:
     """Run the SQL of this revision."""
-    run("0060_pre_plan_parts.sql")
+    run("0061_pre_plan_parts.sql")
