@@ -2,10 +2,10 @@
 
 from control.store.migrations.script import run
 
-revision = "0061"
-down_revision = "0060"
+revision = "0062"
+down_revision = "0061"
 
 
 def upgrade() -> None:
     """Run the SQL of this revision."""
-    run("0061_pre_plan_parts.sql")
+    run("0062_pre_plan_parts.sql")
