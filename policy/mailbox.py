@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
-from policy.model import MailboxLimits, Tenant
+from policy.model import OFF, MailboxLimits, Rate, Tenant
 
 IDLE_DAYS = 30
 """A mailbox that sent nothing for longer is cold again: its ramp begins anew, as an IP's does."""
@@ -105,6 +105,17 @@ def terms_of(tenant: Tenant, own: MailboxLimits | None) -> Terms:
         ramp=tenant.mailbox_ramp if one.ramp is None else one.ramp,
         days=tenant.mailbox_ramp_days,
         since=one.ramp_from,
+    )
+
+
+def rate_of(tenant: Tenant, own: MailboxLimits | None) -> Rate:
+    """A mailbox's limits of a minute and an hour: its own, and of what it has not its tenant's."""
+    default = tenant.mailbox_default.rate
+    if own is None or own.rate == OFF:
+        return default
+    return Rate(
+        minute=default.minute if own.rate.minute is None else own.rate.minute,
+        hour=default.hour if own.rate.hour is None else own.rate.hour,
     )
 
 

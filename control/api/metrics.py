@@ -32,6 +32,7 @@ class MetricsApi:
             started=_STARTED,
             logins=self._logins,
             warmup=await self._called.scraped(figures),
+            limits=self._called.limits(),
         )
 
     def routes(self) -> list[Route]:

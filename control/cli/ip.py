@@ -9,11 +9,13 @@ from control.cli.change import change
 from control.cli.removal import Dry, Force, Reason, removed
 from control.ledger.status import CLOSED, OPENS
 from control.plan.changed import Changed
+from control.progress.view import MailboxQuotas
 from control.sources.ip import IpChange, Order
 from control.sources.ipview import IpView
 from control.sources.moving import IpMove, IpServer
 from control.sources.usage import ALL, UsageView
 from control.terminal.client import Client
+from control.terminal.invocation import Invocation
 from control.terminal.options import Body, options
 from control.terminal.show import as_json, line_of, say, table
 from policy.model import UNLIMITED
@@ -117,11 +119,41 @@ def remove(
     removed(context, f"/api/v2/ips/{ip}", f"IP {ip}", dry_run, force, reason)
 
 
-def quota(context: typer.Context, tenant: Tenant = None) -> None:
+def quota(
+    context: typer.Context,
+    tenant: Tenant = None,
+    limits: Annotated[
+        bool, typer.Option("--limits", help="Limits of a minute and an hour instead.")
+    ] = False,
+) -> None:
     """Use of each IP and provider today."""
     line = line_of(context)
+    if limits:
+        _limits(line, tenant)
+        return
     found = Client(line).pages("/api/v2/quota", UsageView, lambda u: u.vmta, tenant=tenant)
     as_json(found) if line.json else usage_table(found)
+
+
+def _limits(line: Invocation, tenant: str | None) -> None:
+    found = Client(line).get("/api/warmup/quota", MailboxQuotas, limit=1, tenant=tenant).limits
+    if line.json:
+        as_json(found)
+        return
+    if not found:
+        say("no limit of a minute or an hour is set, but for mailboxes'")
+        return
+    table(
+        ("of", "name", "tenant", "in any", "limit", "used", "per cent", "next fits"),
+        (
+            (
+                *(one.level, one.name or "-", one.tenant or "-", one.span),
+                *(one.limit, one.used, one.fill),
+                one.next or ("now" if one.limit else "never"),
+            )
+            for one in found
+        ),
+    )
 
 
 def usage_table(found: list[UsageView]) -> None:

@@ -19,6 +19,7 @@ import msgspec
 from control.again import again
 from control.progress import counted
 from control.progress.day import Day, Sums
+from control.progress.limits import Limit, limits_used
 from policy.ledger.admin import LedgerAdmin
 from policy.limits import HOUR, day_of
 from policy.plan import Generation
@@ -74,6 +75,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     sums: Sums
     """Of all."""
     all_mail: Mail
+    limits: list[Limit] = []
+    """Of a minute and an hour, but for mailboxes'."""
 
 
 class Progress:
@@ -147,6 +150,8 @@ class Progress:
                 await asyncio.sleep(0)
             sums.add(one.sums, most)
         mail = await self._mail(plan, day)
+        ledger = self._admin.client, self._admin.root
+        limits = [] if plan is None else await limits_used(*ledger, plan)
         self._last = Snapshot(
             at=now,
             taken=self._clock(),
@@ -160,6 +165,7 @@ class Progress:
                 refused=sum(one.refused for one in mail.values()),
                 an_hour=sum(one.an_hour for one in mail.values()),
             ),
+            limits=limits,
         )
 
     async def _mail(self, plan: Generation | None, day: int) -> dict[str, Mail]:

@@ -52,10 +52,18 @@ def standing(terms: Terms, counted: Counted, part: float, today: int) -> Standin
     return Standing(quota, most, due, "behind", due - counted.sent)
 
 
-def free_at(terms: Terms, mailbox: str, counted: Counted, window: Window | None, now: int) -> int:
+def free_at(
+    terms: Terms,
+    mailbox: str,
+    counted: Counted,
+    window: Window | None,
+    now: int,
+    *,
+    least: int = 0,
+) -> int:
     """When its next message may go, as far as it alone is asked: spacing, maximum, ramp, sending
-    hours. Calendar milliseconds, `now` at the earliest."""
-    at, today = now, day_of(now)
+    hours, and not before `least`. Calendar milliseconds, `now` at the earliest."""
+    at, today = max(now, least), day_of(now)
     if counted.last:
         at = max(at, counted.last + gap_of(terms, mailbox, counted.last))
     most, _ = most_of(terms, today if counted.first < 0 else counted.first, today)

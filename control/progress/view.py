@@ -10,13 +10,16 @@ from control.problem import missing, quoted
 from control.progress import counted
 from control.progress.counted import Counted
 from control.progress.day import Sums
+from control.progress.limits import LimitView, fullest
 from control.progress.progress import Progress, Snapshot
 from control.progress.standing import Standing, Status, elapsed, free_at, standing, terms_at
 from control.store.reference import spelt
 from control.values.query import MOST, FoundText, Limit
 from control.values.wanted import meant
 from policy.isotime import date_of, instant, not_before
+from policy.ledger.rates import NEVER, Used, mailboxes_used
 from policy.limits import day_of
+from policy.mailbox import rate_of
 from policy.model import Name, Tenant
 from settings.statements import statements
 
@@ -86,9 +89,16 @@ class MailboxView(msgspec.Struct, frozen=True, kw_only=True):
     """Days in a row on which it reached its quota, today with them if it has."""
     last_sent: str | None
     """ISO time; null: not known."""
+    per_minute: int | None
+    """Most that it may send in any 60 seconds; null: any number."""
+    per_hour: int | None
+    sent_minute: int
+    """What counts against that now; 0 where it has no such limit."""
+    sent_hour: int
     next_possible: str | None
-    """When its next message may go as far as it alone is asked (spacing, maximum, sending hours);
-    null: nobody can say, for its tenant is paused or all sending is stopped."""
+    """When its next message may go as far as it alone is asked (spacing, maximum, minute and hour,
+    sending hours); null: nobody can say, for its tenant is paused, all sending is stopped, or a
+    limit is 0."""
 
 
 class MailboxQuotas(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +117,9 @@ class MailboxQuotas(msgspec.Struct, frozen=True, kw_only=True):
     """Recipients that those behind lack by now."""
     completion_rate: float
     """Per cent of those with a quota that are not behind."""
+    limits: list[LimitView]
+    """Limits of a minute and an hour that are set, the fullest first, at most 100; a tenant's token
+    sees its own. Those of mailboxes are with each."""
     mailboxes: list[MailboxView]
     after: str | None
     """To be given for the next page; null: this is the last."""
@@ -138,6 +151,7 @@ class Views:
             behind=sums.behind,
             missing=sums.missing,
             completion_rate=round(sums.completion, 2),
+            limits=fullest(look.limits, wanted.tenant),
             mailboxes=shown,
             after=f"{shown[-1].tenant}/{shown[-1].mailbox}" if more else None,
         )
@@ -180,7 +194,13 @@ class Views:
             return []
         tenants, names = [one[0].name for one in found], [one[1] for one in found]
         rows = await self._pool.fetch(_SQL["details"], day_of(now), tenants, names)
-        return [_view(*one, row, now, stopped) for one, row in zip(found, rows, strict=True)]
+        used = await mailboxes_used(
+            self._admin.client, self._admin.root, [one[0] for one in found], names
+        )
+        return [
+            _view(*one, row, now, spans, stopped=stopped)
+            for one, row, spans in zip(found, rows, used, strict=True)
+        ]
 
 
 _Found = tuple[Tenant, str, Counted, Standing]
@@ -201,11 +221,23 @@ def _found(look: Snapshot, wanted: ListQuery, status: Status | None) -> Iterator
 
 
 def _view(
-    tenant: Tenant, mailbox: str, sent: Counted, stands: Standing, row: Any, now: int, stopped: bool
+    tenant: Tenant,
+    mailbox: str,
+    sent: Counted,
+    stands: Standing,
+    row: Any,
+    now: int,
+    spans: tuple[Used, Used],
+    *,
+    stopped: bool,
 ) -> MailboxView:
     failed, tried = row["bounced"] + row["refused"], sent.sent + row["refused"]
-    held = stopped or tenant.paused
-    free = free_at(terms_at(tenant, mailbox), mailbox, sent, tenant.window, now)
+    rate = rate_of(tenant, tenant.mailboxes.get(mailbox))
+    held = stopped or tenant.paused or NEVER in (span.free for span in spans)
+    free = free_at(
+        terms_at(tenant, mailbox), mailbox, sent, tenant.window, now,
+        least=max(span.free for span in spans),
+    )  # fmt: skip
     return MailboxView(
         id=row["id"],
         tenant=tenant.name,
@@ -222,6 +254,10 @@ def _view(
         behind_by=stands.behind_by,
         streak=_streak(row, day_of(now), reached=stands.status == "reached"),
         last_sent=instant(sent.last) if sent.last else None,
+        per_minute=rate.minute,
+        per_hour=rate.hour,
+        sent_minute=spans[0].used,
+        sent_hour=spans[1].used,
         next_possible=None if held else not_before(free),
     )
 

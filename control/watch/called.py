@@ -11,6 +11,7 @@ from typing import Any
 
 from control.again import again
 from control.health.health import HealthView, health
+from control.progress.limits import Limit
 from control.progress.progress import Progress
 from control.store.refusal import UNREACHABLE
 from control.watch.figures import Figures
@@ -65,6 +66,11 @@ class Called:
     async def scraped(self, figures: Figures) -> WarmupMetrics:
         """With figures of now. Never raises for a part that is away."""
         return warmup_metrics(self._progress.recent(), figures, await self._health())
+
+    def limits(self) -> list[Limit]:
+        """Of the last look; none where it is too old."""
+        recent = self._progress.recent()
+        return [] if recent is None else recent.limits
 
     async def _health(self) -> list[HealthView] | None:
         try:

@@ -215,6 +215,17 @@ LOGINS = Declared(
     "locked; refreshed, stale, reused (a refresh token came twice: its session ended); link, "
     "changed (passwords).",
 )
+LIMIT_FILL = Declared(
+    "sendgate_limit_fill_ratio",
+    ("level", "span"),
+    "Share used of the limit of a minute or an hour that is fullest, of each level (gateway, "
+    "provider, tenant, pool, ip) that has one; 1 is full.",
+)
+LIMITS_FULL = Declared(
+    "sendgate_limits_full",
+    ("level", "span"),
+    "Limits of a minute or an hour of that level that had no place left when they were looked at.",
+)
 WARMUP = (
     *(MAILBOXES, MAILBOXES_ACTIVE, SENT_TODAY, FAILED_TODAY, THROUGHPUT, COMPLETION, SYSTEM),
     MAILBOX_FILL,
@@ -224,7 +235,7 @@ DECLARED = (
     *(IPS, QUOTA, SENT, LISTED, VALID, HEALTH, QUEUE, STOPPED),
     *(BUILD, STARTED, OPEN, CLOSED, PUBLISHED, WORKERS, LATE, LOST),
     *(AGE, BEHIND, GAP, PROBLEM, BYPASS, BYPASS_AT, CARRIED, CARRIED_LATE),
-    *(SUPPRESSIONS, SUPPRESSIONS_MOST, LOGINS),
+    *(SUPPRESSIONS, SUPPRESSIONS_MOST, LOGINS, LIMIT_FILL, LIMITS_FULL),
     *(TOLD_AGE, TOLD_QUEUED, TOLD_LICENCE),
     *(INBOX, INBOX_MOST, INBOX_BATCHES, INBOX_AGE, GIVEN_UP, SET_ASIDE, SET_ASIDE_AT),
 )

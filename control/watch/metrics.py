@@ -4,7 +4,7 @@
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import prometheus_client
 from prometheus_client import CollectorRegistry
@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from control.accounting.setaside import Backlog
 from control.pmta.told import ToldView, ends_at
+from control.progress.limits import Limit
 from control.watch.declared import (
     AGE,
     BEHIND,
@@ -32,6 +33,8 @@ from control.watch.declared import (
     INBOX_MOST,
     IPS,
     LATE,
+    LIMIT_FILL,
+    LIMITS_FULL,
     LOGINS,
     LOST,
     OPEN,
@@ -65,13 +68,27 @@ def exposition(
     started: float,
     warmup: WarmupMetrics | None = None,
     logins: Mapping[str, int] | None = None,
+    limits: Sequence[Limit] = (),
 ) -> str:
     """The figures as Prometheus reads them. `ledger` is its name, `started` in seconds."""
     registry = CollectorRegistry()
     registry.register(_Look(figures, ledger, version, started, logins or {}))
     if warmup is not None:
         registry.register(Families(list(families(warmup))))
+    if limits:
+        registry.register(Families(_limits(limits)))
     return prometheus_client.generate_latest(registry).decode()
+
+
+def _limits(found: Sequence[Limit]) -> list[GaugeMetricFamily]:
+    """By level, never by name: there may be thousands."""
+    fill: dict[tuple[str, ...], float] = {}
+    full: dict[tuple[str, ...], float] = {}
+    for one in found:
+        key = one.level, one.span
+        fill[key] = max(fill.get(key, 0.0), one.fill / 100.0)
+        full[key] = full.get(key, 0) + (one.used >= one.most)
+    return [gauge(LIMIT_FILL, fill), gauge(LIMITS_FULL, full)]
 
 
 class _Look(Collector):

@@ -7,6 +7,7 @@ import msgspec
 
 from policy.denial import Denied
 from policy.ledger_port import Granted
+from policy.mailbox import rate_of
 from policy.model import OFF, Pool, Rate, Tenant, VirtualMta
 from policy.plan import Generation
 from policy.rolling import Rolling, later
@@ -79,13 +80,7 @@ def shared(plan: Generation, tenant: Tenant, providers: Providers, total: int) -
 def of_mailbox(tenant: Tenant, asked: str, counts: str, total: int) -> Rated:
     """Of the mailbox that a message is of, its own or what the tenant gives all; it is counted by
     the one that `counts`. None of mail that counts for no mailbox."""
-    default, own = tenant.mailbox_default.rate, tenant.mailboxes.get(asked)
-    rate = default
-    if own is not None:
-        rate = Rate(
-            minute=default.minute if own.rate.minute is None else own.rate.minute,
-            hour=default.hour if own.rate.hour is None else own.rate.hour,
-        )
+    rate = rate_of(tenant, tenant.mailboxes.get(asked))
     return Rated("mailbox", counts, f"m:{tenant.name}:{counts}", rate if counts else OFF, total)
 
 

@@ -1,6 +1,7 @@
 """Limits of a minute and an hour at every level: exact, smooth, and the same in the twin."""
 
 import asyncio
+import copy
 import os
 from collections.abc import Iterable
 from typing import Any, cast
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from policy.denial import IP_LIMITS, RATE_LIMITS, Denied, Limit
 from policy.ledger.connection import connect
 from policy.ledger.ledger import RedisLedger
+from policy.ledger.rates import NEVER, rates_used
+from policy.ledger.scripts import source
 from policy.ledger_port import Decision, Granted, Item, Mark, Refund
 from policy.limits import HOUR, MINUTE
 from policy.model import OFF, MailboxLimits, Pool, Rate
@@ -206,8 +209,28 @@ async def _play(parts: SharedParts, plan: Generation, steps: list[tuple[str, Any
                     await real.at(now - value)
         if not book.stepped_back:
             book.check()
+        await _read_alike(real, twin)
     finally:
         await real.close()
+
+
+async def _read_alike(real: RedisUnderTest, twin: MemoryUnderTest) -> None:
+    """What people read of each scope is what counts, under whatever limit."""
+    for most in (0, 1, 3, 12):
+        scopes = twin._twin._rates._scopes
+        arguments = [x for scope in scopes for x in (scope, most, most)]
+        before = await real._client.dbsize()
+        now, *answer = await cast(Any, real._client).eval(
+            source("rates"), 1, real.admin.root, *arguments
+        )
+        assert await real._client.dbsize() == before
+        for one, rolling in zip(answer, scopes.values(), strict=True):
+            # A clock that went back changes it once somebody charges, not while people read.
+            spans = copy.deepcopy(rolling.spans)
+            for span, (used, free) in zip(spans, (one[:2], one[2:]), strict=True):
+                assert used == span.used(int(now))
+                until = span.free_at(1, most, int(now)) if used >= most else 0
+                assert int(free) == (until if most else -1)
 
 
 def test_the_book_finds_a_window_with_more() -> None:
@@ -446,3 +469,20 @@ def test_every_rate_has_a_level() -> None:
     assert {f"{level}_{span}" for level in levels for span in ("minute", "hour")} == {
         limit.value for limit in RATE_LIMITS
     }
+
+
+async def test_what_is_read_of_a_lost_ledger_is_used_up(valkey_url: str) -> None:
+    real = await RedisUnderTest.start(valkey_url, generation(rate=Rate(minute=3)))
+    try:
+        inc = f"{real.admin.root}inc"
+        now, _ = await real.admin.now()
+        await cast(Any, real._client).hset(inc, "lost", now)
+        asked = [("g", Rate(minute=3)), ("t:acme", OFF), ("p:acme-pool", Rate(hour=0))]
+        read = await rates_used(real._client, real.admin.root, asked)
+        assert read == [((3, now + MINUTE), (0, 0)), ((0, 0), (0, 0)), ((0, 0), (0, NEVER))]
+        assert not await real._client.exists(f"{real.admin.root}rate:g")
+        await cast(Any, real._client).hset(inc, "lost", now - MINUTE)
+        ((minute, _),) = await rates_used(real._client, real.admin.root, asked[:1])
+        assert minute == (0, 0)
+    finally:
+        await real.close()

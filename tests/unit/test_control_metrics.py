@@ -1,5 +1,7 @@
 """Control's figures as Prometheus reads them: what does not answer takes its own out alone."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from control.accounting.inbox import InboxState
@@ -9,6 +11,7 @@ from control.bypass.view import Standing
 from control.ledger.carryover import Figure
 from control.ledger.status import LedgerState, LedgerStatus
 from control.pmta.told import Told, ToldView
+from control.progress.limits import Limit
 from control.suppressions.listed import Listed
 from control.watch.declared import DECLARED, WARMUP
 from control.watch.figures import Figures
@@ -60,10 +63,26 @@ ALL = Figures(
 )
 
 
-def shown(figures: Figures) -> dict[str, float]:
-    text = exposition(figures, ledger="main", version="1.2.3", started=9.0, logins={"ok": 2})
+def shown(figures: Figures, limits: Sequence[Limit] = ()) -> dict[str, float]:
+    text = exposition(
+        figures, ledger="main", version="1.2.3", started=9.0, logins={"ok": 2}, limits=limits
+    )
     lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
     return {name: float(value) for name, _, value in lines}
+
+
+LIMITS = [
+    Limit("ip", f"192.0.2.{n}", "acme", "hour", most, used, 0)
+    for n, most, used in ((1, 10, 10), (2, 0, 0), (3, 8, 6))
+]
+
+
+def test_limits_are_shown_by_level_alone() -> None:
+    found = {name: value for name, value in shown(ALL, LIMITS).items() if "sendgate_limit" in name}
+    assert found == {
+        'sendgate_limit_fill_ratio{level="ip",span="hour"}': 1.0,
+        'sendgate_limits_full{level="ip",span="hour"}': 2.0,
+    }
 
 
 def test_every_figure_is_shown() -> None:
@@ -147,7 +166,7 @@ def test_a_server_that_gateways_leave_alone_is_not_well() -> None:
 def test_the_page_lists_what_is_served() -> None:
     page = (ROOT / "deploy" / "CONTROL-METRICS.md").read_text(encoding="utf-8")
     assert page == catalogue(), "run: python -m control.watch.metrics > deploy/CONTROL-METRICS.md"
-    served = {name.partition("{")[0] for name in shown(ALL)}
+    served = {name.partition("{")[0] for name in shown(ALL, LIMITS)}
     # What nobody looks up yet is not known, and so not there.
     later = {"email_engine_blacklist_status", "email_engine_dns_validation"}
     # tests/unit/test_mailbox_standing.py has those.

@@ -10,7 +10,7 @@ from control.timetable import timetable
 from control.users.token import new_token, put
 from policy.ledger_port import Granted, Refund, Reserve
 from policy.limits import DAY, HOUR, day_of
-from tests.support.control.core import Api
+from tests.support.control.core import TOKEN, Api, Command
 from tests.support.control.outcomes import read_all, tell
 
 NOON = "2030-01-02T12:00:00Z"
@@ -133,6 +133,55 @@ async def test_a_mailbox_tells_what_it_sent_and_when_it_may_go_on(acme: Api, cor
     assert (status, "mailbox" in answer["title"]) == (404, True)  # type: ignore[index]
     assert (await acme("POST", "/api/v2/tenants/acme/pause"))[0] == 200
     assert (await asked(acme, "mailbox", id="a@acme.example"))["next_possible"] is None
+
+
+async def test_limits_of_a_minute_and_an_hour_are_seen_at_every_level(
+    acme: Api,
+    core: Parts,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert (await asked(acme, "quota"))["limits"] == []
+    for path, limits in (
+        ("/api/v2/tenants/acme", {"per_hour": 40, "mailbox_minute": 7}),
+        ("/api/v2/tenants/globex", {"per_minute": 9}),
+        ("/api/v2/pools/acme", {"per_minute": 8, "per_hour": 100}),
+        ("/api/v2/ips/192.0.2.10", {"per_hour": 10}),
+    ):
+        assert (await acme("PATCH", path, limits))[0] == 200, path
+    path = "/api/v2/tenants/acme/mailboxes/a@acme.example"
+    assert (await acme("PUT", path, {"per_minute": 5}))[0] == 200
+    await send(core, "acme", "a@acme.example", 5)
+    await send(core, "acme", "b@acme.example", 3)
+    await core.progress.look()
+    shown = (await asked(acme, "quota"))["limits"]
+    assert [(one["level"], one["name"], one["span"], one["used"]) for one in shown] == [
+        ("pool", "acme", "minute", 8),
+        ("ip", "192.0.2.10", "hour", 8),
+        ("tenant", "acme", "hour", 8),
+        ("pool", "acme", "hour", 8),
+        ("tenant", "globex", "minute", 0),
+    ]
+    assert (shown[0]["fill"], shown[1]["fill"], shown[1]["next"]) == (100.0, 80.0, None)
+    assert shown[0]["next"].startswith("2030-01-02T12:01")
+    one = await asked(acme, "mailbox", id="a@acme.example")
+    assert (one["per_minute"], one["sent_minute"], one["per_hour"]) == (5, 5, None)
+    assert one["next_possible"].startswith("2030-01-02T12:01")
+    other = await asked(acme, "mailbox", id="b@acme.example")
+    assert (other["per_minute"], other["sent_minute"]) == (7, 3)
+    text = str((await acme("GET", "/metrics"))[1])
+    assert 'sendgate_limit_fill_ratio{level="pool",span="minute"} 1.0' in text
+    assert 'sendgate_limits_full{level="pool",span="minute"} 1.0' in text
+    assert 'sendgate_limits_full{level="tenant",span="minute"} 0.0' in text
+    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
+    said = await Command(acme, capsys)("quota", "--limits", "--tenant", "globex")
+    assert "globex" in said
+    assert "acme" not in said
+    # Over the turn of the minute they come back by themselves.
+    assert (await acme("POST", "/api/v2/clock", {"advance": "61s"}))[0] == 200
+    await core.progress.look()
+    used = {one["span"]: one["used"] for one in (await asked(acme, "quota"))["limits"][::-1]}
+    assert used == {"minute": 0, "hour": 8}
 
 
 async def test_what_was_given_back_is_not_sent(acme: Api, core: Parts) -> None:
