@@ -23,6 +23,7 @@ from control.published.asking import Servers
 from control.rotation.looking import RotationLook
 from control.statistics.sweep import sweep
 from control.users import attempt, session
+from control.values.number import count
 from control.warmup import replies
 from policy.limits import day_of
 
@@ -179,7 +180,8 @@ class _Cleanup:
         await attempt.sweep(parts.pool)
         await session.sweep(parts.pool)
         return (
-            f"deleted {sums} sums and {gone} suppressions that ended; records, outcomes and mail "
+            f"deleted {count(sums, 'sum')} and {count(gone, 'suppression')} that ended; "
+            f"records, outcomes and mail "
             "around the gateways of old days"
         )
 
@@ -192,4 +194,4 @@ class _Steps:
         # A run that was missed looks at today: a window has what came meanwhile, and no more than
         # one stage is taken.
         new = await self._parts.warmup.look(turn=True)
-        return f"{new} decisions of warm-up that are new"
+        return f"all IPs were looked at: {count(new, 'new decision')}"

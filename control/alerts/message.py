@@ -2,6 +2,7 @@
 
 import msgspec
 
+from control.values.number import count
 from policy.isotime import instant
 
 
@@ -32,7 +33,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def _flaps(self) -> str:
-        return f"; gone and back {self.returned} times" if self.returned else ""
+        return f"; gone and back {count(self.returned, 'time')}" if self.returned else ""
 
     @property
     def text(self) -> str:

@@ -55,7 +55,7 @@ class ConsolidationApi:
                 list[DayRow],
                 query={
                     "after": "the IP where the page before ended",
-                    "limit": f"how many, at most {SHOWN}",
+                    "limit": f"how many IPs, at most {SHOWN}",
                 },
             ),
             Route(

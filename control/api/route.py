@@ -11,6 +11,7 @@ from control.plan.done import Change, Done
 from control.plan.publish import Publisher
 from control.problem import bad, quoted
 from control.users.role import Holder
+from control.values.reason import LONGEST
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,10 @@ class Call:
     @property
     def reason(self) -> str:
         """For the audit log."""
-        return self.query.get("reason", "")[:500]
+        found = self.query.get("reason", "")
+        if len(found) > LONGEST:
+            raise bad("reason", f"expected at most {LONGEST} characters")
+        return found
 
     def number(self, name: str, default: int, most: int) -> int:
         """A number of the query. Raises RefusedError."""

@@ -20,6 +20,7 @@ from control.terminal.client import Client
 from control.terminal.options import Body, filters
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.usage import misused
+from control.values.number import agree, count
 from policy.isotime import instant
 
 app = typer.Typer(no_args_is_help=True, help="PowerMTA's accounting: files, posted batches.")
@@ -82,7 +83,10 @@ def inbox(context: typer.Context) -> None:
         as_json(found)
         return
     since = f", the oldest since {instant(found.oldest)}" if found.oldest else ""
-    say(f"{found.waiting} batches wait ({found.octets} of {found.most} octets){since}")
+    say(
+        f"{count(found.waiting, 'batch')} {agree(found.waiting, 'waits', 'wait')} "
+        f"({found.octets} of {found.most} octets){since}"
+    )
     if found.stuck:
         say(
             f"{found.stuck} of them could not be taken in: see the log of control, then "

@@ -10,6 +10,7 @@ from control.alerts.sender import Delivered
 from control.terminal.client import Client
 from control.terminal.options import Body, filters, options
 from control.terminal.show import as_json, line_of, say, table
+from control.values.number import count
 
 app = typer.Typer(no_args_is_help=True, help="What is wrong, since when, and who is told.")
 
@@ -53,7 +54,7 @@ def list_(context: typer.Context, query: Body) -> None:
 
 
 def _seen(alert: AlertView) -> str:
-    back = f", back {alert.returned} times" if alert.returned else ""
+    back = f", back {count(alert.returned, 'time')}" if alert.returned else ""
     return f"{alert.count}{back}"
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from control.consolidation.view import DayRow, DayView
-from control.terminal.client import Client
+from control.terminal.client import PART, Client
 from control.terminal.show import as_json, line_of, say, table
 
 PATH = "/api/v2/days"
@@ -35,9 +35,16 @@ def days(
         found = Client(line).get(PATH, list[DayView], limit=str(limit))
         as_json(found) if line.json else _days(found)
         return
-    rows = Client(line).get(f"{PATH}/{day}", list[DayRow])
+    client, rows = Client(line), list[DayRow]()
+    while part := client.get(
+        f"{PATH}/{day}", list[DayRow], after=rows[-1].ip if rows else None, limit=PART
+    ):
+        rows += part
     if line.json:
         as_json(rows)
+        return
+    if not rows:
+        say(f"nothing was sent on {day}")
         return
     table(
         ("IP", "provider", "sent", "delivered", "bounced", "complaints", "deferred"),

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from control.cli.sending import say_stopped
 from control.held.content import HeldContent
 from control.held.event import HoldEvent
 from control.held.filter import HeldQuery, HoldEventQuery, HoldRequestQuery
@@ -21,6 +22,7 @@ from control.terminal.invocation import Invocation
 from control.terminal.options import Body, filters
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.usage import misused, readable
+from control.values.number import count
 
 app = typer.Typer(no_args_is_help=True, help="Mail that waits: look, pause, release, drop.")
 
@@ -39,8 +41,14 @@ def list_(
     if not messages:
         if paging := [name for name in ("limit", "after") if name in query]:
             raise misused(f"--{paging[0]}: needs --messages; sums have no pages")
-        found = Client(line).get("/api/v2/hold", HoldSummary, **query)
-        as_json(found) if line.json else _summary(found, some=bool(query))
+        client = Client(line)
+        found = client.get("/api/v2/hold", HoldSummary, **query)
+        if line.json:
+            as_json(found)
+            return
+        if found.all.messages:
+            say_stopped(client)
+        _summary(found, some=bool(query))
         return
     page = Client(line).get("/api/v2/hold/messages", HeldPage, **query)
     if line.json:
@@ -117,10 +125,12 @@ def _content(line: Invocation, path: str, file: Path | None, reason: str) -> Non
 def forecast(context: typer.Context, tenant: Tenant = None) -> None:
     """When what waits will be gone, at the quotas of today's plan."""
     line = line_of(context)
-    found = Client(line).get("/api/v2/hold/forecast", HoldForecast, tenant=tenant)
+    client = Client(line)
+    found = client.get("/api/v2/hold/forecast", HoldForecast, tenant=tenant)
     if line.json:
         as_json(found)
         return
+    say_stopped(client)
     table(
         ("tenant", "pool", "provider", "waiting", "paused", "a day", "days", "gone by"),
         (
@@ -143,6 +153,9 @@ def shortfall(context: typer.Context, tenant: Tenant = None) -> None:
     found = Client(line).get("/api/v2/hold/shortfall", HoldShortfall, tenant=tenant)
     if line.json:
         as_json(found)
+        return
+    if not found.rows:
+        say("no mailbox with mail waiting lacks anything to its daily minimum")
         return
     table(
         ("day", "tenant", "pool", "mailboxes", "behind", "missing", "most", "counted"),
@@ -204,7 +217,8 @@ def _summary(found: HoldSummary, *, some: bool) -> None:
         say("nothing that matches waits" if some else "nothing waits")
         return
     say(
-        f"{part.messages} messages, {part.octets} octets; the oldest waits {_age(part.age)}; "
+        f"{count(part.messages, 'message')}, {count(part.octets, 'octet')}; the oldest "
+        f"waits {_age(part.age)}; "
         f"next release {_next(part, found.now) or 'not known'}" + _paused(part)
     )
     table(
@@ -237,7 +251,7 @@ def _age(seconds: float) -> str:
     for size, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} seconds"
+    return count(round(seconds), "second")
 
 
 def _messages(page: HeldPage) -> None:

@@ -18,6 +18,7 @@ from control.terminal.options import Body, filters
 from control.terminal.options import of as options_of
 from control.terminal.show import as_json, line_of, say
 from control.terminal.usage import finite, misused, readable
+from control.values.number import agree, count
 
 LOOK = 5
 """Seconds one question for news stays open."""
@@ -95,7 +96,7 @@ def drop(
     body = _body("drop", named) | {"force": force}
     if not yes and not dry_run:
         found = _send(context, "/api/v2/hold/requests", body, True)
-        raise RefusedError(f"{found.matching} messages would be gone for good: say --yes")
+        raise RefusedError(f"{count(found.matching, 'message')} would be gone for good: say --yes")
     _order(context, body | {"confirm": yes}, dry_run, no_wait, timeout)
 
 
@@ -183,7 +184,7 @@ def _follow(
     if line.json:
         as_json(answer)
     elif request.state == "done":
-        say(f"{request.changed} messages {_DONE[request.action]}")
+        say(f"{count(request.changed, 'message')} {_DONE[request.action]}")
     if _nothing(answer):
         raise RefusedError(f"nothing matches: no message was {_DONE[request.action]}", status=404)
 
@@ -201,9 +202,12 @@ def _nothing(answer: HoldAnswer) -> bool:
 def _said(answer: HoldAnswer) -> None:
     request = answer.request
     if answer.dry_run:
-        say(f"{request.action}: {answer.matching} messages (dry run, nothing was changed)")
+        say(f"{request.action}: {count(answer.matching, 'message')} (dry run, nothing was changed)")
     else:
-        say(f"{request.action}: request {request.id}, {answer.matching} messages match now")
+        say(
+            f"{request.action}: request {request.id}, {count(answer.matching, 'message')} "
+            f"{agree(answer.matching, 'matches', 'match')} now"
+        )
     if answer.late:
         say(f"not yet run by: {', '.join(answer.late)}")
     for text in answer.notes:
@@ -232,6 +236,7 @@ def _watched(client: Client, request: HoldRequest, timeout: float, *, quiet: boo
             say(f"{request.changed} so far")
     if request.state == "failed":
         raise RefusedError(
-            f"request {request.id} failed after {request.changed} messages: {request.error}"
+            f"request {request.id} failed after {count(request.changed, 'message')}: "
+            f"{request.error}"
         )
     return request

@@ -15,6 +15,7 @@ from control.problem import RefusedError
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.waiting import pause
+from control.values.number import count
 
 PATH = "/api/v2/accounting/imports"
 _PAUSE = 0.5
@@ -46,7 +47,7 @@ def import_(
         as_json(done)
         return
     for one in done:
-        said = f"{one.counted} records taken in, {one.repeated} had counted before"
+        said = f"{count(one.counted, 'record')} taken in, {one.repeated} had counted before"
         say(f"{one.name}: {said}, {one.set_aside} cannot be read")
         if one.set_aside:
             say("see `sendgate accounting rejected`")

@@ -7,6 +7,7 @@ import typer
 
 from control.cli.change import change
 from control.cli.removal import Dry, Force, Reason, removed
+from control.cli.sending import say_stopped
 from control.ledger.status import CLOSED, OPENS
 from control.plan.changed import Changed
 from control.progress.view import MailboxQuotas
@@ -131,8 +132,13 @@ def quota(
     if limits:
         _limits(line, tenant)
         return
-    found = Client(line).pages("/api/v2/quota", UsageView, lambda u: u.vmta, tenant=tenant)
-    as_json(found) if line.json else usage_table(found)
+    client = Client(line)
+    found = client.pages("/api/v2/quota", UsageView, lambda u: u.vmta, tenant=tenant)
+    if line.json:
+        as_json(found)
+        return
+    say_stopped(client)
+    usage_table(found)
 
 
 def _limits(line: Invocation, tenant: str | None) -> None:

@@ -18,6 +18,7 @@ from control.plan.rows import MailboxRow
 from control.problem import RefusedError
 from control.terminal.client import PART, Client
 from control.terminal.show import as_json, line_of, said, say
+from control.values.number import agree, count
 
 _OCTETS = 9_000_000
 """Of a list; control takes bodies of 10 MB (control.max_body)."""
@@ -40,7 +41,7 @@ def import_(
     lines = text.count("\n") + (not text.endswith("\n"))
     console = Console(stderr=True)
     shown = not line.json and console.is_terminal
-    doing = f"{lines} lines: checking" + ("" if dry_run else ", writing and publishing")
+    doing = f"{count(lines, 'line')}: checking" + ("" if dry_run else ", writing and publishing")
     with console.status(doing) if shown else nullcontext():
         done = Client(line).send(
             *("POST", f"{path(tenant)}/import", {"csv": text}, Changed[Imported]), dry_run=dry_run
@@ -51,8 +52,9 @@ def import_(
     found = done.view
     said(
         done,
-        f"{found.rows} mailboxes of {found.tenant}: {found.added} added, {found.changed} changed, "
-        f"{found.unchanged} were like that",
+        f"{count(found.rows, 'mailbox')} of {found.tenant}: {found.added} added, "
+        f"{found.changed} changed, "
+        f"{found.unchanged} {agree(found.unchanged, 'was', 'were')} like that",
     )
 
 

@@ -56,7 +56,7 @@ from control.store.database import DatabaseRefusedError
 from control.store.refusal import DatabaseError
 from control.terminal.invocation import Invocation, InvocationError, take
 from control.terminal.show import say
-from control.terminal.usage import UsageError, sentence
+from control.terminal.usage import UsageError, called, sentence
 from control.version import VERSION
 from settings.load import SettingsError
 
@@ -65,6 +65,8 @@ NoArgs: Any = getattr(sys.modules[UsageError.__module__], "NoArgsIsHelpError", U
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    # Tables of help cut the names of options and settings short on a terminal of 80 columns.
+    rich_markup_mode=None,
     help="SMTP send gateway between MailWizz and PowerMTA. "
     "--json, --url URL and --data-dir DIR may stand anywhere in the line. Commands ask the API of "
     "the stack in the data dir, or that of --url (SENDGATE_URL) with the token in SENDGATE_TOKEN.",
@@ -156,6 +158,7 @@ def run(arguments: list[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except RefusedError as error:
+        error.called = {**called(typer.main.get_command(app), rest), **error.called}
         # What cannot be right whatever is there is the line's fault, whoever found it out.
         misused = error.status == 400 and error.errors
         return _failed(line, error.line(), error.problem(), code=2 if misused else 1)

@@ -14,6 +14,7 @@ from control.takeover.taking import TakeoverView
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, said, say, table
 from control.terminal.usage import misused
+from control.values.number import count
 
 PATH = "/api/v2/powermta/import"
 
@@ -77,7 +78,8 @@ def import_(
             say(f"new tenant {login.tenant}: login {login.login}{shown}")
         said(
             changed,
-            f"{view.vmtas} VirtualMTAs, {view.pools} pools and {view.domains} domains taken over",
+            f"{count(view.vmtas, 'VirtualMTA')}, {count(view.pools, 'pool')} and "
+            f"{count(view.domains, 'domain')} taken over",
         )
         _next(view, kept)
         if not yes and view.refused:

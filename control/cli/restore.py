@@ -14,6 +14,7 @@ from control.store.database import open_pool
 from control.store.refusal import NO_SCHEMA, UNREACHABLE, no_database
 from control.terminal.configuration import Config, configuration
 from control.terminal.show import as_json, line_of, say
+from control.values.number import agree, count
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from settings.model import Settings
@@ -47,9 +48,12 @@ def restore(
     for sentence in done.unknown.sentences():
         say(sentence)
     if done.dry_run:
-        say(f"would put {done.in_doubt} messages in doubt and close ledger {done.ledger}")
+        say(f"would put {count(done.in_doubt, 'message')} in doubt and close ledger {done.ledger}")
     else:
-        say(f"{done.in_doubt} messages are in doubt, ledger {done.ledger} is closed")
+        say(
+            f"{count(done.in_doubt, 'message')} {agree(done.in_doubt, 'is', 'are')} in "
+            f"doubt, ledger {done.ledger} is closed"
+        )
         say("start control and the gateways: both are settled by PowerMTA's accounting")
 
 

@@ -15,6 +15,7 @@ from control.tenants.view import TenantView
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, say
 from control.terminal.usage import misused
+from control.values.number import count as numbered
 
 TENANTS = {"sos-expat": "vmta-sos", "ulixai": "vmta-ulixai"}
 """To what their VirtualMTAs' names begin with."""
@@ -61,7 +62,10 @@ def seed(
         as_json(found)
         return
     for one in found:
-        say(f"{one.tenant}: {one.added} domains added, {one.there} were there, pool {one.pool}")
+        say(
+            f"{one.tenant}: {numbered(one.added, 'domain')} added, {one.there} were there, pool "
+            f"{one.pool}"
+        )
         if one.password is not None:
             say(f"  login {one.login}, password {one.password} (shown this once)")
 

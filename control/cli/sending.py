@@ -8,8 +8,15 @@ from control.cli.change import change
 from control.cli.removal import Dry, Reason
 from control.plan.changed import Changed
 from control.stop.control import ControlView
+from control.terminal.client import Client
+from control.terminal.show import say
 
 PATH = "/api/warmup/control"
+_DONE = {
+    "start": "all sending started",
+    "stop": "all sending stopped",
+    "trigger": "one look at all held mail and at all IPs",
+}
 
 
 def start(context: typer.Context, reason: Reason = "", dry_run: Dry = False) -> None:
@@ -31,8 +38,15 @@ def _act(
     context: typer.Context, action: Literal["start", "stop", "trigger"], reason: str, dry_run: bool
 ) -> None:
     change(
-        *(context, "POST", PATH, {"action": action, "reason": reason}),
-        Changed[ControlView],
-        lambda view: f"sending {'runs' if view.running else 'is stopped'}",
+        *(context, "POST", PATH, {"action": action, "reason": reason}, Changed[ControlView]),
+        _DONE[action],
         dry_run=dry_run,
     )
+
+
+def say_stopped(client: Client) -> None:
+    """Where all sending is stopped, that figures of what may go next wait for its start."""
+    found = client.get(PATH, ControlView)
+    if not found.running:
+        why = "all sending is stopped" if found.stopped is None else found.stopped.sentence()
+        say(f"{why}: nothing below goes before `sendgate warmup start`")

@@ -14,6 +14,7 @@ from control.pmta.server import ServerAddress, ServerAddresses
 from control.pmta.told import ToldView
 from control.terminal.client import Client
 from control.terminal.show import as_json, cell, line_of, say, table
+from control.values.number import count
 
 app = typer.Typer(no_args_is_help=True, help="PowerMTA servers and where they take mail.")
 
@@ -134,7 +135,7 @@ def circuits(context: typer.Context) -> None:
         as_json(found)
         return
     if not found.circuits:
-        say(f"all circuits are closed, in {found.processes} processes")
+        say(f"all circuits are closed, in {count(found.processes, 'process')}")
         return
     table(
         ("kind", "name", "state", "process", "probe in", "why"),
@@ -142,5 +143,5 @@ def circuits(context: typer.Context) -> None:
             (c.kind, c.name, c.state, c.process, f"{c.probe_in:.0f} s", c.why)
             for c in found.circuits
         ),
-        title=f"{found.processes} processes; those not named send there",
+        title=f"{count(found.processes, 'process')}; those not named send there",
     )

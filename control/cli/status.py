@@ -6,6 +6,7 @@ from control.explain.standing import Mail
 from control.explain.status import Status
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, say, table
+from control.values.number import agree, count
 
 
 def status(context: typer.Context) -> None:
@@ -28,7 +29,7 @@ def _said(found: Status) -> None:
     if not found.troubles:
         say(f"all is well at {found.now}")
     sessions = sum(p.sessions for p in found.processes)
-    say(f"gateway: {len(found.processes)} processes, {sessions} sessions open")
+    say(f"gateway: {count(len(found.processes), 'process')}, {count(sessions, 'session')} open")
     table(
         ("process", "kind", "generation", "sessions", "since"),
         (
@@ -63,14 +64,23 @@ def _said(found: Status) -> None:
     if not found.accounting:
         say("accounting: none is read ([accounting] streams)")
     if found.inbox.waiting:
-        say(f"posted accounting: {found.inbox.waiting} batches wait ({found.inbox.octets} octets)")
+        say(
+            f"posted accounting: {count(found.inbox.waiting, 'batch')} "
+            f"{agree(found.inbox.waiting, 'waits', 'wait')} ({found.inbox.octets} octets)"
+        )
     if found.set_aside:
-        say(f"accounting set aside: {found.set_aside} records")
+        say(f"accounting set aside: {count(found.set_aside, 'record')}")
     if found.carried_over:
-        say(f"carried over: {found.carried_over} recipients of earlier days count against today")
+        say(
+            f"carried over: {count(found.carried_over, 'recipient')} of earlier days "
+            f"{agree(found.carried_over, 'counts', 'count')} against today"
+        )
     say(f"suppressions: {found.suppressions}")
     if found.outcomes_lost:
-        say(f"list of messages: {found.outcomes_lost} recipients are missing in it")
+        say(
+            f"list of messages: {count(found.outcomes_lost, 'recipient')} "
+            f"{agree(found.outcomes_lost, 'is', 'are')} missing in it"
+        )
     say(f"certificate: {f'ends {found.certificate}' if found.certificate else 'none here'}")
     if found.health:
         ill = [one for one in found.health if not one.healthy]

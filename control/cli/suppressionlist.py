@@ -20,6 +20,7 @@ from control.suppressions.entry import AT_ONCE, is_reason
 from control.suppressions.suppressions import Imported, SuppressionPage
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, say
+from control.values.number import count as numbered
 from policy.suppression import REASONS
 
 COLUMNS = ("address", "tenant", "reason", "origin", "note", "since", "until")
@@ -105,7 +106,8 @@ def import_(
         if words:
             shown_ = ", ".join(f"{quoted(word)}" for word, _ in words.most_common(_WORDS_SHOWN))
             say(
-                f"{words.total()} of {count} rows have a reason that is none of ours ({shown_}): "
+                f"{words.total()} of {numbered(count, 'row')} have a reason that is none of ours "
+                f"({shown_}): "
                 f"they are `other`, with their word in the note; ours are {', '.join(REASONS)}"
             )
     if refused and not allow_refused:
@@ -116,11 +118,14 @@ def _told(
     refused: list[Refused], count: int, added: int, changed: int, unchanged: int, *, dry_run: bool
 ) -> None:
     dry = " (dry run, nothing was changed)" if dry_run else ""
-    say(f"{count} rows: {added} added, {changed} changed, {unchanged} were there{dry}")
+    say(f"{numbered(count, 'row')}: {added} added, {changed} changed, {unchanged} were there{dry}")
     for one in refused[:_SHOWN]:
         say(f"line {one.line} was not taken: {one.why}")
     if refused:
-        say(f"{len(refused)} of {count} rows were not taken (--rejected FILE has them all)")
+        say(
+            f"{len(refused)} of {numbered(count, 'row')} were not taken (--rejected FILE has "
+            f"them all)"
+        )
 
 
 @app.command()

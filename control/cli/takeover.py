@@ -10,6 +10,7 @@ from control.plan.changed import Changed
 from control.problem import RefusedError
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, said, say, table
+from control.values.number import count
 from control.warmup.taking import TakenView
 
 PATH = "/api/v2/warmup/import"
@@ -39,7 +40,7 @@ def import_(
             for v in changed.view
         ),
     )
-    said(changed, f"{len(changed.view)} IPs taken over")
+    said(changed, f"{count(len(changed.view), 'IP')} taken over")
     if not apply:
         say("nothing was changed: --apply does it")
 

@@ -7,6 +7,7 @@ import typer
 from control.cli import consolidation, sending, takeover, warmupplan, whatif
 from control.cli.change import change
 from control.cli.removal import Dry
+from control.cli.sending import say_stopped
 from control.plan.changed import Changed
 from control.terminal.client import Client
 from control.terminal.options import Body, filters, options
@@ -44,6 +45,7 @@ def status(
     if line.json:
         as_json(found if ip is None else found[0])
         return
+    say_stopped(client)
     _table(found)
     if ip is not None:
         _more(found[0])

@@ -13,6 +13,7 @@ from control.terminal.client import Client
 from control.terminal.options import Body, options
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.usage import misused
+from control.values.number import count
 from control.warmup.simulation import SimulatedDay, Simulation, SimulationAsked
 from control.warmup.whatif import Growth
 
@@ -70,9 +71,15 @@ def growth(
     context: typer.Context,
     domains: Annotated[int, typer.Option(min=1, max=1000, help="How many, an IP each.")] = 50,
     every: Annotated[str, typer.Option(help="Between two of them: whole days, as 7d.")] = "7d",
-    plan: Plan = None,
-    bounces: Annotated[float | None, typer.Option(min=0, max=100, help="Per cent.")] = None,
-    complaints: Annotated[float | None, typer.Option(min=0, max=100, help="Per cent.")] = None,
+    plan: Annotated[str | None, typer.Option(help="Warm-up plan; else default.")] = None,
+    bounces: Annotated[
+        float | None,
+        typer.Option(min=0, max=100, help="Per cent of relayed; else a healthy IP's."),
+    ] = None,
+    complaints: Annotated[
+        float | None,
+        typer.Option(min=0, max=100, help="Per cent of delivered; else a healthy IP's."),
+    ] = None,
     svg: Svg = None,
 ) -> None:
     """What domains that begin one after another may send, week by week, by the rule itself."""
@@ -81,6 +88,8 @@ def growth(
         seconds = step_seconds(every)
     except RefusedError as error:
         raise misused(f"--every: {every!r} is not a time such as 7d") from error
+    if seconds % 86_400 or seconds > 365 * 86_400:
+        raise misused(f"--every: expected whole days up to 365d, such as 7d, not {every!r}")
     asked = {"plan": plan, "bounces": bounces, "complaints": complaints}
     body = {key: value for key, value in asked.items() if value is not None}
     body |= {"domains": domains, "every": seconds}
@@ -101,9 +110,10 @@ def growth(
         ((w.week, w.begun, w.active, w.capacity) for w in found.weeks),
     )
     if found.all_active_week is None:
-        say("never all of them are ACTIVE, with these rates")
+        say(f"not all of them are ACTIVE after {count(len(found.weeks), 'week')}, with these rates")
     else:
-        say(f"all {domains} are ACTIVE in week {found.all_active_week}")
+        whose = "it is" if domains == 1 else f"all {domains} are"
+        say(f"{whose} ACTIVE in week {found.all_active_week}")
 
 
 def _providers(days: list[SimulatedDay]) -> None:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from control.problem import RefusedError, bad
 from control.store.database import Connection
+from control.values.number import count
 from policy.isotime import date_of
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.daycounts import TOTAL, DayCounts, clear_days, day_counts
@@ -59,7 +60,7 @@ class Day(NamedTuple):
 
     def sentence(self) -> str:
         """What it is, with its numbers."""
-        text = f"{date_of(self.day)}: {self.sent} recipients sent"
+        text = f"{date_of(self.day)}: {count(self.sent, 'recipient')} sent"
         if not self.compared and not self.accounted:
             return f"{text}, none compared with accounting"
         return (
@@ -103,7 +104,7 @@ class Consolidation:
         return found
 
     async def day(self, day: int, now: int) -> Day:
-        """One day. Raises as `night`; RefusedError where it is not over."""
+        """One day. Raises as `night`; RefusedError where it is not over, or nobody knows of it."""
         if day >= day_of(now):
             raise bad("day", f"{date_of(day)} is not over: the ledger still counts it")
         async with self._pool.acquire() as connection, connection.transaction():
@@ -114,6 +115,12 @@ class Consolidation:
             if not gone:
                 await self._write(connection, day, ips)
             found = await self._compare(connection, day, ended=self._over(day, now))
+            if (
+                row is None
+                and day < day_of(now) - MOST_DAYS
+                and not (found.sent or found.accounted)
+            ):
+                raise bad("day", f"{date_of(day)}: neither the ledger nor accounting knows of it")
             await connection.execute(_SQL["note"], found.day, now, *found[1:])
         if not gone and self._over(day, now) and day < day_of(now) - WEEK:
             await self._let_go(day, ips, now)

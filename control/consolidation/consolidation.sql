@@ -72,5 +72,8 @@ SELECT day, first_at, at, sent, compared, accounted, difference, cleared FROM co
 WHERE $1::integer IS NULL OR day = $1 ORDER BY day DESC LIMIT $2;
 
 -- name: rows
+-- Of $3 IPs, each whole: the page behind it begins with the next.
 SELECT ip, provider, sent, delivered, bounced, complaints, deferred FROM daily_statistics
-WHERE day = $1 AND ($2::text IS NULL OR ip > $2) ORDER BY ip, provider LIMIT $3;
+WHERE day = $1 AND ip IN (SELECT DISTINCT ip FROM daily_statistics
+    WHERE day = $1 AND ($2::text IS NULL OR ip > $2) ORDER BY ip LIMIT $3)
+ORDER BY ip, provider;

@@ -5,14 +5,14 @@ from typing import Any
 import msgspec
 
 from control.consolidation.consolidation import alarming
-from control.problem import missing
+from control.problem import RefusedError, missing
 from policy.isotime import date_of, instant
 from settings.statements import statements
 
 _SQL = statements(__package__, "consolidation")
 
 SHOWN = 1_000
-"""Days, or rows of one, in one answer."""
+"""Days, or IPs of one, in one answer."""
 
 
 class DayView(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +62,15 @@ async def day_view(pool: Any, day: int) -> DayView:
 
 
 async def day_rows(pool: Any, day: int, after: str | None, limit: int) -> list[DayRow]:
-    """By IP and provider; `after`: the IP where the page before ended."""
+    """Of so many IPs, by provider; `after`: the IP where the page before ended. Raises
+    RefusedError (404) for a day that was not consolidated: what is known of it then is
+    accounting's word alone."""
+    if not await pool.fetch(_SQL["list"], day, 1):
+        raise RefusedError(
+            f"{date_of(day)} is not consolidated: a day is, when it is over (`sendgate warmup "
+            "days`); of one that is not, `sendgate stats` and `sendgate quota` tell",
+            status=404,
+        )
     return [DayRow(**dict(row)) for row in await pool.fetch(_SQL["rows"], day, after, limit)]
 
 

@@ -12,6 +12,7 @@ from control.consolidation.consolidation import Day
 from control.explain.trouble import Trouble
 from control.health.health import HealthView
 from control.jobs.run import RunView
+from control.values.number import agree, count
 from policy.ledger.admin import IpUsage
 from policy.model import UNLIMITED, IpState
 from policy.plan import Generation
@@ -58,7 +59,9 @@ def of_jobs(runs: Iterable[RunView]) -> list[Raised]:
         Raised(
             key=f"job:{run.job}",
             severity="critical" if run.state == "dead" else "warning",
-            what=f"job {run.job} of {run.due} {_how(run)} {run.attempts} times: {run.said}",
+            what=(
+                f"job {run.job} of {run.due} {_how(run)} {count(run.attempts, 'time')}: {run.said}"
+            ),
             next=f"sendgate job run {run.job} --due {run.due}",
         )
         for run in latest.values()
@@ -100,8 +103,9 @@ def spent_pools(
             continue
         what = (
             f"pool {pool.name} of tenant {pool.tenant} has used up its day: "
-            f"{sum(used.values())} of {sum(quota.values())} recipients over {len(ips)} IPs; "
-            f"{messages} messages wait until 00:00 UTC"
+            f"{sum(used.values())} of {sum(quota.values())} recipients over "
+            f"{count(len(ips), 'IP')}; {count(messages, 'message')} "
+            f"{agree(messages, 'waits', 'wait')} until 00:00 UTC"
         )
         found.append(
             Raised(

@@ -9,6 +9,7 @@ from control.messages.loss import Loss
 from control.pmta.standing import Wrong
 from control.stop.stop import Stop
 from control.suppressions.listed import Listed
+from control.values.number import agree, count
 
 LOSS_SHOWN = 86_400_000
 """Milliseconds for which outcomes that nobody read are something wrong."""
@@ -18,8 +19,9 @@ def carried(figures: list[Figure]) -> list[Trouble]:
     """What earlier days carry over."""
     return [
         Trouble(
-            what=f"records of {one.server} stopped: the {one.recipients} recipients that earlier "
-            "days carry over into today's quotas are the last known figure",
+            what=f"records of {one.server} stopped: the {count(one.recipients, 'recipient')} that "
+            f"earlier days carry over into today's quotas {agree(one.recipients, 'is', 'are')} the "
+            "last known figure",
             next="sendgate accounting status",
             key=f"carry-over:{one.server}",
         )
@@ -50,7 +52,8 @@ def bypass(around: Around) -> list[Trouble]:
     if not around.recipients:
         return []
     what = (
-        f"{around.recipients} recipients got mail that went around the gateways, the last at "
+        f"{count(around.recipients, 'recipient')} got mail that went around the "
+        f"gateways, the last at "
         f"{moment(around.newest)}, most of it on {around.vmta} from {around.whose()}: it counts "
         "for its IPs"
     )
@@ -83,7 +86,8 @@ def outcomes(lost: Loss, now: int) -> list[Trouble]:
     if not lost.at or now - lost.at > LOSS_SHOWN:
         return []
     what = (
-        f"{lost.recipients} recipients so far are missing in the list of messages, the last found "
+        f"{count(lost.recipients, 'recipient')} so far "
+        f"{agree(lost.recipients, 'is', 'are')} missing in the list of messages, the last found "
         f"{moment(lost.at)}: control did not read for longer than the ledger keeps them; the "
         "gateways' logs have them"
     )

@@ -5,6 +5,7 @@ from control.accounting.setaside import Backlog
 from control.accounting.status import StreamView, unwritten
 from control.explain.trouble import Trouble
 from control.held.held import moment
+from control.values.number import agree, count
 from policy.limits import DAY
 
 LAG = 900.0
@@ -57,16 +58,21 @@ def posted(backlog: Backlog, now: int) -> list[Trouble]:
         found.append(Trouble(what=what, next=command, key="accounting-posted"))
     if inbox.octets > FULL * inbox.most:
         what = (
-            f"{inbox.octets / inbox.most:.0%} of accounting.inbox are taken by {inbox.waiting} "
-            "posted batches: at 100% PowerMTA is turned away, and keeps its own"
+            f"{inbox.octets / inbox.most:.0%} of accounting.inbox are taken by "
+            f"{count(inbox.waiting, 'posted batch')}: at 100% PowerMTA is turned away, and "
+            f"keeps its own"
         )
         found.append(Trouble(what=what, next="sendgate accounting inbox", key="accounting-inbox"))
     if inbox.stuck:
-        what = f"{inbox.stuck} posted batches could not be taken in, and nothing in them counts"
+        what = (
+            f"{count(inbox.stuck, 'posted batch')} could not be taken in, and nothing in "
+            f"them counts"
+        )
         found.append(Trouble(what=what, next=_AGAIN, key="accounting-given-up"))
     if backlog.set_aside and now - backlog.set_aside_at <= DAY:
         what = (
-            f"{backlog.set_aside} accounting records could not be read and do not count, the last "
+            f"{count(backlog.set_aside, 'accounting record')} could not be read and "
+            f"{agree(backlog.set_aside, 'does', 'do')} not count, the last "
             f"of {moment(backlog.set_aside_at)}"
         )
         found.append(

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from control.alerts.alert import Raised, Severity
+from control.values.number import count
 from policy.replies.table import TABLE
 
 SHOWN = 4
@@ -59,7 +60,10 @@ def of_replies(rows: Iterable[Mapping[str, Any]]) -> list[Raised]:
         due = _DUE.get((scope, kind)) or _DUE[scope, ""]
         last = max(its, key=lambda row: row["last_at"])
         names = {"tenant": tenant, "domain": last["domain"] or "DOMAIN", "ip": last["ip"]}
-        said = [f"{row['provider']} {row['count']} times ({row['rule']})" for row in its[:SHOWN]]
+        said = [
+            f"{row['provider']} {count(row['count'], 'time')} ({row['rule']})"
+            for row in its[:SHOWN]
+        ]
         if len(its) > SHOWN:
             said.append(f"{len(its) - SHOWN} more")
         of = f", last of {last['domain']}" if last["domain"] else ""

@@ -26,6 +26,7 @@ from control.pmta.standing import Wrong
 from control.pmta.told import ToldView
 from control.stop.stop import Stop
 from control.suppressions.listed import Listed
+from control.values.number import agree, count
 from policy.ledger.bulletin import Figures, OpenCircuit
 from policy.plan import Generation
 
@@ -239,7 +240,10 @@ def _ledger(ledger: LedgerStatus) -> list[Trouble]:
         )
     if ledger.closed:
         named = ", ".join(ledger.closed[:5]) + (" …" if len(ledger.closed) > 5 else "")
-        what = f"{len(ledger.closed)} IPs are {CLOSED}: {named}"
+        what = (
+            f"{count(len(ledger.closed), 'IP')} {agree(len(ledger.closed), 'is', 'are')} {CLOSED}: "
+            f"{named}"
+        )
         found.append(Trouble(what=what, next="sendgate ledger open --yes", key="ledger-ips"))
     found += [
         Trouble(what=f"ledger: {text}", next="sendgate check", key="ledger-server")
@@ -260,7 +264,10 @@ def _processes(facts: Facts, processes: list[Process], waiting: list[Waiting]) -
         command = "systemctl status sendgate-gateway"
         found.append(Trouble(what=what, next=command, key="releaser", severity="critical"))
     if late := [p.name for p in processes if p.late]:
-        what = f"{len(late)} processes do not run the plan in force: {', '.join(late)}"
+        what = (
+            f"{count(len(late), 'process')} {agree(len(late), 'does', 'do')} not run the plan in "
+            f"force: {', '.join(late)}"
+        )
         found.append(Trouble(what=what, next="journalctl -u sendgate-gateway", key="plan-late"))
     return found
 
@@ -268,7 +275,10 @@ def _processes(facts: Facts, processes: list[Process], waiting: list[Waiting]) -
 def _hold(facts: Facts, waiting: list[Waiting]) -> list[Trouble]:
     found = []
     if stuck := sum(int(row["stuck"]) for row in facts.held):
-        what = f"{stuck} messages are in doubt for more than {DOUBT // 60_000} minutes"
+        what = (
+            f"{count(stuck, 'message')} {agree(stuck, 'is', 'are')} in doubt for more than "
+            f"{DOUBT // 60_000} minutes"
+        )
         command = "sendgate hold list --state doubt --messages"
         found.append(Trouble(what=what, next=command, key="doubt"))
     for one in waiting:

@@ -15,6 +15,7 @@ from control.ledger.status import OPENS, LedgerState, ledger_status
 from control.pmta.draining import Counted, counts
 from control.problem import RefusedError
 from control.store.change import Act
+from control.values.number import agree, count
 from policy.isotime import date_of
 from policy.ledger.admin import LedgerAdmin
 from policy.limits import DAY, day_of
@@ -65,7 +66,8 @@ class Charged:
         if not counted.queued or not counted.is_of_now(self._now(), self._silent):
             return ""
         return (
-            f"{counted.queued} recipients are queued at PowerMTA for VirtualMTA {counted.vmta}, "
+            f"{count(counted.queued, 'recipient')} {agree(counted.queued, 'is', 'are')} queued at "
+            f"PowerMTA for VirtualMTA {counted.vmta}, "
             "and would bounce: wait, or delete them there (`pmta delete "
             f"--queue=*/{counted.vmta}`)"
         )
@@ -107,7 +109,7 @@ class Charged:
                 continue
             over = (max(counts) + 1) * DAY + self._tried
             found.append(
-                f"{sum(counts.values())} recipients went through IP {ip} since "
+                f"{count(sum(counts.values()), 'recipient')} went through IP {ip} since "
                 f"{date_of(min(counts))}, and PowerMTA may still have mail queued for VirtualMTA "
                 f"{vmta}: wait until "
                 f"{datetime.fromtimestamp(over / 1000, UTC):%Y-%m-%d %H:%M} UTC"

@@ -14,6 +14,7 @@ from typing import Any
 
 from control.ledger.restore import restore
 from control.store.change import Act
+from control.values.number import agree, count
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.witness import beats, put_beats
 from settings.statements import statements
@@ -53,6 +54,12 @@ async def judge(pool: Any, admin: LedgerAdmin, *, synchronous: bool) -> str:
     log.error("%s: what waits is in doubt, and the ledger is closed to be rebuilt", why)
     done = await restore(pool, admin, who="control", reason=why)
     log.error(
-        "%s", "; ".join([f"{done.in_doubt} messages are in doubt", *done.unknown.sentences()])
+        "%s",
+        "; ".join(
+            [
+                f"{count(done.in_doubt, 'message')} {agree(done.in_doubt, 'is', 'are')} in doubt",
+                *done.unknown.sentences(),
+            ]
+        ),
     )
     return why

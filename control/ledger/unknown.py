@@ -1,5 +1,6 @@
 """Messages answered 250 after the moment a restored PostgreSQL knows of: how many, and from when.
 
+from control.values.number import agree, count
 The ledger knows those with a duplicate key, as entries of held messages that changed after the
 newest row came and whose message has none; the log of the gateways knows all (`outcome` held). A
 commit is later than the arrival of any row before it, so none that is missing changed earlier. What
@@ -10,6 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
+
+from control.values.number import agree, count
 
 NAMED = 5
 """Ids said in a sentence; --json has all."""
@@ -31,14 +34,17 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
         said = []
         if self.entries:
             said.append(
-                f"{self.entries} messages answered 250 after {self.since}, the last at "
-                f"{self.until}, are in the ledger and not in this PostgreSQL"
+                f"{count(self.entries, 'message')} answered 250 after {self.since}, the last at "
+                f"{self.until}, {agree(self.entries, 'is', 'are')} in the ledger and not in this "
+                f"PostgreSQL"
             )
         if self.logged:
             more = len(self.logged) - NAMED
             said.append(
-                f"{len(self.logged)} messages of the log were held after {self.since} and "
-                f"are not in this PostgreSQL: {', '.join(self.logged[:NAMED])}"
+                f"{count(len(self.logged), 'message')} of the log "
+                f"{agree(len(self.logged), 'was', 'were')} held after {self.since} and "
+                f"{agree(len(self.logged), 'is', 'are')} not in this PostgreSQL: "
+                f"{', '.join(self.logged[:NAMED])}"
                 + (f" and {more} more (--json names all)" if more > 0 else "")
             )
         return said

@@ -23,6 +23,7 @@ from control.pmta.generator.terms import Terms
 from control.pmta.generator.text import ConfigValueError, fits
 from control.problem import FieldProblem, RefusedError
 from control.store.database import Connection
+from control.values.number import count
 from policy.address import normal_domain
 from policy.plan import BadGenerationError, Generation, encode
 from settings.model import Settings
@@ -226,7 +227,7 @@ def _refuse(problems: list[str]) -> None:
     if problems:
         title = problems[0]
         if len(problems) > 1:
-            title = f"{len(problems)} problems; nothing was changed"
+            title = f"{count(len(problems), 'problem')}; nothing was changed"
         errors = [FieldProblem("", text) for text in problems]
         raise RefusedError(title, errors=errors, alone=_ALONE)
 

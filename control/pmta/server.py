@@ -10,6 +10,7 @@ from control.store.database import Connection
 from control.store.reference import key
 from control.values.host import HostText, reachable_host
 from control.values.name import new_name
+from control.values.number import agree, count
 from policy.model import Address, Name
 from settings.statements import statements
 
@@ -66,7 +67,8 @@ async def remove(act: Act, name: str, reason: str = "") -> str:
         found.append(f"{counted(ips, 'IP')} on it: remove them first (`sendgate ip remove`)")
     if waiting := await act.connection.fetchval(_SQL["open"], name):
         found.append(
-            f"{waiting} messages are in doubt or being sent there: wait, or `sendgate hold settle`"
+            f"{count(waiting, 'message')} {agree(waiting, 'is', 'are')} in doubt or being "
+            f"sent there: wait, or `sendgate hold settle`"
         )
     if found:
         raise in_the_way(f"PowerMTA server {name}", found)

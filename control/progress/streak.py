@@ -12,6 +12,7 @@ from control.progress import counted
 from control.progress.counted import Counted
 from control.progress.progress import Plan
 from control.progress.standing import standing, terms_at
+from control.values.number import agree, count
 from policy.isotime import date_of
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.mailboxes import forget_idle
@@ -52,7 +53,8 @@ class Streaks:
             idle += await forget_idle(self._admin.client, self._admin.root, tenant.name, today)
         forgot = f"; {idle} that sent nothing for {IDLE_DAYS} days are new again" if idle else ""
         return (
-            f"{reached} mailboxes reached their minimum on {date_of(day)}, {missed} did not{forgot}"
+            f"{count(reached, 'mailbox')} reached {agree(reached, 'its', 'their')} minimum on "
+            f"{date_of(day)}, {missed} did not{forgot}"
         )
 
     async def _sent(self, tenant: str, day: int, today: int) -> dict[str, Counted]:

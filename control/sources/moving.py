@@ -17,6 +17,7 @@ from control.sources.removal import alone, must_be_of, one_domain, still_there
 from control.store.change import Act
 from control.store.reference import must
 from control.values.ip import normal_ip
+from control.values.number import agree, count
 from control.values.reason import ReasonText
 from control.values.wanted import meant
 from policy.model import Name
@@ -66,7 +67,7 @@ async def move_domain(act: Act, tenant: str | None, domain: str, wanted: DomainM
         "domain.move", domain, {"pool": row["pool"]}, {"pool": wanted.pool}, wanted.reason
     )
     if waiting := await act.connection.fetchval(_SQL["held_of_domain"], owner, domain):
-        act.note(f"{waiting} held messages of it go with it")
+        act.note(f"{count(waiting, 'held message')} of it {agree(waiting, 'goes', 'go')} with it")
     return owner
 
 

@@ -11,6 +11,7 @@ from control.tenants.poolname import add_pool, holder_of
 from control.tenants.tenant import stopped
 from control.tenants.view import PoolView, tenant_view
 from control.values.name import NewName, new_name
+from control.values.number import agree, count
 from control.values.reason import ReasonText
 from control.values.wanted import meant
 from policy.model import Count, Name
@@ -154,7 +155,9 @@ async def set_paused(act: Act, name: str, paused: bool) -> str:
     await act.audit(action, name, {"paused": row["paused"]}, {"paused": paused})
     waiting = await act.connection.fetchval(_SQL["waiting"], name)
     act.note(
-        stopped(waiting, f"pool resume {name}") if paused else f"{waiting} held messages go on"
+        stopped(waiting, f"pool resume {name}")
+        if paused
+        else f"{count(waiting, 'held message')} {agree(waiting, 'goes', 'go')} on"
     )
     return str(row["tenant"])
 

@@ -11,6 +11,7 @@ from control.plan.rows import vmta_by_ip
 from control.problem import RefusedError, bad, counted, in_the_way, missing
 from control.store.change import Act
 from control.values.ip import normal_ip
+from control.values.number import agree, count
 from settings.statements import statements
 
 _SQL = statements(__package__, "removal")
@@ -51,7 +52,8 @@ async def still_there(act: Act, ip: str, vmta: str, charged: Charged, *, force: 
     found = []
     if waiting := await act.connection.fetchval(_SQL["open_of_vmta"], vmta):
         found.append(
-            f"{waiting} messages are in doubt or being sent through it: wait, or `sendgate hold "
+            f"{count(waiting, 'message')} {agree(waiting, 'is', 'are')} in doubt or being sent "
+            "through it: wait, or `sendgate hold "
             "settle`"
         )
     return found + await charged(act, {ip: vmta}, force=force)
@@ -80,7 +82,9 @@ async def remove_domain(
     waiting = await act.connection.fetchval(_SQL["held_of_domain"], owner, domain)
     if waiting and not force:
         found = (
-            f"{waiting} messages of it are held: let them go first, or --force sends them unsigned "
+            f"{count(waiting, 'message')} of it {agree(waiting, 'is', 'are')} held: "
+            f"let {agree(waiting, 'it', 'them')} go first, or --force sends "
+            f"{agree(waiting, 'it', 'them')} unsigned "
             "through the default pool (a strict tenant's are refused)"
         )
         raise in_the_way(f"domain {domain}", [found])
@@ -127,7 +131,10 @@ async def remove_pool(act: Act, name: str, reason: str = "") -> Removed:
         if listed := [r[0] for r in await act.connection.fetch(_SQL[statement], *arguments)]:
             found.append(f"{counted(listed, noun)} {what}")
     if waiting := await act.connection.fetchval(_SQL["held_of_pool"], row["tenant"], name):
-        found.append(f"{waiting} messages are held in it: they leave it when releasers look again")
+        found.append(
+            f"{count(waiting, 'message')} {agree(waiting, 'is', 'are')} held in it: "
+            f"{agree(waiting, 'it leaves', 'they leave')} it when releasers look again"
+        )
     if found:
         raise in_the_way(f"pool {name}", found)
     await act.connection.execute(_SQL["remove_pool"], name)

@@ -13,6 +13,7 @@ import msgspec
 
 from control.store.change import Act
 from control.store.database import Connection
+from control.values.number import agree, count
 from policy.isotime import instant_of
 from settings.statements import statements
 
@@ -52,7 +53,9 @@ async def stop(act: Act, reason: str) -> Stop:
     after = Stop(since=instant_of(act.now), by=act.who, reason=reason)
     await act.audit("sending.stop", "all", None, after, reason)
     waiting = await act.connection.fetchval(_SQL["waiting"])
-    act.note(f"{waiting} held messages and all new mail wait until `sendgate warmup start`")
+    act.note(
+        f"{count(waiting, 'held message')} and all new mail wait until `sendgate warmup start`"
+    )
     return after
 
 
@@ -64,5 +67,6 @@ async def start(act: Act, reason: str) -> Stop | None:
         return None
     await act.connection.execute(_SQL["start"])
     await act.audit("sending.start", "all", before, None, reason)
-    act.note(f"{await act.connection.fetchval(_SQL['waiting'])} held messages go on")
+    waiting = await act.connection.fetchval(_SQL["waiting"])
+    act.note(f"{count(waiting, 'held message')} {agree(waiting, 'goes', 'go')} on")
     return before

@@ -31,6 +31,7 @@ from control.takeover.understanding import understand
 from control.tenants import tenant as tenants
 from control.tenants.tenant import NewTenant, default_pool
 from control.values.ip import sending_ip
+from control.values.number import agree, count
 from settings.model import Warmup
 
 MOST = 500
@@ -135,7 +136,8 @@ async def take(
         act.note("publish the records first: `sendgate domain show DOMAIN` has them")
     if new:
         act.note(
-            f"{new} new IPs begin at stage 1 of the warm-up: `sendgate warmup import FILE.csv` "
+            f"{count(new, 'new IP')} {agree(new, 'begins', 'begin')} at stage 1 of the "
+            f"warm-up: `sendgate warmup import FILE.csv` "
             "takes over where they are"
         )
     return view(found, rows, [one for one in logins if one is not None])

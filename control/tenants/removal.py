@@ -9,6 +9,7 @@ from control.plan.changed import Charged, Removed
 from control.problem import in_the_way, missing
 from control.store.change import Act
 from control.store.database import Connection
+from control.values.number import agree, count
 from settings.statements import statements
 
 _SQL = statements(__package__, "removal")
@@ -27,12 +28,12 @@ _THEIRS = {
 """In the order in which each may go."""
 
 _HELD = {
-    "held": "are held: resume the tenant and let them go, or `sendgate hold drop --tenant {}`",
-    "claimed": "are being sent this moment: wait a minute",
-    "doubt": "are in doubt: wait, or `sendgate hold settle --tenant {}`",
+    "held": "held: resume the tenant and let mail go, or `sendgate hold drop --tenant {}`",
+    "claimed": "being sent this moment: wait a minute",
+    "doubt": "in doubt: wait, or `sendgate hold settle --tenant {}`",
 }
 
-_LEFT = {"held": "of a former tenant are held: `sendgate hold drop --tenant {}`"}
+_LEFT = {"held": "held of a former tenant: `sendgate hold drop --tenant {}`"}
 """In place of those: nobody can resume it."""
 
 
@@ -56,7 +57,10 @@ async def remove_tenant(
     kept = {noun: len(names) if noun == "mailbox" else names for noun, names in also.items()}
     if suppressed:
         kept["suppression"] = suppressed
-        act.note(f"{suppressed} suppressions of the tenant go with it")
+        act.note(
+            f"{count(suppressed, 'suppression')} of the tenant "
+            f"{agree(suppressed, 'goes', 'go')} with it"
+        )
     await act.audit("tenant.remove", name, kept, {"force": force}, reason)
     return Removed(noun="tenant", name=name, also=also)
 
@@ -82,7 +86,11 @@ async def held(connection: Connection, tenant: str, *, gone: bool = False) -> li
     """A sentence for each state in which mail of the tenant waits. `gone`: no such tenant."""
     rows = await connection.fetch(_SQL["held"], tenant)
     what = _HELD | _LEFT if gone else _HELD
-    return [f"{r['messages']} messages {what[r['state']].format(tenant)}" for r in rows]
+    return [
+        f"{count(r['messages'], 'message')} {agree(r['messages'], 'is', 'are')} "
+        f"{what[r['state']].format(tenant)}"
+        for r in rows
+    ]
 
 
 async def nothing_left(act: Act, name: str) -> None:

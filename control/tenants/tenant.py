@@ -14,6 +14,7 @@ from control.tenants.poolname import add_pool, holder_of
 from control.tenants.removal import nothing_left
 from control.tenants.terms import TenantChange, applied, store
 from control.values.name import LoginName, LoginText, NewName, login_name, new_name
+from control.values.number import agree, count
 from control.values.wanted import given, meant
 from settings.statements import statements
 
@@ -90,14 +91,16 @@ async def set_paused(act: Act, name: str, paused: bool) -> str:
         act.note("its removal is called off")
     waiting = await act.connection.fetchval(_SQL["waiting"], name)
     act.note(
-        stopped(waiting, f"tenant resume {name}") if paused else f"{waiting} held messages go on"
+        stopped(waiting, f"tenant resume {name}")
+        if paused
+        else f"{count(waiting, 'held message')} {agree(waiting, 'goes', 'go')} on"
     )
     return name
 
 
 def stopped(messages: int, resume: str) -> str:
     """What a pause does to mail that is here and to what comes."""
-    return f"{messages} held messages and all new mail wait until `sendgate {resume}`"
+    return f"{count(messages, 'held message')} and all new mail wait until `sendgate {resume}`"
 
 
 async def set_password(act: Act, name: str, new: NewPassword) -> str:

@@ -67,6 +67,20 @@ def _called(parameter: Any) -> str:
     return name or str(parameter.name).upper()
 
 
+def called(command: Any, words: list[str]) -> dict[str, str]:
+    """What the command of a line calls the fields of what it asks: `day` is its `--day`."""
+    for word in words:
+        inner = getattr(command, "commands", {}).get(word)
+        if inner is None:
+            break
+        command = inner
+    return {
+        str(parameter.name): _called(parameter)
+        for parameter in command.params
+        if any(name.startswith("--") for name in parameter.opts)
+    }
+
+
 def one_of(option: str, given: str | None, *allowed: str) -> None:
     """Raises a usage error for a word that is not among those allowed; None was not given."""
     if given is not None and given not in allowed:

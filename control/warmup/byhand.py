@@ -16,6 +16,7 @@ from control.sources import ip as ips
 from control.sources.ip import IpChange
 from control.store.change import Act
 from control.values.ip import normal_ip
+from control.values.number import count
 from control.values.provider import ProviderText, known_provider
 from control.values.reason import LONGEST
 from control.values.wanted import meant
@@ -158,7 +159,8 @@ async def _pause(on: _On) -> str:
         await on.change(state="pause")
     until = None if days is None else on.now // DAY + days
     await on.keep(paused=on.row.paused or not of_ip, since=on.now, cool_until=until, cool_same=True)
-    return f"{on.name} is paused{' until it is resumed' if days is None else f' for {days} days'}"
+    until_when = "until it is resumed" if days is None else f"for {count(days, 'day')}"
+    return f"{on.name} is paused {until_when}"
 
 
 async def _cancel(on: _On) -> str:
@@ -171,7 +173,7 @@ async def _cancel(on: _On) -> str:
 async def _override(on: _On) -> str:
     days, columns = on.stands("kept as it is")
     await on.keep(**columns)
-    return f"{on.name} is kept as it is for {days} days"
+    return f"{on.name} is kept as it is for {count(days, 'day')}"
 
 
 async def _elsewhere(on: _On) -> str:
@@ -211,7 +213,7 @@ async def _advance(on: _On) -> str:
     await on.change(stage=stage)
     days, columns = on.stands(f"moved to stage {stage}")
     await on.keep(**columns)
-    return f"{name} is at stage {stage}, and stays there for {days} days"
+    return f"{name} is at stage {stage}, and stays there for {count(days, 'day')}"
 
 
 async def _at_stage(on: _On, stage: int | None, **columns: Any) -> str:

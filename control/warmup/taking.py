@@ -18,6 +18,8 @@ from control.sources.ip import IpChange
 from control.store.change import Act
 from control.values.host import DomainText
 from control.values.ip import IpText, normal_ip
+from control.values.number import agree
+from control.values.number import count as numbered
 from control.values.reason import ReasonText
 from control.warmup.source import Imported, Kept, keep, sources, states
 from policy.limits import day_of
@@ -83,7 +85,10 @@ async def take(act: Act, wanted: TakenRows, *, seal: Seal, warmup: Warmup) -> li
             problems.append(FieldProblem(f"row {number}", error.line()))
             status = 400 if error.status == 400 else status
     if problems:
-        title = f"{len(problems)} of {len(wanted.rows)} rows are wrong; nothing was changed"
+        title = (
+            f"{len(problems)} of {numbered(len(wanted.rows), 'row')} "
+            f"{agree(len(problems), 'is', 'are')} wrong; nothing was changed"
+        )
         raise RefusedError(title, status=status, errors=problems)
     return taken
 
@@ -100,7 +105,9 @@ async def _one(
     quota = limits(plan, row.stage).quota
     before = row.day - 1
     if row.sent is not None and row.sent > quota * max(1, before):
-        raise RefusedError(f"sent: {row.sent} in {before} days is more than {quota} a day")
+        raise RefusedError(
+            f"sent: {row.sent} in {numbered(before, 'day')} is more than {quota} a day"
+        )
     if row.bounced + row.complaints and not before:
         raise RefusedError("day: counts are of days that are over, and on day 1 none is")
     found = await sources(act.connection, ips=[address])

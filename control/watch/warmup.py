@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from control.health.health import HealthView
 from control.progress.day import Fill, Sums
 from control.progress.progress import Mail, Snapshot
+from control.values.number import count
 from control.watch.declared import (
     COMPLETION,
     FAILED_TODAY,
@@ -183,6 +184,6 @@ def _degraded(
         if stream.age is not None and stream.age > ACCOUNTING_LATE:
             yield f"accounting of {stream.server} is {stream.age / 3600:.1f} h behind"
     if sums is not None and sums.completion < LEAST_COMPLETION:
-        yield f"{sums.behind} of {sums.with_quota} mailboxes are behind their quota"
+        yield f"{sums.behind} of {count(sums.with_quota, 'mailbox')} behind the daily minimum"
     if mail is not None and mail.failure_rate > MOST_FAILURES:
         yield f"{mail.failure_rate:.1f} % of today's recipients failed"

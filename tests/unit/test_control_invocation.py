@@ -181,3 +181,14 @@ def test_help_is_shown_as_it_is_written() -> None:
                 seen += 1
                 assert Text.from_markup(text).plain == text
     assert seen > 100
+
+
+def test_help_cuts_no_name_of_an_option_or_a_setting_short(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(["tenant", "set", "--help"]) == 0
+    said = capsys.readouterr().out
+    for name in ("--mailbox-spacing-max <", "warmup.min_daily_quota.", "discover|refuse|shared"):
+        assert name in said
+    assert "…" not in said

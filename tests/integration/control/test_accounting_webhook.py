@@ -309,7 +309,7 @@ async def test_a_batch_that_fails_again_and_again_holds_up_no_other(core: Parts,
     assert row["tries"] == TRIES
     assert "InflatedError" in row["trouble"]
     _, page = await api("GET", "/api/v2/status")
-    assert "1 posted batches could not be taken in, and nothing in them counts" in [
+    assert "1 posted batch could not be taken in, and nothing in them counts" in [
         trouble["what"] for trouble in page["troubles"]
     ]
     text = (await api("GET", "/metrics"))[1]

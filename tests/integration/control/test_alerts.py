@@ -396,7 +396,7 @@ async def test_one_look_finds_what_is_wrong_and_what_is_over(core: Parts, api: A
     shown = {one.key: one for one in msgspec.convert(answer, Alerts).alerts}
     assert shown["gateway"].severity == "critical"
     assert shown["job:night"].severity == "critical"
-    assert shown["pool:acme"].what.endswith("1 messages wait until 00:00 UTC")
+    assert shown["pool:acme"].what.endswith("1 message waits until 00:00 UTC")
     assert "10 differ" in shown[f"day:{day - 1}"].what
     assert shown["warmup:192.0.2.10"].what == "7 % bounces"
     (active,) = (one for key, one in shown.items() if key.startswith("warmup:finish"))

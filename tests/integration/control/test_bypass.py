@@ -214,7 +214,7 @@ async def test_status_metrics_and_the_command_say_whose_it_is(
     _, status = await here.api("GET", "/api/v2/status")
     assert isinstance(status, dict)
     (trouble,) = [t for t in status["troubles"] if t["next"] == "sendgate accounting bypass"]
-    assert "1 recipients got mail that went around the gateways" in trouble["what"]
+    assert "1 recipient got mail that went around the gateways" in trouble["what"]
     assert "login cron, source shop.example (10.0.0.9), job j1" in trouble["what"]
     _, text = await here.api("GET", "/metrics")
     assert 'sendgate_bypass_recipients{server="pmta1"} 1.0' in str(text)

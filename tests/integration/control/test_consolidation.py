@@ -273,3 +273,40 @@ async def test_the_job_does_it_and_the_command_shows_it(
     assert date_of(monday) in await sendgate("warmup", "days")
     assert "yahoo" in await sendgate("warmup", "days", "--day", date_of(monday))
     assert (await api("GET", "/api/v2/days/yesterday"))[0] == 400
+
+
+async def test_a_day_that_is_not_consolidated_has_no_rows_and_one_nobody_knows_is_not_made(
+    here: Scene, api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
+    sendgate = Command(api, capsys)
+    today = await here.today()
+    await here.send(SENT)
+    said = await sendgate("warmup", "days", "--day", date_of(today), code=1)
+    assert f"{date_of(today)} is not consolidated" in said
+    old = date_of(today - 41)
+    said = await sendgate("warmup", "consolidate", "--day", old, code=2)
+    assert said == f"sendgate: --day: {old}: neither the ledger nor accounting knows of it\n"
+    assert (await api("GET", "/api/v2/days"))[1] == []
+    # A day without mail is one: nights make it, too.
+    await sendgate("warmup", "consolidate", "--day", date_of(today - 1))
+    assert f"nothing was sent on {date_of(today - 1)}" in await sendgate(
+        "warmup", "days", "--day", date_of(today - 1)
+    )
+
+
+async def test_a_page_of_a_day_has_whole_ips(here: Scene, api: Api) -> None:
+    day = await here.today()
+    rows = [(ip, provider) for ip in ("192.0.2.1", "192.0.2.2") for provider in ("gmail", "yahoo")]
+    for ip, provider in rows:
+        await here.core.pool.execute(
+            "INSERT INTO ledger_day (day, ip, provider, sent, around) VALUES ($1, $2, $3, 1, 0)",
+            *(day - 1, ip, provider),
+        )
+    await api("POST", f"/api/v2/days/consolidate?day={date_of(day - 1)}")
+    path, found = f"/api/v2/days/{date_of(day - 1)}?limit=1", []
+    for after in ("", "&after=192.0.2.1"):
+        status, page = await api("GET", path + after)
+        assert status == 200
+        found += [(row["ip"], row["provider"]) for row in page]
+    assert found == rows

@@ -303,7 +303,7 @@ async def test_the_command_settles_doubt_by_one_word_and_no_other(
     assert said.startswith("sendgate: hold settle: name what is meant with --tenant"), said
     assert said.count("\n") == 1
     said = await command(*settle, "--absent", "--dry-run")
-    assert "settle: 1 messages (dry run, nothing was changed)" in said
+    assert "settle: 1 message (dry run, nothing was changed)" in said
     dry = json.loads(await command(*settle, "--delivered", "--dry-run", "--json"))
     assert (dry["matching"], dry["dry_run"], dry["request"]["outcome"]) == (1, True, "delivered")
     assert await everything(core) == before, "asked for nothing"
@@ -321,7 +321,7 @@ async def test_the_command_settles_doubt_by_one_word_and_no_other(
 
 async def test_the_command_shows_addresses_as_they_are(core: Parts, command: Command) -> None:
     await hold(core.pool, "m1", recipient="دعم@مثال.إختبار")
-    assert "1 messages" in await command("hold", "list")
+    assert "1 message, " in await command("hold", "list")
     words = ("hold", "list", "--messages", "--recipient", "دعم@مثال.إختبار")
     assert "دعم@مثال.إختبار" in await command(*words)
     assert "دعم@مثال.إختبار" in await command("hold", "show", "m1", "--json")

@@ -86,7 +86,7 @@ async def test_what_a_gateway_holds_meanwhile_is_seen_and_the_tenant_stays(
     await hold(core.pool, "m1")
     status, refused = await removal
     assert status == 409, refused
-    assert "1 messages are held" in refused["title"]
+    assert "1 message is held" in refused["title"]
     assert await ways_in(core) == (1, 1)
     assert (await api("GET", PATH))[1]["leaving"] is False
     assert await actions(core) == ["tenant.leave", "tenant.stay"]
@@ -175,7 +175,7 @@ async def test_mail_of_a_tenant_that_is_gone_can_be_dropped_and_keeps_its_name(
     assert status == 409
     found = [e["detail"] for e in refused["errors"]]
     assert "sendgate hold settle --tenant acme" in found[0]
-    assert "of a former tenant are held: `sendgate hold drop --tenant acme`" in found[1]
+    assert "held of a former tenant: `sendgate hold drop --tenant acme`" in found[1]
     assert (await api("GET", "/api/v2/hold?tenant=acme"))[1]["all"]["messages"] == 2
     assert len((await api("GET", "/api/v2/hold/messages?tenant=acme"))[1]["messages"]) == 2
     orders = "/api/v2/hold/requests"

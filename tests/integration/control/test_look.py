@@ -136,9 +136,7 @@ async def test_what_is_wrong_comes_first_with_its_next_command_and_exit_1(
     await hold(core.pool, "fresh", state="doubt", since=now)
     assert "sendgate hold list --state doubt --messages" not in await wrong()
     await hold(core.pool, "stuck", state="doubt", since=now - 1_000_000)
-    assert (
-        "1 messages are in doubt" in (await wrong())["sendgate hold list --state doubt --messages"]
-    )
+    assert "1 message is in doubt" in (await wrong())["sendgate hold list --state doubt --messages"]
     for number in range(6):
         await hold(core.pool, f"m{number}")
     assert "acme is 80% full" in (await wrong())["sendgate hold forecast --tenant acme"]

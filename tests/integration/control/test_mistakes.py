@@ -159,7 +159,8 @@ MISTAKES = {
     "stats --by hour": ("--by: 'hour' is none of day, ip, tenant"),
     "stats --from 2026-02-30": ("--from: '2026-02-30' is not a date"),
     "stats --limit 20000": ("--limit: 20000 rows are more than one answer has here: at most"),
-    "ip list --tenant ''": ("tenant: is empty"),
+    "ip list --tenant ''": ("--tenant: is empty"),
+    "warmup days --day soon": ("--day: 'soon' is not a date such as 2026-03-01"),
     "domain add --tenant acme --domain x.example --ip 999.1.1.1": ("--ip: '999"),
 }
 """Line to the beginning of what is said of it."""

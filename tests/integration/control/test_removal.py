@@ -64,7 +64,7 @@ async def test_an_ip_goes_once_it_is_retired_unused_today_and_not_the_last(
     found = await in_the_way(api, IP)
     assert len(found) == 4, found
     assert "it is active: `sendgate ip retire 192.0.2.10` first" in found[0]
-    assert found[1].startswith("1 messages are in doubt")
+    assert found[1].startswith("1 message is in doubt")
     assert found[2].startswith("2 recipients went through IP 192.0.2.10 since")
     assert "the only IP of pool acme, which 1 domain (acme.example) use" in found[3]
     # One after the other out of the way.
@@ -108,7 +108,7 @@ async def test_an_ip_stays_for_as_long_as_powermta_tries_what_it_took(
     granted = day_of((await core.admin.now())[0])
     for days, seconds in ((1, 5), (4, 43_195)):
         await to_midnight(core, days, seconds)
-        assert "1 recipients went through IP" in (await in_the_way(api, IP))[0], (days, seconds)
+        assert "1 recipient went through IP" in (await in_the_way(api, IP))[0], (days, seconds)
     # What the ledger lost accounting may know; it has no record of IPs.
     await core.admin.client.delete(f"{core.admin.root}day:{granted}:192.0.2.10")
     assert (await api("DELETE", f"{IP}?dry_run=1"))[0] == 200
@@ -185,9 +185,9 @@ async def test_a_domain_moves_with_its_held_mail_and_goes_when_none_is_left(
     await hold(core.pool, "m2", mailbox="news@notacme.example")
     _, moved = await api("POST", f"{path}/move", {"pool": "fast"})
     assert moved["view"]["pool"] == "fast"
-    assert "1 held messages of it go with it" in moved["notes"]
+    assert "1 held message of it goes with it" in moved["notes"]
     assert any(r["change"] == "changed" for r in moved["view"]["records"]), "its SPF record"
-    assert "1 messages of it are held" in (await in_the_way(api, path))[0]
+    assert "1 message of it is held" in (await in_the_way(api, path))[0]
     await core.pool.execute("UPDATE held SET state = 'done'")
     answer = await gone(api, path)
     assert any("moves to b.example" in note for note in answer["notes"]), "it carried the SPF"
@@ -226,7 +226,7 @@ async def test_a_pool_from_add_to_remove(api: Api, core: Parts) -> None:
         "1 domain (acme.example) use it",
         "1 IP (192.0.2.10) are in it",
         "1 pool (slow) overflow to it",
-        "1 messages are held in it",
+        "1 message is held in it",
     ]
     _, set_ = await api("PATCH", "/api/v2/pools/slow", {"overflow": None, "default": True})
     assert (set_["view"]["overflow"], set_["view"]["default"]) == (None, True)
@@ -244,7 +244,7 @@ async def test_a_server_goes_when_no_ip_is_on_it(api: Api, core: Parts) -> None:
     await hold(core.pool, "m1", state="doubt", server="pmta1")
     found = await in_the_way(api, "/api/v2/servers/pmta1")
     assert found[0].startswith("1 IP (192.0.2.10) on it")
-    assert found[1].startswith("1 messages are in doubt")
+    assert found[1].startswith("1 message is in doubt")
     body = {"name": "pmta2", "addresses": [{"host": "127.0.0.1", "port": 2526}]}
     assert (await api("POST", "/api/v2/servers", body))[0] == 200
     assert (await api("GET", "/api/v2/servers/pmta2"))[1]["id"] == 2

@@ -93,7 +93,7 @@ async def test_an_alert_says_who_said_what_of_which_domain_and_what_to_do(here: 
     assert (found["key"], found["severity"]) == ("reply:domain-auth:acme", "warning")
     assert found["what"] == (
         "mail of tenant acme is not authenticated (SPF, DKIM, DMARC): gmail 3 times "
-        f"(gmail-auth-dmarc), microsoft 1 times ({microsoft.name}), last of "
+        f"(gmail-auth-dmarc), microsoft 1 time ({microsoft.name}), last of "
         f"shop.acme.test by {IP}; no IP is held up for it"
     )
     assert found["next"].startswith(

@@ -28,5 +28,5 @@ async def test_it_is_safe_to_run_twice(
     assert "password" not in text
     assert await core.publisher.current() == before
     # One that was broken off goes on where it was.
-    assert "1 domains added, 2 were there" in await sendgate("seed", "--count", "3")
+    assert "1 domain added, 2 were there" in await sendgate("seed", "--count", "3")
     await sendgate("seed", "--sos-ips", "198.51.100.0/30", code=2)

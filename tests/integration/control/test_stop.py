@@ -154,7 +154,24 @@ async def test_a_dry_run_changes_nothing(acme: Api, core: Parts) -> None:
 
 
 async def test_the_command(acme: Api, command: Command) -> None:
-    assert "sending is stopped" in await command("warmup", "stop", "--reason", "a test")
+    # A dry run says what would be done, not how it stands.
+    said = await command("warmup", "stop", "--reason", "a test", "--dry-run")
+    assert said.startswith("all sending stopped: would be done")
+    assert "all sending stopped: done" in await command("warmup", "stop", "--reason", "a test")
     await command("status", code=1)
-    assert "sending runs" in await command("warmup", "start")
-    assert "sending runs" in await command("warmup", "trigger")
+    # Figures of what may go next do not stand there as if it went.
+    for words in (["quota"], ["hold", "forecast"], ["warmup", "status"]):
+        assert "a test; new mail is held: nothing below goes before" in await command(*words)
+    assert "all sending started: done" in await command("warmup", "start")
+    assert "stopped" not in await command("quota")
+    assert "note: warm-up: all IPs were looked at: 0 new decisions" in await command(
+        "warmup", "trigger"
+    )
+
+
+async def test_a_reason_that_is_too_long_changes_nothing(acme: Api, command: Command) -> None:
+    for words in (["warmup", "stop"], ["tenant", "remove", "acme"]):
+        said = await command(*words, "--reason", "x" * 501, code=2)
+        assert said == "sendgate: --reason: expected at most 500 characters\n"
+    status, _ = await acme("GET", "/api/v2/tenants/acme")
+    assert status == 200

@@ -289,6 +289,13 @@ async def test_simulate_and_growth_play_the_rule_forward_and_change_nothing(
     assert "all 50 are ACTIVE in week 56" in await sendgate("plan", "growth")
     assert "no warm-up plan" in await sendgate("warmup", "simulate", "--plan", "none", code=1)
     await sendgate("plan", "growth", "--every", "soon", code=2)
+    for every in ("36h", "4000d"):
+        said = await sendgate("plan", "growth", "--every", every, code=2)
+        assert "--every: expected whole days up to 365d, such as 7d" in said
+    assert "it is ACTIVE in week 7" in await sendgate("plan", "growth", "--domains", "1")
+    # It was looked no further: that is no word of ever.
+    late = await sendgate("plan", "growth", "--domains", "20", "--every", "365d")
+    assert "not all of them are ACTIVE after 521 weeks, with these rates" in late
     assert await here.core.publisher.current() == before
 
 

@@ -204,7 +204,7 @@ async def test_it_says_which_250s_it_does_not_know(
     assert (dry.unknown.since, dry.unknown.entries) == (instant(newest), 1)
     assert instant(newest) < dry.unknown.until <= instant(await here.now())
     _, ledger, logged, *_ = (await command("--yes")).splitlines()
-    assert ledger.startswith("1 messages answered 250 after ")
+    assert ledger.startswith("1 message answered 250 after ")
     assert logged.endswith(f"are not in this PostgreSQL: {lost}, {keyless}")
     audited = await here.core.pool.fetchval(
         "SELECT after->>'unknown' FROM audit_log WHERE action = 'restore'"
