@@ -18,6 +18,7 @@ from control.parts import Parts
 from control.pmta import telling
 from control.pmta.standing import wrong
 from control.pmta.told import ToldView
+from control.progress.began import Began
 from control.progress.streak import Streaks
 from control.published.asking import Servers
 from control.rotation.looking import RotationLook
@@ -158,9 +159,13 @@ class _Streaks:
     def __init__(self, parts: Parts) -> None:
         self._calendar = parts.calendar
         self._streaks = Streaks(parts.pool, parts.admin, parts.publisher.current)
+        self._began = Began(parts.pool, parts.admin, parts.publisher.current)
 
     async def __call__(self, due: int) -> str:
-        return await self._streaks.count(day_of(due) - 1, day_of(await self._calendar()))
+        today = day_of(await self._calendar())
+        said = await self._streaks.count(day_of(due) - 1, today)
+        await self._began.keep(today)
+        return said
 
 
 class _Cleanup:

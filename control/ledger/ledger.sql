@@ -108,6 +108,10 @@ GROUP BY whole, body ORDER BY min(arrived);
 SELECT key, message AS owner, attempt, 'S' AS state, at AS since, server
 FROM receipt WHERE key <> '' AND at >= $1;
 
+-- name: began
+-- Mailboxes that sent since $1, and when their ramps began.
+SELECT tenant, mailbox, first, day FROM mailbox_began WHERE day >= $1 ORDER BY tenant, mailbox;
+
 -- name: plans
 -- The newest first. They are read one by one: each may be megabytes.
 SELECT number, extract(epoch FROM created)::float8 AS created, encoded

@@ -9,6 +9,8 @@ what it still knows. Written twice, it is the same.
 What went around the gateways counts as well.
 Counts are the IP's: what was booked names it, and for the rest it is what its VirtualMTA was on
 that day (`vmta_ip`; `former` for what an older version booked). Two at once have it both.
+Where mailboxes' ramps began is what the ledger said last (`control.progress.began`): no older, so
+that a ramp is at the stage it was at, or begins anew at its first.
 Not rebuilt: mailbox maxima and spacing, the windows of tenants, paces. No record names the mailbox,
 and the others are over within an hour or a burst.
 """
@@ -22,7 +24,9 @@ from control.ledger.former import former
 from control.store.database import Connection, allow, fetch
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.known import Counters, Entry
+from policy.ledger.mailboxes import go_on
 from policy.limits import DAY, day_of
+from policy.mailbox import IDLE_DAYS
 from settings.hold import Hold
 from settings.statements import statements
 
@@ -46,6 +50,8 @@ class Written(msgspec.Struct, frozen=True):
     counters: int
     """IP days."""
     entries: int
+    mailboxes: int
+    """Whose ramps go on."""
     unknown: str
     """Why there may be charges of IPs that nobody can name; '': there are none."""
 
@@ -89,7 +95,17 @@ async def write_back(connection: Connection, admin: LedgerAdmin, now: int, hold:
                 entries += await admin.put_entries(chunk, **kept)
                 chunk.clear()
         entries += await admin.put_entries(chunk, **kept)
-    return Written(len(counters), entries, unknown)
+    return Written(len(counters), entries, await _ramps(connection, admin, day_of(now)), unknown)
+
+
+async def _ramps(connection: Connection, admin: LedgerAdmin, today: int) -> int:
+    found: dict[str, dict[str, tuple[int, int]]] = {}
+    records = await connection.fetch(_SQL["began"], today - IDLE_DAYS, timeout=LONGEST)
+    for tenant, mailbox, first, day in records:
+        found.setdefault(tenant, {})[mailbox] = first, day
+    for tenant, began in found.items():
+        await go_on(admin.client, admin.root, tenant, began)
+    return len(records)
 
 
 async def known_counters(connection: Connection, today: int) -> tuple[list[Counters], str]:

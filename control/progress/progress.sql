@@ -38,3 +38,19 @@ ON CONFLICT (tenant, mailbox) DO UPDATE SET day = excluded.day,
     days = CASE WHEN excluded.days > 0 AND k.day = excluded.day - 1 THEN k.days + 1
         ELSE excluded.days END
 WHERE k.day < excluded.day;
+
+-- name: began
+-- $1 a tenant, $2 mailboxes, $3 the first day of each since it was idle, $4 the day it sent on last.
+INSERT INTO mailbox_began AS b (tenant, mailbox, first, day)
+SELECT $1, n.* FROM unnest($2::text[], $3::integer[], $4::integer[]) AS n (mailbox, first, day)
+WHERE EXISTS (SELECT FROM tenant WHERE name = $1)
+ORDER BY n.mailbox
+ON CONFLICT (tenant, mailbox) DO UPDATE SET first = excluded.first, day = excluded.day
+WHERE (b.first, b.day) IS DISTINCT FROM (excluded.first, excluded.day);
+
+-- name: forget_began
+-- Of those that would begin anew, and of whose minimum nobody counts days any more.
+WITH streaks AS (
+    DELETE FROM mailbox_streak WHERE day < $1
+)
+DELETE FROM mailbox_began WHERE day < $1;

@@ -4,7 +4,7 @@ Not here: counting (`counting.lua`, which has the record), the rules (`policy.ma
 takes part in no decision, and neither does forgetting those that count like ones that never were.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -16,7 +16,11 @@ from policy.mailbox import IDLE_DAYS, Record
 AT_ONCE = 1_000
 """Mailboxes asked for with one command, or scanned: about a millisecond of the server."""
 
+KEPT = 40 * 86_400
+"""Seconds a tenant's mailboxes stay after the last of them sent (`prelude.lua`: KEEP_COUNTS)."""
+
 _decode = msgspec.msgpack.Decoder(Record).decode
+_encode = msgspec.msgpack.Encoder().encode
 
 
 async def records(
@@ -51,6 +55,21 @@ async def every(
         yield part
         if not cursor:
             return
+
+
+async def go_on(
+    client: Redis, root: str, tenant: str, began: Mapping[str, tuple[int, int]]
+) -> None:
+    """Give a ledger that was lost the first day of mailboxes, and the last that each sent on; what
+    it knows of one stays. Raises redis-py's errors; again it is the same."""
+    key, rows = _key(root, tenant), list(began.items())
+    for begin in range(0, len(rows), AT_ONCE):
+        async with client.pipeline(transaction=False) as pipe:
+            for name, (first, day) in rows[begin : begin + AT_ONCE]:
+                record = Record(first=first, day=day, count=0, before=0, last=0)
+                pipe.hsetnx(key, name, cast(Any, _encode(record)))
+            pipe.expire(key, KEPT)
+            await pipe.execute()
 
 
 async def number(client: Redis, root: str, tenant: str) -> int:
