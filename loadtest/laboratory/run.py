@@ -27,8 +27,8 @@ from loadtest.laboratory.world import World
 
 _LOOK = 0.25
 _CALM = 0.1
-"""Share of `settle` without a new receipt that is called calm: with 100,000 mailboxes and as many held
-messages on a busy machine, a second without one came long before the last."""
+"""Share of `settle` without a new receipt that is called calm: with 100,000 mailboxes and as many
+held messages on a busy machine, a second without one came long before the last."""
 _API = (
     *("/api/v2/status", "/api/v2/quota", "/api/v2/hold", "/metrics"),
     *("/api/warmup/quota?status=behind", "/api/warmup/mailbox", "/api/warmup/metrics"),
