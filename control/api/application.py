@@ -97,9 +97,11 @@ class Application:
         app = web.Application(middlewares=[problems], client_max_size=self._max_body)
         for route in self._routes:
             handler = self._handler(route)
-            app.router.add_route(route.method, route.path, handler)
+            # Without a pattern aiohttp takes no brace, and an address may have some.
+            path = re.sub(r"\{(\w+)\}", r"{\1:[^/]+}", route.path)
+            app.router.add_route(route.method, path, handler)
             if route.path.startswith(_OLDER):
-                app.router.add_route(route.method, f"{route.path}/", handler)
+                app.router.add_route(route.method, f"{path}/", handler)
         for path, post in {**self._raw, **self._agents}.items():
             app.router.add_post(path, post)
             app.router.add_post(path + "/", post)

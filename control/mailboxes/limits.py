@@ -1,5 +1,6 @@
 """Limits of single mailboxes, in place of their tenant's: set and taken away."""
 
+from datetime import date
 from typing import Annotated, Any
 
 import msgspec
@@ -11,13 +12,16 @@ from control.plan.terms import MailboxRamp, Spacing
 from control.problem import bad, missing
 from control.store.change import Act
 from control.values.mailbox import mail_address
-from control.values.time import DayText, moment
+from control.values.time import CountedDayText, moment
 from control.values.wanted import BY_DEFAULT, meant
 from policy.address import mailbox_of
 from policy.model import Count
 from settings.statements import statements
 
 SQL = statements(__package__, "limits")
+
+_FIRST, _LAST = date(1970, 1, 1), date(2999, 12, 31)
+"""Days that `policy.model.Day` can tell, and a few less."""
 
 
 class MailboxChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,7 +52,7 @@ class MailboxChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         meant("Recipients a day, stage by stage; null takes the tenant's, an empty list is none."),
     ] = UNSET
     ramp_from: Annotated[
-        DayText | UnsetType | None,
+        CountedDayText | UnsetType | None,
         meant("First day of its ramp, such as 2026-03-01; null: the day it sends first."),
     ] = UNSET
     per_minute: Annotated[
@@ -115,10 +119,12 @@ def contradiction(
 
 def day(field: str, text: str) -> str:
     """Raises RefusedError for a text that is no day."""
-    found = moment(text, field).date().isoformat()
-    if found != text:
+    found = moment(text, field).date()
+    if found.isoformat() != text:
         raise bad(field, f"{text!r} is not a day such as 2026-03-01")
-    return found
+    if not _FIRST <= found <= _LAST:
+        raise bad(field, f"{text} is not between {_FIRST} and {_LAST}")
+    return text
 
 
 async def remove_mailbox(act: Act, tenant: str, address: str, reason: str = "") -> Removed:

@@ -104,7 +104,15 @@ def applied(row: TenantRow, wanted: TenantChange) -> TenantRow:
     columns["window_start"], columns["window_length"], columns["window_zone"] = _hours(row, wanted)
     after = TenantRow(**columns)
     _spaced(after)
+    if (after.mailbox_min, after.mailbox_max) != (row.mailbox_min, row.mailbox_max):
+        _possible(after.mailbox_min, after.mailbox_max)
     return after
+
+
+def _possible(least: int | None, most: int | None) -> None:
+    """Raises RefusedError, as for one mailbox."""
+    if least is not None and most is not None and least > most:
+        raise bad("mailbox_min", f"{least} is more than mailbox_max ({most})")
 
 
 def _spaced(row: TenantRow) -> None:

@@ -8,7 +8,8 @@ import msgspec
 
 from control.problem import bad, quoted
 
-_DAY = "(?!0000)[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+_OF_YEAR = "-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+_DAY = f"(?!0000)[0-9]{{4}}{_OF_YEAR}"
 _CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 TIME = (
     rf"{_DAY}(?:[T ]{_CLOCK}(?::[0-5][0-9](?:\.[0-9]{{1,6}})?)?"
@@ -20,6 +21,10 @@ of a year, no time without its colons."""
 TimeText = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{TIME}$"})]
 """UTC when it names no zone."""
 DayText = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_DAY}$"})]
+CountedDayText = Annotated[
+    str, msgspec.Meta(extra_json_schema={"pattern": f"^(?:19[7-9]|2[0-9]{{2}})[0-9]{_OF_YEAR}$"})
+]
+"""From 1970 on, as the ledger counts days, and before the year 3000."""
 
 
 def moment(text: str, field: str) -> datetime:

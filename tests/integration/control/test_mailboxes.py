@@ -4,6 +4,7 @@ import csv
 import io
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -94,12 +95,18 @@ async def test_settings_give_what_no_tenant_says(api: Api, core: Parts) -> None:
     wrong = {"mailbox_spacing": 5.0, "mailbox_spacing_max": 2.0}
     status, problem = await api("PATCH", "/api/v2/tenants/acme", wrong)
     assert (status, problem["errors"][0]["field"]) == (400, "mailbox_spacing_max")
+    assert (await api("PATCH", "/api/v2/tenants/acme", {"mailbox_min": 9}))[0] == 200
+    status, problem = await api("PATCH", "/api/v2/tenants/acme", {"mailbox_max": 5})
+    assert (status, problem["errors"][0]["field"]) == (400, "mailbox_min")
+    assert (await api("PATCH", "/api/v2/tenants/acme", {"mailbox_min": None}))[0] == 200
     for body, field in (
         ({"spacing_max": 3.0}, "spacing_max"),
         ({"spacing": 3.0, "spacing_max": 2.0}, "spacing_max"),
         ({"daily_max": 3, "daily_min": 4}, "daily_min"),
         ({"ramp": [0]}, "ramp"),
         ({"ramp_from": "yesterday"}, "ramp_from"),
+        ({"ramp_from": "1969-12-31"}, "ramp_from"),
+        ({"ramp_from": "9999-12-31"}, "ramp_from"),
     ):
         status, problem = await api("PUT", f"{PATH}/{NEWS}", body)
         assert status == 400, body
@@ -150,6 +157,14 @@ address,daily_max,daily_min,spacing,spacing_max,ramp,ramp_from,per_minute,per_ho
 One@acme.example,50,30,1.5,2.5,50 200 500,2026-03-01,5,
 two@acme.example,,,,,none,,,70
 """
+
+
+@pytest.mark.parametrize("local", ["{x}", "a{", "%7Bx%7D", "a/b", '"a b"', "o'x", "jürgen"])
+async def test_a_mailbox_of_any_spelling_has_its_place(api: Api, core: Parts, local: str) -> None:
+    await acme(api)
+    path = f"{PATH}/{quote(f'{local}@acme.example', safe='')}"
+    for method, body in (("PUT", {"daily_max": 5}), ("GET", None), ("DELETE", None)):
+        assert (await api(method, path, body))[0] == 200, method
 
 
 async def test_a_list_goes_in_and_comes_out(

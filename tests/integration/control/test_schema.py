@@ -110,6 +110,7 @@ TAKEN_AND_REFUSED: dict[tuple[str, str], str] = {
     ("NewTenant", "zone"): _ZONES,
     ("TenantChange", "zone"): _ZONES,
     ("MailboxChange", "spacing_max"): _OTHERS,
+    ("MailboxChange", "ramp_from"): "which days a month has no pattern can say",
     ("TenantChange", "mailbox_spacing_max"): _OTHERS,
     ("NewTenant", "mailbox_spacing_max"): _OTHERS,
     ("MailboxList", "csv"): "what stands in a list its reader says, line by line",
