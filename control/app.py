@@ -193,6 +193,7 @@ def application(parts: Parts) -> web.Application:
     """The API over these parts."""
     webhook = Webhook(
         *(parts.intake.inbox, parts.gate.tokens.holder_of, parts.settings.accounting),
+        proxies=(proxies := tuple(map(network, parts.settings.control.proxy_networks))),
         clock=time.time,
         check_server=partial(was_there, parts.pool),
     )
@@ -209,7 +210,7 @@ def application(parts: Parts) -> web.Application:
         agents=agents.posted,
         asked=agents.asked,
         scrapers=tuple(network(text) for text in parts.settings.control.metrics_networks),
-        proxies=tuple(network(text) for text in parts.settings.control.proxy_networks),
+        proxies=proxies,
     )
     built = door.build()
     built.on_shutdown.append(agents.close)

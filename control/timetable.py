@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from control.accounting.status import StreamView, streams
@@ -23,7 +24,7 @@ from control.progress.streak import Streaks
 from control.published.asking import Servers
 from control.rotation.looking import RotationLook
 from control.statistics.sweep import sweep
-from control.users import attempt, session
+from control.users import attempt, audit, session
 from control.values.number import count
 from control.warmup import replies
 from policy.limits import day_of
@@ -182,6 +183,8 @@ class _Cleanup:
         await replies.sweep(parts.pool, day_of(due - REPLIES_KEPT))
         await run.sweep(parts.pool, due - RUNS_KEPT)
         await alert.sweep(parts.pool, due - ALERTS_KEPT)
+        kept_since = datetime.fromtimestamp(due / 1000 - parts.settings.control.audit_kept, UTC)
+        await audit.forget(parts.pool, kept_since)
         await attempt.sweep(parts.pool)
         await session.sweep(parts.pool)
         return (

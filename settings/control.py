@@ -38,6 +38,8 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ledger is rebuilt with them only where an older version booked what PowerMTA took."""
     outcomes_kept: Annotated[float, msgspec.Meta(ge=86_400, le=31_536_000)] = 2_592_000.0
     """Seconds for which it is kept what became of each message (30 days); dropped by whole days."""
+    audit_kept: Annotated[float, msgspec.Meta(ge=2_592_000, le=315_360_000)] = 63_072_000.0
+    """Seconds for which the audit log is kept (two years); the table gives nothing back before."""
     pmta_config: str = ""
     """File to keep the generated configuration in; empty writes none."""
     pmta_reload_url: str = ""

@@ -22,6 +22,7 @@ from control.api.permission import allow, allow_body
 from control.api.route import Call, Route
 from control.plan.names import Asked, still
 from control.problem import Problem, RefusedError
+from control.users.asker import asked_by
 from control.users.role import Holder
 from policy.node import Network, within
 
@@ -31,8 +32,8 @@ Names = Callable[[Asked, str | None], Awaitable[Asked]]
 """A request with a name in place of each id, for who sees one tenant or (None) all."""
 OfWhich = Callable[[Asked, tuple[str, ...]], Awaitable[str]]
 """Which of several tenants a request is about."""
-HolderOf = Callable[[str], Awaitable[Holder | None]]
-"""Who has what a request carries."""
+HolderOf = Callable[[str, str], Awaitable[Holder | None]]
+"""Who has what a request carries, and comes from that address."""
 Used = Callable[[Holder], Awaitable[None]]
 """Is told of who asked."""
 Refusal = Callable[[Exception], RefusedError | None]
@@ -174,9 +175,11 @@ class Application:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         # Callers of older systems send it under this name.
         given = token if scheme.lower() == "bearer" else request.headers.get("X-API-Key", "")
-        found = await self._holder_of(given.strip()) if given.strip() else None
+        address = come_from(request, self._proxies)
+        found = await self._holder_of(given.strip(), address) if given.strip() else None
         if found is None:
             raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
+        asked_by(found, address)
         await self._used(found)
         return found
 
@@ -185,6 +188,8 @@ class Application:
         given = request.headers.get("X-Request-Id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         headers: dict[str, str] = {}
+        # One connection carries requests of many: nothing of the one before stays.
+        asked_by(None, come_from(request, self._proxies))
         try:
             response = await handler(request)
         except RefusedError as error:

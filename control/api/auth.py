@@ -105,10 +105,10 @@ class AuthApi:
         return await self._entry.login(of.name, of.password, of.code, call.address)
 
     async def _refresh(self, call: Call) -> SessionTokens:
-        return await self._entry.refresh(call.body.refresh_token)
+        return await self._entry.refresh(call.body.refresh_token, call.address)
 
     async def _logout(self, call: Call) -> SessionDone:
-        await self._entry.logout(call.body.refresh_token)
+        await self._entry.logout(call.body.refresh_token, call.address)
         return SessionDone()
 
     async def _link(self, call: Call) -> LinkTaken:

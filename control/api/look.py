@@ -28,12 +28,15 @@ class LookApi:
         path, wrong = "/api/v2/status", "What is wrong, then how everything stands"
         return [
             Route("GET", path, wrong, self._status, Status),
-            Route(
-                "GET",
-                "/api/v2/audit",
-                "Who changed what, when and why, newest first",
-                self._audit,
-                AuditPage,
-                wanted=AuditQuery,
+            *(
+                Route(
+                    "GET",
+                    f"/api/{version}/audit",
+                    "Who changed what, when, from where and why, newest first",
+                    self._audit,
+                    AuditPage,
+                    wanted=AuditQuery,
+                )
+                for version in ("v1", "v2")
             ),
         ]

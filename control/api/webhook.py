@@ -18,8 +18,11 @@ import msgspec
 from aiohttp import web
 
 from control.accounting.inbox import Inbox
+from control.api.origin import come_from
 from control.problem import RefusedError, bad
+from control.users.asker import asked_by
 from control.users.role import CONFIGURED, FEEDERS, Holder
+from policy.node import Network
 from settings.accounting import Accounting
 
 PATHS = ("/api/v2/powermta/accounting", "/api/v2/webhooks/powermta")
@@ -33,8 +36,8 @@ _NAME = 64
 
 Check = Callable[[str], Awaitable[None]]
 """Raises RefusedError for a PowerMTA server that there is not and was not."""
-HolderOf = Callable[[str], Awaitable[Holder | None]]
-"""Who has a token."""
+HolderOf = Callable[[str, str], Awaitable[Holder | None]]
+"""Who has a token, and comes from that address."""
 Clock = Callable[[], float]
 """Seconds of real time."""
 
@@ -56,12 +59,14 @@ class Webhook:
         settings: Accounting,
         clock: Clock,
         check_server: Check,
+        proxies: tuple[Network, ...] = (),
     ) -> None:
         self._inbox = inbox
         self._check_server = check_server
         self._holder_of = holder_of
         self._settings = settings
         self._clock = clock
+        self._proxies = proxies
 
     async def post(self, request: web.Request) -> web.Response:
         """One batch. Raises RefusedError."""
@@ -69,7 +74,7 @@ class Webhook:
         signed = request.headers.get(SIGNATURE)
         holder = None
         if token is not None or signed is None:
-            holder = await self._allowed(token)
+            holder = await self._allowed(token, request)
         body = await self._body(request)
         if holder is None:
             self._check(signed or "", request.headers.get(TIMESTAMP, ""), body)
@@ -91,12 +96,12 @@ class Webhook:
 
     async def parcel(self, request: web.Request) -> tuple[str, bytes]:
         """(the token's name, the body) of somebody who may post accounting. Raises RefusedError."""
-        holder = await self._allowed(_token(request))
+        holder = await self._allowed(_token(request), request)
         return holder.name, await self._body(request)
 
     async def configured(self, request: web.Request) -> str:
         """The token's name of somebody who may have private keys. Raises RefusedError."""
-        holder = await self._allowed(_token(request))
+        holder = await self._allowed(_token(request), request)
         if holder.role not in CONFIGURED:
             raise RefusedError(
                 f"token {holder.name} may not have PowerMTA's configuration, which has private "
@@ -105,8 +110,10 @@ class Webhook:
             )
         return holder.name
 
-    async def _allowed(self, token: str | None) -> Holder:
-        holder = await self._holder_of(token) if token else None
+    async def _allowed(self, token: str | None, request: web.Request) -> Holder:
+        address = come_from(request, self._proxies)
+        holder = await self._holder_of(token, address) if token else None
+        asked_by(holder, address)
         if holder is None:
             raise web.HTTPUnauthorized(
                 reason="a valid token is needed: Authorization: Bearer TOKEN, X-API-Key: TOKEN, or "

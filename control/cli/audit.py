@@ -1,6 +1,9 @@
 """`sendgate audit list`: who changed what, when and why."""
 
-from typing import Any
+import io
+import sys
+from csv import writer
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -8,7 +11,7 @@ import typer
 from control.terminal.client import Client
 from control.terminal.options import Body, filters
 from control.terminal.show import as_json, line_of, say, table
-from control.users.audit import AuditPage, AuditQuery
+from control.users.audit import AuditEntry, AuditPage, AuditQuery
 
 app = typer.Typer(no_args_is_help=True, help="Who changed what, when and why.")
 
@@ -20,22 +23,61 @@ def audit() -> None:
 
 @app.command("list")
 @filters(AuditQuery)
-def list_(context: typer.Context, query: Body) -> None:
+def list_(
+    context: typer.Context,
+    query: Body,
+    csv: Annotated[bool, typer.Option("--csv", help="As CSV, for a spreadsheet.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Page after page, to the first one.")
+    ] = False,
+) -> None:
     """Newest first."""
     line = line_of(context)
-    page = Client(line).get("/api/v2/audit", AuditPage, **query)
+    client = Client(line)
+    page = client.get(PATH, AuditPage, **query)
+    entries = list(page.entries)
+    while every and page.before is not None:
+        page = client.get(PATH, AuditPage, **{**query, "before": page.before})
+        entries += page.entries
+    if csv:
+        sys.stdout.write(as_csv(entries))
+        return
     if line.json:
-        as_json(page)
+        as_json(AuditPage(entries=entries, before=page.before))
         return
     table(
-        ("id", "at", "who", "action", "subject", "change", "reason"),
+        ("id", "at", "who", "from", "action", "subject", "change", "reason"),
         (
-            (e.id, e.at, e.who, e.action, e.subject, change(e.before, e.after), e.reason)
-            for e in page.entries
+            (
+                *(e.id, e.at, f"{e.kind} {e.who}".strip(), e.source or "-"),
+                *(e.action, e.subject, change(e.before, e.after), e.reason),
+            )
+            for e in entries
         ),
     )
     if page.before is not None:
         say(f"more: --before {page.before}")
+
+
+PATH = "/api/v2/audit"
+
+
+def as_csv(entries: list[AuditEntry]) -> str:
+    """With a head. A text that a spreadsheet would calculate has a quote before it."""
+    text = io.StringIO()
+    rows = writer(text, lineterminator="\n")
+    rows.writerow(AuditEntry.__struct_fields__)
+    for entry in entries:
+        values = [getattr(entry, field) for field in AuditEntry.__struct_fields__]
+        rows.writerow([_cell(value) for value in values])
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if value is None or isinstance(value, int):
+        return value
+    written = _text(value)
+    return f"'{written}" if written.startswith(("=", "+", "-", "@", "\t")) else written
 
 
 def change(before: Any, after: Any) -> str:

@@ -1,41 +1,76 @@
 """`sendgate token …`: straight at the database, for the first token has no API to come from."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
 
 from control.cli.onhost import run
+from control.cli.removal import Dry
+from control.ledger.clock import step_seconds
 from control.store.change import Act
 from control.terminal.configuration import Config
 from control.terminal.show import as_json, line_of, say, table
-from control.terminal.usage import one_of
+from control.terminal.usage import misused, one_of
 from control.users import token
 from control.users.role import ALL_ROLES
+from control.values.time import moment
 
 app = typer.Typer(no_args_is_help=True, help="Tokens of the API.")
+
+
+SCOPES = {"operate": "operator"}
+"""Scopes that have not the name of their role."""
 
 
 @app.command()
 def add(
     context: typer.Context,
     name: Annotated[str, typer.Argument()],
-    role: Annotated[
-        str, typer.Option(help="admin, operator, read, scrape, accounting or agent.")
-    ] = "admin",
-    tenant: Annotated[
-        str | None, typer.Option(help="The only one it sees and changes; else all.")
+    scope: Annotated[
+        str | None,
+        typer.Option(help="admin, operate, read, scrape, accounting or agent; admin."),
     ] = None,
+    role: Annotated[str | None, typer.Option(help="The same, by the role's name.")] = None,
+    tenant: Annotated[
+        list[str] | None,
+        typer.Option(help="The only one it sees and changes; repeatable. Else all."),
+    ] = None,
+    network: Annotated[
+        list[str] | None, typer.Option(help="From where it is good; repeatable. Else anywhere.")
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option(help="When it ends: a time, or in how long, such as 30d.")
+    ] = None,
+    dry_run: Dry = False,
     config: Config = None,
 ) -> None:
     """Make a token; it is shown this once."""
+    if scope and role:
+        raise misused("--scope and --role are the same: give one of them")
     one_of("--role", role, *ALL_ROLES)
-    may = next(known for known in ALL_ROLES if known == role)
+    one_of("--scope", scope, *ALL_ROLES, *SCOPES)
+    wanted = SCOPES.get(scope or "", scope) or role or "admin"
+    terms = token.TokenTerms(
+        role=next(known for known in ALL_ROLES if known == wanted),
+        tenants=tuple(tenant or ()),
+        networks=tuple(network or ()),
+        expires=None if expires is None else _end(expires),
+    )
 
     async def act(act: Act) -> str:
-        return await token.add(act, name, may, tenant)
+        return await token.add(act, name, terms)
 
-    made = run(line_of(context), config, act)
+    made = run(line_of(context), config, act, dry=dry_run)
+    if dry_run:
+        made = "none: a dry run, nothing was changed"
     as_json({"name": name, "token": made}) if line_of(context).json else say(made)
+
+
+def _end(text: str) -> datetime:
+    if text[:1].isdigit() and "-" not in text:
+        return datetime.now(UTC) + timedelta(seconds=step_seconds(text))
+    return moment(text, "expires")
 
 
 @app.command("list")
@@ -50,19 +85,30 @@ def list_(context: typer.Context, config: Config = None) -> None:
         as_json(found)
         return
     table(
-        ("token", "role", "tenant", "created", "last used"),
-        ((t.name, t.role, t.tenant or "all", t.created, t.used) for t in found),
+        ("token", "role", "tenants", "networks", "expires", "created", "last used"),
+        (
+            (
+                *(t.name, t.role, "all" if t.tenants is None else t.tenants),
+                *(t.networks or "anywhere", "expired" if t.expired else t.expires or "never"),
+                *(t.created, t.used),
+            )
+            for t in found
+        ),
     )
 
 
 @app.command()
 def revoke(
-    context: typer.Context, name: Annotated[str, typer.Argument()], config: Config = None
+    context: typer.Context,
+    name: Annotated[str, typer.Argument()],
+    dry_run: Dry = False,
+    config: Config = None,
 ) -> None:
     """Make a token worthless at once."""
 
     async def act(act: Act) -> None:
         await token.revoke(act, name)
 
-    run(line_of(context), config, act)
-    as_json({"revoked": name}) if line_of(context).json else say(f"token {name}: revoked")
+    run(line_of(context), config, act, dry=dry_run)
+    done = f"token {name}: {'would be ' if dry_run else ''}revoked"
+    as_json({"revoked": name, "dry_run": dry_run}) if line_of(context).json else say(done)

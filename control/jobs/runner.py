@@ -26,6 +26,7 @@ from control.jobs.job import MOST_MISSED, Job, again_in
 from control.jobs.run import SQL, RunView, named, run_view
 from control.problem import RefusedError, missing
 from control.store.change import Act
+from control.store.origin import come
 from control.store.refusal import UNREACHABLE
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class Runner:
             if known.get(due) in _SETTLED:
                 continue
             attempt = await self._claim(self._pool, job, due, now)
+            come("job", job.name, "")
             settled &= attempt is not None and await self._do(job, due, attempt)
         if settled:
             self._settled[job.name] = latest

@@ -6,6 +6,8 @@ from typing import Any
 import msgspec
 
 from control.store.database import Connection
+from control.store.masked import without_secrets
+from control.store.origin import origin
 from policy.isotime import milliseconds_of
 from settings.statements import statements
 
@@ -69,9 +71,13 @@ class Act(msgspec.Struct, frozen=True):
     async def audit(
         self, action: str, subject: str, before: Any = None, after: Any = None, reason: str = ""
     ) -> None:
-        """Write the audit row of this change; in the same transaction, so one never lies."""
+        """Write the audit row of this change; in the same transaction, so one never lies. Secrets
+        are masked in it."""
+        before, after = without_secrets(before), without_secrets(after)
         self.audited.append(action)
         self.differences.extend(differences(subject, before, after))
+        of = origin(self.who)
         await self.connection.execute(
-            _AUDIT["add"], self.now, self.who, action, subject, before, after, reason
+            *(_AUDIT["add"], self.now, self.who, action, subject, before, after, reason),
+            *(of.kind, of.address),
         )

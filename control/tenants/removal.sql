@@ -26,7 +26,16 @@ UPDATE tenant SET leaving = NULL WHERE name = $1 AND leaving = $2 RETURNING name
 SELECT name, leaving FROM tenant WHERE leaving < $1 ORDER BY name;
 
 -- name: drop_tokens
-DELETE FROM api_token WHERE tenant = $1 RETURNING name;
+-- One that is of others, too, stays theirs.
+WITH others AS (
+    SELECT t.name, min(o.tenant) AS tenant
+    FROM api_token t JOIN api_token_tenant o ON o.token = t.name AND o.tenant <> $1
+    WHERE t.tenant = $1 GROUP BY t.name
+), kept AS (
+    UPDATE api_token t SET tenant = o.tenant FROM others o WHERE o.name = t.name
+)
+DELETE FROM api_token t WHERE t.tenant = $1 AND NOT EXISTS (SELECT FROM others o WHERE o.name = t.name)
+RETURNING name;
 
 -- name: drop_mailboxes
 DELETE FROM mailbox WHERE tenant = $1 RETURNING address AS name;

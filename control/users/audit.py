@@ -1,6 +1,7 @@
 """Who changed what, when and why, as it was written down with each change."""
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -12,6 +13,8 @@ from settings.statements import statements
 
 _SQL = statements(__package__, "audit")
 
+Kind = Literal["user", "token", "job", "warm-up", "command", "control"]
+
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One change."""
@@ -19,7 +22,11 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     at: str
     who: str
-    """A token's name, `command line`, `control`, …"""
+    """A user's name, a token's, `command line`, `control`, …"""
+    kind: str
+    """user, token, job, warm-up, command or control; empty before that was written down."""
+    source: str
+    """The address it was asked from; empty: from none outside."""
     action: str
     """`ip.set`, `tenant.pause`, …"""
     subject: str
@@ -45,12 +52,19 @@ class AuditQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         meant("Only this one, or what stands after it and a slash: a tenant, an IP, a message id."),
     ] = None
     who: Annotated[
-        FoundText | None, meant("Only by this token, or part of ours such as `command line`.")
+        FoundText | None,
+        meant("Only by this user or token, or part of ours such as `command line`."),
     ] = None
+    kind: Annotated[Kind | None, meant("Only by this kind of asker.")] = None
+    source: Annotated[FoundText | None, meant("Only from this address.")] = None
     action: Annotated[
         FoundText | None, meant("Only this one (ip.set), or all of its noun (ip).")
     ] = None
     since: Annotated[TimeText | None, meant("ISO time, UTC when it names no zone.")] = None
+    until: Annotated[TimeText | None, meant("ISO time: only before it.")] = None
+    text: Annotated[
+        FoundText | None, meant("Only with this in subject, values or reason, in any case.")
+    ] = None
     before: Annotated[Seen | None, meant("The `before` of the page before.")] = None
     limit: Annotated[Limit, meant("At most so many, 1 to 1000; 100.")] = 100
 
@@ -58,12 +72,21 @@ class AuditQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 async def audit_page(pool: Any, wanted: AuditQuery) -> AuditPage:
     """Newest first. Raises RefusedError."""
     since = None if wanted.since is None else moment(wanted.since, "since")
+    until = None if wanted.until is None else moment(wanted.until, "until")
     rows = await pool.fetch(
         _SQL["list"],
         *(wanted.subject, wanted.who, wanted.action, since, wanted.before or None),
-        wanted.limit + 1,
+        *(wanted.limit + 1, wanted.kind, wanted.source, until, wanted.text),
     )
     entries = [
         AuditEntry(**(dict(row) | {"at": instant_of(row["at"])})) for row in rows[: wanted.limit]
     ]
     return AuditPage(entries=entries, before=entries[-1].id if len(rows) > wanted.limit else None)
+
+
+async def forget(pool: Any, before: datetime) -> int:
+    """Takes away what is older, but nothing of the last thirty days; how many."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(_SQL["say"], before.isoformat())
+        done: str = await connection.execute(_SQL["forget"], before)
+    return int(done.rpartition(" ")[2])

@@ -15,10 +15,10 @@ class Bearers:
         self._tokens = tokens
         self._sessions = sessions
 
-    async def holder_of(self, given: str) -> Holder | None:
-        """Who has it and what they may do, None for nobody's. A JWT has two dots, which tokens of
-        ours have not."""
+    async def holder_of(self, given: str, address: str) -> Holder | None:
+        """Who has it and what they may do, None for nobody's; it comes from that address. A JWT has
+        two dots, which tokens of ours have not."""
         if given.count(".") != 2:
-            return await self._tokens.holder_of(given)
+            return await self._tokens.holder_of(given, address)
         async with self._pool.acquire() as connection:
             return await self._sessions.holder(connection, given)

@@ -10,6 +10,7 @@ import msgspec
 
 from control.problem import RefusedError, bad
 from control.store.change import Act
+from control.store.origin import come
 from control.users import link
 from control.users.attempt import Attempts
 from control.users.code import Codes
@@ -64,6 +65,7 @@ class Credentials:
             # Who has the link is who it was made for: what others guessed is forgotten.
             await self._attempts.forget(connection, name)
             await self._attempts.right(connection, name, address)
+            come("user", name, address)
             await Act(connection, await self._moment(), name).audit("user.link", name)
         self._entry.counted["link"] += 1
         return name

@@ -12,6 +12,8 @@ from typing import Any
 
 from control.problem import FieldProblem, RefusedError
 from control.store.change import Act
+from control.store.database import Connection
+from control.store.origin import come
 from control.users.attempt import Attempts, LockedError
 from control.users.code import Codes
 from control.users.hashing import hashing
@@ -80,8 +82,7 @@ class Entry:
                 raise wrong("password", WRONG)
             await self._attempts.right(connection, name, address)
             tokens = await self._sessions.begin(connection, row["id"], address)
-            act = Act(connection, await self._moment(), name)
-            await act.audit("session.begin", name)
+            await (await self._act(connection, name, address)).audit("session.begin", name)
         self.counted["ok"] += 1
         return tokens
 
@@ -93,14 +94,14 @@ class Entry:
         self.counted["code"] += 1
         raise wrong("code", "the code is wrong, or was used")
 
-    async def refresh(self, refresh: str) -> SessionTokens:
+    async def refresh(self, refresh: str, address: str) -> SessionTokens:
         """Raises RefusedError."""
         async with self._pool.acquire() as connection, connection.transaction():
             row = await self._sessions.used(connection, refresh)
             if row is not None and row["used"]:
                 # In two hands: the transaction commits that nobody goes on with it.
                 if await self._sessions.end(connection, str(row["session"]), "reused") is not None:
-                    act = Act(connection, await self._moment(), row["name"])
+                    act = await self._act(connection, row["name"], address)
                     why = "a refresh token came a second time"
                     await act.audit("session.end", row["name"], reason=why)
                 tokens = None
@@ -115,7 +116,7 @@ class Entry:
             raise wrong("refresh_token", "this session is over: sign in again")
         return tokens
 
-    async def logout(self, refresh: str) -> None:
+    async def logout(self, refresh: str, address: str) -> None:
         """Ends the session of a refresh token, whichever of it; says of no other that it is
         none."""
         async with self._pool.acquire() as connection, connection.transaction():
@@ -123,8 +124,13 @@ class Entry:
             if row is None:
                 return
             if await self._sessions.end(connection, str(row["session"]), "logout") is not None:
-                act = Act(connection, await self._moment(), row["name"])
+                act = await self._act(connection, row["name"], address)
                 await act.audit("session.end", row["name"])
+
+    async def _act(self, connection: Connection, name: str, address: str) -> Act:
+        """Of a person that proved who it is."""
+        come("user", name, address)
+        return Act(connection, await self._moment(), name)
 
     async def _locked(self, name: str, address: str, failures: int) -> None:
         async with self._pool.acquire() as connection:

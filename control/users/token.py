@@ -2,8 +2,9 @@
 
 import hashlib
 import hmac
+import logging
 import secrets
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -14,8 +15,12 @@ from control.store.database import Connection
 from control.store.reference import must
 from control.store.refusal import unless_taken
 from control.users.role import Holder, Role
+from control.values.network import source_network
 from policy.isotime import instant_of
+from policy.node import network, within
 from settings.statements import statements
+
+log = logging.getLogger(__name__)
 
 _SQL = statements(__package__, "token")
 
@@ -27,24 +32,49 @@ USED_EVERY = 60.0
 largest cost."""
 
 
-class TokenView(msgspec.Struct, frozen=True):
+class TokenTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What a token is to be good for."""
+
+    role: Role = "admin"
+    tenants: tuple[str, ...] = ()
+    """Names or numbers; none: all."""
+    networks: tuple[str, ...] = ()
+    """From where it is good; none: from anywhere."""
+    expires: datetime | None = None
+
+
+class TokenView(msgspec.Struct, frozen=True, kw_only=True):
     """A token, never its secret."""
 
     name: str
     role: str
     tenant: str | None
-    """null: all."""
+    """The first of its tenants; null: all are."""
     created: str
     used: str | None
     """null: never."""
+    tenants: list[str] | None
+    """null: all."""
+    networks: list[str]
+    """From where it is good; none: from anywhere."""
+    expires: str | None
+    """null: it does not end."""
+    expired: bool
 
 
 async def tokens(connection: Connection) -> list[TokenView]:
     """All, by name."""
     return [
         TokenView(
-            *(row["name"], row["role"], row["tenant"]),
-            *(instant_of(row["created"]), instant_of(row["used"]) if row["used"] else None),
+            name=row["name"],
+            role=row["role"],
+            tenant=row["tenant"],
+            created=instant_of(row["created"]),
+            used=instant_of(row["used"]) if row["used"] else None,
+            tenants=None if row["tenant"] is None else list(row["tenants"]),
+            networks=list(row["networks"]),
+            expires=instant_of(row["expires"]) if row["expires"] else None,
+            expired=bool(row["over"]),
         )
         for row in await connection.fetch(_SQL["all"])
     ]
@@ -60,21 +90,28 @@ def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-async def add(act: Act, name: str, role: Role = "admin", tenant: str | None = None) -> str:
-    """A new token of that name; the only time it is shown. `tenant`: its name or id, None for all.
-    Raises RefusedError."""
+async def add(act: Act, name: str, terms: TokenTerms) -> str:
+    """A new token of that name; the only time it is shown. Raises RefusedError."""
     if not name.isprintable() or not 1 <= len(name) <= 64:
         raise bad("name", "expected 1 to 64 printable characters")
-    if tenant is not None:
-        if role == "scrape":
-            raise bad("tenant", "metrics are of all tenants: a token that scrapes has none")
-        if role in ("accounting", "agent"):
-            raise bad("tenant", "a server's records are of all tenants: this token has none")
-        tenant = await must(act.connection, "tenant", tenant)
-    token = new_token()
+    role = terms.role
+    if terms.tenants and role == "scrape":
+        raise bad("tenant", "metrics are of all tenants: a token that scrapes has none")
+    if terms.tenants and role in ("accounting", "agent"):
+        raise bad("tenant", "a server's records are of all tenants: this token has none")
+    networks = [source_network(one, "network") for one in terms.networks]
+    if terms.expires is not None and terms.expires <= datetime.now(UTC):
+        raise bad("expires", f"{instant_of(terms.expires)} is over already")
+    tenants = sorted({await must(act.connection, "tenant", one) for one in terms.tenants})
+    token, first = new_token(), tenants[0] if tenants else None
     with unless_taken(taken("name", f"token {name} exists already; revoke it first")):
-        await act.connection.execute(_SQL["add"], name, digest(token), act.now, role, tenant)
-    await act.audit("token.add", name, None, {"role": role, "tenant": tenant})
+        await act.connection.execute(
+            *(_SQL["add"], name, digest(token), act.now, role, first, networks, terms.expires)
+        )
+    await act.connection.execute(_SQL["further"], name, tenants[1:])
+    said = {"role": role, "tenant": first, "tenants": tenants or None}
+    expires = instant_of(terms.expires) if terms.expires else None
+    await act.audit("token.add", name, None, {**said, "networks": networks, "expires": expires})
     return token
 
 
@@ -104,15 +141,21 @@ class Tokens:
         found = await self.holder_of(token)
         return None if found is None else found.name
 
-    async def holder_of(self, token: str) -> Holder | None:
-        """Who has it and what they may do, None for nobody's."""
+    async def holder_of(self, token: str, address: str = "") -> Holder | None:
+        """Who has it and what they may do, None for nobody's, one that is over, and one that comes
+        from outside its networks: whoever took it learns nothing of it."""
         if not token.isascii():  # a raw octet of a header; ours have none
             return None
         given = digest(token)
         row = await self._pool.fetchrow(_SQL["by_digest"], given)
         if row is None or not hmac.compare_digest(row["digest"], given):
             return None
-        only = None if row["tenant"] is None else (row["tenant"],)
+        if row["over"]:
+            return None
+        if row["networks"] and not within(address, tuple(map(network, row["networks"]))):
+            log.warning("token %s came from %s, outside its networks", row["name"], address)
+            return None
+        only = None if row["tenant"] is None else tuple(row["tenants"])
         return Holder(name=row["name"], role=row["role"], tenants=only)
 
     async def note_use(self, name: str, now: datetime) -> None:

@@ -141,6 +141,7 @@ BESIDE = {"mailbox": {"by": "mailbox"}}
 
 ASKED_AND_REFUSED = {
     "since": "which days a month has no pattern can say",
+    "until": "which days a month has no pattern can say",
     "from": "which days a month has no pattern can say, nor how far two days lie apart",
     "to": "which days a month has no pattern can say, nor how far two days lie apart",
     "address": "what a local part may be, quoted or not, the gateway says",
