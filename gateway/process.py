@@ -114,13 +114,15 @@ class Process:
         log.hear = self.outcomes.hear
         self.stirred: list[Callable[[], None]] = [self.reserver.forget_denials]
         """Called for a new generation, a moved clock, an opened ledger."""
+        self.stepped: list[Callable[[], None]] = []
+        """Called before it, but for a new generation."""
         self.feed = PlanFeed(
             self._feed_client,
             ledger.name,
             name,
             log,
             swapped=self._swapped,
-            stepped=self._stir,
+            stepped=self._stepped,
             polled=self.reserver.probe,
             told=self.clock.observe,
             bulletin=self.bulletin.write,
@@ -196,6 +198,11 @@ class Process:
 
     def _farewell(self, server: str, said: str) -> None:
         self.log.info("relay_session_ended", server=server, said=said)
+
+    def _stepped(self) -> None:
+        for stepped in self.stepped:
+            stepped()
+        self._stir()
 
     def _stir(self) -> None:
         for stirred in self.stirred:

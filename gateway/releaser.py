@@ -98,6 +98,7 @@ class ReleaserProcess:
         )
         parts.bulletin.counted = lambda: {"released": RELEASED.totals(0).get("relayed", 0)}
         parts.stirred.append(self.releaser.renew)
+        parts.stepped.append(self.releaser.renew_all)
         self.doubts = Doubts(
             database,
             holding.settler,

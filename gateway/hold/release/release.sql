@@ -137,13 +137,15 @@ WHERE (bucket, id) IN (
     LIMIT $4 FOR UPDATE SKIP LOCKED)
 
 -- name: renew_mailboxes
--- Rows that wait for a limit of their mailbox as it was; what binds still is found out again.
+-- Rows that wait for a limit of their mailbox as it was, of tenants $2 (null: of all); what binds still
+-- is found out again.
 WITH renewed AS (
     UPDATE held SET waiting = false, due = 0, until = 0
     WHERE (bucket, id) IN (
         SELECT bucket, id FROM held
         WHERE state = 'held' AND waiting AND reason IN ('mailbox_max', 'mailbox_ramp', 'mailbox_spacing',
             'mailbox_minute', 'mailbox_hour')
+            AND ($2::text[] IS NULL OR tenant = ANY ($2))
         ORDER BY due LIMIT $1 FOR UPDATE SKIP LOCKED)
     RETURNING 1
 )

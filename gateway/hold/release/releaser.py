@@ -10,6 +10,7 @@ Failure: without PostgreSQL or the ledger it waits.
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from gateway.hold.database import AwayError, Database, RefusedError, UnknownError
 from gateway.hold.held import Held
@@ -19,6 +20,7 @@ from gateway.hold.release.groups import Groups
 from gateway.hold.release.left import Left
 from gateway.hold.release.queue import Queue
 from gateway.hold.release.release import Release
+from gateway.hold.release.renewed import Renewed
 from gateway.ledger.reserve import Reserver
 from gateway.watch.log import Log
 from policy.denial import MAILBOX_LIMITS, Denied, Limit
@@ -88,6 +90,7 @@ class Releaser:
         self._fruitless = 0
         self._stirred = -1
         self._renewals = 0
+        self._renewed = Renewed()
         self._stopping = False
 
     def __repr__(self) -> str:
@@ -99,6 +102,10 @@ class Releaser:
         somebody who did not know of it may be committed only now."""
         self._renewals = 2
         self.wake()
+
+    def renew_all(self) -> None:
+        """And so it is for all mailboxes, whatever their tenants' terms were."""
+        self._renewed.all()
 
     def wake(self) -> None:
         """Something changed that may let mail go."""
@@ -209,10 +216,14 @@ class Releaser:
         if generation is None:
             return
         wanted, self._renewals = self._renewals, self._renewals - 1
+        tenants = self._renewed.look(generation.tenants)
         paused = [(t.name, campaign) for t in generation.tenants for campaign in t.paused_campaigns]
         columns = [t for t, _ in paused], [c for _, c in paused]
+        statements: list[tuple[str, tuple[Any, ...]]] = [(_RENEW_CAMPAIGNS, columns)]
+        if tenants is None or tenants:
+            statements.append((_RENEW_MAILBOXES, (tenants,)))
         try:
-            for text, arguments in ((_RENEW_MAILBOXES, ()), (_RENEW_CAMPAIGNS, columns)):
+            for text, arguments in statements:
                 changed = _RENEWED
                 while changed == _RENEWED:
                     async with self._database.connection() as link:
@@ -220,6 +231,8 @@ class Releaser:
         except (AwayError, UnknownError, RefusedError):
             self._renewals = max(self._renewals, wanted)
             raise
+        if not self._renewals:
+            self._renewed.done()
 
     async def _freed(self, granted: list[Claimed]) -> None:
         """Where one went whose mailbox had no place until later, there may be more: a message of it

@@ -134,6 +134,36 @@ async def test_what_waits_for_its_mailbox_is_due_one_after_the_other(
         await until(in_line, 8.0)
 
 
+async def test_a_change_of_something_else_leaves_what_rests_alone(
+    valkey_url: str, hold_url: str
+) -> None:
+    limits = {"mailbox_default": MailboxLimits(daily_max=1)}
+    async with case(valkey_url, hold_url, **limits) as it:
+        for number in range(4):
+            await it.send(number)
+
+        async def looked() -> bool:
+            return not it.releasing.releaser._renewals
+
+        async def readied() -> list[str]:
+            return [str(row["readied"]) for row in await rows(it.url, "state = 'held'")]
+
+        await until(looked, 8.0)
+        await until(it.all_wait, 8.0)
+        before = await readied()
+        for number in range(2):
+            await it.plan(max_recipients=7 + number, **limits)
+            # The plan is swapped before its publication is over.
+            await until(looked, 8.0)
+        assert await readied() == before
+        await it.gate.admin.stir()
+
+        async def all_again() -> bool:
+            return not set(before) & set(await readied())
+
+        await until(all_again, 8.0)
+
+
 async def test_a_campaign_that_is_resumed_goes(valkey_url: str, hold_url: str) -> None:
     """Its rows left the way of others; the plan alone brings them back."""
     async with case(valkey_url, hold_url, mailbox_default=MailboxLimits(daily_max=1)) as it:
