@@ -1,6 +1,6 @@
 """What all changes share: how one is asked for, and how what it left is shown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import typer
@@ -22,15 +22,16 @@ def change(
     *,
     dry_run: bool,
     show: Callable[[V], None] | None = None,
+    null: Mapping[str, str] | None = None,
     **query: Parameter,
 ) -> None:
-    """Ask for it, and say `what` was done; `show`: what it left, behind that. Raises
-    RefusedError."""
+    """Ask for it, and say `what` was done; `show`: what it left, behind that; `null`: the word of
+    each field whose null is not `none`. Raises RefusedError."""
     line = line_of(context)
     changed = Client(line).send(method, path, body, kind, dry_run=dry_run, **query)
     if line.json:
         as_json(changed)
         return
-    said(changed, what if isinstance(what, str) else what(changed.view))
+    said(changed, what if isinstance(what, str) else what(changed.view), null or {})
     if show is not None:
         show(changed.view)

@@ -11,8 +11,8 @@ from control.mailboxes.standing import Discovered, MailboxView
 from control.plan.changed import Changed
 from control.plan.rows import MailboxRow
 from control.terminal.client import Client
-from control.terminal.options import Body, options
-from control.terminal.show import as_json, line_of, table
+from control.terminal.options import Body, nulls, options
+from control.terminal.show import as_json, cell, line_of, table
 
 app = typer.Typer(no_args_is_help=True, help="Limits of single sender addresses.")
 
@@ -29,6 +29,7 @@ def set_(
         *(context, "PUT", f"{path(tenant)}/{address}", body, Changed[MailboxRow]),
         lambda view: f"mailbox {view.address}",
         dry_run=dry_run,
+        null=nulls(MailboxChange),
     )
 
 
@@ -58,8 +59,8 @@ def list_(
         ),
         (
             (
-                *(m.id, m.address, m.daily_max, m.daily_min, _spacing(m), _ramp(m)),
-                *(m.per_minute, m.per_hour),
+                *(m.id, m.address, _own(m.daily_max), _own(m.daily_min), _spacing(m), _ramp(m)),
+                *(_own(m.per_minute), _own(m.per_hour)),
             )
             for m in found
         ),
@@ -78,7 +79,7 @@ def _discovered(client: Client, tenant: str, containing: str | None, *, as_is: b
         as_json(views)
         return
     table(
-        ("mailbox", "since", "sent today", "may send", "stage", "behind", "last", "next"),
+        ("mailbox", "since", "sent today", "may send", "stage", "lacks", "last", "next"),
         ((m.address, m.first, m.sent, m.most, _stage(m), m.behind, m.last, m.next) for m in views),
     )
 
@@ -98,13 +99,14 @@ def show(context: typer.Context, address: str, tenant: Tenant) -> None:
             ("sent today", m.sent),
             ("sent yesterday", m.sent_yesterday),
             ("may send today", m.most),
-            ("says", m.limit),
+            ("as says", _LIMITS.get(m.limit, m.limit)),
             ("stage of its ramp", _stage(m)),
             ("should send today", m.least),
-            ("behind by", m.behind),
+            ("lacks to that", m.behind),
             ("began", m.first),
             ("sent last", m.last),
             ("may send next", m.next or "now"),
+            *(("limits of its own", own) for own in _limits(m.limits)),
         ],
     )
 
@@ -125,6 +127,23 @@ def remove(
 def path(tenant: str) -> str:
     """Of a tenant's mailboxes."""
     return f"/api/v2/tenants/{tenant}/mailboxes"
+
+
+_LIMITS = {"mailbox_max": "its daily maximum", "mailbox_ramp": "its ramp"}
+
+
+def _limits(row: MailboxRow | None) -> list[str]:
+    """Those that it has, in one line; none: the tenant's hold."""
+    if row is None:
+        return []
+    fields = ("daily_max", "daily_min", "spacing", "spacing_max", "ramp", "ramp_from")
+    named = {f: getattr(row, f) for f in (*fields, "per_minute", "per_hour")}
+    given = {f: "none" if value == [] else value for f, value in named.items() if value is not None}
+    return [", ".join(f"{f} {cell(value)}" for f, value in given.items()) or "none: the tenant's"]
+
+
+def _own(value: int | None) -> int | str:
+    return "tenant's" if value is None else value
 
 
 def _spacing(row: MailboxRow) -> str:

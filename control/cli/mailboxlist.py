@@ -66,7 +66,11 @@ def export(
     containing: Annotated[str | None, typer.Option(help="Only addresses with this.")] = None,
 ) -> None:
     """Mailboxes with limits of their own as CSV; `import` takes it."""
-    client = Client(line_of(context))
+    line = line_of(context)
+    client = Client(line)
+    if line.json and output is None:
+        as_json(client.pages(path(tenant), MailboxRow, lambda m: m.address, containing=containing))
+        return
     beside = None if output is None else output.with_name(f".{output.name}.part")
     try:
         with (
@@ -74,30 +78,39 @@ def export(
             if beside is None
             else beside.open("w", encoding="utf-8", newline="") as target
         ):
-            count = _export(client, tenant, containing, target)
+            written = _export(client, tenant, containing, target)
         if beside is not None and output is not None:
             beside.replace(output)
-            say(f"{count} written to {output}")
+            if line.json:
+                as_json({"written": written, "file": str(output)})
+            else:
+                say(f"{count(written, 'mailbox')} written to {output}")
     except OSError as error:
         if beside is not None:
             beside.unlink(missing_ok=True)
         raise RefusedError(f"cannot write {output}: {error.strerror}") from error
+    except RefusedError:
+        if beside is not None:
+            beside.unlink(missing_ok=True)
+        raise
 
 
 def _export(client: Client, tenant: str, containing: str | None, target: TextIO) -> int:
     writer = csv.writer(target)
-    writer.writerow(COLUMNS)
-    count, after = 0, None
+    written, after = 0, None
     while True:
         part = client.get(
             path(tenant), list[MailboxRow], limit=PART, after=after, containing=containing
         )
+        # Behind the first answer: where it is refused, nothing was written.
+        if after is None:
+            writer.writerow(COLUMNS)
         for row in part:
             values = [getattr(row, column) for column in COLUMNS]
             writer.writerow(["" if v is None else _cell(v) for v in values])
-        count += len(part)
+        written += len(part)
         if len(part) < PART:
-            return count
+            return written
         after = part[-1].address
 
 

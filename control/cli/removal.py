@@ -27,7 +27,9 @@ def removed(
     """DELETE `path` and say what went with it. Raises RefusedError with what is in the way."""
     query |= {"reason": reason or None, "force": "1" if force else None}
     done, kind = f"{what} removed", Changed[Removed]
-    change(context, "DELETE", path, None, kind, done, dry_run=dry_run, show=_also, **query)
+    change(
+        context, "DELETE", path, None, kind, done, dry_run=dry_run, show=_also, null=None, **query
+    )
 
 
 def _also(view: Removed) -> None:

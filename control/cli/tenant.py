@@ -14,7 +14,7 @@ from control.tenants.tenant import NewTenant
 from control.tenants.terms import TenantChange
 from control.tenants.view import TenantView
 from control.terminal.client import Client
-from control.terminal.options import Body, of, options
+from control.terminal.options import Body, nulls, of, options
 from control.terminal.show import as_json, line_of, table
 from control.terminal.usage import misused
 
@@ -170,4 +170,5 @@ def _change(
     dry_run: bool,
     method: str = "POST",
 ) -> None:
-    change(context, method, path, body, Changed[TenantView], what, dry_run=dry_run)
+    kind, words = Changed[TenantView], nulls(TenantChange)
+    change(context, method, path, body, kind, what, dry_run=dry_run, null=words)

@@ -194,6 +194,8 @@ def explanation(
             vmta=decision.vmta,
             ip=decision.ip,
         )
+    if decision.limit is Limit.MAILBOX_UNKNOWN:
+        base = msgspec.structs.replace(base, decision="refuse")
     said = decision.sentence()
     if decision.limit is Limit.SERVER_AWAY and circuits:
         said = f"{said}: {'; '.join(circuits.values())}"

@@ -20,6 +20,7 @@ from control.store.change import Act
 from control.values.lines import Lines
 from control.values.mailbox import mail_address
 from control.values.wanted import meant
+from control.values.wording import wrong
 from policy.model import Count
 
 COLUMNS = (
@@ -209,7 +210,7 @@ def _number(field: str, kind: Any) -> Callable[[str], Any]:
         try:
             return msgspec.convert(text, kind, strict=False)
         except msgspec.ValidationError as error:
-            raise bad(field, f"{quoted(text)} cannot be used ({error})") from error
+            raise bad(field, f"{wrong(error, kind, text)}, not {quoted(text)}") from error
 
     return read
 
@@ -222,7 +223,8 @@ def _ramp(text: str) -> str | None:
     try:
         found = msgspec.convert(stages, MailboxRamp, strict=False)
     except msgspec.ValidationError as error:
-        raise bad("ramp", f"{quoted(text)} is not a ramp such as `50 200 500` ({error})") from error
+        why = wrong(error, MailboxRamp, stages)
+        raise bad("ramp", f"{quoted(text)} is not a ramp such as `50 200 500`: {why}") from error
     return "{" + ",".join(map(str, found)) + "}"
 
 

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from control.plan.changed import Removed
 from control.plan.rows import MailboxRow, mailboxes
 from control.plan.terms import MailboxRamp, Spacing
-from control.problem import bad, missing
+from control.problem import RefusedError, bad, missing, quoted
 from control.store.change import Act
 from control.values.mailbox import mail_address
 from control.values.time import CountedDayText, moment
@@ -28,7 +28,9 @@ class MailboxChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The limits of one mailbox, in place of the tenant's; one left out stays."""
 
     daily_max: Annotated[
-        Count | UnsetType | None, meant("Recipients a day; null takes the tenant's."), BY_DEFAULT
+        Count | UnsetType | None,
+        meant("Recipients a day; 0 sends nothing, null takes the tenant's."),
+        BY_DEFAULT,
     ] = UNSET
     daily_min: Annotated[
         Count | UnsetType | None,
@@ -50,6 +52,7 @@ class MailboxChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ramp: Annotated[
         MailboxRamp | UnsetType | None,
         meant("Recipients a day, stage by stage; null takes the tenant's, an empty list is none."),
+        BY_DEFAULT,
     ] = UNSET
     ramp_from: Annotated[
         CountedDayText | UnsetType | None,
@@ -119,9 +122,13 @@ def contradiction(
 
 def day(field: str, text: str) -> str:
     """Raises RefusedError for a text that is no day."""
-    found = moment(text, field).date()
+    none = bad(field, f"{quoted(text)} is not a day such as 2026-03-01")
+    try:
+        found = moment(text, field).date()
+    except RefusedError:
+        raise none from None
     if found.isoformat() != text:
-        raise bad(field, f"{text!r} is not a day such as 2026-03-01")
+        raise none
     if not _FIRST <= found <= _LAST:
         raise bad(field, f"{text} is not between {_FIRST} and {_LAST}")
     return text

@@ -51,12 +51,16 @@ def _enough(own: MailboxLimits, common: MailboxLimits) -> bool:
 
 
 def _least(tenants: Iterable[Tenant]) -> int:
-    """Of mailboxes that were named; each takes the tenant's where it has none of its own."""
-    return sum(
-        (tenant.mailbox_default.daily_min if own.daily_min is None else own.daily_min) or 0
-        for tenant in tenants
-        for own in tenant.mailboxes.values()
-    )
+    """Of mailboxes that were named; each takes the tenant's where it has none of its own, and no
+    more is due of it than it may send."""
+    found = 0
+    for tenant in tenants:
+        common = tenant.mailbox_default
+        for own in tenant.mailboxes.values():
+            least = (common.daily_min if own.daily_min is None else own.daily_min) or 0
+            most = common.daily_max if own.daily_max is None else own.daily_max
+            found += least if most is None else min(least, most)
+    return found
 
 
 def _most(plan: Generation, names: Iterable[str]) -> int | None:

@@ -59,7 +59,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     ] = "discover"
     mailbox_max: Annotated[
         Count | None,
-        meant("Recipients a day of each mailbox without a limit of its own; null is off."),
+        meant(
+            "Recipients a day of each mailbox without a limit of its own; 0 sends nothing, null is "
+            "off."
+        ),
     ] = None
     mailbox_min: Annotated[
         Count | None,
@@ -103,12 +106,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         Count | None, meant("Most recipients of each mailbox in any 3,600 seconds; null is off.")
     ] = None
     per_minute: Annotated[
-        Count | None, meant("Most recipients in any 60 seconds; null is off.")
+        Count | None, meant("Most recipients in any 60 seconds; 0 sends nothing, null is off.")
     ] = None
     per_hour: Annotated[
         Count | None,
         meant(
-            "Most recipients in any 3,600 seconds; null takes the setting warmup.user_hourly_limit."
+            "Most recipients in any 3,600 seconds; 0 sends nothing, null takes the setting "
+            "warmup.user_hourly_limit."
         ),
     ] = None
     weight: Annotated[

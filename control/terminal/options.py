@@ -86,6 +86,8 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
         return finite(self.name, value) if isinstance(value, float) else value
 
     def _many(self, given: list[str]) -> Any:
+        if self.null and given == [self.null]:
+            return None
         for kind in self.kinds:
             if len(given) == 1 and shape(kind) is Literal and given[0] in get_args(bare(kind)):
                 return given[0]
@@ -132,7 +134,7 @@ def of(
         flag = (off or {}).get(field.name, "")
         null = str(extra.get("null", "none"))
         # Where null is what leaves the option out, there is no word for it.
-        wordless = flag or UnsetType not in kinds or bool in kinds
+        wordless = (flag and "null" not in extra) or UnsetType not in kinds or bool in kinds
         text = " ".join(meta.description for meta in said if meta.description)
         given = tuple(k for k in kinds if k not in (type(None), UnsetType))
         found[field.name] = Option(
@@ -149,6 +151,11 @@ def of(
             text=_words(text, "" if wordless else null, duration=extra.get("unit") == "duration"),
         )
     return found
+
+
+def nulls(kind: type[msgspec.Struct]) -> dict[str, str]:
+    """The word of each field that has one for null."""
+    return {option.key: option.null for option in of(kind).values() if option.null}
 
 
 def _words(text: str, null: str, *, duration: bool) -> str:
@@ -249,6 +256,8 @@ def _parameters(option: Option) -> list[inspect.Parameter]:
     found = [(option.field, kind, typer.Option(name, help=said, metavar=metavar), default)]
     if option.off:
         text = f"No {option.name} any more."
+        if option.null:
+            text = f"None, and not what `{option.name} {option.null}` takes either."
         found.append((_off(option), bool, typer.Option(option.off, help=text), False))
     return [
         inspect.Parameter(

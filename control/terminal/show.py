@@ -1,6 +1,7 @@
 """How answers look: JSON as the API gave it, or tables for people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -11,6 +12,8 @@ from rich.text import Text
 
 from control.plan.changed import Changed
 from control.terminal.invocation import Invocation
+
+EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 def line_of(context: typer.Context) -> Invocation:
@@ -56,9 +59,11 @@ def cell(value: Any) -> str:
     return str(value)
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, null: str) -> str:
     """A value as people write it; null by the word options have for it."""
-    if value is None or value in ((), [], {}, ""):
+    if value is None:
+        return null
+    if value in ((), [], {}, ""):
         return "none"
     return value if isinstance(value, str) else cell(value)
 
@@ -68,8 +73,8 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def said(changed: Changed[Any], what: str) -> None:
-    """What a change did, and who does not run it yet."""
+def said(changed: Changed[Any], what: str, null: Mapping[str, str] = EMPTY) -> None:
+    """What a change did, and who does not run it yet. `null`: words for null, by field."""
     if not changed.changed:
         say(f"nothing to do: {'; '.join(changed.notes)}")
         return
@@ -80,7 +85,8 @@ def said(changed: Changed[Any], what: str) -> None:
     several = len({one.subject for one in changed.differences}) > 1
     for one in changed.differences:
         field = f"{one.subject} {one.field}" if several else one.field
-        say(f"  {field}: {_text(one.before)} -> {_text(one.after)}")
+        word = null.get(one.field, "none")
+        say(f"  {field}: {_text(one.before, word)} -> {_text(one.after, word)}")
     if changed.late:
         say(f"not yet run by: {', '.join(changed.late)}")
     for text in changed.notes:

@@ -166,6 +166,11 @@ def test_limits_below_what_is_to_go_are_named() -> None:
     )
     assert [text for text in said if "whole gateway, 2 in any hour, admits 48 a day" in text]
     assert narrow(compiled(rows, Warmup(global_minute_limit=1_000_000)).generation) == []
+    # Of one that may send less than the tenant's minimum no more is due.
+    least = msgspec.structs.replace(TENANT, mailbox_min=30, per_minute=0)
+    mailboxes = [MailboxRow("acme", "a@acme.example", 10, None)]
+    rows = msgspec.structs.replace(ROWS, tenants=[least], mailboxes=mailboxes)
+    assert narrow(compiled(rows, Warmup()).generation)[0].endswith("minimums are 10")
     own = [
         MailboxRow("acme", "a@acme.example", None, 0.0, 30, per_hour=1),
         MailboxRow("acme", "b@acme.example", None, 0.0, 30, per_minute=1),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 
 from control.parts import Parts
@@ -235,3 +236,86 @@ async def test_every_wrong_line_is_named_and_nothing_is_written(api: Api, core: 
     for text in ("", "daily_max\n3\n", "address,colour\nx@acme.example,red\n", 'address\n"x\n'):
         status, problem = await api("POST", f"{PATH}/import", {"csv": text})
         assert (status, problem["errors"][0]["field"]) == (400, "csv"), text
+
+
+async def test_commands_name_the_tenants_word_and_go_back_to_it(
+    api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
+    command = Command(api, capsys)
+    await acme(api, mailbox_ramp=[5, 10], mailbox_min=3)
+    at = ("--tenant", "acme")
+    said = await command("mailbox", "set", NEWS, *at, "--max", "4", "--no-ramp")
+    assert "daily_max: default -> 4" in said
+    assert "ramp: default -> none" in said
+    assert (await view(api, NEWS))["stages"] == 0
+    shown = await command("mailbox", "show", NEWS, *at)
+    assert "daily_max 4, ramp none" in shown
+    assert "its daily maximum" in shown
+    # What it lacks of its day, not what is due of it by now (`behind_by` of /api/warmup).
+    assert "lacks to that" in shown
+    listed = (await command("mailbox", "list", *at)).splitlines()[3]
+    assert listed.count("tenant's") == 4
+    assert "ramp: none -> default" in await command(
+        "mailbox", "set", NEWS, *at, "--ramp", "default"
+    )
+    assert (await view(api, NEWS))["stages"] == 2
+    said = await command("tenant", "set", "acme", "--mailbox-min", "default")
+    assert "mailbox_min: 3 -> default" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("--ramp-from", "2026-13-01"),
+            "--ramp-from: '2026-13-01' is not a day such as 2026-03-01",
+        ),
+        (("--ramp-from", "0001-01-01"), "--ramp-from: 0001-01-01 is not between 1970-01-01 and"),
+    ],
+)
+async def test_a_first_day_that_is_none_is_named(
+    api: Api,
+    core: Parts,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, str],
+    said: str,
+) -> None:
+    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
+    await acme(api)
+    number = await core.admin.number()
+    found = await Command(api, capsys)("mailbox", "set", NEWS, "--tenant", "acme", *words, code=2)
+    assert found.startswith(f"sendgate: {said}")
+    text = f"address,ramp_from\n{NEWS},{words[1]}\n"
+    status, problem = await api("POST", f"{PATH}/import", {"csv": text})
+    assert (status, problem["errors"][0]["field"]) == (400, "line 2")
+    assert await core.admin.number() == number
+
+
+async def test_an_export_says_as_json_what_a_list_does_and_of_no_tenant_nothing(
+    api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
+    command = Command(api, capsys)
+    await acme(api)
+    await api("PUT", f"{PATH}/{NEWS}", {"daily_max": 5})
+    rows = msgspec.json.decode(await command("mailbox", "export", "--tenant", "acme", "--json"))
+    assert [row["address"] for row in rows] == [NEWS]
+    file = tmp_path / "list.csv"
+    words = ("mailbox", "export", "--tenant", "acme", "--output", str(file))
+    assert await command(*words) == f"1 mailbox written to {file}\n"
+    found = msgspec.json.decode(await command(*words, "--json"))
+    assert found == {"written": 1, "file": str(file)}
+    said = await command("mailbox", "export", "--tenant", "nobody", code=1)
+    assert said == "sendgate: tenant nobody does not exist\n"
+    await command("mailbox", "export", "--tenant", "nobody", "--output", str(file), code=1)
+    assert [one.name for one in tmp_path.iterdir()] == ["list.csv"]
+    assert NEWS in file.read_text()
+
+
+async def test_who_is_refused_is_explained_as_refused(api: Api) -> None:
+    await acme(api, mailbox_unknown="refuse")
+    question = {"tenant": "acme", "from": NEWS, "to": "someone@gmail.com"}
+    _, found = await api("POST", "/api/v2/explain", question)
+    assert (found["decision"], found["limit"]) == ("refuse", "mailbox_unknown")
