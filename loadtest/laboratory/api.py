@@ -48,6 +48,10 @@ class Api:
         """A JSON answer to a JSON body."""
         return msgspec.json.decode(await self.asked("POST", path, body))
 
+    async def patch(self, path: str, body: object) -> Any:
+        """The same."""
+        return msgspec.json.decode(await self.asked("PATCH", path, body))
+
     async def put(self, path: str, body: object) -> Any:
         """The same."""
         return msgspec.json.decode(await self.asked("PUT", path, body))

@@ -102,9 +102,10 @@ class Books:
                 self._strange("granted on another day", row)
         self.taken[number] = min(self.taken[number] + 1, _TWICE_AT_MOST)
         self.by_ip[day, ip] += 1
-        self.by_provider[day, ip, self._traffic.provider(number)] += 1
+        provider = self._traffic.provider(number)
+        self.by_provider[day, ip, provider] += 1
         self.by_mailbox[day][mailbox] += 1
-        for who in self._world.limited(tenant):
+        for who in self._world.limited(mailbox, ip, provider):
             self.by_second[who][second] += 1
         if self._traffic.kind[number] == Kind.COMPLAINT:
             self.complaints.append((row[_RCPT], row[_ORIG], row[_ENVID]))

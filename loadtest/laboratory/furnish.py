@@ -30,6 +30,7 @@ async def furnish(world: World, api: Api, told: Told) -> None:
                 "name": tenant.name, "login": login, "password": password,
                 "mailbox_max": kind.mailbox_max, "mailbox_min": kind.mailbox_min or 0,
                 "per_minute": kind.per_minute, "per_hour": kind.per_hour,
+                "mailbox_minute": kind.mailbox_minute, "mailbox_hour": kind.mailbox_hour,
             },
         )  # fmt: skip
         told("tenants", done, len(world.tenants))
@@ -45,6 +46,20 @@ async def furnish(world: World, api: Api, told: Told) -> None:
         await api.post("/api/v2/warmup/import", {"rows": part, "reason": "the laboratory"})
         done += len(part)
         told("IPs", done, len(rows))
+    await _limits(world, api)
+
+
+async def _limits(world: World, api: Api) -> None:
+    for tenant in world.tenants:
+        kind = tenant.kind
+        if kind.pool_minute is not None or kind.pool_hour is not None:
+            limits = {"per_minute": kind.pool_minute, "per_hour": kind.pool_hour}
+            await api.patch(f"/api/v2/pools/{tenant.name}", limits)
+    for ip in world.ips:
+        kind = world.tenants[ip.tenant].kind
+        if kind.ip_minute is not None or kind.ip_hour is not None:
+            limits = {"per_minute": kind.ip_minute, "per_hour": kind.ip_hour}
+            await api.patch(f"/api/v2/ips/{ip.address}", limits)
 
 
 def _parts(rows: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:

@@ -152,21 +152,31 @@ def judge(
     ]
 
 
+_WHOSE = {
+    "tenant": "no tenant sent more",
+    "global": "all tenants together sent no more",
+    "pool": "no pool sent more",
+    "ip": "no IP sent more",
+    "provider": "no provider was sent more by all tenants together",
+    "mailbox": "no mailbox sent more",
+}
+"""Level of a limit of a minute or an hour, to what it means."""
+
+
 def _windows(world: World, books: Books, moved: Mapping[int, int]) -> list[Invariant]:
     """Limits of any minute and hour."""
-    whole = {who: taken for who, taken in books.by_second.items() if who == ALL}
-    each = {who: taken for who, taken in books.by_second.items() if who != ALL}
+    levels: dict[str, windows.Taken] = {level: {} for level in _WHOSE}
+    for who, taken in books.by_second.items():
+        level, blank, _ = who.partition(" ")
+        levels["global" if who == ALL else level if blank else "tenant"][who] = taken
     return [
         _found(
             f"{level}_{name}",
             f"{whose} in any {name} than the limit",
-            sum(len(seconds) for who, seconds in taken.items() if who in limits),
-            _over(windows.over(taken, limits, span, moved)),
+            sum(len(seconds) for who, seconds in levels[level].items() if who in limits),
+            _over(windows.over(levels[level], limits, span, moved)),
         )
-        for level, whose, taken in (
-            ("tenant", "no tenant sent more", each),
-            ("global", "all tenants together sent no more", whole),
-        )
+        for level, whose in _WHOSE.items()
         for name, span, limits in (
             ("minute", windows.MINUTE, world.minutes),
             ("hour", windows.HOUR, world.hours),

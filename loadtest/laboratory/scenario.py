@@ -13,6 +13,9 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Domain = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,60}(\.[a-z0-9-]{1,60})+$", max_length=200)]
 
 
+Most = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+
+
 class Tenants(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Tenants that are alike: each has a login, a sending domain and a pool of its own."""
 
@@ -51,6 +54,24 @@ class Tenants(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Annotated[int, Meta(ge=1, le=1_000_000_000)] | None,
         Meta(description="recipients an hour of each tenant, or left out"),
     ] = None
+    pool_minute: Annotated[
+        Most | None, Meta(description="recipients a minute of each tenant's pool, or left out")
+    ] = None
+    pool_hour: Annotated[
+        Most | None, Meta(description="recipients an hour of each tenant's pool, or left out")
+    ] = None
+    ip_minute: Annotated[
+        Most | None, Meta(description="recipients a minute of each IP, or left out")
+    ] = None
+    ip_hour: Annotated[
+        Most | None, Meta(description="recipients an hour of each IP, or left out")
+    ] = None
+    mailbox_minute: Annotated[
+        Most | None, Meta(description="recipients a minute of each mailbox, or left out")
+    ] = None
+    mailbox_hour: Annotated[
+        Most | None, Meta(description="recipients an hour of each mailbox, or left out")
+    ] = None
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,6 +85,12 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ceiling: Annotated[
         Annotated[float, Meta(gt=0, lt=1)] | None,
         Meta(description="the most of an IP's day that it gets, from 0 to 1, or left out"),
+    ] = None
+    per_minute: Annotated[
+        Most | None, Meta(description="recipients a minute over all tenants, or left out")
+    ] = None
+    per_hour: Annotated[
+        Most | None, Meta(description="recipients an hour over all tenants, or left out")
     ] = None
 
 

@@ -185,6 +185,13 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
+def _toml(value: object) -> str:
+    """As TOML has it: a table within a line has other signs than JSON's."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + "}"
+    return json.dumps(value)
+
+
 def _accounting_file(folder: Path) -> Path:
     return folder / "accounting" / "sendgate.csv"
 
@@ -211,10 +218,18 @@ def _configured(folder: Path, scenario: Scenario, http: str, config: Path) -> Pa
         sections["warmup"]["global_minute_limit"] = limits.per_minute
     if limits.per_hour is not None:
         sections["warmup"]["global_hourly_limit"] = limits.per_hour
+    for field, span in (("provider_minute_limits", "minute"), ("provider_hourly_limits", "hour")):
+        limited = {
+            name: most
+            for name, one in scenario.providers.items()
+            if (most := getattr(one, f"per_{span}")) is not None
+        }
+        if limited:
+            sections["warmup"][field] = limited
     lines = []
     for name, fields in sections.items():
         lines.append(f"[{name}]")
-        lines += [f"{field} = {json.dumps(value)}" for field, value in fields.items()]
+        lines += [f"{field} = {_toml(value)}" for field, value in fields.items()]
     lines += [
         "[[accounting.streams]]",
         'server = "pmta1"',

@@ -91,12 +91,24 @@ class World:
         """Recipients in any minute, of whoever has such a limit."""
         self.hours: dict[str, int] = {}
         self._limited = [self._rated(tenant) for tenant in self.tenants]
+        self._of_ip = [self._rated_ip(ip) for ip in self.ips]
+        self._of_provider = {
+            name: self._limit(f"provider {name}", one.per_minute, one.per_hour)
+            for name, one in scenario.providers.items()
+        }
         self._by_name = {tenant.domain: tenant for tenant in self.tenants}
         self.by_vmta = {ip.vmta: number for number, ip in enumerate(self.ips)}
 
-    def limited(self, tenant: int) -> tuple[str, ...]:
-        """Whose limits of a minute and hour its mail counts for, by their names."""
-        return self._limited[tenant]
+    def limited(self, mailbox: int, ip: int, provider: str) -> tuple[str, ...]:
+        """Whose limits of a minute and hour such mail counts for: the name of a tenant, or what has
+        the limit before it (`pool`, `ip`, `provider`, `mailbox`)."""
+        tenant = self.tenant_of(mailbox)
+        kind = self.tenants[tenant].kind
+        own: tuple[str, ...] = ()
+        if kind.mailbox_minute is not None or kind.mailbox_hour is not None:
+            who = f"mailbox {self.address(mailbox)}"
+            own = self._limit(who, kind.mailbox_minute, kind.mailbox_hour)
+        return self._limited[tenant] + self._of_ip[ip] + self._of_provider[provider] + own
 
     def tenant_of(self, mailbox: int) -> int:
         """The number of the tenant whose mailbox it is."""
@@ -117,15 +129,24 @@ class World:
         return tenant.first + place if place < tenant.kind.mailboxes else None
 
     def _rated(self, tenant: Tenant) -> tuple[str, ...]:
-        found = []
-        for who, limits in ((ALL, self.scenario.limits), (tenant.name, tenant.kind)):
-            if limits.per_minute is not None:
-                self.minutes[who] = limits.per_minute
-            if limits.per_hour is not None:
-                self.hours[who] = limits.per_hour
-            if who in self.minutes or who in self.hours:
-                found.append(who)
-        return tuple(found)
+        limits, kind = self.scenario.limits, tenant.kind
+        return (
+            self._limit(ALL, limits.per_minute, limits.per_hour)
+            + self._limit(tenant.name, kind.per_minute, kind.per_hour)
+            + self._limit(f"pool {tenant.name}", kind.pool_minute, kind.pool_hour)
+        )
+
+    def _rated_ip(self, ip: Ip) -> tuple[str, ...]:
+        kind = self.tenants[ip.tenant].kind
+        return self._limit(f"ip {ip.address}", kind.ip_minute, kind.ip_hour)
+
+    def _limit(self, who: str, minute: int | None, hour: int | None) -> tuple[str, ...]:
+        """It, where it has a limit."""
+        if minute is not None:
+            self.minutes[who] = minute
+        if hour is not None:
+            self.hours[who] = hour
+        return () if minute is None and hour is None else (who,)
 
     @property
     def allowance(self) -> int:
