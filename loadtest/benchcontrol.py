@@ -99,8 +99,8 @@ class Client:
         return response.status
 
 
-def questions(turn: int) -> dict[str, tuple[str, str, Any]]:
-    """Name to (method, path, body); another change each turn."""
+def questions(turn: int, own: int) -> dict[str, tuple[str, str, Any]]:
+    """Name to (method, path, body); another change each turn. `own`: mailboxes of the tenant."""
     tenant, domain = "/api/v2/tenants/t000", f"new{turn}.t000.example"
     added = {"tenant": "t000", "domain": domain, "ip": f"10.200.0.{turn + 1}"}
     mailbox = f"{tenant}/mailboxes/m000000@d0.t000.example"
@@ -109,6 +109,8 @@ def questions(turn: int) -> dict[str, tuple[str, str, Any]]:
         "mailbox set": ("PUT", mailbox, {"daily_max": 1000 + turn}),
         "ip set": ("PATCH", f"/api/v2/ips/{address(0)}", {"quota": 1000 + turn}),
         "domain add": ("POST", "/api/v2/domains", added),
+        # All of the tenant's, of which one is another one.
+        "mailbox import": ("POST", f"{tenant}/mailboxes", {"csv": mailboxes_csv(own, 100 + turn)}),
     }
     dry = {f"{name}, dry": (m, f"{path}?dry_run=1", b) for name, (m, path, b) in changes.items()}
     return {
@@ -117,6 +119,13 @@ def questions(turn: int) -> dict[str, tuple[str, str, Any]]:
         "tenant show": ("GET", tenant, None),
         "ip list": ("GET", "/api/v2/ips?limit=100", None),
     }
+
+
+def mailboxes_csv(own: int, most: int) -> str:
+    """As `loadtest.benchmark.filling` has them, but for the last one's maximum."""
+    maxima = [100] * (own - 1) + [most]
+    rows = [f"m{i:06}@d0.t000.example,{maximum},30\n" for i, maximum in enumerate(maxima)]
+    return "address,daily_max,daily_min\n" + "".join(rows)
 
 
 class Found(msgspec.Struct, kw_only=True):
@@ -130,9 +139,10 @@ class Found(msgspec.Struct, kw_only=True):
     """Longest time for which the gateway answered no NOOP, milliseconds: at rest, and by change."""
 
 
-async def measure(mailboxes: int, rounds: int, times: int) -> Found:
+async def measure(mailboxes: int, tenants: int, rounds: int, times: int) -> Found:
     """All questions at one size; each path of /api/warmup is called `times` times."""
-    tenants, ips = SIZES[mailboxes]
+    _, ips = SIZES[mailboxes]
+    own = mailboxes // tenants
     noop = Listening()
     with stack() as (pid, found, token):
         await fill(found["postgres"], tenants, ips, mailboxes)
@@ -147,13 +157,13 @@ async def measure(mailboxes: int, rounds: int, times: int) -> Found:
             async with noop.to(found["smtp"]):
                 await asyncio.sleep(QUIET)
                 stops["at rest"] = noop.forget()
-                stops |= await stopped(client, noop, rounds)
+                stops |= await stopped(client, noop, rounds, own)
             wall: dict[str, list[float]] = {}
             used: dict[str, float] = {}
-            for name in questions(0):
+            for name in questions(0, own):
                 before = processor(pid)
                 for turn in range(rounds):
-                    method, path, body = questions(turn)[name]
+                    method, path, body = questions(turn, own)[name]
                     started = time.perf_counter()
                     if await client.ask(method, path, body) == 400:
                         # A version without pages answers with all there is.
@@ -174,12 +184,12 @@ async def measure(mailboxes: int, rounds: int, times: int) -> Found:
     return Found(figures=figures, calls=called_, memory=memory, stops=stops)
 
 
-async def stopped(client: Client, noop: Listening, rounds: int) -> dict[str, float]:
+async def stopped(client: Client, noop: Listening, rounds: int, own: int) -> dict[str, float]:
     """By change, the best of some rounds: what else the machine does is not in all of them."""
     found: dict[str, float] = {}
     for turn in range(rounds):
         for name in ("tenant set", "mailbox set", "ip set"):
-            method, path, body = questions(100 + turn)[name]
+            method, path, body = questions(100 + turn, own)[name]
             noop.forget()
             await client.ask(method, path, body)
             await asyncio.sleep(QUIET)
@@ -204,6 +214,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--calls", type=int, default=200, help="of each path of /api/warmup")
     parser.add_argument("--mailboxes", type=int, choices=SIZES, action="append")
+    parser.add_argument(
+        "--tenants", type=int, help="that share the mailboxes; else as the size has"
+    )
     parser.add_argument("--json", type=Path, help="write the figures there")
     compiled.option(parser)
     options = parser.parse_args()
@@ -211,7 +224,12 @@ def main() -> int:
     try:
         compiled.use(interpreted=options.interpreted)
         found += [
-            asyncio.run(measure(mailboxes, options.rounds, options.calls))
+            asyncio.run(
+                measure(
+                    *(mailboxes, options.tenants or SIZES[mailboxes][0]),
+                    *(options.rounds, options.calls),
+                )
+            )
             for mailboxes in options.mailboxes or SIZES
         ]
     except RuntimeError as error:

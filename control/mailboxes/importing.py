@@ -97,7 +97,8 @@ async def take(act: Act, tenant: str, wanted: MailboxList) -> Imported:
             part["ramp_from"], part["per_minute"], part["per_hour"],
         )  # fmt: skip
         added, changed = added + row["added"], changed + row["changed"]
-        await _impossible(act, tenant, found, part["address"])
+        if row["added"] or row["changed"]:
+            await _impossible(act, tenant, found, part["address"])
     found.refuse()
     rows = len(found.lines)
     if added or changed:

@@ -33,7 +33,11 @@ WITH given AS (
         $8::text[], $9::text[], $10::bigint[], $11::bigint[])
         AS g (address, daily_max, daily_min, spacing, spacing_max, ramp, ramp_from, per_minute, per_hour)
 ), wanted AS (
-    SELECT g.address,
+    SELECT g.address, w.*
+    -- One by one (OFFSET keeps it so): a join would read all of a large tenant for each part of a list.
+    FROM given g LEFT JOIN LATERAL (
+        SELECT * FROM mailbox o WHERE o.tenant = $1 AND o.address = g.address OFFSET 0) m ON true
+    CROSS JOIN LATERAL (SELECT
         CASE WHEN 'daily_max' = ANY ($3) THEN g.daily_max ELSE m.daily_max END AS daily_max,
         CASE WHEN 'daily_min' = ANY ($3) THEN g.daily_min ELSE m.daily_min END AS daily_min,
         CASE WHEN 'spacing' = ANY ($3) THEN g.spacing ELSE m.spacing END AS spacing,
@@ -41,8 +45,12 @@ WITH given AS (
         CASE WHEN 'ramp' = ANY ($3) THEN g.ramp::bigint[] ELSE m.ramp END AS ramp,
         CASE WHEN 'ramp_from' = ANY ($3) THEN g.ramp_from::date ELSE m.ramp_from END AS ramp_from,
         CASE WHEN 'per_minute' = ANY ($3) THEN g.per_minute ELSE m.rate_minute END AS rate_minute,
-        CASE WHEN 'per_hour' = ANY ($3) THEN g.per_hour ELSE m.rate_hour END AS rate_hour
-    FROM given g LEFT JOIN mailbox m ON m.tenant = $1 AND m.address = g.address
+        CASE WHEN 'per_hour' = ANY ($3) THEN g.per_hour ELSE m.rate_hour END AS rate_hour) AS w
+    -- Before the INSERT: one that changes nothing would lock each row all the same, which writes it.
+    WHERE m.address IS NULL OR (m.daily_max, m.daily_min, m.spacing, m.spacing_max, m.ramp,
+            m.ramp_from, m.rate_minute, m.rate_hour)
+        IS DISTINCT FROM (w.daily_max, w.daily_min, w.spacing, w.spacing_max, w.ramp, w.ramp_from,
+            w.rate_minute, w.rate_hour)
 ), written AS (
     INSERT INTO mailbox AS m
         (tenant, address, daily_max, daily_min, spacing, spacing_max, ramp, ramp_from, rate_minute,
@@ -52,11 +60,6 @@ WITH given AS (
         daily_min = excluded.daily_min, spacing = excluded.spacing,
         spacing_max = excluded.spacing_max, ramp = excluded.ramp, ramp_from = excluded.ramp_from,
         rate_minute = excluded.rate_minute, rate_hour = excluded.rate_hour
-    WHERE (m.daily_max, m.daily_min, m.spacing, m.spacing_max, m.ramp, m.ramp_from, m.rate_minute,
-            m.rate_hour)
-        IS DISTINCT FROM (excluded.daily_max, excluded.daily_min, excluded.spacing,
-            excluded.spacing_max, excluded.ramp, excluded.ramp_from, excluded.rate_minute,
-            excluded.rate_hour)
     RETURNING xmax = 0 AS added
 )
 SELECT count(*) FILTER (WHERE added) AS added, count(*) FILTER (WHERE NOT added) AS changed FROM written;

@@ -63,6 +63,7 @@ def increment(
     vmtas = [vmta_of(v, plans, problems) for v in found.vmtas]
     pools = [pool_of(p) for p in found.pools]
     tenants = _made(last, touched, found, terms, problems)
+    looked_at = [_fresh(tenant, touched.mailboxes.get(tenant.name, ())) for tenant in tenants]
     generation = msgspec.structs.replace(
         last,
         number=number,
@@ -73,7 +74,7 @@ def increment(
         tenants=_replaced(last.tenants, _tenants(last, touched), tenants),
         stopped=found.stopped,
     )
-    problems += plan_problems(generation, [*servers, *vmtas, *pools, *tenants])
+    problems += plan_problems(generation, [*servers, *vmtas, *pools, *looked_at])
     return Compiled(generation, problems)
 
 
@@ -120,6 +121,12 @@ def _made(
     return made
 
 
+def _fresh(tenant: Tenant, touched: Collection[str]) -> Tenant:
+    """With the mailboxes that were touched: all others were looked at when they were."""
+    mailboxes = {name: tenant.mailboxes[name] for name in touched if name in tenant.mailboxes}
+    return msgspec.structs.replace(tenant, mailboxes=mailboxes)
+
+
 def _limits(
     before: dict[str, MailboxLimits], touched: set[str], fresh: dict[str, MailboxLimits]
 ) -> dict[str, MailboxLimits]:
@@ -127,7 +134,9 @@ def _limits(
     for address in touched - set(fresh):
         found.pop(address, None)
     # One that was there keeps its place.
-    return found if fresh.keys() <= before.keys() else dict(sorted(found.items()))
+    if fresh.keys() <= before.keys():
+        return found
+    return {address: found[address] for address in sorted(found)}
 
 
 class _Named(Protocol):
