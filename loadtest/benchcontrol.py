@@ -110,7 +110,11 @@ def questions(turn: int, own: int) -> dict[str, tuple[str, str, Any]]:
         "ip set": ("PATCH", f"/api/v2/ips/{address(0)}", {"quota": 1000 + turn}),
         "domain add": ("POST", "/api/v2/domains", added),
         # All of the tenant's, of which one is another one.
-        "mailbox import": ("POST", f"{tenant}/mailboxes", {"csv": mailboxes_csv(own, 100 + turn)}),
+        "mailbox import": (
+            "POST",
+            f"{tenant}/mailboxes/import",
+            {"csv": mailboxes_csv(own, 100 + turn)},
+        ),
     }
     dry = {f"{name}, dry": (m, f"{path}?dry_run=1", b) for name, (m, path, b) in changes.items()}
     return {

@@ -295,6 +295,23 @@ async def test_a_change_that_is_refused_leaves_what_was_touched_to_the_next(core
     assert (await published(core)).tenant["acme"].max_recipients == 20
 
 
+async def test_a_mailbox_that_gateways_would_refuse_stops_the_change_that_brings_it(
+    core: Parts,
+) -> None:
+    """By hand: the database lets it pass. Of a tenant's mailboxes those are looked at."""
+    await add_tenant(core, "acme")
+    for name, most in (("a", 1), ("b", 2_000_000_000), ("c", 1)):
+        await core.pool.execute(
+            "INSERT INTO mailbox (tenant, address, daily_max) VALUES ('acme', $1, $2)",
+            *(f"{name}@d.example", most),
+        )
+    with pytest.raises(RefusedError, match="Tenant acme: Expected `int` <= 1000000000"):
+        await add_tenant(core, "globex")
+    await core.pool.execute("UPDATE mailbox SET daily_max = 2")
+    await add_tenant(core, "globex")
+    assert len((await published(core)).tenant["acme"].mailboxes) == 3
+
+
 async def test_a_plan_that_is_not_what_all_rows_make_is_put_right_and_said_loudly(
     core: Parts, caplog: pytest.LogCaptureFixture
 ) -> None:
