@@ -51,6 +51,9 @@ _PLACES = 8
 _MARK_EVERY = 1.5
 _LATE = 120_000
 """Milliseconds: longer than a commit takes. What is later yet is found with the next sweep."""
+_PUT_BACK = 60_000
+"""Milliseconds by which the ledger's clock went back: what rests would rest until it is as late
+again."""
 _FRUITLESS = 5
 """Rounds without a row, one after the other, before the next look is waited for."""
 
@@ -89,6 +92,7 @@ class Releaser:
         self._swept = 0.0
         self._fruitless = 0
         self._stirred = -1
+        self._latest = 0
         self._renewals = 0
         self._renewed = Renewed()
         self._stopping = False
@@ -166,9 +170,13 @@ class Releaser:
         if swept:
             self._swept = loop.time()
             self._groups.forget()
+        now, before = self._now(), self._latest
+        self._latest = now
+        if now < before - _PUT_BACK:
+            self.renew_all()
+            self.renew()
         if self._renewals == 2 or (swept and self._renewals):
             await self._renew()
-        now = self._now()
         await self._stir(now, all_of_them=swept)
         await self._queue.look()
         groups = self._groups.open(self._queue.groups(), now)

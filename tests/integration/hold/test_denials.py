@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.releaser import ReleaserProcess
+from policy.limits import DAY
 from policy.model import MailboxLimits, Rate
 from tests.integration.hold.test_keeping_and_releasing import campaign_mail, until
 from tests.support.gateway.generations import generation, tenant, vmta
@@ -162,6 +163,41 @@ async def test_a_change_of_something_else_leaves_what_rests_alone(
             return not set(before) & set(await readied())
 
         await until(all_again, 8.0)
+
+
+async def test_a_clock_that_is_put_back_keeps_nothing_at_rest_until_it_is_as_late_again(
+    valkey_url: str, hold_url: str
+) -> None:
+    limits = MailboxLimits(daily_max=1)
+    async with case(valkey_url, hold_url, mailbox_default=limits) as it:
+        admin = it.gate.admin
+        real, _ = await admin.now()
+        today = real // DAY
+
+        async def noon_of(day: int) -> None:
+            await admin.client.set(f"{admin.root}offset", day * DAY + DAY // 2 - real)
+
+            async def all_know() -> bool:
+                clocks = it.releasing.parts.clock, it.gate.worker.parts.clock
+                return all(clock.now() // DAY == day for clock in clocks)
+
+            await until(all_know, 8.0)
+
+        async def rest_until(day: int) -> bool:
+            found = await rows(it.url, "state = 'held'")
+            return all(row["waiting"] and row["until"] == day * DAY for row in found)
+
+        await noon_of(today + 9)
+        for number in range(3):
+            await it.send(number)
+
+        async def looked() -> bool:
+            # The plan that came at the start has everything looked at twice.
+            return not it.releasing.releaser._renewals and await rest_until(today + 10)
+
+        await until(looked, 8.0)
+        await noon_of(today)
+        await until(lambda: rest_until(today + 1), 8.0)
 
 
 async def test_a_campaign_that_is_resumed_goes(valkey_url: str, hold_url: str) -> None:
