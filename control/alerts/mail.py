@@ -21,23 +21,27 @@ class Mail:
 
     async def send(self, message: Message) -> None:
         """Raises ChannelError."""
-        of = self._settings
-        host, _, port = of.mail_server.rpartition(":")
-        options: dict[str, Any] = {
-            "hostname": host.strip("[]"),
-            "port": int(port),
-            "timeout": of.timeout,
-            "use_tls": of.mail_tls == "implicit",
-            "start_tls": of.mail_tls == "starttls",
-        }
-        if of.mail_login:
-            options |= {"username": of.mail_login, "password": of.mail_password}
-        try:
-            await aiosmtplib.send(letter(message, of), **options)
-        except aiosmtplib.SMTPResponseException as error:
-            raise ChannelError(f"the mail server answers {error.code} {error.message}") from None
-        except (aiosmtplib.SMTPException, OSError) as error:
-            raise ChannelError(f"the mail server: {type(error).__name__}: {error}") from None
+        await posted(letter(message, self._settings), self._settings)
+
+
+async def posted(made: EmailMessage, of: Alerts) -> None:
+    """Hands a mail to the server of the settings. Raises ChannelError."""
+    host, _, port = of.mail_server.rpartition(":")
+    options: dict[str, Any] = {
+        "hostname": host.strip("[]"),
+        "port": int(port),
+        "timeout": of.timeout,
+        "use_tls": of.mail_tls == "implicit",
+        "start_tls": of.mail_tls == "starttls",
+    }
+    if of.mail_login:
+        options |= {"username": of.mail_login, "password": of.mail_password}
+    try:
+        await aiosmtplib.send(made, **options)
+    except aiosmtplib.SMTPResponseException as error:
+        raise ChannelError(f"the mail server answers {error.code} {error.message}") from None
+    except (aiosmtplib.SMTPException, OSError) as error:
+        raise ChannelError(f"the mail server: {type(error).__name__}: {error}") from None
 
 
 def letter(message: Message, of: Alerts) -> EmailMessage:

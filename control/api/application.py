@@ -14,7 +14,7 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from control.accounting.payload import InflatedError, inflated
-from control.api import body, openapi, parameter
+from control.api import body, linkpage, openapi, parameter
 from control.api.health import Health
 from control.api.metrics import PATH as METRICS
 from control.api.origin import come_from
@@ -23,6 +23,7 @@ from control.api.route import Call, Route
 from control.plan.names import Asked, still
 from control.problem import Problem, RefusedError
 from control.users.asker import asked_by
+from control.users.link import PAGE as LINK
 from control.users.role import Holder
 from policy.node import Network, within
 
@@ -116,6 +117,7 @@ class Application:
             return web.Response(body=described, content_type="application/json")
 
         app.router.add_get(openapi.PATH, describe)
+        app.router.add_get(LINK, linkpage.page)
         return app
 
     def _handler(self, route: Route) -> Next:

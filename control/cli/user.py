@@ -1,5 +1,6 @@
 """`sendgate user …`: straight at the database, for the first admin has no API to come from."""
 
+import asyncio
 import getpass
 import sys
 from collections.abc import Awaitable, Callable
@@ -17,6 +18,7 @@ from control.terminal.usage import misused, one_of
 from control.users import link, person
 from control.users.person import PersonView, Terms
 from control.users.role import PERSON_ROLES
+from settings.model import Settings
 
 app = typer.Typer(no_args_is_help=True, help="People who sign in to the API.")
 
@@ -217,6 +219,31 @@ def accept(
     as_json(found) if line_of(context).json else say(f"user {found['name']} has this password now")
 
 
+@app.command("new-key")
+def new_key(
+    context: typer.Context,
+    at_once: Annotated[
+        bool, typer.Option("--at-once", help="What the former one signed is worthless now.")
+    ] = False,
+    dry_run: Dry = False,
+    config: Config = None,
+) -> None:
+    """Sign access tokens with a new key from now on; control does so by itself, too."""
+    # It signs, which no other command does.
+    from control.users import key
+
+    settings = configuration(line_of(context), config)
+
+    async def act(act: Act) -> str:
+        return await key.replace(act, settings, at_once=at_once)
+
+    kid = run(line_of(context), config, act, dry=dry_run)
+    if line_of(context).json:
+        as_json({"key": kid, "at_once": at_once, "dry_run": dry_run})
+        return
+    say("a new key would sign" if dry_run else f"key {kid} signs from now on")
+
+
 def _linked(
     context: typer.Context,
     config: Config,
@@ -229,15 +256,27 @@ def _linked(
     if dry:
         _said(context, found, what, dry)
         return
-    url = configuration(line_of(context), config).people.url
+    settings = configuration(line_of(context), config)
+    url = settings.people.url
     given = link.written(secret, url)
+    mail = _mailed(found, given, settings)
     if line_of(context).json:
-        as_json({"user": found, "link": given})
+        as_json({"user": found, "link": given, "mail": mail})
         return
     say(what)
+    if mail:
+        say(mail)
     say(f"one-time link, good until {found.link}: {given}")
     if not url:
         say("choose the password with `sendgate user accept`, or set people.url for a whole link")
+
+
+def _mailed(found: PersonView, given: str, settings: Settings) -> str:
+    if not settings.alerts.mail_server:
+        return ""
+    from control.users.letter import mailed
+
+    return asyncio.run(mailed(found, given, settings.alerts))
 
 
 def _said(context: typer.Context, found: PersonView, what: str, dry: bool) -> None:

@@ -10,8 +10,9 @@ SELECT sealed FROM signing_key WHERE kid = $1 AND (until IS NULL OR until > now(
 SELECT pg_advisory_xact_lock($1);
 
 -- name: retire
--- Good for $1 seconds more.
-UPDATE signing_key SET until = now() + make_interval(secs => $1) WHERE until IS NULL;
+-- None is good for more than $1 seconds from now.
+UPDATE signing_key
+SET until = least(coalesce(until, 'infinity'), now() + make_interval(secs => $1));
 
 -- name: drop
 DELETE FROM signing_key WHERE until <= now();

@@ -11,6 +11,7 @@ from control.plan.turn import PUBLISH_LOCK
 from control.store.change import Act
 from control.users.token import new_token, put
 from tests.support.control.core import Api, api_of
+from tests.support.control.people import joined
 
 OTHER = "zzother"
 
@@ -28,9 +29,14 @@ async def api(core: Parts) -> AsyncIterator[Api]:
         yield opened
 
 
-@pytest.fixture
-async def acmes(core: Parts) -> str:
-    """A token of acme."""
+@pytest.fixture(params=["token", "person of one", "person of some"])
+async def acmes(api: Api, core: Parts, request: pytest.FixtureRequest) -> str:
+    """A token of acme, or of a person: of acme alone, or of another tenant, too."""
+    if request.param != "token":
+        new = {"name": "third", "login": "third", "password": "correct horse"}
+        assert (await api("POST", "/api/v2/tenants", new))[0] == 201
+        tenants = ("acme",) if request.param == "person of one" else ("acme", "third")
+        return str((await joined(core, api, "anna", "operator", tenants))["access_token"])
     made = new_token()
 
     async def act(a: Act) -> None:

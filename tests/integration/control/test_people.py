@@ -1,11 +1,17 @@
 """People: added, invited, changed and taken away, and what each of that does to who is signed
 in."""
 
+import asyncio
+import base64
 import datetime
+import email
+import hashlib
+import re
 from typing import Any
 
 import msgspec
 import pytest
+from aiosmtpd.smtp import SMTP
 
 from control.parts import Parts
 from control.users.totp import STEP, code_at
@@ -139,8 +145,6 @@ async def test_a_password_is_changed_by_who_knows_it_and_ends_other_sessions(
 
 async def _codes(core: Parts, api: Api, name: str) -> tuple[bytes, list[str], str]:
     """(secret, the codes it keeps, its access token)."""
-    import base64
-
     token = (await joined(core, api, name))["access_token"]
     _, offered = await api("POST", "/api/v1/auth/codes", {"password": PASSWORD}, token=token)
     assert isinstance(offered, dict)
@@ -197,3 +201,68 @@ async def test_a_token_is_nobodys_password(api: Api) -> None:
     body = {"password": PASSWORD, "new": NEW}
     status, answer = await api("POST", "/api/v1/auth/password", body)
     assert (status, answer["title"]) == (409, "token test has no password: people have")  # type: ignore[index]
+
+
+async def test_links_are_mailed_where_alerts_are(
+    api: Api, sendgate: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters: list[Any] = []
+
+    class Taker:
+        async def handle_DATA(self, _: Any, __: Any, envelope: Any) -> str:
+            letters.append(envelope)
+            return "250 ok"
+
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(Taker()), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    for name, value in (("SERVER", f"127.0.0.1:{port}"), ("TLS", "none"), ("FROM", "s@x.example")):
+        monkeypatch.setenv(f"SENDGATE_ALERTS_MAIL_{name}", value)
+    monkeypatch.setenv("SENDGATE_ALERTS_MAIL_TO", "ops@x.example")
+    monkeypatch.setenv("SENDGATE_PEOPLE_URL", "https://control.example")
+    try:
+        said = await sendgate("user", "add", "anna@x.example")
+        assert "mailed to anna@x.example" in said
+        assert "https://control.example/api/v1/auth/link#sgl_" in said
+        assert "mailed" not in await sendgate("user", "add", "ben"), "no address"
+    finally:
+        server.close()
+    (letter,) = letters
+    assert letter.rcpt_tos == ["anna@x.example"]
+    # Whatever its encoding: the whole link, in one piece.
+    text = email.message_from_bytes(letter.content).get_payload(decode=True)
+    [link] = re.findall(rb"https://control.example/\S+", text)  # type: ignore[arg-type]
+    body = {"link": link.decode(), "password": PASSWORD}
+    assert (await api("POST", "/api/v1/auth/link", body, token=""))[0] == 200
+    await server.wait_closed()
+    said = await sendgate("user", "reset", "anna@x.example")
+    assert "not mailed to anna@x.example (the mail server:" in said
+    assert "hand it over yourself" in said
+
+
+async def test_a_link_opens_a_page_that_runs_nothing_but_its_own(api: Api) -> None:
+    async with api.session.get(f"{api.url}/api/v1/auth/link") as response:
+        page, policy = await response.text(), response.headers["Content-Security-Policy"]
+        assert response.status == 200
+        assert response.headers["Cache-Control"] == "no-store"
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    for tag, where in (("script", "script-src"), ("style", "style-src")):
+        [text] = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{where} 'sha256-{digest}'" in policy
+
+
+async def test_a_key_is_replaced_by_hand(api: Api, core: Parts, sendgate: Command) -> None:
+    tokens = await joined(core, api, "anna")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SENDGATE_CONTROL_SECRET", core.settings.control.secret)
+        await sendgate("user", "new-key", "--dry-run")
+        assert await core.pool.fetchval("SELECT count(*) FROM signing_key") == 1
+        await sendgate("user", "new-key")
+        assert await me(api, tokens) == 200, "the former one is good for what it signed"
+        await sendgate("user", "new-key", "--at-once")
+        assert await me(api, tokens) == 401
+    body = {"refresh_token": tokens["refresh_token"]}
+    status, found = await api("POST", "/api/v1/auth/refresh", body, token="")
+    assert (status, await me(api, found)) == (200, 200)  # type: ignore[arg-type]

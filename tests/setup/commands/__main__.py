@@ -111,7 +111,7 @@ class Run:
             line = self._table.mapped(line, self._made.named)
         code, said = await self._shell(line)
         # One for a narrower role is for somebody else: what follows is the operator's.
-        if text.startswith("sendgate token add") and "--role" not in text:
+        if text.startswith("sendgate token add") and not {"--role", "--scope"} & set(text.split()):
             self._made.named["token"] = said.split()[-1] if said.split() else ""
             await self._shell(f"export SENDGATE_TOKEN={self._made.named['token']}")
         return code, said

@@ -1,0 +1,78 @@
+"""The page that a one-time link opens in a browser: choose a password.
+
+Rule: nothing but what stands here runs in it, and nothing of it is kept. The link's secret stands
+behind the #, which the browser does not send; the page sends it with the password, and nowhere
+else.
+"""
+
+import base64
+import hashlib
+
+from aiohttp import web
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 26rem; margin: 4rem auto; padding: 0 1rem; }
+label, input, button { display: block; width: 100%; font: inherit; margin: .4rem 0; }
+input, button { padding: .5rem; box-sizing: border-box; }
+"""
+
+_SCRIPT = """
+const form = document.querySelector("form"), said = document.querySelector("output");
+const link = location.hash.slice(1);
+history.replaceState(null, "", location.pathname);
+form.hidden = !link;
+if (!link) said.textContent = "This link has no secret: open the whole link that you were given.";
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const password = form.password.value;
+  if (password !== form.again.value) { said.textContent = "The two are not the same."; return; }
+  form.querySelector("button").disabled = true;
+  try {
+    const answer = await fetch(location.pathname, {
+      method: "POST", headers: {"Content-Type": "application/json"},
+      body: JSON.stringify({link, password}),
+    });
+    const found = await answer.json();
+    if (answer.ok) form.hidden = true;
+    said.textContent = answer.ok ? `${found.name} has this password now.`
+      : (found.errors && found.errors[0] ? found.errors[0].detail : found.title);
+  } catch { said.textContent = "Sendgate does not answer: try again."; }
+  form.querySelector("button").disabled = false;
+});
+"""
+
+_PAGE = f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Sendgate: choose your password</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>
+<body><main><h1>Choose your password</h1>
+<noscript><p>Without JavaScript: <code>sendgate user accept LINK</code>.</p></noscript>
+<form hidden method="post">
+<label for="password">Password, 12 characters or more</label>
+<input id="password" name="password" type="password" minlength="12" maxlength="512" required
+ autocomplete="new-password">
+<label for="again">Once more</label>
+<input id="again" name="again" type="password" required autocomplete="new-password">
+<button>Choose it</button></form>
+<p><output role="status"></output></p></main><script>{_SCRIPT}</script></body></html>
+"""
+
+
+def _allowed(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"'sha256-{digest}'"
+
+
+HEADERS = {
+    "Content-Security-Policy": (
+        f"default-src 'none'; script-src {_allowed(_SCRIPT)}; style-src {_allowed(_STYLE)}; "
+        "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+async def page(_: web.Request) -> web.Response:
+    """The same for everybody."""
+    return web.Response(text=_PAGE, content_type="text/html", headers=HEADERS)
