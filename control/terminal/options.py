@@ -111,7 +111,8 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
             text = wrong(error, kind, given).replace(", got text", "")
             alone = isinstance(given, str) and repr(given) not in text and f"'{given}'" not in text
             shown = f", not {given!r}" if alone and "not" not in text else ""
-            raise self._wrong(f"{text}{f' or {self.null}' if self.null else ''}{shown}") from error
+            other = self.null or self.off
+            raise self._wrong(f"{text}{f' or {other}' if other else ''}{shown}") from error
 
     def _wrong(self, text: str) -> Exception:
         return misused(f"{self.name}: {text}")

@@ -21,6 +21,7 @@ _WORDS = {
     "null": "null",
 }
 _LENGTH = re.compile(r"`str` of length (<=|>=) (\d+)")
+_FORM = re.compile(r"`str` matching regex '.*'", re.DOTALL)
 _STEP = re.compile(r"\[(\d+|\.\.\.)\]|\.?(\w+)")
 
 
@@ -31,6 +32,7 @@ def wrong(error: msgspec.ValidationError, kind: Any, value: Any) -> str:
     if found := _AT.search(text):
         text, at = text[: found.start()], _place(found[1], kind, value)
     text = _LENGTH.sub(_characters, text)
+    text = _FORM.sub("text of another form: the API's document describes it", text)
     text = re.sub(r"`([\w |]+)`", lambda found: _words(found[1]), text)
     text = text[:1].lower() + text[1:]
     return f"{at}: {text}" if at else text

@@ -55,7 +55,7 @@ async def test_a_dry_run_shows_each_field_as_it_is_and_as_it_would_be(command: C
         ),
         (
             ("mailbox", "set", "a@acme.example", "--tenant", "acme", "--max", "5"),
-            ("  daily_max: none -> 5",),
+            ("  daily_max: default -> 5",),
         ),
         (("pool", "set", "acme", "--overflow", "fast"), ("  overflow: none -> fast",)),
     ):
@@ -156,6 +156,9 @@ MISTAKES = {
     "accounting rejected --id x": ("--id: entry 1: expected a whole number"),
     "accounting rejected --again --limit 5": ("--again takes in all that --id names"),
     "stats --by ''": ("--by: is empty"),
+    "pool set acme --per-minute none": (
+        "--per-minute: expected a whole number or --no-per-minute, not 'none'"
+    ),
     "stats --by hour": ("--by: 'hour' is none of day, ip, tenant"),
     "stats --from 2026-02-30": ("--from: '2026-02-30' is not a date"),
     "stats --limit 20000": ("--limit: 20000 rows are more than one answer has here: at most"),
