@@ -63,7 +63,8 @@ class AuditQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     since: Annotated[TimeText | None, meant("ISO time, UTC when it names no zone.")] = None
     until: Annotated[TimeText | None, meant("ISO time: only before it.")] = None
     text: Annotated[
-        FoundText | None, meant("Only with this in subject, values or reason, in any case.")
+        FoundText | None,
+        meant("Only with this in subject, values or reason; name others beside it: it reads rows."),
     ] = None
     before: Annotated[Seen | None, meant("The `before` of the page before.")] = None
     limit: Annotated[Limit, meant("At most so many, 1 to 1000; 100.")] = 100
