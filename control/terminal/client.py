@@ -40,12 +40,12 @@ class Client:
             if not self._token:
                 self._token = _token(addresses.token_file)
 
-    def get(self, path: str, kind: type[T], **query: Parameter) -> T:
-        """GET; raises RefusedError."""
+    def get(self, path: str, kind: type[T], /, **query: Parameter) -> T:
+        """GET; raises RefusedError. A parameter of the query may be called as one of ours."""
         return self._decode(self._ask("GET", path, None, query), kind)
 
     def pages(
-        self, path: str, kind: type[T], key: Callable[[T], str], **query: Parameter
+        self, path: str, kind: type[T], key: Callable[[T], str], /, **query: Parameter
     ) -> list[T]:
         """GET of a list of any length, in parts; `key`: what the next part begins after. Raises
         RefusedError."""
@@ -65,6 +65,7 @@ class Client:
         path: str,
         body: Any,
         kind: type[T],
+        /,
         *,
         dry_run: bool = False,
         **query: Parameter,
@@ -74,11 +75,11 @@ class Client:
             query["dry_run"] = "1"
         return self._decode(self._ask(method, path, body, query), kind)
 
-    def octets(self, path: str, body: bytes, kind: type[T], **query: Parameter) -> T:
+    def octets(self, path: str, body: bytes, kind: type[T], /, **query: Parameter) -> T:
         """POST of packed octets; raises RefusedError."""
         return self._decode(self._ask("POST", path, body, query), kind)
 
-    def text(self, path: str, **query: Parameter) -> str:
+    def text(self, path: str, /, **query: Parameter) -> str:
         """GET of a plain text; raises RefusedError."""
         return self._ask("GET", path, None, query).decode()
 

@@ -166,3 +166,7 @@ async def test_it_is_exported_whole_and_no_cell_is_a_formula(
     words = ("audit", "list", "--action", "test", "--limit", "2", "--all", "--json")
     page = msgspec.json.decode(await command(*words))
     assert (len(page["entries"]), page["before"]) == (5, None)
+    # Each filter is an option, whatever it is called.
+    words = ("--kind", "command", "--source", "x", "--until", "2999-01-01", "--text", "x")
+    assert "test.act" not in await command("audit", "list", *words)
+    assert "test.act" in await command("audit", "list", "--kind", "command")
