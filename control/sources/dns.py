@@ -5,12 +5,12 @@ pool may carry the domain. It is below the pool's first domain and every domain 
 it: when the pool grows, what is there changes and the domains' own records stay as they are.
 """
 
-import ipaddress
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
 
-from control.sources.spf import lines, name_of
+from control.sources.spf import lines, name_of, reverse
 
 _CHUNK = 255
 """Octets in one string of a TXT record (RFC 1035 3.3.14)."""
@@ -27,27 +27,39 @@ class Record(msgspec.Struct, frozen=True):
     """What the change that was just made did to it; `changed`: replace what is published."""
 
 
-def records(
-    domain: str,
-    *,
-    pool: str,
-    first_domain: str,
-    ips: list[str],
-    hosts: list[tuple[str, str]],
-    selector: str,
-    public: str,
-    other: Record | None = None,
-) -> list[Record]:
-    """In the order in which they are to be published. `first_domain`: of the pool; `ips`: every IP
-    that may carry the domain, overflow pools included, the newest last; `hosts`: (IP, host name) of
-    the same; `other`: of a DKIM key that takes over, or did lately."""
+class Common(msgspec.Struct, frozen=True, kw_only=True):
+    """What all domains of a pool have to publish alike: with 5,000 IPs 15,000 records, so they are
+    made once for all of them."""
+
+    include: str
+    """Where the SPF record of the pool stands."""
+    spf: list[Record]
+    hosts: list[Record]
+
+
+def common(pool: str, first_domain: str, ips: list[str], hosts: list[tuple[str, str]]) -> Common:
+    """`first_domain`: of the pool; `ips`: every IP that may carry its domains, overflow pools
+    included, the newest last; `hosts`: (IP, host name) of the same."""
     include = name_of(pool, first_domain)
-    found = [
+    spf = [
         Record(name, kind, value, f"SPF: {'every IP' if name == include else 'IPs'} of pool {pool}")
         for name, kind, value in lines(include, ips)
     ]
-    found += [
-        Record(domain, "TXT", f"v=spf1 include:{include} ~all", "SPF: who may send for it"),
+    named = [
+        record
+        for ip, host in sorted(hosts)
+        for record in (address_record(ip, host), pointer_record(ip, host))
+    ]
+    return Common(include=include, spf=spf, hosts=named)
+
+
+def own(
+    domain: str, shared: Common, *, selector: str, public: str, other: Record | None = None
+) -> list[Record]:
+    """What a domain alone has to publish. `other`: of a DKIM key that takes over, or did lately."""
+    include = f"v=spf1 include:{shared.include} ~all"
+    return [
+        Record(domain, "TXT", include, "SPF: who may send for it"),
         dkim_record(selector, domain, public),
         *([] if other is None else [other]),
         Record(
@@ -57,21 +69,22 @@ def records(
             "DMARC: a start; raise p= once the reports are clean",
         ),
     ]
-    for ip, host in sorted(hosts):
-        found += [address_record(ip, host), pointer_record(ip, host)]
-    return found
+
+
+def records(alone: list[Record], shared: Common) -> list[Record]:
+    """All that a domain needs, in the order in which it is to be published. `alone`: its `own`."""
+    return [*shared.spf, *alone, *shared.hosts]
 
 
 def address_record(ip: str, host: str) -> Record:
     """That leads from an IP's host name to it."""
-    kind = "A" if ipaddress.ip_address(ip).version == 4 else "AAAA"
+    kind = "AAAA" if ":" in ip else "A"
     return Record(host, kind, ip, "the IP's name")
 
 
 def pointer_record(ip: str, host: str) -> Record:
     """That leads from an IP to its host name."""
-    name = ipaddress.ip_address(ip).reverse_pointer
-    return Record(name, "PTR", f"{host}.", "set by whoever gave you the IP")
+    return Record(f"{reverse(ip)}.arpa", "PTR", f"{host}.", "set by whoever gave you the IP")
 
 
 def dkim_name(selector: str, domain: str) -> str:
@@ -86,19 +99,23 @@ def dkim_record(
     return Record(dkim_name(selector, domain), "TXT", f"v=DKIM1; k=rsa; p={public}", why)
 
 
-def marked(before: list[Record], after: list[Record]) -> list[Record]:
-    """`after`, each with what became of it since `before`."""
-    old = {(r.name, r.type, r.value) for r in before}
-    names = {(r.name, r.type) for r in before}
-    found = []
-    for record in after:
-        change: Literal["", "new", "changed"] = "new"
-        if (record.name, record.type, record.value) in old:
-            change = ""
-        elif (record.name, record.type) in names:
-            change = "changed"
-        found.append(msgspec.structs.replace(record, change=change))
-    return found
+class Before:
+    """What was to be published before a change."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self._values = {(r.name, r.type, r.value) for r in records}
+        self._names = {(name, kind) for name, kind, _ in self._values}
+
+    def marked(self, after: Iterable[Record]) -> list[Record]:
+        """`after`, each with what became of it since."""
+        return [
+            record
+            if (record.name, record.type, record.value) in self._values
+            else msgspec.structs.replace(
+                record, change="changed" if (record.name, record.type) in self._names else "new"
+            )
+            for record in after
+        ]
 
 
 def zone_text(record: Record) -> str:

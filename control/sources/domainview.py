@@ -1,5 +1,6 @@
 """Sending domains with the DNS records they need."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -17,7 +18,7 @@ from control.plan.rows import (
 from control.pmta.dkim import Seal
 from control.problem import missing
 from control.sources import domain, moving
-from control.sources.dns import Record, dkim_record, marked, records
+from control.sources.dns import Before, Common, Record, common, dkim_record, own, records
 from control.sources.domain import NewDomain
 from control.store.change import Act
 from control.store.database import Connection
@@ -68,14 +69,15 @@ class DomainView(msgspec.Struct, frozen=True, kw_only=True):
 
 def domain_views(rows: Rows, tenant: str | None = None) -> list[DomainView]:
     """The domains of one tenant, or of all."""
-    return [_view(rows, d) for d in rows.domains if tenant in (None, d.tenant)]
+    views = _Views(rows)
+    return [views.of(d) for d in rows.domains if tenant in (None, d.tenant)]
 
 
 def domain_view(rows: Rows, tenant: str | None, name: str) -> DomainView:
     """One domain. Raises RefusedError; `tenant` None takes the first that has it."""
     for row in rows.domains:
         if row.domain == name and tenant in (None, row.tenant):
-            return _view(rows, row)
+            return _Views(rows).of(row)
     raise missing("domain", name)
 
 
@@ -93,17 +95,20 @@ async def domain_page(connection: Connection, tenant: str | None, page: Page) ->
 
 def domain_changed(before: Rows, after: Rows, tenant: str, name: str) -> DomainView:
     """One domain after a change, its records marked, with what changed at its siblings."""
-    old = [r for view in domain_views(before, tenant) for r in view.records]
-    view = domain_view(after, tenant, name)
-    own = marked(old, view.records)
-    seen = {(r.name, r.type) for r in own}
+    known = Before(_Views(before).records(tenant))
+    views = _Views(after)
+    row = next((d for d in after.domains if (d.tenant, d.domain) == (tenant, name)), None)
+    if row is None:
+        raise missing("domain", name)
+    view = views.of(row)
+    its = known.marked(view.records)
+    seen = {(r.name, r.type) for r in its}
     also: list[Record] = []
-    for sibling in domain_views(after, tenant):
-        for record in marked(old, sibling.records):
-            if record.change and (record.name, record.type) not in seen:
-                seen.add((record.name, record.type))
-                also.append(record)
-    return msgspec.structs.replace(view, records=own, also=also)
+    for record in known.marked(views.records(tenant)):
+        if record.change and (record.name, record.type) not in seen:
+            seen.add((record.name, record.type))
+            also.append(record)
+    return msgspec.structs.replace(view, records=its, also=also)
 
 
 async def added(act: Act, new: NewDomain, *, seal: Seal, warmup: Warmup, signs: bool) -> DomainView:
@@ -122,26 +127,57 @@ async def moved(act: Act, tenant: str | None, name: str, move: moving.DomainMove
     return domain_changed(before, await of_tenants(act.connection, [owner]), owner, name)
 
 
-def _view(rows: Rows, row: DomainRow) -> DomainView:
-    vmtas = carriers(rows, row.pool)
-    return DomainView(
-        id=row.id,
-        tenant=row.tenant,
-        domain=row.domain,
-        pool=row.pool,
-        vmtas=[v.name for v in vmtas],
-        dkim_selector=row.dkim_selector,
-        rotation=_rotation(row.rotation),
-        records=records(
-            row.domain,
+class _Views:
+    """Domains of some rows; what those of a pool have in common is made once."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._pools: dict[tuple[str, str], tuple[list[str], Common]] = {}
+
+    def of(self, row: DomainRow) -> DomainView:
+        """A domain."""
+        vmtas, shared = self._pool(row)
+        return DomainView(
+            id=row.id,
+            tenant=row.tenant,
+            domain=row.domain,
             pool=row.pool,
-            first_domain=row.first_domain or row.domain,
-            ips=[v.ip for v in sorted(vmtas, key=lambda v: (v.created, v.name))],
-            hosts=[(v.ip, v.host_name) for v in vmtas],
-            selector=row.dkim_selector,
-            public=row.dkim_public,
-            other=_other(row),
-        ),
+            vmtas=vmtas,
+            dkim_selector=row.dkim_selector,
+            rotation=_rotation(row.rotation),
+            records=records(_own(row, shared), shared),
+        )
+
+    def records(self, tenant: str) -> Iterator[Record]:
+        """All that a tenant has to publish, each once."""
+        told: set[int] = set()
+        for row in self._rows.domains:
+            if row.tenant != tenant:
+                continue
+            _, shared = self._pool(row)
+            first = id(shared) not in told
+            told.add(id(shared))
+            yield from shared.spf if first else ()
+            yield from _own(row, shared)
+            yield from shared.hosts if first else ()
+
+    def _pool(self, row: DomainRow) -> tuple[list[str], Common]:
+        key = row.pool, row.first_domain or row.domain
+        if key not in self._pools:
+            vmtas = carriers(self._rows, row.pool)
+            ips = [v.ip for v in sorted(vmtas, key=lambda v: (v.created, v.name))]
+            found = common(*key, ips, [(v.ip, v.host_name) for v in vmtas])
+            self._pools[key] = [v.name for v in vmtas], found
+        return self._pools[key]
+
+
+def _own(row: DomainRow, shared: Common) -> list[Record]:
+    return own(
+        row.domain,
+        shared,
+        selector=row.dkim_selector,
+        public=row.dkim_public,
+        other=_other(row),
     )
 
 

@@ -14,9 +14,9 @@ import ipaddress
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
+from typing import NamedTuple
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LONGEST = 450
 """Octets of a record's value."""
@@ -58,53 +58,102 @@ def lines(name: str, ips: Sequence[str]) -> list[Line]:
         return [(n, "TXT", text) for n, text in zip(names, parts, strict=True)] + [
             (name, "TXT", root)
         ]
-    reverse = (ipaddress.ip_address(ip).reverse_pointer.removesuffix(".arpa") for ip in ips)
-    found: list[Line] = [(f"{one}.{name}", "A", _LISTED) for one in reverse]
+    found: list[Line] = [(f"{reverse(ip)}.{name}", "A", _LISTED) for ip in ips]
     return [*found, (name, "TXT", f"v=spf1 exists:%{{ir}}.%{{v}}.{name} -all")]
 
 
-# Every domain of a pool has the same.
+def reverse(ip: str) -> str:
+    """An address in normal form as it stands below `arpa` (RFC 1035 3.5, RFC 3596 2.5)."""
+    if ":" in ip:
+        return ipaddress.ip_address(ip).reverse_pointer.removesuffix(".arpa")
+    # `ipaddress` takes twenty times as long, and a pool may have thousands.
+    return f"{'.'.join(reversed(ip.split('.')))}.in-addr"
+
+
+# A change asks for those of the pool as it was and as it is, a check of DNS again.
 @lru_cache(maxsize=256)
 def _parts(ips: tuple[str, ...]) -> list[str]:
     """The texts of the parts, of which each but the last is full; empty where they are too many."""
     parts: list[str] = []
-    addresses: list[Address] = []
-    merged: list[_Network] = []
+    part = _Part()
     for address in map(ipaddress.ip_address, ips):
-        more = _merged(merged, address)
-        if addresses and len(_text(_terms(more))) > LONGEST:
-            parts.append(_shown(addresses, merged))
+        if not part.take(address):
+            parts.append(part.text())
             if len(parts) == PARTS:
                 return []
-            addresses, more = [], [ipaddress.ip_network(address)]
-        addresses.append(address)
-        merged = more
-    return [*parts, _shown(addresses, merged)]
+            part = _Part()
+            part.take(address)
+    return [*parts, part.text()]
 
 
-def _merged(networks: list[_Network], address: Address) -> list[_Network]:
-    """`networks` with one more address, neighbours as one. Nothing else is covered."""
-    found: list[_Network] = []
-    for version in (4, 6):
-        of = [n for n in networks if n.version == version]
-        if address.version == version:
-            of = list(ipaddress.collapse_addresses([*of, ipaddress.ip_network(address)]))  # type: ignore[type-var]
-        found += of
-    return found
+class _Block(NamedTuple):
+    """Addresses as one term. Of whole numbers: networks of `ipaddress` take ten times as long."""
+
+    version: int
+    start: int
+    bits: int
+    """Of the address that the term leaves open."""
+
+    def twice(self) -> "_Block":
+        """What it makes with its neighbour."""
+        return _Block(self.version, self.start & ~(1 << self.bits), self.bits + 1)
+
+    def neighbour(self) -> "_Block":
+        """The other half of `twice`."""
+        return _Block(self.version, self.start ^ (1 << self.bits), self.bits)
+
+    def term(self) -> str:
+        """As SPF has it (RFC 7208 5.6)."""
+        kind, width = _KINDS[self.version]
+        size = f"/{width - self.bits}" if self.bits else ""
+        return f"ip{self.version}:{kind(self.start)}{size}"
 
 
-def _shown(addresses: list[Address], merged: list[_Network]) -> str:
-    """Each address by itself where that fits: it is easier to look up."""
-    plain = _text([f"ip{a.version}:{a}" for a in sorted(addresses, key=lambda a: (a.version, a))])
-    return plain if len(plain) <= LONGEST else _text(_terms(merged))
+_KINDS: dict[int, tuple[type[Address], int]] = {
+    4: (ipaddress.IPv4Address, 32),
+    6: (ipaddress.IPv6Address, 128),
+}
 
 
-def _terms(networks: list[_Network]) -> list[str]:
-    return [
-        f"ip{n.version}:{n.network_address if n.prefixlen == n.max_prefixlen else n}"
-        for n in networks
-    ]
+class _Part:
+    """Addresses, neighbours as one network; nothing else is covered. What one more costs does not
+    grow with those that are there."""
+
+    def __init__(self) -> None:
+        self._addresses: set[_Block] = set()
+        self._merged: dict[_Block, int] = {}
+        """Each with the octets of its term and the blank before it."""
+        self._length = len(_text([]))
+
+    def take(self, address: Address) -> bool:
+        """False: it has no room for it, and stays as it was."""
+        one = whole = _Block(address.version, int(address), 0)
+        if one in self._addresses:
+            return True
+        length = self._length
+        gone = []
+        while (other := whole.neighbour()) in self._merged:
+            gone.append(other)
+            length -= self._merged[other]
+            whole = whole.twice()
+        octets = len(whole.term()) + 1
+        length += octets
+        if self._addresses and length > LONGEST:
+            return False
+        for other in gone:
+            del self._merged[other]
+        self._merged[whole] = octets
+        self._addresses.add(one)
+        self._length = length
+        return True
+
+    def text(self) -> str:
+        """Each address by itself where that fits: it is easier to look up."""
+        plain = _text([one.term() for one in sorted(self._addresses)])
+        if len(plain) <= LONGEST:
+            return plain
+        return _text([block.term() for block in sorted(self._merged)])
 
 
 def _text(terms: list[str]) -> str:
-    return f"v=spf1 {' '.join(terms)} -all"
+    return " ".join(["v=spf1", *terms, "-all"])

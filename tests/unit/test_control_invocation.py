@@ -11,7 +11,7 @@ from control.cli.main import app, run
 from control.ledger.clock import step_seconds
 from control.pmta.dkim import Seal, new_secret
 from control.problem import RefusedError
-from control.sources.dns import records, zone_text
+from control.sources.dns import common, own, records, zone_text
 from control.terminal.invocation import InvocationError, take
 from control.values.time import moment
 
@@ -141,15 +141,9 @@ def test_steps_and_moments_of_the_clock() -> None:
 
 
 def test_spf_lists_every_ip_of_the_pool_and_long_keys_are_split() -> None:
-    found = records(
-        "acme.example",
-        pool="acme",
-        first_domain="first.example",
-        ips=["192.0.2.2", "2001:db8::1"],
-        hosts=[("192.0.2.2", "mail1.acme.example"), ("2001:db8::1", "mail2.acme.example")],
-        selector="sg",
-        public="A" * 392,
-    )
+    hosts = [("192.0.2.2", "mail1.acme.example"), ("2001:db8::1", "mail2.acme.example")]
+    shared = common("acme", "first.example", [ip for ip, _ in hosts], hosts)
+    found = records(own("acme.example", shared, selector="sg", public="A" * 392), shared)
     by = {(r.name, r.type): r.value for r in found}
     include = by["_spf-acme.first.example", "TXT"]
     assert include == "v=spf1 ip4:192.0.2.2 ip6:2001:db8::1 -all"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from control.sources.dns import Record, records, zone_text
+from control.sources.dns import Record, common, own, records, zone_text
 from control.sources.spf import LABEL, LONGEST_DOMAIN, lines
 
 LONG = ".".join(["a" * 49, "b" * 49, "c" * 49, "d" * 10])
@@ -25,15 +25,8 @@ def v6(count: int) -> list[str]:
 def published(
     ips: Iterable[str], *, domain: str = "news.example.com", pool: str = "acme"
 ) -> list[Record]:
-    return records(
-        domain,
-        pool=pool,
-        first_domain=domain,
-        ips=list(ips),
-        hosts=[],
-        selector="sg202601",
-        public="A" * 392,
-    )
+    shared = common(pool, domain, list(ips), [])
+    return records(own(domain, shared, selector="sg202601", public="A" * 392), shared)
 
 
 class Receiver:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from control.published.subject import PublicKey, Subject
-from control.sources.dns import records
+from control.sources.dns import common, own, records
 from control.sources.spf import name_of
 from control.sources.zone import zone_file
 
@@ -170,15 +170,8 @@ def subject(number: int, domain: str = "") -> Subject:
     domain = domain or f"f{number}.example"
     ips = [f"192.0.2.{number}", f"2001:db8::{number:x}"]
     hosts = [(ips[0], f"mta1.{domain}"), (ips[1], f"mta2.{domain}")]
-    made = records(
-        domain,
-        pool="acme",
-        first_domain=domain,
-        ips=ips,
-        hosts=hosts,
-        selector="sg1",
-        public=KEY,
-    )
+    shared = common("acme", domain, ips, hosts)
+    made = records(own(domain, shared, selector="sg1", public=KEY), shared)
     return Subject(
         tenant="acme",
         domain=domain,
