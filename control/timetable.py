@@ -25,9 +25,9 @@ from control.published.asking import Servers
 from control.rotation.looking import RotationLook
 from control.statistics.sweep import sweep
 from control.users import attempt, audit, session
-from control.values.number import count
 from control.warmup import replies
 from policy.limits import day_of
+from policy.number import count
 
 ALERTS_KEPT = 365 * DAY
 """Milliseconds for which alerts that ended are kept."""

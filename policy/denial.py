@@ -6,6 +6,7 @@ from functools import lru_cache
 import msgspec
 
 from policy.isotime import not_before
+from policy.number import agree, count
 
 
 class Limit(StrEnum):
@@ -96,11 +97,11 @@ _SENTENCES = {
     Limit.TENANT_PAUSED: "tenant {subject} is paused",
     Limit.POOL_PAUSED: "pool {subject} is paused",
     Limit.CAMPAIGN_PAUSED: "campaign {subject} is paused",
-    Limit.HELD_FIRST: "{used} held messages of pool {subject} go first",
+    Limit.HELD_FIRST: "{held} of pool {subject} {go} first",
     Limit.NO_IP: "pool {subject} has no IP that may send",
     Limit.SERVER_AWAY: "the PowerMTA server of pool {subject} is away",
     Limit.UNKNOWN_POOL: "pool {subject} is not known to the ledger yet",
-    Limit.TOO_MANY: "{used} recipients are more than pool {subject} ever sends in a day ({limit})",
+    Limit.TOO_MANY: "{recipients} {are} more than pool {subject} ever sends in a day ({limit})",
     Limit.LEDGER_CLOSED: "the ledger is closed: its counts are being rebuilt",
     Limit.LEDGER_AWAY: "the ledger does not answer",
 }
@@ -130,7 +131,17 @@ class Denied(msgspec.Struct, frozen=True, array_like=True):
 # A denial is remembered and binds thousands of messages.
 @lru_cache(maxsize=1024)
 def _sentence(denied: Denied) -> str:
+    used = denied.used
+    if denied.limit is Limit.MAILBOX_MAX and denied.bound == 0:
+        # Midnight changes nothing: the message is looked at again then, and waits on.
+        return f"mailbox {denied.subject} may send nothing: its daily maximum is 0"
     text = _SENTENCES[denied.limit].format(
-        subject=denied.subject, limit=denied.bound, used=denied.used
+        subject=denied.subject,
+        limit=denied.bound,
+        used=used,
+        held=count(used, "held message"),
+        go=agree(used, "goes", "go"),
+        recipients=count(used, "recipient"),
+        are=agree(used, "is", "are"),
     )
     return f"{text}, until {not_before(denied.until)}" if denied.until else text

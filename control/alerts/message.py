@@ -2,8 +2,8 @@
 
 import msgspec
 
-from control.values.number import count
 from policy.isotime import instant
+from policy.number import count
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ import msgspec
 from control.api.page import MOST, PAGE, page
 from control.api.route import DRY, FORCED, Call, Route, changed
 from control.ledger.charged import Charged
+from control.ledger.limits import limits_used
 from control.ledger.opening import Opening
 from control.plan.changed import Changed, Removed
 from control.plan.publish import Publisher
@@ -13,6 +14,7 @@ from control.problem import RefusedError
 from control.sources import ip, moving, removal
 from control.sources.ip import IpChange
 from control.sources.ipview import IpView, after, ip_page, ip_view, owners_page
+from control.sources.rates import Rates
 from control.sources.usage import UsageView, usage_views
 from control.tenants.view import must_exist
 from policy.ledger.admin import LedgerAdmin
@@ -120,12 +122,14 @@ class IpsApi:
         known = [generation.vmta[name] for name in owners if name in generation.vmta]
         now, counted = await self._admin.usage([v.ip for v in known])
         closed = await self._opening.closed_ips()
+        admin = self._admin
+        rates = Rates(generation, await limits_used(admin.client, admin.root, generation, known))
         views = []
         for vmta in known:
             owner = owners[vmta.name]
             window = _window(generation, owner)
             views += usage_views(
-                vmta, owner, counted.get(vmta.ip), now, window, closed.get(vmta.ip, "")
+                vmta, owner, counted.get(vmta.ip), now, window, closed.get(vmta.ip, ""), rates
             )
         return views
 

@@ -20,8 +20,8 @@ from control.terminal.client import Client
 from control.terminal.options import Body, filters
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.usage import misused
-from control.values.number import agree, count
 from policy.isotime import instant
+from policy.number import agree, count
 
 app = typer.Typer(no_args_is_help=True, help="PowerMTA's accounting: files, posted batches.")
 app.command("import")(importing.import_)

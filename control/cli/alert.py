@@ -10,7 +10,7 @@ from control.alerts.sender import Delivered
 from control.terminal.client import Client
 from control.terminal.options import Body, filters, options
 from control.terminal.show import as_json, line_of, say, table
-from control.values.number import count
+from policy.number import count
 
 app = typer.Typer(no_args_is_help=True, help="What is wrong, since when, and who is told.")
 

@@ -22,7 +22,7 @@ from control.terminal.invocation import Invocation
 from control.terminal.options import Body, filters
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.usage import misused, readable
-from control.values.number import count
+from policy.number import count
 
 app = typer.Typer(no_args_is_help=True, help="Mail that waits: look, pause, release, drop.")
 

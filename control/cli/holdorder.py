@@ -18,7 +18,7 @@ from control.terminal.options import Body, filters
 from control.terminal.options import of as options_of
 from control.terminal.show import as_json, line_of, say
 from control.terminal.usage import finite, misused, readable
-from control.values.number import agree, count
+from policy.number import agree, count
 
 LOOK = 5
 """Seconds one question for news stays open."""

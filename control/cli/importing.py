@@ -15,7 +15,7 @@ from control.problem import RefusedError
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.waiting import pause
-from control.values.number import count
+from policy.number import count
 
 PATH = "/api/v2/accounting/imports"
 _PAUSE = 0.5

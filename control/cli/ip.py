@@ -201,6 +201,8 @@ def _ips(found: list[IpView]) -> None:
             "stage",
             "ceilings",
             "burst",
+            "a minute",
+            "an hour",
             "pools",
         ),
         (
@@ -214,6 +216,8 @@ def _ips(found: list[IpView]) -> None:
                 f"{v.stage}/{v.stages}" if v.stage else "-",
                 v.ceilings,
                 v.hourly_share,
+                v.per_minute,
+                v.per_hour,
                 v.pools,
             )
             for v in found

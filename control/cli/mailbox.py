@@ -19,6 +19,7 @@ app = typer.Typer(no_args_is_help=True, help="Limits of single sender addresses.
 Tenant = Annotated[str, typer.Option()]
 
 
+@app.command("add", hidden=True)
 @app.command("set")
 @options(MailboxChange, named={"daily_max": "--max"}, off={"ramp": "--no-ramp"}, some=False)
 def set_(
@@ -80,7 +81,10 @@ def _discovered(client: Client, tenant: str, containing: str | None, *, as_is: b
         return
     table(
         ("mailbox", "since", "sent today", "may send", "stage", "lacks", "last", "next"),
-        ((m.address, m.first, m.sent, m.most, _stage(m), m.behind, m.last, m.next) for m in views),
+        (
+            (m.address, m.first, m.sent, m.most, _stage(m), m.behind, m.last, m.next or m.never)
+            for m in views
+        ),
     )
 
 
@@ -105,7 +109,7 @@ def show(context: typer.Context, address: str, tenant: Tenant) -> None:
             ("lacks to that", m.behind),
             ("began", m.first),
             ("sent last", m.last),
-            ("may send next", m.next or "now"),
+            ("may send next", _next(m)),
             *(("limits of its own", own) for own in _limits(m.limits)),
         ],
     )
@@ -158,6 +162,10 @@ def _ramp(row: MailboxRow) -> str:
         return "tenant's"
     since = f" from {row.ramp_from}" if row.ramp_from else ""
     return (" ".join(map(str, row.ramp)) or "none") + since
+
+
+def _next(view: MailboxView) -> str:
+    return f"never: {view.never}" if view.never else view.next or "now"
 
 
 def _stage(view: MailboxView) -> str:

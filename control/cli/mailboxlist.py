@@ -18,7 +18,7 @@ from control.plan.rows import MailboxRow
 from control.problem import RefusedError
 from control.terminal.client import PART, Client
 from control.terminal.show import as_json, line_of, said, say
-from control.values.number import agree, count
+from policy.number import agree, count
 
 _OCTETS = 9_000_000
 """Of a list; control takes bodies of 10 MB (control.max_body)."""

@@ -14,7 +14,7 @@ from control.takeover.taking import TakeoverView
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, said, say, table
 from control.terminal.usage import misused
-from control.values.number import count
+from policy.number import count
 
 PATH = "/api/v2/powermta/import"
 

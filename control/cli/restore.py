@@ -14,9 +14,9 @@ from control.store.database import open_pool
 from control.store.refusal import NO_SCHEMA, UNREACHABLE, no_database
 from control.terminal.configuration import Config, configuration
 from control.terminal.show import as_json, line_of, say
-from control.values.number import agree, count
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
+from policy.number import agree, count
 from settings.model import Settings
 
 

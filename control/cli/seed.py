@@ -15,7 +15,7 @@ from control.tenants.view import TenantView
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, say
 from control.terminal.usage import misused
-from control.values.number import count as numbered
+from policy.number import count as numbered
 
 TENANTS = {"sos-expat": "vmta-sos", "ulixai": "vmta-ulixai"}
 """To what their VirtualMTAs' names begin with."""

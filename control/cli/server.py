@@ -14,7 +14,7 @@ from control.pmta.server import ServerAddress, ServerAddresses
 from control.pmta.told import ToldView
 from control.terminal.client import Client
 from control.terminal.show import as_json, cell, line_of, say, table
-from control.values.number import count
+from policy.number import count
 
 app = typer.Typer(no_args_is_help=True, help="PowerMTA servers and where they take mail.")
 

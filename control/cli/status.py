@@ -6,7 +6,7 @@ from control.explain.standing import Mail
 from control.explain.status import Status
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, say, table
-from control.values.number import agree, count
+from policy.number import agree, count
 
 
 def status(context: typer.Context) -> None:

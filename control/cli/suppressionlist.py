@@ -16,11 +16,11 @@ from control.cli.removal import Dry
 from control.cli.suppression import PATH, Everybody, Kind, Tenant, scope
 from control.cli.suppression import app as app
 from control.problem import RefusedError, quoted
-from control.suppressions.entry import AT_ONCE, is_reason
+from control.suppressions.entry import AT_ONCE, SuppressionView, is_reason
 from control.suppressions.suppressions import Imported, SuppressionPage
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, say
-from control.values.number import count as numbered
+from policy.number import count as numbered
 from policy.suppression import REASONS
 
 COLUMNS = ("address", "tenant", "reason", "origin", "note", "since", "until")
@@ -139,9 +139,13 @@ def export(
 ) -> None:
     """All of them as CSV, the oldest change first; `import` takes it. Forgotten addresses are in no
     list: they stay suppressed here."""
-    client = Client(line_of(context))
+    line = line_of(context)
+    client = Client(line)
     query = {"tenant": tenant, "everybody": "1" if everybody else None, "reason": reason}
     query["ended"] = "1" if ended else None
+    if line.json and output is None:
+        as_json([one for page in _pages(client, query) for one in page])
+        return
     beside = None if output is None else output.with_name(f".{output.name}.part")
     try:
         with (
@@ -152,26 +156,38 @@ def export(
             count = _export(client, query, target)
         if beside is not None and output is not None:
             beside.replace(output)
-            say(f"{count} written to {output}")
+            if line.json:
+                as_json({"written": count, "file": str(output)})
+            else:
+                say(f"{count} written to {output}")
     except OSError as error:
         if beside is not None:
             beside.unlink(missing_ok=True)
         raise RefusedError(f"cannot write {output}: {error.strerror}") from error
+    except RefusedError:
+        if beside is not None:
+            beside.unlink(missing_ok=True)
+        raise
 
 
 def _export(client: Client, query: dict[str, str | None], target: TextIO) -> int:
     writer = csv.writer(target)
     writer.writerow(COLUMNS)
-    after: int | None = 0
     count = 0
+    for page in _pages(client, query):
+        for one in page:
+            writer.writerow([getattr(one, column) or "" for column in COLUMNS])
+        count += len(page)
+    return count
+
+
+def _pages(client: Client, query: dict[str, str | None]) -> Iterator[list[SuppressionView]]:
+    """Those that are named."""
+    after: int | None = 0
     while after is not None:
         page = client.get(PATH, SuppressionPage, **query, after=str(after), limit=str(AT_ONCE))
-        named = [one for one in page.suppressions if one.address]
-        for one in named:
-            writer.writerow([getattr(one, column) or "" for column in COLUMNS])
-        count += len(named)
+        yield [one for one in page.suppressions if one.address]
         after = page.after
-    return count
 
 
 def _opened(file: Path) -> Any:

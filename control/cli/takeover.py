@@ -10,8 +10,8 @@ from control.plan.changed import Changed
 from control.problem import RefusedError
 from control.terminal.client import Client
 from control.terminal.show import as_json, line_of, said, say, table
-from control.values.number import count
 from control.warmup.taking import TakenView
+from policy.number import count
 
 PATH = "/api/v2/warmup/import"
 _TEXTS = ("tenant", "domain", "ip", "plan")

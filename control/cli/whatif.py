@@ -13,9 +13,9 @@ from control.terminal.client import Client
 from control.terminal.options import Body, options
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.usage import misused
-from control.values.number import count
 from control.warmup.simulation import SimulatedDay, Simulation, SimulationAsked
 from control.warmup.whatif import Growth
+from policy.number import count
 
 PATH = "/api/v2/warmup"
 

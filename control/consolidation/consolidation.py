@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 
 from control.problem import RefusedError, bad
 from control.store.database import Connection
-from control.values.number import count
 from policy.isotime import date_of
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.daycounts import TOTAL, DayCounts, clear_days, day_counts
 from policy.limits import day_of
+from policy.number import count
 from settings.statements import statements
 
 _SQL = statements(__package__, "consolidation")

@@ -12,9 +12,9 @@ from control.consolidation.consolidation import Day
 from control.explain.trouble import Trouble
 from control.health.health import HealthView
 from control.jobs.run import RunView
-from control.values.number import agree, count
 from policy.ledger.admin import IpUsage
 from policy.model import UNLIMITED, IpState
+from policy.number import agree, count
 from policy.plan import Generation
 
 _GRAVER = ("info", "warning", "critical")

@@ -9,7 +9,7 @@ from control.messages.loss import Loss
 from control.pmta.standing import Wrong
 from control.stop.stop import Stop
 from control.suppressions.listed import Listed
-from control.values.number import agree, count
+from policy.number import agree, count
 
 LOSS_SHOWN = 86_400_000
 """Milliseconds for which outcomes that nobody read are something wrong."""

@@ -5,8 +5,8 @@ from control.accounting.setaside import Backlog
 from control.accounting.status import StreamView, unwritten
 from control.explain.trouble import Trouble
 from control.held.held import moment
-from control.values.number import agree, count
 from policy.limits import DAY
+from policy.number import agree, count
 
 LAG = 900.0
 """Seconds: accounting older than that keeps doubt open and proves no absence."""

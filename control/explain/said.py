@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from control.alerts.alert import Raised, Severity
-from control.values.number import count
+from policy.number import count
 from policy.replies.table import TABLE
 
 SHOWN = 4

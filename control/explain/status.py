@@ -26,8 +26,8 @@ from control.pmta.standing import Wrong
 from control.pmta.told import ToldView
 from control.stop.stop import Stop
 from control.suppressions.listed import Listed
-from control.values.number import agree, count
 from policy.ledger.bulletin import Figures, OpenCircuit
+from policy.number import agree, count
 from policy.plan import Generation
 
 DOUBT = 900_000

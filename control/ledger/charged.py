@@ -15,10 +15,10 @@ from control.ledger.status import OPENS, LedgerState, ledger_status
 from control.pmta.draining import Counted, counts
 from control.problem import RefusedError
 from control.store.change import Act
-from control.values.number import agree, count
 from policy.isotime import date_of
 from policy.ledger.admin import LedgerAdmin
 from policy.limits import DAY, day_of
+from policy.number import agree, count
 from settings.control import Control
 from settings.statements import statements
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from control.ledger.restore import restore
 from control.store.change import Act
-from control.values.number import agree, count
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.witness import beats, put_beats
+from policy.number import agree, count
 from settings.statements import statements
 
 log = logging.getLogger(__name__)

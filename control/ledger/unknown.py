@@ -1,6 +1,6 @@
 """Messages answered 250 after the moment a restored PostgreSQL knows of: how many, and from when.
 
-from control.values.number import agree, count
+from policy.number import agree, count
 The ledger knows those with a duplicate key, as entries of held messages that changed after the
 newest row came and whose message has none; the log of the gateways knows all (`outcome` held). A
 commit is later than the arrival of any row before it, so none that is missing changed earlier. What
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from control.values.number import agree, count
+from policy.number import agree, count
 
 NAMED = 5
 """Ids said in a sentence; --json has all."""

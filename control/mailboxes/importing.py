@@ -19,9 +19,11 @@ from control.problem import FieldProblem, RefusedError, bad, quoted
 from control.store.change import Act
 from control.values.lines import Lines
 from control.values.mailbox import mail_address
+from control.values.ramp import falling
 from control.values.wanted import meant
 from control.values.wording import wrong
 from policy.model import Count
+from policy.number import count as numbered
 
 COLUMNS = (
     "address", "daily_max", "daily_min", "spacing", "spacing_max", "ramp", "ramp_from",
@@ -67,6 +69,9 @@ class _List(msgspec.Struct):
     values: dict[str, list[Any]] = msgspec.field(default_factory=lambda: {c: [] for c in COLUMNS})
     wrong: list[FieldProblem] = msgspec.field(default_factory=list)
     more: int = 0
+    falling: str = ""
+    """Of the first line whose ramp falls."""
+    fell: int = 0
 
     def tell(self, line: int, text: str) -> None:
         if len(self.wrong) < SHOWN:
@@ -78,7 +83,7 @@ class _List(msgspec.Struct):
         """Raises RefusedError for lines that are wrong."""
         if self.wrong:
             count = len(self.wrong) + self.more
-            title = f"{count} line{'' if count == 1 else 's'} cannot be used: nothing was changed"
+            title = f"{numbered(count, 'line')} cannot be used: nothing was changed"
             raise RefusedError(title, status=400, errors=self.wrong)
 
 
@@ -100,6 +105,9 @@ async def take(act: Act, tenant: str, wanted: MailboxList) -> Imported:
         if row["added"] or row["changed"]:
             await _impossible(act, tenant, found, part["address"])
     found.refuse()
+    if found.falling:
+        more = f" (and {numbered(found.fell - 1, 'other line')})" if found.fell > 1 else ""
+        act.note(f"{found.falling}{more}")
     rows = len(found.lines)
     if added or changed:
         said = {"rows": rows, "added": added, "changed": changed}
@@ -192,6 +200,9 @@ def _take(
     ):
         found.tell(line, f"{said[0]}: {said[1]}")
         return
+    if said_ := falling([int(one) for one in (row.get("ramp") or "{}")[1:-1].split(",") if one]):
+        found.falling = found.falling or f"line {line}: {said_}"
+        found.fell += 1
     seen[address] = line
     found.lines.append(line)
     for column in COLUMNS:

@@ -12,6 +12,7 @@ from control.plan.terms import MailboxRamp, Spacing
 from control.problem import RefusedError, bad, missing, quoted
 from control.store.change import Act
 from control.values.mailbox import mail_address
+from control.values.ramp import falling
 from control.values.time import CountedDayText, moment
 from control.values.wanted import BY_DEFAULT, meant
 from policy.address import mailbox_of
@@ -86,6 +87,8 @@ async def set_mailbox(act: Act, name: str, address: str, wanted: MailboxChange) 
         after.spacing_max, after.ramp, after.ramp_from, after.per_minute, after.per_hour,
     )  # fmt: skip
     after = msgspec.structs.replace(after, id=number)
+    if after.ramp != (before and before.ramp) and (said := falling(after.ramp or ())):
+        act.note(said)
     await act.audit("mailbox.set", mailbox, before, after)
     return after
 

@@ -13,7 +13,7 @@ from policy.isotime import date_of, instant, not_before
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.mailboxes import records
 from policy.limits import DAY, day_of
-from policy.mailbox import Record, gap_of, least_of, most_of, stage_of, terms_of
+from policy.mailbox import Record, gap_of, least_of, most_of, rate_of, stage_of, terms_of
 from policy.model import MailboxLimits, Tenant
 
 
@@ -44,7 +44,9 @@ class MailboxView(msgspec.Struct, frozen=True, kw_only=True):
     last: str
     """When it sent last; empty: not for long, or never."""
     next: str
-    """When it may send next, by its own limits; empty: now."""
+    """When it may send next, by its own limits; empty: now, or never."""
+    never: str = ""
+    """Why it may never send, as its limits are; empty: it may."""
 
 
 class Discovered(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +86,7 @@ def view(
     free = last + gap_of(terms, address, last) if last else 0
     if most is not None and sent >= most:
         free = max(free, (today + 1) * DAY)
+    never = nothing(tenant, own)
     return MailboxView(
         tenant=tenant.name,
         address=address,
@@ -99,5 +102,17 @@ def view(
         behind=max(least - sent, 0),
         first="" if record is None else date_of(record.first),
         last=instant(last) if last else "",
-        next=not_before(free) if free > now else "",
+        next=not_before(free) if free > now and not never else "",
+        never=never,
     )
+
+
+def nothing(tenant: Tenant, own: MailboxLimits | None) -> str:
+    """The limit of 0 that lets a mailbox send nothing, until somebody changes it; empty: none."""
+    rate = rate_of(tenant, own)
+    named = {
+        "daily maximum": terms_of(tenant, own).most,
+        "limit of a minute": rate.minute,
+        "limit of an hour": rate.hour,
+    }
+    return next((f"its {name} is 0" for name, most in named.items() if most == 0), "")

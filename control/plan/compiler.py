@@ -23,8 +23,8 @@ from control.pmta.generator.terms import Terms
 from control.pmta.generator.text import ConfigValueError, fits
 from control.problem import FieldProblem, RefusedError
 from control.store.database import Connection
-from control.values.number import count
 from policy.address import normal_domain
+from policy.number import count
 from policy.plan import BadGenerationError, Generation, encode
 from settings.model import Settings
 from settings.statements import statements

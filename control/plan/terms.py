@@ -12,7 +12,7 @@ import msgspec
 
 from control.values.host import DomainText
 from control.values.mailbox import SenderText
-from control.values.wanted import BY_DEFAULT, DURATION, NONE, meant
+from control.values.wanted import BY_DEFAULT, BY_PROFILE, DURATION, NONE, meant
 from policy.model import Count, Unknown
 
 Octets = Annotated[int, msgspec.Meta(ge=0, le=1 << 50)]
@@ -183,7 +183,7 @@ class Terms(Limits, frozen=True, kw_only=True):
             "Also report expiry and late refusals by mail to MAIL FROM (RFC 3464); null: for "
             "profile mta only."
         ),
-        BY_DEFAULT,
+        BY_PROFILE,
     ] = None
     brand_domains: Annotated[
         tuple[DomainText, ...],

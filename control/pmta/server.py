@@ -10,8 +10,8 @@ from control.store.database import Connection
 from control.store.reference import key
 from control.values.host import HostText, reachable_host
 from control.values.name import new_name
-from control.values.number import agree, count
 from policy.model import Address, Name
+from policy.number import agree, count
 from settings.statements import statements
 
 _SQL = statements(__package__, "server")

@@ -17,9 +17,9 @@ from typing import Any
 import msgspec
 
 from control.again import again
+from control.ledger.limits import Limit, limits_used
 from control.progress import counted
 from control.progress.day import Day, Sums
-from control.progress.limits import Limit, limits_used
 from policy.ledger.admin import LedgerAdmin
 from policy.limits import HOUR, day_of
 from policy.plan import Generation

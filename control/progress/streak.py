@@ -12,12 +12,12 @@ from control.progress import counted
 from control.progress.counted import Counted
 from control.progress.progress import Plan
 from control.progress.standing import standing, terms_at
-from control.values.number import agree, count
 from policy.isotime import date_of
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.mailboxes import forget_idle
 from policy.mailbox import IDLE_DAYS
 from policy.model import Tenant
+from policy.number import agree, count
 from settings.statements import statements
 
 _SQL = statements(__package__, "progress")

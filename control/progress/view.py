@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import msgspec
 
+from control.ledger.limits import LimitView, fullest
 from control.problem import missing, quoted
 from control.progress import counted
 from control.progress.counted import Counted
 from control.progress.day import Sums
-from control.progress.limits import LimitView, fullest
 from control.progress.progress import Progress, Snapshot
 from control.progress.standing import Standing, Status, elapsed, free_at, standing, terms_at
 from control.store.reference import spelt
@@ -233,7 +233,8 @@ def _view(
 ) -> MailboxView:
     failed, tried = row["bounced"] + row["refused"], sent.sent + row["refused"]
     rate = rate_of(tenant, tenant.mailboxes.get(mailbox))
-    held = stopped or tenant.paused or NEVER in (span.free for span in spans)
+    never = stands.most == 0 or NEVER in (span.free for span in spans)
+    held = stopped or tenant.paused or never
     free = free_at(
         terms_at(tenant, mailbox), mailbox, sent, tenant.window, now,
         least=max(span.free for span in spans),

@@ -17,10 +17,10 @@ from control.sources.removal import alone, must_be_of, one_domain, still_there
 from control.store.change import Act
 from control.store.reference import must
 from control.values.ip import normal_ip
-from control.values.number import agree, count
 from control.values.reason import ReasonText
 from control.values.wanted import meant
 from policy.model import Name
+from policy.number import agree, count
 from settings.statements import statements
 
 _SQL = statements(__package__, "removal")

@@ -11,10 +11,10 @@ from control.tenants.poolname import add_pool, holder_of
 from control.tenants.tenant import stopped
 from control.tenants.view import PoolView, tenant_view
 from control.values.name import NewName, new_name
-from control.values.number import agree, count
 from control.values.reason import ReasonText
 from control.values.wanted import meant
 from policy.model import Count, Name
+from policy.number import agree, count
 from policy.overflow import circles, too_deep
 from settings.statements import statements
 

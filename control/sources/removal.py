@@ -11,7 +11,7 @@ from control.plan.rows import vmta_by_ip
 from control.problem import RefusedError, bad, counted, in_the_way, missing
 from control.store.change import Act
 from control.values.ip import normal_ip
-from control.values.number import agree, count
+from policy.number import agree, count
 from settings.statements import statements
 
 _SQL = statements(__package__, "removal")

@@ -4,10 +4,12 @@ import math
 
 import msgspec
 
+from control.sources.rates import Left, Rates
 from policy.isotime import not_before
 from policy.ledger.admin import IpUsage
 from policy.limits import day_length, interval, open_time, pace_mark, paced
 from policy.model import UNLIMITED, Unlimited, VirtualMta, Window
+from policy.rolling import later
 from policy.selection import Usage, fits
 
 ALL = "*"
@@ -27,9 +29,9 @@ class UsageView(msgspec.Struct, frozen=True, kw_only=True):
     """Relayed on earlier days without a final record yet; counts against today."""
     left: int | Unlimited
     pace_now: int | Unlimited
-    """How many may go at this moment; the rest follows evenly over the day."""
+    """How many may go at this moment, by quota, pace and limits of a minute and an hour."""
     next_free: str
-    """When the next recipient may go; empty: now."""
+    """When the next recipient may go; empty: now, or where `why` says so not before a change."""
     why: str = ""
     """The limit that binds, where `next_free` is later than now; or that the IP is closed."""
 
@@ -66,9 +68,11 @@ def usage_views(
     now: int,
     window: Window | None = None,
     closed: str = "",
+    rates: Rates | None = None,
 ) -> list[UsageView]:
     """The IP's row over all providers, then one for each that has a ceiling or a count. `closed`:
-    why its quota only looks used up."""
+    why its quota only looks used up. `rates`: limits of a minute and an hour; None: there are
+    none."""
     usage = to_usage(counted)
     seen = {p for p, n in (usage.by_provider | usage.opening_by_provider).items() if n}
     pace = burst(vmta, usage, now, window)
@@ -86,7 +90,13 @@ def usage_views(
         for provider in sorted(vmta.ceilings.keys() | seen)
     ]
     whole = views[0].left
-    found = [_when(v, vmta, usage, now, window, whole) for v in views]
+    found = [
+        _when(
+            v, vmta, usage, now, window, whole,
+            rates.left(vmta, tenant, "" if v.provider == ALL else v.provider) if rates else Left(),
+        )
+        for v in views
+    ]  # fmt: skip
     return [msgspec.structs.replace(v, why=closed) for v in found] if closed else found
 
 
@@ -121,6 +131,7 @@ def _when(
     now: int,
     window: Window | None,
     whole: int | Unlimited,
+    rated: Left,
 ) -> UsageView:
     """Adds when the next recipient may go, and narrows left and pace to what binds."""
     left = _least(view.left, whole)
@@ -129,12 +140,12 @@ def _when(
             view, left=left, pace_now=0, why=f"the IP is {vmta.state.value}"
         )
     provider = "" if view.provider == ALL else view.provider
-    denied = fits(vmta, usage, ((provider, 1),), now, window)
+    denied = later(fits(vmta, usage, ((provider, 1),), now, window), rated.denied)
     return msgspec.structs.replace(
         view,
         left=left,
-        pace_now=_least(view.pace_now, left),
-        next_free=not_before(denied.until) if denied else "",
+        pace_now=_least(_least(view.pace_now, left), rated.now),
+        next_free=not_before(denied.until) if denied and denied.until else "",
         why=denied.sentence() if denied else "",
     )
 

@@ -13,8 +13,8 @@ import msgspec
 
 from control.store.change import Act
 from control.store.database import Connection
-from control.values.number import agree, count
 from policy.isotime import instant_of
+from policy.number import agree, count
 from settings.statements import statements
 
 _SQL = statements(__package__, "stop")

@@ -31,7 +31,7 @@ from control.takeover.understanding import understand
 from control.tenants import tenant as tenants
 from control.tenants.tenant import NewTenant, default_pool
 from control.values.ip import sending_ip
-from control.values.number import agree, count
+from policy.number import agree, count
 from settings.model import Warmup
 
 MOST = 500

@@ -9,7 +9,7 @@ from control.plan.changed import Charged, Removed
 from control.problem import in_the_way, missing
 from control.store.change import Act
 from control.store.database import Connection
-from control.values.number import agree, count
+from policy.number import agree, count
 from settings.statements import statements
 
 _SQL = statements(__package__, "removal")

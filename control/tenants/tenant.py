@@ -14,8 +14,8 @@ from control.tenants.poolname import add_pool, holder_of
 from control.tenants.removal import nothing_left
 from control.tenants.terms import TenantChange, applied, store
 from control.values.name import LoginName, LoginText, NewName, login_name, new_name
-from control.values.number import agree, count
 from control.values.wanted import given, meant
+from policy.number import agree, count
 from settings.statements import statements
 
 _SQL = statements(__package__, "tenant")

@@ -15,6 +15,7 @@ from control.store.refusal import unless_taken
 from control.values.host import domain_name
 from control.values.mailbox import sender
 from control.values.network import NetworkText, source_network, warning
+from control.values.ramp import falling
 from control.values.wanted import changes, given, meant
 from policy.pattern import pattern_problem
 from settings.statements import statements
@@ -66,6 +67,8 @@ async def store(act: Act, row: TenantRow, after: TenantRow) -> None:
     await _not_sent_from(act, after, set(after.brand_domains) - set(row.brand_domains))
     window = after.window_start, after.window_length, after.window_zone
     await act.connection.execute(_SET, after.name, *window, *terms_of(after).values())
+    if after.mailbox_ramp != row.mailbox_ramp and (said := falling(after.mailbox_ramp)):
+        act.note(said)
     if after.networks == row.networks:
         return
     await act.connection.execute(_SQL["drop_networks"], after.name)

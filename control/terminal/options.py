@@ -17,7 +17,7 @@ from msgspec import UnsetType
 
 from control.ledger.clock import step_seconds
 from control.problem import RefusedError
-from control.terminal.usage import finite, misused, readable
+from control.terminal.usage import UsageError, finite, misused, once_for_each, readable
 from control.values.wanted import bare, parts, shape
 from control.values.wording import wrong
 
@@ -48,6 +48,8 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     duration: bool
     flag: bool
     """It is said or not, and has no `--no-`."""
+    unset: str = ""
+    """What is shown for null, where that is no word of a command line."""
     nothing: str = "any"
     """The word for none of those that may be repeated."""
     text: str
@@ -66,7 +68,7 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     def shown(self, value: Any) -> Any:
         """A value of the field in a table; null and nothing by their words."""
         if value is None:
-            return self.null or "none"
+            return self.unset or self.null or "none"
         return self.nothing if value in ((), []) else value
 
     def read(self, given: Any) -> Any:
@@ -93,7 +95,10 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
                 return given[0]
         kind = next(k for k in self.kinds if shape(k) in (tuple, list, dict))
         if shape(kind) is not dict:
-            return self._as(given, kind)
+            try:
+                return self._as(given, kind)
+            except UsageError as error:
+                raise once_for_each(self.name, given, error) from error
         found: dict[str, str] = {}
         for text in given:
             key, sign, value = text.partition("=")
@@ -147,6 +152,7 @@ def of(
             null="" if wordless else null,
             required=field.required,
             duration=extra.get("unit") == "duration",
+            unset=str(extra.get("shown", "")),
             nothing=str(extra.get("nothing", "any")),
             flag=extra.get("flag") is True or given == (Literal[True],),
             text=_words(text, "" if wordless else null, duration=extra.get("unit") == "duration"),

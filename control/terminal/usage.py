@@ -11,6 +11,9 @@ from control.values.wording import EMPTY
 # typer has carried click inside itself since 0.26: this is the name both layouts share.
 UsageError: Any = typer.BadParameter.__base__
 
+_SHOWN = 4
+"""Entries of a list that an example repeats."""
+
 
 def misused(text: str) -> Exception:
     """The line contradicts itself or lacks something; no server was asked."""
@@ -23,6 +26,17 @@ def finite(option: str, number: float | None) -> float | None:
     if number is not None and not math.isfinite(number):
         raise misused(f"{option}: {number} is not a number that can be used")
     return number
+
+
+def once_for_each(option: str, given: list[str], error: Any) -> Exception:
+    """The usage error of a list that cannot be read, with the form that is meant where it came as
+    one word: `--ramp 50,200`."""
+    apart = [one for text in given for one in re.split(r"[,;\s]+", text) if one]
+    if len(apart) == len(given):
+        return misused(str(error.message))
+    shown = " ".join(f"{option} {one}" for one in apart[:_SHOWN])
+    more = " …" if len(apart) > _SHOWN else ""
+    return misused(f"{error.message}; it is repeated, once for each: {shown}{more}")
 
 
 def readable(option: str, given: Any, *, empty: bool = False) -> None:

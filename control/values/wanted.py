@@ -21,6 +21,8 @@ def meant(text: str) -> msgspec.Meta:
 
 BY_DEFAULT = msgspec.Meta(extra={"null": "default"})
 """On a command line, null is the word `default`; elsewhere `none`."""
+BY_PROFILE = msgspec.Meta(extra={"shown": "by profile"})
+"""Null is shown so; no word of a command line stands for it."""
 NONE = msgspec.Meta(extra={"nothing": "none"})
 """On a command line, nothing in a list is shown as `none`; elsewhere as `any`."""
 DURATION = msgspec.Meta(extra={"unit": "duration"})

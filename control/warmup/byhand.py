@@ -16,7 +16,6 @@ from control.sources import ip as ips
 from control.sources.ip import IpChange
 from control.store.change import Act
 from control.values.ip import normal_ip
-from control.values.number import count
 from control.values.provider import ProviderText, known_provider
 from control.values.reason import LONGEST
 from control.values.wanted import meant
@@ -25,6 +24,7 @@ from control.warmup.rule import rule_of
 from control.warmup.source import Kept, Source, keep, plan_of, quota_of, sources, states
 from policy.isotime import date_of, instant
 from policy.limits import DAY
+from policy.number import count
 from policy.warmup.plan import Plan
 from settings.model import Warmup
 

@@ -18,12 +18,12 @@ from control.sources.ip import IpChange
 from control.store.change import Act
 from control.values.host import DomainText
 from control.values.ip import IpText, normal_ip
-from control.values.number import agree
-from control.values.number import count as numbered
 from control.values.reason import ReasonText
 from control.warmup.source import Imported, Kept, keep, sources, states
 from policy.limits import day_of
 from policy.model import Count, Name
+from policy.number import agree
+from policy.number import count as numbered
 from policy.warmup.evidence import Day
 from policy.warmup.plan import limits
 from settings.model import Warmup

@@ -11,7 +11,7 @@ from typing import Any
 
 from control.again import again
 from control.health.health import HealthView, health
-from control.progress.limits import Limit
+from control.ledger.limits import Limit
 from control.progress.progress import Progress
 from control.store.refusal import UNREACHABLE
 from control.watch.figures import Figures

@@ -12,8 +12,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from control.accounting.setaside import Backlog
+from control.ledger.limits import Limit
 from control.pmta.told import ToldView, ends_at
-from control.progress.limits import Limit
 from control.watch.declared import (
     AGE,
     BEHIND,

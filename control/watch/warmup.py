@@ -16,7 +16,6 @@ from prometheus_client.registry import Collector
 from control.health.health import HealthView
 from control.progress.day import Fill, Sums
 from control.progress.progress import Mail, Snapshot
-from control.values.number import count
 from control.watch.declared import (
     COMPLETION,
     FAILED_TODAY,
@@ -30,6 +29,7 @@ from control.watch.declared import (
 )
 from control.watch.figures import Figures
 from policy.isotime import instant
+from policy.number import count
 
 CRITICAL, DEGRADED, HEALTHY = 0, 1, 2
 LEAST_COMPLETION = 50.0

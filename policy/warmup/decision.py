@@ -13,6 +13,8 @@ from typing import Literal
 
 import msgspec
 
+from policy.number import agree
+from policy.number import count as numbered
 from policy.warmup.evidence import Day, Sums, Window, sums, window
 from policy.warmup.idle import idle_days, stages_lower
 from policy.warmup.plan import Plan, limits
@@ -159,7 +161,8 @@ def _back(case: Case, rule: Rule, *, turn: bool) -> Decision | None:
     idle = idle_days(case.last_mail, case.today)
     lower = stages_lower(idle) - case.idle_taken
     if lower > 0 and case.stage > 1:
-        return _lower(case, lower, "idle", f"it sent nothing for {idle} days", severity="info")
+        why = f"it sent nothing for {numbered(idle, 'day')}"
+        return _lower(case, lower, "idle", why, severity="info")
     return None
 
 
@@ -178,14 +181,16 @@ def _stays(case: Case, rule: Rule, seen: Window, *, turn: bool) -> Decision | No
         return _decision(case, "nothing", "good", f"{case.label} goes on at stage {case.stage}")
     calm = case.signals.calm_days
     if calm is not None and calm < CALM_DAYS:
-        why = f"a provider doubted its reputation; {calm} of {CALM_DAYS} calm days have passed"
+        passed = f"{calm} of {CALM_DAYS} calm days {agree(calm, 'has', 'have')} passed"
+        why = f"a provider doubted its reputation; {passed}"
         return _held(case, "reputation", why)
     share = seen.watched.deferred_share
     if case.signals.calm_days is None and share >= rule.deferred:
         return _held(case, "deferred", f"{_percent(share)} of its attempts are put off")
     if seen.counted.days < case.plan.days:
         why = (
-            f"{seen.counted.days} of {case.plan.days} counted days, those on which at least "
+            f"{seen.counted.days} of {numbered(case.plan.days, 'counted day')}, those on which at "
+            "least "
             f"{_percent(rule.min_use)} of {quota_of(case):,} a day are used"
         )
         return _held(case, "thin", why)
@@ -194,9 +199,12 @@ def _stays(case: Case, rule: Rule, seen: Window, *, turn: bool) -> Decision | No
 
 def _ahead(case: Case, seen: Window) -> Decision:
     counted = seen.counted
-    complaints = f"{counted.complaints} complaints" if case.measured else "complaints not measured"
+    complaints = "complaints not measured"
+    if case.measured:
+        complaints = numbered(counted.complaints, "complaint")
     why = (
-        f"{counted.days} counted days, {counted.relayed:,} relayed, {counted.bounced:,} bounces "
+        f"{numbered(counted.days, 'counted day')}, {counted.relayed:,} relayed, "
+        f"{counted.bounced:,} {agree(counted.bounced, 'bounce', 'bounces')} "
         f"({_percent(_share(counted.bounced, counted.relayed))}), {complaints}"
     )
     if case.measured:
@@ -279,8 +287,8 @@ def said(name: str, count: int, of: int, limit: Limit) -> str:
     """A rate in words."""
     among = "relayed" if name == "bounces" else "delivered"
     return (
-        f"{count:,} {name} of {of:,} {among} ({_percent(_share(count, of))}), where the limit is "
-        f"{_percent(limit.most)}"
+        f"{count:,} {agree(count, name.removesuffix('s'), name)} of {of:,} {among} "
+        f"({_percent(_share(count, of))}), where the limit is {_percent(limit.most)}"
     )
 
 

@@ -9,9 +9,9 @@ from control.accounting.setaside import Backlog
 from control.accounting.status import StreamView
 from control.bypass.view import Standing
 from control.ledger.carryover import Figure
+from control.ledger.limits import Limit
 from control.ledger.status import LedgerState, LedgerStatus
 from control.pmta.told import Told, ToldView
-from control.progress.limits import Limit
 from control.suppressions.listed import Listed
 from control.watch.declared import DECLARED, WARMUP
 from control.watch.figures import Figures

@@ -1,10 +1,13 @@
 """Today's use of an IP, and why a message goes where it goes: by the ledger's own arithmetic."""
 
+import msgspec
 import pytest
 
 from control.explain.explanation import Question, asked, explanation
+from control.ledger.limits import Limit as Limited
 from control.problem import RefusedError
-from control.sources.usage import usage_views
+from control.sources.rates import Rates
+from control.sources.usage import UsageView, usage_views
 from policy.denial import Denied, Limit
 from policy.ledger.admin import IpUsage
 from policy.limits import DAY
@@ -90,3 +93,33 @@ def test_an_explanation_names_the_limit_each_skipped_ip_and_what_would_change_it
 def test_a_question_nobody_can_answer_is_refused(question: Question) -> None:
     with pytest.raises(RefusedError):
         asked(GENERATION, question)
+
+
+def test_now_is_no_more_than_limits_of_a_minute_and_an_hour_admit() -> None:
+    plan = msgspec.structs.replace(
+        GENERATION,
+        pools=(
+            Pool(name="narrow", tenant="t", members=("v1",)),
+            Pool(name="wide", tenant="t", members=("v1", "v2")),
+        ),
+    )
+
+    def row(*limits: Limited, provider: int = 0) -> UsageView:
+        ip = vmta(ceilings={"gmail": 9})
+        return usage_views(ip, "t", used(1), NOON, rates=Rates(plan, limits))[provider]
+
+    free = NOON + 60_000
+    assert row().pace_now == 9
+    assert row(Limited("ip", "192.0.2.1", "t", "hour", 3, 1, 0)).pace_now == 2
+    full = row(Limited("ip", "192.0.2.1", "t", "hour", 3, 3, free))
+    assert (full.pace_now, full.next_free) == (0, "2024-10-04T12:01:00Z")
+    assert "v1 has sent its 3 an hour" in full.why
+    never = row(Limited("gateway", "", "", "minute", 0, 0, -1))
+    assert (never.pace_now, never.next_free) == (0, "")
+    assert never.why == "the gateway has sent its 0 a minute"
+    narrow = Limited("pool", "narrow", "t", "hour", 4, 4, free)
+    assert row(narrow).pace_now == 9, "by its other pool"
+    assert row(narrow, Limited("pool", "wide", "t", "hour", 8, 2, 0)).pace_now == 6
+    other = Limited("ip", "192.0.2.2", "t", "hour", 1, 1, free)
+    gmail = Limited("provider", "gmail", "", "hour", 5, 1, 0)
+    assert [row(other, gmail, provider=one).pace_now for one in (0, 1)] == [9, 4]

@@ -41,3 +41,24 @@ def test_one_without_an_end_is_asked_again() -> None:
     denials = Denials(1.0, lambda: 0.0)
     denials.learn([(ONE, Denied(Limit.GLOBAL_MINUTE, "", 0, 0, 0))], now=0)
     assert len(denials) == 0
+
+
+@pytest.mark.parametrize(
+    ("limit", "bound", "used", "said"),
+    [
+        (Limit.HELD_FIRST, 0, 1, "1 held message of pool x goes first"),
+        (Limit.HELD_FIRST, 0, 2, "2 held messages of pool x go first"),
+        (Limit.TOO_MANY, 0, 1, "1 recipient is more than pool x ever sends in a day (0)"),
+        (Limit.TOO_MANY, 5, 9, "9 recipients are more than pool x ever sends in a day (5)"),
+    ],
+)
+def test_a_sentence_has_the_number_of_what_it_tells(
+    limit: Limit, bound: int, used: int, said: str
+) -> None:
+    assert Denied(limit, "x", 0, bound, used).sentence() == said
+
+
+def test_a_maximum_of_nothing_has_no_end() -> None:
+    denied = Denied(Limit.MAILBOX_MAX, "a@acme.test", 86_400_000, 0, 0)
+    said = "mailbox a@acme.test may send nothing: its daily maximum is 0"
+    assert denied.sentence() == said

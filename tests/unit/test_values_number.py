@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.values.number import agree, count
+from policy.number import agree, count
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policy.warmup.decision import Case, Decision, Signals, decide
+from policy.warmup.decision import Case, Decision, Signals, decide, said
 from policy.warmup.evidence import Day, Sums, window
 from policy.warmup.plan import default_plan, limits
 from policy.warmup.rule import Rule
@@ -87,7 +87,7 @@ def test_a_limit_reached_without_proof_holds_and_says_what_would_pause() -> None
     found = turn(case(*week(complaints=1)))
     assert (found.act, found.stage, found.severity) == ("hold", 1, "critical")
     assert found.sentence == (
-        "192.0.2.10 stays at stage 1: 1 complaints of 350 delivered (0.29 %), where the limit is "
+        "192.0.2.10 stays at stage 1: 1 complaint of 350 delivered (0.29 %), where the limit is "
         "0.1 %; 2 more would pause it."
     )
     bounces = turn(case(*week(2, bounced=70), stage=2))
@@ -251,3 +251,9 @@ def test_what_is_watched_begins_with_what_is_counted() -> None:
     days = [Day(100 + i, 50) for i in range(10)]
     seen = window(days, since=100, today=109, quota=50, min_use=0.5, most=7)
     assert (seen.counted.days, seen.watched.relayed) == (7, 8 * 50)
+
+
+def test_one_of_a_thing_is_said_as_one() -> None:
+    rule = Rule()
+    assert said("bounces", 1, 50, rule.bounces).startswith("1 bounce of 50 relayed")
+    assert said("complaints", 2, 50, rule.complaints).startswith("2 complaints of 50 delivered")

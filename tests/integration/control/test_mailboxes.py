@@ -319,3 +319,29 @@ async def test_who_is_refused_is_explained_as_refused(api: Api) -> None:
     question = {"tenant": "acme", "from": NEWS, "to": "someone@gmail.com"}
     _, found = await api("POST", "/api/v2/explain", question)
     assert (found["decision"], found["limit"]) == ("refuse", "mailbox_unknown")
+
+
+async def test_a_mailbox_that_may_send_nothing_and_a_ramp_that_falls_are_told(
+    api: Api, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
+    command = Command(api, capsys)
+    await acme(api)
+    at = ("--tenant", "acme")
+    await command("mailbox", "add", NEWS, *at, "--max", "0")
+    assert "never: its daily maximum is 0" in await command("mailbox", "show", NEWS, *at)
+    assert (await view(api, NEWS))["next"] == ""
+    ramp = ("--ramp", "50", "--ramp", "20")
+    fall = "note: the ramp falls from 50 in stage 1 to 20 in stage 2"
+    assert fall in await command("mailbox", "set", NEWS, *at, *ramp)
+    assert "falls" not in await command("mailbox", "set", NEWS, *at, "--max", "9")
+    ramp = ("--mailbox-ramp", "50", "--mailbox-ramp", "20")
+    assert fall in await command("tenant", "set", "acme", *ramp)
+    rows = f"address,ramp\n{NEWS},50 10\nx@{NEWS.partition('@')[2]},3 2\n"
+    _, done = await api("POST", f"{PATH}/import", {"csv": rows})
+    assert done["notes"] == [
+        (
+            "line 2: the ramp falls from 50 in stage 1 to 10 in stage 2; is the order meant? "
+            "(and 1 other line)"
+        )
+    ]

@@ -154,6 +154,10 @@ MISTAKES = {
     "provider list --after ''": ("--after: is empty"),
     "accounting rejected --after -1": ("--after: expected a whole number >= 0, not '-1'"),
     "accounting rejected --id x": ("--id: entry 1: expected a whole number"),
+    "mailbox set a@x.example --tenant acme --ramp 50,200": (
+        "--ramp: entry 1: expected a whole number or default; it is repeated, once for each: "
+        "--ramp 50 --ramp 200"
+    ),
     "accounting rejected --again --limit 5": ("--again takes in all that --id names"),
     "stats --by ''": ("--by: is empty"),
     "pool set acme --per-minute none": (

@@ -1,5 +1,6 @@
 """Limits of a minute and an hour as operators set them: in the plan, shown, audited, explained."""
 
+import re
 from typing import Any
 
 import pytest
@@ -79,3 +80,23 @@ async def test_what_binds_is_explained_with_its_time_and_what_would_change_it(
     assert "pool acme has sent its 1 a minute, until" in said["sentence"]
     assert said["until"]
     assert "sendgate pool set POOL --per-minute N" in said["change"]
+
+
+async def test_an_ips_tables_have_its_limits_and_now_is_no_more_than_they_admit(
+    sendgate: Command, api: Api, core: Parts
+) -> None:
+    await sendgate("ip", "set", "192.0.2.10", "--per-hour", "3")
+    for words in (("ip", "list"), ("ip", "show", "192.0.2.10")):
+        said = await sendgate(*words)
+        assert "an hour" in said, words
+    now = (await api("GET", "/api/v2/quota"))[1][0]
+    assert (now["pace_now"], now["why"]) == (3, "")
+    ledger = RedisLedger(core.admin.client)
+    box = "a@mail1.acme.example"
+    await ledger.decide([Reserve("acme", "acme", box, (("gmail", 1),))] * 3)
+    now = (await api("GET", "/api/v2/quota"))[1][0]
+    assert now["pace_now"] == 0
+    assert "has sent its 3 an hour" in now["why"]
+    assert now["next_free"]
+    shown = await sendgate("tenant", "show", "acme")
+    assert re.search(r"dsn\W+by profile", shown), shown

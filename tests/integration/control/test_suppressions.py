@@ -1,6 +1,7 @@
 """Suppressions through the API and the command: what is added is there, once, and for whom."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -239,6 +240,11 @@ async def test_the_command_adds_shows_lists_and_removes(
     listed = await sendgate("suppression", "list")
     assert all(word in listed for word in ("anna@gmail.com", "acme", "all", "hand", "lawyer"))
     assert "acme" not in await sendgate("suppression", "list", "--everybody")
+    exported = json.loads(await sendgate("suppression", "export", "--json"))
+    assert [(one["address"], one["tenant"]) for one in exported] == [
+        ("anna@gmail.com", None),
+        ("anna@gmail.com", "acme"),
+    ]
     gone = ("suppression", "remove", "anna@gmail.com", "--everybody")
     assert "gets mail again for all tenants" in await sendgate(*gone)
     assert "does not exist" in await sendgate(*gone, code=1)

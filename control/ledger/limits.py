@@ -3,14 +3,14 @@
 Not here: those of mailboxes, which each mailbox's view has; there may be a hundred thousand.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
 from policy.isotime import not_before
 from policy.ledger.rates import NEVER, rates_used
-from policy.model import OFF, Rate
+from policy.model import OFF, Rate, VirtualMta
 from policy.plan import Generation
 from policy.rolling import SPANS
 
@@ -19,6 +19,10 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 
 SHOWN = 100
 """Of the fullest, in an answer."""
+
+
+_Set = tuple[str, Rate, Level, str, str]
+"""Scope, what is set, level, name, tenant."""
 
 
 class Limit(NamedTuple):
@@ -58,9 +62,12 @@ class LimitView(msgspec.Struct, frozen=True, kw_only=True):
     """When one more fits, ISO time; null: now, or with a limit of 0 never."""
 
 
-async def limits_used(client: Any, root: str, plan: Generation) -> list[Limit]:
-    """All that a plan has but for mailboxes'. Raises redis-py's errors."""
-    asked = list(_set(plan))
+async def limits_used(
+    client: Any, root: str, plan: Generation, of: Collection[VirtualMta] | None = None
+) -> list[Limit]:
+    """All that a plan has but for mailboxes'; `of`: those that IPs meet. Raises redis-py's
+    errors."""
+    asked = list(_set(plan) if of is None else _met(plan, of))
     found: list[Limit] = []
     used = await rates_used(client, root, [(scope, rate) for scope, rate, *_ in asked])
     for (_, rate, level, name, tenant), spans in zip(asked, used, strict=True):
@@ -88,9 +95,17 @@ def fullest(limits: list[Limit], tenant: str | None) -> list[LimitView]:
     ]
 
 
-def _set(plan: Generation) -> Iterator[tuple[str, Rate, Level, str, str]]:
+def _met(plan: Generation, of: Collection[VirtualMta]) -> Iterator[_Set]:
+    names = {v.name for v in of}
+    pools = [p for p in plan.pools if not names.isdisjoint(p.members)]
+    met = {"ip": {v.ip for v in of}, "pool": {p.name for p in pools}}
+    met["tenant"] = {p.tenant for p in pools}
+    return (one for one in _set(plan) if one[2] not in met or one[3] in met[one[2]])
+
+
+def _set(plan: Generation) -> Iterator[_Set]:
     owner = {name: pool.tenant for pool in plan.pools for name in pool.members}
-    every: list[tuple[str, Rate, Level, str, str]] = [("g", plan.rate, "gateway", "", "")]
+    every: list[_Set] = [("g", plan.rate, "gateway", "", "")]
     every += [(f"d:{p}", rate, "provider", p, "") for p, rate in plan.provider_rates.items()]
     every += [(f"t:{t.name}", t.rate, "tenant", t.name, t.name) for t in plan.tenants]
     every += [(f"p:{p.name}", p.rate, "pool", p.name, p.tenant) for p in plan.pools]
