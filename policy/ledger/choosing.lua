@@ -13,6 +13,7 @@ local SEVERAL = 15
 local AHEAD = 16                 -- IPs read at first, at most
 local STRETCH = 128              -- and later
 local MOST = 1000                -- IPs in one command
+local NEVER = 1e15               -- milliseconds; behind every time
 
 function choose.denied(limit, subject, till, bound, used)
   return {limit = limit, subject = subject, till = till, bound = bound, used = used}
@@ -90,9 +91,11 @@ function choose.fits(vmta, values, providers, total, window)
   return rate.later(refusal, rate.denial('ip_', vmta.name, 'i:' .. vmta.ip, limits, total))
 end
 
--- When an IP is looked at again that a limit of nothing keeps full.
+-- When a full IP is looked at again. One that a limit of 0 keeps full stands behind all others, or it
+-- would be named in place of those that send again tomorrow: an index is of one day and one
+-- generation, so that neither a new day nor a limit that was raised finds it there.
 function choose.till(refusal)
-  return refusal.till > 0 and refusal.till or (run.today + 1) * DAY
+  return refusal.till > 0 and refusal.till or NEVER
 end
 
 -- Byte by byte, as the server orders members: Lua's `<` asks the locale.

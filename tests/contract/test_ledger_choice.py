@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import msgspec
 
+from policy.denial import Denied
 from policy.ledger_port import Change, EntryState, Granted, Mark, Refund
-from policy.limits import HOUR
+from policy.limits import DAY, HOUR
 from policy.model import MailboxLimits, Pool, Rate
 from policy.plan import Generation
 from tests.contract.asking import OTHER, ask, charge, decide, names
@@ -157,3 +158,17 @@ async def test_an_entry_lives_as_long_as_its_state_says(valkey_url: str) -> None
         assert [-(-life // 86_400) for life in lives] == [1, 7, 40]
     finally:
         await ledger.close()
+
+
+async def test_an_ip_that_never_sends_is_not_named_before_one_that_sends_tomorrow(
+    start: Start,
+) -> None:
+    plan = generation(vmta(1, rate=Rate(hour=0)), vmta(2, daily=1), vmta(3, rate=Rate(minute=0)))
+    ledger = await start(plan)
+    assert names(await decide(ledger, ask())) == ["vmta-2"]
+    for _ in range(3):
+        [last] = await decide(ledger, ask())
+        assert isinstance(last, Denied)
+        assert (last.subject, last.until) == ("vmta-2", MIDNIGHT + DAY)
+    await ledger.at(MIDNIGHT + DAY)
+    assert names(await decide(ledger, ask())) == ["vmta-2"]

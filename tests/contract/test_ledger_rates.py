@@ -15,7 +15,7 @@ from policy.ledger.connection import connect
 from policy.ledger.ledger import RedisLedger
 from policy.ledger.scripts import source
 from policy.ledger_port import Decision, Granted, Item, Mark, Refund
-from policy.limits import DAY, HOUR, MINUTE
+from policy.limits import HOUR, MINUTE
 from policy.model import OFF, MailboxLimits, Pool, Rate
 from policy.plan import Generation
 from tests.contract.asking import GMAIL, OTHER, ask, charge, decide, names
@@ -157,11 +157,6 @@ def _same(left: Decision, right: Decision) -> None:
     """Of IPs that are free at the same time either may be named."""
     if isinstance(left, Denied) and isinstance(right, Denied) and left != right:
         assert {left.limit, right.limit} <= IP_LIMITS, (left, right)
-        if 0 in (left.until, right.until):
-            # An IP with a limit of 0 stands in the index until midnight, beside those whose day is
-            # used up: the ledger may name it, which is never free, in place of them.
-            assert max(left.until, right.until) % DAY == 0, (left, right)
-            return
         assert left.until == right.until, (left, right)
     else:
         assert left == right
