@@ -9,6 +9,7 @@ import asyncio
 import csv
 import io
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -31,6 +32,9 @@ COLUMNS = (
 )  # fmt: skip
 MOST = 100_000
 """Lines of one list."""
+_REMEMBERED = 1_024
+"""Texts of a column whose values are known: lines say few limits, again and again. For one list: a
+text may be as long as that is."""
 AT_ONCE = 5_000
 """Rows of one statement."""
 SHOWN = 100
@@ -59,6 +63,10 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
     added: int
     changed: int
     unchanged: int
+
+
+_Readers = dict[str, Callable[[str], Any]]
+"""Column by column, in the list's order."""
 
 
 class _List(msgspec.Struct):
@@ -159,10 +167,17 @@ def _read(text: str) -> _List:
         why = f"{quoted(strange[0])} is no column" if strange else "address is needed, once"
         raise bad("csv", f"its first line names the columns, of {', '.join(COLUMNS)}: {why}")
     found, seen = _List(columns), dict[str, int]()
+    readers = {
+        column: read if column == "address" else lru_cache(maxsize=_REMEMBERED)(read)
+        for column, read in ((column, _CELLS[column]) for column in columns)
+    }
     for line, values in _rows(lines):
         if len(found.lines) == MOST:
             raise bad("csv", f"it has more than {MOST} lines: split it")
-        _take(found, seen, line, columns, values)
+        _take(found, seen, line, readers, values)
+    for column in COLUMNS:
+        if column not in columns:
+            found.values[column] = [None] * len(found.lines)
     return found
 
 
@@ -176,15 +191,15 @@ def _rows(lines: Any) -> Iterator[tuple[int, list[str]]]:
 
 
 def _take(
-    found: _List, seen: dict[str, int], line: int, columns: list[str], values: list[str]
+    found: _List, seen: dict[str, int], line: int, readers: _Readers, values: list[str]
 ) -> None:
-    if len(values) != len(columns):
-        found.tell(line, f"it has {len(values)} fields, and the header {len(columns)}")
+    if len(values) != len(readers):
+        found.tell(line, f"it has {len(values)} fields, and the header {len(readers)}")
         return
     row: dict[str, Any] = {}
-    for column, value in zip(columns, values, strict=True):
+    for (column, read), value in zip(readers.items(), values, strict=True):
         try:
-            row[column] = _CELLS[column](value.strip())
+            row[column] = read(value.strip())
         except RefusedError as error:
             found.tell(line, error.line())
             return
@@ -205,8 +220,8 @@ def _take(
         found.fell += 1
     seen[address] = line
     found.lines.append(line)
-    for column in COLUMNS:
-        found.values[column].append(row.get(column))
+    for column, value in row.items():
+        found.values[column].append(value)
 
 
 def _address(text: str) -> str:
@@ -240,7 +255,7 @@ def _ramp(text: str) -> str | None:
     return "{" + ",".join(map(str, found)) + "}"
 
 
-_CELLS: dict[str, Callable[[str], Any]] = {
+_CELLS: _Readers = {
     "address": _address,
     "daily_max": _number("daily_max", Count),
     "daily_min": _number("daily_min", Count),
