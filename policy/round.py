@@ -2,8 +2,8 @@
 
 Owns: shares of a round, what goes early, and when rows have to be read. The order within a tenant:
 `policy.fairness`; turns: `policy.turns`.
-Use: while `lacking` names lines, give their rows to `read`; then `picks`. Where a read fails:
-`taken`.
+Use: while `lacking` names lines, give their rows to `read`; then `picks`, and `pending` where it
+names some still. Where a read fails: `taken`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -140,6 +140,10 @@ class Round:
         """All there are so far, read or not: where the round comes to nothing, `Tenant.back` has
         them. Its turns are over: those of everybody alike."""
         return [pick for part in self._parts.values() for pick in part.picks]
+
+    def pending(self) -> list[Pick]:
+        """Those whose rows nobody read: where no more is read, `Tenant.back` has them."""
+        return [pick for part in self._parts.values() for pick, _ in part.pending.values()]
 
     def picks(self) -> list[Pick]:
         """In the order in which they are asked for."""

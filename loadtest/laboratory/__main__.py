@@ -103,6 +103,8 @@ def _shown(options: Options, result: Result) -> int:
             print(f"{one.name:16} {one.said}: {one.means}")
             for what in one.first:
                 print(f"{'':16}   {what}")
+        if result.paused:
+            print(f"paused by warm-up: {', '.join(result.paused)}")
         print(
             f"{found.offered} offered, {found.taken} taken, {found.waiting} wait, in "
             f"{result.run_seconds:.0f} s after {result.setup_seconds:.0f} s of set-up"

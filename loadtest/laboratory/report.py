@@ -104,6 +104,7 @@ def _figures(result: Result) -> str:
             ("quota completion: mailboxes at their minimum", completion),
             ("farthest from a fair share, recipients", found.farthest),
             ("failure rate (bounced and refused)", f"{found.failures:.2%}"),
+            ("IPs paused by warm-up", ", ".join(result.paused) or "none"),
             *((f"answer: {text}", "") for text in result.trouble),
         ],
     )

@@ -55,5 +55,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds of processor time by process, set-up left out."""
     api: dict[str, Spread]
     """Seconds of an answer of the API at the end of the run, by path."""
+    paused: list[str]
+    """Addresses of IPs that warm-up had paused at the end: what they did not send was not there to
+    be shared out."""
     trouble: list[str]
     """The first few answers that were not positive."""

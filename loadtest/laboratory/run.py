@@ -90,6 +90,7 @@ class _Course:
                 await self._midnight(day)
             self._held = await self._waiting()
             self._counted = await self._ledger()
+            self._paused = await self._stopped_ips()
             self._api = await self._asked()
             after = running.usage()
         self._cpu = {n: u.cpu - (before[n].cpu if n in before else 0.0) for n, u in after.items()}
@@ -227,6 +228,10 @@ class _Course:
             query["after"] = page[-1]["vmta"]
         return found
 
+    async def _stopped_ips(self) -> list[str]:
+        rows = await self._running.api.get("/api/v1/warmup/plans")
+        return sorted(row["ip"] for row in rows if row["paused"])
+
     async def _asked(self) -> dict[str, Spread]:
         """How long the API takes."""
         found = {}
@@ -272,5 +277,6 @@ class _Course:
             memory=dict(sorted(self._memory.items())),
             processor={name: round(value, 2) for name, value in sorted(self._cpu.items())},
             api=self._api,
+            paused=self._paused,
             trouble=clients.trouble,
         )

@@ -64,9 +64,10 @@ class Hold:
         *,
         goes: bool = True,
         breaks: int = -1,
+        most: int = -1,
     ) -> list[Mail]:
         """A round; what is picked has gone, unless it is said that it was denied, or that the round
-        breaks off after so many reads."""
+        breaks off after so many reads. `most`: it reads no oftener, and has what it has."""
         open_now = dict.fromkeys(self.tenants, groups)
         turn = Round(self.tenants, open_now, self.turns, weights or {}, size)
         while lacking := turn.lacking():
@@ -74,7 +75,9 @@ class Hold:
                 for pick in turn.taken():
                     pick.line.group.tenant.back(pick, waits=True)
                 return []
-            breaks -= 1
+            if most == 0:
+                break
+            breaks, most = breaks - 1, most - 1
             for name, line, ask in lacking:
                 self.reads += 1
                 found = sorted(
@@ -85,6 +88,8 @@ class Hold:
                     and mail.row[:3] > line.after
                 )
                 turn.read(name, line, found[:ask], ask)
+        for pick in turn.pending():
+            pick.line.group.tenant.back(pick, waits=True)
         picks = turn.picks()
         mails = [self.mails[pick.row[2]] for pick in picks]
         for pick in picks:
@@ -209,9 +214,7 @@ def test_a_round_that_breaks_off_leaves_all_as_it_stood(
     for size in sizes:
         known, before = _known(hold), len(hold.mails)
         if not hold.picks(size, breaks=breaks):
-            there = Counter(
-                (mail.tenant, mail.group, mail.mailbox, mail.bulk) for mail in hold.mails.values()
-            )
+            there = _there(hold)
             # What was read meanwhile may be known better; of nothing that waits less is known.
             for line, (rows, box) in _known(hold).items():
                 assert box == known[line][1]
@@ -224,7 +227,26 @@ def test_a_round_that_breaks_off_leaves_all_as_it_stood(
         assert hold.picks(7, breaks=1) or hold.picks(7)
 
 
-def _known(hold: Hold) -> dict[tuple[str, Group, str, bool], tuple[int, object]]:
+@given(mails=backlogs(), sizes=sizes, least=leasts, sent=sends, most=st.integers(0, 3))
+def test_where_reads_are_used_up_all_that_waits_is_known_still(
+    mails: list[Mail], sizes: list[int], least: dict[str, int], sent: dict[str, int], most: int
+) -> None:
+    hold = _hold(mails, least, sent)
+    for size in sizes:
+        hold.picks(size, most=most)
+        there = _there(hold)
+        for line, (rows, box) in _known(hold).items():
+            assert there.pop(line, 0) <= rows
+            assert box[0] == hold.sent[line[2]]
+        assert not there
+
+
+def _there(hold: Hold) -> Counter[tuple[str, Group, str, bool]]:
+    """What there is in each line."""
+    return Counter((m.tenant, m.group, m.mailbox, m.bulk) for m in hold.mails.values())
+
+
+def _known(hold: Hold) -> dict[tuple[str, Group, str, bool], tuple[int, tuple[int, int]]]:
     """What there is in each line, as far as is known, and what its mailbox sent."""
     return {
         (tenant.name, key, line.box.mailbox, line.bulk): (

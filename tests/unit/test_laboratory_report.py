@@ -51,6 +51,7 @@ def result(curves: int = 3) -> Result:
         memory={"worker 0": 53 * 2**20, EVIL: 2**20},
         processor={"worker 0": 12.34},
         api={"/api/v2/quota": SPREAD},
+        paused=[],
         trouble=[EVIL],
     )
 

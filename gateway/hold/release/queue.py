@@ -133,9 +133,8 @@ class Queue:
                 await self._read(turn, lacking)
             whole = True
         finally:
-            if not whole:
-                # Nobody would hear of them again before the next look at every line.
-                self.back(turn.taken())
+            # Nobody would hear of them again before the next look at every line.
+            self.back(turn.pending() if whole else turn.taken())
         return self._fitting(turn.picks())
 
     def _fitting(self, picks: list[Pick]) -> list[Pick]:
