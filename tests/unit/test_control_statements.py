@@ -48,12 +48,28 @@ LEASES = {
 """Who has a job or a message, and when it is tried again, is a matter of real seconds too: moving
 the calendar neither ends a lease nor lets a channel rest for less than it asked."""
 
+SIGNING_IN = {
+    *(("attempt.sql", n) for n in ("begin", "failures", "forget", "left", "right", "sweep")),
+    *(("person.sql", name) for name in ("all", "link", "linked", "taken")),
+    *(
+        ("session.sql", n)
+        for n in ("holder", "issue", "open", "refresh", "signed_in", "sweep", "use")
+    ),
+    *(("signing.sql", name) for name in ("add", "drop", "one", "retire", "signs")),
+    *(("token.sql", name) for name in ("all", "by_digest")),
+    ("audit.sql", "forget"),
+}
+"""When a session, a link, a key or a token ends, and how long who guessed is shut out, is a matter of
+real seconds by one clock for all control nodes: who may move the calendar prolongs none of them, and
+has no audit rows let go before their time."""
+
 ONCE = {
     *("0010_pre_accounting_files.sql", "0020_pre_vmta_ips.sql", "0028_pre_statistics.sql"),
-    "0038_pre_alerts.sql",
+    *("0038_pre_alerts.sql", "0065_pre_audit_kept.sql"),
 }
 """A migration has nobody to tell it the calendar: one calls all before it a gap, the others'
-trigger notes when a VirtualMTA went, and a message goes from when it is written."""
+trigger notes when a VirtualMTA went, a message goes from when it is written, and a trigger keeps
+audit rows of the last days."""
 
 
 def test_every_file_loads_and_none_asks_the_server_for_the_time() -> None:
@@ -66,6 +82,6 @@ def test_every_file_loads_and_none_asks_the_server_for_the_time() -> None:
         for name, text in parse(file.read_text(), file.name).items()
         if clock.search(text)
     }
-    assert asking == ELAPSED | LEASES
+    assert asking == ELAPSED | LEASES | SIGNING_IN
     migrations = MIGRATIONS.glob("*.sql")
     assert {file.name for file in migrations if clock.search(file.read_text())} == ONCE
