@@ -59,9 +59,9 @@ SIGNING_IN = {
     *(("token.sql", name) for name in ("all", "by_digest")),
     ("audit.sql", "forget"),
 }
-"""When a session, a link, a key or a token ends, and how long who guessed is shut out, is a matter of
-real seconds by one clock for all control nodes: who may move the calendar prolongs none of them, and
-has no audit rows let go before their time."""
+"""When a session, a link, a key or a token ends, and how long who guessed is shut out, is a matter
+of real seconds by one clock for all control nodes: who may move the calendar prolongs none of them,
+and has no audit rows let go before their time."""
 
 ONCE = {
     *("0010_pre_accounting_files.sql", "0020_pre_vmta_ips.sql", "0028_pre_statistics.sql"),
