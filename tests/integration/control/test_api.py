@@ -9,6 +9,7 @@ import pytest
 from control.api import openapi
 from control.app import application, routes
 from control.parts import Parts
+from control.users import link
 from policy.ledger.bulletin import CIRCUITS, OpenCircuit, encode
 from policy.ledger_port import Reserve
 from tests.conftest import CreateDatabase
