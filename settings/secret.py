@@ -23,7 +23,9 @@ SECRETS = frozenset(
     }
 )
 """Fields of which nothing is shown but how many values there are."""
-URLS = frozenset({"ledger.url", "database.url", "control.pmta_reload_url", "alerts.telegram_url"})
+URLS = frozenset({
+    "ledger.url", "database.url", "control.pmta_reload_url", "alerts.telegram_url", "people.url",
+})  # fmt: skip
 
 MASK = "***"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}")

@@ -51,8 +51,8 @@ def test_what_an_operator_needs_of_a_url_is_shown() -> None:
         assert masked(url) == shown
 
 
-NOT_SECRET = {"gateway.key", "control.pmta_keys"}
-"""A file's and a folder's name."""
+NOT_SECRET = {"gateway.key", "control.pmta_keys", "people.key"}
+"""A file's and a folder's name, and a number of seconds."""
 PUBLIC = {"relay.login", "alerts.mail_login"}
 
 
@@ -80,6 +80,7 @@ VALUES = {
     "SENDGATE_LOG_KEY": SECRET * 4,
     "SENDGATE_CONTROL_PMTA_RELOAD_URL": f"http://u:{SECRET}@pmta:8080/command",
     "SENDGATE_ALERTS_TELEGRAM_URL": f"http://u:{SECRET}@bots:8081",
+    "SENDGATE_PEOPLE_URL": f"https://u:{SECRET}@gate.example",
     "SENDGATE_ALERTS_TELEGRAM_TOKEN": f"4711:{SECRET}",
     "TELEGRAM_BOT_TOKEN": f"4711:{SECRET}",
     "SENDGATE_ALERTS_WEBHOOK_URL": f"https://hooks.example/{SECRET}",

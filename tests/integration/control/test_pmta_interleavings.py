@@ -187,8 +187,8 @@ async def test_who_is_ended_while_the_ledger_takes_the_plan_takes_nothing_back(
     await one_ip(api)
     publish = LedgerAdmin.publish
 
-    async def cut(self: LedgerAdmin, generation: Any) -> int:
-        await publish(self, generation)
+    async def cut(self: LedgerAdmin, *given: Any, **named: Any) -> int:
+        await publish(self, *given, **named)
         raise asyncio.CancelledError
 
     with monkeypatch.context() as patched:

@@ -43,10 +43,10 @@ async def test_powermta_runs_what_a_plan_names_before_the_plan(
     knew: list[bool] = []
     publish = LedgerAdmin.publish
 
-    async def look(self: LedgerAdmin, generation: Any) -> int:
+    async def look(self: LedgerAdmin, generation: Any, *rest: Any, **named: Any) -> int:
         wanted = {v.name for v in generation.vmtas}
         knew.append(host.running is not None and wanted <= set(host.running.known))
-        return await publish(self, generation)
+        return await publish(self, generation, *rest, **named)
 
     monkeypatch.setattr(LedgerAdmin, "publish", look)
     status, added = await add(api, "192.0.2.10", "example.com")
