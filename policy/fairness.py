@@ -37,7 +37,8 @@ Row = tuple[int, int, str, int]
 """Bucket, arrival in milliseconds of calendar time, id, octets. In this order they go."""
 
 UNREAD: Row = (0, 0, "", 0)
-"""Of a pick whose row is read when it is known who else goes: this very one, no equal."""
+"""Of a pick whose row is read when it is known who else goes: no row has an empty id. Compiled, a
+tuple is its values and has no identity that `is` could ask for."""
 
 _NOTHING: list[Row] = []
 """Of every line that nobody has read: never changed."""
@@ -278,7 +279,7 @@ class Tenant:
     def back(self, pick: Pick, *, waits: bool) -> None:
         """It did not go. `waits`: it stands in line as before."""
         line, row = pick.line, pick.row
-        if row is UNREAD:
+        if not row[2]:
             line.unread += 1
             line.group.waiting += 1
             self._sent(line.box, line.box.sent - 1)

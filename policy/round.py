@@ -8,7 +8,7 @@ names some still. Where a read fails: `taken`.
 
 from collections.abc import Mapping, Sequence
 
-from policy.fairness import EARLY_ONE_IN, MOST_READ, UNREAD, Group, Line, Pick, Row, Tenant
+from policy.fairness import EARLY_ONE_IN, MOST_READ, Group, Line, Pick, Row, Tenant
 from policy.fronts import Fronts, unread
 from policy.turns import Turns
 
@@ -67,7 +67,7 @@ class _Part:
                 if not line.exact:
                     return False
                 pick = self.tenant.take(line)
-                if pick.row is UNREAD:
+                if not pick.row[2]:
                     self.pending[id(line)] = pick, by_age
                 picks.append(pick)
                 left -= 1
