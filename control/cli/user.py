@@ -4,7 +4,7 @@ import asyncio
 import getpass
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
@@ -22,7 +22,7 @@ from settings.model import Settings
 
 app = typer.Typer(no_args_is_help=True, help="People who sign in to the API.")
 
-T = TypeVar("T")
+_Act = Callable[[Act], Awaitable[PersonView]]
 
 _Role = typer.Option(help="admin, operator (all but people, tokens, secrets) or viewer (reads).")
 Role = Annotated[str | None, _Role]
@@ -166,8 +166,7 @@ def disable(
     async def act(act: Act) -> PersonView:
         return await person.disable(act, name, reason=reason, force=force)
 
-    found = run(line_of(context), config, act, dry=dry_run)
-    _said(context, found, f"user {name}: disabled", dry_run)
+    _done(context, config, act, f"user {name}: disabled", dry_run)
 
 
 @app.command()
@@ -177,8 +176,7 @@ def enable(context: typer.Context, name: str, dry_run: Dry = False, config: Conf
     async def act(act: Act) -> PersonView:
         return await person.enable(act, name)
 
-    found = run(line_of(context), config, act, dry=dry_run)
-    _said(context, found, f"user {name}: enabled", dry_run)
+    _done(context, config, act, f"user {name}: enabled", dry_run)
 
 
 @app.command()
@@ -195,8 +193,7 @@ def remove(
     async def act(act: Act) -> PersonView:
         return await person.remove(act, name, reason=reason, force=force)
 
-    found = run(line_of(context), config, act, dry=dry_run)
-    _said(context, found, f"user {name}: removed", dry_run)
+    _done(context, config, act, f"user {name}: removed", dry_run)
 
 
 @app.command()
@@ -242,6 +239,11 @@ def new_key(
         as_json({"key": kid, "at_once": at_once, "dry_run": dry_run})
         return
     say("a new key would sign" if dry_run else f"key {kid} signs from now on")
+
+
+def _done(context: typer.Context, config: Config, act: _Act, what: str, dry: bool) -> None:
+    """Runs it, and says so."""
+    _said(context, run(line_of(context), config, act, dry=dry), what, dry)
 
 
 def _linked(

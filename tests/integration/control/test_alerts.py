@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp import web
-from aiosmtpd.smtp import SMTP
 
 from control.alerts.alert import HOUR, Raised, event, settle
 from control.alerts.channels import channels_of
@@ -21,6 +20,7 @@ from control.parts import Parts
 from policy.isotime import instant
 from settings.alerts import Alerts as Settings
 from tests.support.control.core import TOKEN, Api, Command
+from tests.support.control.letters import mail_server
 from tests.support.control.telegram import CHAT, Telegram, telegram
 from tests.support.control.telegram import TOKEN as BOT
 from tests.support.hold.held import hold
@@ -328,16 +328,7 @@ async def test_a_webhook_is_signed(core: Parts) -> None:
 
 
 async def test_a_mail_goes_by_a_server_of_its_own(core: Parts) -> None:
-    letters: list[Any] = []
-
-    class Taker:
-        async def handle_DATA(self, _: Any, __: Any, envelope: Any) -> str:
-            letters.append(envelope)
-            return "250 ok"
-
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(Taker()), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
+    server, port, letters = await mail_server()
     settings = Settings(
         mail_server=f"127.0.0.1:{port}",
         mail_tls="none",

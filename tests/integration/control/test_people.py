@@ -1,7 +1,6 @@
 """People: added, invited, changed and taken away, and what each of that does to who is signed
 in."""
 
-import asyncio
 import base64
 import datetime
 import email
@@ -11,24 +10,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiosmtpd.smtp import SMTP
 
 from control.parts import Parts
 from control.users.totp import STEP, code_at
 from tests.support.control.core import Api, Command
+from tests.support.control.letters import mail_server
 from tests.support.control.people import PASSWORD, invited, joined, login, me, signed_in
 
 NEW = "another pass phrase"
-
-
-@pytest.fixture
-def sendgate(
-    api: Api, core: Parts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Command:
-    """On control's host: with its database."""
-    monkeypatch.setenv("DATABASE_URL", core.settings.database.url)
-    monkeypatch.setenv("REDIS_URL", core.settings.ledger.url)
-    return Command(api, capsys)
 
 
 async def test_a_user_from_add_to_remove(
@@ -206,16 +195,7 @@ async def test_a_token_is_nobodys_password(api: Api) -> None:
 async def test_links_are_mailed_where_alerts_are(
     api: Api, sendgate: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    letters: list[Any] = []
-
-    class Taker:
-        async def handle_DATA(self, _: Any, __: Any, envelope: Any) -> str:
-            letters.append(envelope)
-            return "250 ok"
-
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(Taker()), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
+    server, port, letters = await mail_server()
     for name, value in (("SERVER", f"127.0.0.1:{port}"), ("TLS", "none"), ("FROM", "s@x.example")):
         monkeypatch.setenv(f"SENDGATE_ALERTS_MAIL_{name}", value)
     monkeypatch.setenv("SENDGATE_ALERTS_MAIL_TO", "ops@x.example")

@@ -10,16 +10,6 @@ from tests.conftest import CreateDatabase
 from tests.support.control.core import Api, Command, api_of, build, control_core, settings_for
 
 
-@pytest.fixture
-def sendgate(
-    api: Api, core: Parts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Command:
-    """On control's host: with its database."""
-    monkeypatch.setenv("DATABASE_URL", core.settings.database.url)
-    monkeypatch.setenv("REDIS_URL", core.settings.ledger.url)
-    return Command(api, capsys)
-
-
 async def made(sendgate: Command, *words: str) -> str:
     """A new token."""
     found = msgspec.json.decode(await sendgate("token", "add", *words, "--json"))

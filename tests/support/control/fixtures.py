@@ -44,6 +44,16 @@ def command(
 
 
 @pytest.fixture
+def sendgate(
+    api: Api, core: Parts, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Command:
+    """On control's host: with its database."""
+    monkeypatch.setenv("DATABASE_URL", core.settings.database.url)
+    monkeypatch.setenv("REDIS_URL", core.settings.ledger.url)
+    return Command(api, capsys)
+
+
+@pytest.fixture
 async def working(core: Parts) -> AsyncIterator[None]:
     """The inbox is taken in."""
     task = asyncio.create_task(core.intake.inbox.run())
