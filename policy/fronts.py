@@ -24,15 +24,15 @@ def front(heap: list[Entry], *, by_age: bool) -> Entry | None:
 
 
 def unread(standings: Sequence[Standing], share: int, early: int) -> list[Line]:
-    """Lines among the next `share` (and the next `early` that are no campaigns) of which nobody
-    knows where they begin."""
+    """Lines among the next `share` (and the next `early` that are no campaigns) of which no row is
+    known: each will have to be read, and one read of many costs less than many."""
     found: dict[int, Line] = {}
     for number, heaps in (
         (early, [standing.early for standing in standings]),
         (share, [standing.line for standing in standings]),
     ):
         for line in _foremost(heaps, number):
-            if not line.exact:
+            if not line.rows:
                 found[id(line)] = line
     return list(found.values())
 

@@ -29,31 +29,24 @@ LIMIT $5
 
 -- name: rows
 -- Rows of lines behind a place of each, oldest first.
-SELECT w.line, h.bucket, h.arrived, h.id, h.size
-FROM unnest($1::text[], $2::text[], $3::text[], $4::bool[], $5::int[], $6::bigint[], $7::text[],
-            $8::int[]) WITH ORDINALITY
-    AS w (pool, mailbox, provider, bulk, day, arrived, id, number, line)
-CROSS JOIN LATERAL (
-    SELECT bucket, arrived, id, size
-    FROM held
-    WHERE pool = w.pool AND mailbox = w.mailbox AND provider = w.provider AND bulk = w.bulk
-        AND bucket >= w.day AND (bucket, arrived, id) > (w.day, w.arrived, w.id)
-        AND state = 'held' AND NOT waiting AND NOT paused
-    ORDER BY bucket, arrived, id
-    LIMIT w.number
-) AS h
+SELECT line, bucket, arrived, id, size FROM hold_rows($1, $2, $3, $4, $5, $6, $7, $8)
 
 -- name: lock
 -- The rows of one claim, locked until its commit; what another releaser has is skipped. None where
--- PostgreSQL is another server than control knows.
-SELECT h.bucket, h.id, h.body, h.tenant, h.pool, h.provider, h.mailbox, h.bulk, h.recipient,
-       h.notify, h.orcpt, h.campaign, h.key, h.size, h.arrived, h.attempt, h.failures,
-       h.blamed, h.failed_at, h.reason, h.until
-FROM held h JOIN unnest($1::int[], $2::text[]) AS w (bucket, id)
-    ON h.bucket = w.bucket AND h.id = w.id
-WHERE h.state = 'held' AND NOT h.waiting AND NOT h.paused
-    AND (SELECT hold_judged())
-FOR UPDATE OF h SKIP LOCKED
+-- PostgreSQL is another server than control knows. Row by row, by primary key: `FOR UPDATE` keeps
+-- it from becoming a join, and CASE from matching an index of all that may go. PostgreSQL takes
+-- those for the shorter way as long as it believes that nothing may go (a tenant's pause ended).
+SELECT h.*
+FROM unnest($1::int[], $2::text[]) AS w (bucket, id)
+CROSS JOIN LATERAL (
+    SELECT bucket, id, body, tenant, pool, provider, mailbox, bulk, recipient, notify, orcpt,
+        campaign, key, size, arrived, attempt, failures, blamed, failed_at, reason, until
+    FROM held
+    WHERE bucket = w.bucket AND id = w.id
+        AND CASE WHEN state = 'held' THEN NOT waiting AND NOT paused ELSE false END
+    FOR UPDATE SKIP LOCKED
+) AS h
+WHERE (SELECT hold_judged())
 
 -- name: claim
 UPDATE held h

@@ -11,6 +11,7 @@ from policy.model import MailboxLimits
 from settings.statements import statements
 from tests.support.gateway.generations import tenant
 from tests.support.hold.held import DAY, MIDNIGHT, claimed, hold
+from tests.support.hold.many import hold_many
 from tests.support.hold.queues import queue_case
 
 _ROWS = statements("gateway.hold.release", "release")["rows"]
@@ -126,7 +127,7 @@ async def test_a_snapshot_of_before_does_not_make_it_read_what_is_gone(
 ) -> None:
     """The dead at the head of an index are the trap: a read begins behind them."""
     await link.execute("SELECT hold_partition($1)", DAY)
-    await _many(link, 0, 4000)
+    await hold_many(link, 0, 4000)
     watcher = await asyncpg.connect(hold_url)
     await watcher.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
     await watcher.fetchval("SELECT count(*) FROM held")
@@ -144,22 +145,6 @@ async def test_a_snapshot_of_before_does_not_make_it_read_what_is_gone(
         (line,) = here.queue.tenants["acme"].groups["acme", "gmail"].campaigns.values()
         assert await _pages(link, line.after) < 15
     await watcher.close()
-
-
-async def _many(link: Any, first: int, count: int) -> None:
-    await hold(link, "template", arrived=MIDNIGHT - 1)
-    names = await link.fetch(
-        "SELECT attname FROM pg_attribute WHERE attrelid = 'held'::regclass AND attnum > 0"
-        " AND NOT attisdropped AND attname NOT IN ('id', 'arrived', 'readied')"
-    )
-    columns = ", ".join(row["attname"] for row in names)
-    await link.execute(
-        f"INSERT INTO held (id, arrived, {columns}) SELECT lpad(n::text, 9, '0'), arrived + n, "
-        f"{columns} FROM held, generate_series($1::int, $2::int) n WHERE id = 'template'",
-        first,
-        first + count - 1,
-    )
-    await link.execute("DELETE FROM held WHERE id = 'template'")
 
 
 async def _pages(link: Any, after: tuple[int, int, str]) -> int:
