@@ -69,7 +69,8 @@ class ConfigurationApi:
         if not WAIT.fullmatch(wait):
             raise bad("wait", "a number of seconds is wanted, such as 30")
         seen = request.headers.get("If-None-Match", "")
-        look = request.query.get("look", "") == "1"
+        # HEAD changes nothing (RFC 9110, 9.2.1): it does not speak for the agent.
+        look = request.query.get("look", "") == "1" or request.method == "HEAD"
         answer = await self._offers(who, seen, float(wait), look=look)
         headers = {"ETag": answer.tag} if answer.tag else {}
         # It has private keys: nothing on the way is to keep it.

@@ -14,7 +14,7 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from control.accounting.payload import InflatedError, inflated
-from control.api import body, linkpage, openapi, parameter
+from control.api import body, linkpage, methods, openapi, parameter
 from control.api.health import Health
 from control.api.metrics import PATH as METRICS
 from control.api.origin import come_from
@@ -108,7 +108,7 @@ class Application:
             app.router.add_post(path, post)
             app.router.add_post(path + "/", post)
         for path, get in self._asked.items():
-            app.router.add_get(path, get, allow_head=False)
+            app.router.add_get(path, get)
         described = msgspec.json.encode(
             openapi.document(self._routes, self._raw, self._agents, self._asked)
         )
@@ -117,7 +117,9 @@ class Application:
             return web.Response(body=described, content_type="application/json")
 
         app.router.add_get(openapi.PATH, describe)
-        app.router.add_get(LINK, linkpage.page)
+        for path in (LINK, f"{LINK}/"):
+            app.router.add_get(path, linkpage.page)
+        methods.add_heads(app.router)
         return app
 
     def _handler(self, route: Route) -> Next:
@@ -193,7 +195,7 @@ class Application:
         # One connection carries requests of many: nothing of the one before stays.
         asked_by(None, come_from(request, self._proxies))
         try:
-            response = await handler(request)
+            response = await methods.answered(request, handler)
         except RefusedError as error:
             problem = error.problem(request_id)
             headers = {"Retry-After": str(error.after)} if error.after else {}
