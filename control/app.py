@@ -16,7 +16,6 @@ from aiohttp import web
 from control.accounting.status import StreamView, streams
 from control.api.accounting import AccountingApi
 from control.api.application import Application
-from control.api.auth import AuthApi
 from control.api.domains import DomainsApi
 from control.api.explain import ExplainApi
 from control.api.forgetting import ForgettingApi
@@ -59,6 +58,7 @@ from control.messages.loss import loss
 from control.messages.reader import OutcomeReader
 from control.messages.search import search
 from control.parts import Parts, open_parts
+from control.people import people_routes
 from control.plan.history import Plans
 from control.plan.names import by_name, of_which
 from control.plan.rows import servers, tenants
@@ -131,7 +131,6 @@ def routes(parts: Parts) -> list[Route]:
     backlog = parts.intake.rejected.backlog
     lost = partial(loss, parts.pool, settings.ledger.name)
     apis = (
-        AuthApi(parts.gate.entry, parts.gate.credentials),
         TenantsApi(publisher, view, parts.leaving, partial(held, parts.pool)),
         MailboxesApi(publisher, view, parts.admin),
         LoginsApi(publisher, known, partial(logins, parts.pool), partial(networks, parts.pool)),
@@ -185,7 +184,7 @@ def routes(parts: Parts) -> list[Route]:
             partial(audit_page, parts.pool),
         ),
     )
-    beside = [*duty_routes(parts), *version_routes(parts)]
+    beside = [*people_routes(parts), *duty_routes(parts), *version_routes(parts)]
     return [*(route for api in apis for route in api.routes()), *beside]
 
 

@@ -7,7 +7,7 @@ import msgspec
 from control.api.route import Call, Route
 from control.problem import RefusedError, bad
 from control.tenants.password import PasswordText
-from control.users.credential import LONGEST, CodeSecret, Credentials
+from control.users.credential import LONGEST, CodeSecret, CodeText, Credentials
 from control.users.entry import Entry
 from control.users.person import NameText
 from control.users.role import Holder
@@ -15,7 +15,6 @@ from control.users.session import SessionTokens
 from control.values.wanted import meant
 
 TokenText = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST)]
-CodeText = Annotated[str, msgspec.Meta(min_length=6, max_length=40)]
 
 
 class SignIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

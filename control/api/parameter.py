@@ -15,6 +15,8 @@ import msgspec
 from control.api.body import CONTROLS, controls, refuse
 from control.held.filter import FilterText
 from control.problem import FieldProblem, quoted
+from control.users.person import PersonName
+from control.users.token import TokenName
 from control.values.host import DomainText
 from control.values.ip import IpText
 from control.values.mailbox import RecipientText
@@ -42,6 +44,8 @@ PATH: dict[str, tuple[Any, ...]] = {
     "request": (NumberText,),
     "plan": (NumberText,),
     "name": (Name,),
+    "user": (PersonName,),
+    "token": (TokenName,),
 }
 """Part of a path to the types, any of which it may be."""
 
@@ -135,7 +139,8 @@ def _value(text: str, kind: Any) -> Any:
         if text not in (*YES, *NO):
             raise ValueError(f"expected {' or '.join((*YES, *NO))}, not {quoted(text)}")
         return text in YES
-    if "pattern" in (said := _schema(kind)) and CONTROLS in said["pattern"] and controls(text):
+    # Also where a pattern says which: a `$` of re takes a line end behind it.
+    if (said := _schema(kind)).get("type") == "string" and controls(text):
         raise ValueError("control characters cannot be used")
     if said.get("type") == "integer" and not NUMBERS.fullmatch(text):
         raise ValueError(f"expected a whole number, not {quoted(text)}")

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from control.problem import RefusedError
+from control.users.desk import Proof
 from control.users.role import ROLES, Holder, Role
 
 
@@ -23,7 +24,8 @@ class Permission(msgspec.Struct, frozen=True):
     own: bool = False
     """Whether who is of some tenants may ask it, of one of those."""
     mine: bool = False
-    """Whether it is about who asks, and about no tenant."""
+    """Whether it is about who asks, or about people and tokens as far as it reaches
+    (control/users/reach.py), and so about no tenant."""
 
 
 CLOSED = Permission("admin")
@@ -34,6 +36,7 @@ _READ, _CHANGE, _OWNER = (
     Permission("admin", own=True),
 )
 _MINE = Permission("read", own=True, mine=True)
+_ADMIN = Permission("admin", own=True, mine=True)
 _READ_ALL = Permission("read")
 _CHANGE_ALL = Permission("operator")
 
@@ -44,6 +47,19 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("POST", "/api/v1/auth/codes"): _MINE,
     ("POST", "/api/v1/auth/codes/confirm"): _MINE,
     ("POST", "/api/v1/auth/codes/off"): _MINE,
+    # An admin of some tenants has the people and tokens of those.
+    ("GET", "/api/v2/users"): _ADMIN,
+    ("POST", "/api/v2/users"): _ADMIN,
+    ("GET", "/api/v2/users/{user}"): _ADMIN,
+    ("PATCH", "/api/v2/users/{user}"): _ADMIN,
+    ("DELETE", "/api/v2/users/{user}"): _ADMIN,
+    ("POST", "/api/v2/users/{user}/reset"): _ADMIN,
+    ("DELETE", "/api/v2/users/{user}/sessions"): _ADMIN,
+    ("GET", "/api/v2/tokens"): _ADMIN,
+    ("POST", "/api/v2/tokens"): _ADMIN,
+    ("GET", "/api/v2/tokens/{token}"): _ADMIN,
+    ("PATCH", "/api/v2/tokens/{token}"): _ADMIN,
+    ("DELETE", "/api/v2/tokens/{token}"): _ADMIN,
     ("GET", "/api/v2/tenants"): _READ,
     ("POST", "/api/v2/tenants"): CLOSED,
     ("GET", "/api/v2/tenants/{tenant}"): _READ,
@@ -210,7 +226,8 @@ WAYS_IN = ("networks",)
 
 def allow_body(holder: Holder | None, body: Any) -> None:
     """Raises RefusedError (403) for a field that is not the tenant's own to change."""
-    if holder is None or holder.tenants is None:
+    # Networks of a token bind it: they are no way in for mail.
+    if holder is None or holder.tenants is None or isinstance(body, Proof):
         return
     for field in WAYS_IN:
         if getattr(body, field, None):

@@ -13,14 +13,10 @@ from control.terminal.configuration import Config
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.usage import misused, one_of
 from control.users import token
-from control.users.role import ALL_ROLES
+from control.users.role import ALL_ROLES, SCOPES, Role
 from control.values.time import moment
 
 app = typer.Typer(no_args_is_help=True, help="Tokens of the API.")
-
-
-SCOPES = {"operate": "operator"}
-"""Scopes that have not the name of their role."""
 
 
 @app.command()
@@ -46,13 +42,8 @@ def add(
     config: Config = None,
 ) -> None:
     """Make a token; it is shown this once."""
-    if scope and role:
-        raise misused("--scope and --role are the same: give one of them")
-    one_of("--role", role, *ALL_ROLES)
-    one_of("--scope", scope, *ALL_ROLES, *SCOPES)
-    wanted = SCOPES.get(scope or "", scope) or role or "admin"
     terms = token.TokenTerms(
-        role=next(known for known in ALL_ROLES if known == wanted),
+        role=_role(scope, role) or "admin",
         tenants=tuple(tenant or ()),
         networks=tuple(network or ()),
         expires=None if expires is None else _end(expires),
@@ -65,6 +56,68 @@ def add(
     if dry_run:
         made = "none: a dry run, nothing was changed"
     as_json({"name": name, "token": made}) if line_of(context).json else say(made)
+
+
+def _role(scope: str | None, role: str | None) -> Role | None:
+    if scope and role:
+        raise misused("--scope and --role are the same: give one of them")
+    one_of("--role", role, *ALL_ROLES)
+    one_of("--scope", scope, *ALL_ROLES, *SCOPES)
+    wanted = SCOPES.get(scope or "", scope) or role
+    return next((known for known in ALL_ROLES if known == wanted), None)
+
+
+@app.command("set")
+def set_(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument()],
+    scope: Annotated[str | None, typer.Option(help="As of `token add`.")] = None,
+    tenant: Annotated[
+        list[str] | None, typer.Option(help="The only one; repeatable, replacing all.")
+    ] = None,
+    all_tenants: Annotated[bool, typer.Option("--all-tenants", help="All of them.")] = False,
+    network: Annotated[
+        list[str] | None, typer.Option(help="From where it is good; repeatable, replacing all.")
+    ] = None,
+    anywhere: Annotated[bool, typer.Option("--anywhere", help="It is good from anywhere.")] = False,
+    expires: Annotated[
+        str | None, typer.Option(help="When it ends: a time, in how long, or `never`.")
+    ] = None,
+    dry_run: Dry = False,
+    config: Config = None,
+) -> None:
+    """Change what a token is good for, at once; its secret stays."""
+    for one, other, words in (
+        (tenant, all_tenants, "--tenant and --all-tenants"),
+        (network, anywhere, "--network and --anywhere"),
+    ):
+        if one and other:
+            raise misused(f"{words} contradict each other: give one of them")
+    wanted = _role(scope, None)
+    if not (wanted or tenant or all_tenants or network or anywhere or expires):
+        raise misused("token set: nothing to change was given")
+
+    async def act(act: Act) -> token.TokenView:
+        was = await token.one(act.connection, name)
+        end = was.expires and moment(was.expires, "expires")
+        if expires is not None:
+            end = None if expires == "never" else _end(expires)
+        same: Role = next(known for known in ALL_ROLES if known == was.role)
+        terms = token.TokenTerms(
+            role=wanted or same,
+            tenants=() if all_tenants else tuple(tenant or was.tenants or ()),
+            networks=() if anywhere else tuple(network or was.networks),
+            expires=end or None,
+        )
+        return await token.change(act, name, terms)
+
+    found = run(line_of(context), config, act, dry=dry_run)
+    if line_of(context).json:
+        as_json({"token": found, "dry_run": dry_run})
+        return
+    of = "all tenants" if found.tenants is None else ", ".join(found.tenants)
+    done = f"token {name}: {found.role} of {of}"
+    say(f"{done} (dry run, nothing was changed)" if dry_run else done)
 
 
 def _end(text: str) -> datetime:

@@ -4,7 +4,7 @@ Rule: a password that was stolen must not be enough to keep its owner out, nor a
 changes either says the password, which is counted as a login is.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -24,6 +24,10 @@ SHORTEST = 12
 """Characters of a password that a person chooses (NIST SP 800-63B, 5.1.1: length, and no rules of
 composition)."""
 LONGEST = 512
+
+CodeText = Annotated[str, msgspec.Meta(min_length=6, max_length=40)]
+"""Of an app, or a kept one."""
+OwnPassword = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST)]
 
 
 class CodeSecret(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +119,21 @@ class Credentials:
             await self._attempts.right(connection, holder.name, address)
             act = Act(connection, await self._moment(), holder.name)
             await act.audit("user.codes", holder.name, {"codes": True}, {"codes": False})
+
+    async def prove(
+        self, holder: Holder, password: str | None, code: str | None, address: str
+    ) -> None:
+        """That a person is who its access token says, before it gives others a way in. Raises
+        RefusedError (401)."""
+        if password is None:
+            raise wrong("own_password", "your own password is wanted for this, besides the token")
+        row = await self._proved(holder, password, address)
+        if row["totp_on"]:
+            if code is None:
+                raise wrong("own_code", "a code of your app is wanted, or one that you kept")
+            await self._entry.must_be_right(row["id"], code)
+        async with self._pool.acquire() as connection, connection.transaction():
+            await self._attempts.right(connection, holder.name, address)
 
     async def _proved(self, holder: Holder, password: str, address: str) -> Any:
         _person(holder)

@@ -26,6 +26,9 @@ _NAME = "[a-z0-9][a-z0-9._@+-]{0,127}"
 PersonName = Annotated[str, msgspec.Meta(pattern=f"^{_NAME}$", max_length=128)]
 """An e-mail address in lower case, or a word."""
 _MAIL = re.compile(r"[^@\s<>,;\"()]{1,64}@[^@\s<>,;\"()]{1,255}")
+_PART = r"[!#-'*+./:=?0-9A-Z\[\\\]^_`a-z{|}~-]"
+MailText = Annotated[str, msgspec.Meta(pattern=f"^{_PART}{{1,64}}@{_PART}{{1,255}}$")]
+"""The same as a pattern of ASCII, for a document."""
 
 
 class PersonView(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +73,23 @@ async def person(connection: Connection, name: str) -> PersonView:
     if not (found := await people(connection, name)):
         raise missing("user", name)
     return found[0]
+
+
+async def listed(
+    connection: Connection,
+    scope: list[str] | None,
+    role: str | None = None,
+    tenant: str | None = None,
+    state: str | None = None,
+    *,
+    after: str | None,
+    limit: int,
+    backwards: bool = False,
+) -> list[PersonView]:
+    """A part of all, by name; `scope`: those who are of these tenants alone."""
+    found = SQL["page_back" if backwards else "page"]
+    rows = await connection.fetch(found, scope, role, tenant, state, after, limit)
+    return [_view(row) for row in rows]
 
 
 def _view(row: Any) -> PersonView:
@@ -157,6 +177,17 @@ async def enable(act: Act, name: str) -> PersonView:
     return await person(act.connection, name)
 
 
+async def end_sessions(act: Act, name: str, reason: str = "") -> PersonView:
+    """It has to sign in anew. Raises RefusedError."""
+    number, was = await locked(act, name)
+    await act.connection.execute(SQL["end_sessions"], number, "admin", None)
+    if not was.sessions:
+        act.no_change(f"user {name} has no session")
+    else:
+        await act.audit("user.sessions", name, {"sessions": was.sessions}, {"sessions": 0}, reason)
+    return await person(act.connection, name)
+
+
 async def remove(act: Act, name: str, *, reason: str = "", force: bool = False) -> PersonView:
     """What it did stays in the audit log. Raises RefusedError."""
     number, was = await locked(act, name)
@@ -200,7 +231,8 @@ async def _not_the_last(act: Act, number: int, was: PersonView, force: bool) -> 
     await act.connection.execute(SQL["alone"])
     if not await act.connection.fetchval(SQL["admins"], number):
         raise RefusedError(
-            f"user {was.name} is the last admin of all tenants: add another first, or --force"
+            f"user {was.name} is the last admin of all tenants: add another first, or, on "
+            "control's host, --force"
         )
 
 

@@ -12,6 +12,10 @@ PowerMTA's records and sees nothing, the second is given that PowerMTA's configu
 
 ALL_ROLES: tuple[Role, ...] = (*ROLES, "accounting", "agent")
 
+Scope = Literal["admin", "operate", "read", "scrape", "accounting", "agent"]
+SCOPES: dict[str, Role] = {"operate": "operator"}
+"""Scopes that have not the name of their role."""
+
 FEEDERS = frozenset({"accounting", "agent", "operator", "admin"})
 """Those that may post accounting."""
 CONFIGURED = frozenset({"agent", "admin"})

@@ -5,7 +5,7 @@ import hmac
 import logging
 import secrets
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -15,6 +15,7 @@ from control.store.database import Connection
 from control.store.reference import must
 from control.store.refusal import unless_taken
 from control.users.role import Holder, Role
+from control.values.name import UNPRINTABLE
 from control.values.network import source_network
 from policy.isotime import instant_of
 from policy.node import network, within
@@ -26,6 +27,8 @@ _SQL = statements(__package__, "token")
 
 PREFIX = "sgt_"
 """So that a leaked token is recognised by scanners and people."""
+
+TokenName = Annotated[str, msgspec.Meta(pattern=f"^[^{UNPRINTABLE}]+$", max_length=64)]
 
 USED_EVERY = 60.0
 """Seconds between two notes of a token's last use: one write a request would be the API's
@@ -64,20 +67,55 @@ class TokenView(msgspec.Struct, frozen=True, kw_only=True):
 
 async def tokens(connection: Connection) -> list[TokenView]:
     """All, by name."""
-    return [
-        TokenView(
-            name=row["name"],
-            role=row["role"],
-            tenant=row["tenant"],
-            created=instant_of(row["created"]),
-            used=instant_of(row["used"]) if row["used"] else None,
-            tenants=None if row["tenant"] is None else list(row["tenants"]),
-            networks=list(row["networks"]),
-            expires=instant_of(row["expires"]) if row["expires"] else None,
-            expired=bool(row["over"]),
-        )
-        for row in await connection.fetch(_SQL["all"])
-    ]
+    return [_view(row) for row in await connection.fetch(_SQL["all"])]
+
+
+async def listed(
+    connection: Connection,
+    scope: list[str] | None,
+    role: str | None = None,
+    tenant: str | None = None,
+    expired: bool | None = None,
+    unused: datetime | None = None,
+    *,
+    after: str | None,
+    limit: int,
+    backwards: bool = False,
+) -> list[TokenView]:
+    """A part of all, by name; `scope`: those that are of these tenants alone; `unused`: not used
+    since."""
+    found = _SQL["page_back" if backwards else "page"]
+    rows = await connection.fetch(found, scope, role, tenant, expired, unused, after, limit)
+    return [_view(row) for row in rows]
+
+
+async def one(connection: Connection, name: str) -> TokenView:
+    """Raises RefusedError."""
+    row = await connection.fetchrow(_SQL["one"], name)
+    if row is None:
+        raise missing("token", name)
+    return _view(row)
+
+
+async def locked(act: Act, name: str) -> TokenView:
+    """As it is, until the act ends. Raises RefusedError."""
+    if await act.connection.fetchval(_SQL["lock"], name) is None:
+        raise missing("token", name)
+    return await one(act.connection, name)
+
+
+def _view(row: Any) -> TokenView:
+    return TokenView(
+        name=row["name"],
+        role=row["role"],
+        tenant=row["tenant"],
+        created=instant_of(row["created"]),
+        used=instant_of(row["used"]) if row["used"] else None,
+        tenants=None if row["tenant"] is None else list(row["tenants"]),
+        networks=list(row["networks"]),
+        expires=instant_of(row["expires"]) if row["expires"] else None,
+        expired=bool(row["over"]),
+    )
 
 
 def new_token() -> str:
@@ -94,25 +132,56 @@ async def add(act: Act, name: str, terms: TokenTerms) -> str:
     """A new token of that name; the only time it is shown. Raises RefusedError."""
     if not name.isprintable() or not 1 <= len(name) <= 64:
         raise bad("name", "expected 1 to 64 printable characters")
-    role = terms.role
-    if terms.tenants and role == "scrape":
-        raise bad("tenant", "metrics are of all tenants: a token that scrapes has none")
-    if terms.tenants and role in ("accounting", "agent"):
-        raise bad("tenant", "a server's records are of all tenants: this token has none")
-    networks = [source_network(one, "network") for one in terms.networks]
-    if terms.expires is not None and terms.expires <= datetime.now(UTC):
-        raise bad("expires", f"{instant_of(terms.expires)} is over already")
-    tenants = sorted({await must(act.connection, "tenant", one) for one in terms.tenants})
+    tenants, networks = await _checked(act, terms)
     token, first = new_token(), tenants[0] if tenants else None
     with unless_taken(taken("name", f"token {name} exists already; revoke it first")):
         await act.connection.execute(
-            *(_SQL["add"], name, digest(token), act.now, role, first, networks, terms.expires)
+            *(_SQL["add"], name, digest(token), act.now, terms.role, first, networks),
+            terms.expires,
         )
     await act.connection.execute(_SQL["further"], name, tenants[1:])
-    said = {"role": role, "tenant": first, "tenants": tenants or None}
-    expires = instant_of(terms.expires) if terms.expires else None
-    await act.audit("token.add", name, None, {**said, "networks": networks, "expires": expires})
+    await act.audit("token.add", name, None, _said(await one(act.connection, name)))
     return token
+
+
+async def change(act: Act, name: str, terms: TokenTerms) -> TokenView:
+    """What it is good for from now on; its secret stays. Raises RefusedError."""
+    was = await locked(act, name)
+    # That it is over already is no fault of a change that leaves its end alone.
+    kept = terms.expires is not None and instant_of(terms.expires) == was.expires
+    tenants, networks = await _checked(act, terms, over=kept)
+    first = tenants[0] if tenants else None
+    await act.connection.execute(_SQL["set"], name, terms.role, first, networks, terms.expires)
+    await act.connection.execute(_SQL["no_further"], name)
+    await act.connection.execute(_SQL["further"], name, tenants[1:])
+    now = await one(act.connection, name)
+    if now == was:
+        act.no_change(f"token {name} is that already")
+    else:
+        await act.audit("token.set", name, _said(was), _said(now))
+    return now
+
+
+def _said(view: TokenView) -> dict[str, Any]:
+    """As the audit log has it."""
+    said = {"role": view.role, "tenant": view.tenant, "tenants": view.tenants}
+    return {**said, "networks": view.networks, "expires": view.expires}
+
+
+async def _checked(
+    act: Act, terms: TokenTerms, *, over: bool = False
+) -> tuple[list[str], list[str]]:
+    """(its tenants, its networks) as they are stored; `over`: its end may be. Raises
+    RefusedError."""
+    if terms.tenants and terms.role == "scrape":
+        raise bad("tenants", "metrics are of all tenants: a token that scrapes has none")
+    if terms.tenants and terms.role in ("accounting", "agent"):
+        raise bad("tenants", "a server's records are of all tenants: this token has none")
+    networks = [source_network(one, "network") for one in terms.networks]
+    if not over and terms.expires is not None and terms.expires <= datetime.now(UTC):
+        raise bad("expires", f"{instant_of(terms.expires)} is over already")
+    tenants = sorted({await must(act.connection, "tenant", one) for one in terms.tenants})
+    return tenants, networks
 
 
 async def put(
@@ -122,11 +191,11 @@ async def put(
     await act.connection.execute(_SQL["put"], name, digest(token), act.now, role, tenant)
 
 
-async def revoke(act: Act, name: str) -> None:
+async def revoke(act: Act, name: str, reason: str = "") -> None:
     """Raises RefusedError."""
     if await act.connection.fetchval(_SQL["revoke"], name) is None:
         raise missing("token", name)
-    await act.audit("token.revoke", name)
+    await act.audit("token.revoke", name, reason=reason)
 
 
 class Tokens:

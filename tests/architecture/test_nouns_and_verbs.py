@@ -34,7 +34,9 @@ _PLANS = "test_warmup_by_hand.py: test_plans_are_stored_used_and_kept_while_used
 _TENANT = "/api/v2/tenants/{tenant}"
 _SUPPRESSIONS = "/api/v2/suppressions"
 _SUPPRESSED = "test_suppressions.py: test_the_command_adds_shows_lists_and_removes"
-_PEOPLE = "test_people.py: test_a_user_from_add_to_remove"
+_USERS = "test_users_api.py: test_a_user_from_add_to_remove_by_route"
+_TOKENS = "test_tokens_api.py: "
+_ISSUED = "test_a_token_from_add_to_revoke_by_route"
 _OF_TENANT = "it is its tenant's: moving it would move mail that waits to another customer"
 _KEY = "its name is a key of ledger, PowerMTA's queues and accounting, and held mail"
 _IS = "its name is what it is: the other one is added, this one removed"
@@ -279,30 +281,29 @@ CELLS: dict[str, dict[str, Done | str]] = {
         "remove": Done("suppression remove", f"DELETE {_SUPPRESSIONS}", _SUPPRESSED),
     },
     "token": {
-        "add": Done("token add", "", "test_roles.py: test_the_command_makes_a_token_of_a_role"),
-        "show": "`token list` shows all there is of it",
-        "list": Done("token list", "", "test_roles.py: test_the_command_makes_a_token_of_a_role"),
-        "change": _REPLACED,
+        "add": Done("token add", "POST /api/v2/tokens", _TOKENS + _ISSUED),
+        "show": Done("token list", "GET /api/v2/tokens/{token}", _TOKENS + _ISSUED),
+        "list": Done("token list", "GET /api/v2/tokens", _TOKENS + _ISSUED),
+        "change": Done("token set", "PATCH /api/v2/tokens/{token}", _TOKENS + _ISSUED),
         "rename": _REPLACED,
-        "move": _REPLACED,
+        "move": "it is of the tenants that `token set --tenant` names",
         "pause": _REPLACED,
-        "remove": Done(
-            "token revoke", "", "test_roles.py: test_the_command_makes_a_token_of_a_role"
-        ),
+        "remove": Done("token revoke", "DELETE /api/v2/tokens/{token}", _TOKENS + _ISSUED),
     },
     "user": {
-        "add": Done("user add", "", _PEOPLE),
-        "show": Done("user show", "", _PEOPLE),
-        "list": Done("user list", "", _PEOPLE),
-        "change": Done("user set", "", _PEOPLE),
+        "add": Done("user add", "POST /api/v2/users", _USERS),
+        "show": Done("user show", "GET /api/v2/users/{user}", _USERS),
+        "list": Done("user list", "GET /api/v2/users", _USERS),
+        "change": Done("user set", "PATCH /api/v2/users/{user}", _USERS),
         "rename": "the audit log has what it did by its name: another is added, this one removed",
         "move": "it is of the tenants that `user set --tenant` names",
-        "pause": Done("user disable", "", _PEOPLE),
-        "remove": Done("user remove", "", _PEOPLE),
+        "pause": Done("user disable", "PATCH /api/v2/users/{user}", _USERS),
+        "remove": Done("user remove", "DELETE /api/v2/users/{user}", _USERS),
     },
 }
 
 ALSO = {
+    ("user", "its sessions"): Done("user reset", "DELETE /api/v2/users/{user}/sessions", _USERS),
     ("domain", "its DKIM key"): Done(
         "domain rotate",
         "POST /api/v2/domains/{domain}/rotation",

@@ -23,6 +23,8 @@ PATHS = {
     "ip": "192.0.2.10",
     "domain": "example.com",
     "address": "news@example.com",
+    "user": "anna",
+    "token": "panel",
 }
 
 BODIES: dict[str, dict[str, Any]] = {
@@ -74,6 +76,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "PasswordChange": {"password": PASSWORD, "new": PASSWORD},
     "PasswordProof": {"password": PASSWORD},
     "FirstCode": {"code": "123456"},
+    "NewUser": {"name": "ben"},
+    "UserChange": {},
+    "UserReset": {},
+    "NewToken": {"name": "hers", "scope": "read"},
+    "TokenChange": {},
     "WithoutCodes": {"password": PASSWORD, "code": "123456"},
 }
 """A right body of each, to which one field is put."""
@@ -116,6 +123,8 @@ TAKEN_AND_REFUSED: dict[tuple[str, str], str] = {
     ("MailboxList", "csv"): "what stands in a list its reader says, line by line",
     ("NewTenant", "networks"): "host bits: a pattern cannot count them",
     ("TenantChange", "networks"): "host bits: a pattern cannot count them",
+    ("NewToken", "networks"): "host bits: a pattern cannot count them",
+    ("TokenChange", "networks"): "host bits: a pattern cannot count them",
     ("NewNetwork", "network"): "host bits: a pattern cannot count them",
     ("IpChange", "stage"): _OF_PLAN,
     ("IpChange", "ceilings"): _OF_PLAN,
@@ -142,6 +151,7 @@ BESIDE = {"mailbox": {"by": "mailbox"}}
 ASKED_AND_REFUSED = {
     "since": "which days a month has no pattern can say",
     "until": "which days a month has no pattern can say",
+    "unused": "which days a month has no pattern can say",
     "from": "which days a month has no pattern can say, nor how far two days lie apart",
     "to": "which days a month has no pattern can say, nor how far two days lie apart",
     "address": "what a local part may be, quoted or not, the gateway says",
@@ -159,6 +169,8 @@ async def stocked(api: Api) -> Api:
     domain = {"tenant": "acme", "domain": "example.com", "ip": "192.0.2.10", "quota": 3}
     assert (await api("POST", "/api/v2/tenants", new))[0] == 201
     assert (await api("POST", "/api/v2/domains", domain))[0] == 201
+    assert (await api("POST", "/api/v2/users", {"name": "anna"}))[0] == 201
+    assert (await api("POST", "/api/v2/tokens", {"name": "panel", "scope": "read"}))[0] == 201
     return api
 
 
@@ -214,6 +226,8 @@ PLACES = PATHS | {
     "plan": "1",
     "name": "steady",
     "job": "cleanup",
+    "user": "anna",
+    "token": "panel",
 }
 
 

@@ -1,0 +1,78 @@
+"""/api/v2/tokens: what programs ask the API with; for admins, each as far as it reaches."""
+
+from control.api.route import DRY, GONE, Call, Route
+from control.api.users import holder_of
+from control.users.desk import Administered
+from control.users.issuing import Issued, Issuing, NewToken, TokenChange, TokenQuery
+from control.users.token import TokenView
+
+PATH = "/api/v2/tokens"
+
+
+class TokensApi:
+    """Calls what it was given."""
+
+    def __init__(self, issuing: Issuing) -> None:
+        self._issuing = issuing
+
+    async def _list(self, call: Call) -> list[TokenView]:
+        return await self._issuing.page(holder_of(call), call.wanted)
+
+    async def _one(self, call: Call) -> TokenView:
+        return await self._issuing.one(holder_of(call), call.path["token"])
+
+    async def _add(self, call: Call) -> Issued:
+        done = await self._issuing.add(holder_of(call), call.body, call.address, dry=call.dry)
+        return done.view
+
+    async def _change(self, call: Call) -> Administered[TokenView]:
+        name = call.path["token"]
+        return await self._issuing.change(
+            holder_of(call), name, call.body, call.address, dry=call.dry
+        )
+
+    async def _revoke(self, call: Call) -> Administered[TokenView]:
+        name = call.path["token"]
+        return await self._issuing.revoke(holder_of(call), name, call.reason, dry=call.dry)
+
+    def routes(self) -> list[Route]:
+        """All of them."""
+        one = f"{PATH}/{{token}}"
+        return [
+            Route(
+                "GET",
+                PATH,
+                "Tokens, and when each was used last",
+                self._list,
+                list[TokenView],
+                wanted=TokenQuery,
+            ),
+            Route(
+                "POST",
+                PATH,
+                "Make a token; it is shown this once",
+                self._add,
+                Issued,
+                body=NewToken,
+                query=DRY,
+                status=201,
+            ),
+            Route("GET", one, "One token, never its secret", self._one, TokenView),
+            Route(
+                "PATCH",
+                one,
+                "Change what a token is good for; its secret stays",
+                self._change,
+                Administered[TokenView],
+                body=TokenChange,
+                query=DRY,
+            ),
+            Route(
+                "DELETE",
+                one,
+                "Make a token worthless at once",
+                self._revoke,
+                Administered[TokenView],
+                query=GONE,
+            ),
+        ]

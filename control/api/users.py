@@ -1,0 +1,105 @@
+"""/api/v2/users: who signs in, as what; for admins, each as far as it reaches."""
+
+from control.api.route import DRY, GONE, Call, Route
+from control.problem import RefusedError
+from control.users.desk import Administered
+from control.users.people import Linked, NewUser, People, UserChange, UserQuery, UserReset
+from control.users.person import PersonView
+from control.users.role import Holder
+
+PATH = "/api/v2/users"
+
+
+class UsersApi:
+    """Calls what it was given."""
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+
+    async def _list(self, call: Call) -> list[PersonView]:
+        return await self._people.page(holder_of(call), call.wanted)
+
+    async def _one(self, call: Call) -> PersonView:
+        return await self._people.one(holder_of(call), call.path["user"])
+
+    async def _add(self, call: Call) -> Administered[Linked]:
+        return await self._people.add(holder_of(call), call.body, call.address, dry=call.dry)
+
+    async def _change(self, call: Call) -> Administered[PersonView]:
+        name = call.path["user"]
+        return await self._people.change(
+            *(holder_of(call), name, call.body, call.address, call.reason), dry=call.dry
+        )
+
+    async def _reset(self, call: Call) -> Administered[Linked]:
+        name = call.path["user"]
+        return await self._people.reset(
+            holder_of(call), name, call.body, call.address, dry=call.dry
+        )
+
+    async def _sessions(self, call: Call) -> Administered[PersonView]:
+        name = call.path["user"]
+        return await self._people.end_sessions(holder_of(call), name, call.reason, dry=call.dry)
+
+    async def _remove(self, call: Call) -> Administered[PersonView]:
+        name = call.path["user"]
+        return await self._people.remove(holder_of(call), name, call.reason, dry=call.dry)
+
+    def routes(self) -> list[Route]:
+        """All of them."""
+        one = f"{PATH}/{{user}}"
+        return [
+            Route("GET", PATH, "Users", self._list, list[PersonView], wanted=UserQuery),
+            Route(
+                "POST",
+                PATH,
+                "Add a user: a one-time link to choose a password, mailed or answered",
+                self._add,
+                Administered[Linked],
+                body=NewUser,
+                query=DRY,
+                status=201,
+            ),
+            Route("GET", one, "One user", self._one, PersonView),
+            Route(
+                "PATCH",
+                one,
+                "Change what a user may do, at once; disable or enable it",
+                self._change,
+                Administered[PersonView],
+                body=UserChange,
+                query=GONE,
+            ),
+            Route(
+                "DELETE",
+                one,
+                "Take a user away; what it did stays in the audit log",
+                self._remove,
+                Administered[PersonView],
+                query=GONE,
+            ),
+            Route(
+                "POST",
+                f"{one}/reset",
+                "End its sessions and its password: a one-time link, mailed or answered",
+                self._reset,
+                Administered[Linked],
+                body=UserReset,
+                query=DRY,
+            ),
+            Route(
+                "DELETE",
+                f"{one}/sessions",
+                "End its sessions: it has to sign in anew",
+                self._sessions,
+                Administered[PersonView],
+                query=GONE,
+            ),
+        ]
+
+
+def holder_of(call: Call) -> Holder:
+    """Who asks. Raises RefusedError; these routes are open to nobody unknown."""
+    if call.holder is None:
+        raise RefusedError("nobody is known to ask", status=401)
+    return call.holder
