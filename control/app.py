@@ -210,6 +210,7 @@ def application(parts: Parts) -> web.Application:
         asked=agents.asked,
         scrapers=tuple(network(text) for text in parts.settings.control.metrics_networks),
         proxies=proxies,
+        origins=parts.settings.control.allowed_origins,
     )
     built = door.build()
     built.on_shutdown.append(agents.close)

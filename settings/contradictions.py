@@ -12,6 +12,9 @@ from settings.urls import database_problems, ledger_problems, web_problems
 
 _KEY = re.compile(r"[A-Za-z0-9]+:[A-Za-z0-9_-]{43}=")
 _SECRET = re.compile(r"[A-Za-z0-9_+/-]{43}=")
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+_OWN_PORTS = {"http": ":80", "https": ":443"}
+"""What a browser leaves out of an origin (RFC 6454, 6.2)."""
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}")
 
 
@@ -40,6 +43,12 @@ def contradictions(settings: Settings) -> list[str]:
     found += _networks("gateway.proxy_networks", gateway.proxy_networks)
     found += _networks("control.metrics_networks", settings.control.metrics_networks)
     found += _networks("control.proxy_networks", settings.control.proxy_networks)
+    found += [
+        f"control.allowed_origins: {text!r} is not an origin as a browser writes it, such as "
+        "https://console.example or http://127.0.0.1:3000 (lower case, no path, no *)"
+        for text in settings.control.allowed_origins
+        if not _ORIGIN.fullmatch(text) or text.endswith(_OWN_PORTS[text.partition(":")[0]])
+    ]
     found += [f"people.url: {problem}" for problem in web_problems(settings.people.url)]
     if gateway.postmaster and not _is_plain(gateway.postmaster):
         what = f"{gateway.postmaster!r} is no address such as postmaster@example.com"

@@ -29,6 +29,9 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     proxy_networks: tuple[str, ...] = ()
     """Proxies in front of the API whose `X-Forwarded-For` is believed: where who signs in comes
     from. Without it all that comes through one counts as one source. Not for `metrics_networks`."""
+    allowed_origins: Annotated[tuple[str, ...], msgspec.Meta(max_length=100)] = ()
+    """Origins of pages whose scripts may ask the API from a browser, each as the browser writes it:
+    `https://console.example`, with `:PORT` where it is not the scheme's own. Empty: none may."""
     gateway_networks: tuple[str, ...] = ("127.0.0.1",)
     """Addresses of the gateways, for the generated PowerMTA `<source>`."""
     leaving: Annotated[float, msgspec.Meta(ge=60, le=86_400)] = 600.0

@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from control.accounting.payload import InflatedError, inflated
 from control.api import body, linkpage, methods, openapi, parameter
+from control.api.crossorigin import CrossOrigin
 from control.api.health import Health
 from control.api.metrics import PATH as METRICS
 from control.api.origin import come_from
@@ -72,16 +73,19 @@ class Application:
         asked: Mapping[str, Raw] | None = None,
         scrapers: tuple[Network, ...] = (),
         proxies: tuple[Network, ...] = (),
+        origins: tuple[str, ...] = (),
     ) -> None:
         """`raw`: paths whose POST reads its body itself, and knows who asks; `agents`: such ones of
         our own agent, and `asked`: the same of GET; `scrapers`: from where metrics are read without
-        a token; `proxies`: whose word is taken for where a request comes from."""
+        a token; `proxies`: whose word is taken for where a request comes from; `origins`: of
+        pages that may ask."""
         self._routes = routes
         self._raw = raw or {}
         self._agents = agents or {}
         self._asked = asked or {}
         self._scrapers = scrapers
         self._proxies = proxies
+        self._cross_origin = CrossOrigin(origins)
         self._holder_of = holder_of
         self._used = used
         self._names = names
@@ -94,7 +98,9 @@ class Application:
 
         @web.middleware
         async def problems(request: web.Request, handler: Next) -> web.StreamResponse:
-            return await self._problems(request, handler)
+            response = await self._problems(request, handler)
+            self._cross_origin.tell(request, response)
+            return response
 
         app = web.Application(middlewares=[problems], client_max_size=self._max_body)
         for route in self._routes:

@@ -116,6 +116,23 @@ def test_networks_are_read_at_the_start(file: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("*", "null", "console.example", "https://console.example/", "https://*.example"),
+        *("HTTPS://console.example", "https://Console.example", "https://a@console.example"),
+        *("https://console.example:443", "http://console.example:80", "ftp://console.example"),
+        *("https://console.example\\n", "https://", "https://console.example:0x"),
+    ],
+)
+def test_an_origin_is_one_as_a_browser_writes_it(file: Path, wrong: str) -> None:
+    right = '"https://console.example", "http://127.0.0.1:3000", "http://[::1]:443"'
+    file.write_text(f'[control]\nallowed_origins = [{right}, "{wrong}"]\n')
+    [problem] = problems(file)
+    assert problem.startswith("control.allowed_origins: ")
+    assert "is not an origin as a browser writes it, such as https://console.example" in problem
+
+
 @pytest.mark.parametrize("wrong", ["postmaster", "a@b@c", "a b@x.test", "a@-x.test", "<a@x.test>"])
 def test_the_postmaster_has_an_address(file: Path, wrong: str) -> None:
     file.write_text(f'[gateway]\npostmaster = "{wrong}"\n')
