@@ -53,6 +53,7 @@ from control.explain.answer import Answers
 from control.held.look import Hold
 from control.held.orders import Orders
 from control.hosts import doors, version_routes
+from control.listening import Listening
 from control.messages.forgetting import forget
 from control.messages.loss import loss
 from control.messages.reader import OutcomeReader
@@ -224,20 +225,17 @@ def runner_of(parts: Parts) -> web.AppRunner:
 
 
 @asynccontextmanager
-async def serve(parts: Parts) -> AsyncIterator[str]:
+async def serve(parts: Parts, listening: Listening | None = None) -> AsyncIterator[str]:
     """The API, listening; yields its URL. Raises RefusedError for a port that is taken."""
-    host, port = parts.settings.control.host, parts.settings.control.port
+    listening = listening or Listening(parts.settings.control)
     runner = runner_of(parts)
+    listening.strict(runner.app)
     await runner.setup()
-    site = web.TCPSite(runner, host, port)
     try:
-        await site.start()
-    except OSError as error:
+        url = await listening.start(runner)
+    except RefusedError:
         await runner.cleanup()
-        raise RefusedError(
-            f"cannot listen on {host}:{port} ({error.strerror}); free the port or choose another "
-            "(control.port, or --api-port)"
-        ) from error
+        raise
     outcomes = OutcomeReader(
         parts.pool,
         parts.admin.client,
@@ -261,9 +259,7 @@ async def serve(parts: Parts) -> AsyncIterator[str]:
     )
     tasks = [asyncio.create_task(one) for one in work]
     try:
-        address = runner.addresses[0]
-        shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-        yield f"http://{shown}:{address[1]}"
+        yield url
     finally:
         await cancel(tasks)
         await runner.cleanup()
@@ -281,14 +277,16 @@ def learning(parts: Parts) -> Learning:
 
 
 async def run(settings: Settings) -> None:
-    """`sendgate control`: serve until SIGTERM or SIGINT."""
+    """`sendgate control`: serve until SIGTERM or SIGINT; SIGHUP takes a new certificate."""
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    listening = Listening(settings.control)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, listening.renew)
     async with open_parts(settings) as parts:
         status = await parts.opening.open_first()
         if status.state.value != "open":
             log.error("ledger %s: %s", status.name, status.detail)
-        async with serve(parts) as url:
+        async with serve(parts, listening) as url:
             print(f"ready api={url}", flush=True)
             await ended.wait()

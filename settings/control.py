@@ -16,9 +16,21 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The HTTP API."""
 
     host: str = "127.0.0.1"
-    """Where the API listens; it speaks plain HTTP: put TLS in front of anything but loopback."""
+    """Where the API listens. Beyond loopback it wants `certificate` and `key`, or
+    `plain_beyond_loopback`."""
     port: Port = 8000
     """0 takes any free one."""
+    certificate: str = ""
+    """PEM file of its own certificate and those that sign it; with it the API speaks HTTPS, TLS 1.2
+    or newer, and nothing else. A new pair is taken with SIGHUP; connections go on."""
+    key: str = ""
+    """PEM file of its key, without a passphrase."""
+    strict_transport: Annotated[int, msgspec.Meta(ge=0, le=63_072_000)] = 31_536_000
+    """Seconds for which a browser that met us in HTTPS asks in nothing else (RFC 6797); 0: says
+    nothing of it."""
+    plain_beyond_loopback: bool = False
+    """Speak plain HTTP beyond loopback, where tokens and customers' mail can be read on the way:
+    for a TLS proxy, or a container's network, in front of it."""
     max_body: Octets = 10_485_760
     """Octets of a request."""
     publish_wait: Seconds = 10.0

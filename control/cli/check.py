@@ -31,7 +31,7 @@ from settings.environment import misspelt, without_effect
 from settings.load import SettingsError, with_dotenv
 from settings.model import Relay, Settings
 from settings.secret import masked
-from settings.tls import client_context, start_problems
+from settings.tls import client_context, control_problems, start_problems
 
 LESS = "without effect: "
 """Before a warning about a variable."""
@@ -51,7 +51,8 @@ def check(context: typer.Context, config: Config = None) -> None:
     code = 1
     try:
         settings = configuration(line, config)
-        found = [*start_problems(settings), *lifetime_problems(settings.gateway)]
+        found = [*start_problems(settings), *control_problems(settings.control)]
+        found += lifetime_problems(settings)
         found += listening_problems(settings)
         found += filter(None, [enough(settings.database.connections)])
         if not found:

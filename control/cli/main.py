@@ -68,8 +68,10 @@ app = typer.Typer(
     # Tables of help cut the names of options and settings short on a terminal of 80 columns.
     rich_markup_mode=None,
     help="SMTP send gateway between MailWizz and PowerMTA. "
-    "--json, --url URL and --data-dir DIR may stand anywhere in the line. Commands ask the API of "
-    "the stack in the data dir, or that of --url (SENDGATE_URL) with the token in SENDGATE_TOKEN.",
+    "--json, --url URL, --ca FILE and --data-dir DIR may stand anywhere in the line. Commands ask "
+    "the API of the stack in the data dir, or that of --url (SENDGATE_URL) with the token in "
+    "SENDGATE_TOKEN; --ca (SENDGATE_CA) has the certificates that vouch for its own, where this "
+    "machine does not know who does.",
 )
 
 

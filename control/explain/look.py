@@ -28,7 +28,7 @@ from control.stop.stop import standing
 from control.suppressions.listed import listed
 from control.version import VERSION
 from policy.ledger.admin import LedgerAdmin
-from settings.model import Gateway, Settings
+from settings.model import Settings
 from settings.statements import statements
 
 _SQL = statements(__package__, "status")
@@ -71,7 +71,7 @@ class Look:
             figures, circuits = await self._admin.figures(), await self._admin.circuits()
         except (RedisError, OSError, RefusedError):
             pass  # `ledger` says that it is away
-        troubles, end = await asyncio.to_thread(_certificate, settings.gateway)
+        troubles, end = await asyncio.to_thread(_certificate, settings)
         read = await streams(self._pool, settings.accounting, at)
         return status.status(
             status.Facts(
@@ -111,6 +111,6 @@ class Look:
         return bool(await self._pool.fetchval(_SQL["sent"], before))
 
 
-def _certificate(gateway: Gateway) -> tuple[list[str], str]:
+def _certificate(settings: Settings) -> tuple[list[str], str]:
     """(what is wrong with it, when it ends in ISO time); reads files."""
-    return certificate_troubles(gateway), certificate_end(gateway)
+    return certificate_troubles(settings), certificate_end(settings)

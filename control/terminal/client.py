@@ -2,6 +2,7 @@
 
 import http.client
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,7 +34,7 @@ class Client:
     def __init__(self, line: Invocation) -> None:
         """By --url and SENDGATE_TOKEN, else by what the stack left in the data dir.
         Raises LocalPartError when there is neither."""
-        self._url, self._token = line.url, line.token
+        self._url, self._token, self._ca = line.url, line.token, line.ca
         if not self._url:
             addresses = DataDir(line.data_dir).read()
             self._url = addresses.api
@@ -83,6 +84,16 @@ class Client:
         """GET of a plain text; raises RefusedError."""
         return self._ask("GET", path, None, query).decode()
 
+    def _connection(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
+        if scheme == "http":
+            return http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+        try:
+            context = ssl.create_default_context(cafile=self._ca or None)
+        except OSError as error:
+            why = error.strerror or "no PEM file with certificates"
+            raise RefusedError(f"--ca: {self._ca}: {why}") from error
+        return http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=context)
+
     def _ask(self, method: str, path: str, body: Any, query: Mapping[str, Parameter]) -> bytes:
         try:
             parts = urlsplit(self._url)
@@ -93,9 +104,6 @@ class Client:
             raise RefusedError(
                 f"--url: {masked(self._url)!r} is not a URL such as http://127.0.0.1:8000"
             )
-        kind = (
-            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        )
         given = {
             key: "1" if value is True else value
             for key, value in query.items()
@@ -112,11 +120,18 @@ class Client:
         elif body is not None:
             data = msgspec.json.encode(body)
             headers["Content-Type"] = "application/json"
-        connection = kind(host, port, timeout=TIMEOUT)
+        connection = self._connection(parts.scheme, host, port)
         try:
             connection.request(method, target, body=data, headers=headers)
             response = connection.getresponse()
             answer = response.read()
+        except ssl.SSLCertVerificationError as error:
+            raise RefusedError(
+                f"the certificate shown at {masked(self._url)} is not believed "
+                f"({error.verify_message}): give who vouches for it with --ca FILE, or the name "
+                "it is for with --url",
+                status=503,
+            ) from error
         except (OSError, http.client.HTTPException) as error:
             raise RefusedError(
                 f"no control API answers at {masked(self._url)} ({error}); start one with "

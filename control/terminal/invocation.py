@@ -14,6 +14,8 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
 
     json: bool = False
     url: str = ""
+    ca: str = ""
+    """PEM file of who vouches for the API's certificate; empty: whom this machine believes."""
     token: str = ""
     data_dir: Path = DEFAULT
     data_dir_given: bool = False
@@ -39,7 +41,7 @@ def take(
             rest += [word, *words]
         elif word == "--json":
             as_json = True
-        elif name in ("--url", "--data-dir"):
+        elif name in ("--url", "--ca", "--data-dir"):
             if not sign:
                 value = next(words, "")
             if not value:
@@ -50,6 +52,7 @@ def take(
     line = Invocation(
         json=as_json,
         url=found.get("--url") or environ.get("SENDGATE_URL", ""),
+        ca=found.get("--ca") or environ.get("SENDGATE_CA", ""),
         token=environ.get("SENDGATE_TOKEN", ""),
         data_dir_given="--data-dir" in found,
         data_dir=Path(found.get("--data-dir") or environ.get("SENDGATE_DATA_DIR") or DEFAULT),

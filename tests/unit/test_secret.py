@@ -51,7 +51,7 @@ def test_what_an_operator_needs_of_a_url_is_shown() -> None:
         assert masked(url) == shown
 
 
-NOT_SECRET = {"gateway.key", "control.pmta_keys", "people.key"}
+NOT_SECRET = {"gateway.key", "control.key", "control.pmta_keys", "people.key"}
 """A file's and a folder's name, and a number of seconds."""
 PUBLIC = {"relay.login", "alerts.mail_login"}
 

@@ -41,7 +41,7 @@ from policy.model import Address
 from policy.plan import Generation
 from settings.load import SettingsError
 from settings.model import Settings
-from settings.tls import start_problems
+from settings.tls import control_problems, start_problems
 
 REGISTERED = 20.0
 """Seconds for every gateway worker to run the current generation after `ready`."""
@@ -77,7 +77,7 @@ class Running:
 async def stack(options: Options) -> AsyncIterator[Running]:
     """Start everything; end it on leaving. Raises LocalPartError, RefusedError, SettingsError."""
     settings = effective.base(options)
-    if problems := start_problems(settings):
+    if problems := [*start_problems(settings), *control_problems(settings.control)]:
         raise SettingsError(problems)
     data = DataDir(options.data_dir.absolute())
     async with AsyncExitStack() as entered:

@@ -200,7 +200,7 @@ async def test_check_finds_hosts_that_this_machine_cannot_listen_on(
     config.write_text(
         '[gateway]\nadmin_host = "192.0.2.78"\n[[gateway.listeners]]\nhost = "nosuch.invalid"\n'
         '[[gateway.listeners]]\nhost = "192.0.2.77"\n[[gateway.listeners]]\nhost = "0.0.0.0"\n'
-        '[control]\nhost = "2001:db8::77"\n[database]\nurl = "postgresql://u@127.0.0.1:1/db"\n'
+        '[control]\nhost = "2001:db8::77"\nplain_beyond_loopback = true\n[database]\nurl = "postgresql://u@127.0.0.1:1/db"\n'
         '[ledger]\nurl = "redis://127.0.0.1:1/0"\n',
         encoding="utf-8",
     )
