@@ -69,7 +69,11 @@ NATIVE = {
     "SSLContext": {"settings/tls.py"},
     "ZstdCompressor": {"gateway/hold/keep/content.py"},
     "ZstdDecompressor": {"control/held/content.py", "gateway/hold/keep/content.py"},
-    "create_default_context": {"control/agent/post.py", "settings/tls.py"},
+    "create_default_context": {
+        "control/agent/post.py",
+        "control/terminal/client.py",
+        "settings/tls.py",
+    },
     "hiredis.Reader": {"policy/ledger/rawconnection.py"},
 }
 """Makers of objects of C libraries that let go of Python's lock, and who may call them: the event
