@@ -2,7 +2,7 @@
 
 from control.api.route import DRY, Call, Route, answer
 from control.plan.changed import Changed
-from control.plan.history import PlanPage, PlanQuery, Plans, PlanView
+from control.plan.history import PlanAsked, PlanPage, PlanQuery, Plans, PlanView
 from control.plan.inforce import GenerationView, Nothing, again, generation_view
 from control.plan.publish import Publisher
 from control.problem import bad, quoted
@@ -31,7 +31,7 @@ class PlanApi:
         text = call.path["plan"]
         if not (text.isascii() and text.isdigit() and len(text) < 19):
             raise bad("plan", f"{quoted(text)} is not the number of a plan")
-        return await self._plans.one(int(text))
+        return await self._plans.one(int(text), call.wanted.against)
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -50,8 +50,9 @@ class PlanApi:
             Route(
                 "GET",
                 "/api/v2/plans/{plan}",
-                "One of them, and what it changed against the one before",
+                "One of them, and what it changed against the one before, or any other",
                 self._one,
                 PlanView,
+                wanted=PlanAsked,
             ),
         ]

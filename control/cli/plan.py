@@ -34,19 +34,23 @@ def list_(context: typer.Context, query: Body) -> None:
 
 @app.command()
 def show(
-    context: typer.Context, number: Annotated[int, typer.Argument(min=0, help="Its number.")]
+    context: typer.Context,
+    number: Annotated[int, typer.Argument(min=0, help="Its number.")],
+    against: Annotated[
+        int | None, typer.Option(min=0, help="The number of another; else the one before it.")
+    ] = None,
 ) -> None:
-    """One plan, and what it changed against the one before."""
+    """One plan, and what it changed against the one before, or any other."""
     line = line_of(context)
-    found = Client(line).get(f"/api/v2/plans/{number}", PlanView)
+    found = Client(line).get(f"/api/v2/plans/{number}", PlanView, against=against)
     if line.json:
         as_json(found)
         return
     say(f"plan {found.number}, {found.at}, by {found.who}")
     for act in found.acts:
         say(f"for {act.action} {act.subject}" + (f": {act.reason}" if act.reason else ""))
-    against = "" if found.against is None else f" against plan {found.against}"
-    say(f"what it changed{against}:")
+    other = "" if found.against is None else f" against plan {found.against}"
+    say(f"what it changed{other}:")
     for text in found.changes:
         say(f"  {text}")
     table(

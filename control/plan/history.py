@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 
 from control.plan.stored import bodies_of, joined
-from control.problem import counted, missing
+from control.problem import RefusedError, counted, missing
 from control.store.database import Connection
 from control.values.query import Limit, Seen
 from control.values.wanted import meant
@@ -54,6 +54,12 @@ class PlanQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     limit: Annotated[Limit, meant("At most so many, 1 to 1000; 100.")] = 100
 
 
+class PlanAsked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """With what a plan is compared."""
+
+    against: Annotated[Seen | None, meant("The number of another; else the one before it.")] = None
+
+
 class Moved(msgspec.Struct, frozen=True, kw_only=True):
     """Names of one noun in a plan, against the plan before."""
 
@@ -67,7 +73,7 @@ class PlanView(PlanEntry, frozen=True, kw_only=True):
     """A generation and what it changed."""
 
     against: int | None
-    """The one before; null: it is not kept, or there was none."""
+    """The one asked for, or the one before; null: it is not kept, or there was none."""
     counts: dict[str, Moved]
     """By noun; empty: another version made it, and this one cannot read it."""
     changes: list[str]
@@ -87,22 +93,27 @@ class Plans:
         plans = [PlanEntry(**_entry(row)) for row in rows[:limit]]
         return PlanPage(plans=plans, before=plans[-1].number if len(rows) > limit else None)
 
-    async def one(self, number: int) -> PlanView:
-        """Raises RefusedError."""
+    async def one(self, number: int, against: int | None = None) -> PlanView:
+        """What it has that plan `against` (None: the one before) has not. Raises RefusedError."""
         async with (
             self._pool.acquire() as connection,
             # Parts of a plan that is let go meanwhile are there still.
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            row = await connection.fetchrow(_SQL["one"], number)
+            row = await connection.fetchrow(_SQL["one"], number, against)
             if row is None:
-                what = f"{number} (it may have been let go: control.generations_kept)"
-                raise missing("plan", what)
+                raise _gone(number)
+            if against is not None and row["before"] is None:
+                raise _gone(against)
             try:
                 counts, changes = await _changed(connection, row["former"], row["encoded"])
             except BadGenerationError:
                 counts, changes = {}, ["another version made it: what it changed cannot be read"]
         return PlanView(**_entry(row), against=row["before"], counts=counts, changes=changes)
+
+
+def _gone(number: int) -> RefusedError:
+    return missing("plan", f"{number} (it may have been let go: control.generations_kept)")
 
 
 def _entry(row: Any) -> dict[str, Any]:

@@ -52,12 +52,21 @@ async def test_each_plan_says_who_made_it_why_and_what_it_changed(
     oldest = await get(api, f"/api/v2/plans/{page['plans'][-1]['number']}")
     assert oldest["against"] is None
     assert (await api("GET", "/api/v2/plans/999"))[0] == 404
+    # Any two, in either direction.
+    far = await get(api, f"/api/v2/plans/{number}?against={first}")
+    assert (far["against"], far["counts"]["tenant"]["added"]) == (first, 1)
+    back = await get(api, f"/api/v2/plans/{first}?against={number}")
+    assert "1 domain (acme/mail1.acme.example) removed" in back["changes"]
+    status, gone = await api("GET", f"/api/v2/plans/{number}?against=999")
+    assert (status, gone["title"][:8]) == (404, "plan 999")  # type: ignore[index]
     assert (await api("GET", "/api/v2/plans/x"))[1]["errors"][0]["field"] == "plan"  # type: ignore[index]
 
     monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)
     sendgate = Command(api, capsys)
     said = await sendgate("plan", "show", str(first + 3))
     assert "for ip.set 192.0.2.10: it is the better one" in said
+    far = await sendgate("plan", "show", str(number), "--against", str(first))
+    assert f"what it changed against plan {first}:" in far
     assert "1 VirtualMTA (vmta-192-0-2-10) changed" in said
     assert f"more: --before {number - 1}" in await sendgate("plan", "list", "--limit", "2")
     assert "does not exist" in await sendgate("plan", "show", "999", code=1)
