@@ -11,7 +11,7 @@ from aiohttp import web
 
 from control.problem import RefusedError
 from settings.control import Control
-from settings.tls import control_context, control_problems, load
+from settings.tls import control_problems, load, server_context
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class Listening:
         if problems := control_problems(settings):
             raise RefusedError("; ".join(problems))
         self._settings = settings
-        self._context: ssl.SSLContext | None = control_context(settings)
+        self._context: ssl.SSLContext | None = server_context(settings)
 
     async def start(self, runner: web.AppRunner) -> str:
         """The URL it is reached at."""

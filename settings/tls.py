@@ -19,16 +19,15 @@ class _PassphraseError(Exception):
     """The key asks for one."""
 
 
-def server_context(gateway: Gateway) -> ssl.SSLContext | None:
-    """Towards clients; None when no listener offers it. Raises OSError (ssl.SSLError is one)."""
-    if all(listener.tls == "none" for listener in gateway.listeners):
-        return None
-    return _context(gateway)
+def server_context(shown: Gateway | Control) -> ssl.SSLContext | None:
+    """Towards who connects; None where TLS is not offered. Raises OSError (ssl.SSLError is one)."""
+    return _context(shown) if _offered(shown) else None
 
 
-def control_context(control: Control) -> ssl.SSLContext | None:
-    """Towards who asks the API; None where it speaks plain HTTP. Raises OSError."""
-    return _context(control) if control.certificate else None
+def _offered(shown: Gateway | Control) -> bool:
+    if isinstance(shown, Gateway):
+        return any(listener.tls != "none" for listener in shown.listeners)
+    return bool(shown.certificate)
 
 
 def _context(shown: Gateway | Control) -> ssl.SSLContext:
@@ -49,11 +48,7 @@ def load(context: ssl.SSLContext, shown: Gateway | Control) -> None:
 def certificate_life(shown: Gateway | Control) -> tuple[datetime, datetime] | None:
     """From when to when the certificate is good that is shown to who connects; None where TLS is
     not offered. Raises OSError, and ValueError for a file without a certificate."""
-    if isinstance(shown, Gateway):
-        offered = any(listener.tls != "none" for listener in shown.listeners)
-    else:
-        offered = bool(shown.certificate)
-    if not offered:
+    if not _offered(shown):
         return None
     # The server's own is the first in its file (RFC 8446 section 4.4.2); the others sign it.
     own = x509.load_pem_x509_certificates(Path(shown.certificate).read_bytes())[0]
@@ -73,7 +68,7 @@ def start_problems(settings: Settings) -> list[str]:
     """Files that would stop a gateway's workers, one sentence each, naming field and fix."""
     gateway, relay = settings.gateway, settings.relay
     found = []
-    if any(listener.tls != "none" for listener in gateway.listeners):
+    if _offered(gateway):
         found += _pair_problems("gateway", gateway)
     if relay.tls != "none" and relay.ca:
         found += _unreadable("relay.ca", relay.ca) or _ca_problems(relay)

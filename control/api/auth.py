@@ -5,12 +5,11 @@ from typing import Annotated, Any
 import msgspec
 
 from control.api.route import Call, Route
-from control.problem import RefusedError, bad
+from control.problem import bad
 from control.tenants.password import PasswordText
 from control.users.credential import LONGEST, CodeSecret, CodeText, Credentials
 from control.users.entry import Entry
 from control.users.person import NameText
-from control.users.role import Holder
 from control.users.session import SessionTokens
 from control.values.wanted import meant
 
@@ -115,26 +114,26 @@ class AuthApi:
         return LinkTaken(name=await self._credentials.redeem(of.link, of.password, call.address))
 
     async def _me(self, call: Call) -> Me:
-        of = _holder(call)
+        of = call.asker
         tenants = None if of.tenants is None else list(of.tenants)
         return Me(name=of.name, kind=of.kind, role=of.role, tenants=tenants)
 
     async def _password(self, call: Call) -> SessionDone:
         of: PasswordChange = _readable(call.body)
-        await self._credentials.change(_holder(call), of.password, of.new, call.address)
+        await self._credentials.change(call.asker, of.password, of.new, call.address)
         return SessionDone()
 
     async def _offer(self, call: Call) -> CodeSecret:
         password = _readable(call.body).password
-        return await self._credentials.offer(_holder(call), password, call.address)
+        return await self._credentials.offer(call.asker, password, call.address)
 
     async def _confirm(self, call: Call) -> RecoveryCodes:
-        kept = await self._credentials.confirm(_holder(call), call.body.code, call.address)
+        kept = await self._credentials.confirm(call.asker, call.body.code, call.address)
         return RecoveryCodes(recovery=kept)
 
     async def _off(self, call: Call) -> SessionDone:
         of: WithoutCodes = _readable(call.body)
-        await self._credentials.off(_holder(call), of.password, of.code, call.address)
+        await self._credentials.off(call.asker, of.password, of.code, call.address)
         return SessionDone()
 
     def routes(self) -> list[Route]:
@@ -192,9 +191,3 @@ def _readable(body: Any) -> Any:
         if given is not None and not (0 < len(given) <= LONGEST and given.isprintable()):
             raise bad(field, f"expected 1 to {LONGEST} characters, none of control")
     return body
-
-
-def _holder(call: Call) -> Holder:
-    if call.holder is None:
-        raise RefusedError("nobody asks", status=401)
-    return call.holder

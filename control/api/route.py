@@ -9,7 +9,7 @@ import msgspec
 from control.plan.changed import Changed, Still, V, sure
 from control.plan.done import Change, Done
 from control.plan.publish import Publisher
-from control.problem import bad, quoted
+from control.problem import RefusedError, bad, quoted
 from control.users.role import Holder
 from control.values.reason import LONGEST
 
@@ -31,6 +31,13 @@ class Call:
     still: Still | None = None
     """Of a tenant's token: raises RefusedError where what it names is not its any more. Given the
     connection of the act, under its lock."""
+
+    @property
+    def asker(self) -> Holder:
+        """Who asks, where nobody unknown may. Raises RefusedError."""
+        if self.holder is None:
+            raise RefusedError("nobody is known to ask", status=401)
+        return self.holder
 
     @property
     def dry(self) -> bool:

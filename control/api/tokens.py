@@ -1,7 +1,6 @@
 """/api/v2/tokens: what programs ask the API with; for admins, each as far as it reaches."""
 
 from control.api.route import DRY, GONE, Call, Route
-from control.api.users import holder_of
 from control.users.desk import Administered
 from control.users.issuing import Issued, Issuing, NewToken, TokenChange, TokenQuery
 from control.users.token import TokenView
@@ -16,24 +15,22 @@ class TokensApi:
         self._issuing = issuing
 
     async def _list(self, call: Call) -> list[TokenView]:
-        return await self._issuing.page(holder_of(call), call.wanted)
+        return await self._issuing.page(call.asker, call.wanted)
 
     async def _one(self, call: Call) -> TokenView:
-        return await self._issuing.one(holder_of(call), call.path["token"])
+        return await self._issuing.one(call.asker, call.path["token"])
 
     async def _add(self, call: Call) -> Issued:
-        done = await self._issuing.add(holder_of(call), call.body, call.address, dry=call.dry)
+        done = await self._issuing.add(call.asker, call.body, call.address, dry=call.dry)
         return done.view
 
     async def _change(self, call: Call) -> Administered[TokenView]:
         name = call.path["token"]
-        return await self._issuing.change(
-            holder_of(call), name, call.body, call.address, dry=call.dry
-        )
+        return await self._issuing.change(call.asker, name, call.body, call.address, dry=call.dry)
 
     async def _revoke(self, call: Call) -> Administered[TokenView]:
         name = call.path["token"]
-        return await self._issuing.revoke(holder_of(call), name, call.reason, dry=call.dry)
+        return await self._issuing.revoke(call.asker, name, call.reason, dry=call.dry)
 
     def routes(self) -> list[Route]:
         """All of them."""

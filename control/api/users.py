@@ -1,11 +1,9 @@
 """/api/v2/users: who signs in, as what; for admins, each as far as it reaches."""
 
 from control.api.route import DRY, GONE, Call, Route
-from control.problem import RefusedError
 from control.users.desk import Administered
 from control.users.people import Linked, NewUser, People, UserChange, UserQuery, UserReset
 from control.users.person import PersonView
-from control.users.role import Holder
 
 PATH = "/api/v2/users"
 
@@ -17,33 +15,31 @@ class UsersApi:
         self._people = people
 
     async def _list(self, call: Call) -> list[PersonView]:
-        return await self._people.page(holder_of(call), call.wanted)
+        return await self._people.page(call.asker, call.wanted)
 
     async def _one(self, call: Call) -> PersonView:
-        return await self._people.one(holder_of(call), call.path["user"])
+        return await self._people.one(call.asker, call.path["user"])
 
     async def _add(self, call: Call) -> Administered[Linked]:
-        return await self._people.add(holder_of(call), call.body, call.address, dry=call.dry)
+        return await self._people.add(call.asker, call.body, call.address, dry=call.dry)
 
     async def _change(self, call: Call) -> Administered[PersonView]:
         name = call.path["user"]
         return await self._people.change(
-            *(holder_of(call), name, call.body, call.address, call.reason), dry=call.dry
+            *(call.asker, name, call.body, call.address, call.reason), dry=call.dry
         )
 
     async def _reset(self, call: Call) -> Administered[Linked]:
         name = call.path["user"]
-        return await self._people.reset(
-            holder_of(call), name, call.body, call.address, dry=call.dry
-        )
+        return await self._people.reset(call.asker, name, call.body, call.address, dry=call.dry)
 
     async def _sessions(self, call: Call) -> Administered[PersonView]:
         name = call.path["user"]
-        return await self._people.end_sessions(holder_of(call), name, call.reason, dry=call.dry)
+        return await self._people.end_sessions(call.asker, name, call.reason, dry=call.dry)
 
     async def _remove(self, call: Call) -> Administered[PersonView]:
         name = call.path["user"]
-        return await self._people.remove(holder_of(call), name, call.reason, dry=call.dry)
+        return await self._people.remove(call.asker, name, call.reason, dry=call.dry)
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -96,10 +92,3 @@ class UsersApi:
                 query=GONE,
             ),
         ]
-
-
-def holder_of(call: Call) -> Holder:
-    """Who asks. Raises RefusedError; these routes are open to nobody unknown."""
-    if call.holder is None:
-        raise RefusedError("nobody is known to ask", status=401)
-    return call.holder

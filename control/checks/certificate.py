@@ -48,7 +48,7 @@ def weaknesses(settings: Settings) -> list[str]:
 
 def certificate_end(settings: Settings) -> str:
     """Of the gateway's, in ISO time; empty where there is none, or the file is not on this node."""
-    return next((instant_of(shown.last) for shown in _shown(settings) if shown.of == "gateway"), "")
+    return next((instant_of(shown.last) for shown in _of("gateway", settings.gateway)), "")
 
 
 def certificate_troubles(settings: Settings) -> list[str]:
@@ -66,17 +66,13 @@ def _ending(settings: Settings) -> list[str]:
 
 
 def _shown(settings: Settings) -> list[_Shown]:
-    """Of a file that cannot be read others have said so."""
-    found = []
-    both: list[tuple[str, Gateway | Control]] = [
-        ("gateway", settings.gateway),
-        ("control", settings.control),
-    ]
-    for of, having in both:
-        try:
-            life = certificate_life(having)
-        except (OSError, ValueError):
-            continue
-        if life is not None:
-            found.append(_Shown(of, having.certificate, *life))
-    return found
+    return [*_of("gateway", settings.gateway), *_of("control", settings.control)]
+
+
+def _of(name: str, having: Gateway | Control) -> list[_Shown]:
+    """One, or none; of a file that cannot be read others have said so."""
+    try:
+        life = certificate_life(having)
+    except (OSError, ValueError):
+        return []
+    return [] if life is None else [_Shown(name, having.certificate, *life)]

@@ -12,10 +12,8 @@ each round; each median is compared with the mean of all.
 
 import json
 import statistics
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import msgspec
 
@@ -108,26 +106,22 @@ def _push(messages: int, ips: int, mailboxes: int) -> float:
     return messages / (tally.ended - tally.started)
 
 
-def _cost(
-    before: dict[str, processes.Usage], after: dict[str, processes.Usage], messages: int
-) -> dict[str, float]:
-    return {part: (after[part].cpu - before[part].cpu) / messages * 1e6 for part in _PARTS}
+def _spent(running: Stack, before: dict[str, processes.Usage], messages: int, to: Used) -> None:
+    """Adds what `messages` cost since `before`."""
+    after = processes.usage(running.pid)
+    for part in _PARTS:
+        to[part].append((after[part].cpu - before[part].cpu) / messages * 1e6)
 
 
 def _waiting(running: Stack) -> int:
-    command = [str(Path(sys.executable).with_name("sendgate")), "hold", "list", "--json"]
-    done = subprocess.run(
-        [*command, "--data-dir", str(running.folder)], capture_output=True, text=True, check=True
-    )
-    return int(json.loads(done.stdout)["all"]["messages"])
+    found = sendgate("hold", "list", "--json", "--data-dir", str(running.folder))
+    return int(json.loads(found)["all"]["messages"])
 
 
 def _at_once(running: Stack, cell: Cell) -> None:
     before = processes.usage(running.pid)
     cell.rates.append(_push(_AT_ONCE, cell.ips, cell.mailboxes))
-    used = _cost(before, processes.usage(running.pid), _AT_ONCE)
-    for part, value in used.items():
-        cell.at_once[part].append(value)
+    _spent(running, before, _AT_ONCE, cell.at_once)
 
 
 def _held(running: Stack, cell: Cell) -> None:
@@ -144,9 +138,7 @@ def _held(running: Stack, cell: Cell) -> None:
         if time.monotonic() > started + _LONGEST:
             raise RuntimeError(f"what was held is not gone after {_LONGEST:.0f} s")
     cell.released.append(_HELD / (time.monotonic() - started))
-    used = _cost(before, processes.usage(running.pid), _HELD)
-    for part, value in used.items():
-        cell.held[part].append(value)
+    _spent(running, before, _HELD, cell.held)
 
 
 def growth(running: Stack, rounds: int) -> Growth:

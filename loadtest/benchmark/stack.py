@@ -29,12 +29,13 @@ CERTIFICATE, KEY = "bench-certificate.pem", "bench-key.pem"
 _PLENTY = "100000000"
 
 
-def sendgate(*arguments: str) -> None:
-    """Run one command of the stack under test."""
+def sendgate(*arguments: str) -> str:
+    """Run one command of the stack under test; what it prints."""
     command = [str(Path(sys.executable).with_name("sendgate")), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"sendgate {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout
 
 
 class Stack:

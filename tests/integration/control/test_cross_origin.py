@@ -80,6 +80,6 @@ async def test_who_is_not_named_gets_no_leave(named: Api, origin: str) -> None:
 
 
 async def test_an_answer_to_nobodys_page_varies_too(named: Api) -> None:
-    async with named.session.get(f"{named.url}/health") as answer:
+    async with named.session.get(f"{named.url}/healthz") as answer:
         assert told(answer.headers) == {}
         assert answer.headers["Vary"] == "Origin"

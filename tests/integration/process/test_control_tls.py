@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import ssl
-import sys
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -19,8 +18,7 @@ from control.cli.main import run
 from tests.conftest import CreateDatabase
 from tests.support.certificates import make_certificate
 from tests.support.control.core import TOKEN, build
-
-SENDGATE = (sys.executable, "-c", "from control.cli.main import main; main()")
+from tests.support.entry import SENDGATE
 
 
 @asynccontextmanager

@@ -16,9 +16,9 @@ from control.parts import open_parts
 from tests.conftest import CreateDatabase
 from tests.support.control.core import SECRET as SEALING
 from tests.support.control.core import TOKEN, api_of, build, control_core, settings_for
+from tests.support.entry import SENDGATE
 
 SECRET = "Geheim9Wort"
-SENDGATE = (sys.executable, "-c", "from control.cli.main import main; main()")
 ELSEWHERE = {
     "SENDGATE_RELAY_LOGIN": "gate",
     "SENDGATE_RELAY_PASSWORD": SECRET,

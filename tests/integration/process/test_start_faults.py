@@ -20,12 +20,12 @@ from tests.conftest import CreateDatabase
 from tests.integration.process.test_workers import process_settings
 from tests.support.certificates import make_certificate
 from tests.support.control.core import build, control_core, settings_for
+from tests.support.entry import SENDGATE
 from tests.support.gateway.generations import generation
 from tests.support.gateway.process import GatewayProcess
 from tests.support.pmta.standin import StandIn
 from tests.support.session.smtpwire import SmtpWire
 
-SENDGATE = (sys.executable, "-c", "from control.cli.main import main; main()")
 TLS = '[[gateway.listeners]]\nport = 0\ntls = "implicit"\n'
 
 
