@@ -244,7 +244,8 @@ class Tenant:
         return pick
 
     def read(self, line: Line, rows: Sequence[Row], asked: int, pick: Pick | None = None) -> None:
-        """What was found behind `line.after`, oldest first; the first of it is the `pick`'s."""
+        """What was found behind `line.after`, oldest first; the first of it is the `pick`'s. What
+        was known before is older, and stays."""
         line.ask = min(2 * line.ask, MOST_READ)
         rest = list(reversed(rows))
         if rows:
@@ -260,7 +261,7 @@ class Tenant:
         before = line.unread
         line.unread = max(before - len(rest), 1) if len(rows) >= asked else 0
         line.group.waiting += line.unread + len(rest) - before
-        line.rows = rest or _NOTHING
+        line.rows = rest + line.rows or _NOTHING
         self._stand(line)
 
     def _stand(self, line: Line) -> None:

@@ -25,14 +25,15 @@ def front(heap: list[Entry], *, by_age: bool) -> Entry | None:
 
 def unread(standings: Sequence[Standing], share: int, early: int) -> list[Line]:
     """Lines among the next `share` (and the next `early` that are no campaigns) of which no row is
-    known: each will have to be read, and one read of many costs less than many."""
+    known, or their last: with that one gone nobody knows where they begin, and they stand before
+    all others until they are read. One read of many costs less than many."""
     found: dict[int, Line] = {}
     for number, heaps in (
         (early, [standing.early for standing in standings]),
         (share, [standing.line for standing in standings]),
     ):
         for line in _foremost(heaps, number):
-            if not line.rows:
+            if not line.rows or (line.unread > 0 and len(line.rows) == 1):
                 found[id(line)] = line
     return list(found.values())
 

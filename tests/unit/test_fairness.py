@@ -410,3 +410,21 @@ def test_a_choice_reads_lines_whose_turn_it_is_and_no_others() -> None:
     one = Hold([Mail(f"{n:05d}", n) for n in range(3000)])
     one.picks(1000)
     assert one.reads <= 2
+
+
+@pytest.mark.parametrize("size", [16, 64])
+def test_rounds_are_full_after_few_reads_where_lines_take_turns(size: int) -> None:
+    """A line that was read to its end stands too far in front until it is read again: with many
+    of them before who is next, one at a time would use up a round's reads."""
+    groups = [("pool", name) for name in "abcdef"]
+    hold = Hold(
+        [
+            Mail(f"{n:05}", n, f"m{n % 200}", group=groups[n % 6])
+            for n in range(2_000)
+        ]
+    )  # fmt: skip
+    gone = 0
+    while gone < 2_000:
+        picked = hold.picks(size, groups, most=12)
+        assert len(picked) == min(size, 2_000 - gone)
+        gone += len(picked)

@@ -84,6 +84,8 @@ class Queue:
         """That counts are of."""
         self._counted = float("-inf")
         self._to_count: deque[tuple[str, list[str]]] = deque()
+        self.short = False
+        """The last round's reads were used up: what is short of it can be had at once."""
 
     async def look(self) -> None:
         """Hear what is new. Raises AwayError, UnknownError, RefusedError."""
@@ -113,6 +115,7 @@ class Queue:
     async def next(self, groups: Iterable[tuple[str, Group]], most: int) -> list[Pick]:
         """Those to ask for now, first one first, at most `most`. Raises as `look`."""
         most = min(most, self._round)
+        self.short = False
         open_now: dict[str, list[Group]] = {}
         for tenant, group in groups:
             open_now.setdefault(tenant, []).append(group)
@@ -128,6 +131,7 @@ class Queue:
         try:
             for _ in range(_READS):
                 lacking = turn.lacking()
+                self.short = bool(lacking)
                 if not lacking:
                     break
                 await self._read(turn, lacking)

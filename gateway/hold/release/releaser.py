@@ -184,7 +184,7 @@ class Releaser:
             return False
         picks = await self._queue.next(groups, max(self._release.room, 1))
         if not picks:
-            return False
+            return self._queue.short
         try:
             granted, left = await self._claims.claim([pick.row for pick in picks])
         except (AwayError, UnknownError, RefusedError, asyncio.CancelledError):

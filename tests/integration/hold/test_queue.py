@@ -106,6 +106,24 @@ async def test_what_another_had_in_hand_and_left_is_asked_for_again(
         assert await here.ids() == []
 
 
+async def test_a_round_whose_reads_find_only_what_is_gone_says_that_there_may_be_more(
+    link: Any, hold_url: str
+) -> None:
+    """Who took it for an empty queue would sleep before each next one."""
+    names = [f"m{number:02}" for number in range(20)]
+    for number, name in enumerate(names):
+        await hold(link, name, mailbox=f"{name}@acme.example", arrived=MIDNIGHT + number)
+    async with queue_case(hold_url) as here:
+        await here.look()
+        await claimed(link, *names[:-1])
+        assert await here.ids(1) == []
+        assert here.queue.short
+        assert await here.ids(1) == ["m19"]
+        await claimed(link, "m19")
+        assert await here.ids(1) == []
+        assert not here.queue.short
+
+
 async def test_a_mailbox_that_sent_live_mail_stands_behind(link: Any, hold_url: str) -> None:
     default = MailboxLimits(daily_min=5)
     async with queue_case(hold_url, tenant(mailbox_default=default)) as here:
