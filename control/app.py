@@ -37,6 +37,7 @@ from control.api.pmta import PmtaApi
 from control.api.pools import PoolsApi
 from control.api.providers import ProvidersApi
 from control.api.publication import PublicationApi
+from control.api.repeat import Repeats
 from control.api.rotation import RotationApi
 from control.api.route import Route
 from control.api.statistics import StatisticsApi
@@ -205,6 +206,7 @@ def application(parts: Parts) -> web.Application:
         partial(of_which, parts.pool),
         refusal,
         used=parts.gate.used,
+        repeats=Repeats(parts.pool, parts.settings.control),
         max_body=parts.settings.control.max_body,
         raw=dict.fromkeys(PATHS, webhook.post),
         agents=agents.posted,

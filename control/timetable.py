@@ -24,6 +24,7 @@ from control.progress.streak import Streaks
 from control.published.asking import Servers
 from control.rotation.looking import RotationLook
 from control.statistics.sweep import sweep
+from control.store import once
 from control.users import attempt, audit, session
 from control.warmup import replies
 from policy.limits import day_of
@@ -187,6 +188,7 @@ class _Cleanup:
         await audit.forget(parts.pool, kept_since)
         await attempt.sweep(parts.pool)
         await session.sweep(parts.pool)
+        await once.sweep(parts.pool, parts.settings.control.idempotency_kept)
         return (
             f"deleted {count(sums, 'sum')} and {count(gone, 'suppression')} that ended; "
             f"records, outcomes and mail "

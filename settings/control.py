@@ -55,6 +55,16 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Seconds for which it is kept what became of each message (30 days); dropped by whole days."""
     audit_kept: Annotated[float, msgspec.Meta(ge=2_592_000, le=315_360_000)] = 63_072_000.0
     """Seconds for which the audit log is kept (two years); the table gives nothing back before."""
+    idempotency_kept: Annotated[float, msgspec.Meta(ge=3_600, le=604_800)] = 86_400.0
+    """Seconds for which the answer to a request with an `Idempotency-Key` is kept, sealed."""
+    idempotency_running: Annotated[float, msgspec.Meta(ge=10, le=3_600)] = 120.0
+    """Seconds after which a request whose control process died may be done under its key again;
+    one that only took longer commits nothing then."""
+    idempotency_most: Annotated[int, msgspec.Meta(ge=10, le=1_000_000)] = 5_000
+    """Keys of one token or person that are kept; more are refused (429)."""
+    idempotency_answer: Annotated[int, msgspec.Meta(ge=1_024, le=10_485_760)] = 65_536
+    """Octets of an answer that is kept. What is longer is done once all the same, but answered 409
+    the second time."""
     pmta_config: str = ""
     """File to keep the generated configuration in; empty writes none."""
     pmta_reload_url: str = ""

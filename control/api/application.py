@@ -19,7 +19,8 @@ from control.api.crossorigin import CrossOrigin
 from control.api.health import Health
 from control.api.metrics import PATH as METRICS
 from control.api.origin import come_from
-from control.api.permission import allow, allow_body
+from control.api.permission import Permission, allow, allow_body
+from control.api.repeat import Repeats
 from control.api.route import Call, Route
 from control.plan.names import Asked, still
 from control.problem import Problem, RefusedError
@@ -67,6 +68,7 @@ class Application:
         refusal: Refusal,
         *,
         used: Used,
+        repeats: Repeats,
         max_body: int,
         raw: Mapping[str, Raw] | None = None,
         agents: Mapping[str, Raw] | None = None,
@@ -88,6 +90,7 @@ class Application:
         self._cross_origin = CrossOrigin(origins)
         self._holder_of = holder_of
         self._used = used
+        self._repeats = repeats
         self._names = names
         self._of_which = of_which
         self._refusal = refusal
@@ -140,32 +143,47 @@ class Application:
             if route.body is not None:
                 decoded = body.decode(self._content(await request.read()), route.body)
                 allow_body(holder, decoded)
-            query = dict(request.query)
-            asked = Asked(dict(request.match_info), query, decoded)
-            only = None
-            if holder is not None and wanted is not None and not wanted.mine and holder.tenants:
-                only = await self._of_which(asked, holder.tenants)
-                if "tenant" in route.query:
-                    query.setdefault("tenant", only)
-            named = await self._names(asked, only)
-            call = Call(
-                who="" if holder is None else holder.name,
-                path=named.path,
-                query=named.query,
-                body=named.body,
-                wanted=parameter.read(named.query, route.wanted),
-                holder=holder,
-                address=come_from(request, self._proxies),
-                still=None if only is None else partial(still, asked=asked, only=only, found=named),
+            asked = Asked(dict(request.match_info), dict(request.query), decoded)
+            found = await self._repeats.once(
+                *(request, route, holder, asked),
+                lambda: self._do(request, route, holder, wanted, asked),
             )
-            try:
-                answer = await route.handler(call)
-            except RefusedError as error:
-                raise (error if only is None else error.apart()) from error
-            response = _response(answer, route.status)
+            if isinstance(found, bytes):
+                return _json(found, route.status)
+            response = _response(found, route.status)
             return _tagged(request, response) if route.tagged else response
 
         return handle
+
+    async def _do(
+        self,
+        request: web.Request,
+        route: Route,
+        holder: Holder | None,
+        wanted: Permission | None,
+        asked: Asked,
+    ) -> Any:
+        query = asked.query
+        only = None
+        if holder is not None and wanted is not None and not wanted.mine and holder.tenants:
+            only = await self._of_which(asked, holder.tenants)
+            if "tenant" in route.query:
+                query.setdefault("tenant", only)
+        named = await self._names(asked, only)
+        call = Call(
+            who="" if holder is None else holder.name,
+            path=named.path,
+            query=named.query,
+            body=named.body,
+            wanted=parameter.read(named.query, route.wanted),
+            holder=holder,
+            address=come_from(request, self._proxies),
+            still=None if only is None else partial(still, asked=asked, only=only, found=named),
+        )
+        try:
+            return await route.handler(call)
+        except RefusedError as error:
+            raise (error if only is None else error.apart()) from error
 
     def _content(self, sent: bytes) -> bytes:
         """A body as it is unpacked, within its bound: the server hands it on as it came."""
@@ -262,9 +280,11 @@ def _response(answer: Any, status: int) -> web.Response:
         return web.Response(text=answer)
     if isinstance(answer, Health) and not answer.ready:
         status = 503
-    return web.Response(
-        body=msgspec.json.encode(answer), status=status, content_type="application/json"
-    )
+    return _json(msgspec.json.encode(answer), status)
+
+
+def _json(body: bytes, status: int) -> web.Response:
+    return web.Response(body=body, status=status, content_type="application/json")
 
 
 _TITLES = {

@@ -9,6 +9,7 @@ import msgspec
 
 from control.api import parameter
 from control.api.body import CONTROLS
+from control.api.repeat import said
 from control.api.route import Route
 from control.problem import Problem
 
@@ -193,6 +194,9 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         },
         "security": [] if route.public else [{"token": []}, {"key": []}],
     }
+    parameters, responses = said(route, problem)
+    found["parameters"] += parameters
+    found["responses"] |= responses
     if route.body is not None:
         sent = {"application/json": {"schema": schemas[repr(route.body)]}}
         found["requestBody"] = {"required": True, "content": sent}

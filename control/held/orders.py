@@ -11,9 +11,11 @@ from control.held.filter import address
 from control.held.request import Forget, HoldOrder
 from control.held.requestview import HoldAnswer, HoldRequest, request_view
 from control.plan.changed import Still, sure
+from control.plan.done import Done
 from control.plan.publish import Publisher
 from control.problem import missing
 from control.store.change import Act
+from control.store.once import settle, shaped
 from settings.statements import statements
 
 _SQL = statements(__package__, "hold")
@@ -48,13 +50,8 @@ class Orders:
         if not request.concerns_campaign(wanted):
             return await self._alone(who, sure(act, still), dry=dry)
         # In one transaction with the plan by which new mail of the campaign is held.
-        done = await self._publisher.change(who, sure(act, still), dry=dry)
-        return msgspec.structs.replace(
-            _tried(done.result) if dry else done.result,
-            generation=done.generation,
-            late=done.late,
-            notes=[*done.result.notes, *done.notes],
-        )
+        shaped(_published)
+        return _published(await self._publisher.change(who, sure(act, still), dry=dry))
 
     async def forget(
         self, who: str, wanted: Forget, *, dry: bool, still: Still | None = None
@@ -101,12 +98,22 @@ class Orders:
             try:
                 answer = await act(Act(connection, now, who))
                 if not dry:
+                    await settle(connection, answer)
                     await transaction.commit()
                     kept = True
             finally:
                 if not kept:
                     await transaction.rollback()
         return _tried(answer) if dry else answer
+
+
+def _published(done: Done[HoldAnswer]) -> HoldAnswer:
+    return msgspec.structs.replace(
+        _tried(done.result) if done.dry else done.result,
+        generation=done.generation,
+        late=done.late,
+        notes=[*done.result.notes, *done.notes],
+    )
 
 
 def _tried(answer: HoldAnswer) -> HoldAnswer:

@@ -26,6 +26,7 @@ from control.jobs.job import MOST_MISSED, Job, again_in
 from control.jobs.run import SQL, RunView, named, run_view
 from control.problem import RefusedError, missing
 from control.store.change import Act
+from control.store.once import settle
 from control.store.origin import come
 from control.store.refusal import UNREACHABLE
 
@@ -99,6 +100,8 @@ class Runner:
             act = Act(connection, datetime.fromtimestamp(now / 1000, UTC), who)
             run = {"due": named(at), "attempt": attempt, "node": self._node}
             await act.audit("job.run", name, None, run, reason)
+            # Whoever asks again gets the run as it began: it goes on, or a look tells its end.
+            await settle(connection, run_view(await connection.fetchrow(SQL["one"], job.name, at)))
         task = asyncio.create_task(self._do(job, at, attempt, once=True))
         self._hands.add(task)
         task.add_done_callback(self._hands.discard)

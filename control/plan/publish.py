@@ -38,6 +38,7 @@ from control.pmta.offering import Bell
 from control.problem import RefusedError, counted
 from control.store.change import Act
 from control.store.database import Connection
+from control.store.once import settle
 from policy.division import Divider
 from policy.ledger.admin import LedgerAdmin
 from policy.plan import Generation
@@ -120,13 +121,15 @@ class Publisher:
                 ):
                     acting.note(NEXT_STEP)
                 await note_kept(self.agents, acting, made, self._compiler.memory, before)
+                done = Done(
+                    *(result, number, []),
+                    dry=dry,
+                    notes=acting.notes,
+                    differences=acting.differences,
+                )
                 if dry:
-                    return Done(
-                        *(result, number, []),
-                        dry=True,
-                        notes=acting.notes,
-                        differences=acting.differences,
-                    )
+                    return done
+                await settle(connection, done)
                 ahead = await self.agents.ahead(connection, made, now, who)
                 if made.adds:
                     keys = await self.key_files(connection, made.keys)
@@ -167,7 +170,7 @@ class Publisher:
         behind = self._powermta.behind or await self.agents.unsettled()
         if behind and (said := await self._follow(who)):
             acting.note(said)
-        return Done(*(result, number, late), notes=acting.notes, differences=acting.differences)
+        return msgspec.structs.replace(done, late=late)
 
     async def _follow(self, who: str) -> str:
         """What PowerMTA is to have of the last generation, when no gateway names more; '' or what

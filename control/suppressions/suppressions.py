@@ -10,6 +10,7 @@ import msgspec
 from control.held.request import digest
 from control.problem import RefusedError, bad, missing
 from control.store.change import Act
+from control.store.once import settle
 from control.suppressions.change import SQL, Written, locked, write
 from control.suppressions.entry import (
     AT_ONCE,
@@ -125,7 +126,10 @@ class Suppressions:
                 was = None if before is None or not before.active else _said(before, wanted)
                 subject = self._named(one.tenant, one.address)
                 await act.audit("suppression.add", subject, was, _said(found, wanted))
-        return Suppressed(suppression=found, changed=done != Written(0, 0), dry_run=dry)
+            changed = done != Written(0, 0)
+            answer = Suppressed(suppression=found, changed=changed, dry_run=dry)
+            await settle(act.connection, answer)
+        return answer
 
     async def remove(
         self, who: str, tenant: str, text: str, *, reason: str, dry: bool
@@ -165,13 +169,15 @@ class Suppressions:
             if done.added or done.changed:
                 said = {"rows": len(rows), "added": done.added, "changed": done.changed}
                 await act.audit("suppression.import", tenant or "all", None, said)
-        return Imported(
-            added=done.added,
-            changed=done.changed,
-            unchanged=len(entries) - done.added - done.changed,
-            refused=refused,
-            dry_run=dry,
-        )
+            answer = Imported(
+                added=done.added,
+                changed=done.changed,
+                unchanged=len(entries) - done.added - done.changed,
+                refused=refused,
+                dry_run=dry,
+            )
+            await settle(act.connection, answer)
+        return answer
 
     async def page(self, wanted: SuppressionQuery) -> SuppressionPage:
         """The newest change first, unless `after` is given. Raises RefusedError."""

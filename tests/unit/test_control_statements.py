@@ -63,6 +63,10 @@ SIGNING_IN = {
 of real seconds by one clock for all control nodes: who may move the calendar prolongs none of them,
 and has no audit rows let go before their time."""
 
+REPEATED = {("once.sql", name) for name in ("claim", "kept", "one", "sweep")}
+"""For how long a repeated request is answered as the first is a matter of real seconds: a client
+that tries again knows no calendar of ours, and moving it must make nothing twice."""
+
 ONCE = {
     *("0010_pre_accounting_files.sql", "0020_pre_vmta_ips.sql", "0028_pre_statistics.sql"),
     *("0038_pre_alerts.sql", "0065_pre_audit_kept.sql"),
@@ -82,6 +86,6 @@ def test_every_file_loads_and_none_asks_the_server_for_the_time() -> None:
         for name, text in parse(file.read_text(), file.name).items()
         if clock.search(text)
     }
-    assert asking == ELAPSED | LEASES | SIGNING_IN
+    assert asking == ELAPSED | LEASES | REPEATED | SIGNING_IN
     migrations = MIGRATIONS.glob("*.sql")
     assert {file.name for file in migrations if clock.search(file.read_text())} == ONCE
