@@ -37,7 +37,6 @@ from control.api.pmta import PmtaApi
 from control.api.pools import PoolsApi
 from control.api.providers import ProvidersApi
 from control.api.publication import PublicationApi
-from control.api.repeat import Repeats
 from control.api.rotation import RotationApi
 from control.api.route import Route
 from control.api.statistics import StatisticsApi
@@ -82,6 +81,7 @@ from control.tenants.network import networks
 from control.tenants.removal import held
 from control.tenants.view import must_be_known, must_exist
 from control.users.audit import audit_page
+from control.users.repeated import Repeated
 from control.warmup import guard
 from control.warmup.whatif import WhatIf
 from policy.ledger.learnt import LearntTable
@@ -206,7 +206,7 @@ def application(parts: Parts) -> web.Application:
         partial(of_which, parts.pool),
         refusal,
         used=parts.gate.used,
-        repeats=Repeats(parts.pool, parts.settings.control),
+        repeated=Repeated(parts.pool, parts.settings.control),
         max_body=parts.settings.control.max_body,
         raw=dict.fromkeys(PATHS, webhook.post),
         agents=agents.posted,

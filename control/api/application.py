@@ -20,12 +20,13 @@ from control.api.health import Health
 from control.api.metrics import PATH as METRICS
 from control.api.origin import come_from
 from control.api.permission import Permission, allow, allow_body
-from control.api.repeat import Repeats
+from control.api.repeat import once
 from control.api.route import Call, Route
 from control.plan.names import Asked, still
 from control.problem import Problem, RefusedError
 from control.users.asker import asked_by
 from control.users.link import PAGE as LINK
+from control.users.repeated import Repeated
 from control.users.role import Holder
 from policy.node import Network, within
 
@@ -68,7 +69,7 @@ class Application:
         refusal: Refusal,
         *,
         used: Used,
-        repeats: Repeats,
+        repeated: Repeated,
         max_body: int,
         raw: Mapping[str, Raw] | None = None,
         agents: Mapping[str, Raw] | None = None,
@@ -90,7 +91,7 @@ class Application:
         self._cross_origin = CrossOrigin(origins)
         self._holder_of = holder_of
         self._used = used
-        self._repeats = repeats
+        self._repeated = repeated
         self._names = names
         self._of_which = of_which
         self._refusal = refusal
@@ -144,8 +145,8 @@ class Application:
                 decoded = body.decode(self._content(await request.read()), route.body)
                 allow_body(holder, decoded)
             asked = Asked(dict(request.match_info), dict(request.query), decoded)
-            found = await self._repeats.once(
-                *(request, route, holder, asked),
+            found = await once(
+                *(self._repeated, request, route, holder, asked),
                 lambda: self._do(request, route, holder, wanted, asked),
             )
             if isinstance(found, bytes):
