@@ -1,6 +1,8 @@
 """The stack's settings survive the way through their file."""
 
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from control.embedded.stack.run import about
 from control.embedded.stack.stack import Running
 from control.embedded.stack.toml import to_toml
 from control.problem import RefusedError
+from gateway.accept.binding import bind
 from settings.accounting import Accounting, Stream
 from settings.load import load
 from settings.model import Listener, Settings
@@ -102,6 +105,24 @@ def test_pmta_addresses() -> None:
 def test_a_free_port_is_kept(tmp_path: Path) -> None:
     first = RememberedPort(tmp_path / "smtp.port", 0, "--smtp-port").resolve()
     assert RememberedPort(tmp_path / "smtp.port", 0, "--smtp-port").resolve() == first
+
+
+def test_a_port_is_kept_from_others_until_its_server_listens(tmp_path: Path) -> None:
+    """A gateway once found its port taken: another stack had chosen it in the seconds between."""
+    port = RememberedPort(tmp_path / "smtp.port").resolve()
+    code = (
+        "from control.embedded.servers import ports\n"
+        f"ports.LOWEST, ports.HIGHEST = {port}, {port + 1}\n"
+        "try: ports.choose()\n"
+        "except ports.LocalPartError: print('held')\n"
+    )
+    other = [sys.executable, "-c", code]
+    assert subprocess.run(other, capture_output=True, check=True).stdout == b"held\n"
+    with (
+        bind("127.0.0.1", port),  # as the gateway does
+        pytest.raises(LocalPartError, match=f"{port}.*taken"),
+    ):
+        RememberedPort(tmp_path / "other.port", port).resolve()
 
 
 def test_a_taken_port_is_named_with_its_option(tmp_path: Path, unused_tcp_port: int) -> None:

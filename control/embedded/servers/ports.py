@@ -4,7 +4,6 @@ import errno
 import logging
 import secrets
 import socket
-from collections import deque
 from pathlib import Path
 
 from control.embedded.servers.error import LocalPartError
@@ -31,16 +30,43 @@ def is_free(port: int) -> bool:
     return True
 
 
-_given: deque[int] = deque(maxlen=200)
-"""Ports this process was given lately: who asked may not listen there yet."""
+HELD = 200
+"""Ports this process keeps from others at once."""
+
+_held: dict[int, socket.socket] = {}
+"""By port, a socket that is bound and never listens. Between our choice and the server's `listen`
+lie seconds, and another stack that starts then must not choose the same. On Linux two sockets with
+SO_REUSEADDR share a port as long as none of them listens, so the server itself may still bind."""
+
+
+def _hold(port: int, *, alone: bool) -> bool:
+    """Keep `port` from others that choose; `alone` only when no socket at all is bound to it."""
+    if port in _held:
+        return not alone and is_free(port)
+    if len(_held) >= HELD:
+        _held.pop(next(iter(_held))).close()
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        # In this order the look and the taking are one step: of two that choose the same port at
+        # the same moment, the second fails to bind.
+        if not alone:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", port))
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    except OSError as error:
+        bound.close()
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            return False
+        raise
+    _held[port] = bound
+    return True
 
 
 def choose() -> int:
-    """A free port, at random so that stacks started together rarely meet."""
+    """A free port, at random so that stacks started together rarely meet, and held."""
     for _ in range(200):
         port = LOWEST + secrets.randbelow(HIGHEST - LOWEST)
-        if port not in _given and is_free(port):
-            _given.append(port)
+        if _hold(port, alone=True):
             return port
     raise LocalPartError(f"no free port on 127.0.0.1 between {LOWEST} and {HIGHEST}")
 
@@ -61,7 +87,7 @@ class RememberedPort:
         was asked for by number is an error, because somebody relies on that number.
         """
         if self.wanted:
-            if not is_free(self.wanted):
+            if not _hold(self.wanted, alone=False):
                 another = f"choose another with {self.option}" if self.option else "ask for another"
                 raise LocalPartError(
                     f"port {self.wanted} on 127.0.0.1 is taken by another process; "
@@ -70,7 +96,7 @@ class RememberedPort:
             self._remember(self.wanted)
             return self.wanted
         before = self._read()
-        if before and is_free(before):
+        if before and _hold(before, alone=False):
             return before
         port = choose()
         if before:
