@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from settings.model import Settings
+from settings.secret import SECRETS, URLS
 
 PREFIX = "SENDGATE_"
 
@@ -70,6 +71,12 @@ def variable_paths() -> dict[str, tuple[str, ...]]:
     return {**paths, **ALIASES}
 
 
+def file_variables() -> dict[str, str]:
+    """`NAME_FILE` to the field it gives, for each variable whose value is secret."""
+    fields = {name: ".".join(path) for name, path in variable_paths().items()}
+    return {f"{name}_FILE": field for name, field in fields.items() if field in SECRETS | URLS}
+
+
 def from_environment(
     environ: Mapping[str, str],
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
@@ -89,7 +96,7 @@ def from_environment(
 
 def misspelt(environ: Mapping[str, str]) -> list[str]:
     """A sentence for each variable that looks like ours and is none, with the nearest that is."""
-    known = {*variable_paths(), *WEEK_QUOTAS, RETENTION, DELAY, *OTHERS}
+    known = {*variable_paths(), *file_variables(), *WEEK_QUOTAS, RETENTION, DELAY, *OTHERS}
     found = []
     for name in environ:
         if not name.startswith((PREFIX, "WARMUP_")) or name in known or name in WITHOUT_EFFECT:

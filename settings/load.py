@@ -1,4 +1,4 @@
-"""Reads the configuration: file, then `.env`, then environment; all errors at once.
+"""Reads the configuration: file, then `.env`, environment and secrets' files; all errors at once.
 
 Rule: an unknown key in the file is an error (a typo must not silently keep a default), an
 unknown environment variable never is. Nothing starts with a half-read configuration.
@@ -20,6 +20,7 @@ from settings.databaseurl import read as read_database_url
 from settings.environment import DELAY, RETENTION, WEEK_QUOTAS, from_environment
 from settings.model import Settings
 from settings.secret import MASK, SECRETS, URLS, masked
+from settings.secretfile import from_files
 
 PATTERNS = {
     "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$": "1 to 64 letters, digits, dots, dashes or underscores, "
@@ -53,6 +54,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     if given is not None or DEFAULT_FILE.exists():
         tree = _read(given or DEFAULT_FILE, problems)
     overrides, origin = from_environment(env)
+    from_files(env, overrides, origin, problems)
     _weeks(env, tree, overrides, origin)
     _in_another_unit(env, overrides, origin, problems)
     _database_url(tree, overrides, origin, problems)

@@ -25,7 +25,8 @@ Sendgate's configuration: every setting with its default. Keep only the lines yo
 Read from --config FILE, else $SENDGATE_CONFIG, else /etc/sendgate/sendgate.toml; checked by \
 `sendgate check`. An unknown key is an error.
 A variable of the environment wins over this file: [gateway] workers is \
-SENDGATE_GATEWAY_WORKERS, a list is comma-separated. Secrets belong there (see sendgate.env).
+SENDGATE_GATEWAY_WORKERS, a list is comma-separated. Secrets belong there (see sendgate.env) or in \
+files: NAME_FILE beside each variable NAME, or systemd's credentials.
 Times are seconds, sizes octets. A key that is commented out has no default; a value beside it is \
 an example.
 Made by `python -m settings.sample`."""
