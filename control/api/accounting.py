@@ -37,7 +37,7 @@ class AccountingApi:
         return await self._rejected.again(call.body.ids)
 
     async def _bypass(self, call: Call) -> list[BypassView]:
-        return await self._bypassed(max(1, call.number("days", 2, 366)))
+        return await self._bypassed(call.number("days", 2, 366, least=1))
 
     def routes(self) -> list[Route]:
         """All of them."""

@@ -26,10 +26,10 @@ class ConsolidationApi:
         self._consolidate = consolidate
 
     async def _list(self, call: Call) -> list[DayView]:
-        return await self._listed(max(1, call.number("limit", 31, SHOWN)))
+        return await self._listed(call.number("limit", 31, SHOWN, least=1))
 
     async def _show(self, call: Call) -> list[DayRow]:
-        limit = max(1, call.number("limit", SHOWN, SHOWN))
+        limit = call.number("limit", SHOWN, SHOWN, least=1)
         return await self._rows(day_in(call.path["day"]), call.query.get("after"), limit)
 
     async def _run(self, call: Call) -> DayView:

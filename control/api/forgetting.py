@@ -20,7 +20,7 @@ class ForgettingApi:
         tenant = call.query.get("tenant")
         await self._known(tenant)
         before = call.number("before", 0, 1 << 60) or None
-        limit = max(1, call.number("limit", 50, 1000))
+        limit = call.number("limit", 50, 1000, least=1)
         return await self._forgetting.listed(tenant, before, limit)
 
     async def _one(self, call: Call) -> ForgettingView:

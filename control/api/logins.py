@@ -80,6 +80,7 @@ class LoginsApi:
                 self._remove_login,
                 Changed[Removed],
                 query=FORCED | {"login": "which one"},
+                needed=frozenset({"login"}),
             ),
             Route("GET", f"{one}/networks", "Its source networks", self._networks, list[str]),
             Route(
@@ -99,6 +100,7 @@ class LoginsApi:
                 self._remove_network,
                 Changed[Removed],
                 query=FORCED | {"network": "which one"},
+                needed=frozenset({"network"}),
             ),
         ]
 

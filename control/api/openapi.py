@@ -42,7 +42,7 @@ def document(
         paths[path] = {"post": _shipped(path, schemas[0])}
     for path in asked:
         paths[path] = {"get": _asked(schemas[0])}
-    return {
+    found = {
         "openapi": "3.1.0",
         "info": {"title": "Sendgate", "version": "2"},
         "paths": paths,
@@ -56,6 +56,22 @@ def document(
             },
         },
     }
+    said: dict[str, Any] = _of_scalars(found)
+    return said
+
+
+_SURROGATES = (r"\ud800-\uf8ff", r"\ue000-\uf8ff")
+"""A range that begins with them, and the rest of it."""
+
+
+def _of_scalars(value: Any) -> Any:
+    """With patterns of scalar values. No UTF-8 has a surrogate (RFC 3629, 3), and a reader whose
+    regular expressions know none drops a pattern that names one."""
+    if isinstance(value, list):
+        return [_of_scalars(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _of_scalars(one) for name, one in value.items()}
+    return value.replace(*_SURROGATES) if isinstance(value, str) else value
 
 
 def _posted(problem: Any) -> dict[str, Any]:
@@ -72,7 +88,7 @@ def _posted(problem: Any) -> dict[str, Any]:
     return {
         "summary": "PowerMTA's accounting records; 200 means that they are on the disk",
         "parameters": [{**server, "description": "which PowerMTA server wrote them"}],
-        "requestBody": {"required": True, "content": content},
+        "requestBody": {"required": False, "content": content},
         "responses": {
             "200": {"description": "stored", "content": {"application/json": {"schema": stored}}},
             "default": {
@@ -111,12 +127,13 @@ def _shipped(path: str, problem: Any) -> dict[str, Any]:
 
 
 def _asked(problem: Any) -> dict[str, Any]:
-    texts = ("server", "agent", "wait")
+    name = {"type": "string", "minLength": 1, "maxLength": 64}
+    texts = {"server": name, "agent": name, "wait": {"type": "string"}}
     return {
         "summary": "Called by our own agent alone: what its PowerMTA is to run",
         "parameters": [
-            {"name": name, "in": "query", "required": name != "wait", "schema": {"type": "string"}}
-            for name in texts
+            {"name": name, "in": "query", "required": name != "wait", "schema": kind}
+            for name, kind in texts.items()
         ]
         + [{"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}],
         "responses": {
@@ -180,6 +197,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
             {
                 "name": name,
                 "in": "query",
+                "required": name in route.needed,
                 "description": text,
                 "schema": kind,
             }

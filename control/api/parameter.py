@@ -14,6 +14,7 @@ import msgspec
 
 from control.api.body import CONTROLS, controls, refuse
 from control.held.filter import FilterText
+from control.plan.configured import DESIRED, PLAN, RUNNING
 from control.problem import FieldProblem, quoted
 from control.users.person import PersonName
 from control.users.token import TokenName
@@ -21,6 +22,7 @@ from control.values.host import DomainText
 from control.values.ip import IpText
 from control.values.mailbox import RecipientText
 from control.values.query import NO, YES
+from control.values.time import DayText
 from control.values.wanted import parts
 from control.values.wording import EMPTY, wrong
 from policy.model import Name
@@ -30,6 +32,10 @@ NUMBER = "[0-9]{1,18}"
 NUMBERS = re.compile("0|[1-9][0-9]{0,18}")
 """How a number is written in a query that a struct describes."""
 NumberText = Annotated[str, msgspec.Meta(pattern=f"^{NUMBER}$")]
+CountText = Annotated[str, msgspec.Meta(pattern="^0{0,3}[1-9][0-9]{0,14}$")]
+"""How many are wanted: none is no question."""
+NamedText = Annotated[str, msgspec.Meta(min_length=1)]
+VersionText = Annotated[str, msgspec.Meta(pattern=f"^(?:{NUMBER}|{RUNNING}|{DESIRED}|{PLAN})$")]
 _SAYING = {"pattern", "anyOf", "enum"}
 """Words of a schema that say which characters a text has."""
 
@@ -46,16 +52,24 @@ PATH: dict[str, tuple[Any, ...]] = {
     "name": (Name,),
     "user": (PersonName,),
     "token": (TokenName,),
+    "day": (DayText,),
 }
 """Part of a path to the types, any of which it may be."""
 
 QUERY: dict[str, tuple[Any, ...]] = {
     "tenant": (Name,),
-    "limit": (NumberText,),
+    "limit": (CountText,),
     "server": (Name,),
     "wait": (NumberText,),
     "seen": (NumberText,),
+    "days": (CountText,),
+    "day": (DayText,),
     "before": (NumberText,),
+    "login": (NamedText,),
+    "network": (NamedText,),
+    "address": (RecipientText,),
+    "from": (VersionText,),
+    "to": (VersionText,),
     "part": (Annotated[str, msgspec.Meta(pattern="^(?:headers|whole)$")],),
 }
 """The same of a query, where no struct has it."""
@@ -128,6 +142,8 @@ def _schema(kind: Any) -> dict[str, Any]:
     found = msgspec.json.schema(plain)
     if found.get("type") == "string" and not _SAYING & found.keys():
         found["pattern"] = f"^[^{CONTROLS}]*$"
+    if found.get("type") == "string" and "enum" not in found:
+        found.setdefault("minLength", 1)
     return found
 
 

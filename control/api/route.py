@@ -57,13 +57,16 @@ class Call:
             raise bad("reason", f"expected at most {LONGEST} characters")
         return found
 
-    def number(self, name: str, default: int, most: int) -> int:
+    def number(self, name: str, default: int, most: int, *, least: int = 0) -> int:
         """A number of the query. Raises RefusedError."""
         text = self.query.get(name)
         if text is None:
             return default
-        if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) <= most):
-            raise bad(name, f"{quoted(text)} is not a number up to {most}")
+        if not (
+            text.isascii() and text.isdigit() and len(text) < 19 and least <= int(text) <= most
+        ):
+            span = f"from {least} to {most}" if least else f"up to {most}"
+            raise bad(name, f"{quoted(text)} is not a number {span}")
         return int(text)
 
 
@@ -83,6 +86,8 @@ class Route:
     body: Any = None
     query: dict[str, str] = field(default_factory=dict)
     """Query parameter to its description; others are refused."""
+    needed: frozenset[str] = frozenset()
+    """Query parameters without which it is refused."""
     wanted: Any = None
     """A struct whose fields are parameters too, each with its bounds and its meaning."""
     public: bool = False

@@ -93,6 +93,7 @@ class SuppressionsApi:
                     "tenant": "whose; without it the one that concerns all tenants",
                     "address": "which",
                 },
+                needed=frozenset({"address"}),
             ),
             Route(
                 "POST",

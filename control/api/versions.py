@@ -47,7 +47,7 @@ class VersionsApi:
         return await self._configured.validated(call.query.get("server"))
 
     async def _versions(self, call: Call) -> list[VersionView]:
-        most = call.number("limit", 100, MOST_VERSIONS)
+        most = call.number("limit", 100, MOST_VERSIONS, least=1)
         return await self._configured.versions(call.query.get("server"), most)
 
     async def _standing(self, call: Call) -> list[StandingView]:

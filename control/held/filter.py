@@ -103,10 +103,8 @@ def checked(wanted: HoldFilter) -> HoldFilter:
     """The filters with addresses and ids in their one spelling. Raises RefusedError."""
     for field in FIELDS:
         value = getattr(wanted, field)
-        if value is not None and not 0 < len(value) <= LONGEST:
-            raise bad(field, f"expected 1 to {LONGEST} characters; leave it out to match any")
-        if value is not None and not (value.isprintable() or field == "recipient"):
-            raise bad(field, "control characters cannot be used")
+        if value is not None and field != "message":
+            _wording(field, value)
     return HoldFilter(
         tenant=wanted.tenant,
         campaign=wanted.campaign,
@@ -114,6 +112,14 @@ def checked(wanted: HoldFilter) -> HoldFilter:
         reason=wanted.reason,
         message=None if wanted.message is None else message_id(wanted.message),
     )
+
+
+def _wording(field: str, value: str) -> None:
+    """Raises RefusedError for what `FilterText` does not take."""
+    if not 0 < len(value) <= LONGEST:
+        raise bad(field, f"expected 1 to {LONGEST} characters; leave it out to match any")
+    if not (value.isprintable() or field == "recipient"):
+        raise bad(field, "control characters cannot be used")
 
 
 def some(wanted: HoldFilter) -> HoldFilter:
@@ -137,6 +143,7 @@ def address(text: str, field: str) -> str:
 
 def message_id(text: str) -> str:
     """The message's id; of an envelope id the part that is the message. Raises RefusedError."""
+    _wording("message", text)
     if text.startswith(PROBE):
         raise bad("message", f"{text} is a probe of ours, not a message")
     envelope = parse_envelope(text)
