@@ -2,7 +2,6 @@
 
 from control.api.route import Call
 from control.plan.rows import Page
-from control.problem import bad, quoted
 
 MOST = 1000
 
@@ -15,7 +14,4 @@ PAGE = {
 
 def page(call: Call) -> Page:
     """The part that is asked for. Raises RefusedError."""
-    text = call.query.get("limit", str(MOST))
-    if not (text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MOST):
-        raise bad("limit", f"{quoted(text)} is not a number from 1 to {MOST}")
-    return Page(call.query.get("after"), int(text))
+    return Page(call.query.get("after"), call.number("limit", MOST, MOST, least=1))

@@ -32,8 +32,12 @@ NUMBER = "[0-9]{1,18}"
 NUMBERS = re.compile("0|[1-9][0-9]{0,18}")
 """How a number is written in a query that a struct describes."""
 NumberText = Annotated[str, msgspec.Meta(pattern=f"^{NUMBER}$")]
-CountText = Annotated[str, msgspec.Meta(pattern="^0{0,3}[1-9][0-9]{0,14}$")]
-"""How many are wanted: none is no question."""
+LimitText = Annotated[str, msgspec.Meta(pattern="^0{0,14}(?:[1-9][0-9]{0,2}|1000)$")]
+"""1 to `MOST` entries of a list: none is no question."""
+DaysText = Annotated[
+    str, msgspec.Meta(pattern="^0{0,14}(?:[1-9][0-9]?|[12][0-9]{2}|3[0-5][0-9]|36[0-6])$")
+]
+"""1 to 366."""
 NamedText = Annotated[str, msgspec.Meta(min_length=1)]
 VersionText = Annotated[str, msgspec.Meta(pattern=f"^(?:{NUMBER}|{RUNNING}|{DESIRED}|{PLAN})$")]
 _SAYING = {"pattern", "anyOf", "enum"}
@@ -58,11 +62,11 @@ PATH: dict[str, tuple[Any, ...]] = {
 
 QUERY: dict[str, tuple[Any, ...]] = {
     "tenant": (Name,),
-    "limit": (CountText,),
+    "limit": (LimitText,),
     "server": (Name,),
     "wait": (NumberText,),
     "seen": (NumberText,),
-    "days": (CountText,),
+    "days": (DaysText,),
     "day": (DayText,),
     "before": (NumberText,),
     "login": (NamedText,),

@@ -16,7 +16,10 @@ REFUSED = (
     ("GET", "/api/v2/hold/messages/{message}", {"message": LONG}),
     ("GET", "/api/v2/messages", {"message": LONG}),
     ("GET", "/api/v2/domains", {"limit": "0"}),
+    ("GET", "/api/v2/domains", {"limit": "1001"}),
+    ("GET", "/api/v2/accounting/bypass", {"days": "367"}),
     ("GET", "/api/v2/days", {"limit": "0"}),
+    ("GET", "/api/v2/days", {"limit": "1001"}),
     ("GET", "/api/v2/accounting/forgetting", {"limit": "0"}),
     ("GET", "/api/v2/powermta/versions", {"limit": "0"}),
     ("GET", "/api/v2/accounting/bypass", {"days": "0"}),
@@ -44,6 +47,29 @@ async def test_document_and_api_refuse_the_same(
     query = "&".join(f"{name}={text}" for name, text in given.items() if f"{{{name}}}" not in path)
     status, answer = await api(method, path.format(**given) + f"?{query}")
     assert status == 400, answer
+
+
+TAKEN = (
+    ("/api/v2/domains", {"limit": "1"}),
+    ("/api/v2/domains", {"limit": "001000"}),
+    ("/api/v2/days", {"limit": "1000"}),
+    ("/api/v2/accounting/forgetting", {"limit": "1000"}),
+    ("/api/v2/powermta/versions", {"limit": "1000", "server": "pmta1"}),
+    ("/api/v2/accounting/bypass", {"days": "366"}),
+    ("/api/v2/accounting/bypass", {"days": "001"}),
+)
+
+
+@pytest.mark.parametrize(("path", "given"), TAKEN)
+async def test_document_and_api_take_the_same(api: Api, path: str, given: dict[str, str]) -> None:
+    async with api.session.get(api.url + openapi.PATH) as response:
+        document: dict[str, Any] = await response.json()
+    judge = Judge(document)
+    kinds = {one["name"]: one["schema"] for one in document["paths"][path]["get"]["parameters"]}
+    assert all(judge.takes(kinds[name], text) for name, text in given.items())
+    query = "&".join(f"{name}={text}" for name, text in given.items())
+    status, answer = await api("GET", f"{path}?{query}")
+    assert status == 200, answer
 
 
 @pytest.mark.parametrize("name", ["logins", "networks", "suppressions"])
