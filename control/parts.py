@@ -98,59 +98,71 @@ async def open_parts(
             connections=LEDGER_CONNECTIONS,
         )
         stack.push_async_callback(client.aclose)
-        admin = LedgerAdmin(client, settings.ledger.name)
-        publisher = Publisher(pool, admin, settings)
-        charged = Charged(admin, settings.control)
-        calendar = LedgerTime(admin)
+        yield put_together(settings, pool, client, movable_clock=movable_clock, followers=followers)
 
-        async def read_so_far(connection: Connection) -> list[StreamView]:
-            return await streams(connection, settings.accounting, await calendar())
 
-        carry_over = CarryOver(
-            *(pool, admin, settings.accounting, read_so_far, calendar),
-            bounce_after=settings.control.pmta_bounce_after,
-        )
-        intake = open_intake(settings, pool, calendar)
-        opening = Opening(pool, admin, publisher, carry_over, settings)
-        look = look_of(settings, pool, admin, publisher, opening, carry_over, intake, calendar)
-        progress = Progress(pool, admin, publisher.current, calendar, settings.statistics)
-        yield Parts(
-            settings=settings,
-            pool=pool,
-            admin=admin,
-            ledger=RedisLedger(
-                client,
-                settings.ledger.name,
-                budget=settings.ledger.budget,
-                single=settings.ledger.single,
-            ),
-            publisher=publisher,
-            opening=opening,
-            charged=charged,
-            carry_over=carry_over,
-            leaving=Leaving(
-                *(pool, publisher, charged, admin.workers),
-                answered=settings.gateway.answer_budget,
-            ),
-            clock=Clock(
-                admin,
-                movable=movable_clock,
-                followers=followers or [],
-                before_move=carry_over.before_move,
-            ),
-            calendar=calendar,
-            seal=Seal(settings.control.secret),
-            gate=open_gate(pool, settings, publisher.now),
-            view=View(pool),
-            intake=intake,
-            suppressions=Suppressions(
-                pool, publisher.now, settings.suppressions, settings.control.secret
-            ),
-            warmup=Engine(pool, admin, publisher, settings.warmup, calendar),
-            look=look,
-            progress=progress,
-            called=Called(pool, progress, look, settings.statistics),
-        )
+def put_together(
+    settings: Settings,
+    pool: Any,
+    client: Any,
+    *,
+    movable_clock: bool = False,
+    followers: list[Follower] | None = None,
+) -> Parts:
+    """The parts over a database and a ledger; neither is asked anything."""
+    admin = LedgerAdmin(client, settings.ledger.name)
+    publisher = Publisher(pool, admin, settings)
+    charged = Charged(admin, settings.control)
+    calendar = LedgerTime(admin)
+
+    async def read_so_far(connection: Connection) -> list[StreamView]:
+        return await streams(connection, settings.accounting, await calendar())
+
+    carry_over = CarryOver(
+        *(pool, admin, settings.accounting, read_so_far, calendar),
+        bounce_after=settings.control.pmta_bounce_after,
+    )
+    intake = open_intake(settings, pool, calendar)
+    opening = Opening(pool, admin, publisher, carry_over, settings)
+    look = look_of(settings, pool, admin, publisher, opening, carry_over, intake, calendar)
+    progress = Progress(pool, admin, publisher.current, calendar, settings.statistics)
+    return Parts(
+        settings=settings,
+        pool=pool,
+        admin=admin,
+        ledger=RedisLedger(
+            client,
+            settings.ledger.name,
+            budget=settings.ledger.budget,
+            single=settings.ledger.single,
+        ),
+        publisher=publisher,
+        opening=opening,
+        charged=charged,
+        carry_over=carry_over,
+        leaving=Leaving(
+            *(pool, publisher, charged, admin.workers),
+            answered=settings.gateway.answer_budget,
+        ),
+        clock=Clock(
+            admin,
+            movable=movable_clock,
+            followers=followers or [],
+            before_move=carry_over.before_move,
+        ),
+        calendar=calendar,
+        seal=Seal(settings.control.secret),
+        gate=open_gate(pool, settings, publisher.now),
+        view=View(pool),
+        intake=intake,
+        suppressions=Suppressions(
+            pool, publisher.now, settings.suppressions, settings.control.secret
+        ),
+        warmup=Engine(pool, admin, publisher, settings.warmup, calendar),
+        look=look,
+        progress=progress,
+        called=Called(pool, progress, look, settings.statistics),
+    )
 
 
 def look_of(

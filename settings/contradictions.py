@@ -12,7 +12,9 @@ from settings.urls import database_problems, ledger_problems, web_problems
 
 _KEY = re.compile(r"[A-Za-z0-9]+:[A-Za-z0-9_-]{43}=")
 _SECRET = re.compile(r"[A-Za-z0-9_+/-]{43}=")
-_ORIGIN = re.compile(r"https?://(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+_ORIGIN = re.compile(
+    r"https?://(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?"
+)
 _OWN_PORTS = {"http": ":80", "https": ":443"}
 """What a browser leaves out of an origin (RFC 6454, 6.2)."""
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}")
@@ -47,7 +49,7 @@ def contradictions(settings: Settings) -> list[str]:
         f"control.allowed_origins: {text!r} is not an origin as a browser writes it, such as "
         "https://console.example or http://127.0.0.1:3000 (lower case, no path, no *)"
         for text in settings.control.allowed_origins
-        if not _ORIGIN.fullmatch(text) or text.endswith(_OWN_PORTS[text.partition(":")[0]])
+        if not _is_origin(text)
     ]
     found += [f"people.url: {problem}" for problem in web_problems(settings.people.url)]
     if gateway.postmaster and not _is_plain(gateway.postmaster):
@@ -175,3 +177,14 @@ def _staggered(warmup: Warmup) -> list[str]:
     if most < least:
         return [f"warmup.stagger_max_ms: {most} is less than warmup.stagger_min_ms ({least})"]
     return []
+
+
+def _is_origin(text: str) -> bool:
+    found = _ORIGIN.fullmatch(text)
+    # A port has 16 bits, and a browser writes no zero before it (URL Standard, 4.3): what it never
+    # sends would be let in by nobody, and say nothing of it.
+    return (
+        found is not None
+        and int(found[1] or 1) <= 65_535
+        and not text.endswith(_OWN_PORTS[text.partition(":")[0]])
+    )

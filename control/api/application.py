@@ -14,10 +14,12 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from control.accounting.payload import InflatedError, inflated
-from control.api import body, linkpage, methods, openapi, parameter
+from control.api import body, linkpage, methods, parameter
 from control.api.crossorigin import CrossOrigin
+from control.api.described import describe
 from control.api.health import Health
 from control.api.metrics import PATH as METRICS
+from control.api.needs import Doors
 from control.api.origin import come_from
 from control.api.permission import Permission, allow, allow_body
 from control.api.repeat import once
@@ -119,14 +121,7 @@ class Application:
             app.router.add_post(path + "/", post)
         for path, get in self._asked.items():
             app.router.add_get(path, get)
-        described = msgspec.json.encode(
-            openapi.document(self._routes, self._raw, self._agents, self._asked)
-        )
-
-        async def describe(_: web.Request) -> web.Response:
-            return web.Response(body=described, content_type="application/json")
-
-        app.router.add_get(openapi.PATH, describe)
+        describe(app, self._routes, Doors(self._raw, self._agents, self._asked))
         for path in (LINK, f"{LINK}/"):
             app.router.add_get(path, linkpage.page)
         methods.add_heads(app.router)

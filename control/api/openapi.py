@@ -2,13 +2,13 @@
 say anything the server does not do."""
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from control.api import parameter
 from control.api.body import CONTROLS
+from control.api.needs import ASKED, NO_DOORS, POSTED, SHIPPED, Doors
 from control.api.repeat import said
 from control.api.route import Route
 from control.problem import Problem
@@ -19,12 +19,9 @@ _SAYING = {"pattern", "anyOf", "enum"}
 
 def document(
     routes: list[Route],
-    posted: Iterable[str] = (),
-    agents: Iterable[str] = (),
-    asked: Iterable[str] = (),
+    doors: Doors = NO_DOORS,
 ) -> dict[str, Any]:
-    """OpenAPI 3.1 of `routes`, of the paths that take PowerMTA's accounting as it is posted, and of
-    those that only our own agent posts to or (`asked`) gets."""
+    """OpenAPI 3.1 of `routes` and `doors`."""
     types: list[Any] = [Problem]
     types += [t for r in routes for t in (r.body, r.answer) if t is not None]
     schemas, components = msgspec.json.schema_components(
@@ -36,11 +33,11 @@ def document(
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, by_type)
-    for path in posted:
+    for path in doors.posted:
         paths[path] = {"post": _posted(schemas[0])}
-    for path in agents:
+    for path in doors.agents:
         paths[path] = {"post": _shipped(path, schemas[0])}
-    for path in asked:
+    for path in doors.asked:
         paths[path] = {"get": _asked(schemas[0])}
     found = {
         "openapi": "3.1.0",
@@ -86,7 +83,7 @@ def _posted(problem: Any) -> dict[str, Any]:
     server = {"name": "server", "in": "query", "schema": {"type": "string"}}
     stored = {"type": "object", "properties": {"batch": {"type": ["integer", "null"]}}}
     return {
-        "summary": "PowerMTA's accounting records; 200 means that they are on the disk",
+        "summary": POSTED,
         "parameters": [{**server, "description": "which PowerMTA server wrote them"}],
         "requestBody": {"required": False, "content": content},
         "responses": {
@@ -102,7 +99,7 @@ def _posted(problem: Any) -> dict[str, Any]:
 
 def _shipped(path: str, problem: Any) -> dict[str, Any]:
     return {
-        "summary": "Called by our own agent and command alone",
+        "summary": SHIPPED,
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in re.findall(r"\{(\w+)\}", path)
@@ -130,7 +127,7 @@ def _asked(problem: Any) -> dict[str, Any]:
     name = {"type": "string", "minLength": 1, "maxLength": 64}
     texts = {"server": name, "agent": name, "wait": {"type": "string"}}
     return {
-        "summary": "Called by our own agent alone: what its PowerMTA is to run",
+        "summary": ASKED,
         "parameters": [
             {"name": name, "in": "query", "required": name != "wait", "schema": kind}
             for name, kind in texts.items()

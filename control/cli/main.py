@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from control.cli import (
     accounting,
     alert,
+    api,
     asking,
     audit,
     check,
@@ -115,6 +116,7 @@ for name, group in {
     "explain": explain.app,
     "job": job.app,
     "alert": alert.app,
+    "api": api.app,
 }.items():
     app.add_typer(group, name=name)
 asking.pmta.command("import")(pmtaimport.import_)

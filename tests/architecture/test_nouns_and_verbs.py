@@ -356,7 +356,7 @@ ALSO = {
 
 NO_NOUNS = {
     *("hold", "clock", "ledger", "pmta", "accounting", "audit", "message", "plan", "provider"),
-    *("alert", "job", "warmup"),
+    *("alert", "api", "job", "warmup"),
 }
 """Groups of commands for what an operator does not add."""
 

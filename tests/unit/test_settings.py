@@ -123,10 +123,12 @@ def test_networks_are_read_at_the_start(file: Path) -> None:
         *("HTTPS://console.example", "https://Console.example", "https://a@console.example"),
         *("https://console.example:443", "http://console.example:80", "ftp://console.example"),
         *("https://console.example\\n", "https://", "https://console.example:0x"),
+        *("https://console.example:65536", "https://console.example:99999"),
+        *("http://[::1]:65536", "https://console.example:0", "https://console.example:0443"),
     ],
 )
 def test_an_origin_is_one_as_a_browser_writes_it(file: Path, wrong: str) -> None:
-    right = '"https://console.example", "http://127.0.0.1:3000", "http://[::1]:443"'
+    right = '"https://console.example", "http://127.0.0.1:3000", "http://[::1]:65535"'
     file.write_text(f'[control]\nallowed_origins = [{right}, "{wrong}"]\n')
     [problem] = problems(file)
     assert problem.startswith("control.allowed_origins: ")

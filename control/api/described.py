@@ -1,0 +1,26 @@
+"""What the API says of itself, put beside what it answers."""
+
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from control.api import openapi
+from control.api.needs import Doors, Need, needs
+from control.api.route import Route
+
+NEEDS = web.AppKey("needs", list[Need])
+"""The route table of an application."""
+DOCUMENT = web.AppKey("document", dict[str, Any])
+
+
+def describe(app: web.Application, routes: list[Route], doors: Doors) -> None:
+    """Answers the document, to everybody: it has nothing of anybody's."""
+    app[NEEDS] = needs(routes, doors)
+    app[DOCUMENT] = openapi.document(routes, doors)
+    described = msgspec.json.encode(app[DOCUMENT])
+
+    async def document(_: web.Request) -> web.Response:
+        return web.Response(body=described, content_type="application/json")
+
+    app.router.add_get(openapi.PATH, document)
