@@ -1,5 +1,7 @@
 """Why something was not done, in the shape of RFC 9457: a title, and every field problem."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 
@@ -26,6 +28,8 @@ class RefusedError(Exception):
 
     after = 0
     """Seconds until it may be tried again; 0: nobody knows."""
+    headers: Mapping[str, str] = {}
+    """Of the answer, besides those of every one."""
 
     def __init__(
         self,

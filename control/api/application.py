@@ -1,6 +1,5 @@
 """The application: request ids, tokens, errors as problem+json, and every route."""
 
-import hashlib
 import logging
 import re
 import secrets
@@ -14,10 +13,9 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from control.accounting.payload import InflatedError, inflated
-from control.api import body, linkpage, methods, parameter
+from control.api import body, linkpage, methods, negotiation, parameter, representation
 from control.api.crossorigin import CrossOrigin
 from control.api.described import describe
-from control.api.health import Health
 from control.api.metrics import PATH as METRICS
 from control.api.needs import Doors
 from control.api.origin import come_from
@@ -132,11 +130,13 @@ class Application:
             free = route.public or (route.path == METRICS and self._scrapes(request))
             holder = None if free else await self._who(request)
             wanted = None if holder is None else allow(holder, route.method, route.path)
+            negotiation.must_answer(request, negotiation.kinds(route))
             if unknown := sorted(set(request.query) - set(route.query)):
                 raise RefusedError(f"unknown query parameter {unknown[0]}", status=400)
             parameter.possible(request.match_info, request.query)
             decoded = None
             if route.body is not None:
+                negotiation.must_take(request)
                 decoded = body.decode(self._content(await request.read()), route.body)
                 allow_body(holder, decoded)
             asked = Asked(dict(request.match_info), dict(request.query), decoded)
@@ -144,10 +144,8 @@ class Application:
                 *(self._repeated, request, route, holder, asked),
                 lambda: self._do(request, route, holder, wanted, asked),
             )
-            if isinstance(found, bytes):
-                return _json(found, route.status)
-            response = _response(found, route.status)
-            return _tagged(request, response) if route.tagged else response
+            response = representation.of(found, route.status)
+            return representation.tagged(request, response) if route.tagged else response
 
         return handle
 
@@ -218,7 +216,9 @@ class Application:
             response = await methods.answered(request, handler)
         except RefusedError as error:
             problem = error.problem(request_id)
-            headers = {"Retry-After": str(error.after)} if error.after else {}
+            headers = dict(error.headers)
+            if error.after:
+                headers["Retry-After"] = str(error.after)
             if problem.status == 401:
                 headers["WWW-Authenticate"] = "Bearer"
         except web.HTTPException as error:
@@ -254,33 +254,6 @@ class Application:
         if found.status == 503:
             log.warning("%s %s [%s]: %s", *asked, error)
         return found.problem(request_id)
-
-
-def _tagged(request: web.Request, response: web.Response) -> web.Response:
-    """With an `ETag`, and without a body where the asker has it already (RFC 9110, 13.1.2)."""
-    assert isinstance(response.body, bytes)
-    tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
-    seen = [one.strip().removeprefix("W/") for one in _seen(request)]
-    if tag in seen or "*" in seen:
-        return web.Response(status=304, headers={"ETag": tag})
-    response.headers["ETag"] = tag
-    return response
-
-
-def _seen(request: web.Request) -> list[str]:
-    return request.headers.get("If-None-Match", "").split(",")
-
-
-def _response(answer: Any, status: int) -> web.Response:
-    if isinstance(answer, str):
-        return web.Response(text=answer)
-    if isinstance(answer, Health) and not answer.ready:
-        status = 503
-    return _json(msgspec.json.encode(answer), status)
-
-
-def _json(body: bytes, status: int) -> web.Response:
-    return web.Response(body=body, status=status, content_type="application/json")
 
 
 _TITLES = {

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from control.api import openapi
+from control.api import negotiation, openapi
 from control.api.needs import Doors, Need, needs
 from control.api.route import Route
 
@@ -20,7 +20,8 @@ def describe(app: web.Application, routes: list[Route], doors: Doors) -> None:
     app[DOCUMENT] = openapi.document(routes, doors)
     described = msgspec.json.encode(app[DOCUMENT])
 
-    async def document(_: web.Request) -> web.Response:
+    async def document(request: web.Request) -> web.Response:
+        negotiation.must_answer(request, (negotiation.JSON,))
         return web.Response(body=described, content_type="application/json")
 
     app.router.add_get(openapi.PATH, document)

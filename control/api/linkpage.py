@@ -10,6 +10,8 @@ import hashlib
 
 from aiohttp import web
 
+from control.api.negotiation import must_answer
+
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 26rem; margin: 4rem auto; padding: 0 1rem; }
 label, input, button { display: block; width: 100%; font: inherit; margin: .4rem 0; }
@@ -73,6 +75,7 @@ HEADERS = {
 }
 
 
-async def page(_: web.Request) -> web.Response:
-    """The same for everybody."""
+async def page(request: web.Request) -> web.Response:
+    """The same for everybody. Raises RefusedError (406)."""
+    must_answer(request, ("text/html",))
     return web.Response(text=_PAGE, content_type="text/html", headers=HEADERS)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from control.api import parameter
+from control.api import negotiation, parameter
 from control.api.body import CONTROLS
 from control.api.needs import ASKED, NO_DOORS, POSTED, SHIPPED, Doors
 from control.api.repeat import said
@@ -211,7 +211,7 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     }
     parameters, responses = said(route, problem)
     found["parameters"] += parameters
-    found["responses"] |= responses
+    found["responses"] |= responses | negotiation.said(route, problem)
     if route.body is not None:
         sent = {"application/json": {"schema": schemas[repr(route.body)]}}
         found["requestBody"] = {"required": True, "content": sent}

@@ -82,7 +82,7 @@ class Client:
 
     def text(self, path: str, /, **query: Parameter) -> str:
         """GET of a plain text; raises RefusedError."""
-        return self._ask("GET", path, None, query).decode()
+        return self._ask("GET", path, None, query, accept="text/plain").decode()
 
     def _connection(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
         if scheme == "http":
@@ -94,7 +94,14 @@ class Client:
             raise RefusedError(f"--ca: {self._ca}: {why}") from error
         return http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=context)
 
-    def _ask(self, method: str, path: str, body: Any, query: Mapping[str, Parameter]) -> bytes:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        query: Mapping[str, Parameter],
+        accept: str = "application/json",
+    ) -> bytes:
         try:
             parts = urlsplit(self._url)
             host, port = parts.hostname, parts.port
@@ -112,7 +119,7 @@ class Client:
         target = parts.path.rstrip("/") + quote(path) + (f"?{urlencode(given)}" if given else "")
         if not _TOKEN.fullmatch(self._token):
             raise RefusedError("SENDGATE_TOKEN: there are characters in it that no token has")
-        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": accept}
         data = None
         if isinstance(body, bytes):
             data = body
