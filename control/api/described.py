@@ -1,11 +1,12 @@
 """What the API says of itself, put beside what it answers."""
 
+from functools import cache
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
-from control.api import negotiation, openapi
+from control.api import docspage, negotiation, openapi
 from control.api.needs import Doors, Need, needs
 from control.api.route import Route
 
@@ -15,7 +16,7 @@ DOCUMENT = web.AppKey("document", dict[str, Any])
 
 
 def describe(app: web.Application, routes: list[Route], doors: Doors) -> None:
-    """Answers the document, to everybody: it has nothing of anybody's."""
+    """Answers the document, and its page, to everybody: they have nothing of anybody's."""
     app[NEEDS] = needs(routes, doors)
     app[DOCUMENT] = openapi.document(routes, doors)
     described = msgspec.json.encode(app[DOCUMENT])
@@ -24,4 +25,16 @@ def describe(app: web.Application, routes: list[Route], doors: Doors) -> None:
         negotiation.must_answer(request, (negotiation.JSON,))
         return web.Response(body=described, content_type="application/json")
 
+    @cache
+    def drawn() -> bytes:
+        return docspage.page(app[DOCUMENT]).encode()
+
+    async def page(request: web.Request) -> web.Response:
+        negotiation.must_answer(request, ("text/html",))
+        return web.Response(
+            body=drawn(), content_type="text/html", charset="utf-8", headers=docspage.HEADERS
+        )
+
     app.router.add_get(openapi.PATH, document)
+    for path in (docspage.PATH, f"{docspage.PATH}/"):
+        app.router.add_get(path, page)

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from control.api import docspage
 from control.api.permission import CLOSED, PERMISSIONS
 from control.api.route import Route
 from control.pmta.offer import APPLIED, OFFER
@@ -63,6 +64,7 @@ def need(method: str, path: str, *, public: bool, summary: str) -> Need:
 
 OPEN: dict[tuple[str, str], str] = {
     ("GET", "/api/openapi.json"): "All of this as an OpenAPI 3.1 document",
+    ("GET", docspage.PATH): docspage.SUMMARY,
     ("GET", LINK): "The page that a one-time link opens: choose a password",
 }
 """What the application answers beside its routes, to everybody."""

@@ -8,12 +8,23 @@ import msgspec
 
 from control.api import negotiation, parameter
 from control.api.body import CONTROLS
-from control.api.needs import ASKED, NO_DOORS, POSTED, SHIPPED, Doors
+from control.api.needs import ASKED, NO_DOORS, POSTED, SHIPPED, Doors, needs
 from control.api.repeat import said
 from control.api.route import Route
+from control.api.telling import complete, problems
 from control.problem import Problem
 
 PATH = "/api/openapi.json"
+INFO = {
+    "title": "Sendgate",
+    "version": "2",
+    "summary": "The control API of Sendgate",
+    "description": "What the SMTP gateway between MailWizz and PowerMTA may send, what it sent, "
+    "and what waits. Ask with `Authorization: Bearer TOKEN`, or `X-API-Key: TOKEN`. What goes "
+    "wrong is answered as `application/problem+json` (RFC 9457): `title` says what, `errors` names "
+    "each field. Things have a name and a number: paths and bodies take either. HEAD answers "
+    "wherever GET does; OPTIONS says what a path takes.",
+}
 _SAYING = {"pattern", "anyOf", "enum"}
 
 
@@ -39,9 +50,9 @@ def document(
         paths[path] = {"post": _shipped(path, schemas[0])}
     for path in doors.asked:
         paths[path] = {"get": _asked(schemas[0])}
-    found = {
+    found: dict[str, Any] = {
         "openapi": "3.1.0",
-        "info": {"title": "Sendgate", "version": "2"},
+        "info": INFO,
         "paths": paths,
         "components": {
             "schemas": components,
@@ -53,6 +64,8 @@ def document(
             },
         },
     }
+    found["components"]["responses"] = problems(schemas[0])
+    complete(found, needs(routes, doors))
     said: dict[str, Any] = _of_scalars(found)
     return said
 

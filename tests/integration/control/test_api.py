@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from control.api import openapi
+from control.api import docspage, openapi
 from control.app import application, routes
 from control.parts import Parts
 from control.users import link
@@ -15,6 +15,7 @@ from policy.ledger_port import Reserve
 from tests.conftest import CreateDatabase
 from tests.support.control.core import TOKEN, Api, api_of, build, control_core, settings_for
 
+PAGES = {("GET", path) for path in (openapi.PATH, docspage.PATH, link.PAGE)}
 ACME = {"name": "acme", "login": "acme-smtp", "password": "correct horse"}
 DOMAIN = {"tenant": "acme", "domain": "example.com", "ip": "192.0.2.10", "quota": 3}
 
@@ -41,15 +42,20 @@ async def test_the_description_names_exactly_the_routes_there_are(api: Api, core
         for r in answered
         if r.method != "HEAD"
         and r.resource
-        # The document itself, and a page that people open.
-        and (r.method, r.resource.canonical) not in (("GET", openapi.PATH), ("GET", link.PAGE))
+        # The document itself, and pages that people open.
+        and (r.method, r.resource.canonical) not in PAGES
         # The same door, as users' forwarders write it.
         and not r.resource.canonical.endswith("/")
     }
     assert said == served
     references: list[str] = []
     _references(described, references)
-    assert {r.rpartition("/")[2] for r in references} <= set(described["components"]["schemas"])
+    there = {
+        f"#/components/{kind}/{name}"
+        for kind, ones in described["components"].items()
+        for name in ones
+    }
+    assert set(references) <= there
 
 
 def _references(node: Any, found: list[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import aiohttp
 import pytest
 
-from control.api import openapi
+from control.api import docspage, openapi
 from control.app import application
 from control.parts import Parts
 from control.users import link
@@ -31,7 +31,7 @@ async def table(api: Api) -> dict[str, set[str]]:
     _, described = await api("GET", openapi.PATH)
     assert isinstance(described, dict)
     found = {path: {m.upper() for m in ms} for path, ms in described["paths"].items()}
-    found[openapi.PATH] = {"GET"}
+    found[openapi.PATH] = found[docspage.PATH] = {"GET"}
     found[link.PAGE] = found.get(link.PAGE, set()) | {"GET"}
     return found
 

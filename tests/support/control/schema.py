@@ -140,6 +140,7 @@ _WORDS = {
         "propertyNames",
     ),
     "additionalProperties",
+    "contentEncoding",
 }
 _EXAMPLES = {
     "name": "config",
@@ -188,7 +189,9 @@ def _same(value: Any, wanted: Any) -> bool:
     return value == wanted and isinstance(value, bool) == isinstance(wanted, bool)
 
 
-def _is(value: Any, kind: str) -> bool:
+def _is(value: Any, kind: str | list[str]) -> bool:
+    if isinstance(kind, list):
+        return any(_is(value, one) for one in kind)
     if kind in ("integer", "number"):
         wanted: Any = int if kind == "integer" else int | float
         return isinstance(value, wanted) and not isinstance(value, bool)
