@@ -9,7 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from gateway.supervisor.handing import taken
 from gateway.watch.log import Log
+from settings import coredump
 from settings.load import SettingsError, describe, load
 from settings.model import Settings
 from settings.tls import start_problems
@@ -17,8 +19,11 @@ from settings.tls import start_problems
 
 def main() -> int:
     """Exit codes: 0 ended cleanly, 1 could not run, 2 usage or configuration."""
+    coredump.without()
     options = _options()
     path = Path(options.config) if options.config else None
+    if options.settings_fd is not None:
+        return _process(options)
     try:
         settings = load(path)
     except SettingsError as error:
@@ -29,23 +34,24 @@ def main() -> int:
         json.dump(describe(settings), sys.stdout, indent=2)
         print()
         return 0
-    if options.worker is not None:
-        # Imported late: prometheus-client picks its mode from the environment when imported.
-        from gateway import entry as worker
-
-        descriptors = [int(number) for number in options.listen_fds.split(",")]
-        return worker.run(
-            settings,
-            index=options.worker,
-            descriptors=descriptors,
-            report=options.report_fd,
-            board=options.board,
-        )
-    if options.releaser is not None:
-        from gateway import entry as worker
-
-        return worker.release(settings, index=options.releaser, report=options.report_fd)
     return _supervise(settings, path)
+
+
+def _process(options: argparse.Namespace) -> int:
+    """A worker or releaser: what it is to do is the parent's word, not the file's."""
+    # Imported late: prometheus-client picks its mode from the environment when imported.
+    from gateway import entry
+
+    settings = taken(options.settings_fd)
+    if options.releaser is not None:
+        return entry.release(settings, index=options.releaser, report=options.report_fd)
+    return entry.run(
+        settings,
+        index=options.worker,
+        descriptors=[int(number) for number in options.listen_fds.split(",")],
+        report=options.report_fd,
+        board=options.board,
+    )
 
 
 def _options() -> argparse.Namespace:
@@ -56,6 +62,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--releaser", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--listen-fds", default="", help=argparse.SUPPRESS)
     parser.add_argument("--board", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--settings-fd", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--report-fd", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -71,8 +78,6 @@ def _supervise(settings: Settings, path: Path | None) -> int:
     compiled = not str(wire.__file__).endswith(".py")
     values = json.dumps(describe(settings))
     log.info("settings", host=socket.gethostname(), compiled=compiled, values=values)
-    arguments = ["--config", str(path)] if path else []
-
     if settings.hold.enabled and (why := asyncio.run(refusal(settings.database.url))):
         print(f"gateway: {why}: set both on, or a crash loses held mail", file=sys.stderr)
         return 1
@@ -83,7 +88,7 @@ def _supervise(settings: Settings, path: Path | None) -> int:
         return 2
 
     async def run() -> None:
-        supervisor = Supervisor(settings, arguments, lambda: load(path), log)
+        supervisor = Supervisor(settings, lambda: load(path), log)
         await supervisor.run(_announce)
 
     try:

@@ -21,6 +21,7 @@ from control.agent.post import Poster
 from control.agent.process import Child, end_with, hold, name_of
 from control.agent.shipping import Shipper
 from control.version import VERSION
+from settings import coredump
 from settings.agent import Agent
 
 DEFAULT = Path("/etc/sendgate/agent.toml")
@@ -31,6 +32,7 @@ _DRAIN = 5.0
 def main(arguments: list[str]) -> int:
     """The exit code: 0 ended by a signal, 1 files or the lock cannot be had, 2 a configuration that
     cannot be used."""
+    coredump.without()
     parser = argparse.ArgumentParser(prog="sendgate pmta agent")
     parser.add_argument("--config", type=Path, default=DEFAULT)
     parser.add_argument("--pipe", action="store_true")

@@ -10,12 +10,14 @@ import typer
 
 from control.terminal.configuration import Config, configuration, configuration_file
 from control.terminal.show import line_of
+from settings import coredump
 
 
 def control(context: typer.Context, config: Config = None) -> None:
     """Run the control plane: the API."""
     from control.app import run
 
+    coredump.without()
     asyncio.run(run(configuration(line_of(context), config)))
 
 
@@ -54,6 +56,7 @@ def up(
     from control.embedded.stack.run import until_told
     from control.embedded.stack.run import up as serve
 
+    coredump.without()
     line = line_of(context)
     options = Options(
         data_dir=line.data_dir,

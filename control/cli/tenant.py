@@ -20,7 +20,10 @@ from control.terminal.usage import misused
 
 app = typer.Typer(no_args_is_help=True, help="Customers: logins, networks, pause.")
 
-Password = Annotated[str | None, typer.Option(help="12 characters or more are wise.")]
+Password = Annotated[
+    str | None,
+    typer.Option(help="12 characters or more are wise. Seen in `ps`: better --password-stdin."),
+]
 _NAMED = {"senders": "--sender", "networks": "--network", "brand_domains": "--brand-domain"}
 _TERMS = [option for field, option in of(TenantChange, named=_NAMED).items() if field in TERMS]
 Stdin = Annotated[bool, typer.Option("--password-stdin", help="Read it from standard input.")]

@@ -127,7 +127,8 @@ class Login:
         """Log in, if they are right. Raises OverError after too many that were not."""
         dialogue = self._dialogue
         service = dialogue.service
-        if service.generation() is None:
+        generation = service.generation()
+        if generation is None:
             return reply.NO_PLAN_LOGIN
         login = given.login.decode("utf-8", "replace")
         dialogue.busy = True
@@ -145,11 +146,14 @@ class Login:
             dialogue.log_in(login, entry)
             return _LOGGED_IN
         _LOGINS.labels("refused").inc()
+        # What is no login of ours may be a password that was typed into the wrong field.
+        known = login in generation.login
         service.log.warning(
             "login_refused",
             peer=dialogue.peer,
-            login=login[:64],
-            acts_as=given.acts_as.decode("utf-8", "replace")[:64],
+            login=login[:64] if known else "",
+            acts_as=given.acts_as.decode("utf-8", "replace")[:64] if known else "",
+            known=known,
         )
         dialogue.auth_failures += 1
         if dialogue.auth_failures >= service.settings.auth_attempts:

@@ -20,6 +20,7 @@ from pathlib import Path
 from gateway.accept import board
 from gateway.accept.binding import bind
 from gateway.supervisor.child import Child, Place, name, places
+from gateway.supervisor.handing import environment, hand
 from gateway.supervisor.statedir import state_dir
 from gateway.watch.admin import Admin
 from gateway.watch.log import Log
@@ -32,10 +33,6 @@ _SILENCE = 10.0
 _HEALTHY = 30.0
 _TRIAL = 30.0
 
-# glibc's allocator keeps what large messages used: left alone it raises its bound for memory it
-# gives back up to 32 MB (mallopt(3), M_MMAP_THRESHOLD).
-_MALLOC = {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "1048576"}
-
 
 class FaultError(Exception):
     """The settings keep the workers from starting; the text says what in them."""
@@ -44,14 +41,11 @@ class FaultError(Exception):
 class Supervisor:
     """Runs until `stop` is set."""
 
-    def __init__(
-        self, settings: Settings, arguments: list[str], load: Callable[[], Settings], log: Log
-    ) -> None:
-        """`arguments` are passed on to workers; `load` reads the configuration anew."""
+    def __init__(self, settings: Settings, load: Callable[[], Settings], log: Log) -> None:
+        """`load` reads the configuration anew."""
         self.settings = settings
         self.log = log
         self.stop = asyncio.Event()
-        self._arguments = arguments
         self._load = load
         self._sockets: list[socket.socket] = []
         self._children: list[Child] = []
@@ -123,27 +117,26 @@ class Supervisor:
         """A process in service has this place."""
         return any(child.place == place and child.serving for child in self._children)
 
-    def _start(self, place: Place, *, trial: bool = False) -> None:
+    def _start(self, place: Place, trial: Settings | None = None) -> None:
+        """`trial`: settings that are tried; else those in force."""
         role, index = place
+        settings = trial or self.settings
         read_end, write_end = os.pipe()
         descriptors = [bound.fileno() for bound in self._sockets]
+        handed = -1
         try:
+            handed = hand(settings, state_dir(settings, self.run_dir), os.environ)
             process = subprocess.Popen(
                 [
-                    sys.executable, "-m", "gateway", *self._arguments,
-                    f"--{role}", str(index),
+                    sys.executable, "-m", "gateway", f"--{role}", str(index),
+                    "--settings-fd", str(handed),
                     "--listen-fds", ",".join(map(str, descriptors)),
                     "--report-fd", str(write_end),
                     "--board", str(self.run_dir / "board"),
                 ],
                 stdin=subprocess.DEVNULL,
-                pass_fds=(*descriptors, write_end),
-                env={
-                    **os.environ,
-                    **_MALLOC,
-                    "PROMETHEUS_MULTIPROC_DIR": str(self.run_dir),
-                    "SENDGATE_GATEWAY_STATE_DIR": state_dir(self.settings, self.run_dir),
-                },
+                pass_fds=(*descriptors, write_end, handed),
+                env=environment(os.environ, self.run_dir),
                 start_new_session=True,
             )  # fmt: skip
         except OSError:
@@ -151,8 +144,10 @@ class Supervisor:
             raise
         finally:
             os.close(write_end)
+            if handed >= 0:
+                os.close(handed)
         child = Child(process, place, self._epoch)
-        child.trial = trial
+        child.trial = trial is not None
         self._children.append(child)
         task = asyncio.get_running_loop().create_task(self._attend(child, read_end))
         self._tasks.add(task)
@@ -234,7 +229,7 @@ class Supervisor:
         self._epoch = self._epochs
         self._fault = ""
         wanted = places(settings)
-        why = await self._try_out(wanted)
+        why = await self._try_out(wanted, settings)
         fresh = [child for child in self._children if child.trial]
         if not why and len(fresh) < len(wanted):
             why = "a new worker died"
@@ -255,11 +250,11 @@ class Supervisor:
                 child.process.send_signal(signal.SIGHUP)
         self.log.info("reloaded", workers=settings.gateway.workers)
 
-    async def _try_out(self, wanted: list[Place]) -> str:
+    async def _try_out(self, wanted: list[Place], settings: Settings) -> str:
         """Start all on trial and wait until they are ready; why they are not, or ''."""
         try:
             for place in wanted:
-                self._start(place, trial=True)
+                self._start(place, settings)
         except OSError as error:
             return f"a new worker could not be started: {error}"
         deadline = asyncio.get_running_loop().time() + _TRIAL

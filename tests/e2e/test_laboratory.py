@@ -78,7 +78,7 @@ def test_a_gateway_without_its_mechanism_is_found_out(tmp_path: Path) -> None:
     file.write_text(BROKEN)
     # Of the environment a stack's processes get little more than where modules are.
     (tmp_path / "sitecustomize.py").write_text(
-        'import os\nos.environ["FAULT_BREAKAGE"] = "refund_what_was_relayed"\n'
+        'import os\nos.environ["PYTHON_BREAKAGE"] = "refund_what_was_relayed"\n'
         "import tests.faults.breakage.sitecustomize\n"
     )
     code, found, errors = load("--scenario", str(file), path=f"{tmp_path}:{ROOT}")

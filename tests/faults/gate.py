@@ -23,7 +23,7 @@ def environment_of(breakage: str) -> Mapping[str, str]:
     if not breakage:
         return {}
     root = Path(__file__).parents[2]
-    return {"PYTHONPATH": f"{BREAKAGE}:{root}", "FAULT_BREAKAGE": breakage}
+    return {"PYTHONPATH": f"{BREAKAGE}:{root}", "PYTHON_BREAKAGE": breakage}
 
 
 class GatePart:

@@ -13,7 +13,7 @@ _BROKEN = {"--worker", "--releaser"}
 _CONTROL = {"overlook_missing_files", "take_every_server_for_known"}
 """These break control."""
 
-_name = os.environ.get("FAULT_BREAKAGE", "")
+_name = os.environ.get("PYTHON_BREAKAGE", "")
 if _name and ({"control"} if _name in _CONTROL else _BROKEN) & set(sys.orig_argv):
     from tests.faults.breakage import breakages
 
