@@ -36,8 +36,7 @@ async def once(
     asked: Asked,
     do: Callable[[], Awaitable[Any]],
 ) -> Any:
-    """What `do` answers, or what it answered; an answer that was kept comes as bytes. Raises
-    RefusedError."""
+    """What `do` answers, or what it answered then (`Answered`). Raises RefusedError."""
     key = _key(request, route)
     dry = asked.query.get("dry_run", "") in ("1", "true", "yes")
     if key is None or holder is None or dry:

@@ -8,16 +8,19 @@ from aiohttp import web
 
 from control.api.health import Health
 from control.api.negotiation import JSON
+from control.users.repeated import Answered
 
 
 def of(answer: Any, status: int) -> web.Response:
-    """A text as it is, octets as the JSON that they are, all else as JSON."""
+    """A text as it is, what was answered before as it was, all else as JSON."""
+    if isinstance(answer, Answered):
+        # Its own status: a version that answers this route with another began meanwhile.
+        return web.Response(body=answer.body, status=answer.status, content_type=JSON)
     if isinstance(answer, str):
         return web.Response(text=answer)
     if isinstance(answer, Health) and not answer.ready:
         status = 503
-    body = answer if isinstance(answer, bytes) else msgspec.json.encode(answer)
-    return web.Response(body=body, status=status, content_type=JSON)
+    return web.Response(body=msgspec.json.encode(answer), status=status, content_type=JSON)
 
 
 def tagged(request: web.Request, response: web.Response) -> web.Response:

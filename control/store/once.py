@@ -59,9 +59,10 @@ class Once:
             )
         )
 
-    async def kept(self, pool: Any, kept: float) -> int:
-        """How many keys of its holder there are."""
-        return int(await pool.fetchval(_SQL["kept"], self._named[0], kept))
+    async def kept(self, pool: Any, kept: float) -> tuple[int, float]:
+        """(how many keys of its holder there are, seconds until the oldest is kept no more)."""
+        row = await pool.fetchrow(_SQL["kept"], self._named[0], kept)
+        return row["used"], row["frees"]
 
     def shaped(self, shape: Callable[[Any], Any]) -> None:
         """What makes an answer of that with which `settle` is called."""

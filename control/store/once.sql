@@ -5,8 +5,10 @@ FROM request_once
 WHERE holder = $1 AND key = $2 AND at > now() - make_interval(secs => $3);
 
 -- name: kept
--- How many keys of a holder are kept for $2 seconds.
-SELECT count(*) FROM request_once
+-- How many keys of a holder are kept for $2 seconds, and when the next of them is free.
+SELECT count(*) AS used, coalesce(
+    extract(epoch FROM min(at) + make_interval(secs => $2) - now()), 0)::float8 AS frees
+FROM request_once
 WHERE holder = $1 AND at > now() - make_interval(secs => $2);
 
 -- name: claim

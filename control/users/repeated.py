@@ -2,9 +2,10 @@
 
 Rule: kept is the answer of what was done. A refusal changed nothing, so that its key is free again:
 who was refused for what is over tomorrow gets no old refusal.
-At rest an answer is sealed with control.secret, for it may have a password that is shown once; the
-key is kept as its digest, and the request as a keyed one, because a plain digest of a body with a
-password in it could be guessed at.
+At rest an answer is sealed with control.secret, for it names customers and their addresses; none
+has a secret that is shown once, whose routes take no key (control/api/keyed.py). The key is kept as
+its digest, and the request as a keyed one, because a plain digest of a body with a password in it
+could be guessed at.
 """
 
 import hashlib
@@ -12,6 +13,8 @@ import hmac
 import math
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+import msgspec
 
 from control.problem import RefusedError
 from control.store.once import Known, Once, doing
@@ -26,6 +29,13 @@ class LaterError(RefusedError):
     def __init__(self, title: str, after: float, *, status: int) -> None:
         super().__init__(title, status=status)
         self.after = max(1, math.ceil(after))
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """What a request was answered, once."""
+
+    status: int
+    body: bytes
 
 
 class Repeated:
@@ -45,8 +55,8 @@ class Repeated:
         encode: Callable[[Any], bytes],
         do: Callable[[], Awaitable[Any]],
     ) -> Any:
-        """What `do` answers, or, as bytes, what it answered as `encode` made it. `asked`: all that
-        tells the request from others. Raises RefusedError."""
+        """What `do` answers, or an `Answered`, as `encode` made it. `asked`: all that tells the
+        request from others. Raises RefusedError."""
 
         def sealed(found: Any) -> bytes:
             body = encode(found)
@@ -60,13 +70,15 @@ class Repeated:
             # A claim that ran out is taken below: nobody does that request any more.
             if known.answer is not None or known.left > 0 or known.request != request:
                 return self._again(known, request)
-        elif await once.kept(self._pool, kept) >= self._of.idempotency_most:
-            raise LaterError(
-                f"{holder.said} used {self._of.idempotency_most} keys (control.idempotency_most) "
-                "within control.idempotency_kept: ask without one, or later",
-                3600,
-                status=429,
-            )
+        else:
+            used, frees = await once.kept(self._pool, kept)
+            if used >= self._of.idempotency_most:
+                raise LaterError(
+                    f"{holder.said} used {used} keys (control.idempotency_most) within "
+                    "control.idempotency_kept: ask without one, or later",
+                    frees,
+                    status=429,
+                )
         if not await once.claim(self._pool, request, running, kept):
             known = await once.known(self._pool, kept)
             return self._again(known or Known(request, None, None, 1.0), request)
@@ -82,14 +94,14 @@ class Repeated:
         await once.finish(self._pool, found)
         return found
 
-    def _again(self, known: Known, request: bytes) -> bytes:
+    def _again(self, known: Known, request: bytes) -> Answered:
         if not hmac.compare_digest(known.request, request):
             raise RefusedError(
                 "this Idempotency-Key was used for another request (path, query or body): take a "
                 "new one",
                 status=422,
             )
-        if known.answer is None:
+        if known.answer is None or known.status is None:
             title = "the first request with this Idempotency-Key is still being done"
             raise LaterError(title, known.left, status=409)
         opened = self._secrets.opened(known.answer) if known.answer else None
@@ -99,7 +111,7 @@ class Repeated:
                 "control.idempotency_answer, or control.secret is another now): look at what it "
                 "made"
             )
-        return opened
+        return Answered(known.status, opened)
 
     def _request(self, asked: bytes) -> bytes:
         """Raises RefusedError without control.secret: before anything is done."""
