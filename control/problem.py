@@ -1,8 +1,11 @@
-"""Why something was not done, in the shape of RFC 9457: a title, and every field problem."""
+"""Why something was not done, in the shape of RFC 9457: its kind, and every field problem."""
 
 from collections.abc import Mapping
 
 import msgspec
+
+from control import kinds
+from control.kind import Kind
 
 
 class FieldProblem(msgspec.Struct, frozen=True):
@@ -15,15 +18,23 @@ class FieldProblem(msgspec.Struct, frozen=True):
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The body of `application/problem+json`."""
 
+    type: str = "about:blank"
+    """Where its kind is explained, relative to the API (`control.kind`)."""
     title: str
+    """Of the kind."""
     status: int
     detail: str = ""
+    """Of this one."""
+    field: str = ""
+    """The field, parameter or header to blame, where it is one."""
+    fix: str = ""
+    """What to do."""
     errors: list[FieldProblem] = []
     request_id: str = ""
 
 
 class RefusedError(Exception):
-    """Nothing was changed. `status` is what HTTP says: 400 bad input, 404 no such thing,
+    """Nothing was changed. Its kind says what HTTP says: 400 bad input, 404 no such thing,
     409 it contradicts what is there, 429 too often, 503 a part we need is away."""
 
     after = 0
@@ -33,33 +44,67 @@ class RefusedError(Exception):
 
     def __init__(
         self,
-        title: str,
+        detail: str,
         *,
-        status: int = 409,
+        status: int = 0,
+        kind: Kind | None = None,
+        field: str = "",
+        fix: str = "",
         errors: list[FieldProblem] | None = None,
         alone: str = "",
     ):
-        """`alone`: in place of it all for who sees one tenant alone, where it names what may be
-        another's."""
-        super().__init__(title)
-        self.title = title
-        self.status = status
+        """`status`: where its general kind is meant, 409 for neither; `field`: to blame, where
+        `errors` names none; `fix`: in place of the kind's; `alone`: in place of it all for who sees
+        one tenant alone, where it names what may be another's."""
+        super().__init__(detail)
+        self.detail = detail
+        self.kind = kind or kinds.of_status(status or 409)
+        self.status = status or self.kind.status
         self.errors = errors or []
         self.called: dict[str, str] = {}
         """What a command calls the fields: its options."""
+        self._general = self.kind in kinds.BY_STATUS.values() and not fix
+        self._field = field
+        self._fix = fix
         self._alone = alone
+
+    @property
+    def field(self) -> str:
+        """The one to blame; empty for none, or several."""
+        named = {error.field for error in self.errors}
+        return named.pop() if len(named) == 1 else self._field
+
+    @property
+    def fix(self) -> str:
+        """What to do, in a command's words where it has some for the field."""
+        return self._fix or self.kind.remedy(self.called.get(self.field, self.field))
+
+    @property
+    def advice(self) -> str:
+        """What to do, where that is more than what is said to everybody who meets the status: a
+        command's own sentence has its remedy in it."""
+        return "" if self._general else self.fix
 
     def apart(self) -> "RefusedError":
         """As it is told to who sees one tenant alone."""
         if not self._alone:
             return self
         fields = {error.field: FieldProblem(error.field, self._alone) for error in self.errors}
-        return RefusedError(self._alone, status=self.status, errors=list(fields.values()))
+        return RefusedError(
+            self._alone, status=self.status, kind=self.kind, errors=list(fields.values())
+        )
 
     def problem(self, request_id: str = "") -> Problem:
         """As a body."""
         return Problem(
-            title=self.title, status=self.status, errors=self.errors, request_id=request_id
+            type=self.kind.type,
+            title=self.kind.title,
+            status=self.status,
+            detail=self.detail,
+            field=self.field,
+            fix=self.fix,
+            errors=self.errors,
+            request_id=request_id,
         )
 
     def line(self) -> str:
@@ -69,16 +114,17 @@ class RefusedError(Exception):
             for e in self.errors
         ]
         if not details:
-            return self.title
-        return details[0] if len(details) == 1 else "; ".join([self.title, *details])
+            return self.detail
+        return details[0] if len(details) == 1 else "; ".join([self.detail, *details])
 
 
 def in_the_way(what: str, found: list[str]) -> RefusedError:
     """Something stays because of what is in its way; each is counted and named."""
     if len(found) == 1:
-        return RefusedError(f"{what} stays: {found[0]}")
+        return RefusedError(f"{what} stays: {found[0]}", kind=kinds.IN_THE_WAY)
     title = f"{what} stays: {len(found)} things are in the way"
-    return RefusedError(title, errors=[FieldProblem("", text) for text in found])
+    errors = [FieldProblem("", text) for text in found]
+    return RefusedError(title, kind=kinds.IN_THE_WAY, errors=errors)
 
 
 SHOWN = 10
@@ -113,7 +159,8 @@ def bad(field: str, detail: str, *, alone: str = "") -> RefusedError:
 
 def taken(field: str, detail: str) -> RefusedError:
     """A field of the input names what is another's, or there already."""
-    return RefusedError(f"{field}: {detail}", errors=[FieldProblem(field=field, detail=detail)])
+    errors = [FieldProblem(field=field, detail=detail)]
+    return RefusedError(f"{field}: {detail}", kind=kinds.TAKEN, errors=errors)
 
 
 def missing(what: str, name: str) -> RefusedError:

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from control import kinds
 from control.accounting.door import Batch, Door
 from control.accounting.identity import Reading
 from control.accounting.lock import lock_number
@@ -224,7 +225,7 @@ class _Work:
 
 def _full() -> RefusedError:
     return RefusedError(
-        "too many batches wait to be taken in (accounting.inbox); come again", status=503
+        "too many batches wait to be taken in (accounting.inbox); come again", kind=kinds.BUSY
     )
 
 

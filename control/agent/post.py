@@ -103,7 +103,7 @@ class Poster:
         if answer.status in expected:
             return answer
         self.close()
-        said = f"control answers {answer.status}: {_title(answer.body)}"
+        said = f"control answers {answer.status}: {_reason(answer.body)}"
         if answer.status in (401, 403):
             said += f" (token_file: {self._token_file})"
         raise PostError(said, answer.wait)
@@ -149,8 +149,10 @@ def _said(error: Exception) -> str:
     return f"control does not answer ({error or type(error).__name__})"
 
 
-def _title(answer: bytes) -> str:
+def _reason(answer: bytes) -> str:
     try:
-        return msgspec.json.decode(answer, type=Problem).title
+        found = msgspec.json.decode(answer, type=Problem)
     except msgspec.DecodeError:
         return "no reason that can be read"
+    # An older control says it in the title alone.
+    return found.detail or found.title

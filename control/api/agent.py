@@ -15,9 +15,11 @@ from typing import Protocol
 import msgspec
 from aiohttp import web
 
+from control import kinds
 from control.accounting.payload import InflatedError
 from control.accounting.shipment import unpacked
 from control.accounting.shipped import Shipments
+from control.api import parameter
 from control.pmta.offer import Applied, Asked
 from control.pmta.offering import Answer
 from control.pmta.speaking import Speaker, named
@@ -63,7 +65,7 @@ class ConfigurationApi:
         """The version to run, when it is another than the agent has seen. Raises RefusedError."""
         await self._configured(request)
         if unknown := sorted(set(request.query) - {"server", "agent", "wait", "look"}):
-            raise RefusedError(f"unknown query parameter {unknown[0]}", status=400)
+            raise parameter.unknown(unknown[0])
         who = named(request.query.get("server", ""), request.query.get("agent", ""))
         wait = request.query.get("wait", "0")
         if not WAIT.fullmatch(wait):
@@ -87,7 +89,9 @@ class ConfigurationApi:
         try:
             said = msgspec.json.decode(body, type=Applied)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise RefusedError(f"it is not what an agent says ({error})", status=400) from error
+            raise RefusedError(
+                f"it is not what an agent says ({error})", kind=kinds.UNREADABLE_BODY
+            ) from error
         asked = await self._keep(said)
         return web.Response(body=msgspec.json.encode(asked), content_type="application/json")
 
@@ -111,7 +115,7 @@ class AgentApi:
         except InflatedError as error:
             raise RefusedError(f"{error} (accounting.webhook_content)", status=413) from error
         except ValueError as error:
-            raise RefusedError(str(error), status=400) from error
+            raise RefusedError(str(error), kind=kinds.UNREADABLE_BODY) from error
         standing = await self._shipments.take(shipment)
         return web.Response(
             body=msgspec.json.encode(standing),
@@ -125,6 +129,8 @@ class AgentApi:
         try:
             report = msgspec.json.decode(body, type=Report)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise RefusedError(f"it is not an agent's report ({error})", status=400) from error
+            raise RefusedError(
+                f"it is not an agent's report ({error})", kind=kinds.UNREADABLE_BODY
+            ) from error
         await self._keep(report)
         return web.Response(body=b"{}", content_type="application/json")

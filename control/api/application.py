@@ -1,36 +1,39 @@
 """The application: request ids, tokens, errors as problem+json, and every route."""
 
-import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 
-import msgspec
 from aiohttp import web
-from redis.exceptions import RedisError
 
 from control.accounting.payload import InflatedError, inflated
-from control.api import body, linkpage, methods, negotiation, parameter, representation
+from control.api import (
+    body,
+    linkpage,
+    methods,
+    negotiation,
+    parameter,
+    problempages,
+    representation,
+)
 from control.api.crossorigin import CrossOrigin
 from control.api.described import describe
 from control.api.metrics import PATH as METRICS
 from control.api.needs import Doors
 from control.api.origin import come_from
 from control.api.permission import Permission, allow, allow_body
+from control.api.refused import Refusal, Refused
 from control.api.repeat import once
 from control.api.route import Call, Route
 from control.plan.names import Asked, still
-from control.problem import Problem, RefusedError
+from control.problem import RefusedError
 from control.users.asker import asked_by
 from control.users.link import PAGE as LINK
 from control.users.repeated import Repeated
 from control.users.role import Holder
 from policy.node import Network, within
-
-log = logging.getLogger(__name__)
 
 Names = Callable[[Asked, str | None], Awaitable[Asked]]
 """A request with a name in place of each id, for who sees one tenant or (None) all."""
@@ -40,15 +43,10 @@ HolderOf = Callable[[str, str], Awaitable[Holder | None]]
 """Who has what a request carries, and comes from that address."""
 Used = Callable[[Holder], Awaitable[None]]
 """Is told of who asked."""
-Refusal = Callable[[Exception], RefusedError | None]
-"""What an error of a part below means for who asked; None: it is not that part's."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 Raw = Callable[[web.Request], Awaitable[web.Response]]
-
-RETRY_AFTER = 30
-"""Seconds told to who met a part of ours that is away, or full."""
 
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -94,7 +92,7 @@ class Application:
         self._repeated = repeated
         self._names = names
         self._of_which = of_which
-        self._refusal = refusal
+        self._refused = Refused(refusal)
         self._max_body = max_body
 
     def build(self) -> web.Application:
@@ -122,6 +120,7 @@ class Application:
         describe(app, self._routes, Doors(self._raw, self._agents, self._asked))
         for path in (LINK, f"{LINK}/"):
             app.router.add_get(path, linkpage.page)
+        problempages.add(app.router)
         methods.add_heads(app.router)
         return app
 
@@ -130,9 +129,9 @@ class Application:
             free = route.public or (route.path == METRICS and self._scrapes(request))
             holder = None if free else await self._who(request)
             wanted = None if holder is None else allow(holder, route.method, route.path)
-            negotiation.must_answer(request, negotiation.kinds(route))
+            negotiation.must_answer(request, negotiation.media(route))
             if unknown := sorted(set(request.query) - set(route.query)):
-                raise RefusedError(f"unknown query parameter {unknown[0]}", status=400)
+                raise parameter.unknown(unknown[0])
             parameter.possible(request.match_info, request.query)
             decoded = None
             if route.body is not None:
@@ -209,56 +208,11 @@ class Application:
         """Every error as RFC 9457, with the request's id in it and in the log."""
         given = request.headers.get("X-Request-Id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-        headers: dict[str, str] = {}
         # One connection carries requests of many: nothing of the one before stays.
         asked_by(None, come_from(request, self._proxies))
         try:
             response = await methods.answered(request, handler)
-        except RefusedError as error:
-            problem = error.problem(request_id)
-            headers = dict(error.headers)
-            if error.after:
-                headers["Retry-After"] = str(error.after)
-            if problem.status == 401:
-                headers["WWW-Authenticate"] = "Bearer"
-        except web.HTTPException as error:
-            own = error.reason != HTTPStatus(error.status).phrase
-            title = error.reason if own else _TITLES.get(error.status, error.reason)
-            problem = Problem(title=title, status=error.status, request_id=request_id)
-            headers = {k: v for k, v in error.headers.items() if k in ("WWW-Authenticate", "Allow")}
         except Exception as error:  # noqa: BLE001 - the edge of HTTP
-            problem = self._meant(error, request, request_id)
-        else:
-            response.headers["X-Request-Id"] = request_id
-            return response
-        if problem.status == 503:
-            headers["Retry-After"] = str(RETRY_AFTER)
-        return web.Response(
-            body=msgspec.json.encode(problem),
-            status=problem.status,
-            content_type="application/problem+json",
-            headers={**headers, "X-Request-Id": request_id},
-        )
-
-    def _meant(self, error: Exception, request: web.Request, request_id: str) -> Problem:
-        asked = request.method, request.path, request_id
-        found = self._refusal(error)
-        if isinstance(error, RedisError):
-            found = RefusedError(f"the ledger does not answer: {error}", status=503)
-        elif found is None and isinstance(error, OSError):
-            found = RefusedError(f"a part we need does not answer: {error}", status=503)
-        if found is None:
-            log.error("%s %s [%s]", *asked, exc_info=error)
-            title = "an error on our side; the log has it under this request id"
-            return Problem(title=title, status=500, request_id=request_id)
-        if found.status == 503:
-            log.warning("%s %s [%s]: %s", *asked, error)
-        return found.problem(request_id)
-
-
-_TITLES = {
-    401: "a valid token is needed: Authorization: Bearer TOKEN, or X-API-Key: TOKEN",
-    404: "there is no such path",
-    405: "this path has no such method",
-    413: "the body is too large",
-}
+            return self._refused.answer(error, request, request_id)
+        response.headers["X-Request-Id"] = request_id
+        return response

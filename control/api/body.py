@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from control import kinds
 from control.problem import FieldProblem, RefusedError
 from control.values.wording import wrong
 
@@ -14,9 +15,9 @@ def decode(data: bytes, kind: Any) -> Any:
     try:
         raw = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RefusedError(f"the body is not JSON: {error}", status=400) from error
+        raise RefusedError(f"the body is not JSON: {error}", kind=kinds.UNREADABLE_BODY) from error
     if not isinstance(raw, dict):
-        raise RefusedError("the body must be a JSON object", status=400)
+        raise RefusedError("the body must be a JSON object", kind=kinds.UNREADABLE_BODY)
     fields = {f.encode_name: f for f in msgspec.structs.fields(kind)}
     found = [FieldProblem(key, "no such field") for key in raw if key not in fields]
     # Nothing that is kept, logged or shown in a terminal has any use for them; a password, which is

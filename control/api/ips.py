@@ -64,7 +64,7 @@ class IpsApi:
             today = [] if generation is None else await self._usage(generation, owners)
         except RefusedError as error:
             # What was set must be readable all the same.
-            return msgspec.structs.replace(view, today_missing=error.title)
+            return msgspec.structs.replace(view, today_missing=error.detail)
         return msgspec.structs.replace(view, today=today)
 
     async def _change(self, call: Call) -> Changed[IpView]:

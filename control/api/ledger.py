@@ -38,7 +38,9 @@ class LedgerApi:
     async def _open(self, call: Call) -> LedgerStatus:
         body: OpenLedger = call.body
         if not body.confirm:
-            raise RefusedError("confirm must be true: today's counts are gone", status=400)
+            raise RefusedError(
+                "confirm must be true: today's counts are gone", status=400, field="confirm"
+            )
         status = await self._opening.open_again(call.who, body.reason)
         await self._publisher.reconcile(call.who)
         return status

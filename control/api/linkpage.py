@@ -5,18 +5,10 @@ behind the #, which the browser does not send; the page sends it with the passwo
 else.
 """
 
-import base64
-import hashlib
-
 from aiohttp import web
 
+from control.api.contentpolicy import STYLE, allowed
 from control.api.negotiation import must_answer
-
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 26rem; margin: 4rem auto; padding: 0 1rem; }
-label, input, button { display: block; width: 100%; font: inherit; margin: .4rem 0; }
-input, button { padding: .5rem; box-sizing: border-box; }
-"""
 
 _SCRIPT = """
 const form = document.querySelector("form"), said = document.querySelector("output");
@@ -37,7 +29,7 @@ form.addEventListener("submit", async (event) => {
     const found = await answer.json();
     if (answer.ok) form.hidden = true;
     said.textContent = answer.ok ? `${found.name} has this password now.`
-      : (found.errors && found.errors[0] ? found.errors[0].detail : found.title);
+      : (found.errors && found.errors[0] ? found.errors[0].detail : found.detail);
   } catch { said.textContent = "Sendgate does not answer: try again."; }
   form.querySelector("button").disabled = false;
 });
@@ -45,7 +37,7 @@ form.addEventListener("submit", async (event) => {
 
 _PAGE = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Sendgate: choose your password</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>
 <body><main><h1>Choose your password</h1>
 <noscript><p>Without JavaScript: <code>sendgate user accept LINK</code>.</p></noscript>
 <form hidden method="post">
@@ -59,14 +51,9 @@ _PAGE = f"""<!doctype html>
 """
 
 
-def _allowed(text: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    return f"'sha256-{digest}'"
-
-
 HEADERS = {
     "Content-Security-Policy": (
-        f"default-src 'none'; script-src {_allowed(_SCRIPT)}; style-src {_allowed(_STYLE)}; "
+        f"default-src 'none'; script-src {allowed(_SCRIPT)}; style-src {allowed(STYLE)}; "
         "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "Referrer-Policy": "no-referrer",

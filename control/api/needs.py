@@ -11,6 +11,7 @@ import msgspec
 from control.api import docspage
 from control.api.permission import CLOSED, PERMISSIONS
 from control.api.route import Route
+from control.kind import PATH
 from control.pmta.offer import APPLIED, OFFER
 from control.users.link import PAGE as LINK
 from control.users.role import ALL_ROLES, CONFIGURED, FEEDERS, ROLES
@@ -65,6 +66,8 @@ def need(method: str, path: str, *, public: bool, summary: str) -> Need:
 OPEN: dict[tuple[str, str], str] = {
     ("GET", "/api/openapi.json"): "All of this as an OpenAPI 3.1 document",
     ("GET", docspage.PATH): docspage.SUMMARY,
+    ("GET", PATH): "The kinds of problem there are",
+    ("GET", f"{PATH}/{{kind}}"): "What a kind of problem means, and what to do",
     ("GET", LINK): "The page that a one-time link opens: choose a password",
 }
 """What the application answers beside its routes, to everybody."""

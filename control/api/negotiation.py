@@ -10,6 +10,7 @@ import re
 
 from aiohttp import web
 
+from control import kinds
 from control.api.route import Route
 from control.problem import RefusedError, quoted
 
@@ -29,12 +30,12 @@ _WEIGHT = re.compile(r"\s*;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*(?=;|$)
 class UnsupportedError(RefusedError):
     """What was sent is of a type, or coded in a way, that is not taken (415)."""
 
-    def __init__(self, title: str, header: str, taken: str) -> None:
-        super().__init__(title, status=415)
+    def __init__(self, detail: str, field: str, header: str, taken: str) -> None:
+        super().__init__(detail, kind=kinds.UNSUPPORTED, field=field)
         self.headers = {header: taken}
 
 
-def kinds(route: Route) -> tuple[str, ...]:
+def media(route: Route) -> tuple[str, ...]:
     """Media types that it answers."""
     if route.answer is str:
         return (TEXT,)
@@ -47,25 +48,27 @@ def must_take(request: web.Request) -> None:
     kind = given.partition(";")[0].strip().lower()
     if kind != JSON and kind not in _UNSAID:
         raise UnsupportedError(
-            f"Content-Type {quoted(kind)} is not taken here: send {JSON}", "Accept", JSON
+            f"Content-Type {quoted(kind)} is not taken here: send {JSON}",
+            *("Content-Type", "Accept", JSON),
         )
     for coding in request.headers.get("Content-Encoding", "").split(","):
         if coding.strip().lower() not in _CODINGS:
             raise UnsupportedError(
                 f"Content-Encoding {quoted(coding.strip())} is not taken here: send gzip, or the "
                 "body as it is",
-                *("Accept-Encoding", "gzip"),
+                *("Content-Encoding", "Accept-Encoding", "gzip"),
             )
 
 
-def must_answer(request: web.Request, kinds: tuple[str, ...]) -> None:
+def must_answer(request: web.Request, media: tuple[str, ...]) -> None:
     """Raises RefusedError (406) unless one of these is accepted."""
     given = ",".join(request.headers.getall("Accept", []))
-    if given.strip(" \t,") and not any(weight(given, kind) for kind in kinds):
+    if given.strip(" \t,") and not any(weight(given, kind) for kind in media):
         raise RefusedError(
             f"Accept {quoted(given)} leaves out all that this path answers: accept "
-            f"{' or '.join(kinds)}",
-            status=406,
+            f"{' or '.join(media)}",
+            kind=kinds.NOT_ACCEPTABLE,
+            field="Accept",
         )
 
 
@@ -81,24 +84,3 @@ def weight(accept: str, kind: str) -> float:
             said = _WEIGHT.search(element)
             found[near] = max(found.get(near, 0.0), float(said[1]) if said else 1.0)
     return found[max(found)] if found else 0.0
-
-
-def said(route: Route, problem: object) -> dict[str, object]:
-    """What the API's document says of it: answers of a route."""
-    found: dict[str, object] = {
-        "406": {
-            "description": f"`Accept` leaves out {' and '.join(kinds(route))}: nothing was done",
-            "content": problem,
-        }
-    }
-    if route.body is not None:
-        text = {"schema": {"type": "string"}}
-        found["415"] = {
-            "description": "the body is of another type or coding than is taken: nothing was done",
-            "headers": {
-                "Accept": {**text, "description": "the type that is"},
-                "Accept-Encoding": {**text, "description": "the coding that is"},
-            },
-            "content": problem,
-        }
-    return found

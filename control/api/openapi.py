@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from control.api import negotiation, parameter
+from control.api import parameter, problemschema
 from control.api.body import CONTROLS
 from control.api.needs import ASKED, NO_DOORS, POSTED, SHIPPED, Doors, needs
 from control.api.repeat import said
 from control.api.route import Route
-from control.api.telling import complete, problems
+from control.api.telling import complete
 from control.problem import Problem
 
 PATH = "/api/openapi.json"
@@ -21,8 +21,9 @@ INFO = {
     "summary": "The control API of Sendgate",
     "description": "What the SMTP gateway between MailWizz and PowerMTA may send, what it sent, "
     "and what waits. Ask with `Authorization: Bearer TOKEN`, or `X-API-Key: TOKEN`. What goes "
-    "wrong is answered as `application/problem+json` (RFC 9457): `title` says what, `errors` names "
-    "each field. Things have a name and a number: paths and bodies take either. HEAD answers "
+    "wrong is answered as `application/problem+json` (RFC 9457): `type` leads to what it means, "
+    "`detail` says what is wrong, `field` and `errors` what is to blame, `fix` what to do. Things "
+    "have a name and a number: paths and bodies take either. HEAD answers "
     "wherever GET does; OPTIONS says what a path takes.",
 }
 _SAYING = {"pattern", "anyOf", "enum"}
@@ -33,23 +34,26 @@ def document(
     doors: Doors = NO_DOORS,
 ) -> dict[str, Any]:
     """OpenAPI 3.1 of `routes` and `doors`."""
-    types: list[Any] = [Problem]
+    types: list[Any] = [Problem, *problemschema.TYPES]
     types += [t for r in routes for t in (r.body, r.answer) if t is not None]
     schemas, components = msgspec.json.schema_components(
         types, ref_template="#/components/schemas/{name}"
     )
     for kind in _inner({r.body.__name__ for r in routes if r.body is not None}, components):
         _say_controls(components[kind])
+    problemschema.closed(components)
+    shared = problemschema.Shared(schemas[0])
     by_type = dict(zip(map(repr, types), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, by_type)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, by_type, shared)
     for path in doors.posted:
-        paths[path] = {"post": _posted(schemas[0])}
+        paths[path] = {"post": _posted(shared)}
     for path in doors.agents:
-        paths[path] = {"post": _shipped(path, schemas[0])}
+        paths[path] = {"post": _shipped(path, shared)}
     for path in doors.asked:
-        paths[path] = {"get": _asked(schemas[0])}
+        paths[path] = {"get": _asked(shared)}
+    paths.update(problemschema.paths(list(schemas[1:3]), shared))
     found: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": INFO,
@@ -64,7 +68,7 @@ def document(
             },
         },
     }
-    found["components"]["responses"] = problems(schemas[0])
+    found["components"]["responses"] = shared.components
     complete(found, needs(routes, doors))
     said: dict[str, Any] = _of_scalars(found)
     return said
@@ -84,7 +88,7 @@ def _of_scalars(value: Any) -> Any:
     return value.replace(*_SURROGATES) if isinstance(value, str) else value
 
 
-def _posted(problem: Any) -> dict[str, Any]:
+def _posted(shared: problemschema.Shared) -> dict[str, Any]:
     record = {"type": "object", "additionalProperties": True}
     text = {"schema": {"type": "string"}}
     content = {
@@ -101,16 +105,15 @@ def _posted(problem: Any) -> dict[str, Any]:
         "requestBody": {"required": False, "content": content},
         "responses": {
             "200": {"description": "stored", "content": {"application/json": {"schema": stored}}},
-            "default": {
-                "description": "not stored: post it again",
-                "content": {"application/problem+json": {"schema": problem}},
-            },
+            **shared.answers(problemschema.at_door()),
         },
         "security": [{"token": []}, {"key": []}, {"password": []}, {"signature": []}],
     }
 
 
-def _shipped(path: str, problem: Any) -> dict[str, Any]:
+def _shipped(path: str, shared: problemschema.Shared) -> dict[str, Any]:
+    refused = shared.answers(problemschema.at_door())
+    conflict = shared.content(409, problemschema.at_door())
     return {
         "summary": SHIPPED,
         "parameters": [
@@ -123,20 +126,17 @@ def _shipped(path: str, problem: Any) -> dict[str, Any]:
         },
         "responses": {
             "200": {"description": "stored", "content": {"application/json": {"schema": {}}}},
+            **refused,
             "409": {
                 "description": "not stored: it does not continue the stream; where that stands",
-                "content": {"application/json": {"schema": {}}},
-            },
-            "default": {
-                "description": "not stored: post it again",
-                "content": {"application/problem+json": {"schema": problem}},
+                "content": {"application/json": {"schema": {}}, **conflict},
             },
         },
         "security": [{"token": []}, {"key": []}, {"password": []}],
     }
 
 
-def _asked(problem: Any) -> dict[str, Any]:
+def _asked(shared: problemschema.Shared) -> dict[str, Any]:
     name = {"type": "string", "minLength": 1, "maxLength": 64}
     texts = {"server": name, "agent": name, "wait": {"type": "string"}}
     return {
@@ -149,10 +149,7 @@ def _asked(problem: Any) -> dict[str, Any]:
         "responses": {
             "200": {"description": "this", "content": {"application/json": {"schema": {}}}},
             "304": {"description": "what it has seen already"},
-            "default": {
-                "description": "not told",
-                "content": {"application/problem+json": {"schema": problem}},
-            },
+            **shared.answers(problemschema.at_door()),
         },
         "security": [{"token": []}, {"key": []}, {"password": []}],
     }
@@ -186,12 +183,13 @@ def _query(route: Route) -> dict[str, tuple[str, dict[str, Any]]]:
     return said | parameter.described(route.wanted)
 
 
-def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
+def _operation(
+    route: Route, schemas: dict[str, Any], shared: problemschema.Shared
+) -> dict[str, Any]:
     media = "text/plain" if route.answer is str else "application/json"
     content: dict[str, Any] = {media: {"schema": schemas[repr(route.answer)]}}
     if route.text:
         content["text/plain"] = {"schema": {"type": "string"}}
-    problem = {"application/problem+json": {"schema": schemas[repr(Problem)]}}
     found: dict[str, Any] = {
         "summary": route.summary,
         "parameters": [
@@ -218,13 +216,11 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
                 "description": "done",
                 "content": content,
             },
-            "default": {"description": "not done: nothing was changed", "content": problem},
+            **shared.answers(problemschema.of(route)),
         },
         "security": [] if route.public else [{"token": []}, {"key": []}],
     }
-    parameters, responses = said(route, problem)
-    found["parameters"] += parameters
-    found["responses"] |= responses | negotiation.said(route, problem)
+    found["parameters"] += said(route)
     if route.body is not None:
         sent = {"application/json": {"schema": schemas[repr(route.body)]}}
         found["requestBody"] = {"required": True, "content": sent}

@@ -12,10 +12,11 @@ from typing import Annotated, Any
 
 import msgspec
 
+from control import kinds
 from control.api.body import CONTROLS, controls, refuse
 from control.held.filter import FilterText
 from control.plan.configured import DESIRED, PLAN, RUNNING
-from control.problem import FieldProblem, quoted
+from control.problem import FieldProblem, RefusedError, cut, quoted
 from control.users.person import PersonName
 from control.users.token import TokenName
 from control.values.host import DomainText
@@ -117,6 +118,14 @@ def read(query: Mapping[str, str], kind: Any) -> Any:
             found.append(FieldProblem(name, str(error)))
     refuse(found)
     return kind(**values)
+
+
+def unknown(name: str, why: str = "") -> RefusedError:
+    """A query has a parameter that the path does not take."""
+    said = f"unknown query parameter {cut(name)}"
+    return RefusedError(
+        f"{said}: {why}" if why else said, kind=kinds.UNKNOWN_PARAMETER, field=cut(name)
+    )
 
 
 def possible(*named: Mapping[str, str]) -> None:

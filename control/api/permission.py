@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from control import kinds
 from control.problem import RefusedError
 from control.users.desk import Proof
 from control.users.role import ROLES, Holder, Role
@@ -213,10 +214,13 @@ def allow(holder: Holder, method: str, path: str) -> Permission:
     wanted = PERMISSIONS.get((method, path), CLOSED)
     if holder.role not in ROLES or ROLES.index(holder.role) < ROLES.index(wanted.role):
         raise RefusedError(
-            f"{holder.said} has the role {holder.role}: this needs {wanted.role}", status=403
+            f"{holder.said} has the role {holder.role}: this needs {wanted.role}",
+            kind=kinds.ROLE_TOO_LOW,
         )
     if holder.tenants is not None and not (wanted.mine or (wanted.own and holder.tenants)):
-        raise RefusedError(f"{holder.said} is {holder.owns}: this concerns all tenants", status=403)
+        raise RefusedError(
+            f"{holder.said} is {holder.owns}: this concerns all tenants", kind=kinds.ALL_TENANTS
+        )
     return wanted
 
 
@@ -234,5 +238,6 @@ def allow_body(holder: Holder | None, body: Any) -> None:
             raise RefusedError(
                 f"{field}: {holder.said} is {holder.owns}: networks are given by who sees all "
                 "tenants",
-                status=403,
+                kind=kinds.OUT_OF_REACH,
+                field=field,
             )

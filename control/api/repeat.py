@@ -65,20 +65,13 @@ def _key(request: web.Request, route: Route) -> str | None:
     return found[2]
 
 
-def said(route: Route, problem: Any) -> tuple[list[Any], dict[str, Any]]:
-    """What the API's document says of it: parameters and answers of a route."""
+def said(route: Route) -> list[Any]:
+    """What the API's document says of it: a route's parameters."""
     if route.method != "POST" or route.path not in KEYED:
-        return [], {}
+        return []
     schema = {"type": "string", "minLength": 1, "maxLength": LONGEST + 2}
     header = {"name": HEADER, "in": "header", "required": False, "schema": schema}
     header["description"] = (
         "the same request under the same key is done once, and answered the same"
     )
-    return [header], {
-        "409": {
-            "description": "it contradicts what is there, or the first request with this key is "
-            "still being done",
-            "content": problem,
-        },
-        "422": {"description": "this key was used for another request", "content": problem},
-    }
+    return [header]

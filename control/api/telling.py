@@ -14,6 +14,7 @@ from typing import Any
 
 from control.api.example import Examples, NoExampleError
 from control.api.needs import Need
+from control.api.problemschema import REQUEST_ID
 
 Operation = dict[str, Any]
 
@@ -47,55 +48,12 @@ TAGS = {
     "auth": "Signing in, passwords and codes.",
     "users": "People.",
     "tokens": "Tokens of programs.",
+    "problems": "What the API refuses, and what to do then.",
     "process": "For who watches the process.",
 }
 """Nouns of paths, and what they are."""
 
 _AT = re.compile(r"/api(?:/v[0-9]+)?/([a-z]+)")
-
-PROBLEMS = {
-    400: ("Wrong", "Something in the request is wrong: `errors` names each field."),
-    401: ("Unknown", "A valid token is needed."),
-    403: ("Forbidden", "Who asks may not: the role, or the tenants, do not do."),
-    404: ("Missing", "What it names is not there, or not of who asks."),
-    408: ("Slow", "The body did not come in time."),
-    409: ("Conflict", "It contradicts what is there: nothing was changed."),
-    413: ("TooLarge", "The body is too large."),
-    429: ("TooOften", "Too often: `Retry-After` says when again, where that is known."),
-    500: ("Broken", "An error on our side; the log has it under `request_id`."),
-    503: ("Away", "A part that is needed is away, or full: try again."),
-}
-"""Status to the name of its response and what it means."""
-
-_PROBLEM = "application/problem+json"
-_REQUEST_ID = {
-    "description": "names the request in the log",
-    "required": True,
-    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
-}
-_HEADERS: dict[int, dict[str, Any]] = {
-    401: {
-        "WWW-Authenticate": {
-            "description": "how a token is sent",
-            "required": True,
-            "schema": {"type": "string"},
-        }
-    },
-    429: {
-        "Retry-After": {
-            "description": "seconds until it may be tried again",
-            "schema": {"type": "string", "pattern": "^[0-9]+$"},
-        }
-    },
-    503: {
-        "Retry-After": {
-            "description": "seconds until it may be tried again",
-            "required": True,
-            "schema": {"type": "string", "pattern": "^[0-9]+$"},
-        }
-    },
-}
-
 
 PLACES = {
     "tenant": "the tenant: its name or number",
@@ -125,23 +83,6 @@ def tag(path: str) -> str:
     return found[1] if found else "process"
 
 
-def problems(problem: Any) -> dict[str, Any]:
-    """Responses that many operations share, for the document's components."""
-    found: dict[str, Any] = {}
-    for status, (name, text) in PROBLEMS.items():
-        found[name] = {
-            "description": text,
-            "headers": {"X-Request-Id": _REQUEST_ID, **_HEADERS.get(status, {})},
-            "content": {_PROBLEM: {"schema": problem, "example": _shown(status, text)}},
-        }
-    return found
-
-
-def _shown(status: int, text: str) -> dict[str, Any]:
-    title = re.split("[:,;.]", text)[0].replace("`", "")
-    return {"title": title, "status": status, "request_id": "5f0c6c3a9b1d4e27"}
-
-
 def complete(document: dict[str, Any], needs: list[Need]) -> None:
     """Says the rest of each operation of `document`, in place."""
     examples = Examples(document["components"]["schemas"])
@@ -155,7 +96,7 @@ def complete(document: dict[str, Any], needs: list[Need]) -> None:
             operation["description"] = _described(operation, need)
             operation["x-sendgate-roles"] = need.roles
             operation["x-sendgate-tenants"] = need.tenants
-            _answers(operation, need)
+            _answers(operation)
             _exemplify(operation, examples)
             tags.add(tag(path))
     document["tags"] = [{"name": name, "description": TAGS.get(name, "")} for name in sorted(tags)]
@@ -178,35 +119,10 @@ def _described(operation: Operation, need: Need) -> str:
     return " ".join(said)
 
 
-def _answers(operation: Operation, need: Need) -> None:
-    """Each status in place of `default`."""
-    answers = operation["responses"]
-    answers.pop("default", None)
-    wanted = {400, 500, 503}
-    if need.role:
-        wanted |= {401, 403}
-    else:
-        wanted |= {401, 429} if "requestBody" in operation else set()
-    places = {one["in"] for one in operation["parameters"]}
-    names = {one["name"] for one in operation["parameters"]}
-    if "path" in places or names & {"tenant", "server", "address"} or "requestBody" in operation:
-        wanted.add(404)
-    if need.method != "GET":
-        wanted |= {409, 429}
-    if "requestBody" in operation:
-        wanted.add(413)
-    if need.role in ("accounting", "agent"):
-        wanted.add(408)
-    for status in wanted - {int(one) for one in answers}:
-        answers[str(status)] = {"$ref": f"#/components/responses/{PROBLEMS[status][0]}"}
-    for status, answer in answers.items():
-        if "$ref" in answer:
-            continue
-        answer.setdefault("headers", {})["X-Request-Id"] = _REQUEST_ID
-        if said := answer.get("content", {}).get(_PROBLEM):
-            shown = _shown(int(status), answer["description"])
-            answer["content"] = {_PROBLEM: {**said, "example": shown}}
-    operation["responses"] = dict(sorted(answers.items()))
+def _answers(operation: Operation) -> None:
+    for answer in operation["responses"].values():
+        if "$ref" not in answer:
+            answer.setdefault("headers", {})["X-Request-Id"] = REQUEST_ID
 
 
 @cache

@@ -17,7 +17,9 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from aiohttp import web
 
+from control import kinds
 from control.accounting.inbox import Inbox
+from control.api import parameter
 from control.api.origin import come_from
 from control.problem import RefusedError, bad
 from control.users.asker import asked_by
@@ -83,7 +85,9 @@ class Webhook:
             raise bad("server", "a name of at most 64 characters is wanted")
         for name in request.query:
             if name != "server":
-                raise bad(name[:_NAME], "this path takes `server` alone; what a record says counts")
+                raise parameter.unknown(
+                    name[:_NAME], "this path takes `server` alone; what a record says counts"
+                )
         if server:
             await self._check_server(server)
         number = None
@@ -141,28 +145,33 @@ class Webhook:
                             status=413,
                         )
         except TimeoutError as error:
-            raise RefusedError("the batch did not come within a minute", status=408) from error
+            raise RefusedError(
+                "the batch did not come within a minute", kind=kinds.TOO_SLOW
+            ) from error
         return bytes(body)
 
     def _check(self, signed: str, timestamp: str, body: bytes) -> None:
         """Raises RefusedError (401) unless the key signed it, a short while ago."""
         settings = self._settings
         if not settings.webhook_key:
-            raise RefusedError("signed batches need accounting.webhook_key", status=401)
+            raise _unsigned("signed batches need accounting.webhook_key", SIGNATURE)
         text = f"{timestamp}.".encode() + body
         right = hmac.digest(settings.webhook_key.encode(), text, hashlib.sha256).hex()
         given = signed.strip().lower().removeprefix("sha256=")
         # First the signature, always: an answer about the time alone would tell that it was right.
         ours = hmac.compare_digest(right.encode(), given.encode("utf-8", "surrogateescape"))
         if not (ours and timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16):
-            raise RefusedError(
-                f"{SIGNATURE} is not HMAC-SHA-256 of {TIMESTAMP}, a dot and the body", status=401
+            raise _unsigned(
+                f"{SIGNATURE} is not HMAC-SHA-256 of {TIMESTAMP}, a dot and the body", SIGNATURE
             )
         if abs(self._clock() - int(timestamp)) > settings.webhook_window:
-            raise RefusedError(
-                f"{TIMESTAMP} is more than {settings.webhook_window:.0f} s from our time",
-                status=401,
+            raise _unsigned(
+                f"{TIMESTAMP} is more than {settings.webhook_window:.0f} s from our time", TIMESTAMP
             )
+
+
+def _unsigned(detail: str, header: str) -> RefusedError:
+    return RefusedError(detail, kind=kinds.SIGNATURE_REFUSED, field=header)
 
 
 def _token(request: web.Request) -> str | None:

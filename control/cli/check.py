@@ -18,7 +18,7 @@ from control.checks.listening import listening_problems
 from control.ledger.status import LedgerState, ledger_status
 from control.plan import rows
 from control.plan.rows import ServerRow
-from control.problem import FieldProblem, Problem, RefusedError
+from control.problem import FieldProblem, RefusedError
 from control.store.database import DatabaseRefusedError, open_pool
 from control.store.pool import enough
 from control.store.refusal import UNREACHABLE, no_database
@@ -73,9 +73,9 @@ def check(context: typer.Context, config: Config = None) -> None:
         for text in problems:
             print(f"sendgate: {text}", file=sys.stderr)
         if line.json:
-            title = f"{len(problems)} problems" if len(problems) > 1 else problems[0]
+            detail = f"{len(problems)} problems" if len(problems) > 1 else problems[0]
             errors = [FieldProblem("", text) for text in problems]
-            as_json(Problem(title=title, status=409, errors=errors))
+            as_json(RefusedError(detail, errors=errors).problem())
         raise typer.Exit(code)
     if line.json:
         less = [text.removeprefix(LESS) for text in warnings if text.startswith(LESS)]

@@ -165,25 +165,24 @@ def run(arguments: list[str]) -> int:
         error.called = {**called(typer.main.get_command(app), rest), **error.called}
         # What cannot be right whatever is there is the line's fault, whoever found it out.
         misused = error.status == 400 and error.errors
-        return _failed(line, error.line(), error.problem(), code=2 if misused else 1)
+        return _failed(line, error, code=2 if misused else 1)
     except SettingsError as error:
-        text = "; ".join(error.problems)
-        return _failed(line, text, Problem(title=text, status=400), code=2)
+        return _failed(line, RefusedError("; ".join(error.problems), status=400), code=2)
     except (LocalPartError, DatabaseRefusedError, ConfigValueError) as error:
-        return _failed(line, str(error), Problem(title=str(error), status=409))
+        return _failed(line, RefusedError(str(error)))
     except DatabaseError as error:
-        return _failed(line, f"PostgreSQL: {error}", Problem(title=str(error), status=503))
+        return _failed(line, RefusedError(f"PostgreSQL: {error}", status=503))
     except RedisError as error:
-        return _failed(line, f"the ledger: {error}", Problem(title=str(error), status=503))
+        return _failed(line, RefusedError(f"the ledger: {error}", status=503))
     except OSError as error:
-        return _failed(line, str(error), Problem(title=str(error), status=503))
+        return _failed(line, RefusedError(str(error), status=503))
     return code if isinstance(code, int) else 0
 
 
 def _usage(text: str, *, as_json: bool) -> int:
     print(f"sendgate: {text}", file=sys.stderr)
     if as_json:
-        _problem(Problem(title=text, status=400))
+        _problem(RefusedError(text, status=400).problem())
     return 2
 
 
@@ -191,8 +190,10 @@ def _problem(problem: Problem) -> None:
     print(msgspec.json.encode(problem).decode(), flush=True)
 
 
-def _failed(line: Invocation, text: str, problem: Problem, code: int = 1) -> int:
-    print(f"sendgate: {text}", file=sys.stderr)
+def _failed(line: Invocation, error: RefusedError, code: int = 1) -> int:
+    print(f"sendgate: {error.line()}", file=sys.stderr)
+    if error.advice:
+        print(f"fix: {error.advice}", file=sys.stderr)
     if line.json:
-        _problem(problem)
+        _problem(error.problem())
     return code

@@ -16,6 +16,7 @@ the ledger has lost has what was known before, or nothing: the difference says s
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from control import kinds
 from control.problem import RefusedError, bad
 from control.store.database import Connection
 from policy.isotime import date_of
@@ -160,7 +161,8 @@ class Consolidation:
         """Raises RefusedError where it may not be the ledger that counted."""
         if not (await self._admin.standing()).whole:
             raise RefusedError(
-                f"ledger {self._admin.name} is not open: see `sendgate ledger status`", status=503
+                f"ledger {self._admin.name} is not open: see `sendgate ledger status`",
+                kind=kinds.LEDGER_CLOSED,
             )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from control import kinds
 from control.explain.explanation import Explanation, Question, asked, explanation
 from control.explain.fate import Fate, fate, proved, told
 from control.held.filter import message_id
@@ -72,7 +73,9 @@ class Answers:
         try:
             answer = await self._ledger.decide([found.reserve(circuits)])
         except LedgerClosedError as error:
-            raise RefusedError(f"{error}; see `sendgate ledger status`", status=503) from error
+            raise RefusedError(
+                f"{error}; see `sendgate ledger status`", kind=kinds.LEDGER_CLOSED
+            ) from error
         except LedgerAwayError as error:
             raise RefusedError(f"the ledger does not answer: {error}", status=503) from error
         decision = answer.decisions[0]

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from control import kinds
 from control.ledger.status import OPENS, LedgerState, ledger_status
 from control.pmta.draining import Counted, counts
 from control.problem import RefusedError
@@ -46,7 +47,7 @@ class Charged:
         if status.state is not LedgerState.OPEN:
             raise RefusedError(
                 f"ledger {status.name} is closed ({status.state.value}): {status.detail}",
-                status=503,
+                kind=kinds.LEDGER_CLOSED,
             )
         found = [
             f"IP {ip} is closed until midnight UTC, because its counts of today were lost "

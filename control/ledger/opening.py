@@ -17,6 +17,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from control import kinds
 from control.ledger.carryover import CarryOver
 from control.ledger.closed import Closed, close_ips, free_ips
 from control.ledger.loss import Weighed
@@ -91,7 +92,7 @@ class Opening:
         if status.state is not LedgerState.OPEN:
             raise RefusedError(
                 f"ledger {status.name} is closed ({status.state.value}): {status.detail}",
-                status=503,
+                kind=kinds.LEDGER_CLOSED,
             )
 
     async def open_first(self) -> LedgerStatus:

@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 
+from control import kinds
 from control.plan.awaiting import Waiting
 from control.plan.beside import Beside
 from control.plan.compiler import Made
@@ -168,7 +169,7 @@ class Agents:
                 raise RefusedError(
                     f"{one.server} was offered another version meanwhile, by another change: "
                     "nothing was changed; try again",
-                    status=503,
+                    kind=kinds.BUSY,
                 )
 
     async def published(self, connection: Connection, made: Made, ahead: Ahead) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from control import kinds
 from control.plan.offered import Offered, arrived, removed
 from control.pmta.offering import LOOK_EVERY, Bell
 from control.pmta.standing import standings
@@ -58,7 +59,7 @@ class Waiting:
                     f"the agent of {one.server} was not heard of for {age:.0f} s, and PowerMTA "
                     f"must know {what[one.server]} first: nothing was changed; look at it with "
                     "`systemctl status sendgate-agent` there, and try again",
-                    status=503,
+                    kind=kinds.PMTA_SILENT,
                     alone="PowerMTA cannot be told now: nothing was changed; try again later",
                 )
 
@@ -68,6 +69,6 @@ class Waiting:
             f"PowerMTA was not heard to run its new configuration within "
             f"{self._settings.pmta_apply_wait:g} s (control.pmta_apply_wait) on {named}: nothing "
             "was changed, the version before is offered again; look at the agent's log there",
-            status=503,
+            kind=kinds.PMTA_SILENT,
             alone="PowerMTA did not take the new configuration in time: nothing was changed",
         )

@@ -232,7 +232,7 @@ def tenant_of(
                 row.window_start, row.window_length or 0, row.window_zone or "", terms.created
             )
         except RefusedError as error:
-            found.append(f"tenant {row.name}: {error.title}")
+            found.append(f"tenant {row.name}: {error.detail}")
     hour = terms.warmup.user_hourly_limit if row.per_hour is None else row.per_hour
     return Tenant(
         name=row.name,

@@ -7,6 +7,7 @@ this version lacks is refused, and says what ends the rollback.
 
 import ipaddress
 
+from control import kinds
 from control.plan.agents import Agents
 from control.plan.compiler import Made
 from control.plan.latest import Memory
@@ -66,7 +67,7 @@ async def _kept(
         raise RefusedError(
             f"{server} was not heard to run version {wanted.version} with {told(new)} "
             f"({wanted.instead}): nothing was changed; try again",
-            status=503,
+            kind=kinds.PMTA_SILENT,
         )
     files = await agents.files(made.generation, made.beside, server)
     if version is not None and version.digest == files.digest:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from control import kinds
 from control.pmta.desired import Desired
 from control.pmta.known import Fact, told
 from control.pmta.standing import Standing
@@ -43,7 +44,7 @@ def must_stay(goes: frozenset[Fact], late: str) -> RefusedError:
     return RefusedError(
         f"{told(goes)} must stay at PowerMTA until {late} let go of it: nothing was changed; try "
         "again",
-        status=503,
+        kind=kinds.BUSY,
     )
 
 

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from control import kinds
 from control.problem import RefusedError
 from control.store.database import Connection
 from control.store.refusal import TOO_LONG
@@ -53,5 +54,5 @@ class Turn:
         return RefusedError(
             f"another change was being published for {self._timeout:g} s: nothing was changed; "
             "try again",
-            status=503,
+            kind=kinds.BUSY,
         )

@@ -9,6 +9,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from control import kinds
 from control.problem import RefusedError
 
 KEY_BITS = 2048
@@ -85,7 +86,7 @@ class Seal:
             return self._ready().decrypt(sealed)
         except InvalidToken as error:
             raise RefusedError(
-                "control.secret is not the one this DKIM key was sealed with", status=503
+                "control.secret is not the one this DKIM key was sealed with", kind=kinds.NOT_SET_UP
             ) from error
 
     def _ready(self) -> Fernet:
@@ -94,6 +95,6 @@ class Seal:
             raise RefusedError(
                 "control.secret is not set: it seals the DKIM keys "
                 "(SENDGATE_CONTROL_SECRET, 32 octets in URL-safe base64)",
-                status=503,
+                kind=kinds.NOT_SET_UP,
             )
         return Fernet(self._secret)

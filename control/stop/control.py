@@ -109,7 +109,7 @@ class Control:
         try:
             run = await self._runner.by_hand(LOOKS[0], who, None, "sending was stopped at its time")
         except RefusedError as error:
-            return [f"warm-up was not looked at: {error.title}"]
+            return [f"warm-up was not looked at: {error.detail}"]
         return [f"warm-up: {said(run)}"]
 
     async def _once(self, who: str, reason: str, *, dry: bool) -> Changed[ControlView]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import asyncpg
 
+from control import kinds
 from control.problem import RefusedError
 from control.store.pool import NoConnectionError
 from settings.secret import masked
@@ -56,7 +57,7 @@ def refusal(error: Exception) -> RefusedError | None:
         # PostgreSQL cannot store it (NUL in a text): the input is wrong, not the server.
         return RefusedError(f"the input cannot be stored: {error}", status=400)
     if isinstance(error, NoConnectionError):
-        return RefusedError(str(error), status=503, alone=_BUSY)
+        return RefusedError(str(error), kind=kinds.BUSY, alone=_BUSY)
     if isinstance(error, DatabaseError | asyncpg.InterfaceError):
         return RefusedError(f"a part we need does not answer: {error}", status=503)
     return None

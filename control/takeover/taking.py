@@ -281,4 +281,4 @@ async def _domain(
 
 
 def _at(error: RefusedError, place: str) -> RefusedError:
-    return RefusedError(f"{place}: {error.line()}", status=error.status)
+    return RefusedError(f"{place}: {error.line()}", kind=error.kind)

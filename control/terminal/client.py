@@ -12,6 +12,7 @@ import msgspec
 
 from control.embedded.servers.datadir import DataDir
 from control.embedded.servers.error import LocalPartError
+from control.kinds import of_type
 from control.problem import Problem, RefusedError
 from control.terminal.invocation import Invocation
 from settings.secret import masked
@@ -166,9 +167,19 @@ def _refusal(answer: bytes, status: int, reason: str) -> RefusedError:
     except msgspec.DecodeError:
         return RefusedError(f"the control API answers {status} {reason}", status=status)
     if problem.status == 401:
-        title = "the control API wants a valid token: set SENDGATE_TOKEN"
-        return RefusedError(title, status=401)
-    return RefusedError(problem.title, status=problem.status, errors=problem.errors)
+        detail = "the control API wants a valid token: set SENDGATE_TOKEN"
+        return RefusedError(detail, status=401)
+    kind = of_type(problem.type, problem.status)
+    # What it would say of any field we say ourselves, in the command's words.
+    fix = "" if problem.fix == kind.remedy(problem.field) else problem.fix
+    return RefusedError(
+        problem.detail or problem.title,
+        status=problem.status,
+        kind=kind,
+        field=problem.field,
+        fix=fix,
+        errors=problem.errors,
+    )
 
 
 def _token(file: str) -> str:

@@ -11,6 +11,7 @@ import hashlib
 import ipaddress
 import math
 
+from control import kinds
 from control.problem import RefusedError
 from control.store.database import Connection
 from settings.people import People
@@ -26,7 +27,7 @@ class LockedError(RefusedError):
     """Too many failures; `after` seconds it may be tried again."""
 
     def __init__(self, after: float, why: str) -> None:
-        super().__init__(f"{why}: try again in {math.ceil(after)} s", status=429)
+        super().__init__(f"{why}: try again in {math.ceil(after)} s", kind=kinds.LOCKED)
         self.after = math.ceil(after)
 
 

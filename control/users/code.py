@@ -5,6 +5,7 @@ import base64
 import secrets
 import time
 
+from control import kinds
 from control.problem import RefusedError
 from control.store.database import Connection
 from control.users.seal import Secrets
@@ -69,7 +70,7 @@ class Codes:
             raise RefusedError(
                 "control.secret is not the one these codes were sealed with: "
                 "`sendgate user reset NAME --codes` lets the user begin anew",
-                status=503,
+                kind=kinds.NOT_SET_UP,
             )
         step = step_of(secret, _plain(code), time.time())
         if step is None:

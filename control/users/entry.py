@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
+from control import kinds
 from control.problem import FieldProblem, RefusedError
 from control.store.change import Act
 from control.store.database import Connection
@@ -31,7 +32,8 @@ WRONG = "name or password is wrong"
 
 def wrong(field: str, detail: str) -> RefusedError:
     """401."""
-    return RefusedError(detail, status=401, errors=[FieldProblem(field, detail)])
+    errors = [FieldProblem(field, detail)]
+    return RefusedError(detail, kind=kinds.SIGN_IN_REFUSED, errors=errors)
 
 
 class Entry:

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from control import kinds
 from control.problem import RefusedError
 from settings.people import People
 
@@ -38,7 +39,7 @@ class Hashing:
     def must_have_room(self) -> None:
         """Raises RefusedError (503)."""
         if self._here >= self._most:
-            raise RefusedError("too many sign in at a time: try again", status=503)
+            raise RefusedError("too many sign in at a time: try again", kind=kinds.BUSY)
 
     async def hashed(self, password: str) -> str:
         """Its PHC string. Raises RefusedError (503)."""

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import msgspec
 
+from control import kinds
 from control.problem import RefusedError, bad, missing
 from control.store.database import Connection
 from control.store.reference import key, no_such
@@ -81,13 +82,13 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
             raise RefusedError(
                 f"{self.said} is bound to networks or to an end, and people are to neither: they "
                 "are changed by a person, or by a token that has no such bound",
-                status=403,
+                kind=kinds.OUT_OF_REACH,
             )
 
 
 def _more(field: str, detail: str) -> RefusedError:
     found = bad(field, detail)
-    return RefusedError(found.title, status=403, errors=found.errors)
+    return RefusedError(found.detail, kind=kinds.OUT_OF_REACH, errors=found.errors)
 
 
 async def reach_of(connection: Connection, holder: Holder) -> Reach:
@@ -97,7 +98,9 @@ async def reach_of(connection: Connection, holder: Holder) -> Reach:
     else:
         row = await connection.fetchrow(_SQL["person"], holder.person)
     if row is None or row["role"] != "admin" or not (row["everywhere"] or row["tenants"]):
-        raise RefusedError(f"{holder.said} is an admin of nothing any more", status=403)
+        raise RefusedError(
+            f"{holder.said} is an admin of nothing any more", kind=kinds.ROLE_TOO_LOW
+        )
     return Reach(
         said=holder.said,
         tenants=None if row["everywhere"] else tuple(row["tenants"]),

@@ -16,6 +16,8 @@ from typing import Any
 
 import msgspec
 
+from control import kinds
+from control.kind import Kind
 from control.problem import RefusedError
 from control.store.once import Known, Once, doing
 from control.users.role import Holder
@@ -26,8 +28,8 @@ from settings.control import Control
 class LaterError(RefusedError):
     """`after` seconds it may be tried again."""
 
-    def __init__(self, title: str, after: float, *, status: int) -> None:
-        super().__init__(title, status=status)
+    def __init__(self, title: str, after: float, *, kind: Kind) -> None:
+        super().__init__(title, kind=kind)
         self.after = max(1, math.ceil(after))
 
 
@@ -77,7 +79,7 @@ class Repeated:
                     f"{holder.said} used {used} keys (control.idempotency_most) within "
                     "control.idempotency_kept: ask without one, or later",
                     frees,
-                    status=429,
+                    kind=kinds.TOO_MANY_KEYS,
                 )
         if not await once.claim(self._pool, request, running, kept):
             known = await once.known(self._pool, kept)
@@ -99,11 +101,12 @@ class Repeated:
             raise RefusedError(
                 "this Idempotency-Key was used for another request (path, query or body): take a "
                 "new one",
-                status=422,
+                kind=kinds.KEY_REUSED,
+                field="Idempotency-Key",
             )
         if known.answer is None or known.status is None:
             title = "the first request with this Idempotency-Key is still being done"
-            raise LaterError(title, known.left, status=409)
+            raise LaterError(title, known.left, kind=kinds.BEING_DONE)
         opened = self._secrets.opened(known.answer) if known.answer else None
         if opened is None:
             raise RefusedError(

@@ -2,6 +2,7 @@
 
 from cryptography.fernet import Fernet, InvalidToken
 
+from control import kinds
 from control.problem import RefusedError
 
 
@@ -27,6 +28,6 @@ class Secrets:
             raise RefusedError(
                 "control.secret is not set: it seals what sessions are signed with "
                 "(SENDGATE_CONTROL_SECRET, 32 octets in URL-safe base64)",
-                status=503,
+                kind=kinds.NOT_SET_UP,
             )
         return Fernet(self._secret)

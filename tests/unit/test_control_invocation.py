@@ -86,7 +86,7 @@ def test_exit_codes(words: list[str], code: int, capsys: pytest.CaptureFixture[s
 
 def test_with_json_a_refusal_is_json_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["tenant", "list", "--json", "--url", "http://127.0.0.1:1"]) == 1
-    assert capsys.readouterr().out.startswith('{"title":')
+    assert capsys.readouterr().out.startswith('{"type":')
 
 
 @pytest.mark.parametrize(

@@ -101,8 +101,8 @@ def test_what_is_wrong_is_refused_by_the_name_of_its_field(check: Check, texts: 
             check("the.field", text)
         assert refused.value.status == 400
         assert [e.field for e in refused.value.errors] == ["the.field"], text
-        assert refused.value.title.startswith("the.field: ")
-        assert refused.value.title.isprintable(), text
+        assert refused.value.detail.startswith("the.field: ")
+        assert refused.value.detail.isprintable(), text
 
 
 @pytest.mark.parametrize(

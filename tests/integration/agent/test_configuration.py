@@ -79,7 +79,7 @@ async def test_powermta_runs_what_is_added_before_it_is_answered_or_nothing_is_c
     pmta.put("refused.json", {"test config": "Error in line 7 of /etc/pmta/config: no"})
     status, refused = await add(api, "192.0.2.11", "two.example")
     assert status == 409
-    assert "Error in line 7 of /etc/pmta/config: no" in refused["title"]
+    assert "Error in line 7 of /etc/pmta/config: no" in refused["detail"]
     assert await core.admin.number() == number
     pmta.put("refused.json", {})
     await until_right(api)
@@ -89,7 +89,7 @@ async def test_powermta_runs_what_is_added_before_it_is_answered_or_nothing_is_c
     main.write_text(main.read_text() + "# mine\n")
     status, refused = await add(api, "192.0.2.11", "two.example")
     assert (status, main.read_text()[-7:]) == (409, "# mine\n")
-    assert "changed by hand" in refused["title"]
+    assert "changed by hand" in refused["detail"]
     status, answer = await api(
         "POST", "/api/v2/powermta/apply", {"server": "pmta1", "overwrite": True}
     )

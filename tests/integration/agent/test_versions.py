@@ -76,8 +76,8 @@ async def test_a_change_is_in_force_at_powermta_and_one_that_it_refuses_is_none(
     pmta.put("refused.json", {"test config": "Error in line 7 of /etc/pmta/config: no"})
     for _ in range(2):
         status, refused = await add(api, "192.0.2.11", "two.example")
-        assert (status, "Error in line 7" in refused["title"]) == (409, True), refused
-        assert "`pmta test config`" in refused["title"]
+        assert (status, "Error in line 7" in refused["detail"]) == (409, True), refused
+        assert "`pmta test config`" in refused["detail"]
     pmta.put("refused.json", {})
     assert (pmta.running, await core.admin.number()) == (ran, number)
     await until_right(api)
@@ -98,7 +98,7 @@ async def test_the_same_refusal_again_is_heard_of_again(
 
     await until(failed)
     status, refused = await api("POST", f"{PATH}/apply", {})
-    assert (status, "Error in line 9: no" in refused["title"]) == (409, True)  # type: ignore[index]
+    assert (status, "Error in line 9: no" in refused["detail"]) == (409, True)  # type: ignore[index]
     pmta.put("refused.json", {})
     assert "runs version" in await command("pmta", "apply")
     await until_right(api)
@@ -114,7 +114,7 @@ async def test_an_agent_killed_in_a_reload_leaves_one_whole_version(
     await pmta.at("before reload")
     agent.kill()
     status, refused = await asked
-    assert (status, "control.pmta_apply_wait" in refused["title"]) == (503, True)
+    assert (status, "control.pmta_apply_wait" in refused["detail"]) == (503, True)
     pmta.put("gates.json", [])
     agent.start(module="control.agent.applying")
     await until_right(api)
@@ -137,7 +137,7 @@ async def test_a_hand_in_the_files_is_told_and_overwritten_when_asked(
     await until(told)
     assert MAIN in await command("pmta", "status", code=1)
     status, refused = await add(api, "192.0.2.11", "two.example")
-    assert (status, "changed by hand" in refused["title"]) == (409, True)
+    assert (status, "changed by hand" in refused["detail"]) == (409, True)
     assert "# mine" in main.read_text()
     assert (await api("PATCH", "/api/v2/ips/192.0.2.10", {"state": "pause"}))[0] == 200
     await command("pmta", "apply", "--overwrite")

@@ -216,7 +216,7 @@ async def test_who_may_post(core: Parts, api: Api) -> None:
     assert await status() == 401
     assert await status(**{"X-API-Key": new_token()}) == 401
     async with api.session.post(api.url + PATH, data=body) as response:
-        said = (await response.json())["title"]
+        said = (await response.json())["detail"]
         assert "X-API-Key" in said
         assert "Basic" in said
         assert "X-Sendgate-Signature" in said

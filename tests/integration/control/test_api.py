@@ -112,7 +112,7 @@ async def test_what_is_taken_is_refused_with_its_field(api: Api) -> None:
 async def test_a_tenant_from_add_to_password_and_never_a_hash(api: Api, core: Parts) -> None:
     assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
     status, problem = await api("POST", "/api/v2/tenants", ACME)
-    assert (status, problem["title"]) == (409, "name: tenant acme exists already")
+    assert (status, problem["detail"]) == (409, "name: tenant acme exists already")
     before = await core.pool.fetchval("SELECT hash FROM login")
     body = {"login": "acme-smtp", "password": "another horse"}
     status, answer = await api("POST", "/api/v2/tenants/acme/password", body)
@@ -220,7 +220,7 @@ async def test_ready_only_while_the_ledger_is_open(api: Api, core: Parts) -> Non
     ):
         status, refused = await api(method, path, body)
         assert status == 503, "room in a closed ledger is no room"
-        assert "sendgate ledger open" in refused["title"]
+        assert "sendgate ledger open" in refused["detail"]
     assert (await api("GET", "/healthz", token=""))[0] == 200
     assert (await api("POST", "/api/v2/ledger", {"confirm": False}))[0] == 400
     assert (await api("POST", "/api/v2/ledger", {"confirm": True}))[0] == 200
@@ -251,8 +251,8 @@ async def test_spf_stands_once_a_pool_and_what_a_change_altered_is_marked(api: A
     long = {**DOMAIN, "domain": ".".join(["a" * 60, "b" * 60, "c" * 60, "example"])}
     status, refused = await api("POST", "/api/v2/domains", long)
     assert status == 400
-    assert refused["title"].startswith("domain: aaaa")
-    assert "at most 160" in refused["title"]
+    assert refused["detail"].startswith("domain: aaaa")
+    assert "at most 160" in refused["detail"]
     grown = {"tenant": "acme", "domain": "a.example", "ip": "192.0.2.14"}
     _, fifth = await api("POST", "/api/v2/domains", grown)
     assert [(r["name"], r["change"]) for r in fifth["view"]["also"]] == [
@@ -321,7 +321,9 @@ async def test_the_terms_of_a_tenant(api: Api, core: Parts) -> None:
     ):
         status, problem = await api("PATCH", "/api/v2/tenants/acme", wrong)
         assert (status, problem["errors"][0]["field"]) == (400, field), wrong
-    assert "10.0.0.0/8" in (await api("PATCH", "/api/v2/tenants/acme", wrong_network()))[1]["title"]
+    assert (
+        "10.0.0.0/8" in (await api("PATCH", "/api/v2/tenants/acme", wrong_network()))[1]["detail"]
+    )
     assert (await api("PATCH", "/api/v2/tenants/none", {"strict": True}))[0] == 404
 
 

@@ -71,9 +71,9 @@ async def test_who_gets_no_connection_is_told_and_nothing_was_changed(
         assert status == 503, answer
         assert (
             f"all {FEWEST} connections of this process to PostgreSQL were in use for 1 s"
-            in (answer["title"])
+            in (answer["detail"])
         )
-        assert "database.connections" in answer["title"]
+        assert "database.connections" in answer["detail"]
         assert await core.admin.number() == before
         await held.enter_async_context(core.pool.acquire())
         with pytest.raises(NoConnectionError):

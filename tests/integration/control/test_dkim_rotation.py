@@ -336,13 +336,13 @@ async def test_what_contradicts_a_stage_is_refused_and_changes_nothing(here: Sce
     done = await here.core.publisher.change("t", lambda a: switch(a, "acme", DOMAIN, waits))
     assert not done.result
     assert here.signs() == {old}
-    assert "being replaced already" in (await here.rotate(409))["title"]
+    assert "being replaced already" in (await here.rotate(409))["detail"]
     assert (await here.api("POST", f"{URL}/rotation/finish"))[0] == 409
     await here.api("DELETE", f"{URL}/rotation")
     await seen(here)
     await here.look()
-    assert "signs with new1 already" in (await here.api("DELETE", f"{URL}/rotation"))[1]["title"]  # type: ignore[index,call-overload]
-    assert "stays until" in (await here.api("POST", f"{URL}/rotation/finish"))[1]["title"]  # type: ignore[index,call-overload]
+    assert "signs with new1 already" in (await here.api("DELETE", f"{URL}/rotation"))[1]["detail"]  # type: ignore[index,call-overload]
+    assert "stays until" in (await here.api("POST", f"{URL}/rotation/finish"))[1]["detail"]  # type: ignore[index,call-overload]
     # With the domain everything of it goes.
     assert (await here.api("DELETE", f"{URL}?force=1"))[0] == 200
     assert here.files() == set()

@@ -54,7 +54,7 @@ async def earlier(core: Parts, seconds: float) -> None:
 
 async def removed(api: Api, force: str = "") -> tuple[int, str]:
     status, answer = await api("DELETE", f"{IP}?dry_run=1{force}")
-    return status, str(answer.get("title", "")) + str(answer.get("errors", ""))
+    return status, str(answer.get("detail", "")) + str(answer.get("errors", ""))
 
 
 async def test_an_ip_is_retired_drained_and_then_removed(api: Api, core: Parts, used: Host) -> None:

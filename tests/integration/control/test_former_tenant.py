@@ -124,7 +124,7 @@ async def test_an_order_that_waits_keeps_the_name_from_being_given_again(
     await remove(api)
     status, answer = await api("POST", "/api/v2/tenants", ACME)
     assert status == 409
-    assert "1 orders about held mail of a former tenant" in answer["title"]
+    assert "1 orders about held mail of a former tenant" in answer["detail"]
     await core.pool.execute("UPDATE hold_request SET state = 'done'")
     assert (await api("POST", "/api/v2/tenants", ACME))[0] == 201
 

@@ -153,7 +153,7 @@ async def test_a_pool_of_another_tenant_is_not_found_by_its_number(api: Api) -> 
     body = {"tenant": "acme", "domain": "b.example", "ip": "192.0.2.11", "pool": "1"}
     status, refused = await api("POST", "/api/v2/domains", body)
     assert status == 400
-    assert "read as an id" in refused["title"], "1 is the pool of tenant other"
+    assert "read as an id" in refused["detail"], "1 is the pool of tenant other"
 
 
 async def test_new_names_of_digits_are_refused_and_an_old_one_means_what_it_meant(
@@ -166,7 +166,7 @@ async def test_new_names_of_digits_are_refused_and_an_old_one_means_what_it_mean
             ("/api/v2/servers", {"name": "7", "addresses": [{"host": "h", "port": 25}]}),
         ):
             status, refused = await api("POST", path, body)
-            assert (status, "read as an id" in refused["title"]) == (400, True), refused
+            assert (status, "read as an id" in refused["detail"]) == (400, True), refused
         await api("POST", "/api/v2/tenants", OTHER)
         async with core.pool.acquire() as connection, connection.transaction():
             # As an earlier version took it.
@@ -180,7 +180,7 @@ async def test_new_names_of_digits_are_refused_and_an_old_one_means_what_it_mean
         assert (await api("GET", "/api/v2/tenants/1"))[1]["name"] == "1", "not tenant other"
         assert (await api("GET", "/api/v2/tenants/2"))[1]["name"] == "1"
         body = {**DOMAIN, "tenant": "other", "vmta": "7"}
-        assert "read as an id" in (await api("POST", "/api/v2/domains", body))[1]["title"]
+        assert "read as an id" in (await api("POST", "/api/v2/domains", body))[1]["detail"]
 
 
 async def test_the_command_takes_and_shows_the_number(

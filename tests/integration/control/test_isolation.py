@@ -72,7 +72,7 @@ async def test_what_changed_hands_before_the_act_is_not_there(
         await until_one_waits(core)
         await connection.execute("UPDATE pool SET tenant = $1 WHERE name = 'spare'", OTHER)
     status, answer = await asked
-    assert (status, answer["title"]) == (404, "pool spare does not exist")  # type: ignore[index]
+    assert (status, answer["detail"]) == (404, "pool spare does not exist")  # type: ignore[index]
     row = await core.pool.fetchrow("SELECT tenant, paused FROM pool WHERE name = 'spare'")
     assert tuple(row) == (OTHER, False)
 
@@ -89,7 +89,7 @@ async def test_a_number_that_means_another_name_by_then_changes_nothing(
         await connection.execute("UPDATE pool SET name = 'renamed' WHERE name = 'spare'")
     status, answer = await asked
     assert status == 409
-    assert "changed this moment" in answer["title"]  # type: ignore[index]
+    assert "changed this moment" in answer["detail"]  # type: ignore[index]
     assert not await core.pool.fetchval("SELECT bool_or(paused) FROM pool")
 
 
@@ -99,7 +99,7 @@ async def test_a_refusal_tells_a_tenant_nothing_of_anothers(
     new = {"tenant": "acme", "name": f"{OTHER}-pool"}
     status, answer = await api("POST", "/api/v2/pools", new, token=acmes)
     says = f"the name {OTHER}-pool is taken; choose another"
-    assert (status, answer["title"]) == (400, says)  # type: ignore[index]
+    assert (status, answer["detail"]) == (400, says)  # type: ignore[index]
     assert answer["errors"] == [{"field": "name", "detail": says}]  # type: ignore[index]
     _, whole = await api("POST", "/api/v2/pools", new)
     assert f"taken by pool {OTHER}-Pool" in str(whole)

@@ -86,7 +86,7 @@ async def test_what_a_gateway_holds_meanwhile_is_seen_and_the_tenant_stays(
     await hold(core.pool, "m1")
     status, refused = await removal
     assert status == 409, refused
-    assert "1 message is held" in refused["title"]
+    assert "1 message is held" in refused["detail"]
     assert await ways_in(core) == (1, 1)
     assert (await api("GET", PATH))[1]["leaving"] is False
     assert await actions(core) == ["tenant.leave", "tenant.stay"]
@@ -100,7 +100,7 @@ async def test_a_gateway_that_does_not_run_the_plan_without_its_ways_in_is_named
 ) -> None:
     await worker(core, 1)
     status, refused = await api("DELETE", PATH)
-    assert (status, "1 gateway worker (gw/1) may still take" in refused["title"]) == (409, True)
+    assert (status, "1 gateway worker (gw/1) may still take" in refused["detail"]) == (409, True)
     assert await ways_in(core) == (1, 1)
     assert (await api("GET", PATH))[1]["leaving"] is False
 
@@ -120,7 +120,7 @@ async def test_a_removal_is_called_off_by_resume(api: Api, core: Parts) -> None:
     assert "its removal is called off" in resumed["notes"]
     assert await ways_in(core) == (1, 1)
     status, refused = await removal
-    assert (status, "called off" in refused["title"]) == (409, True)
+    assert (status, "called off" in refused["detail"]) == (409, True)
     assert await actions(core) == ["tenant.leave", "tenant.resume"]
 
 

@@ -130,7 +130,7 @@ async def test_a_mailbox_tells_what_it_sent_and_when_it_may_go_on(acme: Api, cor
     assert [m["mailbox"][0] for m in listed] == list("abcde")
     assert listed[0]["failed"] == 5
     status, answer = await acme("GET", "/api/warmup/mailbox?id=999999")
-    assert (status, "mailbox" in answer["title"]) == (404, True)  # type: ignore[index]
+    assert (status, "mailbox" in answer["detail"]) == (404, True)  # type: ignore[index]
     assert (await acme("POST", "/api/v2/tenants/acme/pause"))[0] == 200
     assert (await asked(acme, "mailbox", id="a@acme.example"))["next_possible"] is None
 

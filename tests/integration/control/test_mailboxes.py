@@ -226,7 +226,7 @@ async def test_every_wrong_line_is_named_and_nothing_is_written(api: Api, core: 
     assert [error["field"] for error in problem["errors"]] == [
         "line 3", "line 4", "line 5", "line 6", "line 7", "line 8",
     ]  # fmt: skip
-    assert "6 lines cannot be used: nothing was changed" in problem["title"]
+    assert "6 lines cannot be used: nothing was changed" in problem["detail"]
     lines = [lines[0], lines[1], lines[-1]]
     status, problem = await api("POST", f"{PATH}/import", {"csv": "\n".join(lines)})
     assert (status, [error["field"] for error in problem["errors"]]) == (400, ["line 3"])

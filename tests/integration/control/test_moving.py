@@ -38,7 +38,7 @@ async def test_the_host_name_of_an_ip_is_changed_where_it_is_its_own(api: Api, c
     ):
         status, refused = await api("PATCH", IP, {"host_name": host})
         assert (status, refused["errors"][0]["field"]) == (400, "host_name"), host
-        assert why in refused["title"]
+        assert why in refused["detail"]
     status, dry = await api("PATCH", f"{IP}?dry_run=1", {"host_name": "Out1.acme.example"})
     assert (status, dry["view"]["host_name"]) == (200, "out1.acme.example")
     assert "out1.acme.example" not in await config(api)
@@ -64,7 +64,7 @@ async def to_server(api: Api, query: str = "", server: str = "pmta2") -> tuple[i
 async def why_not(api: Api, query: str = "") -> list[str]:
     status, refused = await to_server(api, query)
     assert status == 409, refused
-    return [e["detail"] for e in refused.get("errors", [])] or [refused["title"]]
+    return [e["detail"] for e in refused.get("errors", [])] or [refused["detail"]]
 
 
 async def test_an_ip_moves_to_another_server_once_it_is_stopped_and_nothing_is_queued(

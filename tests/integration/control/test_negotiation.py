@@ -6,7 +6,7 @@ import gzip
 import aiohttp
 import pytest
 
-from control.api.negotiation import kinds
+from control.api.negotiation import media
 from control.app import routes
 from control.parts import Parts
 from tests.integration.control.test_methods import concrete
@@ -79,7 +79,7 @@ async def test_another_type_is_415_and_says_which_is_taken(acme: Api, kind: str)
         assert answer.status == 415
         assert answer.headers["Accept"] == "application/json"
         assert answer.content_type == "application/problem+json"
-        assert "application/json" in (await answer.json())["title"]
+        assert "application/json" in (await answer.json())["detail"]
     assert await names(acme) == ["acme"]
 
 
@@ -140,7 +140,7 @@ async def test_what_is_left_out_is_406_before_anything_is_done(acme: Api, accept
     async with acme.session.post(url, data=BODY, headers=headers) as answer:
         assert answer.status == 406
         assert answer.content_type == "application/problem+json"
-        assert "application/json" in (await answer.json())["title"]
+        assert "application/json" in (await answer.json())["detail"]
     assert await names(acme) == ["acme"]
 
 
@@ -158,8 +158,8 @@ async def test_every_route_answers_406_to_who_accepts_none_of_its_types(
         url = acme.url + concrete(route.path)
         async with acme.session.request(route.method, url, headers=headers) as answer:
             assert answer.status == 406, route
-            title = (await answer.json())["title"]
-        assert all(kind in title for kind in kinds(route))
+            title = (await answer.json())["detail"]
+        assert all(kind in title for kind in media(route))
     for path in ("/api/openapi.json", "/api/v1/auth/link"):
         async with acme.session.get(acme.url + path, headers=headers) as answer:
             assert answer.status == 406, path

@@ -29,6 +29,7 @@ from gateway.watch.log import Log
 from settings.model import Settings
 from tests.conftest import CreateDatabase
 from tests.support.control.core import Api, build, control_core, settings_for
+from tests.support.control.problems import Expected
 
 ACME = {"name": "acme", "login": "acme-smtp", "password": "correct horse"}
 
@@ -78,7 +79,7 @@ async def api(process: asyncio.subprocess.Process) -> AsyncIterator[Api]:
     url = line.removeprefix("ready api=").strip()
     timeout = aiohttp.ClientTimeout(total=10)
     async with aiohttp.ClientSession(timeout=timeout) as session:
-        yield Api(session, url)
+        yield Api(session, url, Expected(()))
 
 
 async def _plan(api: Api) -> None:

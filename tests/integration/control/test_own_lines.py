@@ -67,7 +67,7 @@ async def test_what_powermta_or_sendgate_would_not_have_changes_nothing(
 ) -> None:
     status, answer = await put(api, lines)
     assert status == 409
-    assert says in answer["title"]
+    assert says in answer["detail"]
     assert answer["errors"][0]["field"] == "lines"
     assert (await api("GET", PATH)) == (200, [])
 
@@ -86,7 +86,7 @@ async def test_a_virtual_mta_has_domains_of_one_pool_alone(api: Api, core: Parts
     assert (await put(api, lines, "second"))[0] == 200
     status, answer = await put(api, lines, "acme")
     assert status == 409
-    assert "vmta-192-0-2-10 is in pool second, too, which has <domain> blocks" in answer["title"]
+    assert "vmta-192-0-2-10 is in pool second, too, which has <domain> blocks" in answer["detail"]
     assert (await put(api, "max-smtp-out 2", "acme"))[0] == 200
 
 

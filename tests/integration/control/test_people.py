@@ -48,7 +48,7 @@ async def test_a_user_from_add_to_remove(
     # At once, and not with the next token.
     await sendgate("user", "set", "anna@example.com", "--role", "viewer")
     status, refused = await api("POST", "/api/v2/ledger", {}, token=tokens["access_token"])
-    assert (status, refused["title"]) == (  # type: ignore[index]
+    assert (status, refused["detail"]) == (  # type: ignore[index]
         403,
         "user anna@example.com has the role read: this needs admin",
     )
@@ -189,7 +189,7 @@ async def test_a_token_is_nobodys_password(api: Api) -> None:
     assert (status, found["kind"], found["role"]) == (200, "token", "admin")  # type: ignore[index]
     body = {"password": PASSWORD, "new": NEW}
     status, answer = await api("POST", "/api/v1/auth/password", body)
-    assert (status, answer["title"]) == (409, "token test has no password: people have")  # type: ignore[index]
+    assert (status, answer["detail"]) == (409, "token test has no password: people have")  # type: ignore[index]
 
 
 async def test_links_are_mailed_where_alerts_are(

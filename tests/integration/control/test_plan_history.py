@@ -58,7 +58,7 @@ async def test_each_plan_says_who_made_it_why_and_what_it_changed(
     back = await get(api, f"/api/v2/plans/{first}?against={number}")
     assert "1 domain (acme/mail1.acme.example) removed" in back["changes"]
     status, gone = await api("GET", f"/api/v2/plans/{number}?against=999")
-    assert (status, gone["title"][:8]) == (404, "plan 999")  # type: ignore[index]
+    assert (status, gone["detail"][:8]) == (404, "plan 999")  # type: ignore[index]
     assert (await api("GET", "/api/v2/plans/x"))[1]["errors"][0]["field"] == "plan"  # type: ignore[index]
 
     monkeypatch.setenv("SENDGATE_TOKEN", TOKEN)

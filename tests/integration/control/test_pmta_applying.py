@@ -122,7 +122,7 @@ async def test_the_canary_stops_the_others(
     offers = len(second.offers)
     status, refused = await filled("POST", f"{PATH}/apply", {})
     assert status == 409
-    assert "pmta1 did not take version" in refused["title"]  # type: ignore[index]
+    assert "pmta1 did not take version" in refused["detail"]  # type: ignore[index]
     assert len(second.offers) == offers
     host.problem = None
     status, brought = await filled("POST", f"{PATH}/apply", {})
@@ -181,7 +181,7 @@ async def test_a_version_that_lacks_what_gateways_name_is_refused(
     assert "offered" not in said
     status, refused = await filled("POST", f"{PATH}/rollback", {"server": "pmta1", "version": 1})
     assert status == 409
-    assert "1 VirtualMTA (vmta-192-0-2-10) that gateways name" in refused["title"]  # type: ignore[index]
+    assert "1 VirtualMTA (vmta-192-0-2-10) that gateways name" in refused["detail"]  # type: ignore[index]
     assert (await filled("POST", f"{PATH}/rollback", {"server": "pmta1", "version": 99}))[0] == 404
     assert host.running is not None
     assert host.running.version == 2
@@ -235,7 +235,7 @@ async def test_a_domains_key_is_waited_for_where_a_version_was_not_taken(
     await command("pmta", "apply", code=1)
     await core.publisher.reconcile()
     status, refused = await add(filled, "192.0.2.10", "two.example", quota=None)
-    assert (status, "did not take version" in refused["title"]) == (409, True)
+    assert (status, "did not take version" in refused["detail"]) == (409, True)
     host.problem = None
     assert (await add(filled, "192.0.2.10", "two.example", quota=None))[0] == 201
     assert (await versions(filled))[0]["why"] == "new: the key of two.example"
@@ -254,7 +254,7 @@ async def test_files_changed_by_hand_are_told_and_written_over_only_when_asked(
     assert "`sendgate pmta apply --overwrite` does" in str(status)
     host.start()
     status_, refused = await add(filled, "192.0.2.11", "two.example")
-    assert (status_, "changed by hand" in refused["title"]) == (409, True)
+    assert (status_, "changed by hand" in refused["detail"]) == (409, True)
     said = await command("pmta", "apply", "--dry-run")
     assert "pmta1: sendgate.conf was changed by hand: stays" in said
     assert "nothing would be done while files are changed by hand: --overwrite" in said

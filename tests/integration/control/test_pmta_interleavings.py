@@ -172,7 +172,7 @@ async def test_what_a_late_gateway_names_stays(api: Api, core: Parts, host: Host
         body = {"server": "pmta1", "version": old}
         status, answer = await api("POST", "/api/v2/powermta/rollback", body)
         assert status == 503
-        assert "VirtualMTA vmta-192-0-2-10 must stay at PowerMTA until" in answer["title"]
+        assert "VirtualMTA vmta-192-0-2-10 must stay at PowerMTA until" in answer["detail"]
     assert X in known(host)
     # When it has let go, so does PowerMTA.
     await a_worker_runs(core)

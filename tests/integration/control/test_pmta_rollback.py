@@ -94,8 +94,8 @@ async def test_what_needs_a_virtualmta_that_it_lacks_is_refused(
         new = {"tenant": "acme", "domain": "example.com", "ip": "192.0.2.11", "quota": 5}
         status, answer = await api("POST", f"/api/v2/domains{dry}", new)
         assert status == 409, answer
-        assert f"pmta1 lacks VirtualMTA {Y}" in answer["title"]
-        assert "`sendgate pmta apply` ends that" in answer["title"]
+        assert f"pmta1 lacks VirtualMTA {Y}" in answer["detail"]
+        assert "`sendgate pmta apply` ends that" in answer["detail"]
     plan = await core.publisher.current()
     assert plan is not None
     assert [v.name for v in plan.vmtas] == [X]
@@ -130,7 +130,7 @@ async def test_an_ip_that_comes_again_waits_for_powermtas_word(
     await host.stop()
     await host.say(state="changed", drift=["a.conf was changed by hand"], digest="x")
     status, answer = await add(api, "192.0.2.11", "acme.example")
-    assert (status, "was not heard to run version" in answer["title"]) == (503, True)
+    assert (status, "was not heard to run version" in answer["detail"]) == (503, True)
     assert (await quota(api, 4))[0] == 200, "a quota goes down whatever PowerMTA says"
     await host.say()
     assert (await add(api, "192.0.2.11", "acme.example"))[0] == 201

@@ -63,7 +63,7 @@ async def test_a_server_that_was_removed_before_its_turn_is_named(
     monkeypatch.setattr(Applying, "_order", and_then)
     status, answer = await api("POST", f"{PATH}/{what}", body)
     assert status == 409, answer
-    assert "PowerMTA server pmta2 was removed meanwhile" in answer["title"]  # type: ignore[index]
+    assert "PowerMTA server pmta2 was removed meanwhile" in answer["detail"]  # type: ignore[index]
 
 
 async def test_a_server_that_is_removed_while_it_is_waited_for_is_named(
@@ -77,7 +77,7 @@ async def test_a_server_that_is_removed_while_it_is_waited_for_is_named(
     assert (await api("DELETE", "/api/v2/servers/pmta2"))[0] == 200
     status, answer = await applying
     assert status == 409, answer
-    assert "PowerMTA server pmta2 was removed meanwhile" in answer["title"]  # type: ignore[index]
+    assert "PowerMTA server pmta2 was removed meanwhile" in answer["detail"]  # type: ignore[index]
 
 
 async def test_an_offer_behind_a_restored_dump_is_another_one(

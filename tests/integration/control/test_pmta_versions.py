@@ -74,7 +74,7 @@ async def test_what_powermta_refuses_changes_nothing(
     host.problem = (step, "Error in line 7: unknown directive")
     status, refused = await add(api, "192.0.2.11", "two.example")
     assert status == 409
-    title = refused["title"]
+    title = refused["detail"]
     assert "pmta1 did not take version" in title
     assert "Error in line 7: unknown directive" in title
     assert await everything(core) == before
@@ -96,7 +96,7 @@ async def test_an_agent_that_says_nothing_is_waited_for_and_the_version_before_o
     status, refused = await add(api, "192.0.2.11", "two.example")
     assert status == 503
     assert 2.5 < time.monotonic() - began < 8
-    assert "control.pmta_apply_wait" in refused["title"]
+    assert "control.pmta_apply_wait" in refused["detail"]
     assert await everything(core) == before
     late = host.offers[-1]
     # The answer comes after all: the version before is offered already, and it goes back to it.
@@ -120,8 +120,8 @@ async def test_a_silent_agent_refuses_at_once_and_a_pause_works_all_the_same(
     began = time.monotonic()
     status, refused = await add(api, "192.0.2.11", "two.example")
     assert (status, time.monotonic() - began < 2) == (503, True)
-    assert "the agent of pmta1 was not heard of for 100" in refused["title"]
-    assert "vmta-192-0-2-11" in refused["title"]
+    assert "the agent of pmta1 was not heard of for 100" in refused["detail"]
+    assert "vmta-192-0-2-11" in refused["detail"]
     status, paused = await api("PATCH", "/api/v2/ips/192.0.2.10", {"state": "pause"})
     assert (status, paused["late"]) == (200, [])  # type: ignore[index]
     one = await standing(api)
@@ -196,7 +196,7 @@ async def test_only_servers_whose_set_changes_are_waited_for(
     status, added = await add(api, "192.0.2.10", "example.com", server="pmta1")
     assert status == 201, added
     status, refused = await add(api, "192.0.2.20", "b.example", server="pmta2", pool="b")
-    assert (status, "pmta2 (version" in refused["title"]) == (503, True)
+    assert (status, "pmta2 (version" in refused["detail"]) == (503, True)
     two.deaf = False
     two.start()
     status, added = await add(api, "192.0.2.20", "b.example", server="pmta2", pool="b")

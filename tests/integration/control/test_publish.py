@@ -467,7 +467,7 @@ async def test_without_a_folder_of_keys_nothing_claims_to_sign(core: Parts) -> N
         assert any("control.pmta_keys" in note for note in added["notes"])
         assert not any("signs" in record["why"] for record in added["view"]["records"])
         status, refused = await api("GET", "/api/v2/powermta/keys")
-        assert (status, "control.pmta_keys" in refused["title"]) == (409, True)
+        assert (status, "control.pmta_keys" in refused["detail"]) == (409, True)
 
 
 async def test_a_publish_whose_reply_was_lost_is_found_out(

@@ -33,8 +33,8 @@ async def in_the_way(api: Api, path: str) -> list[str]:
     status, dry = await api("DELETE", f"{path}{'&' if '?' in path else '?'}dry_run=1")
     assert status == 409, dry
     again, refused = await api("DELETE", path)
-    assert (again, refused["title"]) == (409, dry["title"])
-    return [e["detail"] for e in refused.get("errors", [])] or [refused["title"]]
+    assert (again, refused["detail"]) == (409, dry["detail"])
+    return [e["detail"] for e in refused.get("errors", [])] or [refused["detail"]]
 
 
 async def gone(api: Api, path: str) -> Any:
@@ -160,7 +160,7 @@ async def test_an_ip_moves_unless_a_pool_with_domains_would_be_left_without(
 ) -> None:
     assert (await api("POST", "/api/v2/pools", {"tenant": "acme", "name": "slow"}))[0] == 201
     status, refused = await api("POST", f"{IP}/move", {"pool": "slow"})
-    assert (status, "the only IP of pool acme" in refused["title"]) == (409, True)
+    assert (status, "the only IP of pool acme" in refused["detail"]) == (409, True)
     assert (await api("POST", "/api/v2/domains", {**DOMAIN, "ip": "192.0.2.11"}))[0] == 201
     _, moved = await api("POST", f"{IP}/move", {"pool": "slow"})
     assert moved["view"]["pools"] == ["slow"]
@@ -178,7 +178,7 @@ async def test_a_domain_moves_with_its_held_mail_and_goes_when_none_is_left(
     path = "/api/v2/domains/acme.example"
     await api("POST", "/api/v2/pools", {"tenant": "acme", "name": "fast"})
     status, refused = await api("POST", f"{path}/move", {"pool": "fast"})
-    assert (status, "pool fast has no IP" in refused["title"]) == (409, True)
+    assert (status, "pool fast has no IP" in refused["detail"]) == (409, True)
     more = {**DOMAIN, "domain": "b.example", "ip": "192.0.2.11", "pool": "fast"}
     assert (await api("POST", "/api/v2/domains", more))[0] == 201
     await hold(core.pool, "m1", mailbox="news@acme.example")

@@ -48,7 +48,7 @@ async def test_kill_9_between_commit_and_answer(api: Api, core: Parts) -> None:
     )
     assert child.stdout is not None
     port = int(await child.stdout.readline())
-    there = Api(api.session, f"http://127.0.0.1:{port}")
+    there = Api(api.session, f"http://127.0.0.1:{port}", api.expected)
     asked = asyncio.create_task(post(there, "/api/v2/tenants", TENANT))
     try:
         assert await child.stdout.readline() == b"committed\n"

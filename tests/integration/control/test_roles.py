@@ -175,7 +175,7 @@ async def _answers_or_refuses(
         assert status not in (401, 500), (route.path, answer)
         if not allowed:
             assert isinstance(answer, dict)
-            assert answer["title"].startswith(("token ", "user ")), answer
+            assert answer["detail"].startswith(("token ", "user ")), answer
 
 
 @pytest.mark.parametrize("names", [THEIRS, NUMBERS], ids=["by name", "by number"])
@@ -306,7 +306,7 @@ async def test_a_tenants_token_sees_and_changes_its_own(api: Api, core: Parts) -
     status, refused = await api(
         "PATCH", "/api/v2/tenants/acme", {"networks": ["10.0.0.0/8"]}, token=given
     )
-    assert (status, "networks" in refused["title"]) == (403, True)
+    assert (status, "networks" in refused["detail"]) == (403, True)
     who = await core.pool.fetchval("SELECT who FROM audit_log WHERE subject = 'news@b.example'")
     assert who == "operator of acme"
 

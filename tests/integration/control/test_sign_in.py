@@ -62,7 +62,7 @@ async def test_guesses_lock_the_account_for_where_they_come_from_and_for_nobody_
         assert (await guess(api, "anna", "guess", "203.0.113.9"))[0] == 401
     status, answer, after = await guess(api, "anna", PASSWORD, "203.0.113.9")
     assert (status, after) == (429, "30"), "the right one, too: who guesses learns nothing more"
-    assert "from where you are" in answer["title"]
+    assert "from where you are" in answer["detail"]
     assert (await guess(api, "anna", PASSWORD, "198.51.100.1"))[0] == 200, "the owner gets in"
     assert (await guess(api, "ben", "guess", "203.0.113.9"))[0] == 401, "one account of it"
     locks = []
@@ -94,7 +94,7 @@ async def test_guesses_from_many_sources_shut_out_those_alone_that_are_not_known
     for at in range(50):
         assert (await guess(api, "anna", "guess", f"203.0.{at}.9"))[0] == 401
     status, answer, _ = await guess(api, "anna", PASSWORD, "203.0.113.200")
-    assert (status, "signed in before" in answer["title"]) == (429, True)
+    assert (status, "signed in before" in answer["detail"]) == (429, True)
     assert (await guess(api, "anna", PASSWORD, "198.51.100.1"))[0] == 200, "as before"
     assert (await guess(api, "ben", "guess", "203.0.113.200"))[0] == 401
 
@@ -333,4 +333,4 @@ async def test_without_a_secret_nobody_signs_in_and_it_says_why(
         body = {"link": await invited(core, "anna"), "password": PASSWORD}
         assert (await api("POST", "/api/v1/auth/link", body, token=""))[0] == 200
         status, answer = await login(api, "anna")
-        assert (status, "SENDGATE_CONTROL_SECRET" in answer["title"]) == (503, True)
+        assert (status, "SENDGATE_CONTROL_SECRET" in answer["detail"]) == (503, True)

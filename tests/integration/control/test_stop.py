@@ -142,7 +142,7 @@ async def test_a_trigger_looks_once_and_not_while_all_is_stopped(acme: Api, core
     assert [e["reason"] for e in page["entries"]] == ["to see"]  # type: ignore[index]
     await act(acme, "stop")
     answer = await act(acme, "trigger", status=409)
-    assert "start it first" in answer["title"]
+    assert "start it first" in answer["detail"]
 
 
 async def test_a_dry_run_changes_nothing(acme: Api, core: Parts) -> None:

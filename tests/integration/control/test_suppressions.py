@@ -274,7 +274,7 @@ async def test_there_are_no_more_than_the_setting_allows(stocked: Api, core: Par
     status, refused = await stocked("POST", PATH, {"address": "a@x.example"})
     assert status == 200
     status, refused = await stocked("POST", PATH, {"address": "b@x.example"})
-    assert (status, "suppressions.most" in refused["title"]) == (409, True)
+    assert (status, "suppressions.most" in refused["detail"]) == (409, True)
     assert len(await page(stocked)) == 1
 
 

@@ -105,12 +105,12 @@ async def test_a_token_gives_no_more_than_it_has(api: Api, core: Parts, bound: s
     for path in ("theirs", "shared", "all", "nobody"):
         for method, body in (("GET", None), ("PATCH", {"scope": "admin"}), ("DELETE", None)):
             status, answer = await api(method, f"{TOKENS}/{path}", body, token=bound)
-            assert (status, answer["title"]) == (404, f"token {path} does not exist")  # type: ignore[index]
+            assert (status, answer["detail"]) == (404, f"token {path} does not exist")  # type: ignore[index]
     # A person is bound to no networks and no end.
     status, answer = await api(
         "POST", "/api/v2/users", {"name": "eve", "tenants": ["acme"]}, token=bound
     )
-    assert (status, "bound to networks" in answer["title"]) == (403, True)  # type: ignore[index]
+    assert (status, "bound to networks" in answer["detail"]) == (403, True)  # type: ignore[index]
     # Nor does it loosen itself.
     for change in ({"networks": []}, {"expires": None}, {"tenants": None}):
         status, answer = await api("PATCH", f"{TOKENS}/acmes", change, token=bound)

@@ -45,7 +45,7 @@ async def test_a_user_from_add_to_remove_by_route(api: Api, core: Parts) -> None
     assert (await api("PATCH", one, {"disabled": True}))[0] == 200
     assert (await login(api, "anna@example.com"))[0] == 401
     status, refused = await api("POST", f"{one}/reset", {})
-    assert (status, "is disabled" in refused["title"]) == (409, True)  # type: ignore[index]
+    assert (status, "is disabled" in refused["detail"]) == (409, True)  # type: ignore[index]
     assert (await api("PATCH", one, {"disabled": False}))[0] == 200
     _, reset = await api("POST", f"{one}/reset", {})
     assert (await login(api, "anna@example.com"))[0] == 401, "the password is gone"
@@ -103,8 +103,8 @@ async def test_the_last_admin_stays(api: Api, core: Parts) -> None:
         ("DELETE", one, None),
     ):
         status, refused = await api(method, path, body)
-        assert (status, "last admin" in refused["title"]) == (409, True)  # type: ignore[index]
-        assert "force" in (await api(method, f"{path}?force=1", body))[1]["title"]  # type: ignore[index]
+        assert (status, "last admin" in refused["detail"]) == (409, True)  # type: ignore[index]
+        assert "force" in (await api(method, f"{path}?force=1", body))[1]["detail"]  # type: ignore[index]
     await joined(core, api, "ben")
     assert (await api("DELETE", one))[0] == 200
 
@@ -142,7 +142,7 @@ async def test_an_admin_of_some_tenants_has_the_people_of_those(
             ("DELETE", one, None),
         ):
             status, answer = await api(method, path, body, token=scoped)
-            assert (status, answer["title"]) == (404, f"user {name} does not exist")  # type: ignore[index]
+            assert (status, answer["detail"]) == (404, f"user {name} does not exist")  # type: ignore[index]
     for given, status, says in (
         (None, 400, "name those it is for, of yours: acme, third"),
         (["zzother"], 404, "tenant zzother does not exist"),
@@ -156,7 +156,7 @@ async def test_an_admin_of_some_tenants_has_the_people_of_those(
         ):
             body = {**more, "tenants": given, **OWN}
             found, answer = await api(method, path, body, token=scoped)
-            assert (found, says in answer["title"]) == (status, True), answer  # type: ignore[index]
+            assert (found, says in answer["detail"]) == (status, True), answer  # type: ignore[index]
     assert [tuple(r) for r in await core.pool.fetch("SELECT * FROM person ORDER BY id")] == before
     new = {"name": "new", "role": "admin", "tenants": ["1"], **OWN}
     status, made = await api("POST", USERS, new, token=scoped)

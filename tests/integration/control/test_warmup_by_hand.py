@@ -24,7 +24,7 @@ async def do(here: Scene, action: str, **more: Any) -> dict[str, Any]:
 async def refused(here: Scene, action: str, **more: Any) -> str:
     status, answer = await here.api("POST", PATH, {"action": action, "reason": "because"} | more)
     assert status in (400, 409), answer
-    return str(answer["title"])
+    return str(answer["detail"])
 
 
 async def test_a_stage_by_hand_stands_until_its_end_and_is_never_taken_back_silently(
@@ -152,7 +152,7 @@ async def test_plans_are_stored_used_and_kept_while_used(here: Scene) -> None:
     assert await here.quota() == 390, "it grows past its plan"
     assert (await here.ip())["ceilings"]["gmail"] == 234
     status, answer = await here.api("DELETE", "/api/v2/warmup/plans/steady")
-    assert (status, "1 IP (192.0.2.10) on it" in answer["title"]) == (409, True)
+    assert (status, "1 IP (192.0.2.10) on it" in answer["detail"]) == (409, True)
     assert (await here.api("DELETE", "/api/v2/warmup/plans/default"))[0] == 409
     assert (await here.api("PATCH", f"/api/v2/ips/{IP}", {"plan": "default"}))[0] == 200
     assert (await here.api("DELETE", "/api/v2/warmup/plans/steady"))[0] == 200

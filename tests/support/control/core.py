@@ -10,7 +10,7 @@ import aiohttp.web
 import msgspec
 import pytest
 
-from control.app import runner_of
+from control.app import routes, runner_of
 from control.cli.main import run
 from control.parts import Parts, open_parts
 from control.plan.rows import Rows, read
@@ -23,6 +23,7 @@ from control.users.token import put
 from policy.model import Address
 from settings.control import Control
 from settings.model import Database, Ledger, Settings
+from tests.support.control.problems import Expected
 
 TOKEN = "sgt_" + "t" * 40
 SECRET = new_secret()
@@ -68,9 +69,10 @@ async def all_rows(core: Parts) -> Rows:
 class Api:
     """A client of the application, through real HTTP."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, expected: Expected) -> None:
         self.session = session
         self.url = url
+        self.expected = expected
 
     async def __call__(
         self,
@@ -88,9 +90,11 @@ class Api:
             method, self.url + path, data=data, headers=headers
         ) as response:
             payload = await response.read()
-            if "json" in response.headers.get("Content-Type", ""):
-                return response.status, msgspec.json.decode(payload)
-            return response.status, payload.decode()
+            found = payload.decode() if "json" not in response.content_type else None
+            if found is None and payload:
+                found = msgspec.json.decode(payload)
+            self.expected.check(method, path, response.status, response.content_type, found)
+            return response.status, found
 
 
 class Command:
@@ -117,6 +121,6 @@ async def api_of(core: Parts) -> AsyncIterator[Api]:
     host, port = runner.addresses[0][:2]
     try:
         async with aiohttp.ClientSession() as session:
-            yield Api(session, f"http://{host}:{port}")
+            yield Api(session, f"http://{host}:{port}", Expected(routes(core)))
     finally:
         await runner.cleanup()

@@ -1,0 +1,86 @@
+"""What an error of a handler is to who asked: the problem, and the answer that carries it."""
+
+import logging
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+
+import msgspec
+from aiohttp import web
+from redis.exceptions import RedisError
+
+from control import kinds
+from control.problem import Problem, RefusedError
+
+log = logging.getLogger(__name__)
+
+Refusal = Callable[[Exception], RefusedError | None]
+"""What an error of a part below means for who asked; None: it is not that part's."""
+
+RETRY_AFTER = 30
+"""Seconds told to who met a part of ours that is away, or full."""
+
+
+class Refused:
+    """`refusal`: of the database."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        self._refusal = refusal
+
+    def answer(self, error: Exception, request: web.Request, request_id: str) -> web.Response:
+        """As RFC 9457 has it, with the request's id in it and in the log."""
+        headers: Mapping[str, str] = {}
+        if isinstance(error, RefusedError):
+            problem, headers = error.problem(request_id), _headers(error)
+        elif isinstance(error, web.HTTPException):
+            problem = _of_http(error).problem(request_id)
+            headers = {k: v for k, v in error.headers.items() if k in ("WWW-Authenticate", "Allow")}
+        else:
+            problem = self._meant(error, request, request_id)
+        again = {"Retry-After": str(RETRY_AFTER)} if problem.status == 503 else {}
+        return web.Response(
+            body=msgspec.json.encode(problem),
+            status=problem.status,
+            content_type="application/problem+json",
+            headers={**headers, **again, "X-Request-Id": request_id},
+        )
+
+    def _meant(self, error: Exception, request: web.Request, request_id: str) -> Problem:
+        asked = request.method, request.path, request_id
+        found = self._refusal(error)
+        if isinstance(error, RedisError):
+            found = RefusedError(f"the ledger does not answer: {error}", status=503)
+        elif found is None and isinstance(error, OSError):
+            found = RefusedError(f"a part we need does not answer: {error}", status=503)
+        if found is None:
+            log.error("%s %s [%s]", *asked, exc_info=error)
+            found = RefusedError("the log has it under this request id", kind=kinds.OUR_ERROR)
+        elif found.status == 503:
+            log.warning("%s %s [%s]: %s", *asked, error)
+        return found.problem(request_id)
+
+
+def _headers(error: RefusedError) -> dict[str, str]:
+    headers = dict(error.headers)
+    if error.after:
+        headers["Retry-After"] = str(error.after)
+    return headers | ({"WWW-Authenticate": "Bearer"} if error.status == 401 else {})
+
+
+def _of_http(error: web.HTTPException) -> RefusedError:
+    """What aiohttp, or a door that answers no JSON, says of a request."""
+    kind, said = _OF_HTTP.get(error.status, (None, error.reason))
+    own = error.reason != HTTPStatus(error.status).phrase
+    field = "Authorization" if error.status == 401 else ""
+    detail = error.reason if own else said
+    return RefusedError(detail, status=error.status, kind=kind, field=field)
+
+
+_OF_HTTP = {
+    401: (
+        kinds.TOKEN_NEEDED,
+        "a valid token is needed: Authorization: Bearer TOKEN, or X-API-Key: TOKEN",
+    ),
+    404: (kinds.NO_SUCH_PATH, "there is no such path"),
+    405: (kinds.NO_SUCH_METHOD, "this path has no such method"),
+    413: (kinds.TOO_LARGE, "the body is too large"),
+}
