@@ -95,7 +95,7 @@ def closed(components: dict[str, Any]) -> None:
     """Lists the types there are in the schema of a problem."""
     properties = components["Problem"]["properties"]
     types = [kind.type for kind in KINDS.values()]
-    properties["type"] = {"type": "string", "format": "uri-reference", "enum": types}
+    properties["type"] = {"type": "string", "enum": types}
     components["Problem"]["required"] = ["type", "title", "status", "detail", "fix"]
 
 
