@@ -34,6 +34,7 @@ from tests.conftest import CreateDatabase
 from tests.support.control.core import build, control_core, settings_for
 
 STEPS = 80
+EVERYTHING = {"tenants", "vmtas", "pools", "domain-key"}
 
 
 @pytest.fixture
@@ -231,7 +232,12 @@ async def test_changes_make_the_plan_that_all_rows_make(
         operators = Operators([core, other], dice)
         number = await core.admin.number()
         met: set[str] = set()
-        for step in range(STEPS):
+        steps = 0
+        # Some dice come to an IP late: they are thrown on until everything was in a plan.
+        for step in range(4 * STEPS):
+            if step >= STEPS and met == EVERYTHING:
+                break
+            steps = step + 1
             if dice.random() < 0.15:
                 await operators.by_hand()
             node = dice.choice([core, core, other])
@@ -255,8 +261,8 @@ async def test_changes_make_the_plan_that_all_rows_make(
             # All of it may be taken away again in the last steps.
             met |= {kind for kind in ("tenants", "vmtas", "pools") if getattr(generation, kind)}
             met |= {"domain-key"} if "domain-key" in text else set()
-    assert met == {"tenants", "vmtas", "pools", "domain-key"}
-    assert compiled_whole < STEPS / 3, "most changes compile what they touched"
+    assert met == EVERYTHING
+    assert compiled_whole < steps / 3, "most changes compile what they touched"
 
 
 async def add_tenant(core: Parts, name: str) -> None:
