@@ -14,10 +14,12 @@ from control.alerts.channels import channels_of
 from control.alerts.desk import AlertQuery, Alerts, Mute, MuteView
 from control.alerts.sender import Delivered, Sender
 from control.api.alerts import AlertsApi
+from control.api.blocklists import BlocklistsApi
 from control.api.consolidation import ConsolidationApi
 from control.api.jobs import JobsApi
 from control.api.route import Route
 from control.api.warmupcontrol import WarmupControlApi
+from control.blocklists.view import BlocklistViews
 from control.consolidation.view import DayView, day_rows, day_view, day_views
 from control.explain.look import Look
 from control.explain.watching import Watch
@@ -29,7 +31,7 @@ from control.parts import Parts
 from control.stop.control import Control
 from control.store.change import Act
 from control.tenants.lastuse import LastUse
-from control.timetable import consolidation, timetable
+from control.timetable import blocklist_look, consolidation, timetable
 from policy.limits import day_of
 
 T = TypeVar("T")
@@ -74,6 +76,9 @@ def duty_routes(parts: Parts) -> list[Route]:
     apis = (
         JobsApi(runner, jobs, partial(runs, pool)),
         AlertsApi(alerts, acknowledge, mute, test),
+        BlocklistsApi(
+            BlocklistViews(pool, partial(blocklist_look, parts), parts.settings.blocklists)
+        ),
         ConsolidationApi(partial(day_views, pool), partial(day_rows, pool), consolidate),
         WarmupControlApi(Control(pool, parts.publisher, parts.admin, runner, parts.calendar)),
     )

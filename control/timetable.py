@@ -8,6 +8,8 @@ from pathlib import Path
 
 from control.accounting.status import StreamView, streams
 from control.alerts import alert
+from control.blocklists import look as blocklists
+from control.blocklists.look import BlocklistLook, servers_of
 from control.bypass import charging as around
 from control.consolidation.consolidation import Consolidation
 from control.health.look import HealthLook
@@ -27,6 +29,7 @@ from control.statistics.sweep import sweep
 from control.store import once
 from control.users import attempt, audit, session
 from control.warmup import replies
+from control.warmup.byhand import HandAct, do
 from policy.limits import day_of
 from policy.number import count
 
@@ -55,6 +58,12 @@ def timetable(parts: Parts) -> Runner:
             what="new DKIM keys that DNS shows begin to sign, former ones go a while later",
             every=5 * MINUTE,
             work=_Rotation(parts),
+        ),
+        Job(
+            name="blocklists",
+            what="which DNS blocklists have our IPs and sending domains",
+            every=4 * HOUR,
+            work=_Blocklists(parts),
         ),
         Job(
             name="warmup",
@@ -139,6 +148,29 @@ class _Rotation:
 
     async def __call__(self, _: int) -> str:
         return await self._look()
+
+
+class _Blocklists:
+    def __init__(self, parts: Parts) -> None:
+        self._look = blocklist_look(parts)
+
+    async def __call__(self, _: int) -> str:
+        return await self._look()
+
+
+def blocklist_look(parts: Parts) -> BlocklistLook:
+    """Of the process's plan and database."""
+
+    async def pause(ip: str, reason: str) -> None:
+        wanted = HandAct(action="pause", reason=reason)
+        warmup = parts.settings.warmup
+        await parts.publisher.change(blocklists.WHO, lambda act: do(act, ip, wanted, warmup=warmup))
+
+    return BlocklistLook(
+        *(parts.pool, servers_of(parts.settings), parts.settings.blocklists, parts.calendar),
+        pause,
+        over_after=round(parts.settings.alerts.over_after * 1000),
+    )
 
 
 class _Consolidate:

@@ -129,6 +129,10 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("POST", "/api/v2/explain"): _READ,
     ("GET", "/api/v2/explain/{message}"): _READ,
     ("GET", "/api/v2/messages"): _READ,
+    # Whose IPs are in bad repute is for those who run them.
+    ("GET", "/api/v2/blocklists"): _READ_ALL,
+    ("GET", "/api/v2/blocklists/zones"): _READ_ALL,
+    ("POST", "/api/v2/blocklists/{subject}/check"): _CHANGE_ALL,
     ("GET", "/api/v2/suppressions"): _READ,
     ("POST", "/api/v2/suppressions"): _CHANGE,
     ("DELETE", "/api/v2/suppressions"): _CHANGE,

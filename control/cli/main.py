@@ -20,6 +20,7 @@ from control.cli import (
     api,
     asking,
     audit,
+    blocklist,
     check,
     demo,
     domain,
@@ -55,6 +56,7 @@ from control.pmta.generator.text import ConfigValueError
 from control.problem import Problem, RefusedError
 from control.store.database import DatabaseRefusedError
 from control.store.refusal import DatabaseError
+from control.terminal.inert import inert
 from control.terminal.invocation import Invocation, InvocationError, take
 from control.terminal.show import say
 from control.terminal.usage import UsageError, called, sentence
@@ -111,6 +113,7 @@ for name, group in {
     "message": message.app,
     "plan": plan.app,
     "warmup": warmup.app,
+    "blocklist": blocklist.app,
     "provider": provider.app,
     "suppression": suppressionlist.app,
     "explain": explain.app,
@@ -180,7 +183,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _usage(text: str, *, as_json: bool) -> int:
-    print(f"sendgate: {text}", file=sys.stderr)
+    print(f"sendgate: {inert(text)}", file=sys.stderr)
     if as_json:
         _problem(RefusedError(text, status=400).problem())
     return 2
@@ -191,9 +194,9 @@ def _problem(problem: Problem) -> None:
 
 
 def _failed(line: Invocation, error: RefusedError, code: int = 1) -> int:
-    print(f"sendgate: {error.line()}", file=sys.stderr)
+    print(f"sendgate: {inert(error.line())}", file=sys.stderr)
     if error.advice:
-        print(f"fix: {error.advice}", file=sys.stderr)
+        print(f"fix: {inert(error.advice)}", file=sys.stderr)
     if line.json:
         _problem(error.problem())
     return code

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from control.plan.changed import Changed
+from control.terminal.inert import inert
 from control.terminal.invocation import Invocation
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -35,12 +36,12 @@ def console() -> Console:
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[Any]], title: str = "") -> None:
-    """A table; text from outside is never read as markup."""
+    """A table; text from outside is never read as markup, nor by the terminal."""
     made = Table(title=title or None, title_justify="left", header_style="bold")
     for column in columns:
         made.add_column(column, overflow="fold")
     for row in rows:
-        made.add_row(*(Text(cell(value)) for value in row))
+        made.add_row(*(Text(inert(cell(value))) for value in row))
     console().print(made)
 
 
@@ -69,8 +70,8 @@ def _text(value: Any, null: str) -> str:
 
 
 def say(text: str) -> None:
-    """One line on standard output, as it is."""
-    print(text, flush=True)
+    """One line on standard output; what is in it from outside is inert."""
+    print(inert(text), flush=True)
 
 
 def said(changed: Changed[Any], what: str, null: Mapping[str, str] = EMPTY) -> None:

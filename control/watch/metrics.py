@@ -35,6 +35,7 @@ from control.watch.declared import (
     LATE,
     LIMIT_FILL,
     LIMITS_FULL,
+    LISTED,
     LOGINS,
     LOST,
     OPEN,
@@ -134,6 +135,9 @@ class _Look(Collector):
             yield gauge(IPS, {(status,): count for status, count in of.named.ips.items()})
             yield gauge(QUOTA, {(ip,): quota for ip, quota in of.named.quotas.items()})
             yield gauge(SENT, {(ip,): sent for ip, sent in of.named.sent.items()})
+            yield gauge(
+                LISTED, {(ip, zone): listed for (ip, zone), listed in of.named.blocklists.items()}
+            )
             yield gauge(STOPPED, {(): of.named.stopped})
             yield gauge(QUEUE, {(queue,): size for queue, size in of.named.queues.items()})
         if of.streams is not None:

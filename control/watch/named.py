@@ -30,7 +30,12 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
     """Whether an operator stopped all sending."""
     queues: dict[str, int]
     """What waits: `default` jobs, `hold` recipients' messages, `accounting` posted batches."""
+    blocklists: dict[tuple[str, str], bool]
+    """By IP and list, whether it is listed; what is not known is not there."""
 
+
+LISTS = 10_000
+"""Lines of what blocklists say; beyond it the clean ones are left out."""
 
 STATUSES = ("new", "warming", "active", "paused", "retiring")
 
@@ -40,6 +45,7 @@ async def named(pool: Any, publisher: Publisher, admin: LedgerAdmin) -> Named:
     ips = dict.fromkeys(STATUSES, 0)
     ips |= {row["state"]: row["ips"] for row in await pool.fetch(_SQL["ips"])}
     queues = dict(await pool.fetchrow(_SQL["queues"]))
+    lists = await pool.fetch(_SQL["blocklists"], LISTS)
     generation = await publisher.current()
     vmtas = [] if generation is None else generation.vmtas
     used: dict[str, IpUsage] = {}
@@ -51,6 +57,7 @@ async def named(pool: Any, publisher: Publisher, admin: LedgerAdmin) -> Named:
         sent={v.ip: used[v.ip].relayed if v.ip in used else 0 for v in vmtas},
         stopped=generation is not None and generation.stopped,
         queues=queues,
+        blocklists={(row["subject"], row["zone"]): row["listed"] for row in lists},
     )
 
 

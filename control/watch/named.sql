@@ -1,6 +1,11 @@
 -- name: ips
 SELECT state, count(*) AS ips FROM virtual_mta GROUP BY state;
 
+-- name: blocklists
+-- What is known, listings first: a scrape has so many lines and no more.
+SELECT subject, zone, state = 'listed' AS listed FROM blocklist_answer
+WHERE kind = 'ip' AND state <> 'unknown' ORDER BY (known = 'listed') DESC, subject, zone LIMIT $1;
+
 -- name: queues
 -- Jobs that are due and not done; what waits to be sent; what waits to be counted.
 SELECT (SELECT count(*) FROM job_run WHERE state IN ('running', 'failed')) AS "default",

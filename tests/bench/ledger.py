@@ -32,7 +32,7 @@ from policy.ledger.known import Counters
 from policy.ledger.library import function, library
 from policy.ledger_port import Granted, Item, Refund, Reserve
 from policy.mailbox import Record
-from settings.model import Ledger
+from settings.ledger import Ledger
 from tests.bench.plans import (
     PROVIDERS,
     SCENES,

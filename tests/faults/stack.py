@@ -35,7 +35,8 @@ from policy.model import Address
 from settings.accounting import Stream
 from settings.control import Control
 from settings.hold import Hold
-from settings.model import Database, Gateway, Ledger, Listener, Relay, Settings
+from settings.ledger import Ledger
+from settings.model import Database, Gateway, Listener, Relay, Settings
 from tests.faults.books import Quota
 from tests.faults.database import PostgresPart
 from tests.faults.gate import GatePart, environment_of

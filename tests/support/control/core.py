@@ -22,7 +22,8 @@ from control.store.migrate import migrate
 from control.users.token import put
 from policy.model import Address
 from settings.control import Control
-from settings.model import Database, Ledger, Settings
+from settings.ledger import Ledger
+from settings.model import Database, Settings
 from tests.support.control.problems import Expected
 
 TOKEN = "sgt_" + "t" * 40

@@ -17,7 +17,8 @@ from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.plan import Generation
 from settings.hold import Hold
-from settings.model import Gateway, Ledger, Listener, Relay, Settings
+from settings.ledger import Ledger
+from settings.model import Gateway, Listener, Relay, Settings
 from tests.support.session.smtpwire import SmtpWire
 
 

@@ -54,7 +54,7 @@ class Nsd:
     def __init__(self, folder: Path, zones: Mapping[str, str]) -> None:
         assert NSD is not None
         self._folder = folder
-        self.port = _port()
+        self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         conf = _CONF.format(port=self.port, folder=folder)
         for number, (name, text) in enumerate(zones.items()):
@@ -115,7 +115,7 @@ class Nsd:
             self._process.wait(_WAIT)
 
 
-def _port() -> int:
+def free_port() -> int:
     """Free for datagrams, too."""
     while True:
         port = choose()

@@ -1,0 +1,1 @@
+"""DNS blocklists: which of them have our IPs and sending domains."""
