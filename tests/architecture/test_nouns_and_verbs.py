@@ -356,7 +356,7 @@ ALSO = {
 
 NO_NOUNS = {
     *("hold", "clock", "ledger", "pmta", "accounting", "audit", "message", "plan", "provider"),
-    *("alert", "api", "job", "warmup"),
+    *("alert", "api", "blocklist", "job", "warmup"),
 }
 """Groups of commands for what an operator does not add."""
 

@@ -53,6 +53,7 @@ ALL = Figures(
     listed=Listed(entries=70, most=1_000),
     told=[told("pmta1", "2026-03-01", 12), told("pmta2", "", None)],
     named=Named(
+        blocklists={("192.0.2.1", "zen.spamhaus.org"): True},
         ips={"warming": 2, "active": 0},
         quotas={"192.0.2.10": 200},
         sent={"192.0.2.10": 120, "192.0.2.11": 7},

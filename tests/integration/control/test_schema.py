@@ -25,6 +25,7 @@ PATHS = {
     "address": "news@example.com",
     "user": "anna",
     "token": "panel",
+    "subject": "192.0.2.10",
 }
 
 BODIES: dict[str, dict[str, Any]] = {
