@@ -83,6 +83,7 @@ OWN = {
     "name": "steady",
     "user": "nobody",
     "token": "no token",
+    "subject": "example.com",
 }
 THEIRS = {
     **OWN,
