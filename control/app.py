@@ -74,7 +74,9 @@ from control.provider.view import provider_page, provider_view
 from control.published.asking import Servers
 from control.statistics.question import answer as statistics_of
 from control.store.change import Act
+from control.store.lastused import WEBHOOK_KEY, note
 from control.store.refusal import refusal
+from control.store.sealed import must_open
 from control.suppressions import forgetting as suppressed
 from control.tenants.login import logins
 from control.tenants.network import networks
@@ -118,10 +120,8 @@ def routes(parts: Parts) -> list[Route]:
     async def told() -> list[ToldView]:
         return await telling.told(parts.pool, await parts.calendar())
 
-    secret = settings.control.secret
-
     async def elsewhere(act: Act, recipient: str, tenant: str | None) -> int:
-        await forget(act, recipient, tenant, log=settings.log, secret=secret)
+        await forget(act, recipient, tenant, log=settings.log, key=parts.naming_key)
         if kept := await suppressed.forget(act, recipient, tenant):
             act.note(
                 f"{kept} suppressions of it stay, without the address: it gets no mail "
@@ -129,7 +129,7 @@ def routes(parts: Parts) -> list[Route]:
             )
         return await parts.intake.forgetting.ask(act, recipient, tenant)
 
-    orders = Orders(parts.pool, publisher, secret, elsewhere)
+    orders = Orders(parts.pool, publisher, parts.naming_key, elsewhere)
     backlog = parts.intake.rejected.backlog
     lost = partial(loss, parts.pool, settings.ledger.name)
     apis = (
@@ -197,6 +197,7 @@ def application(parts: Parts) -> web.Application:
         proxies=(proxies := tuple(map(network, parts.settings.control.proxy_networks))),
         clock=time.time,
         check_server=partial(was_there, parts.pool),
+        note_key=partial(note, parts.pool, WEBHOOK_KEY),
     )
     agents = doors(parts, webhook)
     door = Application(
@@ -206,7 +207,7 @@ def application(parts: Parts) -> web.Application:
         partial(of_which, parts.pool),
         refusal,
         used=parts.gate.used,
-        repeated=Repeated(parts.pool, parts.settings.control),
+        repeated=Repeated(parts.pool, parts.settings.control, parts.naming_key),
         max_body=parts.settings.control.max_body,
         raw=dict.fromkeys(PATHS, webhook.post),
         agents=agents.posted,
@@ -242,7 +243,7 @@ async def serve(parts: Parts, listening: Listening | None = None) -> AsyncIterat
         parts.pool,
         parts.admin.client,
         parts.admin.name,
-        secret=parts.settings.control.secret,
+        key=parts.naming_key,
         calendar=parts.calendar,
         names_most=parts.settings.statistics.names,
     )
@@ -286,6 +287,7 @@ async def run(settings: Settings) -> None:
     listening = Listening(settings.control)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, listening.renew)
     async with open_parts(settings) as parts:
+        await must_open(parts.pool, settings.control)
         status = await parts.opening.open_first()
         if status.state.value != "open":
             log.error("ledger %s: %s", status.name, status.detail)

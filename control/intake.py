@@ -36,8 +36,8 @@ class Intake(NamedTuple):
     forgetting: Forgetting
 
 
-def open_intake(settings: Settings, pool: Connection, now: Now) -> Intake:
-    """`now`: calendar milliseconds."""
+def open_intake(settings: Settings, pool: Connection, now: Now, naming_key: bytes) -> Intake:
+    """`now`: calendar milliseconds; `naming_key`: of digests of addresses."""
     accounting = settings.accounting
     # The rule last: it locks what others wait for until their commits.
     consumers = (
@@ -47,7 +47,7 @@ def open_intake(settings: Settings, pool: Connection, now: Now) -> Intake:
         Replies(),
         Rule(settings.suppressions.most),
     )
-    named = partial(digest, settings.control.secret)
+    named = partial(digest, naming_key)
     hide = hiding(settings.log)
     door = Door(consumers, kept=accounting.records_kept, hide=hide, gone=Gone(named))
     inbox = Inbox(pool, door, accounting, now)

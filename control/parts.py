@@ -25,6 +25,7 @@ from control.problem import RefusedError
 from control.progress.progress import Progress
 from control.store.database import Connection, open_pool
 from control.store.migrate import newest, revision
+from control.store.naming import first, naming
 from control.store.pool import must_be_enough
 from control.store.refusal import UNREACHABLE, no_database
 from control.suppressions.listed import listed
@@ -61,6 +62,8 @@ class Parts:
     clock: Clock
     calendar: LedgerTime
     seal: Seal
+    naming_key: bytes
+    """Of digests that stand for addresses."""
     gate: Gate
     view: View
     intake: Intake
@@ -98,7 +101,19 @@ async def open_parts(
             connections=LEDGER_CONNECTIONS,
         )
         stack.push_async_callback(client.aclose)
-        yield put_together(settings, pool, client, movable_clock=movable_clock, followers=followers)
+        of = settings.control
+        try:
+            key = await naming(pool, of.secret, of.secrets_before)
+        except RefusedError:
+            if not of.start_unopened:
+                raise
+            key = first(of.secret)
+        yield put_together(
+            *(settings, pool, client),
+            movable_clock=movable_clock,
+            followers=followers,
+            naming_key=key,
+        )
 
 
 def put_together(
@@ -108,8 +123,10 @@ def put_together(
     *,
     movable_clock: bool = False,
     followers: list[Follower] | None = None,
+    naming_key: bytes | None = None,
 ) -> Parts:
-    """The parts over a database and a ledger; neither is asked anything."""
+    """The parts over a database and a ledger; neither is asked anything. `naming_key`: of digests
+    of addresses, as the database has it."""
     admin = LedgerAdmin(client, settings.ledger.name)
     publisher = Publisher(pool, admin, settings)
     charged = Charged(admin, settings.control)
@@ -122,7 +139,8 @@ def put_together(
         *(pool, admin, settings.accounting, read_so_far, calendar),
         bounce_after=settings.control.pmta_bounce_after,
     )
-    intake = open_intake(settings, pool, calendar)
+    key = first(settings.control.secret) if naming_key is None else naming_key
+    intake = open_intake(settings, pool, calendar, key)
     opening = Opening(pool, admin, publisher, carry_over, settings)
     look = look_of(settings, pool, admin, publisher, opening, carry_over, intake, calendar)
     progress = Progress(pool, admin, publisher.current, calendar, settings.statistics)
@@ -151,13 +169,12 @@ def put_together(
             before_move=carry_over.before_move,
         ),
         calendar=calendar,
-        seal=Seal(settings.control.secret),
+        seal=Seal(settings.control.secret, settings.control.secrets_before),
+        naming_key=key,
         gate=open_gate(pool, settings, publisher.now),
         view=View(pool),
         intake=intake,
-        suppressions=Suppressions(
-            pool, publisher.now, settings.suppressions, settings.control.secret
-        ),
+        suppressions=Suppressions(pool, publisher.now, settings.suppressions, key),
         warmup=Engine(pool, admin, publisher, settings.warmup, calendar),
         look=look,
         progress=progress,

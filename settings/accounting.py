@@ -42,6 +42,9 @@ class Accounting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Key of signed batches: `X-Sendgate-Signature: sha256=HEX`, HMAC-SHA-256 over
     `X-Sendgate-Timestamp` (epoch seconds), a dot and the body. Better given as
     SENDGATE_ACCOUNTING_WEBHOOK_KEY; empty refuses signed batches."""
+    webhook_keys_before: Annotated[tuple[str, ...], msgspec.Meta(max_length=10)] = ()
+    """Former ones, whose signatures are still taken; `sendgate secret list` says when each was
+    used last."""
     webhook_window: Seconds = 300.0
     """How far a signed batch's time may be from ours."""
     inbox: Octets = 2_147_483_648

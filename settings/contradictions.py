@@ -113,6 +113,15 @@ def contradictions(settings: Settings) -> list[str]:
             "control.secret: expected 32 octets in URL-safe base64, as `openssl rand -base64 32 | "
             "tr +/ -_` makes them"
         )
+    before = settings.control.secrets_before
+    if not all(_SECRET.fullmatch(one) for one in before):
+        found.append("control.secrets_before: each is 32 octets in URL-safe base64")
+    if before and not settings.control.secret:
+        found.append("control.secret: the newest is missing, and secrets_before has former ones")
+    if settings.control.secret in before:
+        found.append("control.secrets_before: has control.secret itself; keep it there alone")
+    if settings.accounting.webhook_keys_before and not settings.accounting.webhook_key:
+        found.append("accounting.webhook_key: the newest is missing; webhook_keys_before has some")
     servers = [stream.server for stream in settings.accounting.streams]
     if len(set(servers)) < len(servers):
         found.append("accounting.streams: each server has one stream; its files lie side by side")

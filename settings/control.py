@@ -129,5 +129,9 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     pmta_monitors: tuple[str, ...] = ()
     """Addresses or networks that may read PowerMTA's web monitor (`http-access … monitor`)."""
     secret: str = ""
-    """Seals the DKIM keys kept in PostgreSQL: 32 octets in URL-safe base64. Better given as
-    SENDGATE_CONTROL_SECRET; an embedded stack makes its own."""
+    """Seals what is secret in PostgreSQL (DKIM keys, keys of tokens, codes): 32 octets in URL-safe
+    base64. Better given as SENDGATE_CONTROL_SECRET; an embedded stack makes its own."""
+    secrets_before: Annotated[tuple[str, ...], msgspec.Meta(max_length=10)] = ()
+    """Former ones, which open what they sealed until `sendgate secret reseal` is done."""
+    start_unopened: bool = False
+    """Start although something sealed is opened by none of them: what needs it is refused then."""

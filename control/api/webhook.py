@@ -35,11 +35,15 @@ SIGNATURE, TIMESTAMP = "X-Sendgate-Signature", "X-Sendgate-Timestamp"
 _READ = 60.0
 """Seconds for one body: 10 MB at 170 KB a second."""
 _NAME = 64
+NOTED_EVERY = 60.0
+"""Seconds between two notes of the same key."""
 
 Check = Callable[[str], Awaitable[None]]
 """Raises RefusedError for a PowerMTA server that there is not and was not."""
 HolderOf = Callable[[str, str], Awaitable[Holder | None]]
 """Who has a token, and comes from that address."""
+NoteKey = Callable[[str], Awaitable[None]]
+"""Remembers that this key was used."""
 Clock = Callable[[], float]
 """Seconds of real time."""
 
@@ -62,6 +66,7 @@ class Webhook:
         clock: Clock,
         check_server: Check,
         proxies: tuple[Network, ...] = (),
+        note_key: NoteKey | None = None,
     ) -> None:
         self._inbox = inbox
         self._check_server = check_server
@@ -69,6 +74,8 @@ class Webhook:
         self._settings = settings
         self._clock = clock
         self._proxies = proxies
+        self._notes = note_key
+        self._noted: dict[str, float] = {}
 
     async def post(self, request: web.Request) -> web.Response:
         """One batch. Raises RefusedError."""
@@ -78,8 +85,9 @@ class Webhook:
         if token is not None or signed is None:
             holder = await self._allowed(token, request)
         body = await self._body(request)
+        key = ""
         if holder is None:
-            self._check(signed or "", request.headers.get(TIMESTAMP, ""), body)
+            key = self._check(signed or "", request.headers.get(TIMESTAMP, ""), body)
         server = request.query.get("server", "")
         if len(server) > _NAME or not server.isprintable():
             raise bad("server", "a name of at most 64 characters is wanted")
@@ -94,6 +102,8 @@ class Webhook:
         if body.strip():
             who = holder.name if holder is not None else "signature"
             number = await self._inbox.put(body, origin="webhook", server=server, who=who)
+        if key:
+            await self._note_key(key)
         return web.Response(
             body=msgspec.json.encode(Stored(batch=number)), content_type="application/json"
         )
@@ -150,17 +160,23 @@ class Webhook:
             ) from error
         return bytes(body)
 
-    def _check(self, signed: str, timestamp: str, body: bytes) -> None:
-        """Raises RefusedError (401) unless the key signed it, a short while ago."""
+    def _check(self, signed: str, timestamp: str, body: bytes) -> str:
+        """The key that signed it. Raises RefusedError (401) unless one did, a short while ago."""
         settings = self._settings
         if not settings.webhook_key:
             raise _unsigned("signed batches need accounting.webhook_key", SIGNATURE)
         text = f"{timestamp}.".encode() + body
-        right = hmac.digest(settings.webhook_key.encode(), text, hashlib.sha256).hex()
-        given = signed.strip().lower().removeprefix("sha256=")
+        given = signed.strip().lower().removeprefix("sha256=").encode("utf-8", "surrogateescape")
         # First the signature, always: an answer about the time alone would tell that it was right.
-        ours = hmac.compare_digest(right.encode(), given.encode("utf-8", "surrogateescape"))
-        if not (ours and timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16):
+        # And by each key, so that the time it takes does not tell which of them there are.
+        right = [
+            key
+            for key in (settings.webhook_key, *settings.webhook_keys_before)
+            if hmac.compare_digest(
+                hmac.digest(key.encode(), text, hashlib.sha256).hex().encode(), given
+            )
+        ]
+        if not (right and timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 16):
             raise _unsigned(
                 f"{SIGNATURE} is not HMAC-SHA-256 of {TIMESTAMP}, a dot and the body", SIGNATURE
             )
@@ -168,6 +184,13 @@ class Webhook:
             raise _unsigned(
                 f"{TIMESTAMP} is more than {settings.webhook_window:.0f} s from our time", TIMESTAMP
             )
+        return right[0]
+
+    async def _note_key(self, key: str) -> None:
+        now = self._clock()
+        if self._notes is not None and abs(now - self._noted.get(key, 0.0)) >= NOTED_EVERY:
+            self._noted[key] = now
+            await self._notes(key)
 
 
 def _unsigned(detail: str, header: str) -> RefusedError:

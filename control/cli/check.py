@@ -121,6 +121,7 @@ async def _parts(
     from control.plan.compile import compile_generation
     from control.plan.narrow import narrow
     from control.store.migrate import newest, revision
+    from control.store.sealed import must_open
 
     servers: list[ServerRow] = []
     try:
@@ -140,6 +141,10 @@ async def _parts(
             problems.append(f"PostgreSQL is at schema {at or 'none'}: run `sendgate migrate`")
             return
         good.append("PostgreSQL")
+        try:
+            await must_open(pool, settings.control)
+        except RefusedError as error:
+            problems.append(error.title)
         servers = await rows.servers(pool)
         warmup, hold = settings.warmup, settings.hold
         # With these settings, which may not be in force yet.

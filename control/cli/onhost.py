@@ -2,7 +2,8 @@
 the first place."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -12,7 +13,7 @@ from redis.exceptions import RedisError
 
 from control.problem import RefusedError
 from control.store.change import Act
-from control.store.database import open_pool
+from control.store.database import Connection, open_pool
 from control.store.refusal import NO_SCHEMA, UNREACHABLE, no_database
 from control.terminal.configuration import configuration
 from control.terminal.invocation import Invocation
@@ -30,27 +31,43 @@ def run(
     return asyncio.run(_transaction(configuration(line, config), act, dry))
 
 
-async def _transaction(settings: Settings, act: Callable[[Act], Awaitable[T]], dry: bool) -> T:
-    now = await _now(settings)
+def run_in_steps(settings: Settings, do: Callable[[Connection], Awaitable[T]]) -> T:
+    """`do` makes transactions of its own. Raises RefusedError."""
+
+    async def steps() -> T:
+        async with _connected(settings) as connection:
+            return await do(connection)
+
+    return asyncio.run(steps())
+
+
+@asynccontextmanager
+async def _connected(settings: Settings) -> AsyncIterator[Connection]:
     try:
         pool = await open_pool(msgspec.structs.replace(settings.database, connections=1))
     except UNREACHABLE as error:
         raise no_database(settings.database.url, error) from error
     try:
         async with pool.acquire() as connection:
-            transaction = connection.transaction()
-            await transaction.start()
-            done = False
-            try:
-                found = await act(Act(connection, now, "command line"))
-                done = not dry
-            finally:
-                await (transaction.commit() if done else transaction.rollback())
-            return found
+            yield connection
     except NO_SCHEMA as error:
         raise RefusedError("the database has no schema yet: run `sendgate migrate`") from error
     finally:
         await pool.close()
+
+
+async def _transaction(settings: Settings, act: Callable[[Act], Awaitable[T]], dry: bool) -> T:
+    now = await _now(settings)
+    async with _connected(settings) as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        done = False
+        try:
+            found = await act(Act(connection, now, "command line"))
+            done = not dry
+        finally:
+            await (transaction.commit() if done else transaction.rollback())
+        return found
 
 
 async def _now(settings: Settings) -> datetime:

@@ -30,12 +30,12 @@ number by which what takes its time is watched."""
 
 
 class Orders:
-    """`secret`: control.secret, with which forgotten addresses are told apart."""
+    """`key`: with which forgotten addresses are told apart (control.store.naming)."""
 
-    def __init__(self, pool: Any, publisher: Publisher, secret: str, elsewhere: Elsewhere) -> None:
+    def __init__(self, pool: Any, publisher: Publisher, key: bytes, elsewhere: Elsewhere) -> None:
         self._pool = pool
         self._publisher = publisher
-        self._secret = secret
+        self._key = key
         self._elsewhere = elsewhere
 
     async def order(
@@ -59,7 +59,7 @@ class Orders:
         """`wanted` names somebody; `still` as in `order`. Raises RefusedError."""
 
         async def act(a: Act) -> HoldAnswer:
-            answer = await request.forget(a, wanted, secret=self._secret, dry=dry)
+            answer = await request.forget(a, wanted, key=self._key, dry=dry)
             whom = address(wanted.recipient or "", "recipient")
             number = await self._elsewhere(a, whom, wanted.tenant)
             return msgspec.structs.replace(

@@ -92,7 +92,7 @@ async def ask(act: Act, wanted: HoldOrder, *, dry: bool) -> HoldAnswer:
     return HoldAnswer(request=record, matching=matching, dry_run=dry, notes=notes)
 
 
-async def forget(act: Act, wanted: Forget, *, secret: str, dry: bool) -> HoldAnswer:
+async def forget(act: Act, wanted: Forget, *, key: bytes, dry: bool) -> HoldAnswer:
     """Ask for a recipient to be forgotten. Raises RefusedError."""
     if wanted.recipient is None:
         raise bad("recipient", "is missing")
@@ -105,14 +105,13 @@ async def forget(act: Act, wanted: Forget, *, secret: str, dry: bool) -> HoldAns
     await act.connection.execute(_SQL["forget_requests"], whom.recipient, whom.tenant)
     # Doubt too: whoever is to be forgotten is not kept for the sake of a count.
     record = await _add(act, "forget", whom, force=True)
-    subject = digest(secret, whom.recipient)
+    subject = digest(key, whom.recipient)
     await act.audit("hold.forget", subject, None, {"tenant": whom.tenant, "matching": matching})
     return HoldAnswer(request=record, matching=matching, dry_run=dry, notes=notes)
 
 
-def digest(secret: str, text: str) -> str:
+def digest(key: bytes, text: str) -> str:
     """A keyed digest of an address: whoever has the key can check a guess, nobody can read it."""
-    key = hashlib.sha256(b"sendgate audit " + secret.encode()).digest()
     return "address:" + hmac.digest(key, text.encode(), hashlib.sha256).hex()[:32]
 
 

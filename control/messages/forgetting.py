@@ -24,14 +24,14 @@ KEPT = DAY
 without PostgreSQL leaves them in the stream."""
 
 
-async def forget(act: Act, recipient: str, tenant: str | None, *, log: Log, secret: str) -> None:
-    """In its one spelling; `secret` is control's."""
+async def forget(act: Act, recipient: str, tenant: str | None, *, log: Log, key: bytes) -> None:
+    """In its one spelling; `key`: of digests of addresses."""
     spelt = sorted({recipient, looked_for(recipient, log.addresses, log.key)})
     # What is being read now is in the table before it is looked through; what is read next meets
     # the digests.
     await act.connection.execute(_SQL["reading"])
     asked = act.milliseconds
-    digests = [digest(secret, one) for one in spelt]
+    digests = [digest(key, one) for one in spelt]
     await act.connection.execute(_SQL["to_forget"], digests, tenant, asked)
     await act.connection.execute(_SQL["forget"], spelt, tenant)
     if unkeyed(log):
@@ -44,23 +44,23 @@ async def forget(act: Act, recipient: str, tenant: str | None, *, log: Log, secr
 class Forgotten:
     """The addresses that are to be forgotten now."""
 
-    def __init__(self, records: Sequence[Any], secret: str) -> None:
+    def __init__(self, records: Sequence[Any], key: bytes) -> None:
         """From statement `forgotten`."""
-        self._secret = secret
+        self._key = key
         self._asked: dict[tuple[str, str | None], int] = {}
         for row in records:
-            key = row["digest"], row["tenant"]
-            self._asked[key] = max(row["asked"], self._asked.get(key, 0))
+            whose = row["digest"], row["tenant"]
+            self._asked[whose] = max(row["asked"], self._asked.get(whose, 0))
 
     def applied(self, one: Outcome) -> Outcome:
         """Without its address if that was to be forgotten after it was told."""
         if not self._asked:
             return one
-        name = digest(self._secret, normal(one.recipient))
+        name = digest(self._key, normal(one.recipient))
         asked = max(self._asked.get((name, whose), -1) for whose in (one.tenant, None))
         return msgspec.structs.replace(one, recipient="", why="") if one.at <= asked else one
 
 
-async def forgotten(connection: Connection, secret: str) -> Forgotten:
+async def forgotten(connection: Connection, key: bytes) -> Forgotten:
     """As of this transaction, in which the reader reads."""
-    return Forgotten(await connection.fetch(_SQL["forgotten"]), secret)
+    return Forgotten(await connection.fetch(_SQL["forgotten"]), key)

@@ -42,17 +42,18 @@ class OutcomeReader:
         client: Redis,
         name: str,
         *,
-        secret: str,
+        key: bytes,
         calendar: Callable[[], Awaitable[int]],
         names_most: int,
     ) -> None:
-        """`secret` is control's; `names_most`: mailboxes of a tenant that count by name, a day."""
+        """`key`: of digests of addresses; `names_most`: mailboxes of a tenant that count by name, a
+        day."""
         self._pool = pool
         self._client = client
         self._name = name
         self._key = f"{root_key(name)}{OUTCOMES}"
         self._told = f"{root_key(name)}{OUTCOMES_TOLD}"
-        self._secret = secret
+        self._naming = key
         self._refused = Refused(names_most)
         self._calendar = calendar
         self._days: set[int] = set()
@@ -85,7 +86,7 @@ class OutcomeReader:
             after, lost = before.after(lines, int(count or 0), end=len(found) < _AT_ONCE)
             if not found and after == before:
                 return False
-            gone = await forgotten(connection, self._secret)
+            gone = await forgotten(connection, self._naming)
             outcomes = [gone.applied(one) for entry in entries for one in read(entry)]
             rows = await self._rows(connection, outcomes)
             await connection.copy_records_to_table(

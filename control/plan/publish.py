@@ -79,7 +79,7 @@ class Publisher:
         self._divider = Divider()
         self._turn = Turn(settings.database.timeout)
         self._powermta = PowerMta(self._handover, partial(self.late, wait=0.0))
-        self._seal = Seal(control.secret)
+        self._seal = Seal(control.secret, control.secrets_before)
         self._compiler = Compiler(settings, control.system_host_name or machine_name())
         self.agents = Agents(pool, self._compiler.files, control, Bell())
         self._comparison = Comparison(self._compiler, self.now)

@@ -5,12 +5,13 @@ import binascii
 
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from control import kinds
 from control.problem import RefusedError
+from control.store.keyring import Keyring
 
 KEY_BITS = 2048
 FEWEST_BITS = 1024
@@ -32,23 +33,21 @@ def new_secret() -> str:
 class Seal:
     """Encrypts private keys with a secret that is kept outside PostgreSQL."""
 
-    def __init__(self, secret: str) -> None:
-        """Raises RefusedError when the secret is malformed; '' makes a seal that refuses to work,
-        so that a control plane without domains needs no secret."""
-        self._secret = secret
-        if secret:
-            try:
-                Fernet(secret)
-            except (ValueError, binascii.Error) as error:
-                raise RefusedError(
-                    "control.secret: expected 32 octets in URL-safe base64, as from "
-                    "`python -c 'import base64,os; print(base64.urlsafe_b64encode("
-                    "os.urandom(32)).decode())'`",
-                    status=400,
-                ) from error
+    def __init__(self, secret: str, before: tuple[str, ...] = ()) -> None:
+        """`before`: control.secrets_before. Raises RefusedError when one is malformed; '' makes a
+        seal that refuses to work, so that a control plane without domains needs no secret."""
+        try:
+            self._ring = Keyring(secret, before)
+        except (ValueError, binascii.Error) as error:
+            raise RefusedError(
+                "control.secret: expected 32 octets in URL-safe base64, as from "
+                "`python -c 'import base64,os; print(base64.urlsafe_b64encode("
+                "os.urandom(32)).decode())'`",
+                status=400,
+            ) from error
 
     def __repr__(self) -> str:
-        return f"<Seal {'ready' if self._secret else 'without a secret'}>"
+        return f"<Seal {'ready' if self._ring.ready else 'without a secret'}>"
 
     def new_key(self) -> DkimKey:
         """An RSA key of 2048 bits. Takes about 0.1 s: call it in a thread."""
@@ -78,23 +77,24 @@ class Seal:
         public = key.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-        return DkimKey(base64.b64encode(public).decode(), self._ready().encrypt(pem))
+        return DkimKey(base64.b64encode(public).decode(), self._ready().closed(pem))
 
     def open(self, sealed: bytes) -> bytes:
         """The PEM of a sealed key. Raises RefusedError with another secret."""
-        try:
-            return self._ready().decrypt(sealed)
-        except InvalidToken as error:
+        opened = self._ready().opened(sealed)
+        if opened is None:
             raise RefusedError(
-                "control.secret is not the one this DKIM key was sealed with", kind=kinds.NOT_SET_UP
-            ) from error
+                "control.secret is not the one this DKIM key was sealed with, nor is one of "
+                "control.secrets_before",
+                kind=kinds.NOT_SET_UP,
+            )
+        return opened
 
-    def _ready(self) -> Fernet:
-        """One for each use: keys are made in threads, and nothing native is shared by two."""
-        if not self._secret:
+    def _ready(self) -> Keyring:
+        if not self._ring.ready:
             raise RefusedError(
                 "control.secret is not set: it seals the DKIM keys "
                 "(SENDGATE_CONTROL_SECRET, 32 octets in URL-safe base64)",
                 kind=kinds.NOT_SET_UP,
             )
-        return Fernet(self._secret)
+        return self._ring

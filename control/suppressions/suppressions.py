@@ -104,11 +104,11 @@ class Suppressions:
     """Of one database. `now`: the calendar's."""
 
     def __init__(
-        self, pool: Any, now: Callable[[], Awaitable[datetime]], settings: Settings, secret: str
+        self, pool: Any, now: Callable[[], Awaitable[datetime]], settings: Settings, key: bytes
     ) -> None:
-        """`secret` is control's."""
+        """`key`: of digests of addresses."""
         self._pool = pool
-        self._secret = secret
+        self._key = key
         self._now = now
         self._settings = settings
 
@@ -238,7 +238,7 @@ class Suppressions:
     def _named(self, tenant: str, name: str) -> str:
         """For the audit log, which outlives what it tells of: an address forgotten later must not
         stay in it."""
-        return _subject(tenant, digest(self._secret, name))
+        return _subject(tenant, digest(self._key, name))
 
     @asynccontextmanager
     async def _acting(self, who: str, dry: bool) -> AsyncIterator[Act]:

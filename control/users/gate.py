@@ -49,7 +49,7 @@ def open_gate(pool: Any, settings: Settings, now: Now) -> Gate:
             return datetime.now(UTC)
 
     hashing(settings.people)
-    secret = Secrets(settings.control.secret)
+    secret = Secrets(settings.control.secret, settings.control.secrets_before)
     attempts = Attempts(settings.people)
     sessions = Sessions(Signing(secret, settings.ledger.name, settings.people), settings.people)
     codes, tokens = Codes(secret), Tokens(pool)

@@ -43,10 +43,12 @@ class Answered(msgspec.Struct, frozen=True):
 class Repeated:
     """Of one control process."""
 
-    def __init__(self, pool: Any, settings: Control) -> None:
+    def __init__(self, pool: Any, settings: Control, key: bytes) -> None:
+        """`key`: of digests, which stays when control.secret is replaced."""
+        self._key = key
         self._pool = pool
         self._of = settings
-        self._secrets = Secrets(settings.secret)
+        self._secrets = Secrets(settings.secret, settings.secrets_before)
 
     async def once(
         self,
@@ -119,4 +121,4 @@ class Repeated:
     def _request(self, asked: bytes) -> bytes:
         """Raises RefusedError without control.secret: before anything is done."""
         self._secrets.closed(b"")
-        return hmac.digest(b"idempotency:" + self._of.secret.encode(), asked, "sha256")
+        return hmac.digest(b"idempotency:" + self._key, asked, "sha256")

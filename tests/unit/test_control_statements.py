@@ -58,6 +58,7 @@ SIGNING_IN = {
     *(("signing.sql", name) for name in ("add", "drop", "one", "retire", "signs")),
     *(("token.sql", n) for n in ("all", "by_digest", "one", "page", "page_back")),
     ("audit.sql", "forget"),
+    ("lastused.sql", "used"),
 }
 """When a session, a link, a key or a token ends, and how long who guessed is shut out, is a matter
 of real seconds by one clock for all control nodes: who may move the calendar prolongs none of them,

@@ -75,8 +75,10 @@ VALUES = {
     "SENDGATE_RELAY_PASSWORD": SECRET,
     "SENDGATE_HOLD_KEYS": f"a:{SECRET * 3}0123456789=,b:{SECRET * 3}abcdefghij=",
     "SENDGATE_CONTROL_SECRET": f"{SECRET * 3}0123456789=",
+    "SENDGATE_CONTROL_SECRETS_BEFORE": f"{SECRET * 3}0123456789=",
     "SENDGATE_CONTROL_PMTA_API_KEY": SECRET * 4,
     "SENDGATE_ACCOUNTING_WEBHOOK_KEY": SECRET * 4,
+    "SENDGATE_ACCOUNTING_WEBHOOK_KEYS_BEFORE": SECRET * 4,
     "SENDGATE_LOG_KEY": SECRET * 4,
     "SENDGATE_CONTROL_PMTA_RELOAD_URL": f"http://u:{SECRET}@pmta:8080/command",
     "SENDGATE_ALERTS_TELEGRAM_URL": f"http://u:{SECRET}@bots:8081",
@@ -94,6 +96,9 @@ def test_the_settings_are_shown_without_it(variable: str) -> None:
     beside = {"SENDGATE_RELAY_LOGIN": "gate"}
     if "TOKEN" in variable:
         beside["TELEGRAM_CHAT_ID"] = "-100"
+    if variable.endswith("_BEFORE"):
+        newest = variable.replace("SECRETS", "SECRET").replace("KEYS", "KEY")[: -len("_BEFORE")]
+        beside[newest] = "k" * 43 + "="
     settings = load(None, {variable: VALUES[variable], **beside})
     assert SECRET in str(msgspec.to_builtins(settings))
     assert SECRET not in str(describe(settings))

@@ -300,7 +300,7 @@ async def test_one_tenants_wish_leaves_what_is_anothers(api: Api, core: Parts) -
 async def test_where_addresses_are_hashed_the_digest_is_taken_out(api: Api, core: Parts) -> None:
     log = Log(addresses="hashed", key="k" * 32)
     settings = msgspec.structs.replace(core.settings, log=log)
-    intake = open_intake(settings, core.pool, core.calendar)
+    intake = open_intake(settings, core.pool, core.calendar, core.naming_key)
     await book(core, record(ANNA, "aaaaaaaa1"), record(BOB, "bbbbbbbb1"), door=intake.inbox._door)
     before = json.loads((await kept(core)).split("\n")[0])["rcpt"]
     assert before.endswith("@bücher.example")
