@@ -91,14 +91,19 @@ VALUES = {
 }
 
 
+def newest_of(variable: str) -> dict[str, str]:
+    """What has to stand beside a variable of former values."""
+    newest = variable.replace("SECRETS", "SECRET").replace("KEYS", "KEY")
+    return {newest.removesuffix("_BEFORE"): "k" * 43 + "="}
+
+
 @pytest.mark.parametrize("variable", VALUES)
 def test_the_settings_are_shown_without_it(variable: str) -> None:
     beside = {"SENDGATE_RELAY_LOGIN": "gate"}
     if "TOKEN" in variable:
         beside["TELEGRAM_CHAT_ID"] = "-100"
     if variable.endswith("_BEFORE"):
-        newest = variable.replace("SECRETS", "SECRET").replace("KEYS", "KEY")[: -len("_BEFORE")]
-        beside[newest] = "k" * 43 + "="
+        beside |= newest_of(variable)
     settings = load(None, {variable: VALUES[variable], **beside})
     assert SECRET in str(msgspec.to_builtins(settings))
     assert SECRET not in str(describe(settings))

@@ -8,7 +8,7 @@ import pytest
 from settings.environment import file_variables, misspelt, variable_paths
 from settings.load import SettingsError, load
 from settings.secret import SECRETS, URLS
-from tests.unit.test_secret import VALUES
+from tests.unit.test_secret import VALUES, newest_of
 
 SECRET = "Geheim9Wort"
 NAME, FIELD = "SENDGATE_RELAY_PASSWORD", "relay.password"
@@ -36,6 +36,8 @@ def test_every_secret_has_a_file_and_a_credential(tmp_path: Path) -> None:
     assert set(file_variables().values()) == SECRETS | URLS
     for variable, value in VALUES.items():
         beside = {**BESIDE, **({"TELEGRAM_CHAT_ID": "-100"} if "TOKEN" in variable else {})}
+        if variable.endswith("_BEFORE"):
+            beside |= newest_of(variable)
         wanted = load(None, {**beside, variable: value})
         file = held(tmp_path, f"{value}\n")
         assert load(None, {**beside, f"{variable}_FILE": str(file)}) == wanted

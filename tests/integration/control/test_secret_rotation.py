@@ -193,7 +193,8 @@ async def test_every_column_that_is_sealed_is_in_the_list(settings: Settings) ->
             "SELECT c.relname AS t, a.attname AS a FROM pg_attribute a "
             "JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
             "WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') "
-            "AND NOT c.relispartition AND a.atttypid = 'bytea'::regtype AND NOT a.attisdropped AND a.attnum > 0"
+            "AND NOT c.relispartition AND a.atttypid = 'bytea'::regtype "
+            "AND NOT a.attisdropped AND a.attnum > 0"
         )
         opened = set()
         for row in tables:

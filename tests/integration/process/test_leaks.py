@@ -115,6 +115,8 @@ def settings_of(stack: Stack, ledger: str, database: str) -> None:
     for name, secret in (
         ("DATABASE_URL", database),
         ("SENDGATE_CONTROL_SECRET", planted.key("control.secret")),
+        ("SENDGATE_CONTROL_SECRETS_BEFORE", planted.key("control.secrets_before")),
+        ("SENDGATE_ACCOUNTING_WEBHOOK_KEYS_BEFORE", planted.word("webhook_keys_before")),
         ("SENDGATE_ACCOUNTING_WEBHOOK_KEY", planted.word("accounting.webhook_key")),
     ):
         (credentials / name).touch(0o600)
@@ -237,7 +239,10 @@ async def changes(stack: Stack, pmta: int) -> None:
     await stack.command("tenant", "list", SENDGATE_TOKEN=word("wrong token"))
     url = f"http://anna:{word('password of a URL')}@127.0.0.1:1"
     await stack.command("tenant", "show", "x", "--json", SENDGATE_URL=url)
-    for words in (("check",), ("check", "--json"), ("migrate",), ("audit", "list", "--json")):
+    for words in (
+        *(("check",), ("check", "--json"), ("migrate",), ("audit", "list", "--json")),
+        *(("secret", "list"), ("secret", "list", "--json"), ("secret", "reseal")),
+    ):
         await stack.command(*words, SENDGATE_TOKEN=planted["admin token"])
     wrong = f"postgresql://nobody:{word('wrong database password')}@127.0.0.1:1/x"
     for words in (("check", "--json"), ("migrate",)):
