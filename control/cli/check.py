@@ -144,7 +144,7 @@ async def _parts(
         try:
             await must_open(pool, settings.control)
         except RefusedError as error:
-            problems.append(error.title)
+            problems.append(str(error))
         servers = await rows.servers(pool)
         warmup, hold = settings.warmup, settings.hold
         # With these settings, which may not be in force yet.

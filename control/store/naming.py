@@ -7,6 +7,7 @@ then, which is what earlier versions took.
 
 import hashlib
 
+from control import kinds
 from control.problem import RefusedError
 from control.store.database import Connection
 from control.store.keyring import Keyring
@@ -35,6 +36,6 @@ async def naming(pool: Connection, secret: str, before: tuple[str, ...]) -> byte
         raise RefusedError(
             "the key of addresses' digests was sealed with another control.secret: name that one "
             "in control.secrets_before",
-            status=503,
+            kind=kinds.NOT_SET_UP,
         )
     return key

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
+from control import kinds
 from control.problem import RefusedError
 from control.store.database import Connection
 from control.store.keyring import Keyring
@@ -131,6 +132,6 @@ async def must_open(pool: Connection, settings: Control) -> None:
         raise RefusedError(
             f"{text}; or, where it is lost, set control.start_unopened (deploy/RUNBOOK.md: "
             "Changing secrets)",
-            status=503,
+            kind=kinds.NOT_SET_UP,
         )
     log.error("%s", text)
