@@ -41,6 +41,7 @@ _OF_TENANT = "it is its tenant's: moving it would move mail that waits to anothe
 _KEY = "its name is a key of ledger, PowerMTA's queues and accounting, and held mail"
 _IS = "its name is what it is: the other one is added, this one removed"
 _REPLACED = "a new one is added and this one revoked or removed, so that both work meanwhile"
+_SETTING = "it stands in the settings of the host, and is read at the start"
 _NO_PAUSE = "what it carries is paused: its tenant, pool or IPs"
 
 CELLS: dict[str, dict[str, Done | str]] = {
@@ -279,6 +280,20 @@ CELLS: dict[str, dict[str, Done | str]] = {
         "move": "whose mail an address gets no more is part of what it is",
         "pause": "it is taken away, and added again with the end it is to have",
         "remove": Done("suppression remove", f"DELETE {_SUPPRESSIONS}", _SUPPRESSED),
+    },
+    "secret": {
+        "add": _SETTING,
+        "show": "`secret list` has all that is known of each",
+        "list": Done(
+            "secret list",
+            "",
+            "test_secret_rotation.py: test_a_former_key_signs_until_it_is_taken_away",
+        ),
+        "change": _SETTING,
+        "rename": "its name is the setting's",
+        "move": "it is the deployment's",
+        "pause": "what it seals would be lost meanwhile",
+        "remove": _SETTING,
     },
     "token": {
         "add": Done("token add", "POST /api/v2/tokens", _TOKENS + _ISSUED),

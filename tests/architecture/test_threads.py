@@ -65,7 +65,7 @@ THREADS = {
 
 NATIVE = {
     "AESGCM": {"control/held/content.py", "gateway/hold/keep/content.py"},
-    "Fernet": {"control/pmta/dkim.py", "control/users/seal.py"},
+    "Fernet": {"control/store/keyring.py"},
     "SSLContext": {"settings/tls.py"},
     "ZstdCompressor": {"gateway/hold/keep/content.py"},
     "ZstdDecompressor": {"control/held/content.py", "gateway/hold/keep/content.py"},
