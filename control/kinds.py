@@ -48,7 +48,7 @@ SIGN_IN_REFUSED = Kind(
     title="This does not prove who asks",
     means="The password, the code or the refresh token is not right (any more). A name that "
     "nobody has is answered alike.",
-    fix="try again with the right {field}; sign in anew where a session is over",
+    fix="try again, and check {field}; sign in anew where a session is over",
     where="entry",
 )
 SIGNATURE_REFUSED = Kind(
@@ -138,7 +138,7 @@ TAKEN = Kind(
     status=409,
     title="It is taken",
     means="What is to be new is there already, or another's.",
-    fix="choose another {field}, or change the one that is there",
+    fix="choose another value for {field}, or change the one that is there",
     where="change",
 )
 IN_THE_WAY = Kind(

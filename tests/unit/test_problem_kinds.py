@@ -76,7 +76,7 @@ def test_the_table_is_whole() -> None:
     ("refused", "field", "fix"),
     [
         (bad("name", "is missing"), "name", "correct name as the detail says"),
-        (taken("name", "is there"), "name", "choose another name, or"),
+        (taken("name", "is there"), "name", "choose another value for name, or"),
         (in_the_way("pool a", ["one", "two"]), "", "end what is named first"),
         (RefusedError("no", errors=[FieldProblem("a", ""), FieldProblem("b", "")]), "", "look at"),
         (RefusedError("no", field="X", fix="do this"), "X", "do this"),
