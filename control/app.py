@@ -72,6 +72,7 @@ from control.provider.learning import Learning
 from control.provider.lookup import resolver
 from control.provider.view import provider_page, provider_view
 from control.published.asking import Servers
+from control.published.daily import read_by_powermta
 from control.statistics.question import answer as statistics_of
 from control.store.change import Act
 from control.store.lastused import WEBHOOK_KEY, note
@@ -140,7 +141,7 @@ def routes(parts: Parts) -> list[Route]:
         PublicationApi(
             view,
             Servers(settings.dns),
-            (*settings.control.pmta_bounces, *settings.control.pmta_complaints),
+            read_by_powermta(settings),
         ),
         RotationApi(publisher, parts.seal, settings),
         IpsApi(publisher, view, parts.opening, parts.admin, parts.charged, settings.warmup),

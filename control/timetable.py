@@ -24,6 +24,7 @@ from control.pmta.told import ToldView
 from control.progress.began import Began
 from control.progress.streak import Streaks
 from control.published.asking import Servers
+from control.published.daily import DailyCheck, read_by_powermta
 from control.rotation.looking import RotationLook
 from control.statistics.sweep import sweep
 from control.store import once
@@ -58,6 +59,13 @@ def timetable(parts: Parts) -> Runner:
             what="new DKIM keys that DNS shows begin to sign, former ones go a while later",
             every=5 * MINUTE,
             work=_Rotation(parts),
+        ),
+        Job(
+            name="dns",
+            what="what DNS has of each sending domain, PTR records of its IPs included",
+            every=DAY,
+            at=5 * HOUR,
+            work=_Dns(parts),
         ),
         Job(
             name="blocklists",
@@ -143,6 +151,19 @@ class _Rotation:
         self._look = RotationLook(
             *(parts.pool, parts.publisher, Servers(settings.dns), settings.dns, parts.calendar),
             signs=bool(settings.control.pmta_keys),
+            over_after=round(settings.alerts.over_after * 1000),
+        )
+
+    async def __call__(self, _: int) -> str:
+        return await self._look()
+
+
+class _Dns:
+    def __init__(self, parts: Parts) -> None:
+        settings = parts.settings
+        self._look = DailyCheck(
+            *(parts.pool, parts.view, Servers(settings.dns), read_by_powermta(settings)),
+            parts.calendar,
             over_after=round(settings.alerts.over_after * 1000),
         )
 

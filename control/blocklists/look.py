@@ -8,7 +8,6 @@ Failure: what is not asked in one look is asked in the next; a look that is repe
 more.
 """
 
-import ipaddress
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -18,6 +17,7 @@ from control.blocklists.zone import Zone, wanted
 from control.problem import RefusedError
 from control.published.asking import Servers
 from control.values.reason import LONGEST
+from control.values.reserved import public, registered
 from policy.number import count
 from settings.blocklists import Blocklists
 from settings.dns import Dns
@@ -50,21 +50,6 @@ def servers_of(settings: Settings) -> Servers:
             deadline=settings.dns.deadline,
         )
     )
-
-
-_RESERVED = ("test", "example", "invalid", "localhost", "example.com", "example.net", "example.org")
-"""Names that nobody has (RFC 2606, RFC 6761)."""
-
-
-def public(ips: Iterable[str]) -> list[str]:
-    """Those that others can meet."""
-    return [ip for ip in ips if ipaddress.ip_address(ip).is_global]
-
-
-def registered(domains: Iterable[str]) -> list[str]:
-    """Those that are somebody's."""
-    ends = tuple(f".{name}" for name in _RESERVED)
-    return [name for name in domains if not f".{name}".endswith(ends)]
 
 
 class BlocklistLook:

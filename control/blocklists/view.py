@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from control.blocklists.answer import State
-from control.blocklists.look import SQL, BlocklistLook, public, registered
+from control.blocklists.look import SQL, BlocklistLook
 from control.blocklists.zone import Kind, wanted
 from control.problem import RefusedError, bad, missing, quoted
 from control.values.query import FoundText, Limit
+from control.values.reserved import public, registered
 from control.values.wanted import meant
 from policy.isotime import instant
 from settings.blocklists import Blocklists

@@ -53,6 +53,7 @@ from control.watch.declared import (
     TOLD_AGE,
     TOLD_LICENCE,
     TOLD_QUEUED,
+    VALID,
     WORKERS,
     Declared,
     gauge,
@@ -138,6 +139,7 @@ class _Look(Collector):
             yield gauge(
                 LISTED, {(ip, zone): listed for (ip, zone), listed in of.named.blocklists.items()}
             )
+            yield gauge(VALID, {(name,): valid for name, valid in of.named.domains.items()})
             yield gauge(STOPPED, {(): of.named.stopped})
             yield gauge(QUEUE, {(queue,): size for queue, size in of.named.queues.items()})
         if of.streams is not None:

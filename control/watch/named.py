@@ -30,12 +30,14 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
     """Whether an operator stopped all sending."""
     queues: dict[str, int]
     """What waits: `default` jobs, `hold` recipients' messages, `accounting` posted batches."""
+    domains: dict[str, bool]
+    """Whether what DNS has of a sending domain is right; what is not known is not there."""
     blocklists: dict[tuple[str, str], bool]
     """By IP and list, whether it is listed; what is not known is not there."""
 
 
-LISTS = 10_000
-"""Lines of what blocklists say; beyond it the clean ones are left out."""
+LINES = 10_000
+"""Of what blocklists say, and of domains; beyond it those where all is well are left out."""
 
 STATUSES = ("new", "warming", "active", "paused", "retiring")
 
@@ -45,7 +47,8 @@ async def named(pool: Any, publisher: Publisher, admin: LedgerAdmin) -> Named:
     ips = dict.fromkeys(STATUSES, 0)
     ips |= {row["state"]: row["ips"] for row in await pool.fetch(_SQL["ips"])}
     queues = dict(await pool.fetchrow(_SQL["queues"]))
-    lists = await pool.fetch(_SQL["blocklists"], LISTS)
+    lists = await pool.fetch(_SQL["blocklists"], LINES)
+    domains = await pool.fetch(_SQL["domains"], LINES)
     generation = await publisher.current()
     vmtas = [] if generation is None else generation.vmtas
     used: dict[str, IpUsage] = {}
@@ -57,6 +60,7 @@ async def named(pool: Any, publisher: Publisher, admin: LedgerAdmin) -> Named:
         sent={v.ip: used[v.ip].relayed if v.ip in used else 0 for v in vmtas},
         stopped=generation is not None and generation.stopped,
         queues=queues,
+        domains={row["domain"]: row["valid"] for row in domains},
         blocklists={(row["subject"], row["zone"]): row["listed"] for row in lists},
     )
 

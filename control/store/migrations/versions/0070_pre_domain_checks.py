@@ -1,0 +1,11 @@
+"""What the daily look finds published of each sending domain."""
+
+from control.store.migrations.script import run
+
+revision = "0070"
+down_revision = "0069"
+
+
+def upgrade() -> None:
+    """Run the SQL of this revision."""
+    run("0070_pre_domain_checks.sql")
