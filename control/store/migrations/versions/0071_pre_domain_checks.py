@@ -2,10 +2,10 @@
 
 from control.store.migrations.script import run
 
-revision = "0070"
-down_revision = "0069"
+revision = "0071"
+down_revision = "0070"
 
 
 def upgrade() -> None:
     """Run the SQL of this revision."""
-    run("0070_pre_domain_checks.sql")
+    run("0071_pre_domain_checks.sql")
