@@ -9,6 +9,7 @@ Failure: `decode` raises `BadGenerationError`; the caller keeps the generation i
 import ipaddress
 from collections.abc import Iterator
 from functools import cached_property
+from typing import NamedTuple
 
 import msgspec
 
@@ -25,6 +26,14 @@ PROBE_DOMAIN = "probe.sendgate.invalid"
 
 class BadGenerationError(ValueError):
     """The bytes are no generation this version can read."""
+
+
+class Rated(NamedTuple):
+    """What has a limit of a minute or an hour."""
+
+    tenants: list[Tenant]
+    pools: list[Pool]
+    vmtas: list[VirtualMta]
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
@@ -71,6 +80,24 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Source networks with their tenants, most specific first."""
         pairs = [(network(n), t.name) for t in self.tenants for n in t.networks]
         return tuple(sorted(pairs, key=lambda pair: -pair[0].prefixlen))
+
+    @cached_property
+    def pools_of(self) -> dict[str, list[Pool]]:
+        """VirtualMTA to the pools that it is in."""
+        found: dict[str, list[Pool]] = {}
+        for pool in self.pools:
+            for name in pool.members:
+                found.setdefault(name, []).append(pool)
+        return found
+
+    @cached_property
+    def rated(self) -> Rated:
+        """What has a limit of a minute or an hour; of thousands mostly few."""
+        return Rated(
+            [t for t in self.tenants if t.rate != OFF],
+            [p for p in self.pools if p.rate != OFF],
+            [v for v in self.vmtas if v.rate != OFF],
+        )
 
     def __repr__(self) -> str:
         return (

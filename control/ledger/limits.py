@@ -96,18 +96,22 @@ def fullest(limits: list[Limit], tenant: str | None) -> list[LimitView]:
 
 
 def _met(plan: Generation, of: Collection[VirtualMta]) -> Iterator[_Set]:
-    names = {v.name for v in of}
-    pools = [p for p in plan.pools if not names.isdisjoint(p.members)]
-    met = {"ip": {v.ip for v in of}, "pool": {p.name for p in pools}}
-    met["tenant"] = {p.tenant for p in pools}
+    pools = {p.name: p for v in of for p in plan.pools_of.get(v.name, ())}
+    met = {"ip": {v.ip for v in of}, "pool": pools.keys()}
+    met["tenant"] = {p.tenant for p in pools.values()}
     return (one for one in _set(plan) if one[2] not in met or one[3] in met[one[2]])
 
 
 def _set(plan: Generation) -> Iterator[_Set]:
-    owner = {name: pool.tenant for pool in plan.pools for name in pool.members}
-    every: list[_Set] = [("g", plan.rate, "gateway", "", "")]
-    every += [(f"d:{p}", rate, "provider", p, "") for p, rate in plan.provider_rates.items()]
-    every += [(f"t:{t.name}", t.rate, "tenant", t.name, t.name) for t in plan.tenants]
-    every += [(f"p:{p.name}", p.rate, "pool", p.name, p.tenant) for p in plan.pools]
-    every += [(f"i:{v.ip}", v.rate, "ip", v.ip, owner.get(v.name, "")) for v in plan.vmtas]
-    return (one for one in every if one[1] != OFF)
+    """By the plan's own index: an answer about one IP is not to look at five thousand."""
+    tenants, pools, vmtas = plan.rated
+    if plan.rate != OFF:
+        yield "g", plan.rate, "gateway", "", ""
+    for provider, rate in plan.provider_rates.items():
+        if rate != OFF:
+            yield f"d:{provider}", rate, "provider", provider, ""
+    yield from ((f"t:{t.name}", t.rate, "tenant", t.name, t.name) for t in tenants)
+    yield from ((f"p:{p.name}", p.rate, "pool", p.name, p.tenant) for p in pools)
+    for v in vmtas:
+        its = plan.pools_of.get(v.name)
+        yield f"i:{v.ip}", v.rate, "ip", v.ip, its[-1].tenant if its else ""

@@ -27,11 +27,7 @@ class Rates:
         self._of: defaultdict[tuple[str, str], list[Limit]] = defaultdict(list)
         for one in limits:
             self._of[one.level, one.name].append(one)
-        self._pools: defaultdict[str, list[str]] = defaultdict(list)
-        if self._of:
-            for pool in plan.pools:
-                for name in pool.members:
-                    self._pools[name].append(pool.name)
+        self._plan = plan
 
     def left(self, vmta: VirtualMta, tenant: str, provider: str) -> Left:
         """`provider`: empty for all together, whose own limits then say nothing."""
@@ -43,7 +39,8 @@ class Rates:
         common = _left([one for key in of for one in self._of.get(key, ())], vmta)
         # What one of its pools may not, another may.
         pools = [
-            _left(self._of.get(("pool", name), ()), vmta) for name in self._pools.get(vmta.name, ())
+            _left(self._of.get(("pool", pool.name), ()), vmta)
+            for pool in self._plan.pools_of.get(vmta.name, ())
         ]
         widest = max(pools, key=_width, default=Left())
         return Left(min(common.now, widest.now, key=_number), later(common.denied, widest.denied))

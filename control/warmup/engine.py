@@ -10,6 +10,7 @@ Failure: nothing was changed, and what was to be looked at still is.
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
@@ -27,7 +28,7 @@ from control.warmup.decision import write, write_stop
 from control.warmup.evidence import NOTHING, Seen, pool_days, seen_of
 from control.warmup.judge import Judged, Looked, judge
 from control.warmup.rule import rule_of
-from control.warmup.source import WHO, Source, States, plan_of, sources, states
+from control.warmup.source import WHO, Kept, Source, States, plan_of, sources, states
 from control.warmup.view import WarmupView, view
 from policy.ledger.admin import LedgerAdmin
 from policy.limits import day_of
@@ -146,12 +147,19 @@ class Engine:
         ips = None if ip is None else [ip]
         found = await sources(connection, tenant=tenant, ips=ips, after=after, limit=limit)
         seen = await self.judged(connection, found, now, turn=True)
+        judged: defaultdict[str, list[Judged]] = defaultdict(list)
+        for one in seen.judged:
+            judged[one.source.name].append(one)
+        kept: defaultdict[str, dict[str, Kept]] = defaultdict(dict)
+        for (name, provider), state in seen.states.items():
+            kept[name][provider] = state
         shown = []
         for source in found:
             plan = plan_of(source, seen.plans)
             if plan is not None and plan.stages:
                 of = seen.seen.get(source.name)
-                shown.append(view(source, seen.judged, seen.states, of, plan, now))
+                its = judged[source.name], kept[source.name]
+                shown.append(view(source, *its, of, plan, now))
         return shown
 
     async def after(self, act: Act, change: Awaitable[str]) -> WarmupView:

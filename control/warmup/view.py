@@ -1,10 +1,12 @@
 """Warm-up of an IP as the API shows it: where it is, on what evidence, and what comes next."""
 
+from collections.abc import Mapping, Sequence
+
 import msgspec
 
 from control.warmup.evidence import NOTHING, Seen
 from control.warmup.judge import Judged
-from control.warmup.source import Kept, Source, States, quota_of
+from control.warmup.source import Kept, Source, quota_of
 from policy.isotime import instant, not_before
 from policy.limits import DAY
 from policy.warmup.evidence import sums
@@ -99,12 +101,17 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def view(
-    source: Source, judged: list[Judged], kept: States, seen: Seen | None, plan: Plan, now: int
+    source: Source,
+    its: Sequence[Judged],
+    kept: Mapping[str, Kept],
+    seen: Seen | None,
+    plan: Plan,
+    now: int,
 ) -> WarmupView:
-    """Of one IP. `judged`: as if the day ended now."""
-    its = [one for one in judged if one.source.name == source.name]
+    """Of one IP. `its`: what was judged of it, as if the day ended now; `kept`: its rows, by
+    provider."""
     own = next((one for one in its if not one.provider), None)
-    row = kept.get((source.name, "")) or Kept(vmta=source.name, provider="")
+    row = kept.get("") or Kept(vmta=source.name, provider="")
     today = now // DAY
     days = (seen or NOTHING).days.get("", ())
     week = sums(d for d in days if today - RATES_OF < d.day <= today)
@@ -113,10 +120,8 @@ def view(
     said = {one.provider: one.decision.sentence for one in its if one.provider}
     held = {
         provider: other
-        for (name, provider), other in kept.items()
-        if name == source.name
-        and provider
-        and (other.paused or other.stage is not None or other.standing(now))
+        for provider, other in kept.items()
+        if provider and (other.paused or other.stage is not None or other.standing(now))
     }
     return WarmupView(
         id=source.id,
