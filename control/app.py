@@ -13,6 +13,7 @@ from functools import partial
 
 from aiohttp import web
 
+from control import collector
 from control.accounting.status import StreamView, streams
 from control.api.accounting import AccountingApi
 from control.api.application import Application
@@ -39,6 +40,7 @@ from control.api.providers import ProvidersApi
 from control.api.publication import PublicationApi
 from control.api.rotation import RotationApi
 from control.api.route import Route
+from control.api.shared import Reads
 from control.api.statistics import StatisticsApi
 from control.api.suppressions import SuppressionsApi
 from control.api.takeover import TakeoverApi
@@ -60,6 +62,7 @@ from control.messages.reader import OutcomeReader
 from control.messages.search import search
 from control.parts import Parts, open_parts
 from control.people import people_routes
+from control.plan.asof import AsOf
 from control.plan.history import Plans
 from control.plan.names import by_name, of_which
 from control.plan.rows import servers, tenants
@@ -209,6 +212,7 @@ def application(parts: Parts) -> web.Application:
         refusal,
         used=parts.gate.used,
         repeated=Repeated(parts.pool, parts.settings.control, parts.naming_key),
+        reads=Reads(AsOf(parts.pool), parts.settings.control.answers_kept * 2**20),
         max_body=parts.settings.control.max_body,
         raw=dict.fromkeys(PATHS, webhook.post),
         agents=agents.posted,
@@ -293,5 +297,6 @@ async def run(settings: Settings) -> None:
         if status.state.value != "open":
             log.error("ledger %s: %s", status.name, status.detail)
         async with serve(parts, listening) as url:
+            collector.spare()
             print(f"ready api={url}", flush=True)
             await ended.wait()

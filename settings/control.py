@@ -51,6 +51,8 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     generations_kept: Annotated[int, msgspec.Meta(ge=20, le=100_000)] = 200
     """Published plans that are kept, the newest. A change adds what it touched, some 40 KB. A lost
     ledger is rebuilt with them only where an older version booked what PowerMTA took."""
+    answers_kept: Annotated[int, msgspec.Meta(ge=0, le=4_096)] = 64
+    """Megabytes of answers about the plan that are kept until it changes; 0: none are."""
     outcomes_kept: Annotated[float, msgspec.Meta(ge=86_400, le=31_536_000)] = 2_592_000.0
     """Seconds for which it is kept what became of each message (30 days); dropped by whole days."""
     audit_kept: Annotated[float, msgspec.Meta(ge=2_592_000, le=315_360_000)] = 63_072_000.0

@@ -27,6 +27,7 @@ from control.api.permission import Permission, allow, allow_body
 from control.api.refused import Refusal, Refused
 from control.api.repeat import once
 from control.api.route import Call, Route
+from control.api.shared import Reads
 from control.plan.names import Asked, still
 from control.problem import RefusedError
 from control.users.asker import asked_by
@@ -68,6 +69,7 @@ class Application:
         *,
         used: Used,
         repeated: Repeated,
+        reads: Reads,
         max_body: int,
         raw: Mapping[str, Raw] | None = None,
         agents: Mapping[str, Raw] | None = None,
@@ -90,6 +92,7 @@ class Application:
         self._holder_of = holder_of
         self._used = used
         self._repeated = repeated
+        self._reads = reads
         self._names = names
         self._of_which = of_which
         self._refused = Refused(refusal)
@@ -174,7 +177,7 @@ class Application:
             still=None if only is None else partial(still, asked=asked, only=only, found=named),
         )
         try:
-            return await route.handler(call)
+            return await self._reads.answer(route, call, only)
         except RefusedError as error:
             raise (error if only is None else error.apart()) from error
 

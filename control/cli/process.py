@@ -15,10 +15,13 @@ from settings import coredump
 
 def control(context: typer.Context, config: Config = None) -> None:
     """Run the control plane: the API."""
+    import uvloop
+
     from control.app import run
 
     coredump.without()
-    asyncio.run(run(configuration(line_of(context), config)))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(configuration(line_of(context), config)))
 
 
 def gateway(context: typer.Context, config: Config = None) -> None:
@@ -52,6 +55,8 @@ def up(
     ] = False,
 ) -> None:
     """Run the whole product on this machine, until SIGTERM."""
+    import uvloop
+
     from control.embedded.stack.options import Options, pmta_address
     from control.embedded.stack.run import until_told
     from control.embedded.stack.run import up as serve
@@ -69,7 +74,8 @@ def up(
         demo_tenants=not no_demo,
         json=line.json,
     )
-    raise typer.Exit(asyncio.run(until_told(serve(options), 0)))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        raise typer.Exit(runner.run(until_told(serve(options), 0)))
 
 
 def load(

@@ -39,7 +39,7 @@ async def by_name(pool: Any, asked: Asked, only: str | None = None) -> Asked:
     tenant's is not there: raises RefusedError (404)."""
     if not _names(asked, only):
         return asked
-    async with pool.acquire() as connection:
+    async with pool.acquire(clean=True) as connection:
         return await _named(connection, asked, only)
 
 
@@ -50,7 +50,7 @@ async def of_which(pool: Any, asked: Asked, among: tuple[str, ...]) -> str:
         return among[0]
     given = asked.path.get("tenant") or asked.query.get("tenant")
     given = given or getattr(asked.body, "tenant", None)
-    async with pool.acquire() as connection:
+    async with pool.acquire(clean=True) as connection:
         if isinstance(given, str):
             found = await key(connection, "tenant", given)
             if found in among:

@@ -240,7 +240,7 @@ class Publisher:
     async def current(self, connection: Connection = None) -> Generation | None:
         """The last generation as PostgreSQL has it. `connection`: of who has one already."""
         if connection is None:
-            async with self._pool.acquire() as own:
+            async with self._pool.acquire(clean=True) as own:
                 return await self.current(own)
         last = await last_of(connection)
         if last is None:

@@ -17,7 +17,7 @@ class View:
     async def __call__(self) -> AsyncIterator[Connection]:
         """It reads only."""
         async with (
-            self._pool.acquire() as connection,
+            self._pool.acquire(clean=True) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             yield connection

@@ -6,7 +6,7 @@ import asyncpg
 import msgspec
 
 from control.store.connecting import KNOWS_TRANSACTIONS, connect, whole_transactions
-from control.store.pool import Pool
+from control.store.pool import Pool, clean
 from settings.model import Database
 from settings.statements import statements
 
@@ -56,8 +56,9 @@ async def open_pool(database: Database) -> Pool:
         connection.add_query_logger(distrust)
 
     async def reset(connection: Connection) -> None:
-        await connection.reset()
-        await whole(connection)
+        if not clean():
+            await connection.reset()
+            await whole(connection)
 
     inner = await asyncpg.create_pool(
         database.url,

@@ -8,6 +8,7 @@ more: with too few, each would wait for what the others hold.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from control.problem import RefusedError
@@ -15,6 +16,16 @@ from control.problem import RefusedError
 FEWEST = 4
 """Posted accounting is taken in over one for as long as control lives; a change and the look for
 alerts hold one each while they ask for another; and that other one."""
+
+
+_clean: ContextVar[bool] = ContextVar("clean", default=False)
+"""Of the connection that comes back: its session is as it was."""
+
+
+def clean() -> bool:
+    """Whether the connection that comes back needs no reset. Two round trips of an answer of one
+    were that: half of what PostgreSQL had of an API's request."""
+    return _clean.get()
 
 
 class NoConnectionError(TimeoutError):
@@ -33,9 +44,10 @@ class Pool:
         return f"<Pool {inner.get_size() - inner.get_idle_size()} of {inner.get_max_size()} in use>"
 
     @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[Any]:
-        """One connection. Raises NoConnectionError, and asyncpg's or the system's error when nobody
-        answers."""
+    async def acquire(self, *, clean: bool = False) -> AsyncIterator[Any]:
+        """One connection; `clean`: what is asked over it leaves its session as it was (no SET but
+        LOCAL, no lock beyond its transaction), so that it needs no reset. Raises
+        NoConnectionError, and asyncpg's or the system's error when nobody answers."""
         try:
             async with asyncio.timeout(self._wait) as waited:
                 connection = await self._inner.acquire()
@@ -50,31 +62,37 @@ class Pool:
         try:
             yield connection
         finally:
-            await self._inner.release(connection)
+            # asyncpg resets it in a task, which has this context.
+            told = _clean.set(clean)
+            try:
+                await self._inner.release(connection)
+            finally:
+                _clean.reset(told)
 
     async def execute(self, query: str, *values: Any, timeout: float | None = None) -> Any:
-        """As asyncpg's, over a connection of its own; so the others."""
-        async with self.acquire() as connection:
+        """As asyncpg's, over a connection of its own; so the others. One statement: it commits by
+        itself, and sets nothing."""
+        async with self.acquire(clean=True) as connection:
             return await connection.execute(query, *values, timeout=timeout)
 
     async def executemany(self, query: str, values: Any, timeout: float | None = None) -> Any:
         """As `execute`."""
-        async with self.acquire() as connection:
+        async with self.acquire(clean=True) as connection:
             return await connection.executemany(query, values, timeout=timeout)
 
     async def fetch(self, query: str, *values: Any, timeout: float | None = None) -> Any:
         """As `execute`."""
-        async with self.acquire() as connection:
+        async with self.acquire(clean=True) as connection:
             return await connection.fetch(query, *values, timeout=timeout)
 
     async def fetchrow(self, query: str, *values: Any, timeout: float | None = None) -> Any:
         """As `execute`."""
-        async with self.acquire() as connection:
+        async with self.acquire(clean=True) as connection:
             return await connection.fetchrow(query, *values, timeout=timeout)
 
     async def fetchval(self, query: str, *values: Any, timeout: float | None = None) -> Any:
         """As `execute`."""
-        async with self.acquire() as connection:
+        async with self.acquire(clean=True) as connection:
             return await connection.fetchval(query, *values, timeout=timeout)
 
     def get_max_size(self) -> int:

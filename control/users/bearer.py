@@ -20,5 +20,5 @@ class Bearers:
         two dots, which tokens of ours have not."""
         if given.count(".") != 2:
             return await self._tokens.holder_of(given, address)
-        async with self._pool.acquire() as connection:
+        async with self._pool.acquire(clean=True) as connection:
             return await self._sessions.holder(connection, given)

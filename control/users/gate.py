@@ -35,7 +35,8 @@ class Gate:
 
     async def used(self, holder: Holder) -> None:
         """Somebody asked."""
-        if holder.person is None:
+        # The time is asked for when it is written down: the ledger has it, a round trip away.
+        if holder.person is None and self.tokens.due(holder.name):
             await self.tokens.note_use(holder.name, await self.moment())
 
 

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import logging
 import secrets
+import time
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -203,7 +204,8 @@ class Tokens:
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
-        self._used: dict[str, float] = {}
+        self._noted: dict[str, float] = {}
+        """Real elapsed seconds."""
 
     async def name_of(self, token: str) -> str | None:
         """Whose token it is, None for nobody's."""
@@ -227,8 +229,12 @@ class Tokens:
         only = None if row["tenant"] is None else tuple(row["tenants"])
         return Holder(name=row["name"], role=row["role"], tenants=only)
 
+    def due(self, name: str) -> bool:
+        """Whether its use is to be noted."""
+        return time.monotonic() - self._noted.get(name, -USED_EVERY) >= USED_EVERY
+
     async def note_use(self, name: str, now: datetime) -> None:
         """Remember when a token was last used."""
-        if now.timestamp() - self._used.get(name, 0.0) >= USED_EVERY:
-            self._used[name] = now.timestamp()
+        if self.due(name):
+            self._noted[name] = time.monotonic()
             await self._pool.execute(_SQL["used"], name, now)

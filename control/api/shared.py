@@ -1,0 +1,148 @@
+"""Reads that many wait for at the same time are one read.
+
+Rule: nobody gets what was read before it asked. Who comes while a read goes on waits for the next
+one, with all others who came meanwhile, as commits of a group do. So fifty clients that ask the
+same cost two reads and not fifty, and each sees what it would have seen alone. An answer that is
+made of rows of the plan alone is kept beyond that, encoded, until they change
+(`control.plan.asof`).
+
+Which: those whose answer says nothing of who asks but its tenants. They are called without a
+holder.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from control.api.route import Call, Route
+
+PLAN: frozenset[str] = frozenset(
+    {
+        "/api/v2/tenants",
+        "/api/v2/tenants/{tenant}",
+        "/api/v2/domains",
+        "/api/v2/domains/{domain}",
+        "/api/v2/ips",
+        "/api/v2/pools",
+        "/api/v2/pools/{pool}",
+        "/api/v2/servers",
+        "/api/v2/tenants/{tenant}/mailboxes",
+        "/api/v2/powermta/config",
+    }
+)
+"""Of rows of the plan and of settings alone: kept until they change."""
+
+LIVE: frozenset[str] = frozenset(
+    {
+        "/metrics",
+        "/api/v2/ips/{ip}",
+        "/api/v1/ips/{ip}",
+        "/api/v2/quota",
+        "/api/v2/status",
+        "/api/v2/statistics",
+        "/api/v2/days",
+        "/api/v2/hold",
+        "/api/v2/hold/requests",
+        "/api/v2/ledger",
+        "/api/v2/generation",
+        "/api/v2/plans",
+        "/api/v2/alerts",
+        "/api/v2/accounting",
+        "/api/v2/powermta/standing",
+        "/api/v2/warmup",
+        "/api/v2/warmup/ips/{ip}",
+        "/api/v1/warmup",
+        "/api/v1/warmup/plans",
+        "/api/warmup/quota",
+        "/api/warmup/mailbox",
+        "/api/warmup/metrics",
+        "/api/warmup/control",
+    }
+)
+"""Read for those who wait."""
+
+AsOf = Callable[[], Awaitable[str | None]]
+"""What rows of the plan stand at; None: they are being changed."""
+Make = Callable[[], Awaitable[Any]]
+Answer = msgspec.Raw | str
+"""Encoded, or the text that it is."""
+
+
+class Reads:
+    """Of one control process. `most`: octets of answers that are kept."""
+
+    def __init__(self, as_of: AsOf, most: int) -> None:
+        self._as_of = as_of
+        self._most = most
+        self._running: dict[Hashable, asyncio.Task[Answer]] = {}
+        self._next: dict[Hashable, asyncio.Task[Answer]] = {}
+        self._kept: OrderedDict[Hashable, tuple[str, Answer]] = OrderedDict()
+        self._size = 0
+
+    async def answer(self, route: Route, call: Call, only: str | None) -> Any:
+        """What the route's handler answers, of one kind encoded. `only`: the tenant of who asks.
+        Raises what the handler does."""
+        if route.method != "GET" or not (route.path in PLAN or route.path in LIVE):
+            return await route.handler(call)
+        nobodys = replace(call, who="", holder=None, address="", still=None)
+        asked = only, tuple(sorted(call.path.items())), tuple(sorted(call.query.items()))
+        return await self.read(route.path, asked, partial(route.handler, nobodys))
+
+    async def read(self, path: str, asked: Hashable, make: Make) -> Answer:
+        """Of a route's path and of all that its answer depends on. Raises what `make` does."""
+        key = path, asked
+        task = self._next.get(key)
+        if task is None:
+            before = self._running.get(key)
+            task = asyncio.create_task(self._after(before, key, make))
+            if before is None:
+                self._running[key] = task
+            else:
+                self._next[key] = task
+        # One who goes away does not take it from the others.
+        return await asyncio.shield(task)
+
+    async def _after(
+        self, before: asyncio.Task[Answer] | None, key: tuple[str, Hashable], make: Make
+    ) -> Answer:
+        if before is not None:
+            await asyncio.wait((before,))
+            self._running[key] = self._next.pop(key)
+        try:
+            return await (self._of_plan(key, make) if key[0] in PLAN else _encoded(make))
+        finally:
+            del self._running[key]
+
+    async def _of_plan(self, key: tuple[str, Hashable], make: Make) -> Answer:
+        # Asked for first: what is read afterwards is as new, or newer.
+        as_of = await self._as_of()
+        found = self._kept.get(key)
+        if found is not None and as_of == found[0]:
+            self._kept.move_to_end(key)
+            return found[1]
+        made = await _encoded(make)
+        if as_of is not None:
+            self._keep(key, as_of, made)
+        return made
+
+    def _keep(self, key: Hashable, as_of: str, made: Answer) -> None:
+        before = self._kept.pop(key, None)
+        self._size += _octets(made) - (_octets(before[1]) if before else 0)
+        self._kept[key] = as_of, made
+        while self._size > self._most:
+            _, (_, oldest) = self._kept.popitem(last=False)
+            self._size -= _octets(oldest)
+
+
+async def _encoded(make: Make) -> Answer:
+    found = await make()
+    return found if isinstance(found, str) else msgspec.Raw(msgspec.json.encode(found))
+
+
+def _octets(answer: Answer) -> int:
+    return len(answer) if isinstance(answer, str) else len(memoryview(answer))
