@@ -6,8 +6,8 @@ same cost two reads and not fifty, and each sees what it would have seen alone. 
 made of rows of the plan alone is kept beyond that, encoded, until they change
 (`control.plan.asof`).
 
-Which: those whose answer says nothing of who asks but its tenants. They are called without a
-holder.
+Which: every GET that asks for a token. But for `ASKERS` they are called without a holder: their
+answers say nothing of who asks but its tenants.
 """
 
 import asyncio
@@ -37,34 +37,16 @@ PLAN: frozenset[str] = frozenset(
 )
 """Of rows of the plan and of settings alone: kept until they change."""
 
-LIVE: frozenset[str] = frozenset(
+ASKERS: frozenset[str] = frozenset(
     {
-        "/metrics",
-        "/api/v2/ips/{ip}",
-        "/api/v1/ips/{ip}",
-        "/api/v2/quota",
-        "/api/v2/status",
-        "/api/v2/statistics",
-        "/api/v2/days",
-        "/api/v2/hold",
-        "/api/v2/hold/requests",
-        "/api/v2/ledger",
-        "/api/v2/generation",
-        "/api/v2/plans",
-        "/api/v2/alerts",
-        "/api/v2/accounting",
-        "/api/v2/powermta/standing",
-        "/api/v2/warmup",
-        "/api/v2/warmup/ips/{ip}",
-        "/api/v1/warmup",
-        "/api/v1/warmup/plans",
-        "/api/warmup/quota",
-        "/api/warmup/mailbox",
-        "/api/warmup/metrics",
-        "/api/warmup/control",
+        "/api/v1/auth/me",
+        "/api/v2/users",
+        "/api/v2/users/{user}",
+        "/api/v2/tokens",
+        "/api/v2/tokens/{token}",
     }
 )
-"""Read for those who wait."""
+"""What they answer is by how far who asks reaches: shared by those who are the same."""
 
 AsOf = Callable[[], Awaitable[str | None]]
 """What rows of the plan stand at; None: they are being changed."""
@@ -87,11 +69,12 @@ class Reads:
     async def answer(self, route: Route, call: Call, only: str | None) -> Any:
         """What the route's handler answers, of one kind encoded. `only`: the tenant of who asks.
         Raises what the handler does."""
-        if route.method != "GET" or not (route.path in PLAN or route.path in LIVE):
+        if route.method != "GET" or route.public:
             return await route.handler(call)
-        nobodys = replace(call, who="", holder=None, address="", still=None)
-        asked = only, tuple(sorted(call.path.items())), tuple(sorted(call.query.items()))
-        return await self.read(route.path, asked, partial(route.handler, nobodys))
+        holder = call.holder if route.path in ASKERS else None
+        whose = replace(call, who="", holder=holder, address="", still=None)
+        asked = only, holder, tuple(sorted(call.path.items())), tuple(sorted(call.query.items()))
+        return await self.read(route.path, asked, partial(route.handler, whose))
 
     async def read(self, path: str, asked: Hashable, make: Make) -> Answer:
         """Of a route's path and of all that its answer depends on. Raises what `make` does."""

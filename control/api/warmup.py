@@ -18,7 +18,7 @@ from control.warmup.engine import Engine
 from control.warmup.plans import NewPlan, PlanView, plan_views
 from control.warmup.simulation import Simulation, SimulationAsked
 from control.warmup.taking import TakenRows, TakenView
-from control.warmup.view import Overview, PlanRow, WarmupView, overview, plan_row
+from control.warmup.view import Overview, PlanRow, WarmupView, plan_row
 from control.warmup.whatif import Growth, GrowthAsked, WhatIf
 from settings.model import Warmup
 
@@ -55,7 +55,10 @@ class WarmupApi:
         return await self._views(call, after=part.after, limit=part.limit)
 
     async def _overview(self, call: Call) -> Overview:
-        return overview(await self._views(call))
+        tenant = call.query.get("tenant")
+        async with self._view() as connection:
+            await must_exist(connection, tenant)
+            return await self._engine.overview(connection, tenant)
 
     async def _rows(self, call: Call) -> list[PlanRow]:
         return [plan_row(one) for one in await self._views(call)]

@@ -76,78 +76,66 @@ def usage_views(
     usage = to_usage(counted)
     seen = {p for p, n in (usage.by_provider | usage.opening_by_provider).items() if n}
     pace = burst(vmta, usage, now, window)
-    views = [_view(vmta, tenant, ALL, vmta.daily, usage.relayed, usage.opening, pace)]
-    views += [
-        _view(
-            vmta,
-            tenant,
+    whole = _left(vmta.daily, usage.relayed, usage.opening)
+    of_all: _Row = (ALL, vmta.daily, usage.relayed, usage.opening)
+    each: list[_Row] = [
+        (
             provider,
             vmta.ceilings.get(provider, UNLIMITED),
             usage.by_provider.get(provider, 0),
             usage.opening_by_provider.get(provider, 0),
-            pace,
         )
         for provider in sorted(vmta.ceilings.keys() | seen)
     ]
-    whole = views[0].left
-    found = [
-        _when(
-            v, vmta, usage, now, window, whole,
-            rates.left(vmta, tenant, "" if v.provider == ALL else v.provider) if rates else Left(),
+    found = []
+    for provider, quota, relayed, opening in (of_all, *each):
+        left = _least(_left(quota, relayed, opening), whole)
+        free, next_free, why = _when(vmta, tenant, provider, usage, now, window, rates)
+        # Made once, whole: an answer has thousands.
+        found.append(
+            UsageView(
+                tenant=tenant,
+                ip=vmta.ip,
+                vmta=vmta.name,
+                provider=provider,
+                quota=quota,
+                relayed=relayed,
+                opening=opening,
+                left=left,
+                pace_now=_least(_least(pace, left), free),
+                next_free=next_free,
+                why=closed or why,
+            )
         )
-        for v in views
-    ]  # fmt: skip
-    return [msgspec.structs.replace(v, why=closed) for v in found] if closed else found
+    return found
 
 
-def _view(
-    vmta: VirtualMta,
-    tenant: str,
-    provider: str,
-    quota: int | Unlimited,
-    relayed: int,
-    opening: int,
-    pace: int | Unlimited,
-) -> UsageView:
-    left = UNLIMITED if quota == UNLIMITED else max(0, quota - relayed - max(opening, 0))
-    return UsageView(
-        tenant=tenant,
-        ip=vmta.ip,
-        vmta=vmta.name,
-        provider=provider,
-        quota=quota,
-        relayed=relayed,
-        opening=opening,
-        left=left,
-        pace_now=pace,
-        next_free="",
-    )
+_Row = tuple[str, int | Unlimited, int, int]
+"""Provider, quota, relayed, opening."""
+
+
+def _left(quota: int | Unlimited, relayed: int, opening: int) -> int | Unlimited:
+    return UNLIMITED if quota == UNLIMITED else max(0, quota - relayed - max(opening, 0))
 
 
 def _when(
-    view: UsageView,
     vmta: VirtualMta,
+    tenant: str,
+    provider: str,
     usage: Usage,
     now: int,
     window: Window | None,
-    whole: int | Unlimited,
-    rated: Left,
-) -> UsageView:
-    """Adds when the next recipient may go, and narrows left and pace to what binds."""
-    left = _least(view.left, whole)
+    rates: Rates | None,
+) -> tuple[int | Unlimited, str, str]:
+    """(what limits of a minute and an hour leave, when the next may go, what binds)."""
     if not vmta.state.sends:
-        return msgspec.structs.replace(
-            view, left=left, pace_now=0, why=f"the IP is {vmta.state.value}"
-        )
-    provider = "" if view.provider == ALL else view.provider
-    denied = later(fits(vmta, usage, ((provider, 1),), now, window), rated.denied)
-    return msgspec.structs.replace(
-        view,
-        left=left,
-        pace_now=_least(_least(view.pace_now, left), rated.now),
-        next_free=not_before(denied.until) if denied and denied.until else "",
-        why=denied.sentence() if denied else "",
-    )
+        return 0, "", f"the IP is {vmta.state.value}"
+    of = "" if provider == ALL else provider
+    rated = rates.left(vmta, tenant, of) if rates else Left()
+    denied = later(fits(vmta, usage, ((of, 1),), now, window), rated.denied)
+    if denied is None:
+        return rated.now, "", ""
+    return rated.now, not_before(denied.until) if denied.until else "", denied.sentence()
 
 
 def _least(one: int | Unlimited, two: int | Unlimited) -> int | Unlimited:

@@ -9,6 +9,7 @@ the old stage is in force until the new generation is. The same evidence is writ
 Failure: nothing was changed, and what was to be looked at still is.
 """
 
+import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
@@ -29,7 +30,7 @@ from control.warmup.evidence import NOTHING, Seen, pool_days, seen_of
 from control.warmup.judge import Judged, Looked, judge
 from control.warmup.rule import rule_of
 from control.warmup.source import WHO, Kept, Source, States, plan_of, sources, states
-from control.warmup.view import WarmupView, view
+from control.warmup.view import Overview, WarmupView, overview, view
 from policy.ledger.admin import LedgerAdmin
 from policy.limits import day_of
 from policy.warmup.decision import Decision
@@ -146,6 +147,16 @@ class Engine:
         now = await self.calendar()
         ips = None if ip is None else [ip]
         found = await sources(connection, tenant=tenant, ips=ips, after=after, limit=limit)
+        shown: list[WarmupView] = []
+        # Those of all at once were a second in which nobody else got an answer.
+        for first in range(0, len(found), AT_ONCE):
+            shown += await self._shown(connection, found[first : first + AT_ONCE], now)
+            await asyncio.sleep(0)
+        return shown
+
+    async def _shown(
+        self, connection: Connection, found: list[Source], now: int
+    ) -> list[WarmupView]:
         seen = await self.judged(connection, found, now, turn=True)
         judged: defaultdict[str, list[Judged]] = defaultdict(list)
         for one in seen.judged:
@@ -161,6 +172,13 @@ class Engine:
                 its = judged[source.name], kept[source.name]
                 shown.append(view(source, *its, of, plan, now))
         return shown
+
+    async def overview(self, connection: Connection, tenant: str | None = None) -> Overview:
+        """Sums of the same IPs."""
+        plans = plans_of(await rows.stages(connection), self._warmup)
+        found = await sources(connection, tenant=tenant)
+        planned = ((source, plan_of(source, plans)) for source in found)
+        return overview((s, plan) for s, plan in planned if plan is not None and plan.stages)
 
     async def after(self, act: Act, change: Awaitable[str]) -> WarmupView:
         """The IP that a change names, as the change leaves it. Raises RefusedError."""

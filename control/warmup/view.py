@@ -1,6 +1,6 @@
 """Warm-up of an IP as the API shows it: where it is, on what evidence, and what comes next."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -62,9 +62,13 @@ class WarmupView(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def phase(self) -> str:
-        """`week_1` … by the stage; `active` past the plan and for a quota of its own."""
-        past = self.stage is None or self.state == "active"
-        return "active" if past else f"week_{self.stage}"
+        """As `phase_of`."""
+        return phase_of(self.state, self.stage)
+
+
+def phase_of(state: str, stage: int | None) -> str:
+    """`week_1` … by the stage; `active` past the plan and for a quota of its own."""
+    return "active" if stage is None or state == "active" else f"week_{stage}"
 
 
 class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,24 +186,33 @@ def plan_row(of: WarmupView) -> PlanRow:
     )
 
 
-def overview(views: list[WarmupView]) -> Overview:
-    """Sums of all."""
-    phases: dict[str, list[WarmupView]] = {}
-    for one in sorted(views, key=lambda v: (v.phase == "active", v.stage or 0)):
-        phases.setdefault(one.phase, []).append(one)
+def overview(of: Iterable[tuple[Source, Plan]]) -> Overview:
+    """Sums of all: of what is set, so that no evidence is read for them."""
+    known = [
+        (
+            source,
+            source.stage if source.on_plan else None,
+            None if source.quota_source == "unlimited" else quota_of(source, plan),
+        )
+        for source, plan in of
+    ]
+    phases: dict[tuple[bool, int, str], list[int]] = {}
+    for source, stage, quota in known:
+        phase = phase_of(source.state, stage)
+        sends = 0 if source.state not in ("warming", "active") else quota or 0
+        phases.setdefault((phase == "active", stage or 0, phase), []).append(sends)
+    named: dict[str, list[int]] = {}
+    for (*_, phase), found in sorted(phases.items()):
+        named.setdefault(phase, []).extend(found)
     return Overview(
-        total_ips=len(views),
-        paused=sum(v.state == "paused" for v in views),
-        daily_quota=sum(map(_sends, views)),
+        total_ips=len(known),
+        paused=sum(source.state == "paused" for source, *_ in known),
+        daily_quota=sum(map(sum, named.values())),
         phases=[
-            PhaseView(phase=phase, ips=len(of), daily_quota=sum(map(_sends, of)))
-            for phase, of in phases.items()
+            PhaseView(phase=phase, ips=len(found), daily_quota=sum(found))
+            for phase, found in named.items()
         ],
     )
-
-
-def _sends(of: WarmupView) -> int:
-    return 0 if of.state not in ("warming", "active") else of.quota or 0
 
 
 def percent(part: int, whole: int) -> float:

@@ -40,13 +40,11 @@ async def day_counts(
     wanted = list(days)
     found = {}
     for chunk in chunks((ip, day) for ip in ips for day in wanted):
-        async with client.pipeline(transaction=False) as pipe:
-            for ip, day in chunk:
-                pipe.hgetall(f"{root}day:{day}:{ip}")
-            rows = await pipe.execute()
-        for name, row in zip(chunk, rows, strict=True):
-            if row:
-                found[name] = _counts(cast(dict[bytes, bytes], row))
+        pairs = [str(one) for pair in chunk for one in pair]
+        answer = await cast(Any, client.eval(source("days"), 1, root, *pairs))
+        for index, *counted in answer:
+            row = dict(zip(counted[::2], counted[1::2], strict=True))
+            found[chunk[int(index) - 1]] = _counts(row)
     return found
 
 
