@@ -115,7 +115,10 @@ class Reads:
 
     def _keep(self, key: Hashable, as_of: str, made: Answer) -> None:
         before = self._kept.pop(key, None)
-        self._size += _octets(made) - (_octets(before[1]) if before else 0)
+        self._size -= _octets(before[1]) if before else 0
+        if _octets(made) > self._most:
+            return
+        self._size += _octets(made)
         self._kept[key] = as_of, made
         while self._size > self._most:
             _, (_, oldest) = self._kept.popitem(last=False)
