@@ -28,8 +28,9 @@ import msgspec
 
 from loadtest.benchmark import compiled
 from loadtest.benchmark.calls import Call, called, calls
-from loadtest.benchmark.filling import address, fill
+from loadtest.benchmark.filling import address, fill, history
 from loadtest.benchmark.processes import usage
+from loadtest.benchmark.reading import Waited, changes, reads, shown
 from loadtest.benchmark.stops import Listening
 
 SIZES = {10: (1, 5), 1_000: (10, 500), 100_000: (100, 5_000)}
@@ -188,6 +189,22 @@ async def measure(mailboxes: int, tenants: int, rounds: int, times: int) -> Foun
     return Found(figures=figures, calls=called_, memory=memory, stops=stops)
 
 
+async def crowd(mailboxes: int, tenants: int, clients: int, times: int) -> list[Waited]:
+    """What many clients at once wait for, with a tenth as many people and ten times as many entries
+    of the audit log as mailboxes."""
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=120)
+    ) as session:
+        with stack() as (pid, found, token):
+            await fill(found["postgres"], tenants, SIZES[mailboxes][1], mailboxes)
+            await history(found["postgres"], max(mailboxes // 10, 1), 10 * mailboxes)
+            session.headers["Authorization"] = f"Bearer {token}"
+            await Client(session, found["api"]).ask("POST", "/api/v2/generation")
+            await asyncio.sleep(SETTLED)
+            asked = await reads(session, found["api"], pid, clients=clients, times=times)
+            return asked + await changes(session, found["api"], pid, max(times // 20, 5))
+
+
 async def stopped(client: Client, noop: Listening, rounds: int, own: int) -> dict[str, float]:
     """By change, the best of some rounds: what else the machine does is not in all of them."""
     found: dict[str, float] = {}
@@ -221,31 +238,41 @@ def main() -> int:
     parser.add_argument(
         "--tenants", type=int, help="that share the mailboxes; else as the size has"
     )
+    parser.add_argument("--clients", type=int, default=50, help="that ask at the same time")
+    parser.add_argument("--answers", type=int, default=300, help="to them, of each read")
+    parser.add_argument(
+        "--only-clients", action="store_true", help="what they wait for, and nothing else"
+    )
     parser.add_argument("--json", type=Path, help="write the figures there")
     compiled.option(parser)
     options = parser.parse_args()
     found: list[Found] = []
+    crowds: dict[int, list[Waited]] = {}
     try:
         compiled.use(interpreted=options.interpreted)
-        found += [
-            asyncio.run(
-                measure(
-                    *(mailboxes, options.tenants or SIZES[mailboxes][0]),
-                    *(options.rounds, options.calls),
-                )
-            )
-            for mailboxes in options.mailboxes or SIZES
-        ]
+        for mailboxes in options.mailboxes or SIZES:
+            tenants = options.tenants or SIZES[mailboxes][0]
+            given = mailboxes, tenants
+            if not options.only_clients:
+                found.append(asyncio.run(measure(*given, options.rounds, options.calls)))
+            crowds[mailboxes] = asyncio.run(crowd(*given, options.clients, options.answers))
     except RuntimeError as error:
         print(f"benchcontrol: {error}", file=sys.stderr)
         return 1
-    print(table([figure for one in found for figure in one.figures]), end="\n\n")
-    print(called([call for one in found for call in one.calls]), end="\n\n")
+    if found:
+        print(table([figure for one in found for figure in one.figures]), end="\n\n")
+        print(called([call for one in found for call in one.calls]), end="\n\n")
     for one in found:
         print(f"{one.calls[0].mailboxes:,} mailboxes, MB: {one.memory}")
         print(f"ms without a reply: {one.stops}")
+    for mailboxes, waited in crowds.items():
+        print(f"{mailboxes:,} mailboxes, {options.clients} clients at once\n{shown(waited)}")
     if options.json:
-        said = {"machine": f"{os.cpu_count()} cores", "found": msgspec.to_builtins(found)}
+        said = {
+            "machine": f"{os.cpu_count()} cores",
+            "found": msgspec.to_builtins(found),
+            "crowds": {str(size): msgspec.to_builtins(one) for size, one in crowds.items()},
+        }
         options.json.write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
     return 0
 

@@ -83,6 +83,34 @@ async def fill(url: str, tenants: int, ips: int, mailboxes: int) -> None:
         await connection.close()
 
 
+async def history(url: str, users: int, entries: int) -> None:
+    """People who look on, and an audit log of what a hundred did, twenty seconds apart."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(
+            "INSERT INTO person (name, role, everywhere, created) "
+            "SELECT 'p' || g, 'viewer', true, now() FROM generate_series(1, $1::integer) g",
+            users,
+        )
+        await connection.execute(
+            """
+            INSERT INTO audit_log (at, who, action, subject, before, after, reason, kind, source)
+            SELECT now() - make_interval(secs => ($1 - g) * 20), 'u' || g % 100,
+                (ARRAY['ip.set', 'tenant.pause', 'mailbox.set', 'pool.add'])[1 + g % 4],
+                'tenant/t' || lpad((g % 100)::text, 3, '0'),
+                jsonb_build_object('quota', g, 'state', 'warming'),
+                jsonb_build_object('quota', g + 1, 'state', 'warming'),
+                'because of ticket ' || md5(g::text), 'user', '10.1.2.' || g % 250
+            FROM generate_series(1, $1::integer) g
+            """,
+            entries,
+            timeout=300,
+        )
+        await connection.execute("ANALYZE")
+    finally:
+        await connection.close()
+
+
 def address(number: int) -> str:
     """A source address."""
     return f"10.0.{number // 250}.{number % 250 + 1}"
