@@ -6,7 +6,6 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 
-import prometheus_client
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -59,6 +58,7 @@ from control.watch.declared import (
     gauge,
 )
 from control.watch.figures import Figures
+from control.watch.text import text
 from control.watch.warmup import Families, WarmupMetrics, families
 
 
@@ -79,7 +79,7 @@ def exposition(
         registry.register(Families(list(families(warmup))))
     if limits:
         registry.register(Families(_limits(limits)))
-    return prometheus_client.generate_latest(registry).decode()
+    return text(registry)
 
 
 def _limits(found: Sequence[Limit]) -> list[GaugeMetricFamily]:
