@@ -1,8 +1,8 @@
 """Gauges in Prometheus' text format.
 
-As `prometheus_client.generate_latest` writes them, octet by octet (a test compares), in less
-than half the time: that one looks at the alphabet of each name and label again for each of the ten thousand
-samples of five thousand IPs, and nobody else gets an answer meanwhile.
+As `prometheus_client.generate_latest` writes them, octet by octet (a test compares), in less than
+half the time: that one looks at the alphabet of each name and label again for each of the ten
+thousand samples of five thousand IPs, and nobody else gets an answer meanwhile.
 """
 
 from prometheus_client.registry import Collector
