@@ -33,6 +33,7 @@ PLAN: frozenset[str] = frozenset(
         "/api/v2/servers",
         "/api/v2/tenants/{tenant}/mailboxes",
         "/api/v2/powermta/config",
+        "/api/v2/powermta/validate",
     }
 )
 """Of rows of the plan and of settings alone: kept until they change."""
