@@ -40,7 +40,7 @@ from control.api.providers import ProvidersApi
 from control.api.publication import PublicationApi
 from control.api.rotation import RotationApi
 from control.api.route import Route
-from control.api.shared import Reads
+from control.api.shared import reads_of
 from control.api.statistics import StatisticsApi
 from control.api.suppressions import SuppressionsApi
 from control.api.takeover import TakeoverApi
@@ -62,7 +62,6 @@ from control.messages.reader import OutcomeReader
 from control.messages.search import search
 from control.parts import Parts, open_parts
 from control.people import people_routes
-from control.plan.asof import AsOf
 from control.plan.history import Plans
 from control.plan.names import by_name, of_which
 from control.plan.rows import servers, tenants
@@ -212,7 +211,7 @@ def application(parts: Parts) -> web.Application:
         refusal,
         used=parts.gate.used,
         repeated=Repeated(parts.pool, parts.settings.control, parts.naming_key),
-        reads=Reads(AsOf(parts.pool), parts.settings.control.answers_kept * 2**20),
+        reads=reads_of(parts.pool, parts.settings.control),
         max_body=parts.settings.control.max_body,
         raw=dict.fromkeys(PATHS, webhook.post),
         agents=agents.posted,

@@ -20,6 +20,8 @@ from typing import Any
 import msgspec
 
 from control.api.route import Call, Route
+from control.plan.asof import AsOf
+from settings.control import Control
 
 PLAN: frozenset[str] = frozenset(
     {
@@ -49,7 +51,7 @@ ASKERS: frozenset[str] = frozenset(
 )
 """What they answer is by how far who asks reaches: shared by those who are the same."""
 
-AsOf = Callable[[], Awaitable[str | None]]
+Standing = Callable[[], Awaitable[str | None]]
 """What rows of the plan stand at; None: they are being changed."""
 Make = Callable[[], Awaitable[Any]]
 Answer = msgspec.Raw | str
@@ -59,7 +61,7 @@ Answer = msgspec.Raw | str
 class Reads:
     """Of one control process. `most`: octets of answers that are kept."""
 
-    def __init__(self, as_of: AsOf, most: int) -> None:
+    def __init__(self, as_of: Standing, most: int) -> None:
         self._as_of = as_of
         self._most = most
         self._running: dict[Hashable, asyncio.Task[Answer]] = {}
@@ -124,6 +126,11 @@ class Reads:
         while self._size > self._most:
             _, (_, oldest) = self._kept.popitem(last=False)
             self._size -= _octets(oldest)
+
+
+def reads_of(pool: Any, settings: Control) -> Reads:
+    """As the settings have it."""
+    return Reads(AsOf(pool), settings.answers_kept * 2**20)
 
 
 async def _encoded(make: Make) -> Answer:
