@@ -13,7 +13,6 @@ from functools import partial
 
 from aiohttp import web
 
-from control import collector
 from control.accounting.status import StreamView, streams
 from control.api.accounting import AccountingApi
 from control.api.application import Application
@@ -296,6 +295,5 @@ async def run(settings: Settings) -> None:
         if status.state.value != "open":
             log.error("ledger %s: %s", status.name, status.detail)
         async with serve(parts, listening) as url:
-            collector.spare()
             print(f"ready api={url}", flush=True)
             await ended.wait()

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from control import collector
 from control.terminal.configuration import Config, configuration, configuration_file
 from control.terminal.show import line_of
 from settings import coredump
@@ -20,6 +21,7 @@ def control(context: typer.Context, config: Config = None) -> None:
     from control.app import run
 
     coredump.without()
+    collector.spare()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(configuration(line_of(context), config)))
 
@@ -74,6 +76,7 @@ def up(
         demo_tenants=not no_demo,
         json=line.json,
     )
+    collector.spare()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         raise typer.Exit(runner.run(until_told(serve(options), 0)))
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from control import collector
 from control.embedded.servers.datadir import DEFAULT
 from control.embedded.stack.child import warn
 from control.embedded.stack.options import Options
@@ -45,7 +44,6 @@ async def up(options: Options) -> int:
     async with stack(options) as running:
         where = running.addresses
         await _mail_can_be_sent(running)
-        collector.spare()
         if options.json:
             public = {"smtp": where.smtp, "api": where.api, "pmta": where.pmta}
             print(msgspec.json.encode({"ready": True, **public}).decode(), flush=True)
