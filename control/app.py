@@ -80,8 +80,6 @@ from control.store.lastused import WEBHOOK_KEY, note
 from control.store.refusal import refusal
 from control.store.sealed import must_open
 from control.suppressions import forgetting as suppressed
-from control.tenants.login import logins
-from control.tenants.network import networks
 from control.tenants.removal import held
 from control.tenants.view import must_be_known, must_exist
 from control.users.audit import audit_page
@@ -137,7 +135,7 @@ def routes(parts: Parts) -> list[Route]:
     apis = (
         TenantsApi(publisher, view, parts.leaving, partial(held, parts.pool)),
         MailboxesApi(publisher, view, parts.admin),
-        LoginsApi(publisher, known, partial(logins, parts.pool), partial(networks, parts.pool)),
+        LoginsApi(publisher, view),
         DomainsApi(publisher, view, parts.seal, settings),
         PublicationApi(
             view,

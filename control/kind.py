@@ -7,9 +7,10 @@ import msgspec
 PATH = "/api/problems"
 """Relative, as RFC 9457 (3.1.1) allows: the same behind every proxy and name."""
 
-Where = Literal["any", "known", "body", "change", "keyed", "entry", "door"]
+Where = Literal["any", "known", "body", "change", "keyed", "tagged", "needed", "entry", "door"]
 """Which requests may meet a kind: any, of who needs a token, with a body, that change something,
-that take an Idempotency-Key, that sign in; `door`: none that has a route, or not one of JSON."""
+that take an Idempotency-Key, that can have a condition or need one, that sign in; `door`: none that
+has a route, or not one of JSON."""
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):

@@ -158,6 +158,15 @@ BEING_DONE = Kind(
     fix="wait for Retry-After and send the same again: it gets the first one's answer",
     where="keyed",
 )
+CHANGED_SINCE = Kind(
+    name="changed-since",
+    status=412,
+    title="It is not as the condition has it",
+    means="What is there is not what If-Match names (somebody changed it since it was read), or is "
+    "what If-None-Match excludes, or the path can hold no condition; nothing was changed.",
+    fix="read it again, look at what is another now, and send the change with the new ETag",
+    where="tagged",
+)
 TOO_LARGE = Kind(
     name="too-large",
     status=413,
@@ -181,6 +190,15 @@ KEY_REUSED = Kind(
     means="An Idempotency-Key is of one request: path, query and body. Nothing was done.",
     fix="take a new Idempotency-Key",
     where="keyed",
+)
+CONDITION_NEEDED = Kind(
+    name="condition-needed",
+    status=428,
+    title="The change has to say what it saw",
+    means="It replaces a whole text, and what somebody else wrote into that since would be gone "
+    "without a word; nothing was changed.",
+    fix="send If-Match with the ETag that GET of this path answers, or * to write over it",
+    where="needed",
 )
 LOCKED = Kind(
     name="locked",
@@ -255,8 +273,8 @@ KINDS: dict[str, Kind] = {
         *(TOKEN_NEEDED, SIGN_IN_REFUSED, SIGNATURE_REFUSED),
         *(ROLE_TOO_LOW, ALL_TENANTS, OUT_OF_REACH),
         *(NOT_FOUND, NO_SUCH_PATH, NO_SUCH_METHOD, NOT_ACCEPTABLE, TOO_SLOW),
-        *(CONFLICT, TAKEN, IN_THE_WAY, BEING_DONE),
-        *(TOO_LARGE, UNSUPPORTED, KEY_REUSED, LOCKED, TOO_MANY_KEYS),
+        *(CONFLICT, TAKEN, IN_THE_WAY, BEING_DONE, CHANGED_SINCE),
+        *(TOO_LARGE, UNSUPPORTED, KEY_REUSED, CONDITION_NEEDED, LOCKED, TOO_MANY_KEYS),
         *(OUR_ERROR, PART_AWAY, BUSY, LEDGER_CLOSED, PMTA_SILENT, NOT_SET_UP),
     )
 }

@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from control.api import (
     problempages,
     representation,
 )
+from control.api.conditions import Conditions, answered
 from control.api.crossorigin import CrossOrigin
 from control.api.described import describe
 from control.api.metrics import PATH as METRICS
@@ -28,6 +30,7 @@ from control.api.refused import Refusal, Refused
 from control.api.repeat import once
 from control.api.route import Call, Route
 from control.api.shared import Reads
+from control.plan.changed import both
 from control.plan.names import Asked, still
 from control.problem import RefusedError
 from control.users.asker import asked_by
@@ -83,6 +86,7 @@ class Application:
         a token; `proxies`: whose word is taken for where a request comes from; `origins`: of
         pages that may ask."""
         self._routes = routes
+        self._conditions = Conditions(routes)
         self._raw = raw or {}
         self._agents = agents or {}
         self._asked = asked or {}
@@ -147,7 +151,9 @@ class Application:
                 lambda: self._do(request, route, holder, wanted, asked),
             )
             response = representation.of(found, route.status)
-            return representation.tagged(request, response) if route.tagged else response
+            if not representation.is_tagged(route):
+                return response
+            return answered(request, response, representation.tag(route, found))
 
         return handle
 
@@ -176,8 +182,11 @@ class Application:
             address=come_from(request, self._proxies),
             still=None if only is None else partial(still, asked=asked, only=only, found=named),
         )
+        condition = self._conditions.ready(request, route, call)
+        call = replace(call, condition=condition, still=both(call.still, condition))
         try:
-            return await self._reads.answer(route, call, only)
+            do = partial(self._reads.answer, route, call, only)
+            return await self._conditions.held(route, call, do)
         except RefusedError as error:
             raise (error if only is None else error.apart()) from error
 

@@ -1,10 +1,10 @@
 """/api/v2/domains."""
 
 from control.api.page import PAGE, page
-from control.api.route import DRY, FORCED, Call, Route, changed
+from control.api.route import DRY, FORCED, Call, Route, Thing, changed
 from control.plan.changed import Changed, Removed
 from control.plan.publish import Publisher
-from control.plan.view import View
+from control.plan.view import Reader, View
 from control.pmta.dkim import Seal
 from control.sources import moving, removal
 from control.sources.domain import NewDomain
@@ -34,7 +34,10 @@ class DomainsApi:
 
     async def _one(self, call: Call) -> DomainView:
         async with self._view() as connection:
-            return await domain_shown(connection, call.query.get("tenant"), _name(call))
+            return await self._read(call, connection)
+
+    async def _read(self, call: Call, connection: Reader) -> DomainView:
+        return await domain_shown(connection, call.query.get("tenant"), _name(call))
 
     async def _add(self, call: Call) -> Changed[DomainView]:
         return await changed(
@@ -89,6 +92,7 @@ class DomainsApi:
                 self._one,
                 DomainView,
                 query=_TENANT,
+                thing=Thing(self._read, measured=frozenset({"rotation.said"})),
             ),
             Route(
                 "DELETE",

@@ -3,13 +3,13 @@
 import msgspec
 
 from control.api.page import MOST, PAGE, page
-from control.api.route import DRY, FORCED, Call, Route, changed
+from control.api.route import DRY, FORCED, Call, Route, Thing, changed
 from control.ledger.charged import Charged
 from control.ledger.limits import limits_used
 from control.ledger.opening import Opening
 from control.plan.changed import Changed, Removed
 from control.plan.publish import Publisher
-from control.plan.view import View
+from control.plan.view import Reader, View
 from control.problem import RefusedError
 from control.sources import ip, moving, removal
 from control.sources.ip import IpChange
@@ -55,7 +55,7 @@ class IpsApi:
 
     async def _one(self, call: Call) -> IpView:
         async with self._view() as connection:
-            view = await ip_view(connection, self._warmup, call.path["ip"])
+            view = await self._read(call, connection)
         closed = await self._opening.closed_ips()
         view = msgspec.structs.replace(view, closed=closed.get(view.ip, ""))
         try:
@@ -66,6 +66,9 @@ class IpsApi:
             # What was set must be readable all the same.
             return msgspec.structs.replace(view, today_missing=error.detail)
         return msgspec.structs.replace(view, today=today)
+
+    async def _read(self, call: Call, connection: Reader) -> IpView:
+        return await ip_view(connection, self._warmup, call.path["ip"])
 
     async def _change(self, call: Call) -> Changed[IpView]:
         address, warmup = call.path["ip"], self._warmup
@@ -136,10 +139,11 @@ class IpsApi:
     def routes(self) -> list[Route]:
         """All of them."""
         one, usage = "/api/v2/ips/{ip}", list[UsageView]
+        thing = Thing(self._read, measured=frozenset({"today", "today_missing", "closed"}))
         today = "Use per IP and provider today"
         return [
             Route("GET", "/api/v2/ips", "IPs", self._list, list[IpView], query=_TENANT | PAGE),
-            Route("GET", one, "One IP with today's use", self._one, IpView),
+            Route("GET", one, "One IP with today's use", self._one, IpView, thing=thing),
             Route(
                 "PATCH",
                 one,
@@ -177,7 +181,7 @@ class IpsApi:
                 query=DRY | {"force": FORCED["force"]},
             ),
             Route("GET", "/api/v2/quota", today, self._quota, usage, query=_TENANT | _IPS),
-            Route("GET", "/api/v1/ips/{ip}", f"As {one}", self._one, IpView),
+            Route("GET", "/api/v1/ips/{ip}", f"As {one}", self._one, IpView, thing=thing),
         ]
 
 

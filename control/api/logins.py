@@ -1,34 +1,30 @@
 """/api/v2/tenants/{tenant}/logins and /networks: how a tenant's mail gets in."""
 
-from collections.abc import Awaitable, Callable
-
-from control.api.route import DRY, FORCED, Call, Route, changed
+from control.api.route import DRY, FORCED, Call, Route, Thing, changed
 from control.plan.changed import Changed, Removed
 from control.plan.publish import Publisher
+from control.plan.view import Reader, View
 from control.problem import bad
 from control.tenants import login, network
 from control.tenants.login import LoginView, NewLogin
 from control.tenants.network import NewNetwork
-from control.tenants.view import Known
-
-Logins = Callable[[str], Awaitable[list[LoginView]]]
-Networks = Callable[[str], Awaitable[list[str]]]
+from control.tenants.view import must_exist
 
 
 class LoginsApi:
-    """Lists are those of `logins` and `networks`, each of a tenant that exists."""
+    """Lists are those of a tenant that exists; each is a thing, which its changes change."""
 
-    def __init__(
-        self, publisher: Publisher, known: Known, logins: Logins, networks: Networks
-    ) -> None:
+    def __init__(self, publisher: Publisher, view: View) -> None:
         self._publisher = publisher
-        self._known = known
-        self._of_logins = logins
-        self._of_networks = networks
+        self._view = view
 
     async def _logins(self, call: Call) -> list[LoginView]:
-        await self._known(call.path["tenant"])
-        return await self._of_logins(call.path["tenant"])
+        async with self._view() as connection:
+            return await self._read_logins(call, connection)
+
+    async def _read_logins(self, call: Call, connection: Reader) -> list[LoginView]:
+        await must_exist(connection, call.path["tenant"])
+        return await login.logins(connection, call.path["tenant"])
 
     async def _add_login(self, call: Call) -> Changed[LoginView]:
         tenant = call.path["tenant"]
@@ -43,8 +39,12 @@ class LoginsApi:
         )
 
     async def _networks(self, call: Call) -> list[str]:
-        await self._known(call.path["tenant"])
-        return await self._of_networks(call.path["tenant"])
+        async with self._view() as connection:
+            return await self._read_networks(call, connection)
+
+    async def _read_networks(self, call: Call, connection: Reader) -> list[str]:
+        await must_exist(connection, call.path["tenant"])
+        return await network.networks(connection, call.path["tenant"])
 
     async def _add_network(self, call: Call) -> Changed[list[str]]:
         tenant = call.path["tenant"]
@@ -62,7 +62,14 @@ class LoginsApi:
         """All of them."""
         one = "/api/v2/tenants/{tenant}"
         return [
-            Route("GET", f"{one}/logins", "Its logins", self._logins, list[LoginView]),
+            Route(
+                "GET",
+                f"{one}/logins",
+                "Its logins",
+                self._logins,
+                list[LoginView],
+                thing=Thing(self._read_logins, measured=frozenset({"used"})),
+            ),
             Route(
                 "POST",
                 f"{one}/logins",
@@ -82,7 +89,14 @@ class LoginsApi:
                 query=FORCED | {"login": "which one"},
                 needed=frozenset({"login"}),
             ),
-            Route("GET", f"{one}/networks", "Its source networks", self._networks, list[str]),
+            Route(
+                "GET",
+                f"{one}/networks",
+                "Its source networks",
+                self._networks,
+                list[str],
+                thing=Thing(self._read_networks),
+            ),
             Route(
                 "POST",
                 f"{one}/networks",

@@ -6,7 +6,7 @@ import msgspec
 from redis.exceptions import RedisError
 
 from control.api.page import PAGE, page
-from control.api.route import DRY, GONE, Call, Route, changed
+from control.api.route import DRY, GONE, Call, Route, Thing, changed
 from control.mailboxes import importing, limits
 from control.mailboxes.importing import Imported, MailboxList
 from control.mailboxes.limits import MailboxChange
@@ -14,7 +14,7 @@ from control.mailboxes.standing import Discovered, MailboxView, standing, view
 from control.plan.changed import Changed, Removed
 from control.plan.publish import Publisher
 from control.plan.rows import MailboxRow, mailboxes
-from control.plan.view import View
+from control.plan.view import Reader, View
 from control.problem import RefusedError, missing
 from control.tenants.view import must_exist
 from control.values.wanted import meant
@@ -31,6 +31,19 @@ class DiscoveredQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     cursor: Annotated[
         Annotated[int, msgspec.Meta(ge=0)] | None, meant("The `cursor` of the part before.")
     ] = None
+
+
+class MailboxSet(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody sets of a mailbox; all else that is shown of it follows from its tenant's terms
+    and from what it sent."""
+
+    tenant: str
+    address: str
+    added: bool
+    limits: MailboxRow | None
+
+
+MEASURED = frozenset(MailboxView.__struct_fields__) - frozenset(MailboxSet.__struct_fields__)
 
 
 class MailboxesApi:
@@ -61,6 +74,14 @@ class MailboxesApi:
         if not found.added and not found.first:
             raise missing("mailbox", f"{address} of tenant {name}")
         return found
+
+    async def _read(self, call: Call, connection: Reader) -> MailboxSet:
+        name, asked = call.path["tenant"], call.path["address"]
+        address = mailbox_of(asked) or asked
+        own = await mailboxes(connection, name, [address])
+        return MailboxSet(
+            tenant=name, address=address, added=bool(own), limits=own[0] if own else None
+        )
 
     async def _discovered(self, call: Call) -> Discovered:
         name, wanted = call.path["tenant"], call.wanted.cursor or 0
@@ -140,7 +161,14 @@ class MailboxesApi:
                 body=MailboxList,
                 query=DRY,
             ),
-            Route("GET", one, "One mailbox: what it sent and may send", self._one, MailboxView),
+            Route(
+                "GET",
+                one,
+                "One mailbox: what it sent and may send",
+                self._one,
+                MailboxView,
+                thing=Thing(self._read, measured=MEASURED, there=lambda found: found.added),
+            ),
             Route(
                 "PUT",
                 one,

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from control.api import parameter, problemschema
+from control.api import conditions, parameter, problemschema, representation
 from control.api.body import CONTROLS
 from control.api.needs import ASKED, NO_DOORS, POSTED, SHIPPED, Doors, needs
 from control.api.repeat import said
@@ -220,7 +220,11 @@ def _operation(
         },
         "security": [] if route.public else [{"token": []}, {"key": []}],
     }
-    found["parameters"] += said(route)
+    found["parameters"] += [*said(route), *conditions.said(route)]
+    if representation.is_tagged(route):
+        tag = {"description": "of what is answered", "schema": {"type": "string"}}
+        found["responses"][str(route.status)]["headers"] = {"ETag": tag}
+        found["responses"]["304"] = {"description": "the asker has it", "headers": {"ETag": tag}}
     if route.body is not None:
         sent = {"application/json": {"schema": schemas[repr(route.body)]}}
         found["requestBody"] = {"required": True, "content": sent}

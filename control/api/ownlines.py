@@ -3,9 +3,10 @@
 from functools import partial
 from typing import Any
 
-from control.api.route import DRY, Call, Route, changed
+from control.api.route import DRY, Call, Route, Thing, changed
 from control.plan.changed import Changed
 from control.plan.publish import Publisher
+from control.plan.view import Reader
 from control.pmta.own import NewOwnLines, OwnLines, every, one, put
 
 
@@ -22,7 +23,10 @@ class OwnLinesApi:
         return await every(self._pool)
 
     async def _one(self, call: Call) -> OwnLines:
-        return await one(self._pool, call.path["name"])
+        return await self._read(call, self._pool)
+
+    async def _read(self, call: Call, connection: Reader) -> OwnLines:
+        return await one(connection, call.path["name"])
 
     async def _put(self, call: Call) -> Changed[OwnLines]:
         name = call.path["name"]
@@ -36,7 +40,7 @@ class OwnLinesApi:
         what = "Lines of your own in the block of one VirtualMTA or pool"
         return [
             Route("GET", path, "Blocks that have lines of your own", self._list, list[OwnLines]),
-            Route("GET", f"{path}/{{name}}", what, self._one, OwnLines),
+            Route("GET", f"{path}/{{name}}", what, self._one, OwnLines, thing=Thing(self._read)),
             Route(
                 "PUT",
                 f"{path}/{{name}}",

@@ -4,10 +4,11 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from control.api.route import DRY, GONE, Call, Route, changed
+from control.api.route import DRY, GONE, Call, Route, Thing, changed
 from control.plan.changed import Changed, Removed, removed
 from control.plan.publish import Publisher
-from control.plan.rows import ServerRow
+from control.plan.rows import ServerRow, servers
+from control.plan.view import Reader
 from control.pmta.circuit import CircuitsView, circuits_view
 from control.pmta.key import KeyFile
 from control.pmta.releasing import release
@@ -58,6 +59,12 @@ class PmtaApi:
             return found
         raise missing("PowerMTA server", name)
 
+    async def _read(self, call: Call, connection: Reader) -> ServerRow:
+        name = call.path["server"]
+        for found in await servers(connection, [name]):
+            return found
+        raise missing("PowerMTA server", name)
+
     async def _remove_server(self, call: Call) -> Changed[Removed]:
         name, reason = call.path["server"], call.reason
         return await changed(
@@ -88,23 +95,30 @@ class PmtaApi:
 
     def routes(self) -> list[Route]:
         """All of them."""
-        servers, files = "/api/v2/servers", "/api/v2/powermta"
+        path, files = "/api/v2/servers", "/api/v2/powermta"
         rests, keys = "Who leaves which server alone", "Its DKIM key files (private)"
         return [
-            Route("GET", servers, "PowerMTA servers", self._servers, list[ServerRow]),
+            Route("GET", path, "PowerMTA servers", self._servers, list[ServerRow]),
             Route(
                 "POST",
-                servers,
+                path,
                 "Add a PowerMTA server or replace its addresses",
                 self._put_server,
                 Changed[ServerAddresses],
                 body=ServerAddresses,
                 query=DRY,
             ),
-            Route("GET", f"{servers}/{{server}}", "One PowerMTA server", self._server, ServerRow),
+            Route(
+                "GET",
+                f"{path}/{{server}}",
+                "One PowerMTA server",
+                self._server,
+                ServerRow,
+                thing=Thing(self._read),
+            ),
             Route(
                 "DELETE",
-                f"{servers}/{{server}}",
+                f"{path}/{{server}}",
                 "Remove a PowerMTA server that no IP is on",
                 self._remove_server,
                 Changed[Removed],
@@ -112,7 +126,7 @@ class PmtaApi:
             ),
             Route(
                 "DELETE",
-                f"{servers}/{{server}}/agent",
+                f"{path}/{{server}}/agent",
                 "Wait no more for the agent that kept PowerMTA's configuration there",
                 self._release,
                 Changed[Removed],

@@ -1,10 +1,10 @@
 """/api/v2/pools."""
 
 from control.api.page import PAGE, page
-from control.api.route import DRY, GONE, Call, Route, changed
+from control.api.route import DRY, GONE, Call, Route, Thing, changed
 from control.plan.changed import Changed, Removed
 from control.plan.publish import Publisher
-from control.plan.view import View
+from control.plan.view import Reader, View
 from control.sources import pool, removal
 from control.sources.pool import NewPool, PoolChange
 from control.sources.poolview import PoolDetail, after, pool_detail, pool_page
@@ -38,7 +38,10 @@ class PoolsApi:
 
     async def _show(self, call: Call) -> PoolDetail:
         async with self._view() as connection:
-            return await pool_detail(connection, call.path["pool"], call.query.get("tenant"))
+            return await self._read(call, connection)
+
+    async def _read(self, call: Call, connection: Reader) -> PoolDetail:
+        return await pool_detail(connection, call.path["pool"], call.query.get("tenant"))
 
     async def _add(self, call: Call) -> Changed[PoolDetail]:
         return await changed(
@@ -72,7 +75,15 @@ class PoolsApi:
                 query=DRY,
                 status=201,
             ),
-            Route("GET", one, "One pool", self._show, PoolDetail, query=_TENANT),
+            Route(
+                "GET",
+                one,
+                "One pool",
+                self._show,
+                PoolDetail,
+                query=_TENANT,
+                thing=Thing(self._read),
+            ),
             Route(
                 "PATCH",
                 one,

@@ -7,7 +7,9 @@ import msgspec
 from control import kinds
 from control.api.keyed import KEYED
 from control.api.problempages import ONE, ProblemKind, ProblemKinds
+from control.api.representation import is_tagged
 from control.api.route import Route
+from control.api.tagged import TAGGED
 from control.kind import PATH, Kind, Where
 from control.kinds import KINDS
 from control.problem import RefusedError
@@ -27,6 +29,7 @@ _SECONDS = {
 }
 HEADERS: dict[int, dict[str, Any]] = {
     401: {"WWW-Authenticate": {**_TEXT, "description": "how a token is sent", "required": True}},
+    412: {"ETag": {**_TEXT, "description": "of what is there"}},
     415: {
         "Accept": {**_TEXT, "description": "the type that is taken"},
         "Accept-Encoding": {**_TEXT, "description": "the coding that is taken"},
@@ -47,6 +50,11 @@ def of(route: Route) -> list[Kind]:
         met.add("body")
     if route.method not in ("GET", "HEAD"):
         met.add("change")
+    if route.method not in ("GET", "HEAD") or is_tagged(route):
+        met.add("tagged")
+    taken = TAGGED.get((route.method, route.path))
+    if taken is not None and taken.needed:
+        met.add("needed")
     if route.path in KEYED and route.method == "POST":
         met.add("keyed")
     proves = route.body is not None and issubclass(route.body, Proof)

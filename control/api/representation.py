@@ -1,6 +1,5 @@
-"""What a handler answers, as a body with its media type and its `ETag`."""
+"""What a handler answers, as a body with its media type, and the tag of that."""
 
-import hashlib
 from typing import Any
 
 import msgspec
@@ -8,6 +7,8 @@ from aiohttp import web
 
 from control.api.health import Health
 from control.api.negotiation import JSON
+from control.api.precondition import settled, whole
+from control.api.route import Route
 from control.users.repeated import Answered
 
 
@@ -20,19 +21,24 @@ def of(answer: Any, status: int) -> web.Response:
         return web.Response(text=answer)
     if isinstance(answer, Health) and not answer.ready:
         status = 503
-    return web.Response(body=msgspec.json.encode(answer), status=status, content_type=JSON)
+    return web.Response(body=_octets(answer), status=status, content_type=JSON)
 
 
-def tagged(request: web.Request, response: web.Response) -> web.Response:
-    """With an `ETag`, and without a body where the asker has it already (RFC 9110, 13.1.2)."""
-    assert isinstance(response.body, bytes)
-    tag = f'"{hashlib.sha256(response.body).hexdigest()[:32]}"'
-    seen = [one.strip().removeprefix("W/") for one in _seen(request)]
-    if tag in seen or "*" in seen:
-        return web.Response(status=304, headers={"ETag": tag})
-    response.headers["ETag"] = tag
-    return response
+def is_tagged(route: Route) -> bool:
+    """Whether its answer has an `ETag`."""
+    return route.tagged or route.thing is not None
 
 
-def _seen(request: web.Request) -> list[str]:
-    return request.headers.get("If-None-Match", "").split(",")
+def tag(route: Route, answer: Any) -> str:
+    """Of what a GET answers (control/api/precondition.py: its two parts)."""
+    every = whole(_octets(answer))
+    if route.thing is None:
+        return every
+    its = settled(answer, route.thing.measured)
+    return f"{its}.{every}" if route.thing.measured else its
+
+
+def _octets(answer: Any) -> bytes:
+    if isinstance(answer, str):
+        return answer.encode()
+    return msgspec.json.encode(answer)

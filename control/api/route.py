@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from control.api.precondition import Condition
 from control.plan.changed import Changed, Still, V, sure
 from control.plan.done import Change, Done
 from control.plan.publish import Publisher
@@ -29,8 +30,10 @@ class Call:
     address: str = ""
     """Where it comes from."""
     still: Still | None = None
-    """Of a tenant's token: raises RefusedError where what it names is not its any more. Given the
-    connection of the act, under its lock."""
+    """Raises RefusedError where what a tenant's token names is not its any more, or what is there
+    is not what the asker saw. Given the connection of the act, under its lock."""
+    condition: Condition | None = None
+    """The second of these by itself."""
 
     @property
     def asker(self) -> Holder:
@@ -74,6 +77,20 @@ Handler = Callable[[Call], Awaitable[Any]]
 
 
 @dataclass(frozen=True)
+class Thing:
+    """What a GET shows, where it can be changed: it is answered with an `ETag`, which its changes
+    take (control/api/tagged.py)."""
+
+    read: Callable[[Call, Any], Awaitable[Any]]
+    """The same over a change's connection; what is measured may be missing. It may lock."""
+    measured: frozenset[str] = frozenset()
+    """Fields that nobody sets, dotted for inner ones: a change that saw other values of them is of
+    the same thing."""
+    there: Callable[[Any], bool] = lambda _: True
+    """Whether what was read is there for `*`: what is shown of a mailbox without limits is not."""
+
+
+@dataclass(frozen=True)
 class Route:
     """One method of one path."""
 
@@ -93,6 +110,8 @@ class Route:
     public: bool = False
     tagged: bool = False
     """Answered with an `ETag`, and by 304 where the asker has it."""
+    thing: Thing | None = None
+    """The same, and the tag is taken by changes."""
     text: bool = False
     """It may be asked to answer in plain text, too."""
     status: int = 200

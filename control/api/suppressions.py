@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from control.api.route import DRY, GONE, Call, Route
+from control.api.route import DRY, GONE, Call, Route, Thing
+from control.plan.view import Reader
 from control.problem import bad
 from control.suppressions.entry import AT_ONCE, ImportedRows, NewSuppression
 from control.suppressions.suppressions import (
@@ -47,13 +48,19 @@ class SuppressionsApi:
             raise bad("address", "is missing")
         await self._known(tenant)
         return await self._suppressions.remove(
-            call.who, tenant or EVERYBODY, text, reason=call.reason, dry=call.dry
+            *(call.who, tenant or EVERYBODY, text),
+            reason=call.reason,
+            dry=call.dry,
+            still=call.still,
         )
 
     async def _page(self, call: Call) -> SuppressionPage:
         wanted: SuppressionQuery = call.wanted
         await self._known(wanted.tenant)
         return await self._suppressions.page(wanted)
+
+    async def _read(self, call: Call, connection: Reader) -> SuppressionPage:
+        return await self._suppressions.page(call.wanted, connection)
 
     async def _import(self, call: Call) -> Imported:
         wanted: ImportedRows = call.body
@@ -71,6 +78,7 @@ class SuppressionsApi:
                 self._page,
                 SuppressionPage,
                 wanted=SuppressionQuery,
+                thing=Thing(self._read),
             ),
             Route(
                 "POST",

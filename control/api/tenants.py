@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from control.api.page import PAGE, page
-from control.api.route import DRY, FORCED, Call, Route, answer, changed
+from control.api.route import DRY, FORCED, Call, Route, Thing, answer, changed
 from control.plan.changed import Changed, Removed
 from control.plan.publish import Publisher
-from control.plan.view import View
+from control.plan.view import Reader, View
 from control.tenants import tenant, terms
 from control.tenants.leaving import Leaving
 from control.tenants.tenant import NewPassword, NewTenant
@@ -38,7 +38,10 @@ class TenantsApi:
 
     async def _one(self, call: Call) -> TenantView:
         async with self._view() as connection:
-            return await tenant_view(connection, call.path["tenant"])
+            return await self._read(call, connection)
+
+    async def _read(self, call: Call, connection: Reader) -> TenantView:
+        return await tenant_view(connection, call.path["tenant"])
 
     async def _add(self, call: Call) -> Changed[TenantView]:
         return await changed(
@@ -73,7 +76,10 @@ class TenantsApi:
         name = call.path["tenant"]
         done = answer(
             await self._leaving.remove(
-                call.who, name, force=call.force, reason=call.reason, dry=call.dry
+                *(call.who, name, call.condition),
+                force=call.force,
+                reason=call.reason,
+                dry=call.dry,
             )
         )
         if done.dry_run:
@@ -104,7 +110,7 @@ class TenantsApi:
                 query=DRY,
                 status=201,
             ),
-            Route("GET", one, "One tenant", self._one, TenantView),
+            Route("GET", one, "One tenant", self._one, TenantView, thing=Thing(self._read)),
             Route(
                 "PATCH",
                 one,

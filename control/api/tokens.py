@@ -1,9 +1,10 @@
 """/api/v2/tokens: what programs ask the API with; for admins, each as far as it reaches."""
 
-from control.api.route import DRY, GONE, Call, Route
+from control.api.route import DRY, GONE, Call, Route, Thing
+from control.plan.view import Reader
 from control.users.desk import Administered
 from control.users.issuing import Issued, Issuing, NewToken, TokenChange, TokenQuery
-from control.users.token import TokenView
+from control.users.token import TokenView, one
 
 PATH = "/api/v2/tokens"
 
@@ -20,21 +21,28 @@ class TokensApi:
     async def _one(self, call: Call) -> TokenView:
         return await self._issuing.one(call.asker, call.path["token"])
 
+    async def _read(self, call: Call, connection: Reader) -> TokenView:
+        return await one(connection, call.path["token"])
+
     async def _add(self, call: Call) -> Issued:
         done = await self._issuing.add(call.asker, call.body, call.address, dry=call.dry)
         return done.view
 
     async def _change(self, call: Call) -> Administered[TokenView]:
         name = call.path["token"]
-        return await self._issuing.change(call.asker, name, call.body, call.address, dry=call.dry)
+        return await self._issuing.change(
+            call.asker, name, call.body, call.address, dry=call.dry, still=call.still
+        )
 
     async def _revoke(self, call: Call) -> Administered[TokenView]:
         name = call.path["token"]
-        return await self._issuing.revoke(call.asker, name, call.reason, dry=call.dry)
+        return await self._issuing.revoke(
+            call.asker, name, call.reason, dry=call.dry, still=call.still
+        )
 
     def routes(self) -> list[Route]:
         """All of them."""
-        one = f"{PATH}/{{token}}"
+        path = f"{PATH}/{{token}}"
         return [
             Route(
                 "GET",
@@ -54,10 +62,17 @@ class TokensApi:
                 query=DRY,
                 status=201,
             ),
-            Route("GET", one, "One token, never its secret", self._one, TokenView),
+            Route(
+                "GET",
+                path,
+                "One token, never its secret",
+                self._one,
+                TokenView,
+                thing=Thing(self._read, measured=frozenset({"used", "expired"})),
+            ),
             Route(
                 "PATCH",
-                one,
+                path,
                 "Change what a token is good for; its secret stays",
                 self._change,
                 Administered[TokenView],
@@ -66,7 +81,7 @@ class TokensApi:
             ),
             Route(
                 "DELETE",
-                one,
+                path,
                 "Make a token worthless at once",
                 self._revoke,
                 Administered[TokenView],

@@ -1,9 +1,10 @@
 """/api/v2/users: who signs in, as what; for admins, each as far as it reaches."""
 
-from control.api.route import DRY, GONE, Call, Route
+from control.api.route import DRY, GONE, Call, Route, Thing
+from control.plan.view import Reader
 from control.users.desk import Administered
 from control.users.people import Linked, NewUser, People, UserChange, UserQuery, UserReset
-from control.users.person import PersonView
+from control.users.person import PersonView, person
 
 PATH = "/api/v2/users"
 
@@ -20,26 +21,37 @@ class UsersApi:
     async def _one(self, call: Call) -> PersonView:
         return await self._people.one(call.asker, call.path["user"])
 
+    async def _read(self, call: Call, connection: Reader) -> PersonView:
+        return await person(connection, call.path["user"])
+
     async def _add(self, call: Call) -> Administered[Linked]:
         return await self._people.add(call.asker, call.body, call.address, dry=call.dry)
 
     async def _change(self, call: Call) -> Administered[PersonView]:
         name = call.path["user"]
         return await self._people.change(
-            *(call.asker, name, call.body, call.address, call.reason), dry=call.dry
+            *(call.asker, name, call.body, call.address, call.reason),
+            dry=call.dry,
+            still=call.still,
         )
 
     async def _reset(self, call: Call) -> Administered[Linked]:
         name = call.path["user"]
-        return await self._people.reset(call.asker, name, call.body, call.address, dry=call.dry)
+        return await self._people.reset(
+            call.asker, name, call.body, call.address, dry=call.dry, still=call.still
+        )
 
     async def _sessions(self, call: Call) -> Administered[PersonView]:
         name = call.path["user"]
-        return await self._people.end_sessions(call.asker, name, call.reason, dry=call.dry)
+        return await self._people.end_sessions(
+            call.asker, name, call.reason, dry=call.dry, still=call.still
+        )
 
     async def _remove(self, call: Call) -> Administered[PersonView]:
         name = call.path["user"]
-        return await self._people.remove(call.asker, name, call.reason, dry=call.dry)
+        return await self._people.remove(
+            call.asker, name, call.reason, dry=call.dry, still=call.still
+        )
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -56,7 +68,14 @@ class UsersApi:
                 query=DRY,
                 status=201,
             ),
-            Route("GET", one, "One user", self._one, PersonView),
+            Route(
+                "GET",
+                one,
+                "One user",
+                self._one,
+                PersonView,
+                thing=Thing(self._read, measured=frozenset({"sessions", "used"})),
+            ),
             Route(
                 "PATCH",
                 one,

@@ -3,10 +3,10 @@
 from typing import Any
 
 from control.api.page import PAGE, page
-from control.api.route import DRY, GONE, Call, Route, changed
+from control.api.route import DRY, GONE, Call, Route, Thing, changed
 from control.plan.changed import Changed, Removed, removed
 from control.plan.publish import Publisher
-from control.plan.view import View
+from control.plan.view import Reader, View
 from control.pmta.dkim import Seal
 from control.problem import missing
 from control.tenants.view import must_exist
@@ -23,6 +23,15 @@ from control.warmup.whatif import Growth, GrowthAsked, WhatIf
 from settings.model import Warmup
 
 _TENANT = {"tenant": "only this tenant's"}
+
+
+MEASURED = frozenset(
+    {
+        *("counted_days", "sent_7d", "bounce_rate_7d", "spam_rate_7d"),
+        *("act", "next", "providers.next"),
+    }
+)
+"""Evidence of an IP, and what would follow from it."""
 
 
 class WarmupApi:
@@ -64,11 +73,16 @@ class WarmupApi:
         return [plan_row(one) for one in await self._views(call)]
 
     async def _one(self, call: Call) -> WarmupView:
+        async with self._view() as connection:
+            await must_exist(connection, call.query.get("tenant"))
+            return await self._read(call, connection)
+
+    async def _read(self, call: Call, connection: Reader) -> WarmupView:
         address = normal_ip(call.path["ip"])
-        found = await self._views(call, ip=address)
-        if not found:
-            raise missing("IP", address)
-        return found[0]
+        tenant = call.query.get("tenant")
+        for found in await self._engine.views(connection, tenant=tenant, ip=address):
+            return found
+        raise missing("IP", address)
 
     async def _decisions(self, call: Call) -> DecisionPage:
         wanted: DecisionQuery = call.wanted
@@ -89,8 +103,12 @@ class WarmupApi:
             return await plan_views(connection, self._warmup)
 
     async def _plan(self, call: Call) -> PlanView:
+        async with self._view() as connection:
+            return await self._read_plan(call, connection)
+
+    async def _read_plan(self, call: Call, connection: Reader) -> PlanView:
         name = call.path["name"]
-        for found in await self._plans(call):
+        for found in await plan_views(connection, self._warmup):
             if found.name == name:
                 return found
         raise missing("warm-up plan", name)
@@ -160,7 +178,14 @@ class WarmupApi:
                 body=NewPlan,
                 query=DRY,
             ),
-            Route("GET", f"{root}/plans/{{name}}", "One warm-up plan", self._plan, PlanView),
+            Route(
+                "GET",
+                f"{root}/plans/{{name}}",
+                "One warm-up plan",
+                self._plan,
+                PlanView,
+                thing=Thing(self._read_plan),
+            ),
             Route(
                 "DELETE",
                 f"{root}/plans/{{name}}",
@@ -169,7 +194,14 @@ class WarmupApi:
                 Changed[Removed],
                 query=GONE,
             ),
-            Route("GET", f"{root}/ips/{{ip}}", "Warm-up of one IP", self._one, WarmupView),
+            Route(
+                "GET",
+                f"{root}/ips/{{ip}}",
+                "Warm-up of one IP",
+                self._one,
+                WarmupView,
+                thing=Thing(self._read, measured=MEASURED),
+            ),
             Route(
                 "POST",
                 f"{root}/ips/{{ip}}",

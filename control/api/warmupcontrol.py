@@ -2,9 +2,10 @@
 
 import msgspec
 
-from control.api.route import DRY, Call, Route
+from control.api.route import DRY, Call, Route, Thing
 from control.plan.changed import Changed
-from control.stop.control import Control, ControlAct, ControlView
+from control.plan.view import Reader
+from control.stop.control import MEASURED, Control, ControlAct, ControlView, Settled
 
 PATH = "/api/warmup/control"
 
@@ -21,8 +22,11 @@ class WarmupControlApi:
         alone = "tenant" in call.query
         return msgspec.structs.replace(view, stopped=None) if alone else view
 
+    async def _read(self, _: Call, connection: Reader) -> Settled:
+        return await self._control.settled(connection)
+
     async def _act(self, call: Call) -> Changed[ControlView]:
-        return await self._control.act(call.who, call.body, dry=call.dry)
+        return await self._control.act(call.who, call.body, dry=call.dry, still=call.still)
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -34,6 +38,7 @@ class WarmupControlApi:
                 self._show,
                 ControlView,
                 query={"tenant": "as who sees this one alone"},
+                thing=Thing(self._read, measured=MEASURED),
             ),
             Route(
                 "POST",

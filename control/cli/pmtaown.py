@@ -72,4 +72,5 @@ def _put(
     context: typer.Context, name: str, lines: str, what: str, reason: str, *, dry_run: bool
 ) -> None:
     body = {"lines": lines, "reason": reason}
-    change(context, "PUT", f"{PATH}/{name}", body, Changed[OwnLines], what, dry_run=dry_run)
+    path, kind = f"{PATH}/{name}", Changed[OwnLines]
+    change(context, "PUT", path, body, kind, what, dry_run=dry_run, seen=True)

@@ -28,7 +28,17 @@ def removed(
     query |= {"reason": reason or None, "force": "1" if force else None}
     done, kind = f"{what} removed", Changed[Removed]
     change(
-        context, "DELETE", path, None, kind, done, dry_run=dry_run, show=_also, null=None, **query
+        context,
+        "DELETE",
+        path,
+        None,
+        kind,
+        done,
+        dry_run=dry_run,
+        show=_also,
+        null=None,
+        seen=False,
+        **query,
     )
 
 

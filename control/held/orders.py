@@ -10,11 +10,11 @@ from control.held import request
 from control.held.filter import address
 from control.held.request import Forget, HoldOrder
 from control.held.requestview import HoldAnswer, HoldRequest, request_view
-from control.plan.changed import Still, sure
+from control.plan.changed import sure
 from control.plan.done import Done
 from control.plan.publish import Publisher
 from control.problem import missing
-from control.store.change import Act
+from control.store.change import Act, Still
 from control.store.once import settle, shaped
 from settings.statements import statements
 

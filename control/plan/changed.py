@@ -6,6 +6,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from control.store.change import Act, Difference
+from control.store.change import Still as Still
 from control.store.database import Connection
 
 V = TypeVar("V")
@@ -42,8 +43,26 @@ async def removed(noun: str, change: Awaitable[str]) -> Removed:
     return Removed(noun=noun, name=await change)
 
 
-Still = Callable[[Connection], Awaitable[None]]
-"""Raises RefusedError where what was asked for is not who asks' any more."""
+class Seen(Protocol):
+    """A `Still` that what is there is what who asks saw of it."""
+
+    async def __call__(self, connection: Connection) -> None:
+        """Raises RefusedError."""
+
+    async def go_on(self, connection: Connection) -> "Seen":
+        """That it is what it is now, for what is done in several transactions."""
+
+
+def both(first: Still | None, then: Still | None) -> Still | None:
+    """Asks the one, and then the other."""
+    if first is None or then is None:
+        return first or then
+
+    async def asked(connection: Connection) -> None:
+        await first(connection)
+        await then(connection)
+
+    return asked
 
 
 def sure(

@@ -6,6 +6,9 @@ from typing import Any
 
 from control.store.database import Connection
 
+Reader = Connection
+"""What rows are read over: a view's connection, or a change's."""
+
 
 class View:
     """Call it for a connection that reads all rows as they are committed at one moment."""

@@ -11,12 +11,13 @@ import msgspec
 from control.jobs.job import Job
 from control.jobs.run import RunView, job_views
 from control.jobs.runner import Runner
-from control.plan.changed import Changed
+from control.plan.changed import Changed, sure
 from control.plan.done import Done
 from control.plan.publish import Publisher
 from control.problem import RefusedError
 from control.stop.stop import Stop, standing, start, stop
-from control.store.change import Act
+from control.store.change import Act, Still
+from control.store.database import Connection
 from control.values.reason import ReasonText
 from policy.isotime import instant
 from policy.ledger.admin import LedgerAdmin
@@ -47,6 +48,16 @@ class ControlView(msgspec.Struct, frozen=True, kw_only=True):
     """Live processes that release held mail."""
 
 
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of it that somebody sets."""
+
+    running: bool
+    stopped: Stop | None
+
+
+MEASURED = frozenset(ControlView.__struct_fields__) - frozenset(Settled.__struct_fields__)
+
+
 class Control:
     """Of one control node. Its calls raise RefusedError, redis-py's errors and those of a database
     that is away."""
@@ -75,16 +86,25 @@ class Control:
             releasers=sum(one.sessions is None and one.began > 0 for one in figures.values()),
         )
 
-    async def act(self, who: str, wanted: ControlAct, *, dry: bool) -> Changed[ControlView]:
+    async def settled(self, connection: Connection) -> Settled:
+        """What of it somebody sets."""
+        found = await standing(connection)
+        return Settled(running=found is None, stopped=found)
+
+    async def act(
+        self, who: str, wanted: ControlAct, *, dry: bool, still: Still | None = None
+    ) -> Changed[ControlView]:
         """Do it; answered when every live gateway runs the plan, or with those that do not."""
         if wanted.action == "trigger":
+            if still is not None:
+                await still(self._pool)
             return await self._once(who, wanted.reason, dry=dry)
         stopping = wanted.action == "stop"
 
         async def change(act: Act) -> Stop | None:
             return await (stop if stopping else start)(act, wanted.reason)
 
-        done: Done[Stop | None] = await self._publisher.change(who, change, dry=dry)
+        done: Done[Stop | None] = await self._publisher.change(who, sure(change, still), dry=dry)
         notes = [*done.notes]
         if not stopping and done.changed and not dry and done.result is not None:
             notes += await self._caught_up(who, done.result)

@@ -1,5 +1,6 @@
 """What a change is given: its transaction, the calendar time, and who asks."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +36,11 @@ def differences(subject: str, before: Any, after: Any) -> list[Difference]:
         for field, value in new.items()
         if was.get(field) != value
     ]
+
+
+Still = Callable[[Connection], Awaitable[None]]
+"""Raises RefusedError where what was asked for is not who asks' any more, or not what it saw. Asked
+in the transaction of a change, under its lock."""
 
 
 class Act(msgspec.Struct, frozen=True):

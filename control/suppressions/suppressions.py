@@ -9,7 +9,8 @@ import msgspec
 
 from control.held.request import digest
 from control.problem import RefusedError, bad, missing
-from control.store.change import Act
+from control.store.change import Act, Still
+from control.store.database import Connection
 from control.store.once import settle
 from control.suppressions.change import SQL, Written, locked, write
 from control.suppressions.entry import (
@@ -132,12 +133,21 @@ class Suppressions:
         return answer
 
     async def remove(
-        self, who: str, tenant: str, text: str, *, reason: str, dry: bool
+        self,
+        who: str,
+        tenant: str,
+        text: str,
+        *,
+        reason: str,
+        dry: bool,
+        still: Still | None = None,
     ) -> Suppressed:
         """`tenant` may be EVERYBODY. Raises RefusedError (404 where there is none)."""
         name = address("address", text)
         async with self._acting(who, dry) as act:
             numbers = await locked(act.connection)
+            if still is not None:
+                await still(act.connection)
             before = await self._one(act, tenant, name)
             now = act.milliseconds
             row = await act.connection.fetchrow(
@@ -179,19 +189,23 @@ class Suppressions:
             await settle(act.connection, answer)
         return answer
 
-    async def page(self, wanted: SuppressionQuery) -> SuppressionPage:
-        """The newest change first, unless `after` is given. Raises RefusedError."""
+    async def page(
+        self, wanted: SuppressionQuery, connection: Connection = None
+    ) -> SuppressionPage:
+        """The newest change first, unless `after` is given; over a connection of one's own, or
+        another. Raises RefusedError."""
+        of = self._pool if connection is None else connection
         now = milliseconds_of(await self._now())
         if wanted.address is not None:
             name = address("address", wanted.address)
-            key, whose = await self._pool.fetchval(SQL["key"]), wanted.whose
-            several = await self._pool.fetch(SQL["forgotten_of"], whose)
+            key, whose = await of.fetchval(SQL["key"]), wanted.whose
+            several = await of.fetch(SQL["forgotten_of"], whose)
             digests = [Digests(key).of(row["tenant"], name.encode()) for row in several]
-            rows = await self._pool.fetch(SQL["of_address"], name, whose, digests)
+            rows = await of.fetch(SQL["of_address"], name, whose, digests)
             found = [msgspec.structs.replace(view(row, now), address=name) for row in rows]
             return SuppressionPage([one for one in found if _matches(one, wanted)], None, None)
         newest = wanted.after is None
-        rows = await self._pool.fetch(
+        rows = await of.fetch(
             SQL["newest" if newest else "oldest"],
             *(wanted.whose, wanted.reason, wanted.origin),
             *(wanted.before if newest else wanted.after, wanted.ended, now, wanted.limit),

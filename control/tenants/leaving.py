@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from control.plan.changed import Charged, Removed
+from control.plan.changed import Charged, Removed, Seen, sure
 from control.plan.done import Done
 from control.plan.publish import Publisher
 from control.problem import RefusedError, counted, in_the_way
@@ -50,24 +50,33 @@ class Leaving:
         self._answered = answered
 
     async def remove(
-        self, who: str, name: str, *, force: bool, reason: str, dry: bool
+        self,
+        who: str,
+        name: str,
+        seen: Seen | None = None,
+        *,
+        force: bool,
+        reason: str,
+        dry: bool,
     ) -> Done[Removed]:
-        """Raises RefusedError with all that is in the way; the tenant is as it was then."""
+        """Raises RefusedError with all that is in the way; the tenant is as it was then. `seen`: it
+        is to be as who asks saw it, until the end."""
 
         async def go(act: Act) -> Removed:
             return await remove_tenant(act, name, self._charged, force=force, reason=reason)
 
         if dry:
-            return await self._publisher.change(who, go, dry=True)
+            return await self._publisher.change(who, sure(go, seen), dry=True)
 
-        async def leave(act: Act) -> datetime:
+        async def leave(act: Act) -> tuple[datetime, Seen | None]:
             await in_its_way(act, name, self._charged, force=force)
             await act.connection.execute(_SQL["leave"], name, act.now)
             await act.audit("tenant.leave", name, None, {"force": force}, reason)
-            return act.now
+            # That it is leaving is no change of somebody else's.
+            return act.now, None if seen is None else await seen.go_on(act.connection)
 
-        left = await self._publisher.change(who, leave)
-        since, removed = left.result, False
+        left = await self._publisher.change(who, sure(leave, seen))
+        (since, still), removed = left.result, False
 
         async def finish(act: Act) -> Removed:
             if await act.connection.fetchval(_SQL["leaving"], name) != since:
@@ -85,7 +94,7 @@ class Leaving:
             if await self._workers():
                 # What is under way has been taken by the plan of before, and may be held by it.
                 await asyncio.sleep(self._answered)
-            done = await self._publisher.change(who, finish)
+            done = await self._publisher.change(who, sure(finish, still))
             removed = True
         finally:
             if not removed:

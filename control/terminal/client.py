@@ -25,6 +25,8 @@ PART = 1000
 
 T = TypeVar("T")
 
+EMPTY: Mapping[str, str] = {}
+
 Parameter = str | int | bool | None
 """Of a query; None and False are left out."""
 
@@ -45,6 +47,10 @@ class Client:
     def get(self, path: str, kind: type[T], /, **query: Parameter) -> T:
         """GET; raises RefusedError. A parameter of the query may be called as one of ours."""
         return self._decode(self._ask("GET", path, None, query), kind)
+
+    def tag(self, path: str, /) -> str:
+        """The `ETag` of what is there, for a change of it; raises RefusedError."""
+        return self._exchange("GET", path, None, {})[1]
 
     def pages(
         self, path: str, kind: type[T], key: Callable[[T], str], /, **query: Parameter
@@ -70,12 +76,15 @@ class Client:
         /,
         *,
         dry_run: bool = False,
+        match: str = "",
         **query: Parameter,
     ) -> T:
-        """POST, PATCH, PUT or DELETE; raises RefusedError."""
+        """POST, PATCH, PUT or DELETE, only while what is there has the tag `match`; raises
+        RefusedError."""
         if dry_run:
             query["dry_run"] = "1"
-        return self._decode(self._ask(method, path, body, query), kind)
+        also = {"If-Match": match} if match else {}
+        return self._decode(self._exchange(method, path, body, query, also)[0], kind)
 
     def octets(self, path: str, body: bytes, kind: type[T], /, **query: Parameter) -> T:
         """POST of packed octets; raises RefusedError."""
@@ -83,7 +92,7 @@ class Client:
 
     def text(self, path: str, /, **query: Parameter) -> str:
         """GET of a plain text; raises RefusedError."""
-        return self._ask("GET", path, None, query, accept="text/plain").decode()
+        return self._exchange("GET", path, None, query, {"Accept": "text/plain"})[0].decode()
 
     def _connection(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
         if scheme == "http":
@@ -95,14 +104,18 @@ class Client:
             raise RefusedError(f"--ca: {self._ca}: {why}") from error
         return http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=context)
 
-    def _ask(
+    def _ask(self, method: str, path: str, body: Any, query: Mapping[str, Parameter]) -> bytes:
+        return self._exchange(method, path, body, query)[0]
+
+    def _exchange(
         self,
         method: str,
         path: str,
         body: Any,
         query: Mapping[str, Parameter],
-        accept: str = "application/json",
-    ) -> bytes:
+        also: Mapping[str, str] = EMPTY,
+    ) -> tuple[bytes, str]:
+        """The answer and its `ETag`; `also`: headers."""
         try:
             parts = urlsplit(self._url)
             host, port = parts.hostname, parts.port
@@ -120,7 +133,8 @@ class Client:
         target = parts.path.rstrip("/") + quote(path) + (f"?{urlencode(given)}" if given else "")
         if not _TOKEN.fullmatch(self._token):
             raise RefusedError("SENDGATE_TOKEN: there are characters in it that no token has")
-        headers = {"Authorization": f"Bearer {self._token}", "Accept": accept}
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        headers |= also
         data = None
         if isinstance(body, bytes):
             data = body
@@ -150,7 +164,7 @@ class Client:
             connection.close()
         if response.status >= 400:
             raise _refusal(answer, response.status, response.reason)
-        return answer
+        return answer, response.headers.get("ETag", "")
 
     def _decode(self, answer: bytes, kind: type[T]) -> T:
         try:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from control.store.change import Act
+from control.store.change import Act, Still
 from control.users import token
 from control.users.desk import Administered, Desk, Proof
 from control.users.people import TenantNames
@@ -113,14 +113,20 @@ class Issuing:
         return await self._desk.change(holder, do, dry=dry)
 
     async def change(
-        self, holder: Holder, name: str, wanted: TokenChange, address: str, *, dry: bool
+        self,
+        holder: Holder,
+        name: str,
+        wanted: TokenChange,
+        address: str,
+        *,
+        dry: bool,
+        still: Still | None = None,
     ) -> Administered[TokenView]:
-        """Raises RefusedError."""
+        """`still` is asked while nobody else changes it. Raises RefusedError."""
         await self._desk.prove(holder, wanted, address, dry=dry)
 
         async def do(act: Act, reach: Reach) -> TokenView:
-            was = await token.locked(act, name)
-            reach.see("token", name, was.tenants)
+            was = await _theirs(act, reach, name, still)
             tenants = tuple(was.tenants or ())
             if wanted.tenants is not UNSET:
                 tenants = await reach.give(act.connection, wanted.tenants) or ()
@@ -142,17 +148,26 @@ class Issuing:
         return await self._desk.change(holder, do, dry=dry)
 
     async def revoke(
-        self, holder: Holder, name: str, reason: str, *, dry: bool
+        self, holder: Holder, name: str, reason: str, *, dry: bool, still: Still | None = None
     ) -> Administered[TokenView]:
         """Worthless at once. Raises RefusedError."""
 
         async def do(act: Act, reach: Reach) -> TokenView:
-            was = await token.locked(act, name)
-            reach.see("token", name, was.tenants)
+            was = await _theirs(act, reach, name, still)
             await token.revoke(act, name, reason)
             return was
 
         return await self._desk.change(holder, do, dry=dry)
+
+
+async def _theirs(act: Act, reach: Reach, name: str, still: Still | None) -> TokenView:
+    """How it is, until the act ends. Raises RefusedError: 404 for what is not in reach, and then
+    what `still` raises."""
+    was = await token.locked(act, name)
+    reach.see("token", name, was.tenants)
+    if still is not None:
+        await still(act.connection)
+    return was
 
 
 def _role(scope: Scope) -> Role:

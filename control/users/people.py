@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from control.store.change import Act
+from control.store.change import Act, Still
 from control.users import link, person
 from control.users.desk import Administered, Desk, Proof
 from control.users.letter import mailed
@@ -121,15 +121,23 @@ class People:
         return await self._linked(await self._desk.change(holder, do, dry=dry))
 
     async def change(
-        self, holder: Holder, name: str, wanted: UserChange, address: str, reason: str, *, dry: bool
+        self,
+        holder: Holder,
+        name: str,
+        wanted: UserChange,
+        address: str,
+        reason: str,
+        *,
+        dry: bool,
+        still: Still | None = None,
     ) -> Administered[PersonView]:
-        """Raises RefusedError."""
+        """`still` is asked while nobody else changes it. Raises RefusedError."""
         gives = wanted.role or wanted.tenants is not UNSET or wanted.mail is not UNSET
         if gives or wanted.disabled is False:
             await self._desk.prove(holder, wanted, address, dry=dry)
 
         async def do(act: Act, reach: Reach) -> PersonView:
-            was = await _theirs(act, reach, name)
+            was = await _theirs(act, reach, name, still)
             if gives or wanted.disabled is False:
                 reach.unbound()
             if gives:
@@ -154,7 +162,14 @@ class People:
         return await self._desk.change(holder, do, dry=dry)
 
     async def reset(
-        self, holder: Holder, name: str, wanted: UserReset, address: str, *, dry: bool
+        self,
+        holder: Holder,
+        name: str,
+        wanted: UserReset,
+        address: str,
+        *,
+        dry: bool,
+        still: Still | None = None,
     ) -> Administered[Linked]:
         """Its sessions and its password end; a link lets it choose another. Raises
         RefusedError."""
@@ -162,29 +177,29 @@ class People:
 
         async def do(act: Act, reach: Reach) -> tuple[PersonView, str]:
             reach.unbound()
-            await _theirs(act, reach, name)
+            await _theirs(act, reach, name, still)
             return await person.reset(act, name, self._settings.link, codes=wanted.codes)
 
         return await self._linked(await self._desk.change(holder, do, dry=dry))
 
     async def end_sessions(
-        self, holder: Holder, name: str, reason: str, *, dry: bool
+        self, holder: Holder, name: str, reason: str, *, dry: bool, still: Still | None = None
     ) -> Administered[PersonView]:
         """It has to sign in anew. Raises RefusedError."""
 
         async def do(act: Act, reach: Reach) -> PersonView:
-            await _theirs(act, reach, name)
+            await _theirs(act, reach, name, still)
             return await person.end_sessions(act, name, reason)
 
         return await self._desk.change(holder, do, dry=dry)
 
     async def remove(
-        self, holder: Holder, name: str, reason: str, *, dry: bool
+        self, holder: Holder, name: str, reason: str, *, dry: bool, still: Still | None = None
     ) -> Administered[PersonView]:
         """Raises RefusedError."""
 
         async def do(act: Act, reach: Reach) -> PersonView:
-            await _theirs(act, reach, name)
+            await _theirs(act, reach, name, still)
             return await person.remove(act, name, reason=reason)
 
         return await self._desk.change(holder, do, dry=dry)
@@ -206,8 +221,11 @@ class People:
         )
 
 
-async def _theirs(act: Act, reach: Reach, name: str) -> PersonView:
-    """How it is, until the act ends. Raises RefusedError (404) for who is not in reach."""
+async def _theirs(act: Act, reach: Reach, name: str, still: Still | None) -> PersonView:
+    """How it is, until the act ends. Raises RefusedError: 404 for who is not in reach, and then
+    what `still` raises."""
     _, was = await person.locked(act, name)
     reach.see("user", name, was.tenants)
+    if still is not None:
+        await still(act.connection)
     return was

@@ -83,9 +83,11 @@ class Api:
         *,
         token: str = TOKEN,
         raw: bytes | io.BytesIO = b"",
+        match: str = "",
     ) -> tuple[int, object]:
-        """(status, JSON or text)."""
+        """(status, JSON or text); `match`: its `If-Match`."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers |= {"If-Match": match} if match else {}
         data = raw or (None if body is None else msgspec.json.encode(body))
         async with self.session.request(
             method, self.url + path, data=data, headers=headers
