@@ -117,9 +117,11 @@ async def _write(connection: Connection, ring: Keyring, stale: list[Thing]) -> N
 async def must_open(pool: Connection, settings: Control) -> None:
     """Raises RefusedError for what nobody can go on without and no secret opens, by its name."""
     ring = Keyring(settings.secret, settings.secrets_before)
+    # Without any secret digests have a key that everybody knows, and no row.
+    needed = NEEDED if ring.ready else tuple(one for one in NEEDED if one != "naming")
     lost: list[str] = []
     async with pool.acquire() as connection:
-        async for page in pages(connection, ring, NEEDED):
+        async for page in pages(connection, ring, needed):
             lost += [one.what for one in page if one.by < 0]
     if not lost:
         return

@@ -17,7 +17,7 @@ def reader(core: Parts) -> OutcomeReader:
         core.pool,
         core.admin.client,
         core.admin.name,
-        secret=core.settings.control.secret,
+        key=core.naming_key,
         calendar=core.calendar,
         names_most=core.settings.statistics.names,
     )

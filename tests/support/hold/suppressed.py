@@ -25,7 +25,7 @@ async def suppressions(url: str) -> AsyncIterator[Suppressions]:
     """Control's door to them."""
     pool = await open_pool(Database(url=url, connections=2))
     try:
-        yield Suppressions(pool, _now, SuppressionSettings(), "secret")
+        yield Suppressions(pool, _now, SuppressionSettings(), b"secret")
     finally:
         await pool.close()
 
