@@ -19,7 +19,8 @@ from control.api import (
     problempages,
     representation,
 )
-from control.api.conditions import Conditions, answered
+from control.api.coding import Coding, Sending, going_out
+from control.api.conditions import Conditions
 from control.api.crossorigin import CrossOrigin
 from control.api.described import describe
 from control.api.metrics import PATH as METRICS
@@ -87,6 +88,7 @@ class Application:
         pages that may ask."""
         self._routes = routes
         self._conditions = Conditions(routes)
+        self._coding = Coding()
         self._raw = raw or {}
         self._agents = agents or {}
         self._asked = asked or {}
@@ -151,9 +153,8 @@ class Application:
                 lambda: self._do(request, route, holder, wanted, asked),
             )
             response = representation.of(found, route.status)
-            if not representation.is_tagged(route):
-                return response
-            return answered(request, response, representation.tag(route, found))
+            tag = representation.tag(route, found) if representation.is_tagged(route) else ""
+            return going_out(response, Sending(tag=tag, packs=not route.secret))
 
         return handle
 
@@ -223,7 +224,7 @@ class Application:
         # One connection carries requests of many: nothing of the one before stays.
         asked_by(None, come_from(request, self._proxies))
         try:
-            response = await methods.answered(request, handler)
+            response = await self._coding.sent(request, await methods.answered(request, handler))
         except Exception as error:  # noqa: BLE001 - the edge of HTTP
             return self._refused.answer(error, request, request_id)
         response.headers["X-Request-Id"] = request_id

@@ -181,7 +181,16 @@ PATH = "/api/v1/auth"
 def _posted(
     path: str, what: str, handler: object, answer: object, body: object, *, public: bool = False
 ) -> Route:
-    return Route("POST", f"{PATH}/{path}", what, handler, answer, body=body, public=public)  # type: ignore[arg-type]
+    return Route(
+        "POST",
+        f"{PATH}/{path}",
+        what,
+        handler,  # type: ignore[arg-type]
+        answer,
+        body=body,
+        public=public,
+        secret=True,
+    )
 
 
 def _readable(body: Any) -> Any:

@@ -7,7 +7,9 @@ import msgspec
 from aiohttp import web
 
 from control.api import docspage, negotiation, openapi
+from control.api.coding import Sending, going_out
 from control.api.needs import Doors, Need, needs
+from control.api.precondition import whole
 from control.api.route import Route
 
 NEEDS = web.AppKey("needs", list[Need])
@@ -20,10 +22,12 @@ def describe(app: web.Application, routes: list[Route], doors: Doors) -> None:
     app[NEEDS] = needs(routes, doors)
     app[DOCUMENT] = openapi.document(routes, doors)
     described = msgspec.json.encode(app[DOCUMENT])
+    tag = whole(described)
 
     async def document(request: web.Request) -> web.Response:
         negotiation.must_answer(request, (negotiation.JSON,))
-        return web.Response(body=described, content_type="application/json")
+        answer = web.Response(body=described, content_type=negotiation.JSON)
+        return going_out(answer, Sending(tag=tag, keep=True))
 
     @cache
     def drawn() -> bytes:
@@ -31,9 +35,10 @@ def describe(app: web.Application, routes: list[Route], doors: Doors) -> None:
 
     async def page(request: web.Request) -> web.Response:
         negotiation.must_answer(request, ("text/html",))
-        return web.Response(
+        answer = web.Response(
             body=drawn(), content_type="text/html", charset="utf-8", headers=docspage.HEADERS
         )
+        return going_out(answer, Sending(tag=whole(drawn()), keep=True))
 
     app.router.add_get(openapi.PATH, document)
     for path in (docspage.PATH, f"{docspage.PATH}/"):

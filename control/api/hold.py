@@ -113,6 +113,7 @@ class HoldApi:
                 "The headers of a held message, or all of it; each look is audited",
                 self._content,
                 HeldContent,
+                secret=True,
                 query={
                     "part": "headers (without it), or whole",
                     "reason": "for the audit log",

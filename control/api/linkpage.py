@@ -7,6 +7,7 @@ else.
 
 from aiohttp import web
 
+from control.api.coding import Sending, going_out
 from control.api.contentpolicy import STYLE, allowed
 from control.api.negotiation import must_answer
 
@@ -65,4 +66,5 @@ HEADERS = {
 async def page(request: web.Request) -> web.Response:
     """The same for everybody. Raises RefusedError (406)."""
     must_answer(request, ("text/html",))
-    return web.Response(text=_PAGE, content_type="text/html", headers=HEADERS)
+    answer = web.Response(text=_PAGE, content_type="text/html", headers=HEADERS)
+    return going_out(answer, Sending())

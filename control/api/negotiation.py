@@ -7,6 +7,7 @@ never lost for its label.
 """
 
 import re
+from collections.abc import Mapping
 
 from aiohttp import web
 
@@ -75,12 +76,17 @@ def must_answer(request: web.Request, media: tuple[str, ...]) -> None:
 def weight(accept: str, kind: str) -> float:
     """Of a media type: that of the range which names it most closely (RFC 9110, 12.5.1), 0 where
     none does. Parameters of a range are no condition: each type is answered in one shape. Pure."""
+    found = weight_of(accept, {"*/*": 0, f"{kind.partition('/')[0]}/*": 1, kind: 2})
+    return found or 0.0
+
+
+def weight_of(given: str, wanted: Mapping[str, int]) -> float | None:
+    """Of that one of `wanted` which a list names and which is nearest (the highest number); None
+    where it names none. Pure."""
     found: dict[int, float] = {}
-    wanted = {f"{kind.partition('/')[0]}/*": 1, kind: 2, "*/*": 0}
-    for element in _ELEMENT.findall(accept):
-        range_ = element.partition(";")[0].strip().lower()
-        near = wanted.get(range_)
+    for element in _ELEMENT.findall(given):
+        near = wanted.get(element.partition(";")[0].strip().lower())
         if near is not None:
             said = _WEIGHT.search(element)
             found[near] = max(found.get(near, 0.0), float(said[1]) if said else 1.0)
-    return found[max(found)] if found else 0.0
+    return found[max(found)] if found else None

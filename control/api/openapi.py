@@ -8,6 +8,7 @@ import msgspec
 
 from control.api import conditions, parameter, problemschema, representation
 from control.api.body import CONTROLS
+from control.api.coding import HEADERS
 from control.api.needs import ASKED, NO_DOORS, POSTED, SHIPPED, Doors, needs
 from control.api.repeat import said
 from control.api.route import Route
@@ -60,6 +61,7 @@ def document(
         "paths": paths,
         "components": {
             "schemas": components,
+            "headers": HEADERS,
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
                 "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -221,9 +223,12 @@ def _operation(
         "security": [] if route.public else [{"token": []}, {"key": []}],
     }
     found["parameters"] += [*said(route), *conditions.said(route)]
+    if not route.secret:
+        done = found["responses"][str(route.status)]
+        done["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
     if representation.is_tagged(route):
         tag = {"description": "of what is answered", "schema": {"type": "string"}}
-        found["responses"][str(route.status)]["headers"] = {"ETag": tag}
+        found["responses"][str(route.status)].setdefault("headers", {})["ETag"] = tag
         found["responses"]["304"] = {"description": "the asker has it", "headers": {"ETag": tag}}
     if route.body is not None:
         sent = {"application/json": {"schema": schemas[repr(route.body)]}}

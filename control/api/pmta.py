@@ -140,5 +140,5 @@ class PmtaApi:
                 list[ToldView],
             ),
             Route("GET", "/api/v2/circuits", rests, self._circuits, CircuitsView),
-            Route("GET", f"{files}/keys", keys, self._key_files, list[KeyFile]),
+            Route("GET", f"{files}/keys", keys, self._key_files, list[KeyFile], secret=True),
         ]

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from control.api.coding import Sending, going_out
 from control.api.contentpolicy import STYLE, allowed
 from control.api.negotiation import JSON, must_answer, weight
 from control.kind import PATH, Kind
@@ -90,7 +91,7 @@ def _answer(request: web.Request, told: Any, title: str, rows: str) -> web.Respo
     must_answer(request, (JSON, HTML))
     if not _html(",".join(request.headers.getall("Accept", []))):
         body = msgspec.json.encode(told)
-        return web.Response(body=body, content_type=JSON, headers=HEADERS)
+        return going_out(web.Response(body=body, content_type=JSON, headers=HEADERS), Sending())
     text = (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>Sendgate: {escape(title)}</title>"
@@ -98,7 +99,7 @@ def _answer(request: web.Request, told: Any, title: str, rows: str) -> web.Respo
         f"<style>{STYLE}</style></head>\n"
         f"<body><main><h1>{escape(title)}</h1><dl>{rows}</dl></main></body></html>\n"
     )
-    return web.Response(text=text, content_type=HTML, headers=HEADERS)
+    return going_out(web.Response(text=text, content_type=HTML, headers=HEADERS), Sending())
 
 
 def _html(accept: str) -> bool:

@@ -112,6 +112,8 @@ class Route:
     """Answered with an `ETag`, and by 304 where the asker has it."""
     thing: Thing | None = None
     """The same, and the tag is taken by changes."""
+    secret: bool = False
+    """It shows a secret: it is never packed (control/api/coding.py)."""
     text: bool = False
     """It may be asked to answer in plain text, too."""
     status: int = 200

@@ -35,6 +35,7 @@ class TakeoverApi:
                 "Take over a running PowerMTA's configuration: what is understood, kept, refused",
                 self._import,
                 Changed[TakeoverView],
+                secret=True,
                 body=TakeoverAsked,
                 query=DRY,
             )

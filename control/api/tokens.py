@@ -58,6 +58,7 @@ class TokensApi:
                 "Make a token; it is shown this once",
                 self._add,
                 Issued,
+                secret=True,
                 body=NewToken,
                 query=DRY,
                 status=201,

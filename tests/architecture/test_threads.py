@@ -33,6 +33,7 @@ THREADS = {
     ): "reads its own batch, one call at a time",
     ("control/accounting/shipped.py", "_look"): "one stream's, behind its lock; nothing native",
     ("control/api/agent.py", "unpacked"): "makes its unpacker in the call",
+    ("control/api/coding.py", "packed"): "makes its packer in the call",
     ("control/accounting/survey.py", "survey"): "opens files of its own",
     ("control/accounting/status.py", "_views"): "looks at files, changes nothing",
     ("control/explain/look.py", "_certificate"): "reads and parses files of its own",
