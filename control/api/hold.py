@@ -114,6 +114,7 @@ class HoldApi:
                 self._content,
                 HeldContent,
                 secret=True,
+                written=True,
                 query={
                     "part": "headers (without it), or whole",
                     "reason": "for the audit log",

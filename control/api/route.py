@@ -114,6 +114,8 @@ class Route:
     """The same, and the tag is taken by changes."""
     secret: bool = False
     """It shows a secret: it is never packed (control/api/coding.py)."""
+    written: bool = False
+    """A read that is written down with who asked: each is one of its own."""
     text: bool = False
     """It may be asked to answer in plain text, too."""
     status: int = 200

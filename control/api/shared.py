@@ -6,8 +6,8 @@ same cost two reads and not fifty, and each sees what it would have seen alone. 
 made of rows of the plan alone is kept beyond that, encoded, until they change
 (`control.plan.asof`).
 
-Which: every GET that asks for a token. But for `ASKERS` they are called without a holder: their
-answers say nothing of who asks but its tenants.
+Which: every GET that asks for a token and is not written down. But for `ASKERS` they are called
+without a holder: their answers say nothing of who asks but its tenants.
 """
 
 import asyncio
@@ -72,7 +72,7 @@ class Reads:
     async def answer(self, route: Route, call: Call, only: str | None) -> Any:
         """What the route's handler answers, of one kind encoded. `only`: the tenant of who asks.
         Raises what the handler does."""
-        if route.method != "GET" or route.public:
+        if route.method != "GET" or route.public or route.written:
             return await route.handler(call)
         holder = call.holder if route.path in ASKERS else None
         whose = replace(call, who="", holder=holder, address="", still=None)

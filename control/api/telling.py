@@ -38,6 +38,7 @@ TAGS = {
     "webhooks": "Where PowerMTA's accounting is posted.",
     "status": "What is wrong now.",
     "alerts": "What somebody should look at.",
+    "blocklists": "What DNS blocklists say of our IPs and sending domains.",
     "audit": "Who changed what.",
     "plans": "Published plans (generations).",
     "generation": "The generation that gateways run.",

@@ -79,6 +79,8 @@ class Act(msgspec.Struct, frozen=True):
     ) -> None:
         """Write the audit row of this change; in the same transaction, so one never lies. Secrets
         are masked in it."""
+        if not self.who:
+            raise ValueError(f"nobody is said to do {action}")
         before, after = without_secrets(before), without_secrets(after)
         self.audited.append(action)
         self.differences.extend(differences(subject, before, after))

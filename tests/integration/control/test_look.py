@@ -223,6 +223,16 @@ async def test_a_held_message_is_read_as_the_gateway_kept_it_and_each_look_is_au
     await command("hold", "show", "one", "--headers", "--content", "-", code=2)
 
 
+async def test_looks_at_the_same_moment_are_each_written_down(core: Parts, api: Api) -> None:
+    await hold(core.pool, "one")
+    await kept(core, "one")
+    path = "/api/v2/hold/messages/one/content"
+    found = await asyncio.gather(*(api("GET", path) for _ in range(5)))
+    assert {status for status, _ in found} == {200}
+    rows = await core.pool.fetch("SELECT who FROM audit_log WHERE action = 'hold.read'")
+    assert [row["who"] for row in rows] == ["test"] * 5
+
+
 async def test_a_sealed_message_needs_its_key(core: Parts, command: Command) -> None:
     await hold(core.pool, "one")
     await kept(core, "one", KEY)
