@@ -6,7 +6,7 @@ caller can act on in one way; what is wrong this time is the refusal's own detai
 Names stay: callers compare them. A title may be worded better, and nobody may compare that.
 """
 
-from control.kind import PATH, Kind
+from control.kind import Kind
 
 INVALID = Kind(
     name="invalid",
@@ -217,6 +217,15 @@ TOO_MANY_KEYS = Kind(
     fix="ask without a key, or after Retry-After",
     where="keyed",
 )
+QUOTA_EXCEEDED = Kind(
+    name="quota-exceeded",
+    status=429,
+    title="More requests than are allowed",
+    means="A token, a person or, without either, an address asked more often than it may in a "
+    "minute; `violated-policies` names which of RateLimit-Policy's. Nothing was done. This is the "
+    "type of that name of draft-ietf-httpapi-ratelimit-headers, explained where it can be read.",
+    fix="wait for Retry-After, then send the same again; ask for lists rather than one by one",
+)
 OUR_ERROR = Kind(
     name="our-error",
     status=500,
@@ -274,27 +283,9 @@ KINDS: dict[str, Kind] = {
         *(ROLE_TOO_LOW, ALL_TENANTS, OUT_OF_REACH),
         *(NOT_FOUND, NO_SUCH_PATH, NO_SUCH_METHOD, NOT_ACCEPTABLE, TOO_SLOW),
         *(CONFLICT, TAKEN, IN_THE_WAY, BEING_DONE, CHANGED_SINCE),
-        *(TOO_LARGE, UNSUPPORTED, KEY_REUSED, CONDITION_NEEDED, LOCKED, TOO_MANY_KEYS),
+        *(TOO_LARGE, UNSUPPORTED, KEY_REUSED, CONDITION_NEEDED),
+        *(LOCKED, TOO_MANY_KEYS, QUOTA_EXCEEDED),
         *(OUR_ERROR, PART_AWAY, BUSY, LEDGER_CLOSED, PMTA_SILENT, NOT_SET_UP),
     )
 }
 """By name."""
-
-BY_STATUS: dict[int, Kind] = {
-    kind.status: kind
-    for kind in (
-        *(INVALID, TOKEN_NEEDED, ROLE_TOO_LOW, NOT_FOUND, NO_SUCH_METHOD, TOO_SLOW, CONFLICT),
-        *(TOO_LARGE, KEY_REUSED, LOCKED, OUR_ERROR, PART_AWAY),
-    )
-}
-"""What a refusal is that gives a status and no kind."""
-
-
-def of_status(status: int) -> Kind:
-    """The general one of a status; of one that is not ours (a proxy's 502) what comes next."""
-    return BY_STATUS.get(status) or (PART_AWAY if status > 500 else INVALID)
-
-
-def of_type(text: str, status: int) -> Kind:
-    """That a problem's `type` names; an older Sendgate names none."""
-    return KINDS.get(text.removeprefix(f"{PATH}/")) or of_status(status)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from control import kinds
+from control import kindof, kinds
 from control.kind import Kind
 
 
@@ -30,6 +30,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fix: str = ""
     """What to do."""
     errors: list[FieldProblem] = []
+    violated: list[str] = msgspec.field(name="violated-policies", default_factory=list)
+    """Of `quota-exceeded`: the policies of RateLimit-Policy."""
     request_id: str = ""
 
 
@@ -41,6 +43,8 @@ class RefusedError(Exception):
     """Seconds until it may be tried again; 0: nobody knows."""
     headers: Mapping[str, str] = {}
     """Of the answer, besides those of every one."""
+    violated: tuple[str, ...] = ()
+    """Policies of RateLimit-Policy that it exceeds."""
 
     def __init__(
         self,
@@ -58,12 +62,12 @@ class RefusedError(Exception):
         one tenant alone, where it names what may be another's."""
         super().__init__(detail)
         self.detail = detail
-        self.kind = kind or kinds.of_status(status or 409)
+        self.kind = kind or kindof.of_status(status or 409)
         self.status = status or self.kind.status
         self.errors = errors or []
         self.called: dict[str, str] = {}
         """What a command calls the fields: its options."""
-        self._general = self.kind in kinds.BY_STATUS.values() and not fix
+        self._general = self.kind in kindof.BY_STATUS.values() and not fix
         self._field = field
         self._fix = fix
         self._alone = alone
@@ -104,6 +108,7 @@ class RefusedError(Exception):
             field=self.field,
             fix=self.fix,
             errors=self.errors,
+            violated=list(self.violated),
             request_id=request_id,
         )
 

@@ -9,6 +9,7 @@ import msgspec
 
 from settings.hold import Octets, Seconds
 
+Rate = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 
 
@@ -67,6 +68,18 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     idempotency_answer: Annotated[int, msgspec.Meta(ge=1_024, le=10_485_760)] = 65_536
     """Octets of an answer that is kept. What is longer is done once all the same, but answered 409
     the second time."""
+    rate_requests: Rate = 3_000
+    """Requests a minute of one token or person, all at once or one by one; more are answered 429
+    with `Retry-After`. 0: no limit. Each control process counts its own."""
+    rate_costly: Rate = 120
+    """The same of requests that ask DNS for many names or work for seconds (simulations, growth, a
+    domain's check, taking over PowerMTA's files); they count for `rate_requests`, too."""
+    rate_address: Rate = 600
+    """The same of one address (of IPv6 a /64) without a valid token: signing in, and refused
+    tokens. Behind a proxy set `proxy_networks`, or all the world is one address."""
+    rate_sources: Annotated[int, msgspec.Meta(ge=1_000, le=1_000_000)] = 100_000
+    """Tokens and people, and as many addresses, that are counted apart within a minute, some 200
+    octets each; beyond, those that are new share one allowance."""
     pmta_config: str = ""
     """File to keep the generated configuration in; empty writes none."""
     pmta_reload_url: str = ""

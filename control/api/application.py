@@ -17,6 +17,7 @@ from control.api import (
     negotiation,
     parameter,
     problempages,
+    ratelimit,
     representation,
 )
 from control.api.coding import Coding, Sending, going_out
@@ -36,6 +37,7 @@ from control.plan.names import Asked, still
 from control.problem import RefusedError
 from control.users.asker import asked_by
 from control.users.link import PAGE as LINK
+from control.users.rates import QuotaError, Rates
 from control.users.repeated import Repeated
 from control.users.role import Holder
 from policy.node import Network, within
@@ -79,6 +81,7 @@ class Application:
         agents: Mapping[str, Raw] | None = None,
         asked: Mapping[str, Raw] | None = None,
         scrapers: tuple[Network, ...] = (),
+        rates: Rates,
         proxies: tuple[Network, ...] = (),
         origins: tuple[str, ...] = (),
     ) -> None:
@@ -94,6 +97,7 @@ class Application:
         self._asked = asked or {}
         self._scrapers = scrapers
         self._proxies = proxies
+        self._rates = rates
         self._cross_origin = CrossOrigin(origins)
         self._holder_of = holder_of
         self._used = used
@@ -110,6 +114,7 @@ class Application:
         @web.middleware
         async def problems(request: web.Request, handler: Next) -> web.StreamResponse:
             response = await self._problems(request, handler)
+            ratelimit.tell(request, response)
             self._cross_origin.tell(request, response)
             return response
 
@@ -137,6 +142,7 @@ class Application:
         async def handle(request: web.Request) -> web.Response:
             free = route.public or (route.path == METRICS and self._scrapes(request))
             holder = None if free else await self._who(request)
+            self._count(request, route, holder)
             wanted = None if holder is None else allow(holder, route.method, route.path)
             negotiation.must_answer(request, negotiation.media(route))
             if unknown := sorted(set(request.query) - set(route.query)):
@@ -191,6 +197,18 @@ class Application:
         except RefusedError as error:
             raise (error if only is None else error.apart()) from error
 
+    def _count(self, request: web.Request, route: Route, holder: Holder | None) -> None:
+        """Raises QuotaError."""
+        if holder is not None:
+            costly = (route.method, route.path) in ratelimit.COSTLY
+            ratelimit.keep(request, self._rates.known(holder, costly=costly))
+        elif route.path not in ratelimit.UNCOUNTED:
+            self._stranger(request)
+
+    def _stranger(self, request: web.Request) -> None:
+        """Raises QuotaError."""
+        ratelimit.keep(request, self._rates.stranger(come_from(request, self._proxies)))
+
     def _content(self, sent: bytes) -> bytes:
         """A body as it is unpacked, within its bound: the server hands it on as it came."""
         try:
@@ -226,6 +244,20 @@ class Application:
         try:
             response = await self._coding.sent(request, await methods.answered(request, handler))
         except Exception as error:  # noqa: BLE001 - the edge of HTTP
-            return self._refused.answer(error, request, request_id)
+            found = self._once_more(error, request)
+            return self._refused.answer(found, request, request_id)
         response.headers["X-Request-Id"] = request_id
         return response
+
+    def _once_more(self, error: Exception, request: web.Request) -> Exception:
+        """Counts whose token, or signature, is not right, at whichever door; what it is answered,
+        then: who guesses too often does not read that it guessed wrong."""
+        status = error.status if isinstance(error, web.HTTPException | RefusedError) else 0
+        try:
+            if status == 401 and not ratelimit.counted(request):
+                self._stranger(request)
+        except QuotaError as refused:
+            error = refused
+        if isinstance(error, QuotaError):
+            ratelimit.keep(request, error.met)
+        return error

@@ -1,9 +1,9 @@
 """/metrics: one look at what control knows, for Prometheus."""
 
 import time
-from collections.abc import Mapping
 
 from control.api.route import Call, Route
+from control.users.gate import Gate
 from control.version import VERSION
 from control.watch.called import Called
 from control.watch.look import Look
@@ -15,13 +15,14 @@ _STARTED = time.time()
 
 
 class MetricsApi:
-    """`ledger`: its name, which labels the figures; `logins`: of people, by result."""
+    """`ledger`: its name, which labels the figures; `gate`: what came of people who sign in, and
+    whose requests were too many."""
 
-    def __init__(self, look: Look, called: Called, ledger: str, logins: Mapping[str, int]) -> None:
+    def __init__(self, look: Look, called: Called, ledger: str, gate: Gate) -> None:
         self._look = look
         self._called = called
         self._ledger = ledger
-        self._logins = logins
+        self._gate = gate
 
     async def _metrics(self, _: Call) -> str:
         figures = await self._look()
@@ -30,7 +31,8 @@ class MetricsApi:
             ledger=self._ledger,
             version=VERSION,
             started=_STARTED,
-            logins=self._logins,
+            logins=self._gate.entry.counted,
+            refused=self._gate.rates.refused,
             warmup=await self._called.scraped(figures),
             limits=self._called.limits(),
         )

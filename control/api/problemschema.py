@@ -7,6 +7,7 @@ import msgspec
 from control import kinds
 from control.api.keyed import KEYED
 from control.api.problempages import ONE, ProblemKind, ProblemKinds
+from control.api.ratelimit import POLICY, STATE, UNCOUNTED
 from control.api.representation import is_tagged
 from control.api.route import Route
 from control.api.tagged import TAGGED
@@ -34,7 +35,19 @@ HEADERS: dict[int, dict[str, Any]] = {
         "Accept": {**_TEXT, "description": "the type that is taken"},
         "Accept-Encoding": {**_TEXT, "description": "the coding that is taken"},
     },
-    429: {"Retry-After": _SECONDS},
+    429: {
+        "Retry-After": _SECONDS,
+        POLICY: {
+            **_TEXT,
+            "description": 'the bounds that concern the request, as `"requests";q=3000;w=60`: so '
+            "many in so many seconds; on every answer that one concerns",
+        },
+        STATE: {
+            **_TEXT,
+            "description": 'what is left of each, as `"requests";r=2999;t=1`: so many within so '
+            "many seconds; on every answer that one concerns",
+        },
+    },
     503: {"Retry-After": {**_SECONDS, "required": True}},
 }
 """Of an answer, by its status."""
@@ -60,7 +73,12 @@ def of(route: Route) -> list[Kind]:
     proves = route.body is not None and issubclass(route.body, Proof)
     if proves or route.path.startswith(SIGNING_IN):
         met.add("entry")
-    return [kind for kind in KINDS.values() if kind.where in met]
+    uncounted = route.public and route.path in UNCOUNTED
+    return [
+        kind
+        for kind in KINDS.values()
+        if kind.where in met and not (uncounted and kind is kinds.QUOTA_EXCEEDED)
+    ]
 
 
 def at_door() -> list[Kind]:
@@ -123,7 +141,8 @@ def paths(schemas: list[Any], shared: Shared) -> dict[str, Any]:
 
 def _page(summary: str, parameters: list[Any], schema: Any, shared: Shared) -> dict[str, Any]:
     content = {"application/json": {"schema": schema}, "text/html": {"schema": {"type": "string"}}}
-    known = [kind for kind in KINDS.values() if kind.where == "any" or kind.name == "not-found"]
+    known = [kind for kind in KINDS.values() if kind.where == "any" and kind.status != 429]
+    known += [kinds.NOT_FOUND] if parameters else []
     return {
         "summary": summary,
         "parameters": parameters,

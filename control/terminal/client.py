@@ -5,6 +5,7 @@ import re
 import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from time import sleep
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -12,7 +13,8 @@ import msgspec
 
 from control.embedded.servers.datadir import DataDir
 from control.embedded.servers.error import LocalPartError
-from control.kinds import of_type
+from control.kindof import of_type
+from control.kinds import QUOTA_EXCEEDED
 from control.problem import Problem, RefusedError
 from control.terminal.invocation import Invocation
 from settings.secret import masked
@@ -20,6 +22,10 @@ from settings.secret import masked
 _TOKEN = re.compile(r"[!-~]*")
 TIMEOUT = 60.0
 """Seconds; a change waits for gateways and PowerMTA."""
+WAITS = 5
+"""Times that a request waits for its turn."""
+LONGEST_WAIT = 60
+"""Seconds; no bound of a minute asks for more."""
 PART = 1000
 """Entries of a list asked for at once."""
 
@@ -116,6 +122,25 @@ class Client:
         also: Mapping[str, str] = EMPTY,
     ) -> tuple[bytes, str]:
         """The answer and its `ETag`; `also`: headers."""
+        for _ in range(WAITS):
+            try:
+                return self._once(method, path, body, query, also)
+            except RefusedError as error:
+                # Nothing of it was done. A command that asks of thousands, one by one, goes on at
+                # the pace it is given.
+                if error.kind is not QUOTA_EXCEEDED or not 0 < error.after <= LONGEST_WAIT:
+                    raise
+                sleep(error.after)
+        return self._once(method, path, body, query, also)
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        query: Mapping[str, Parameter],
+        also: Mapping[str, str],
+    ) -> tuple[bytes, str]:
         try:
             parts = urlsplit(self._url)
             host, port = parts.hostname, parts.port
@@ -163,7 +188,10 @@ class Client:
         finally:
             connection.close()
         if response.status >= 400:
-            raise _refusal(answer, response.status, response.reason)
+            found = _refusal(answer, response.status, response.reason)
+            after = response.headers.get("Retry-After", "")
+            found.after = int(after) if after.isascii() and after.isdigit() else 0
+            raise found
         return answer, response.headers.get("ETag", "")
 
     def _decode(self, answer: bytes, kind: type[T]) -> T:

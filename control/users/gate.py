@@ -1,5 +1,6 @@
 """What lets people and tokens in, put together."""
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from control.users.code import Codes
 from control.users.credential import Credentials
 from control.users.entry import Entry
 from control.users.hashing import hashing
+from control.users.rates import Rates
 from control.users.role import Holder
 from control.users.seal import Secrets
 from control.users.session import Sessions
@@ -30,6 +32,7 @@ class Gate:
     entry: Entry
     credentials: Credentials
     bearers: Bearers
+    rates: Rates
     moment: Now
     """Calendar time; the machine's while the ledger, which has it, is away."""
 
@@ -60,5 +63,7 @@ def open_gate(pool: Any, settings: Settings, now: Now) -> Gate:
         entry=entry,
         credentials=Credentials(pool, entry, attempts, codes, moment),
         bearers=Bearers(pool, tokens, sessions),
+        # Real time: days that are moved in a demo must not give anybody more.
+        rates=Rates(settings.control, time.monotonic),
         moment=moment,
     )

@@ -215,6 +215,13 @@ LOGINS = Declared(
     "locked; refreshed, stale, reused (a refresh token came twice: its session ended); link, "
     "changed (passwords).",
 )
+REFUSED = Declared(
+    "sendgate_api_refused",
+    ("policy",),
+    "Requests that were answered 429 since this process started, by the bound they exceeded: "
+    "requests (control.rate_requests) and costly (control.rate_costly) of a token or person, "
+    "address (control.rate_address) without a valid one.",
+)
 LIMIT_FILL = Declared(
     "sendgate_limit_fill_ratio",
     ("level", "span"),
@@ -235,7 +242,7 @@ DECLARED = (
     *(IPS, QUOTA, SENT, LISTED, VALID, HEALTH, QUEUE, STOPPED),
     *(BUILD, STARTED, OPEN, CLOSED, PUBLISHED, WORKERS, LATE, LOST),
     *(AGE, BEHIND, GAP, PROBLEM, BYPASS, BYPASS_AT, CARRIED, CARRIED_LATE),
-    *(SUPPRESSIONS, SUPPRESSIONS_MOST, LOGINS, LIMIT_FILL, LIMITS_FULL),
+    *(SUPPRESSIONS, SUPPRESSIONS_MOST, LOGINS, REFUSED, LIMIT_FILL, LIMITS_FULL),
     *(TOLD_AGE, TOLD_QUEUED, TOLD_LICENCE),
     *(INBOX, INBOX_MOST, INBOX_BATCHES, INBOX_AGE, GIVEN_UP, SET_ASIDE, SET_ASIDE_AT),
 )

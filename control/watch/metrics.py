@@ -42,6 +42,7 @@ from control.watch.declared import (
     PUBLISHED,
     QUEUE,
     QUOTA,
+    REFUSED,
     SENT,
     SET_ASIDE,
     SET_ASIDE_AT,
@@ -70,11 +71,15 @@ def exposition(
     started: float,
     warmup: WarmupMetrics | None = None,
     logins: Mapping[str, int] | None = None,
+    refused: Mapping[str, int] | None = None,
     limits: Sequence[Limit] = (),
 ) -> str:
     """The figures as Prometheus reads them. `ledger` is its name, `started` in seconds."""
     registry = CollectorRegistry()
     registry.register(_Look(figures, ledger, version, started, logins or {}))
+    if refused is not None:
+        by_policy: dict[tuple[str, ...], float] = {(name,): n for name, n in refused.items()}
+        registry.register(Families([gauge(REFUSED, by_policy)]))
     if warmup is not None:
         registry.register(Families(list(families(warmup))))
     if limits:

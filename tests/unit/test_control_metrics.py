@@ -67,7 +67,13 @@ ALL = Figures(
 
 def shown(figures: Figures, limits: Sequence[Limit] = ()) -> dict[str, float]:
     text = exposition(
-        figures, ledger="main", version="1.2.3", started=9.0, logins={"ok": 2}, limits=limits
+        figures,
+        ledger="main",
+        version="1.2.3",
+        started=9.0,
+        logins={"ok": 2},
+        refused={"address": 3},
+        limits=limits,
     )
     lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
     return {name: float(value) for name, _, value in lines}
@@ -108,6 +114,7 @@ def test_every_figure_is_shown() -> None:
         "sendgate_sending_stopped": 1,
         'sendgate_build_info{version="1.2.3"}': 1,
         'sendgate_logins{result="ok"}': 2,
+        'sendgate_api_refused{policy="address"}': 3,
         "sendgate_start_time_seconds": 9,
         'sendgate_ledger_open{ledger="main"}': 1,
         'sendgate_ledger_closed_ips{ledger="main"}': 1,
@@ -156,6 +163,7 @@ def test_what_does_not_answer_leaves_out_its_own_figures() -> None:
         'sendgate_build_info{version="1.2.3"}',
         "sendgate_start_time_seconds",
         'sendgate_logins{result="ok"}',
+        'sendgate_api_refused{policy="address"}',
         'sendgate_ledger_open{ledger="main"}',
     }
     assert silent['sendgate_ledger_open{ledger="main"}'] == 0

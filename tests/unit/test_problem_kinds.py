@@ -9,7 +9,8 @@ import pytest
 
 from control import kinds
 from control.kind import Kind
-from control.kinds import BY_STATUS, KINDS
+from control.kindof import BY_STATUS
+from control.kinds import KINDS
 from control.problem import FieldProblem, RefusedError, bad, in_the_way, taken
 
 ROOT = Path(__file__).parents[2] / "control"

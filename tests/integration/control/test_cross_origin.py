@@ -48,7 +48,9 @@ async def test_a_named_page_reads_answers_and_refusals(named: Api, token: str) -
         async with named.session.get(named.url + path, headers=headers) as answer:
             assert told(answer.headers) == {
                 "Access-Control-Allow-Origin": PAGE,
-                "Access-Control-Expose-Headers": "Allow, ETag, Retry-After, X-Request-Id",
+                "Access-Control-Expose-Headers": (
+                    "Allow, ETag, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
+                ),
             }, path
             assert answer.headers["Vary"] == "Origin"
 

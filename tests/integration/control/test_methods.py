@@ -14,7 +14,7 @@ from tests.support.control.core import TOKEN, Api
 
 TOKENED = {"Authorization": f"Bearer {TOKEN}"}
 VALUES = {"ip": "192.0.2.10", "domain": "example.com", "address": "news@acme.example"}
-OFTEN = {"Date", "X-Request-Id"}
+OFTEN = {"Date", "RateLimit", "X-Request-Id"}
 """Headers that no two answers share."""
 
 

@@ -28,6 +28,7 @@ from tests.support.control.problems import Expected
 
 TOKEN = "sgt_" + "t" * 40
 SECRET = new_secret()
+UNBOUND = dict.fromkeys(("rate_requests", "rate_costly", "rate_address"), 0)
 
 
 async def build(url: str) -> None:
@@ -42,7 +43,8 @@ def settings_for(
     return Settings(
         database=Database(url=postgres_url, connections=4),
         ledger=Ledger(url=valkey_url, timeout=1.0, budget=1.0, single=single),
-        control=Control(port=0, secret=SECRET, publish_wait=0.2, **control),  # type: ignore[arg-type]
+        # Tests ask in seconds what nobody asks in a minute.
+        control=Control(port=0, secret=SECRET, publish_wait=0.2, **{**UNBOUND, **control}),  # type: ignore[arg-type]
     )
 
 
