@@ -50,7 +50,6 @@ TAGS = {
     "users": "People.",
     "tokens": "Tokens of programs.",
     "problems": "What the API refuses, and what to do then.",
-    "blocklists": "Which public blocklists have an IP or a domain of ours.",
     "process": "For who watches the process.",
 }
 """Nouns of paths, and what they are."""
