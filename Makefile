@@ -10,13 +10,16 @@ FITS := import sys, sysconfig, venv, ensurepip, pathlib; sys.exit(not (sys.versi
 PYTHON ?= $(shell /usr/bin/python3 -c '$(FITS)' 2>/dev/null && echo /usr/bin/python3 || echo python3)
 BIN := .venv/bin
 STAMP := .venv/.ready
+# Tools that read the API's document ask for other versions than the product: a venv of their own.
+DOCUMENT_BIN := .venv-schemathesis/bin
+DOCUMENT_LOCK := tests/schemathesis/requirements
 # A test waits more than it computes: three share two cores.
 PYTEST = $(BIN)/pytest -n 3 --dist worksteal
 
 # Processes begin by the thousand in the tests, and each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo up quick test coverage test-compiled compiled compiler install commands soak sixty-days check bench bench-quick bench-hold bench-control bench-accounting load fmt lock clean
+.PHONY: setup demo up quick test coverage test-compiled compiled compiler install schemathesis commands soak sixty-days check bench bench-quick bench-hold bench-control bench-accounting load fmt lock clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -31,6 +34,12 @@ $(STAMP): pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m pip check --disable-pip-version-check
+	@touch $@
+
+$(DOCUMENT_BIN)/.ready: $(DOCUMENT_LOCK).lock | $(STAMP)
+	$(PYTHON) -m venv --clear .venv-schemathesis
+	$(DOCUMENT_BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(DOCUMENT_LOCK).lock
+	@$(DOCUMENT_BIN)/python -m pip check --disable-pip-version-check
 	@touch $@
 
 demo: $(STAMP)
@@ -50,9 +59,9 @@ quick: $(STAMP)
 
 # A fault is met as the shipped product meets it (`test-compiled`), but for those that break a class from
 # outside: a compiled one cannot be.
-test: $(STAMP)
+test: $(STAMP) $(DOCUMENT_BIN)/.ready
 	$(PYTEST) $(QUICK) tests/hostile tests/integration --ignore $(SCHEMA) --durations 10
-	$(PYTEST) tests/e2e tests/fuzz tests/faults/test_broken_on_purpose.py $(SCHEMA) --durations 10
+	$(PYTEST) tests/e2e tests/fuzz tests/faults/test_broken_on_purpose.py $(SCHEMA) tests/schemathesis --durations 10
 
 # Which branches are taken; more than twice as slow, and apart from `test` for it. What drives whole stacks
 # from outside is not traced.
@@ -67,6 +76,10 @@ coverage: $(STAMP)
 soak: $(STAMP)
 	$(BIN)/pytest -q tests/faults -o timeout=2400 --fault-scale 10 --fault-rounds 3 \
 		--fault-table fault-table.json
+
+# Every operation of the API's document, as every role; half an hour. `make test` has the short form of it.
+schemathesis: $(STAMP) $(DOCUMENT_BIN)/.ready
+	SENDGATE_EXAMPLES=20 $(BIN)/pytest -q -s -n 2 --dist worksteal tests/schemathesis
 
 # Eleven IPs warm up by themselves for two months of the calendar, 17,200 recipients on the fullest day; about
 # six minutes.
@@ -161,6 +174,8 @@ lock: $(STAMP)
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
 		--python-version 3.11 --constraint requirements.lock pyproject.toml \
 		-o deploy/requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
+		--python-version 3.11 $(DOCUMENT_LOCK).in -o $(DOCUMENT_LOCK).lock
 
 clean:
-	rm -rf .venv .sendgate build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-schemathesis .sendgate build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache

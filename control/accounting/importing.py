@@ -14,6 +14,7 @@ import msgspec
 
 from control.accounting.inbox import Inbox
 from control.problem import RefusedError, bad, missing
+from control.values.name import PRINTED, printable
 from settings.statements import statements
 
 _SQL = statements(__package__, "importing")
@@ -32,9 +33,9 @@ class ImportFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Of its beginning, unpacked: BLAKE2b, 16 octets in hexadecimal, over the first 65,536."""
     size: Annotated[int, msgspec.Meta(ge=1, le=1 << 50)]
     """Octets on the disk."""
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=255), PRINTED]
     """For people."""
-    server: Annotated[str, msgspec.Meta(max_length=_SERVER)] = ""
+    server: Annotated[str, msgspec.Meta(max_length=_SERVER), PRINTED] = ""
     """Which PowerMTA server wrote it; empty: not told."""
 
 
@@ -73,7 +74,7 @@ class Imports:
 
     async def begin(self, file: ImportFile, who: str) -> ImportView:
         """The import of that file: a new one, or the one there is."""
-        if not (file.name.isprintable() and file.server.isprintable()):
+        if not (printable(file.name) and printable(file.server)):
             raise bad("name", "printable characters are wanted")
         row = await self._pool.fetchrow(
             _SQL["begin"],

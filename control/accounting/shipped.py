@@ -23,6 +23,7 @@ from control.accounting.since import Since
 from control.accounting.understanding import Understanding
 from control.problem import bad, missing
 from control.store.database import Connection
+from control.values.name import printable
 from settings.accounting import Accounting
 from settings.statements import statements
 
@@ -118,7 +119,7 @@ def _check(shipment: Shipment) -> None:
     """Raises RefusedError."""
     for field in ("agent", "server"):
         text = getattr(shipment, field)
-        if not 1 <= len(text) <= _NAME or not text.isprintable():
+        if not 1 <= len(text) <= _NAME or not printable(text):
             raise bad(field, "a name of 1 to 64 printable characters is wanted")
     if not 0.0 <= shipment.age < 10**9:
         raise bad("age", "seconds since the look began are wanted")

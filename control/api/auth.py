@@ -11,6 +11,7 @@ from control.users.credential import LONGEST, CodeSecret, CodeText, Credentials
 from control.users.entry import Entry
 from control.users.person import NameText
 from control.users.session import SessionTokens
+from control.values.name import printable
 from control.values.wanted import meant
 
 TokenText = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST)]
@@ -197,6 +198,6 @@ def _readable(body: Any) -> Any:
     """Raises RefusedError (400) for a password that nobody can have."""
     for field in ("password", "new"):
         given = getattr(body, field, None)
-        if given is not None and not (0 < len(given) <= LONGEST and given.isprintable()):
+        if given is not None and not (0 < len(given) <= LONGEST and printable(given)):
             raise bad(field, f"expected 1 to {LONGEST} characters, none of control")
     return body

@@ -12,6 +12,27 @@ PART = "/api/v2/accounting/imports/{import}/parts"
 """Where the parts of one are posted, packed."""
 
 _MOST = 1 << 50
+_OFFSET = {"type": "integer", "minimum": 0, "maximum": _MOST}
+PART_QUERY = [
+    {
+        "name": name,
+        "in": "query",
+        "required": True,
+        "schema": _OFFSET,
+        "description": f"where the part {what}, in octets of the unpacked content",
+    }
+    for name, what in (("from", "begins"), ("upto", "ends"))
+] + [
+    {
+        "name": "last",
+        "in": "query",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": "1: it is the last part",
+        "example": "1",
+    }
+]
+"""What the document says of a part's query."""
 
 
 class ImportsApi:

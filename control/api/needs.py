@@ -63,14 +63,17 @@ def need(method: str, path: str, *, public: bool, summary: str) -> Need:
     )
 
 
-OPEN: dict[tuple[str, str], str] = {
-    ("GET", "/api/openapi.json"): "All of this as an OpenAPI 3.1 document",
-    ("GET", docspage.PATH): docspage.SUMMARY,
-    ("GET", PATH): "The kinds of problem there are",
-    ("GET", f"{PATH}/{{kind}}"): "What a kind of problem means, and what to do",
-    ("GET", LINK): "The page that a one-time link opens: choose a password",
+OPEN: dict[tuple[str, str], tuple[str, str]] = {
+    ("GET", "/api/openapi.json"): ("All of this as an OpenAPI 3.1 document", "application/json"),
+    ("GET", docspage.PATH): (docspage.SUMMARY, "text/html"),
+    ("GET", PATH): ("The kinds of problem there are", "application/json"),
+    ("GET", f"{PATH}/{{kind}}"): (
+        "What a kind of problem means, and what to do",
+        "application/json",
+    ),
+    ("GET", LINK): ("The page that a one-time link opens: choose a password", "text/html"),
 }
-"""What the application answers beside its routes, to everybody."""
+"""What the application answers beside its routes, to everybody: what it is, and its media type."""
 
 
 class Doors(NamedTuple):
@@ -104,7 +107,7 @@ def needs(routes: Iterable[Route], doors: Doors) -> list[Need]:
         (doors.asked, "GET", ASKED),
     ):
         found += [at_door(method, path, summary) for path in paths]
-    found += [need(*at, public=True, summary=summary) for at, summary in OPEN.items()]
+    found += [need(*at, public=True, summary=summary) for at, (summary, _) in OPEN.items()]
     return sorted(found, key=lambda one: (one.path, one.method))
 
 

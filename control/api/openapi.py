@@ -6,10 +6,19 @@ from typing import Any
 
 import msgspec
 
-from control.api import conditions, parameter, problemschema, representation
+from control import kinds
+from control.api import (
+    conditions,
+    negotiation,
+    parameter,
+    problemschema,
+    representation,
+    together,
+)
 from control.api.body import CONTROLS
 from control.api.coding import HEADERS
-from control.api.needs import ASKED, NO_DOORS, POSTED, SHIPPED, Doors, needs
+from control.api.imports import PART, PART_QUERY
+from control.api.needs import ASKED, NO_DOORS, OPEN, POSTED, SHIPPED, Doors, needs
 from control.api.repeat import said
 from control.api.route import Route
 from control.api.telling import complete
@@ -42,6 +51,9 @@ def document(
     )
     for kind in _inner({r.body.__name__ for r in routes if r.body is not None}, components):
         _say_controls(components[kind])
+    for route in routes:
+        if route.body is not None:
+            together.say(components[route.body.__name__], route.body)
     problemschema.closed(components)
     shared = problemschema.Shared(schemas[0])
     by_type = dict(zip(map(repr, types), schemas, strict=True))
@@ -55,6 +67,8 @@ def document(
     for path in doors.asked:
         paths[path] = {"get": _asked(shared)}
     paths.update(problemschema.paths(list(schemas[1:3]), shared))
+    for (method, path), (summary, media) in OPEN.items():
+        paths.setdefault(path, {}).setdefault(method.lower(), _open(summary, media, shared))
     found: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": INFO,
@@ -119,9 +133,10 @@ def _shipped(path: str, shared: problemschema.Shared) -> dict[str, Any]:
     return {
         "summary": SHIPPED,
         "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+            {"name": name, "in": "path", "required": True, "schema": parameter.schema("path", name)}
             for name in re.findall(r"\{(\w+)\}", path)
-        ],
+        ]
+        + ([dict(one) for one in PART_QUERY] if path == PART else []),
         "requestBody": {
             "required": True,
             "content": {"application/gzip": {"schema": {"type": "string", "format": "binary"}}},
@@ -154,6 +169,19 @@ def _asked(shared: problemschema.Shared) -> dict[str, Any]:
             **shared.answers(problemschema.at_door()),
         },
         "security": [{"token": []}, {"key": []}, {"password": []}],
+    }
+
+
+def _open(summary: str, media: str, shared: problemschema.Shared) -> dict[str, Any]:
+    kind = {"type": "object"} if media == negotiation.JSON else {"type": "string"}
+    return {
+        "summary": summary,
+        "parameters": [],
+        "responses": {
+            "200": {"description": "this", "content": {media: {"schema": kind}}},
+            **shared.answers([kinds.NOT_ACCEPTABLE]),
+        },
+        "security": [],
     }
 
 

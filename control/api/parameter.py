@@ -39,6 +39,8 @@ DaysText = Annotated[
     str, msgspec.Meta(pattern="^0{0,14}(?:[1-9][0-9]?|[12][0-9]{2}|3[0-5][0-9]|36[0-6])$")
 ]
 """1 to 366."""
+WaitText = Annotated[str, msgspec.Meta(pattern="^0{0,16}(?:[0-9]|10)$")]
+"""Up to `LONGEST_WAIT` seconds of one request for a change."""
 NamedText = Annotated[str, msgspec.Meta(min_length=1)]
 VersionText = Annotated[str, msgspec.Meta(pattern=f"^(?:{NUMBER}|{RUNNING}|{DESIRED}|{PLAN})$")]
 _SAYING = {"pattern", "anyOf", "enum"}
@@ -58,6 +60,8 @@ PATH: dict[str, tuple[Any, ...]] = {
     "user": (PersonName,),
     "token": (TokenName,),
     "day": (DayText,),
+    "import": (NumberText,),
+    "recipient": (DomainText,),
 }
 """Part of a path to the types, any of which it may be."""
 
@@ -65,7 +69,7 @@ QUERY: dict[str, tuple[Any, ...]] = {
     "tenant": (Name,),
     "limit": (LimitText,),
     "server": (Name,),
-    "wait": (NumberText,),
+    "wait": (WaitText,),
     "seen": (NumberText,),
     "days": (DaysText,),
     "day": (DayText,),

@@ -24,7 +24,8 @@ HEADER = "Idempotency-Key"
 LONGEST = 255
 """Characters of a key."""
 
-_KEY = re.compile(rf'("?)([!#-\[\]-~]{{1,{LONGEST}}})\1')
+_PLAIN = rf"[!#-\[\]-~]{{1,{LONGEST}}}"
+_KEY = re.compile(rf'("?)({_PLAIN})\1')
 """A string of RFC 9651, which the draft asks for, or bare, as most write it: the same key."""
 
 
@@ -69,7 +70,7 @@ def said(route: Route) -> list[Any]:
     """What the API's document says of it: a route's parameters."""
     if route.method != "POST" or route.path not in KEYED:
         return []
-    schema = {"type": "string", "minLength": 1, "maxLength": LONGEST + 2}
+    schema = {"type": "string", "pattern": f'^(?:{_PLAIN}|"{_PLAIN}")$'}
     header = {"name": HEADER, "in": "header", "required": False, "schema": schema}
     header["description"] = (
         "the same request under the same key is done once, and answered the same"

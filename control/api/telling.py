@@ -51,6 +51,8 @@ TAGS = {
     "tokens": "Tokens of programs.",
     "problems": "What the API refuses, and what to do then.",
     "process": "For who watches the process.",
+    "docs": "This page.",
+    "openapi": "The document that this page is made from.",
 }
 """Nouns of paths, and what they are."""
 

@@ -24,6 +24,7 @@ from control.api.origin import come_from
 from control.problem import RefusedError, bad
 from control.users.asker import asked_by
 from control.users.role import CONFIGURED, FEEDERS, Holder
+from control.values.name import printable
 from policy.node import Network
 from settings.accounting import Accounting
 
@@ -89,7 +90,7 @@ class Webhook:
         if holder is None:
             key = self._check(signed or "", request.headers.get(TIMESTAMP, ""), body)
         server = request.query.get("server", "")
-        if len(server) > _NAME or not server.isprintable():
+        if len(server) > _NAME or not printable(server):
             raise bad("server", "a name of at most 64 characters is wanted")
         for name in request.query:
             if name != "server":

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from control import kinds
-from control.problem import RefusedError, bad
+from control.problem import FieldProblem, RefusedError
 from control.store.database import Connection
 from policy.isotime import date_of
 from policy.ledger.admin import LedgerAdmin
@@ -107,7 +107,7 @@ class Consolidation:
     async def day(self, day: int, now: int) -> Day:
         """One day. Raises as `night`; RefusedError where it is not over, or nobody knows of it."""
         if day >= day_of(now):
-            raise bad("day", f"{date_of(day)} is not over: the ledger still counts it")
+            raise _not_now(f"{date_of(day)} is not over: the ledger still counts it")
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_SQL["lock"], CONSOLIDATION_LOCK)
             row = await connection.fetchrow(_SQL["one"], day)
@@ -121,7 +121,7 @@ class Consolidation:
                 and day < day_of(now) - MOST_DAYS
                 and not (found.sent or found.accounted)
             ):
-                raise bad("day", f"{date_of(day)}: neither the ledger nor accounting knows of it")
+                raise _not_now(f"{date_of(day)}: neither the ledger nor accounting knows of it")
             await connection.execute(_SQL["note"], found.day, now, *found[1:])
         if not gone and self._over(day, now) and day < day_of(now) - WEEK:
             await self._let_go(day, ips, now)
@@ -177,3 +177,9 @@ def _rows(counts: Mapping[tuple[str, int], DayCounts]) -> Iterable[tuple[str, st
         rest = of.charged.get(TOTAL, 0) - sum(of.charged.get(one, 0) for one in providers)
         if rest > 0:
             yield ip, TOTAL, rest, 0
+
+
+def _not_now(detail: str) -> RefusedError:
+    """Of a day that is one, and not as things are."""
+    errors = [FieldProblem("day", detail)]
+    return RefusedError(f"day: {detail}", kind=kinds.CONFLICT, errors=errors)

@@ -9,7 +9,7 @@ from control.held.held import OPEN, STATES
 from control.held.reason import WaitReason
 from control.problem import FieldProblem, RefusedError, bad, quoted
 from control.values.mailbox import RecipientFilter
-from control.values.name import UNPRINTABLE
+from control.values.name import UNPRINTABLE, printable
 from control.values.query import Limit, Seen
 from control.values.wanted import meant
 from policy.address import recipient_spellings, split_address
@@ -118,7 +118,7 @@ def _wording(field: str, value: str) -> None:
     """Raises RefusedError for what `FilterText` does not take."""
     if not 0 < len(value) <= LONGEST:
         raise bad(field, f"expected 1 to {LONGEST} characters; leave it out to match any")
-    if not (value.isprintable() or field == "recipient"):
+    if not (printable(value) or field == "recipient"):
         raise bad(field, "control characters cannot be used")
 
 

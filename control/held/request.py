@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 from collections import Counter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
@@ -42,10 +42,13 @@ class HoldOrder(HoldFilter, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ),
     ] = None
     confirm: Annotated[bool, meant("drop: they are gone for good.")] = False
+    one_of: ClassVar = FIELDS
 
 
 class Forget(HoldFilter, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whose address is to be forgotten: `recipient`, and `tenant` unless for all of them."""
+
+    one_of: ClassVar = ("recipient",)
 
 
 def order(wanted: HoldOrder, *, dry: bool) -> HoldOrder:

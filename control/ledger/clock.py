@@ -3,7 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 from redis.exceptions import RedisError
@@ -39,6 +39,8 @@ class ClockMove(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Annotated[str, msgspec.Meta(extra_json_schema={"pattern": f"^{_STEP.pattern}$"})] | None,
         meant("1d, 90m, 30s, 1d12h."),
     ] = None
+    one_of: ClassVar = ("set", "advance")
+    only_one: ClassVar = True
 
 
 def step_seconds(text: str) -> int:

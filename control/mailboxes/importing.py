@@ -20,6 +20,7 @@ from control.problem import FieldProblem, RefusedError, bad, quoted
 from control.store.change import Act
 from control.values.lines import Lines
 from control.values.mailbox import mail_address
+from control.values.name import printable
 from control.values.ramp import falling
 from control.values.wanted import meant
 from control.values.wording import wrong
@@ -225,7 +226,7 @@ def _take(
 
 
 def _address(text: str) -> str:
-    if not text.isprintable():
+    if not printable(text):
         raise bad("address", f"{quoted(text)} has control characters")
     return mail_address("address", text)
 

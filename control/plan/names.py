@@ -6,7 +6,7 @@ import msgspec
 
 from control.problem import RefusedError, bad
 from control.store.database import Connection
-from control.store.reference import Noun, key, no_such
+from control.store.reference import Noun, is_id, key, no_such
 
 PATH: dict[str, Noun] = {
     "tenant": "tenant",
@@ -111,7 +111,8 @@ async def _named(connection: Connection, asked: Asked, only: str | None) -> Aske
         noun, given = PATH[part], path[part]
         found = await key(connection, noun, given, tenant=owner)
         # A mailbox may be given its first limits; its tenant was looked at.
-        if found is None and only is not None and noun != "mailbox":
+        # Nothing new is named by a number.
+        if found is None and (is_id(given) or (only is not None and noun != "mailbox")):
             raise no_such(noun, given)
         path[part] = found or given
     if isinstance(wanted, str):

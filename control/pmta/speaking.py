@@ -7,6 +7,7 @@ import msgspec
 from control.pmta.offer import Applied
 from control.problem import bad, missing
 from control.store.database import Connection
+from control.values.name import printable
 from settings.statements import statements
 
 _SQL = statements(__package__, "speaking")
@@ -26,7 +27,7 @@ class Speaker(msgspec.Struct, frozen=True, kw_only=True):
 def named(server: str, agent: str) -> Speaker:
     """Raises RefusedError (400)."""
     for field, text in (("server", server), ("agent", agent)):
-        if not 1 <= len(text) <= _NAME or not text.isprintable():
+        if not 1 <= len(text) <= _NAME or not printable(text):
             raise bad(field, f"1 to {_NAME} printable characters are wanted")
     return Speaker(server=server, agent=agent)
 

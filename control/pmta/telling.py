@@ -6,6 +6,7 @@ import msgspec
 
 from control.pmta.told import Report, ToldView, troubles
 from control.problem import bad, missing
+from control.values.name import printable
 from settings.statements import statements
 
 _SQL = statements(__package__, "told")
@@ -16,7 +17,7 @@ async def keep(pool: Any, report: Report, now: int) -> None:
     """In the place of the one before. `now` in calendar milliseconds. Raises RefusedError."""
     for field in ("agent", "server", "agent_version"):
         text = getattr(report, field)
-        if not 1 <= len(text) <= _NAME or not text.isprintable():
+        if not 1 <= len(text) <= _NAME or not printable(text):
             raise bad(field, f"1 to {_NAME} printable characters are wanted")
     body = msgspec.json.encode(report).decode().replace("\\u0000", "")
     if await pool.fetchval(_SQL["put"], report.server, report.agent, now, body) is None:

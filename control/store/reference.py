@@ -28,7 +28,7 @@ async def key(
     """The key of what `given` names (of an IP its address in the usual spelling), or None.
 
     `tenant`: only what belongs to it."""
-    number = int(given) if _is_id(given) else 0
+    number = int(given) if is_id(given) else 0
     found = await connection.fetchval(_SQL[noun], spelt(noun, given), number, tenant)
     return None if found is None else str(found)
 
@@ -58,5 +58,6 @@ def spelt(noun: Noun, given: str) -> str:
     return (mailbox_of(given) or given) if noun == "mailbox" else given
 
 
-def _is_id(text: str) -> bool:
+def is_id(text: str) -> bool:
+    """Whether it can be a number of a thing."""
     return text.isascii() and text.isdigit() and len(text) <= LONGEST_ID

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from control.values.lines import Lines
+from control.values.name import PRINTED
 from control.values.reason import ReasonText
 from policy.model import Name
 
@@ -12,7 +13,7 @@ from policy.model import Name
 class GivenFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A file, by the name it has on PowerMTA's host."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=4096), PRINTED]
     text: Annotated[Lines, msgspec.Meta(max_length=8_000_000)]
 
 

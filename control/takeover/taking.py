@@ -31,6 +31,7 @@ from control.takeover.understanding import understand
 from control.tenants import tenant as tenants
 from control.tenants.tenant import NewTenant, default_pool
 from control.values.ip import sending_ip
+from control.values.name import printable
 from policy.number import agree, count
 from settings.model import Warmup
 
@@ -68,7 +69,7 @@ class TakeoverView(msgspec.Struct, frozen=True, kw_only=True):
 def understood(asked: TakeoverAsked, *, rollups: bool = True) -> Understanding:
     """Of all files. Raises RefusedError for a main file that was not given."""
     texts = {one.name: one.text for one in asked.files}
-    if any(not name.isprintable() for name in texts):
+    if any(not printable(name) for name in texts):
         raise bad("files", "control characters cannot be used in a name")
     tops: list[File] = []
     faults: list[Fault] = []

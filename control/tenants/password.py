@@ -6,7 +6,7 @@ import msgspec
 
 from control.problem import bad
 from control.users.hashing import hashing
-from control.values.name import UNPRINTABLE
+from control.values.name import UNPRINTABLE, printable
 
 LONGEST = 512
 PasswordText = Annotated[
@@ -28,6 +28,6 @@ async def hashed(password: str) -> str:
     a mailer can send."""
     if not 1 <= len(password) <= LONGEST:
         raise bad("password", f"expected 1 to {LONGEST} characters")
-    if not password.isprintable():
+    if not printable(password):
         raise bad("password", "control characters and line ends cannot be used")
     return await hashing().hashed(password)

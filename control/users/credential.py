@@ -19,6 +19,7 @@ from control.users.hashing import hashing
 from control.users.person import SQL
 from control.users.role import Holder
 from control.users.totp import uri, written
+from control.values.name import printable
 
 SHORTEST = 12
 """Characters of a password that a person chooses (NIST SP 800-63B, 5.1.1: length, and no rules of
@@ -153,7 +154,7 @@ def _over() -> RefusedError:
 async def _hashed(password: str, name: str, field: str = "password") -> str:
     if not SHORTEST <= len(password) <= LONGEST:
         raise bad(field, f"expected {SHORTEST} to {LONGEST} characters")
-    if not password.isprintable():
+    if not printable(password):
         raise bad(field, "control characters and line ends cannot be used")
     if password.lower() == name:
         raise bad(field, "it is your name: choose another")

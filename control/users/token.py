@@ -16,7 +16,7 @@ from control.store.database import Connection
 from control.store.reference import must
 from control.store.refusal import unless_taken
 from control.users.role import Holder, Role
-from control.values.name import UNPRINTABLE
+from control.values.name import UNPRINTABLE, printable
 from control.values.network import source_network
 from policy.isotime import instant_of
 from policy.node import network, within
@@ -131,7 +131,7 @@ def digest(token: str) -> bytes:
 
 async def add(act: Act, name: str, terms: TokenTerms) -> str:
     """A new token of that name; the only time it is shown. Raises RefusedError."""
-    if not name.isprintable() or not 1 <= len(name) <= 64:
+    if not printable(name) or not 1 <= len(name) <= 64:
         raise bad("name", "expected 1 to 64 printable characters")
     tenants, networks = await _checked(act, terms)
     token, first = new_token(), tenants[0] if tenants else None

@@ -20,9 +20,11 @@ _HOST = rf"(?=.{{1,253}}\.* *$){LABEL}(?:\.{LABEL})*\.*"
 
 def _address(blank: str) -> msgspec.Meta:
     """An address whose local part may be anything; `blank`: what may stand around it."""
-    ascii_ = r"[^\u0080-\uffff]"
-    plain = rf"^{blank}{ascii_}*[^ \u0080-\uffff]{ascii_}*@(?:{_HOST}|\[{ascii_}*\]){blank}$"
-    foreign = {"format": "idn-email", "pattern": r"[^\u0000-\u007f]"}
+    plain = rf"^{blank}[ -~]*[!-~][ -~]*@(?:{_HOST}|\[[ -~]*\]){blank}$"
+    foreign = {
+        "format": "idn-email",
+        "pattern": r"^(?=.*[^\u0000-\u007f])[^\u0000-\u001f\u007f-\u009f\u2028\u2029]+$",
+    }
     return msgspec.Meta(extra_json_schema={"anyOf": [{"pattern": plain}, foreign]})
 
 

@@ -1,5 +1,6 @@
 """Names of new tenants, pools, VirtualMTAs and servers, and of logins."""
 
+import re
 from typing import Annotated
 
 import msgspec
@@ -24,12 +25,29 @@ NewName = Annotated[
 ]
 """One that is to be given now."""
 
-UNPRINTABLE = (
-    r"\u0000-\u001f\u007f-\u00a0\u00ad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000"
-    r"\ud800-\uf8ff\ufeff"
+_ASTRAL = (
+    "\U000110bd\U000110cd\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0001\U000e0020-\U000e007f\U000f0000-\U0010fffd"
 )
-"""Blanks but for the usual one, and what is not seen; characters that have no name yet are not
-listed."""
+"""As they are: JavaScript writes them otherwise than Python where they are escaped."""
+UNPRINTABLE = (
+    r"\u0000-\u001f\u007f-\u00a0\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u1680\u180e"
+    r"\u2000-\u200f\u2028-\u202f\u205f-\u2064\u2066-\u206f\u3000\ud800-\uf8ff\ufeff\ufff9-\ufffb"
+    + _ASTRAL
+)
+"""Blanks but for the usual one, and what is not seen. Characters that have no name yet are none of
+them: which these are differs from one version of Unicode, and so of Python, to the next, and a
+password with an emoji of this year must not depend on it."""
+_UNPRINTABLE = re.compile(f"[{UNPRINTABLE}]")
+
+
+def printable(text: str) -> bool:
+    """Whether all of it is seen; the usual blank is."""
+    return _UNPRINTABLE.search(text) is None
+
+
+PRINTED = msgspec.Meta(extra_json_schema={"pattern": f"^[^{UNPRINTABLE}]*$"})
+"""Of a text that is printable, or empty."""
 
 LoginText = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 """One that may be there already, whatever was allowed when it came."""
@@ -53,6 +71,6 @@ def new_name(field: str, name: Name) -> Name:
 
 def login_name(field: str, name: str) -> str:
     """Raises RefusedError."""
-    if not name.isprintable() or any(c.isspace() for c in name):
+    if not printable(name) or any(c.isspace() for c in name):
         raise bad(field, f"{quoted(name)}: blanks and control characters cannot be used")
     return name

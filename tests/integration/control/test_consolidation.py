@@ -254,7 +254,7 @@ async def test_the_job_does_it_and_the_command_shows_it(
     monday = await here.today()
     await here.send(SENT)
     assert "is not over" in await sendgate(
-        "warmup", "consolidate", "--day", date_of(monday), code=2
+        "warmup", "consolidate", "--day", date_of(monday), code=1
     )
     assert "00:30" in await sendgate("warmup", "days")
     await here.to_night()
@@ -285,7 +285,7 @@ async def test_a_day_that_is_not_consolidated_has_no_rows_and_one_nobody_knows_i
     said = await sendgate("warmup", "days", "--day", date_of(today), code=1)
     assert f"{date_of(today)} is not consolidated" in said
     old = date_of(today - 41)
-    said = await sendgate("warmup", "consolidate", "--day", old, code=2)
+    said = await sendgate("warmup", "consolidate", "--day", old, code=1)
     assert said == f"sendgate: --day: {old}: neither the ledger nor accounting knows of it\n"
     assert (await api("GET", "/api/v2/days"))[1] == []
     # A day without mail is one: nights make it, too.

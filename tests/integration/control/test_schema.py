@@ -223,6 +223,8 @@ async def test_the_document_and_the_api_agree_about_each_field(
 PLACES = PATHS | {
     "server": "pmta1",
     "message": "1cccc",
+    "recipient": "gmail.com",
+    "import": "1",
     "request": "1",
     "plan": "1",
     "name": "steady",

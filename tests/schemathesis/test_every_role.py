@@ -1,0 +1,48 @@
+"""Whatever the document allows and forbids is asked, as everybody: schemathesis reads it, makes
+requests of it, and holds the answers to it. `make schemathesis` asks for more."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from control.parts import Parts
+from tests.schemathesis.asking import COMMAND, HERE, SHORT, asked
+from tests.schemathesis.report import Report, exclusions, table
+from tests.schemathesis.stock import stocked
+from tests.support.control.core import Api
+
+EXAMPLES = int(os.environ.get("SENDGATE_EXAMPLES", str(SHORT)))
+
+pytestmark = pytest.mark.skipif(
+    not COMMAND.exists(), reason="schemathesis is not installed: make schemathesis"
+)
+
+ALL = ("admin", "operator", "viewer", "read", "scrape", "tenant", "nobody")
+ROLES = ALL if EXAMPLES > SHORT else ("admin", "tenant", "nobody")
+"""The others may do what one of these may, and are refused as another is."""
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("role", ROLES)
+async def test_the_document_keeps_its_word(
+    api: Api, core: Parts, tmp_path: Path, role: str
+) -> None:
+    tokens = await stocked(api, core)
+    _, document = await api("GET", "/api/openapi.json", token="")
+    assert isinstance(document, dict)
+    excused = exclusions(HERE / "exclusions.toml")
+    report = await asked(api.url, role, tokens[role], tmp_path, excused, examples=EXAMPLES)
+    keep(report)
+    print(f"\n{table([report])}")
+    said = {f"{m.upper()} {path}" for path, ms in document["paths"].items() for m in ms}
+    assert said - report.operations == set(), "operations that nobody asked"
+    assert report.errors == []
+    assert [one.line() for one in report.findings] == []
+
+
+def keep(report: Report) -> None:
+    """For who looks at it behind the run, where they say in which folder."""
+    if folder := os.environ.get("SENDGATE_FINDINGS"):
+        text = "\n".join(dict.fromkeys(one.line() for one in report.findings))
+        Path(folder, f"{report.role}.txt").write_text(f"{table([report])}\n{text}\n")
