@@ -36,7 +36,7 @@ TAGS = {
     "circuits": "PowerMTA servers that gateways leave alone for now.",
     "powermta": "PowerMTA's configuration: versions, differences, bringing one into force.",
     "webhooks": "Where PowerMTA's accounting is posted.",
-    "blocklists": "Lists that name IPs and domains as sources of spam, and which of ours they name.",
+    "blocklists": "Lists that name sources of spam, and which of ours they name.",
     "status": "What is wrong now.",
     "alerts": "What somebody should look at.",
     "blocklists": "What DNS blocklists say of our IPs and sending domains.",
