@@ -39,7 +39,6 @@ TAGS = {
     "blocklists": "Lists that name sources of spam, and which of ours they name.",
     "status": "What is wrong now.",
     "alerts": "What somebody should look at.",
-    "blocklists": "What DNS blocklists say of our IPs and sending domains.",
     "audit": "Who changed what.",
     "plans": "Published plans (generations).",
     "generation": "The generation that gateways run.",
