@@ -19,7 +19,7 @@ from control.api.precondition import (
     Tags,
     tags,
 )
-from control.api.route import Call, Route
+from control.api.route import FORCED, Call, Route
 from control.api.tagged import TAGGED
 from control.problem import RefusedError
 
@@ -91,7 +91,9 @@ def _given(request: web.Request, name: str) -> Tags | None:
 
 def _as_asked(shown: Route, call: Call) -> Call:
     """As who asks for what is changed."""
-    query = {name: value for name, value in call.query.items() if name in shown.query}
+    # What is said to a change is no filter of what it changes, by the same name or not.
+    of_thing = shown.query.keys() - FORCED.keys()
+    query = {name: value for name, value in call.query.items() if name in of_thing}
     wanted = parameter.read(query, shown.wanted)
     return replace(call, query=query, body=None, wanted=wanted, still=None, condition=None)
 

@@ -23,6 +23,10 @@ ROLES = ALL if EXAMPLES > SHORT else ("admin", "tenant", "nobody")
 """The others may do what one of these may, and are refused as another is."""
 
 
+OWN = {"GET /api/openapi.json"}
+"""Where schemathesis has the document from it does not ask: we did."""
+
+
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("role", ROLES)
 async def test_the_document_keeps_its_word(
@@ -36,7 +40,7 @@ async def test_the_document_keeps_its_word(
     keep(report)
     print(f"\n{table([report])}")
     said = {f"{m.upper()} {path}" for path, ms in document["paths"].items() for m in ms}
-    assert said - report.operations == set(), "operations that nobody asked"
+    assert said - report.operations == OWN, "operations that nobody asked"
     assert report.errors == []
     assert [one.line() for one in report.findings] == []
 
