@@ -60,6 +60,7 @@ UNKEYED: dict[str, str] = {
     "/api/v2/alerts/{alert}/ack": _STATE,
     "/api/v2/alerts/test": "sends a test; nothing is left of it",
     "/api/v2/explain": _QUESTION,
+    "/api/v2/blocklists/{subject}/check": "asks others: what they say now is kept",
     "/api/v2/warmup/simulation": _QUESTION,
     "/api/v2/warmup/growth": _QUESTION,
     "/api/v2/clock": "moves a clock of tests, to a time or not at all",

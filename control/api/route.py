@@ -12,6 +12,7 @@ from control.plan.done import Change, Done
 from control.plan.publish import Publisher
 from control.problem import RefusedError, bad, quoted
 from control.users.role import Holder
+from control.values.query import NO, YES
 from control.values.reason import LONGEST
 
 
@@ -45,12 +46,18 @@ class Call:
     @property
     def dry(self) -> bool:
         """Whether the change is only to be tried."""
-        return self.query.get("dry_run", "") in ("1", "true", "yes")
+        return self._flag("dry_run")
 
     @property
     def force(self) -> bool:
         """Whether what is only risky is to be done all the same."""
-        return self.query.get("force", "") in ("1", "true", "yes")
+        return self._flag("force")
+
+    def _flag(self, name: str) -> bool:
+        text = self.query.get(name, "")
+        if text and text not in YES + NO:
+            raise bad(name, f"{quoted(text)} is neither 1 nor 0")
+        return text in YES
 
     @property
     def reason(self) -> str:

@@ -29,7 +29,6 @@ PLAN: frozenset[str] = frozenset(
         "/api/v2/tenants/{tenant}",
         "/api/v2/domains",
         "/api/v2/domains/{domain}",
-        "/api/v2/ips",
         "/api/v2/pools",
         "/api/v2/pools/{pool}",
         "/api/v2/servers",
@@ -38,7 +37,8 @@ PLAN: frozenset[str] = frozenset(
         "/api/v2/powermta/validate",
     }
 )
-"""Of rows of the plan and of settings alone: kept until they change."""
+"""Of rows of the plan and of settings alone: kept until they change. Not IPs: which of
+them are closed, the ledger says."""
 
 ASKERS: frozenset[str] = frozenset(
     {

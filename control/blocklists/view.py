@@ -26,7 +26,8 @@ class BlocklistQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         meant("Only what the last look found so."),
     ] = None
     after: Annotated[
-        FoundText | None, meant("Begin behind this SUBJECT@ZONE, the last one seen.")
+        Annotated[str, msgspec.Meta(pattern=r"^[^@]{1,300}@[^@]{1,300}$")] | None,
+        meant("Begin behind this SUBJECT@ZONE, the last one seen."),
     ] = None
     limit: Annotated[Limit, meant("At most so many, 1 to 1000; 100.")] = 100
 

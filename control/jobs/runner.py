@@ -24,7 +24,7 @@ from typing import Any
 from control.again import again
 from control.jobs.job import MOST_MISSED, Job, again_in
 from control.jobs.run import SQL, RunView, named, run_view
-from control.problem import RefusedError, missing
+from control.problem import RefusedError, cut, missing
 from control.store.change import Act
 from control.store.once import settle
 from control.store.origin import come
@@ -130,7 +130,8 @@ class Runner:
         for job in self.jobs:
             if job.name == name:
                 return job
-        raise missing("job", f"{name} ({', '.join(job.name for job in self.jobs)})")
+        there = ", ".join(job.name for job in self.jobs)
+        raise RefusedError(f"job {cut(name)} does not exist: there are {there}", status=404)
 
     async def _row(self, job: Job, due: int) -> Any:
         return await self._pool.fetchrow(SQL["one"], job.name, due)

@@ -21,8 +21,9 @@ from control.mailboxes.importing import MailboxList
 from control.parts import open_parts
 from tests.support.control.core import settings_for
 
-async def main(database, ledger, rows, most):
-    async with open_parts(settings_for(database, ledger), movable_clock=True) as parts:
+async def main(database, ledger, secret, rows, most):
+    settings = settings_for(database, ledger, secret=secret)
+    async with open_parts(settings, movable_clock=True) as parts:
         print("ready", flush=True)
         while True:
             most += 1
@@ -39,8 +40,9 @@ async def test_kill_9_anywhere_in_an_import_leaves_nothing_half(api: Api, core: 
     await acme(api)
     dice, seen = random.Random(7), set()
     for kill in range(KILLS):
+        of = core.settings
         asked = msgspec.json.encode(
-            (core.settings.database.url, core.settings.ledger.url, ROWS, 1000 * kill)
+            (of.database.url, of.ledger.url, of.control.secret, ROWS, 1000 * kill)
         ).decode()
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-c", CHILD, asked, stdout=asyncio.subprocess.PIPE
