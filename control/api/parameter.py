@@ -41,8 +41,6 @@ DaysText = Annotated[
 """1 to 366."""
 WaitText = Annotated[str, msgspec.Meta(pattern="^0{0,16}(?:[0-9]|10)$")]
 """Up to `LONGEST_WAIT` seconds of one request for a change."""
-FlagText = Annotated[str, msgspec.Meta(pattern=f"^(?:{'|'.join((*YES, *NO))})?$")]
-"""Said or not: what is neither is refused, for who writes `dry_run=True` wants nothing changed."""
 NamedText = Annotated[str, msgspec.Meta(min_length=1)]
 VersionText = Annotated[str, msgspec.Meta(pattern=f"^(?:{NUMBER}|{RUNNING}|{DESIRED}|{PLAN})$")]
 _SAYING = {"pattern", "anyOf", "enum"}
@@ -63,14 +61,11 @@ PATH: dict[str, tuple[Any, ...]] = {
     "token": (TokenName,),
     "day": (DayText,),
     "import": (NumberText,),
-    "recipient": (DomainText,),
     "subject": (IpText, DomainText),
 }
 """Part of a path to the types, any of which it may be."""
 
 QUERY: dict[str, tuple[Any, ...]] = {
-    "dry_run": (FlagText,),
-    "force": (FlagText,),
     "tenant": (Name,),
     "limit": (LimitText,),
     "server": (Name,),

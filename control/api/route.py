@@ -55,6 +55,7 @@ class Call:
 
     def _flag(self, name: str) -> bool:
         text = self.query.get(name, "")
+        # Who writes `dry_run=True` wants nothing changed.
         if text and text not in YES + NO:
             raise bad(name, f"{quoted(text)} is neither 1 nor 0")
         return text in YES

@@ -34,7 +34,6 @@ PLAN: frozenset[str] = frozenset(
         "/api/v2/servers",
         "/api/v2/tenants/{tenant}/mailboxes",
         "/api/v2/powermta/config",
-        "/api/v2/powermta/validate",
     }
 )
 """Of rows of the plan and of settings alone: kept until they change. Not IPs: which of

@@ -44,7 +44,7 @@ def settings_for(
         database=Database(url=postgres_url, connections=4),
         ledger=Ledger(url=valkey_url, timeout=1.0, budget=1.0, single=single),
         # Tests ask in seconds what nobody asks in a minute.
-        control=Control(port=0, secret=SECRET, publish_wait=0.2, **{**UNBOUND, **control}),  # type: ignore[arg-type]
+        control=Control(port=0, publish_wait=0.2, **{"secret": SECRET, **UNBOUND, **control}),  # type: ignore[arg-type]
     )
 
 
