@@ -1,5 +1,6 @@
 """A loopback port that is chosen once and remembered, so that URLs survive a restart."""
 
+import atexit
 import errno
 import logging
 import secrets
@@ -37,6 +38,12 @@ _held: dict[int, socket.socket] = {}
 """By port, a socket that is bound and never listens. Between our choice and the server's `listen`
 lie seconds, and another stack that starts then must not choose the same. On Linux two sockets with
 SO_REUSEADDR share a port as long as none of them listens, so the server itself may still bind."""
+
+
+@atexit.register
+def _let_go() -> None:
+    while _held:
+        _held.popitem()[1].close()
 
 
 def _hold(port: int, *, alone: bool) -> bool:
