@@ -22,7 +22,7 @@ from control.users.token import TokenName
 from control.values.host import DomainText
 from control.values.ip import IpText
 from control.values.mailbox import RecipientText
-from control.values.query import NO, YES
+from control.values.query import NO, YES, flag
 from control.values.time import DayText
 from control.values.wanted import parts
 from control.values.wording import EMPTY, wrong
@@ -169,9 +169,7 @@ def _value(text: str, kind: Any) -> Any:
     if not text:
         raise ValueError(EMPTY)
     if kind is bool:
-        if text not in (*YES, *NO):
-            raise ValueError(f"expected {' or '.join((*YES, *NO))}, not {quoted(text)}")
-        return text in YES
+        return flag(text)
     # Also where a pattern says which: a `$` of re takes a line end behind it.
     if (said := _schema(kind)).get("type") == "string" and controls(text):
         raise ValueError("control characters cannot be used")

@@ -12,7 +12,7 @@ from control.plan.done import Change, Done
 from control.plan.publish import Publisher
 from control.problem import RefusedError, bad, quoted
 from control.users.role import Holder
-from control.values.query import NO, YES
+from control.values.query import flag
 from control.values.reason import LONGEST
 
 
@@ -56,9 +56,10 @@ class Call:
     def _flag(self, name: str) -> bool:
         text = self.query.get(name, "")
         # Who writes `dry_run=True` wants nothing changed.
-        if text and text not in YES + NO:
-            raise bad(name, f"{quoted(text)} is neither 1 nor 0")
-        return text in YES
+        try:
+            return bool(text) and flag(text)
+        except ValueError as error:
+            raise bad(name, str(error)) from None
 
     @property
     def reason(self) -> str:

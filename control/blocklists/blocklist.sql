@@ -4,6 +4,11 @@ SELECT DISTINCT host(ip) AS subject FROM virtual_mta ORDER BY 1;
 -- name: domains
 SELECT DISTINCT domain AS subject FROM sending_domain ORDER BY 1;
 
+-- name: kind
+-- Of one that is ours; none of another.
+SELECT 'ip' FROM virtual_mta WHERE host(ip) = $1
+UNION ALL SELECT 'domain' FROM sending_domain WHERE domain = $1 LIMIT 1;
+
 -- name: keep
 -- What a look was answered with. An answer that is not one leaves what was known before.
 INSERT INTO blocklist_answer AS b

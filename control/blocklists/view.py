@@ -8,7 +8,7 @@ import msgspec
 from control.blocklists.answer import State
 from control.blocklists.look import SQL, BlocklistLook
 from control.blocklists.zone import Kind, wanted
-from control.problem import RefusedError, bad, missing, quoted
+from control.problem import RefusedError, missing
 from control.values.query import FoundText, Limit
 from control.values.reserved import public, registered
 from control.values.wanted import meant
@@ -93,12 +93,10 @@ class BlocklistViews:
         self._settings = settings
 
     async def page(self, query: BlocklistQuery) -> list[BlocklistAnswer]:
-        """Raises RefusedError."""
+        """By IP or domain and list."""
         after, zone = None, None
         if query.after is not None:
-            after, at, zone = query.after.rpartition("@")
-            if not at:
-                raise bad("after", f"{quoted(query.after)} is not SUBJECT@ZONE")
+            after, _, zone = query.after.rpartition("@")
         asked = (query.zone, query.subject, query.state, after, zone, query.limit)
         return [_shown(row) for row in await self._pool.fetch(SQL["page"], *asked)]
 
@@ -115,12 +113,12 @@ class BlocklistViews:
         """Asks about an IP or a sending domain of ours now. Raises RefusedError."""
         if not self._settings.enabled:
             raise RefusedError("blocklists.enabled is false: no list is asked")
-        ips = [row["subject"] for row in await self._pool.fetch(SQL["ips"])]
-        domains = [row["subject"] for row in await self._pool.fetch(SQL["domains"])]
-        if subject not in ips and subject not in domains:
+        kind = await self._pool.fetchval(SQL["kind"], subject)
+        if kind is None:
             raise missing("IP or sending domain", subject)
-        if not (public([subject]) if subject in ips else registered([subject])):
+        ips = public([subject]) if kind == "ip" else []
+        domains = registered([subject]) if kind == "domain" else []
+        if not ips and not domains:
             raise RefusedError(f"{subject} is none of the Internet's: no list has it")
-        found = ([subject], []) if subject in ips else ([], [subject])
-        await self._look().asked(wanted(self._settings), *found)
+        await self._look().asked(wanted(self._settings), ips, domains)
         return await self.page(BlocklistQuery(subject=subject, limit=1_000))

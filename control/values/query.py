@@ -8,6 +8,8 @@ from typing import Annotated
 
 import msgspec
 
+from control.problem import quoted
+
 MOST = 1_000
 """Entries of one part of a list."""
 LAST = 1 << 60
@@ -23,3 +25,10 @@ FLAG = msgspec.Meta(extra={"flag": True})
 YES = ("1", "true", "yes")
 NO = ("0", "false", "no")
 """What a bool of a query may be."""
+
+
+def flag(text: str) -> bool:
+    """A bool of a query. Raises ValueError with a sentence."""
+    if text not in YES + NO:
+        raise ValueError(f"expected {' or '.join(YES + NO)}, not {quoted(text)}")
+    return text in YES
