@@ -401,3 +401,16 @@ async def test_names_are_read_in_every_spelling_and_mistakes_are_said_in_words(a
         text = str(problem)
         assert (found, says in text) == (status, True), (path, body, problem)
         assert "regex" not in text
+
+
+async def test_a_flag_that_is_neither_yes_nor_no_changes_nothing(api: Api) -> None:
+    """Who writes `dry_run=True` wants nothing changed; it was taken as no, and the change made."""
+    new = {"name": "acme", "login": "acme", "password": "correct horse"}
+    for text in ("True", "y", "2"):
+        status, answer = await api("POST", f"/api/v2/tenants?dry_run={text}", new)
+        assert (status, "dry_run" in str(answer)) == (400, True)
+    assert (await api("GET", "/api/v2/tenants/acme"))[0] == 404
+    assert (await api("POST", "/api/v2/tenants?dry_run=1", new))[0] == 201
+    assert (await api("GET", "/api/v2/tenants/acme"))[0] == 404
+    assert (await api("POST", "/api/v2/tenants?dry_run=no", new))[0] == 201
+    assert (await api("GET", "/api/v2/tenants/acme"))[0] == 200
