@@ -170,7 +170,7 @@ def routes(parts: Parts) -> list[Route]:
         ImportsApi(parts.intake.imports),
         ForgettingApi(parts.intake.forgetting, left),
         AccountingApi(read_so_far, parts.intake.inbox.state, parts.intake.rejected, went_around),
-        MetricsApi(parts.look, parts.called, settings.ledger.name, parts.gate),
+        MetricsApi(parts.look, parts.called, parts.gate, parts.done, settings),
         MailboxProgressApi(Views(parts.pool, parts.admin, parts.progress), parts.called, known),
         MessagesApi(found, known),
         ProvidersApi(partial(provider_view, parts.pool), partial(provider_page, parts.pool)),

@@ -93,7 +93,7 @@ def duties(parts: Parts) -> list[Coroutine[Any, Any, None]]:
 def sender_of(parts: Parts) -> Sender:
     """By the ways out that are set."""
     settings = parts.settings.alerts
-    return Sender(parts.pool, channels_of(settings), settings.least)
+    return Sender(parts.pool, channels_of(settings), settings.least, parts.done.alerted)
 
 
 def watch_of(parts: Parts) -> Watch:

@@ -34,6 +34,7 @@ from control.tenants.leaving import Leaving
 from control.users.gate import Gate, open_gate
 from control.warmup.engine import Engine
 from control.watch.called import Called
+from control.watch.done import Done
 from control.watch.look import Look
 from control.watch.named import named
 from policy.ledger.admin import LedgerAdmin
@@ -72,6 +73,7 @@ class Parts:
     look: Look
     progress: Progress
     called: Called
+    done: Done
 
 
 @asynccontextmanager
@@ -179,6 +181,7 @@ def put_together(
         look=look,
         progress=progress,
         called=Called(pool, progress, look, settings.statistics),
+        done=Done(),
     )
 
 

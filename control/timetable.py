@@ -4,7 +4,6 @@ import os
 import socket
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 from control.accounting.status import StreamView, streams
 from control.alerts import alert
@@ -12,6 +11,7 @@ from control.blocklists import look as blocklists
 from control.blocklists.look import BlocklistLook, servers_of
 from control.bypass import charging as around
 from control.consolidation.consolidation import Consolidation
+from control.health.disks import written
 from control.health.look import HealthLook
 from control.jobs import run
 from control.jobs.job import DAY, HOUR, MINUTE, Job
@@ -128,16 +128,11 @@ class _Health:
             return await telling.told(parts.pool, await calendar())
 
         silent = settings.control.pmta_agent_silent
-
-        paths = [Path(stream.path).parent for stream in settings.accounting.streams]
-        paths += [
-            Path(one) for one in (settings.gateway.state_dir, settings.gateway.run_dir) if one
-        ]
         self._look = HealthLook(
             *(parts.pool, parts.admin, parts.opening, parts.publisher, read_so_far, told),
             lambda: wrong(parts.pool, round(time.time() * 1000), silent),
             late=settings.accounting.carry_late,
-            paths=[Path("/"), Path.cwd(), *paths],
+            paths=written(settings),
             node=socket.gethostname(),
         )
 
@@ -191,6 +186,7 @@ def blocklist_look(parts: Parts) -> BlocklistLook:
         *(parts.pool, servers_of(parts.settings), parts.settings.blocklists, parts.calendar),
         pause,
         over_after=round(parts.settings.alerts.over_after * 1000),
+        checked=parts.done.checked,
     )
 
 

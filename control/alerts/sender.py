@@ -7,7 +7,7 @@ seen in `sendgate alert list`. Waits are real time.
 """
 
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, get_args
 
@@ -50,11 +50,19 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sender:
-    """Of one control node. `least`: the mildest severity that is sent."""
+    """Of one control node. `least`: the mildest severity that is sent; `sent`: told the severity of
+    each message that a channel took."""
 
-    def __init__(self, pool: Any, channels: Sequence[Channel], least: str) -> None:
+    def __init__(
+        self,
+        pool: Any,
+        channels: Sequence[Channel],
+        least: str,
+        sent: Callable[[str], object] = str,
+    ) -> None:
         self._pool = pool
         self._channels = {channel.name: channel for channel in channels}
+        self._told = sent
         self._wanted = list(_GRAVITY[_GRAVITY.index(least) :])
 
     @property
@@ -92,6 +100,7 @@ class Sender:
                     break
             else:
                 await self._pool.execute(_SQL["sent"], message.message, channel.name)
+                self._told(message.severity)
                 sent += 1
         return sent
 

@@ -53,7 +53,8 @@ def servers_of(settings: Settings) -> Servers:
 
 
 class BlocklistLook:
-    """Of one control node. `over_after`: as `alert.settle` has it, milliseconds."""
+    """Of one control node. `over_after`: as `alert.settle` has it, milliseconds; `checked`: told
+    how many questions are over."""
 
     def __init__(
         self,
@@ -64,6 +65,7 @@ class BlocklistLook:
         pause: Pause,
         *,
         over_after: int,
+        checked: Callable[[int], object],
     ) -> None:
         self._pool = pool
         self._servers = servers
@@ -71,6 +73,7 @@ class BlocklistLook:
         self._calendar = calendar
         self._pause = pause
         self._over_after = over_after
+        self._checked = checked
 
     async def __call__(self) -> str:
         """One look; in a sentence, what it found. Raises asyncpg's errors."""
@@ -99,6 +102,7 @@ class BlocklistLook:
         """Asks about these, and keeps the answers."""
         at_once = max(1, self._settings.at_once // max(1, len(zones)))
         found = await Round(self._servers, zones, at_once=at_once).ask(ips, domains)
+        self._checked(len(found))
         now = await self._calendar()
         for first in range(0, len(found), KEPT):
             await self._keep(now, found[first : first + KEPT])

@@ -1,10 +1,10 @@
 """What is looked at from this control node: PowerMTA's greeting, room on disks."""
 
 import asyncio
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from control.health.disks import fullest
 from control.health.health import Found
 from policy.model import Server
 
@@ -58,19 +58,7 @@ async def _line(host: str, port: int) -> bytes:
 
 
 def room(paths: Iterable[Path], node: str) -> Found:
-    """Of the disks that these lie on; of what is not there, the nearest folder above."""
-    worst, most, free = "/", -1.0, 0
-    for path in {_there(path) for path in paths}:
-        found = os.statvfs(path)
-        blocks = found.f_blocks - found.f_bfree + found.f_bavail
-        used = 1 - found.f_bavail / blocks if blocks else 0.0
-        if used > most:
-            worst, most, free = str(path), used, found.f_bavail * found.f_frsize
-    text = f"the disk of {worst} is {most:.0%} full, {free / 1e9:.1f} GB are free"
-    return Found(service="disk", name=node, healthy=most <= FULL, detail=text)
-
-
-def _there(path: Path) -> Path:
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    return path
+    """Of the disks that these lie on."""
+    path, used, free = fullest(paths)
+    text = f"the disk of {path} is {used:.0%} full, {free / 1e9:.1f} GB are free"
+    return Found(service="disk", name=node, healthy=used <= FULL, detail=text)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from control.accounting.setaside import Backlog
@@ -58,6 +58,7 @@ from control.watch.declared import (
     Declared,
     gauge,
 )
+from control.watch.engine import ENGINE
 from control.watch.figures import Figures
 from control.watch.text import text
 from control.watch.warmup import Families, WarmupMetrics, families
@@ -73,6 +74,7 @@ def exposition(
     logins: Mapping[str, int] | None = None,
     refused: Mapping[str, int] | None = None,
     limits: Sequence[Limit] = (),
+    engine: Sequence[Metric] = (),
 ) -> str:
     """The figures as Prometheus reads them. `ledger` is its name, `started` in seconds."""
     registry = CollectorRegistry()
@@ -84,6 +86,8 @@ def exposition(
         registry.register(Families(list(families(warmup))))
     if limits:
         registry.register(Families(_limits(limits)))
+    if engine:
+        registry.register(Families(engine))
     return text(registry)
 
 
@@ -182,8 +186,12 @@ _HEAD = """\
 # Metrics of control
 
 Served at `/metrics` of the API, with a token (role `scrape`), and without one from the networks of
-`control.metrics_networks`, where a proxy's address is what counts behind it. All are gauges, read
-when asked for; a part that is away leaves its own out, but `sendgate_ledger_open`, which is 0 then.
+`control.metrics_networks`, where a proxy's address is what counts behind it. Those in `_total` are
+counters, all others gauges; read when asked for; a part that is away leaves its own out, but
+`sendgate_ledger_open`, which is 0 then.
+
+Of the names that older engines had, `email_engine_bounces_forwarded_total` is not served: Sendgate
+forwards no bounces, MailWizz fetches them from the mailbox it names as return path.
 
 Made by `python -m control.watch.metrics`.
 
@@ -194,7 +202,7 @@ Made by `python -m control.watch.metrics`.
 
 def catalogue() -> str:
     """The page of all metrics, as Markdown."""
-    return _HEAD + "".join(map(_row, sorted(DECLARED)))
+    return _HEAD + "".join(map(_row, sorted((*DECLARED, *ENGINE))))
 
 
 def _row(one: Declared) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from control.plan.publish import Publisher
 from policy.ledger.admin import IpUsage, LedgerAdmin
 from policy.ledger.known import chunks
+from policy.limits import day_of
 from settings.statements import statements
 
 _SQL = statements(__package__, "named")
@@ -34,6 +35,13 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
     """Whether what DNS has of a sending domain is right; what is not known is not there."""
     blocklists: dict[tuple[str, str], bool]
     """By IP and list, whether it is listed; what is not known is not there."""
+    servers: tuple[str, ...] = ()
+    """PowerMTA servers of the plan in force."""
+    unfinished: dict[str, int] = {}
+    """Recipients given to IPs of a server today that accounting has no end of; a server of which no
+    record was ever read is not there."""
+    bounces: int = 0
+    """That accounting told of, ever."""
 
 
 LINES = 10_000
@@ -52,16 +60,29 @@ async def named(pool: Any, publisher: Publisher, admin: LedgerAdmin) -> Named:
     generation = await publisher.current()
     vmtas = [] if generation is None else generation.vmtas
     used: dict[str, IpUsage] = {}
+    now = 0
     for some in chunks(v.ip for v in vmtas):
-        used |= (await admin.usage(some))[1]
+        now, more = await admin.usage(some)
+        used |= more
+    sent = {v.ip: used[v.ip].relayed if v.ip in used else 0 for v in vmtas}
+    told = {row["server"] for row in await pool.fetch(_SQL["feeds"])}
+    ended = {row["ip"]: row["ended"] for row in await pool.fetch(_SQL["ended"], day_of(now))}
+    unfinished: dict[str, int] = {}
+    for v in vmtas:
+        if v.server in told:
+            open_still = max(0, sent[v.ip] - ended.get(v.ip, 0))
+            unfinished[v.server] = unfinished.get(v.server, 0) + open_still
     return Named(
         ips=ips,
         quotas={v.ip: v.daily for v in vmtas if isinstance(v.daily, int)},
-        sent={v.ip: used[v.ip].relayed if v.ip in used else 0 for v in vmtas},
+        sent=sent,
         stopped=generation is not None and generation.stopped,
         queues=queues,
         domains={row["domain"]: row["valid"] for row in domains},
         blocklists={(row["subject"], row["zone"]): row["listed"] for row in lists},
+        servers=() if generation is None else tuple(one.name for one in generation.servers),
+        unfinished=unfinished,
+        bounces=await pool.fetchval(_SQL["bounces"]),
     )
 
 

@@ -15,3 +15,15 @@ GROUP BY domain ORDER BY bool_and(valid), domain LIMIT $1;
 SELECT (SELECT count(*) FROM job_run WHERE state IN ('running', 'failed')) AS "default",
     (SELECT count(*) FROM held WHERE state IN ('held', 'claimed', 'doubt')) AS hold,
     (SELECT count(*) FROM accounting_batch) AS accounting;
+
+-- name: feeds
+-- Servers whose records were read.
+SELECT server FROM statistics_feed;
+
+-- name: ended
+-- Recipients of grants of day $1 that PowerMTA has done with.
+SELECT ip, sum(ended)::bigint AS ended FROM statistics_ip WHERE day = $1 AND ended > 0 GROUP BY ip;
+
+-- name: bounces
+-- Each once, whenever it was of: these rows are never deleted.
+SELECT coalesce(sum(records), 0)::bigint FROM accounting_kind WHERE kind IN ('b', 'rb');

@@ -1,4 +1,4 @@
-"""Gauges in Prometheus' text format.
+"""Gauges and counters in Prometheus' text format.
 
 As `prometheus_client.generate_latest` writes them, octet by octet (a test compares), in less than
 half the time: that one looks at the alphabet of each name and label again for each of the ten
@@ -10,11 +10,13 @@ from prometheus_client.utils import floatToGoString
 
 
 def text(of: Collector) -> str:
-    """Of gauges whose names and labels are of Prometheus' old alphabet, without times."""
+    """Of gauges and counters, names and labels of Prometheus' old alphabet, without times."""
     found = []
     for family in of.collect():
         said = family.documentation.replace("\\", r"\\").replace("\n", r"\n")
-        found.append(f"# HELP {family.name} {said}\n# TYPE {family.name} {family.type}\n")
+        # The library takes `_total` off a counter's name.
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        found.append(f"# HELP {name} {said}\n# TYPE {name} {family.type}\n")
         for sample in family.samples:
             labels = ",".join([f'{k}="{_escaped(v)}"' for k, v in sorted(sample.labels.items())])
             braced = f"{{{labels}}}" if labels else ""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import prometheus_client
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from control.health.health import HealthView
@@ -119,10 +119,10 @@ def text(metrics: WarmupMetrics) -> str:
 class Families(Collector):
     """Of figures that are known."""
 
-    def __init__(self, found: Sequence[GaugeMetricFamily]) -> None:
+    def __init__(self, found: Sequence[Metric]) -> None:
         self._found = found
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         yield from self._found
 
 

@@ -3,6 +3,7 @@
 import re
 
 from control.watch.declared import DECLARED
+from control.watch.engine import ENGINE
 from gateway.hold_port import Kept
 from gateway.watch import metrics
 from gateway.watch.catalogue import catalogue, entries
@@ -63,9 +64,9 @@ def test_every_metric_has_a_help_sentence_and_a_name_of_ours() -> None:
 def test_alerts_watch_metrics_that_exist() -> None:
     served = {entry.name for entry in entries()}
     histograms = {entry.name for entry in entries() if entry.type == "histogram"}
-    served |= {one.name for one in DECLARED}
+    served |= {one.name for one in (*DECLARED, *ENGINE)}
     served |= {f"{name}_{part}" for name in histograms for part in ("bucket", "sum", "count")}
     text = re.sub(r"#.*", "", RULES.read_text(encoding="utf-8"))
-    watched = set(re.findall(r"\bsendgate_[a-z_]+", text))
+    watched = set(re.findall(r"\b(?:sendgate|warmup|email_engine)_[a-z_]+", text))
     assert watched
     assert watched <= served

@@ -1,5 +1,6 @@
 """Control's figures as Prometheus reads them: what does not answer takes its own out alone."""
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -14,6 +15,7 @@ from control.ledger.status import LedgerState, LedgerStatus
 from control.pmta.told import Told, ToldView
 from control.suppressions.listed import Listed
 from control.watch.declared import DECLARED, WARMUP
+from control.watch.engine import ENGINE
 from control.watch.figures import Figures
 from control.watch.metrics import catalogue, exposition
 from control.watch.named import Named
@@ -182,3 +184,6 @@ def test_the_page_lists_what_is_served() -> None:
     # tests/unit/test_mailbox_standing.py has those.
     warmup = {one.name for one in WARMUP}
     assert served == {one.name for one in DECLARED} - warmup
+    # tests/unit/test_engine_metrics.py has these.
+    listed = set(re.findall(r"^\| `([a-z_]+)`", page, re.MULTILINE))
+    assert listed == {one.name for one in (*DECLARED, *ENGINE)}

@@ -1,11 +1,11 @@
-"""Gauges are written as Prometheus' own library writes them."""
+"""Gauges and counters are written as Prometheus' own library writes them."""
 
 import math
 
 import prometheus_client
 import pytest
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from control.watch.text import text
 from control.watch.warmup import Families
@@ -23,7 +23,9 @@ def registry() -> CollectorRegistry:
         for label in LABELS:
             family.add_metric((label, "192.0.2.1"), value)
     found = CollectorRegistry()
-    found.register(Families([bare, empty, family]))
+    counted = CounterMetricFamily("sendgate_counted_total", "A counter.", labels=("severity",))
+    counted.add_metric(("info",), 3)
+    found.register(Families([bare, empty, family, counted]))
     return found
 
 
