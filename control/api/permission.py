@@ -103,7 +103,8 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("GET", "/api/v1/ips/{ip}"): _READ,
     ("GET", "/api/warmup/quota"): _READ,
     ("GET", "/api/warmup/mailbox"): _READ,
-    ("GET", "/api/warmup/metrics"): _READ,
+    # What `/metrics` says, too; a scraper that knows this path has the token of one.
+    ("GET", "/api/warmup/metrics"): Permission("scrape", own=True),
     ("GET", "/api/warmup/control"): _READ,
     # All tenants' mail at once.
     ("POST", "/api/warmup/control"): CLOSED,
