@@ -37,6 +37,7 @@ THREADS = {
     ("control/accounting/survey.py", "survey"): "opens files of its own",
     ("control/accounting/status.py", "_views"): "looks at files, changes nothing",
     ("control/explain/look.py", "_certificate"): "reads and parses files of its own",
+    ("control/api/metrics.py", "self._host"): "asks the system for disks and memory",
     ("control/health/look.py", "room"): "asks the system how full disks are",
     ("control/held/look.py", "opened"): "makes its cipher and its unpacker in the call",
     ("control/sources/domain.py", "seal.new_key"): "makes its key and its Fernet in the call",
