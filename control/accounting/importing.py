@@ -13,8 +13,12 @@ from typing import Annotated, Any
 import msgspec
 
 from control.accounting.inbox import Inbox
+from control.keyset import Column, Keyset
 from control.problem import RefusedError, bad, missing
 from control.values.name import PRINTED, printable
+from control.values.part import Part, Slice
+from control.values.wanted import meant
+from policy.model import Name
 from settings.statements import statements
 
 _SQL = statements(__package__, "importing")
@@ -22,7 +26,7 @@ _SQL = statements(__package__, "importing")
 Now = Callable[[], Awaitable[int]]
 """Calendar milliseconds now; raises nothing."""
 
-LISTED = 1_000
+LIST = Keyset(_SQL["list"], {"id": (Column(name="id", sql="id", kind="bigint"),)}, given=2)
 _SERVER = 64
 
 
@@ -64,6 +68,13 @@ class ImportView(msgspec.Struct, frozen=True, kw_only=True):
     """All of it has been taken in."""
 
 
+class ImportQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every one that is given must match."""
+
+    server: Annotated[Name | None, meant("Only of this PowerMTA server.")] = None
+    done: Annotated[bool | None, meant("Whether all of it has been taken in.")] = None
+
+
 class Imports:
     """`pool`: the control process's."""
 
@@ -89,9 +100,10 @@ class Imports:
             raise missing("import", str(number))
         return _view(row)
 
-    async def list(self) -> list[ImportView]:
-        """The newest first, at most `LISTED`."""
-        return [_view(row) for row in await self._pool.fetch(_SQL["list"], LISTED)]
+    async def list(self, wanted: ImportQuery, part: Part) -> Slice[ImportView]:
+        """Those that are asked for. Raises RefusedError."""
+        rows, after = await LIST.rows(self._pool, part, wanted.server, wanted.done)
+        return Slice([_view(row) for row in rows], after)
 
     async def put(self, number: int, begin: int, end: int, last: bool, body: bytes) -> ImportView:
         """Store the part from `begin` up to `end`. Raises RefusedError: 404, 409 where it does not

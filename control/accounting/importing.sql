@@ -9,7 +9,9 @@ RETURNING id;
 SELECT * FROM accounting_import WHERE id = $1;
 
 -- name: list
-SELECT * FROM accounting_import ORDER BY id DESC LIMIT $1;
+SELECT * FROM accounting_import
+WHERE ($1::text IS NULL OR server = $1) AND ($2::boolean IS NULL OR $2 = (whole AND taken >= stored))
+    AND {after} ORDER BY {order} LIMIT {limit};
 
 -- name: advance
 -- Only from where it is: a part that was sent twice is stored once.

@@ -5,12 +5,16 @@ from collections.abc import Awaitable, Callable
 from control.accounting.inbox import InboxState
 from control.accounting.setaside import Again, Rejected, Retried, SetAsidePage, SetAsideQuery
 from control.accounting.status import StreamView
+from control.api.listing import Listing
 from control.api.route import Call, Route
 from control.bypass.view import SHOWN, BypassView
 
 Streams = Callable[[], Awaitable[list[StreamView]]]
 State = Callable[[], Awaitable[InboxState]]
 Bypassed = Callable[[int], Awaitable[list[BypassView]]]
+
+
+_SOURCE = ("day", "server", "vmta", "ip", "login", "source", "job")
 
 
 class AccountingApi:
@@ -44,7 +48,14 @@ class AccountingApi:
         what = "How far PowerMTA's accounting has been read"
         rejected = "/api/v2/accounting/rejected"
         return [
-            Route("GET", "/api/v2/accounting", what, self._list, list[StreamView]),
+            Route(
+                "GET",
+                "/api/v2/accounting",
+                what,
+                self._list,
+                list[StreamView],
+                listing=Listing(key=("server",), sorts=("server", "-server", "age", "-age")),
+            ),
             Route(
                 "GET",
                 "/api/v2/accounting/inbox",
@@ -58,6 +69,7 @@ class AccountingApi:
                 "Mail on our VirtualMTAs that no gateway handed in, by day and source",
                 self._bypass,
                 list[BypassView],
+                listing=Listing(key=_SOURCE, sorts=("-day", "day", "-recipients", "recipients")),
                 query={"days": f"of so many days, with today, 1 to 366; 2. At most {SHOWN} rows"},
             ),
             Route(
@@ -67,6 +79,7 @@ class AccountingApi:
                 self._page,
                 SetAsidePage,
                 wanted=SetAsideQuery,
+                listing=Listing(key=("id",), sorts=("id",), rows="rejected", own={"id": "after"}),
             ),
             Route(
                 "POST",

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from control.alerts.alert import AlertView
 from control.alerts.desk import AlertQuery, Alerts, Mute, MuteView
 from control.alerts.sender import Delivered
+from control.api.listing import Listing
 from control.api.route import Call, Route
 
 PATH = "/api/v2/alerts"
@@ -48,6 +49,7 @@ class AlertsApi:
                 self._list,
                 Alerts,
                 wanted=AlertQuery,
+                listing=Listing(key=("id",), sorts=("-id",), rows="alerts", own={"-id": "before"}),
             ),
             Route(
                 "POST",

@@ -13,6 +13,7 @@ from control.accounting.payload import InflatedError, inflated
 from control.api import (
     body,
     linkpage,
+    listing,
     methods,
     negotiation,
     parameter,
@@ -30,7 +31,7 @@ from control.api.origin import come_from
 from control.api.permission import Permission, allow, allow_body
 from control.api.refused import Refusal, Refused
 from control.api.repeat import once
-from control.api.route import Call, Route
+from control.api.route import Call, Route, limited
 from control.api.shared import Reads
 from control.plan.changed import both
 from control.plan.names import Asked, still
@@ -40,6 +41,7 @@ from control.users.link import PAGE as LINK
 from control.users.rates import QuotaError, Rates
 from control.users.repeated import Repeated
 from control.users.role import Holder
+from control.values.part import Part
 from policy.node import Network, within
 
 Names = Callable[[Asked, str | None], Awaitable[Asked]]
@@ -153,7 +155,12 @@ class Application:
                 negotiation.must_take(request)
                 decoded = body.decode(self._content(await request.read()), route.body)
                 allow_body(holder, decoded)
-            asked = Asked(dict(request.match_info), dict(request.query), decoded)
+            query = dict(request.query)
+            part = None if route.listing is None else listing.asked(route.listing, query)
+            parameter.possible(query)
+            asked = Asked(dict(request.match_info), query, decoded)
+            if part is not None:
+                return await self._listed(request, route, holder, wanted, asked, part)
             found = await once(
                 *(self._repeated, request, route, holder, asked),
                 lambda: self._do(request, route, holder, wanted, asked),
@@ -164,6 +171,23 @@ class Application:
 
         return handle
 
+    async def _listed(
+        self,
+        request: web.Request,
+        route: Route,
+        holder: Holder | None,
+        wanted: Permission | None,
+        asked: Asked,
+        part: Part,
+    ) -> web.Response:
+        given = dict(request.query)
+        key, found = listing.told(await self._do(request, route, holder, wanted, asked, part))
+        response = representation.of(found, route.status)
+        if key is not None:
+            response.headers["Link"] = listing.link(request.path, given, part.sort, key)
+        tag, weak = representation.part_tag(route, given, part, key, found)
+        return going_out(response, Sending(tag=tag, weak=weak, packs=not route.secret))
+
     async def _do(
         self,
         request: web.Request,
@@ -171,6 +195,7 @@ class Application:
         holder: Holder | None,
         wanted: Permission | None,
         asked: Asked,
+        part: Part | None = None,
     ) -> Any:
         query = asked.query
         only = None
@@ -189,6 +214,8 @@ class Application:
             address=come_from(request, self._proxies),
             still=None if only is None else partial(still, asked=asked, only=only, found=named),
         )
+        if route.listing is not None and part is not None:
+            call = limited(route.listing, part, call)
         condition = self._conditions.ready(request, route, call)
         call = replace(call, condition=condition, still=both(call.still, condition))
         try:

@@ -1,9 +1,11 @@
 """/api/v2/blocklists: which DNS blocklists have our IPs and sending domains."""
 
+from control.api.listing import Listing
 from control.api.route import Call, Route
 from control.blocklists.view import BlocklistAnswer, BlocklistQuery, BlocklistViews, ZoneView
 
 PATH = "/api/v2/blocklists"
+_ZONES = Listing(key=("name",), sorts=("name", "-name"))
 
 
 class BlocklistsApi:
@@ -31,8 +33,21 @@ class BlocklistsApi:
                 self._list,
                 list[BlocklistAnswer],
                 wanted=BlocklistQuery,
+                listing=Listing(
+                    key=("subject", "zone"),
+                    sorts=("subject",),
+                    own={"subject": "after"},
+                    joint="@",
+                ),
             ),
-            Route("GET", f"{PATH}/zones", "The lists that are asked", self._zones, list[ZoneView]),
+            Route(
+                "GET",
+                f"{PATH}/zones",
+                "The lists that are asked",
+                self._zones,
+                list[ZoneView],
+                listing=_ZONES,
+            ),
             Route(
                 "POST",
                 f"{PATH}/{{subject}}/check",

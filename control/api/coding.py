@@ -40,6 +40,8 @@ class Sending:
 
     tag: str = ""
     """Of its plain representation; empty: it has none."""
+    weak: bool = False
+    """Whether that is a weak one."""
     packs: bool = True
     """Whether it may be packed."""
     keep: bool = False
@@ -73,7 +75,7 @@ class Coding:
         large = sending.packs and len(body) >= LEAST
         packs = sending.packs and takes(request, large=large)
         tag = sending.tag + SUFFIX * packs
-        found = answered(request, response, tag) if sending.tag else response
+        found = answered(request, response, tag, weak=sending.weak) if sending.tag else response
         if large or packs:
             before = found.headers.get(hdrs.VARY)
             found.headers[hdrs.VARY] = ", ".join(filter(None, (before, hdrs.ACCEPT_ENCODING)))

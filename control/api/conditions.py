@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from control.api import parameter, representation
+from control.api import listing, parameter, representation
 from control.api.precondition import (
     MATCH,
     NONE_MATCH,
@@ -19,9 +19,11 @@ from control.api.precondition import (
     Tags,
     tags,
 )
-from control.api.route import FORCED, Call, Route
+from control.api.route import FORCED, Call, Route, limited
 from control.api.tagged import TAGGED
+from control.plan.view import Reader
 from control.problem import RefusedError
+from control.values.part import Slice
 
 
 class Conditions:
@@ -52,7 +54,7 @@ class Conditions:
         return Condition(
             match=match,
             none_match=none_match,
-            read=partial(shown.thing.read, _as_asked(shown, call)),
+            read=partial(_read, shown, _as_asked(shown, call)),
             measured=shown.thing.measured,
             there=shown.thing.there,
         )
@@ -65,17 +67,18 @@ class Conditions:
             if call.condition is not None:
                 shown = self._shown[TAGGED[route.method, route.path].of]
                 with suppress(RefusedError):
-                    tag = representation.tag(shown, await shown.handler(_as_asked(shown, call)))
-                    error.headers = {"ETag": f'"{tag}"'}
+                    error.headers = {"ETag": await _tag(shown, call)}
             raise
 
 
-def answered(request: web.Request, response: web.Response, tag: str) -> web.Response:
+def answered(
+    request: web.Request, response: web.Response, tag: str, *, weak: bool = False
+) -> web.Response:
     """A GET's answer with its tag; without a body where the asker has it already (RFC 9110, 13.2.2:
     first the one header, then the other). Raises RefusedError (412)."""
-    said = {"ETag": f'"{tag}"'}
+    said = {"ETag": _entity(tag, weak=weak)}
     match, none_match = (_given(request, name) for name in (MATCH, NONE_MATCH))
-    if match is not None and not (match.any or tag in match.strong):
+    if match is not None and not (match.any or (tag in match.strong and not weak)):
         error = PreconditionError("it is not as it was when it was read", MATCH)
         error.headers = said
         raise error
@@ -85,17 +88,51 @@ def answered(request: web.Request, response: web.Response, tag: str) -> web.Resp
     return response
 
 
+def _entity(tag: str, *, weak: bool) -> str:
+    return f'W/"{tag}"' if weak else f'"{tag}"'
+
+
 def _given(request: web.Request, name: str) -> Tags | None:
     return tags(request.headers.getall(name, []))
 
 
-def _as_asked(shown: Route, call: Call) -> Call:
-    """As who asks for what is changed."""
+def _given_of(shown: Route, call: Call) -> dict[str, str]:
     # What is said to a change is no filter of what it changes, by the same name or not.
     of_thing = shown.query.keys() - FORCED.keys()
-    query = {name: value for name, value in call.query.items() if name in of_thing}
+    return {name: value for name, value in call.query.items() if name in of_thing}
+
+
+def _as_asked(shown: Route, call: Call) -> Call:
+    """As who asks for what is changed."""
+    query = _given_of(shown, call)
+    part = None if shown.listing is None else listing.asked(shown.listing, query)
     wanted = parameter.read(query, shown.wanted)
-    return replace(call, query=query, body=None, wanted=wanted, still=None, condition=None)
+    asked = replace(call, query=query, body=None, wanted=wanted, still=None, condition=None)
+    if shown.listing is None or part is None:
+        return asked
+    return limited(shown.listing, part, asked)
+
+
+async def _read(shown: Route, call: Call, connection: Reader) -> Any:
+    """What is there; of a list that is longer than one part, something that no tag is of."""
+    assert shown.thing is not None
+    found = await shown.thing.read(call, connection)
+    if shown.listing is None or call.part is None:
+        return found
+    entries, after = listing.found(shown.listing, call.part, found)
+    return entries if after is None else Slice(entries, after)
+
+
+async def _tag(shown: Route, call: Call) -> str:
+    """What GET would answer with."""
+    asked = _as_asked(shown, call)
+    found = await shown.handler(asked)
+    if shown.listing is None or asked.part is None:
+        return _entity(representation.tag(shown, found), weak=False)
+    entries, after = listing.found(shown.listing, asked.part, found)
+    given = _given_of(shown, call)
+    tag, weak = representation.part_tag(shown, given, asked.part, after, entries)
+    return _entity(tag, weak=weak)
 
 
 def said(route: Route) -> list[Any]:

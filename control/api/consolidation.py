@@ -4,15 +4,18 @@ import datetime
 import re
 from collections.abc import Awaitable, Callable
 
+from control.api.listing import Listing
 from control.api.route import Call, Route
-from control.consolidation.view import SHOWN, DayRow, DayView
+from control.consolidation.view import DayRow, DayView
 from control.problem import bad
+from control.values.part import Part, Slice
+from control.values.query import MOST
 
 PATH = "/api/v2/days"
 _EPOCH = datetime.date(1970, 1, 1)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
-Listed = Callable[[int], Awaitable[list[DayView]]]
+Listed = Callable[[Part], Awaitable[Slice[DayView]]]
 Rows = Callable[[int, str | None, int], Awaitable[list[DayRow]]]
 Consolidate = Callable[[int | None], Awaitable[DayView]]
 
@@ -25,11 +28,11 @@ class ConsolidationApi:
         self._rows = rows
         self._consolidate = consolidate
 
-    async def _list(self, call: Call) -> list[DayView]:
-        return await self._listed(call.number("limit", 31, SHOWN, least=1))
+    async def _list(self, call: Call) -> Slice[DayView]:
+        return await self._listed(call.parted)
 
     async def _show(self, call: Call) -> list[DayRow]:
-        limit = call.number("limit", SHOWN, SHOWN, least=1)
+        limit = call.parted.limit + 1
         return await self._rows(day_in(call.path["day"]), call.query.get("after"), limit)
 
     async def _run(self, call: Call) -> DayView:
@@ -45,7 +48,7 @@ class ConsolidationApi:
                 "Days that are over: what the ledger counted, and what accounting says",
                 self._list,
                 list[DayView],
-                query={"limit": f"how many, at most {SHOWN}; 31"},
+                listing=Listing(key=("day",), sorts=("-day", "day"), usual=31),
             ),
             Route(
                 "GET",
@@ -53,10 +56,8 @@ class ConsolidationApi:
                 "One day by IP and provider",
                 self._show,
                 list[DayRow],
-                query={
-                    "after": "the IP where the page before ended",
-                    "limit": f"how many IPs, at most {SHOWN}",
-                },
+                query={"limit": f"how many IPs (each has a row a provider), 1 to {MOST}; {MOST}"},
+                listing=Listing(key=("ip",), sorts=("ip",), own={"ip": "after"}),
             ),
             Route(
                 "POST",

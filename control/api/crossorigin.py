@@ -14,7 +14,7 @@ SENT = (
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-API-Key, X-Request-Id"
 )
 """Headers of a request beyond those that every page may send."""
-SHOWN = "Allow, ETag, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
+SHOWN = "Allow, ETag, Link, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
 """Headers of an answer that the page may read."""
 MAX_AGE = 600
 """Seconds for which a browser need not ask again: one that is listed no more is soon out."""

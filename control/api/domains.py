@@ -1,6 +1,6 @@
 """/api/v2/domains."""
 
-from control.api.page import PAGE, page
+from control.api.page import listing, page
 from control.api.route import DRY, FORCED, Call, Route, Thing, changed
 from control.plan.changed import Changed, Removed
 from control.plan.publish import Publisher
@@ -72,7 +72,8 @@ class DomainsApi:
                 "Sending domains",
                 self._list,
                 list[DomainView],
-                query=_TENANT | PAGE,
+                query=_TENANT,
+                listing=listing("tenant", "domain", sort="tenant"),
             ),
             Route(
                 "POST",

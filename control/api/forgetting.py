@@ -1,6 +1,7 @@
 """/api/v2/accounting/forgetting: how far addresses are out of what is kept of accounting."""
 
 from control.accounting.forgetting import Forgetting, ForgettingView
+from control.api.listing import Listing
 from control.api.route import Call, Route
 from control.problem import bad, quoted
 from control.tenants.view import Known
@@ -20,8 +21,7 @@ class ForgettingApi:
         tenant = call.query.get("tenant")
         await self._known(tenant)
         before = call.number("before", 0, 1 << 60) or None
-        limit = call.number("limit", 50, 1000, least=1)
-        return await self._forgetting.listed(tenant, before, limit)
+        return await self._forgetting.listed(tenant, before, call.parted.limit + 1)
 
     async def _one(self, call: Call) -> ForgettingView:
         text = call.path["request"]
@@ -45,8 +45,8 @@ class ForgettingApi:
                 query={
                     "tenant": "only this tenant's",
                     "before": "id of the last one seen",
-                    "limit": "at most so many, 1 to 1000; 50",
                 },
+                listing=Listing(key=("id",), sorts=("-id",), own={"-id": "before"}, usual=50),
             ),
             Route(
                 "GET",

@@ -1,5 +1,6 @@
 """/api/v2/hold: what waits, when it will go, and what the sender's system is to be told."""
 
+from control.api.listing import Listing
 from control.api.route import Call, Route
 from control.held.content import HeldContent
 from control.held.event import HoldEvent
@@ -82,6 +83,12 @@ class HoldApi:
                 self._messages,
                 HeldPage,
                 wanted=HeldQuery,
+                listing=Listing(
+                    sorts=("arrived",),
+                    rows="messages",
+                    own={"arrived": "after"},
+                    told={"arrived": "after"},
+                ),
             ),
             Route(
                 "GET",
@@ -128,5 +135,6 @@ class HoldApi:
                 self._events,
                 list[HoldEvent],
                 wanted=HoldEventQuery,
+                listing=Listing(key=("id",), sorts=("id",), own={"id": "after"}),
             ),
         ]

@@ -1,5 +1,6 @@
 """/api/v2/hold/requests and /forget: asking the releasers, and watching what they do."""
 
+from control.api.listing import Listing
 from control.api.route import DRY, Call, Route
 from control.held.filter import HoldFilter, HoldRequestQuery, some
 from control.held.orders import Orders
@@ -54,6 +55,7 @@ class HoldRequestsApi:
                 self._list,
                 list[HoldRequest],
                 wanted=HoldRequestQuery,
+                listing=Listing(key=("id",), sorts=("-id",), own={"-id": "before"}),
             ),
             Route(
                 "POST",

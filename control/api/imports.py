@@ -3,10 +3,12 @@
 import msgspec
 from aiohttp import web
 
-from control.accounting.importing import ImportFile, Imports, ImportView
+from control.accounting.importing import ImportFile, ImportQuery, Imports, ImportView
 from control.api.agent import Parcel
+from control.api.listing import Listing
 from control.api.route import Call, Route
 from control.problem import bad, missing
+from control.values.part import Slice
 
 PART = "/api/v2/accounting/imports/{import}/parts"
 """Where the parts of one are posted, packed."""
@@ -41,8 +43,8 @@ class ImportsApi:
     def __init__(self, imports: Imports) -> None:
         self._imports = imports
 
-    async def _list(self, _: Call) -> list[ImportView]:
-        return await self._imports.list()
+    async def _list(self, call: Call) -> Slice[ImportView]:
+        return await self._imports.list(call.wanted, call.parted)
 
     async def _begin(self, call: Call) -> ImportView:
         return await self._imports.begin(call.body, call.who)
@@ -54,7 +56,15 @@ class ImportsApi:
         """All of them."""
         path = "/api/v2/accounting/imports"
         return [
-            Route("GET", path, "Imports, the newest first", self._list, list[ImportView]),
+            Route(
+                "GET",
+                path,
+                "Imports, the newest first",
+                self._list,
+                list[ImportView],
+                wanted=ImportQuery,
+                listing=Listing(key=("id",), sorts=("-id", "id")),
+            ),
             Route(
                 "POST",
                 path,

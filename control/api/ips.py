@@ -2,7 +2,7 @@
 
 import msgspec
 
-from control.api.page import MOST, PAGE, page
+from control.api.page import listing, page
 from control.api.route import DRY, FORCED, Call, Route, Thing, changed
 from control.ledger.charged import Charged
 from control.ledger.limits import limits_used
@@ -17,13 +17,14 @@ from control.sources.ipview import IpView, after, ip_page, ip_view, owners_page
 from control.sources.rates import Rates
 from control.sources.usage import UsageView, usage_views
 from control.tenants.view import must_exist
+from control.values.query import MOST
 from policy.ledger.admin import LedgerAdmin
 from policy.model import Window
 from policy.plan import Generation
 from settings.model import Warmup
 
 _TENANT = {"tenant": "only this tenant's"}
-_IPS = PAGE | {"limit": f"at most so many IPs (each has a row for all and one a provider); {MOST}"}
+_IPS = {"limit": f"at most so many IPs (each has a row for all and one a provider); {MOST}"}
 
 
 class IpsApi:
@@ -142,7 +143,15 @@ class IpsApi:
         thing = Thing(self._read, measured=frozenset({"today", "today_missing", "closed"}))
         today = "Use per IP and provider today"
         return [
-            Route("GET", "/api/v2/ips", "IPs", self._list, list[IpView], query=_TENANT | PAGE),
+            Route(
+                "GET",
+                "/api/v2/ips",
+                "IPs",
+                self._list,
+                list[IpView],
+                query=_TENANT,
+                listing=listing("vmta", sort="vmta"),
+            ),
             Route("GET", one, "One IP with today's use", self._one, IpView, thing=thing),
             Route(
                 "PATCH",
@@ -180,7 +189,15 @@ class IpsApi:
                 body=moving.IpServer,
                 query=DRY | {"force": FORCED["force"]},
             ),
-            Route("GET", "/api/v2/quota", today, self._quota, usage, query=_TENANT | _IPS),
+            Route(
+                "GET",
+                "/api/v2/quota",
+                today,
+                self._quota,
+                usage,
+                query=_TENANT | _IPS,
+                listing=listing("vmta", sort="vmta"),
+            ),
             Route("GET", "/api/v1/ips/{ip}", f"As {one}", self._one, IpView, thing=thing),
         ]
 

@@ -2,15 +2,17 @@
 
 from collections.abc import Awaitable, Callable
 
+from control.api.listing import Listing
 from control.api.route import Call, Route
 from control.jobs.run import DueQuery, JobView, RunQuery, RunView
 from control.jobs.runner import Runner
+from control.values.part import Part, Slice
 from control.values.time import moment
 
 PATH = "/api/v2/jobs"
 
 Listed = Callable[[], Awaitable[list[JobView]]]
-Runs = Callable[[str, RunQuery], Awaitable[list[RunView]]]
+Runs = Callable[[str, RunQuery, Part], Awaitable[Slice[RunView]]]
 
 
 class JobsApi:
@@ -24,8 +26,8 @@ class JobsApi:
     async def _list(self, _: Call) -> list[JobView]:
         return await self._listed()
 
-    async def _show(self, call: Call) -> list[RunView]:
-        return await self._runs(self._runner.named(call.path["job"]).name, call.wanted)
+    async def _show(self, call: Call) -> Slice[RunView]:
+        return await self._runs(self._runner.named(call.path["job"]).name, call.wanted, call.parted)
 
     async def _run(self, call: Call) -> RunView:
         wanted: DueQuery = call.wanted
@@ -37,7 +39,14 @@ class JobsApi:
     def routes(self) -> list[Route]:
         """All of them."""
         return [
-            Route("GET", PATH, "What is done by the calendar", self._list, list[JobView]),
+            Route(
+                "GET",
+                PATH,
+                "What is done by the calendar",
+                self._list,
+                list[JobView],
+                listing=Listing(key=("name",), sorts=("name", "-name")),
+            ),
             Route(
                 "GET",
                 f"{PATH}/{{job}}",
@@ -45,6 +54,7 @@ class JobsApi:
                 self._show,
                 list[RunView],
                 wanted=RunQuery,
+                listing=Listing(key=("due",), sorts=("-due", "due")),
             ),
             Route(
                 "POST",

@@ -1,5 +1,6 @@
 """/api/v2/tenants/{tenant}/logins and /networks: how a tenant's mail gets in."""
 
+from control.api.listing import Listing
 from control.api.route import DRY, FORCED, Call, Route, Thing, changed
 from control.plan.changed import Changed, Removed
 from control.plan.publish import Publisher
@@ -9,6 +10,7 @@ from control.tenants import login, network
 from control.tenants.login import LoginView, NewLogin
 from control.tenants.network import NewNetwork
 from control.tenants.view import must_exist
+from control.values.part import Slice
 
 
 class LoginsApi:
@@ -18,13 +20,13 @@ class LoginsApi:
         self._publisher = publisher
         self._view = view
 
-    async def _logins(self, call: Call) -> list[LoginView]:
+    async def _logins(self, call: Call) -> Slice[LoginView]:
         async with self._view() as connection:
             return await self._read_logins(call, connection)
 
-    async def _read_logins(self, call: Call, connection: Reader) -> list[LoginView]:
+    async def _read_logins(self, call: Call, connection: Reader) -> Slice[LoginView]:
         await must_exist(connection, call.path["tenant"])
-        return await login.logins(connection, call.path["tenant"])
+        return await login.logins(connection, call.path["tenant"], call.parted)
 
     async def _add_login(self, call: Call) -> Changed[LoginView]:
         tenant = call.path["tenant"]
@@ -38,13 +40,13 @@ class LoginsApi:
             lambda act: login.remove(act, tenant, name, force=call.force, reason=call.reason),
         )
 
-    async def _networks(self, call: Call) -> list[str]:
+    async def _networks(self, call: Call) -> Slice[str]:
         async with self._view() as connection:
             return await self._read_networks(call, connection)
 
-    async def _read_networks(self, call: Call, connection: Reader) -> list[str]:
+    async def _read_networks(self, call: Call, connection: Reader) -> Slice[str]:
         await must_exist(connection, call.path["tenant"])
-        return await network.networks(connection, call.path["tenant"])
+        return await network.network_part(connection, call.path["tenant"], call.parted)
 
     async def _add_network(self, call: Call) -> Changed[list[str]]:
         tenant = call.path["tenant"]
@@ -69,6 +71,7 @@ class LoginsApi:
                 self._logins,
                 list[LoginView],
                 thing=Thing(self._read_logins, measured=frozenset({"used"})),
+                listing=Listing(key=("name",), sorts=("name", "-name", "created", "-created")),
             ),
             Route(
                 "POST",
@@ -96,6 +99,7 @@ class LoginsApi:
                 self._networks,
                 list[str],
                 thing=Thing(self._read_networks),
+                listing=Listing(sorts=("network", "-network")),
             ),
             Route(
                 "POST",

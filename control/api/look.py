@@ -1,13 +1,23 @@
 """/api/v2/status and /audit: one look, and who looked."""
 
-from collections.abc import Awaitable, Callable
+from typing import Protocol
 
+from control.api.listing import Listing
 from control.api.route import Call, Route
 from control.explain.look import Look
 from control.explain.status import Status
 from control.users.audit import AuditPage, AuditQuery
 
-Audit = Callable[[AuditQuery], Awaitable[AuditPage]]
+_LISTING = Listing(
+    key=("id",), sorts=("-id",), rows="entries", own={"-id": "before"}, told={"-id": "before"}
+)
+
+
+class Audit(Protocol):
+    """What was done."""
+
+    async def __call__(self, wanted: AuditQuery, *, own: bool) -> AuditPage:
+        """`own`: the tenant that is named asks itself. Raises RefusedError."""
 
 
 class LookApi:
@@ -21,7 +31,7 @@ class LookApi:
         return await self._look()
 
     async def _audit(self, call: Call) -> AuditPage:
-        return await self._entries(call.wanted)
+        return await self._entries(call.wanted, own=call.asker.tenants is not None)
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -36,6 +46,7 @@ class LookApi:
                     self._audit,
                     AuditPage,
                     wanted=AuditQuery,
+                    listing=_LISTING if version == "v2" else None,
                 )
                 for version in ("v1", "v2")
             ),

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from redis.exceptions import RedisError
 
-from control.api.page import PAGE, page
+from control.api.page import listing, page
 from control.api.route import DRY, GONE, Call, Route, Thing, changed
 from control.mailboxes import importing, limits
 from control.mailboxes.importing import Imported, MailboxList
@@ -142,7 +142,8 @@ class MailboxesApi:
                 "Mailboxes with limits of their own",
                 self._list,
                 list[MailboxRow],
-                query={**PAGE, "containing": "only addresses with this in them"},
+                query={"containing": "only addresses with this in them"},
+                listing=listing("address", sort="address"),
             ),
             Route(
                 "GET",

@@ -1,5 +1,6 @@
 """/api/v2/messages: what became of messages, by recipient."""
 
+from control.api.listing import Listing
 from control.api.route import Call, Route
 from control.messages.outcome import MessagePage
 from control.messages.search import MessageQuery, Search, filter_of
@@ -28,5 +29,8 @@ class MessagesApi:
                 self._list,
                 MessagePage,
                 wanted=MessageQuery,
+                listing=Listing(
+                    sorts=("-at",), rows="messages", own={"-at": "before"}, told={"-at": "before"}
+                ),
             ),
         ]

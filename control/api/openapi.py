@@ -9,6 +9,7 @@ import msgspec
 from control import kinds
 from control.api import (
     conditions,
+    listing,
     negotiation,
     parameter,
     problemschema,
@@ -208,9 +209,18 @@ def _say_controls(schema: Any) -> None:
             _say_controls(one)
 
 
+_NEXT = {
+    "Link": {
+        "description": '`<…>; rel="next"`: the part behind it (RFC 8288); none: this is the last',
+        "schema": {"type": "string"},
+    }
+}
+
+
 def _query(route: Route) -> dict[str, tuple[str, dict[str, Any]]]:
     said = {name: (text, parameter.schema("query", name)) for name, text in route.query.items()}
-    return said | parameter.described(route.wanted)
+    said |= parameter.described(route.wanted)
+    return said if route.listing is None else said | listing.parameters(route.listing, said)
 
 
 def _operation(
@@ -254,6 +264,8 @@ def _operation(
     if not route.secret:
         done = found["responses"][str(route.status)]
         done["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
+    if route.listing is not None:
+        found["responses"][str(route.status)].setdefault("headers", {}).update(_NEXT)
     if representation.is_tagged(route):
         tag = {"description": "of what is answered", "schema": {"type": "string"}}
         found["responses"][str(route.status)].setdefault("headers", {})["ETag"] = tag

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from control.api.listing import Listing
 from control.api.route import DRY, Call, Route, Thing, changed
 from control.plan.changed import Changed
 from control.plan.publish import Publisher
@@ -39,7 +40,14 @@ class OwnLinesApi:
         path = "/api/v2/powermta/own"
         what = "Lines of your own in the block of one VirtualMTA or pool"
         return [
-            Route("GET", path, "Blocks that have lines of your own", self._list, list[OwnLines]),
+            Route(
+                "GET",
+                path,
+                "Blocks that have lines of your own",
+                self._list,
+                list[OwnLines],
+                listing=Listing(key=("name",), sorts=("name", "-name")),
+            ),
             Route("GET", f"{path}/{{name}}", what, self._one, OwnLines, thing=Thing(self._read)),
             Route(
                 "PUT",

@@ -155,7 +155,7 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("GET", "/api/v1/warmup/plans"): _READ,
     ("GET", "/api/v2/status"): _READ_ALL,
     ("GET", "/api/v1/audit"): _CHANGE_ALL,
-    ("GET", "/api/v2/audit"): _CHANGE_ALL,
+    ("GET", "/api/v2/audit"): _CHANGE,
     ("GET", "/api/v2/clock"): _READ_ALL,
     ("POST", "/api/v2/clock"): CLOSED,
     ("GET", "/api/v2/generation"): _READ_ALL,

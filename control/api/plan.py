@@ -1,5 +1,6 @@
 """/api/v2/generation: the plan in force; /api/v2/plans: those that were."""
 
+from control.api.listing import Listing
 from control.api.route import DRY, Call, Route, answer
 from control.plan.changed import Changed
 from control.plan.history import PlanAsked, PlanPage, PlanQuery, Plans, PlanView
@@ -46,6 +47,13 @@ class PlanApi:
                 self._page,
                 PlanPage,
                 wanted=PlanQuery,
+                listing=Listing(
+                    key=("number",),
+                    sorts=("-number",),
+                    rows="plans",
+                    own={"-number": "before"},
+                    told={"-number": "before"},
+                ),
             ),
             Route(
                 "GET",

@@ -4,6 +4,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from control.api.listing import Listing
 from control.api.route import DRY, GONE, Call, Route, Thing, changed
 from control.plan.changed import Changed, Removed, removed
 from control.plan.publish import Publisher
@@ -22,6 +23,12 @@ Servers = Callable[[list[str] | None], Awaitable[list[ServerRow]]]
 
 Reports = Callable[[], Awaitable[list[ToldView]]]
 """What PowerMTA servers said of themselves."""
+
+
+_NAMED = Listing(key=("name",), sorts=("name", "-name"))
+_CIRCUITS = Listing(
+    key=("process", "kind", "name"), sorts=("process", "-process", "name", "-name"), rows="circuits"
+)
 
 
 class PmtaApi:
@@ -98,7 +105,7 @@ class PmtaApi:
         path, files = "/api/v2/servers", "/api/v2/powermta"
         rests, keys = "Who leaves which server alone", "Its DKIM key files (private)"
         return [
-            Route("GET", path, "PowerMTA servers", self._servers, list[ServerRow]),
+            Route("GET", path, "PowerMTA servers", self._servers, list[ServerRow], listing=_NAMED),
             Route(
                 "POST",
                 path,
@@ -138,7 +145,20 @@ class PmtaApi:
                 "What PowerMTA servers say of themselves, as their agents tell",
                 self._told,
                 list[ToldView],
+                listing=Listing(
+                    key=("server", "agent"), sorts=("server", "-server", "age", "-age")
+                ),
             ),
-            Route("GET", "/api/v2/circuits", rests, self._circuits, CircuitsView),
-            Route("GET", f"{files}/keys", keys, self._key_files, list[KeyFile], secret=True),
+            Route(
+                "GET", "/api/v2/circuits", rests, self._circuits, CircuitsView, listing=_CIRCUITS
+            ),
+            Route(
+                "GET",
+                f"{files}/keys",
+                keys,
+                self._key_files,
+                list[KeyFile],
+                listing=_NAMED,
+                secret=True,
+            ),
         ]

@@ -1,6 +1,6 @@
 """/api/v2/pools."""
 
-from control.api.page import PAGE, page
+from control.api.page import listing, page
 from control.api.route import DRY, GONE, Call, Route, Thing, changed
 from control.plan.changed import Changed, Removed
 from control.plan.publish import Publisher
@@ -64,7 +64,15 @@ class PoolsApi:
         """All of them."""
         every, one, view = "/api/v2/pools", "/api/v2/pools/{pool}", Changed[PoolView]
         return [
-            Route("GET", every, "Pools", self._list, list[PoolDetail], query=_TENANT | PAGE),
+            Route(
+                "GET",
+                every,
+                "Pools",
+                self._list,
+                list[PoolDetail],
+                query=_TENANT,
+                listing=listing("name"),
+            ),
             Route(
                 "POST",
                 every,

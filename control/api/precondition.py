@@ -99,6 +99,13 @@ class Condition:
                 return
             raise
         there, now = self.there(found), settled(found, self.measured)
+        match = self.match
+        if match is not None and match.weak and not (match.any or match.strong):
+            raise PreconditionError(
+                "a weak tag is of a part of a list, which no change is held against: ask for all "
+                "of it, with no cursor and no other filter; nothing was changed",
+                MATCH,
+            )
         if self.match is not None and not (
             there if self.match.any else now in map(of_set, self.match.strong)
         ):

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from control.api.listing import Listing
 from control.api.route import Call, Route
 from control.provider.view import ProviderQuery, ProviderView
 
@@ -32,6 +33,7 @@ class ProvidersApi:
                 self._list,
                 list[ProviderView],
                 wanted=ProviderQuery,
+                listing=Listing(key=("domain",), sorts=("domain",), own={"domain": "after"}),
             ),
             Route(
                 "GET",

@@ -1,18 +1,20 @@
 """A route as a value: the application and the OpenAPI document are both made from it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
+from control.api.listing import Listing, described
 from control.api.precondition import Condition
 from control.plan.changed import Changed, Still, V, sure
 from control.plan.done import Change, Done
 from control.plan.publish import Publisher
 from control.problem import RefusedError, bad, quoted
 from control.users.role import Holder
-from control.values.query import flag
+from control.values.part import Part
+from control.values.query import MOST, flag
 from control.values.reason import LONGEST
 
 
@@ -35,6 +37,15 @@ class Call:
     is not what the asker saw. Given the connection of the act, under its lock."""
     condition: Condition | None = None
     """The second of these by itself."""
+
+    part: Part | None = None
+    """Of a list: which part of it."""
+
+    @property
+    def parted(self) -> Part:
+        """The part that is asked for, by a route that has a `listing`."""
+        assert self.part is not None
+        return self.part
 
     @property
     def asker(self) -> Holder:
@@ -95,6 +106,8 @@ class Thing:
     measured: frozenset[str] = frozenset()
     """Fields that nobody sets, dotted for inner ones: a change that saw other values of them is of
     the same thing."""
+    which: frozenset[str] = frozenset()
+    """Of a list: parameters of the query that say which of its entries a change is of."""
     there: Callable[[Any], bool] = lambda _: True
     """Whether what was read is there for `*`: what is shown of a mailbox without limits is not."""
 
@@ -128,12 +141,29 @@ class Route:
     text: bool = False
     """It may be asked to answer in plain text, too."""
     status: int = 200
+    listing: Listing | None = None
+    """Its answer comes in parts."""
 
     def __post_init__(self) -> None:
         """Knows the parameters of its struct by name."""
         if self.wanted is not None:
             named = {f.encode_name: "" for f in msgspec.structs.fields(self.wanted)}
             object.__setattr__(self, "query", {**named, **self.query})
+        if self.listing is not None:
+            object.__setattr__(self, "query", {**described(self.listing), **self.query})
+
+
+def limited(listing: Listing, part: Part, call: Call) -> Call:
+    """With how many are asked for. A handler that reads no more than that reads one more: whether
+    there is any is what the answer says. Raises RefusedError."""
+    limit = getattr(call.wanted, "limit", None)
+    if limit is None:
+        limit = call.number("limit", listing.usual, MOST, least=1)
+    part = msgspec.structs.replace(part, limit=limit)
+    wanted = call.wanted
+    if hasattr(wanted, "limit") and not listing.told:
+        wanted = msgspec.structs.replace(wanted, limit=limit + 1)
+    return replace(call, part=part, wanted=wanted)
 
 
 DRY = {"dry_run": "1: show what would happen, change nothing"}

@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from control.api import listing
 from control.api.route import Call, Route
 from control.plan.asof import AsOf
 from settings.control import Control
@@ -42,6 +43,8 @@ them are closed, the ledger says."""
 ASKERS: frozenset[str] = frozenset(
     {
         "/api/v1/auth/me",
+        "/api/v1/audit",
+        "/api/v2/audit",
         "/api/v2/users",
         "/api/v2/users/{user}",
         "/api/v2/tokens",
@@ -75,8 +78,9 @@ class Reads:
             return await route.handler(call)
         holder = call.holder if route.path in ASKERS else None
         whose = replace(call, who="", holder=holder, address="", still=None)
-        asked = only, holder, tuple(sorted(call.path.items())), tuple(sorted(call.query.items()))
-        return await self.read(route.path, asked, partial(route.handler, whose))
+        path, query = tuple(sorted(call.path.items())), tuple(sorted(call.query.items()))
+        asked = only, holder, path, query, call.part
+        return await self.read(route.path, asked, partial(_made, route, whose))
 
     async def read(self, path: str, asked: Hashable, make: Make) -> Answer:
         """Of a route's path and of all that its answer depends on. Raises what `make` does."""
@@ -130,6 +134,15 @@ class Reads:
 def reads_of(pool: Any, settings: Control) -> Reads:
     """As the settings have it."""
     return Reads(AsOf(pool), settings.answers_kept * 2**20)
+
+
+async def _made(route: Route, call: Call) -> Any:
+    """Of a list with where its next part begins, as `listing.told` takes them apart."""
+    answer = await route.handler(call)
+    if route.listing is None or call.part is None:
+        return answer
+    found, key = listing.found(route.listing, call.part, answer)
+    return key, found
 
 
 async def _encoded(make: Make) -> Answer:

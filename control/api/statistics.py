@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from control.api.listing import Listing
 from control.api.route import Call, Route
 from control.statistics.question import Question, StatisticsQuery, question
 from control.statistics.row import StatisticsPage
@@ -38,5 +39,8 @@ class StatisticsApi:
                 self._sums,
                 StatisticsPage,
                 wanted=StatisticsQuery,
+                listing=Listing(
+                    sorts=("by",), rows="rows", own={"by": "after"}, told={"by": "more"}
+                ),
             ),
         ]

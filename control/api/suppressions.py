@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from control.api.listing import Listing
 from control.api.route import DRY, GONE, Call, Route, Thing
 from control.plan.view import Reader
 from control.problem import bad
@@ -20,6 +21,7 @@ from control.values.wanted import meant
 from policy.suppression import EVERYBODY
 
 PATH = "/api/v2/suppressions"
+_OTHER_WAY = {"-changed": "before", "changed": "after"}
 AddedBy = Literal["api", "hand"]
 
 
@@ -78,7 +80,14 @@ class SuppressionsApi:
                 self._page,
                 SuppressionPage,
                 wanted=SuppressionQuery,
-                thing=Thing(self._read),
+                thing=Thing(self._read, which=frozenset({"address"})),
+                listing=Listing(
+                    sorts=("-changed", "changed"),
+                    rows="suppressions",
+                    own=_OTHER_WAY,
+                    told=_OTHER_WAY,
+                    starts={"after": "0"},
+                ),
             ),
             Route(
                 "POST",

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from control.api.page import PAGE, page
+from control.api.page import listing, page
 from control.api.route import DRY, FORCED, Call, Route, Thing, answer, changed
 from control.plan.changed import Changed, Removed
 from control.plan.publish import Publisher
@@ -98,7 +98,8 @@ class TenantsApi:
                 "All tenants",
                 self._list,
                 list[TenantView],
-                query={"tenant": "only this one"} | PAGE,
+                query={"tenant": "only this one"},
+                listing=listing("name"),
             ),
             Route(
                 "POST",

@@ -1,10 +1,12 @@
 """/api/v2/tokens: what programs ask the API with; for admins, each as far as it reaches."""
 
+from control.api.page import BY_NAME
 from control.api.route import DRY, GONE, Call, Route, Thing
 from control.plan.view import Reader
 from control.users.desk import Administered
 from control.users.issuing import Issued, Issuing, NewToken, TokenChange, TokenQuery
 from control.users.token import TokenView, one
+from control.values.part import Slice
 
 PATH = "/api/v2/tokens"
 
@@ -15,8 +17,8 @@ class TokensApi:
     def __init__(self, issuing: Issuing) -> None:
         self._issuing = issuing
 
-    async def _list(self, call: Call) -> list[TokenView]:
-        return await self._issuing.page(call.asker, call.wanted)
+    async def _list(self, call: Call) -> Slice[TokenView]:
+        return await self._issuing.page(call.asker, call.wanted, call.parted)
 
     async def _one(self, call: Call) -> TokenView:
         return await self._issuing.one(call.asker, call.path["token"])
@@ -51,6 +53,7 @@ class TokensApi:
                 self._list,
                 list[TokenView],
                 wanted=TokenQuery,
+                listing=BY_NAME,
             ),
             Route(
                 "POST",

@@ -1,10 +1,12 @@
 """/api/v2/users: who signs in, as what; for admins, each as far as it reaches."""
 
+from control.api.page import BY_NAME
 from control.api.route import DRY, GONE, Call, Route, Thing
 from control.plan.view import Reader
 from control.users.desk import Administered
 from control.users.people import Linked, NewUser, People, UserChange, UserQuery, UserReset
 from control.users.person import PersonView, person
+from control.values.part import Slice
 
 PATH = "/api/v2/users"
 
@@ -15,8 +17,8 @@ class UsersApi:
     def __init__(self, people: People) -> None:
         self._people = people
 
-    async def _list(self, call: Call) -> list[PersonView]:
-        return await self._people.page(call.asker, call.wanted)
+    async def _list(self, call: Call) -> Slice[PersonView]:
+        return await self._people.page(call.asker, call.wanted, call.parted)
 
     async def _one(self, call: Call) -> PersonView:
         return await self._people.one(call.asker, call.path["user"])
@@ -57,7 +59,15 @@ class UsersApi:
         """All of them."""
         one = f"{PATH}/{{user}}"
         return [
-            Route("GET", PATH, "Users", self._list, list[PersonView], wanted=UserQuery),
+            Route(
+                "GET",
+                PATH,
+                "Users",
+                self._list,
+                list[PersonView],
+                wanted=UserQuery,
+                listing=BY_NAME,
+            ),
             Route(
                 "POST",
                 PATH,

@@ -1,11 +1,11 @@
 """/api/v2/powermta/config and beside it: versions of PowerMTA's configuration, looked at, compared,
 brought into force and taken back."""
 
+from control.api.listing import Listing
 from control.api.route import DRY, Call, Route
 from control.plan.applying import Applying
 from control.plan.brought import Apply, BroughtView, Rollback
 from control.plan.configured import (
-    MOST_VERSIONS,
     PLAN,
     RUNNING,
     Configured,
@@ -16,8 +16,10 @@ from control.plan.configured import (
 from control.plan.inforce import in_force
 from control.plan.publish import Publisher
 from control.pmta.version import VersionView
+from control.values.part import Slice
 
 _SERVER = {"server": "PowerMTA server; else the only one"}
+_SERVERS = Listing(key=("server",), sorts=("server", "-server"))
 _ONE = {"server": "this PowerMTA server alone"}
 _WHICH = "a version's number, running, desired, or plan (what the plan makes of it now)"
 
@@ -46,9 +48,8 @@ class VersionsApi:
     async def _validate(self, call: Call) -> list[Validated]:
         return await self._configured.validated(call.query.get("server"))
 
-    async def _versions(self, call: Call) -> list[VersionView]:
-        most = call.number("limit", 100, MOST_VERSIONS, least=1)
-        return await self._configured.versions(call.query.get("server"), most)
+    async def _versions(self, call: Call) -> Slice[VersionView]:
+        return await self._configured.versions(call.query.get("server"), call.parted)
 
     async def _standing(self, call: Call) -> list[StandingView]:
         return await self._configured.standing(call.query.get("server"))
@@ -91,6 +92,7 @@ class VersionsApi:
                 self._validate,
                 list[Validated],
                 query=_ONE,
+                listing=_SERVERS,
             ),
             Route(
                 "GET",
@@ -98,7 +100,8 @@ class VersionsApi:
                 "Versions of the configuration, newest first",
                 self._versions,
                 list[VersionView],
-                query={**_ONE, "limit": f"at most so many, up to {MOST_VERSIONS}; 100"},
+                query=_ONE,
+                listing=Listing(key=("version",), sorts=("-version", "version"), usual=100),
             ),
             Route(
                 "GET",
@@ -107,6 +110,7 @@ class VersionsApi:
                 self._standing,
                 list[StandingView],
                 query=_ONE,
+                listing=Listing(key=("server", "agent"), sorts=("server", "-server")),
             ),
             Route(
                 "POST",

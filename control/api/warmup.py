@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from control.api.page import PAGE, page
+from control.api.listing import Listing
+from control.api.page import listing, page
 from control.api.route import DRY, GONE, Call, Route, Thing, changed
 from control.plan.changed import Changed, Removed, removed
 from control.plan.publish import Publisher
@@ -152,7 +153,8 @@ class WarmupApi:
                 "Warm-up of each IP: stage, evidence, and what comes next",
                 self._list,
                 list[WarmupView],
-                query=_TENANT | PAGE,
+                query=_TENANT,
+                listing=listing("vmta", sort="vmta"),
             ),
             Route(
                 "GET",
@@ -161,6 +163,13 @@ class WarmupApi:
                 self._decisions,
                 DecisionPage,
                 wanted=DecisionQuery,
+                listing=Listing(
+                    key=("id",),
+                    sorts=("-id",),
+                    rows="decisions",
+                    own={"-id": "before"},
+                    told={"-id": "before"},
+                ),
             ),
             Route(
                 "GET",
@@ -168,6 +177,7 @@ class WarmupApi:
                 "Warm-up plans with their stages",
                 self._plans,
                 list[PlanView],
+                listing=Listing(key=("name",), sorts=("name", "-name")),
             ),
             Route(
                 "POST",

@@ -32,7 +32,7 @@ app.command()(importing.imports)
 def status(context: typer.Context) -> None:
     """How far every stream has been read."""
     line = line_of(context)
-    found = Client(line).get("/api/v2/accounting", list[StreamView])
+    found = Client(line).pages("/api/v2/accounting", StreamView)
     if line.json:
         as_json(found)
         return
@@ -126,7 +126,7 @@ def bypass(
 def forgetting(context: typer.Context) -> None:
     """Addresses that are taken out of what is kept (`sendgate forget`), and how far that is."""
     line = line_of(context)
-    found = Client(line).get("/api/v2/accounting/forgetting", list[ForgettingView])
+    found = Client(line).pages("/api/v2/accounting/forgetting", ForgettingView)
     if line.json:
         as_json(found)
         return

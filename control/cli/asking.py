@@ -87,7 +87,7 @@ def config(
     line = line_of(context)
     only = {"server": server, "tenant": tenant, "file": file}
     text = Client(line).text("/api/v2/powermta/config", **only)
-    files = Client(line).get("/api/v2/powermta/keys", list[KeyFile]) if keys else []
+    files = Client(line).pages("/api/v2/powermta/keys", KeyFile) if keys else []
     if keys is not None:
         try:
             keys.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -32,7 +32,7 @@ def list_(context: typer.Context, query: Body) -> None:
 def zones(context: typer.Context) -> None:
     """The lists that are asked."""
     line = line_of(context)
-    found = Client(line).get(f"{PATH}/zones", list[ZoneView])
+    found = Client(line).pages(f"{PATH}/zones", ZoneView)
     if line.json:
         as_json(found)
         return

@@ -24,6 +24,7 @@ from control.store.pool import enough
 from control.store.refusal import UNREACHABLE, no_database
 from control.terminal.configuration import Config, configuration
 from control.terminal.show import as_json, line_of, say
+from control.users.audit import found_slowly
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect, tried
 from policy.ledger.reopening import setup_problems
@@ -152,6 +153,7 @@ async def _parts(
             await rows.read(pool), warmup, hold, number=0, created=time.time()
         )
         warnings += narrow(plan.generation)
+        warnings += await found_slowly(pool)
         if settings.accounting.streams:
             trouble = await found_in_accounting(pool, settings.accounting)
             problems += trouble

@@ -40,9 +40,7 @@ def add(context: typer.Context, body: Body, dry_run: Dry = False) -> None:
 def list_(context: typer.Context, tenant: Annotated[str | None, typer.Option()] = None) -> None:
     """Sending domains."""
     line = line_of(context)
-    found = Client(line).pages(
-        "/api/v2/domains", DomainView, lambda d: f"{d.tenant}/{d.domain}", tenant=tenant
-    )
+    found = Client(line).pages("/api/v2/domains", DomainView, tenant=tenant)
     if line.json:
         as_json(found)
         return

@@ -56,7 +56,7 @@ def import_(
 def imports(context: typer.Context) -> None:
     """Imports of history, and how far each is."""
     line = line_of(context)
-    found = Client(line).get(PATH, list[ImportView])
+    found = Client(line).pages(PATH, ImportView)
     if line.json:
         as_json(found)
         return

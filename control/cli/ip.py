@@ -30,7 +30,7 @@ Tenant = Annotated[str | None, typer.Option(help="Only this tenant's.")]
 def list_(context: typer.Context, tenant: Tenant = None) -> None:
     """All IPs."""
     line = line_of(context)
-    found = Client(line).pages("/api/v2/ips", IpView, lambda v: v.vmta, tenant=tenant)
+    found = Client(line).pages("/api/v2/ips", IpView, tenant=tenant)
     as_json(found) if line.json else _ips(found)
 
 
@@ -133,7 +133,7 @@ def quota(
         _limits(line, tenant)
         return
     client = Client(line)
-    found = client.pages("/api/v2/quota", UsageView, lambda u: u.vmta, tenant=tenant)
+    found = client.pages("/api/v2/quota", UsageView, tenant=tenant)
     if line.json:
         as_json(found)
         return

@@ -16,7 +16,7 @@ PATH = "/api/v2/jobs"
 def list_(context: typer.Context) -> None:
     """Each job: when it ran last and how that went, and when it is due next."""
     line = line_of(context)
-    found = Client(line).get(PATH, list[JobView])
+    found = Client(line).pages(PATH, JobView)
     if line.json:
         as_json(found)
         return

@@ -36,7 +36,7 @@ def add(
 def list_(context: typer.Context, tenant: Tenant) -> None:
     """The logins of a tenant."""
     line = line_of(context)
-    found = Client(line).get(_path(tenant), list[LoginView])
+    found = Client(line).pages(_path(tenant), LoginView)
     if line.json:
         as_json(found)
         return

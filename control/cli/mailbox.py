@@ -49,7 +49,7 @@ def list_(
     if discovered:
         _discovered(client, tenant, containing, as_is=line.json)
         return
-    found = client.pages(path(tenant), MailboxRow, lambda m: m.address, containing=containing)
+    found = client.pages(path(tenant), MailboxRow, containing=containing)
     if line.json:
         as_json(found)
         return

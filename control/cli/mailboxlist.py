@@ -69,7 +69,7 @@ def export(
     line = line_of(context)
     client = Client(line)
     if line.json and output is None:
-        as_json(client.pages(path(tenant), MailboxRow, lambda m: m.address, containing=containing))
+        as_json(client.pages(path(tenant), MailboxRow, containing=containing))
         return
     beside = None if output is None else output.with_name(f".{output.name}.part")
     try:

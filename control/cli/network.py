@@ -27,7 +27,7 @@ def add(context: typer.Context, network: Network, tenant: Tenant, dry_run: Dry =
 def list_(context: typer.Context, tenant: Tenant) -> None:
     """The source networks of a tenant."""
     line = line_of(context)
-    found = Client(line).get(_path(tenant), list[str])
+    found = Client(line).pages(_path(tenant), str)
     as_json(found) if line.json else table(("network",), ((n,) for n in found))
 
 

@@ -25,7 +25,7 @@ Name = Annotated[str, typer.Argument(help="VirtualMTA or pool.")]
 def list_(context: typer.Context) -> None:
     """Blocks that have some."""
     line = line_of(context)
-    found = Client(line).get(PATH, list[OwnLines])
+    found = Client(line).pages(PATH, OwnLines)
     if line.json:
         as_json(found)
     elif not found:

@@ -42,7 +42,7 @@ def diff(
 def validate(context: typer.Context, server: Server = None) -> None:
     """What is wrong with the configuration that the plan makes; exit 1 for problems."""
     line = line_of(context)
-    found = Client(line).get(f"{PATH}/validate", list[Validated], server=server)
+    found = Client(line).pages(f"{PATH}/validate", Validated, server=server)
     if line.json:
         as_json(found)
     else:
@@ -224,7 +224,7 @@ def _only(client: Client) -> str:
 
 
 def _standing(client: Client, server: str | None) -> list[StandingView]:
-    return client.get(f"{PATH}/standing", list[StandingView], server=server)
+    return client.pages(f"{PATH}/standing", StandingView, server=server)
 
 
 def _difference(client: Client, server: str | None, from_: str, to: str) -> DifferenceView:

@@ -32,7 +32,7 @@ def list_(
 ) -> None:
     """All pools."""
     line = line_of(context)
-    found = Client(line).pages("/api/v2/pools", PoolDetail, lambda p: p.name, tenant=tenant)
+    found = Client(line).pages("/api/v2/pools", PoolDetail, tenant=tenant)
     as_json(found) if line.json else _pools(found)
 
 

@@ -27,9 +27,7 @@ def check(
     client = Client(line)
     wanted = [(tenant, name) for name in domains or ()]
     if not wanted:
-        views = client.pages(
-            "/api/v2/domains", DomainView, lambda d: f"{d.tenant}/{d.domain}", tenant=tenant
-        )
+        views = client.pages("/api/v2/domains", DomainView, tenant=tenant)
         wanted = [(view.tenant, view.domain) for view in views]
     found = []
     for owner, name in wanted:

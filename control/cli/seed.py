@@ -88,9 +88,7 @@ def _tenant(
         password = secrets.token_urlsafe(24)
         new = {"name": tenant, "login": tenant, "password": password}
         client.send("POST", "/api/v2/tenants", new, Changed[Any])
-    known = client.pages(
-        "/api/v2/domains", DomainView, lambda d: f"{d.tenant}/{d.domain}", tenant=tenant
-    )
+    known = client.pages("/api/v2/domains", DomainView, tenant=tenant)
     there = {one.domain for one in known}
     added = 0
     for number, address in enumerate(addresses, 1):

@@ -43,7 +43,7 @@ def show(context: typer.Context, name: str) -> None:
     if line.json:
         as_json(found)
         return
-    told = [one for one in client.get(_TOLD, list[ToldView]) if one.server == found.name]
+    told = [one for one in client.pages(_TOLD, ToldView) if one.server == found.name]
     _servers([found], told)
     for one in told:
         _say(one)
@@ -67,15 +67,15 @@ def list_(context: typer.Context) -> None:
     """All servers."""
     line = line_of(context)
     client = Client(line)
-    found = client.get("/api/v2/servers", list[ServerRow])
-    as_json(found) if line.json else _servers(found, client.get(_TOLD, list[ToldView]))
+    found = client.pages("/api/v2/servers", ServerRow)
+    as_json(found) if line.json else _servers(found, client.pages(_TOLD, ToldView))
 
 
 @app.command()
 def told(context: typer.Context) -> None:
     """What PowerMTA servers say of themselves, as their agents tell: version, licence, queues."""
     line = line_of(context)
-    found = Client(line).get(_TOLD, list[ToldView])
+    found = Client(line).pages(_TOLD, ToldView)
     if line.json:
         as_json(found)
         return

@@ -47,7 +47,7 @@ def add(
 @app.command("list")
 def list_(context: typer.Context) -> None:
     """All tenants."""
-    found = Client(line_of(context)).pages("/api/v2/tenants", TenantView, lambda t: t.name)
+    found = Client(line_of(context)).pages("/api/v2/tenants", TenantView)
     if line_of(context).json:
         as_json(found)
         return

@@ -39,7 +39,7 @@ def status(
     line = line_of(context)
     client = Client(line)
     if ip is None:
-        found = client.pages(PATH, WarmupView, lambda v: v.vmta, tenant=tenant)
+        found = client.pages(PATH, WarmupView, tenant=tenant)
     else:
         found = [client.get(f"{PATH}/ips/{ip}", WarmupView)]
     if line.json:

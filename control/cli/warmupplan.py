@@ -19,7 +19,7 @@ PATH = "/api/v2/warmup/plans"
 def list_(context: typer.Context) -> None:
     """All plans; `default` is the configuration's."""
     line = line_of(context)
-    found = Client(line).get(PATH, list[PlanView])
+    found = Client(line).pages(PATH, PlanView)
     as_json(found) if line.json else _plans(found)
 
 

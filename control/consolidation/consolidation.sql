@@ -69,7 +69,11 @@ UPDATE consolidation SET cleared = $2 WHERE day = $1 AND cleared IS NULL;
 
 -- name: list
 SELECT day, first_at, at, sent, compared, accounted, difference, cleared FROM consolidation
-WHERE $1::integer IS NULL OR day = $1 ORDER BY day DESC LIMIT $2;
+WHERE {after} ORDER BY {order} LIMIT {limit};
+
+-- name: of_day
+SELECT day, first_at, at, sent, compared, accounted, difference, cleared FROM consolidation
+WHERE day = $1;
 
 -- name: rows
 -- Of $3 IPs, each whole: the page behind it begins with the next.

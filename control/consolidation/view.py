@@ -5,14 +5,15 @@ from typing import Any
 import msgspec
 
 from control.consolidation.consolidation import alarming
+from control.keyset import Column, Keyset
 from control.problem import RefusedError, missing
+from control.values.part import Part, Slice
 from policy.isotime import date_of, instant
 from settings.statements import statements
 
 _SQL = statements(__package__, "consolidation")
 
-SHOWN = 1_000
-"""Days, or IPs of one, in one answer."""
+LIST = Keyset(_SQL["list"], {"day": (Column(name="day", sql="day", kind="bigint"),)}, given=0)
 
 
 class DayView(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,24 +49,25 @@ class DayRow(msgspec.Struct, frozen=True, kw_only=True):
     deferred: int
 
 
-async def day_views(pool: Any, limit: int) -> list[DayView]:
-    """The latest first."""
-    return [_view(row) for row in await pool.fetch(_SQL["list"], None, limit)]
+async def day_views(pool: Any, part: Part) -> Slice[DayView]:
+    """Raises RefusedError."""
+    rows, after = await LIST.rows(pool, part)
+    return Slice([_view(row) for row in rows], after)
 
 
 async def day_view(pool: Any, day: int) -> DayView:
     """Raises RefusedError (404)."""
-    rows = await pool.fetch(_SQL["list"], day, 1)
-    if not rows:
+    row = await pool.fetchrow(_SQL["of_day"], day)
+    if row is None:
         raise missing("a consolidated day", date_of(day))
-    return _view(rows[0])
+    return _view(row)
 
 
 async def day_rows(pool: Any, day: int, after: str | None, limit: int) -> list[DayRow]:
     """Of so many IPs, by provider; `after`: the IP where the page before ended. Raises
     RefusedError (404) for a day that was not consolidated: what is known of it then is
     accounting's word alone."""
-    if not await pool.fetch(_SQL["list"], day, 1):
+    if await pool.fetchrow(_SQL["of_day"], day) is None:
         raise RefusedError(
             f"{date_of(day)} is not consolidated: a day is, when it is over (`sendgate warmup "
             "days`); of one that is not, `sendgate stats` and `sendgate quota` tell",

@@ -105,7 +105,9 @@ class Hold:
                 opened, message, kept["codec"], kept["content"], self._keys
             )
             seen = {"part": "whole" if whole else "headers", "tenant": record["tenant"]}
-            await Act(connection, at, who).audit("hold.read", message, None, seen, reason[:500])
+            await Act(connection, at, who).audit(
+                *("hold.read", message, None, seen, reason[:500]), tenant=record["tenant"]
+            )
         return shown(message, head, body, whole=whole)
 
     async def forecast(self, tenant: str | None) -> HoldForecast:

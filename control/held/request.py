@@ -91,7 +91,7 @@ async def ask(act: Act, wanted: HoldOrder, *, dry: bool) -> HoldAnswer:
     after = {**filters, "matching": matching}
     if wanted.outcome is not None:
         after["outcome"] = wanted.outcome
-    await act.audit(f"hold.{wanted.action}", _subject(wanted), None, after)
+    await act.audit(f"hold.{wanted.action}", _subject(wanted), None, after, tenant=wanted.tenant)
     return HoldAnswer(request=record, matching=matching, dry_run=dry, notes=notes)
 
 
@@ -109,7 +109,8 @@ async def forget(act: Act, wanted: Forget, *, key: bytes, dry: bool) -> HoldAnsw
     # Doubt too: whoever is to be forgotten is not kept for the sake of a count.
     record = await _add(act, "forget", whom, force=True)
     subject = digest(key, whom.recipient)
-    await act.audit("hold.forget", subject, None, {"tenant": whom.tenant, "matching": matching})
+    after = {"tenant": whom.tenant, "matching": matching}
+    await act.audit("hold.forget", subject, None, after, tenant=whom.tenant)
     return HoldAnswer(request=record, matching=matching, dry_run=dry, notes=notes)
 
 
@@ -202,7 +203,8 @@ async def _set_campaign(act: Act, wanted: HoldOrder) -> None:
         act.note(f"new mail of campaign {campaign} is {state} already")
         return
     await act.connection.execute(_SQL["set_campaigns"], wanted.tenant, after)
-    await act.audit(f"campaign.{wanted.action}", f"{wanted.tenant}/{campaign}")
+    subject = f"{wanted.tenant}/{campaign}"
+    await act.audit(f"campaign.{wanted.action}", subject, tenant=wanted.tenant)
 
 
 MOST_CAMPAIGNS = 1_000

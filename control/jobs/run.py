@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from control.jobs.job import Job
+from control.keyset import Column, Keyset
+from control.values.part import Part, Slice
 from control.values.query import Limit
 from control.values.reason import ReasonText
 from control.values.time import TimeText
@@ -13,6 +15,8 @@ from policy.isotime import instant
 from settings.statements import statements
 
 SQL = statements(__package__, "run")
+
+RUNS = Keyset(SQL["runs"], {"due": (Column(name="due", sql="due", kind="bigint"),)}, given=2)
 
 State = Literal["running", "done", "failed", "dead"]
 
@@ -113,10 +117,10 @@ async def troubled(pool: Any) -> list[RunView]:
     return [run_view(row) for row in await pool.fetch(SQL["troubled"])]
 
 
-async def runs(pool: Any, name: str, wanted: RunQuery) -> list[RunView]:
-    """Of one job, the latest first."""
-    rows = await pool.fetch(SQL["runs"], name, wanted.state, wanted.limit)
-    return [run_view(row) for row in rows]
+async def runs(pool: Any, name: str, wanted: RunQuery, part: Part) -> Slice[RunView]:
+    """Of one job. Raises RefusedError."""
+    rows, after = await RUNS.rows(pool, part, name, wanted.state)
+    return Slice([run_view(row) for row in rows], after)
 
 
 async def sweep(pool: Any, before: int) -> None:

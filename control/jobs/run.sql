@@ -31,7 +31,7 @@ WHERE name = $1 AND due = $2 AND attempts = $3 AND state = 'running' RETURNING t
 
 -- name: runs
 SELECT name, due, by_hand, state, attempts, node, started, ended, seconds, said FROM job_run
-WHERE name = $1 AND ($2::text IS NULL OR state = $2) ORDER BY due DESC LIMIT $3;
+WHERE name = $1 AND ($2::text IS NULL OR state = $2) AND {after} ORDER BY {order} LIMIT {limit};
 
 -- name: one
 SELECT name, due, by_hand, state, attempts, node, started, ended, seconds, said FROM job_run

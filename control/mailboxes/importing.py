@@ -120,7 +120,7 @@ async def take(act: Act, tenant: str, wanted: MailboxList) -> Imported:
     rows = len(found.lines)
     if added or changed:
         said = {"rows": rows, "added": added, "changed": changed}
-        await act.audit("mailbox.import", tenant, None, said)
+        await act.audit("mailbox.import", tenant, None, said, tenant=tenant)
     else:
         act.no_change("the list says what is there already")
     return Imported(

@@ -89,7 +89,7 @@ async def set_mailbox(act: Act, name: str, address: str, wanted: MailboxChange) 
     after = msgspec.structs.replace(after, id=number)
     if after.ramp != (before and before.ramp) and (said := falling(after.ramp or ())):
         act.note(said)
-    await act.audit("mailbox.set", mailbox, before, after)
+    await act.audit("mailbox.set", mailbox, before, after, tenant=name)
     return after
 
 
@@ -143,7 +143,8 @@ async def remove_mailbox(act: Act, tenant: str, address: str, reason: str = "") 
     row = await act.connection.fetchrow(SQL["remove"], tenant, mailbox)
     if row is None:
         raise missing("mailbox", f"{mailbox} of tenant {tenant} (with limits of its own)")
-    await act.audit("mailbox.remove", mailbox, {"tenant": tenant, **dict(row)}, reason=reason)
+    before = {"tenant": tenant, **dict(row)}
+    await act.audit("mailbox.remove", mailbox, before, reason=reason, tenant=tenant)
     act.note("the tenant's limits hold for it again (`sendgate tenant show`)")
     return Removed(noun="mailbox", name=mailbox)
 

@@ -19,14 +19,13 @@ from control.pmta.standing import Standing, standings
 from control.pmta.version import VersionView, read, versions
 from control.pmta.warning import warming_of, warnings
 from control.problem import RefusedError, bad, missing, quoted
+from control.values.part import Part, Slice
 from policy.model import UNLIMITED
 from policy.plan import Generation
 from settings.control import Control
 
 PLAN, RUNNING, DESIRED = "plan", "running", "desired"
 """Words for a configuration besides the number of a version."""
-
-MOST_VERSIONS = 1000
 
 
 class StandingView(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,10 +167,10 @@ class Configured:
             found.append(Validated(server=name, problems=problems, warnings=warned))
         return found
 
-    async def versions(self, server: str | None, most: int) -> list[VersionView]:
-        """Newest first. Raises RefusedError."""
+    async def versions(self, server: str | None, part: Part) -> Slice[VersionView]:
+        """Raises RefusedError."""
         name = None if server is None else await self.known(server)
-        return await versions(self._pool, name, min(most, MOST_VERSIONS))
+        return await versions(self._pool, name, part)
 
     async def standing(self, server: str | None = None) -> list[StandingView]:
         """Of the servers that have an agent which asks for its configuration. Raises

@@ -84,7 +84,8 @@ async def put(act: Act, name: str, new: NewOwnLines, *, rollups: bool = True) ->
         return before
     await _set(act.connection, before.name, before.kind, lines)
     was = {"lines": before.lines or None}
-    await act.audit("pmta.own", before.name, was, {"lines": lines or None}, new.reason)
+    now = {"lines": lines or None}
+    await act.audit("pmta.own", before.name, was, now, new.reason, tenant=before.tenant)
     block = Block(
         place=Place("lines", 0), tag=before.kind, argument=before.name, inside=file.inside
     )

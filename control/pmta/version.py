@@ -11,10 +11,12 @@ from collections.abc import Mapping
 
 import msgspec
 
+from control.keyset import Column, Keyset
 from control.pmta.fileset import FileSet
 from control.pmta.known import Fact, key_names
 from control.problem import RefusedError
 from control.store.database import Connection
+from control.values.part import Part, Slice
 from settings.statements import statements
 
 _SQL = statements(__package__, "version")
@@ -134,7 +136,14 @@ async def sealed_keys(connection: Connection, names: list[str]) -> dict[str, byt
     return found
 
 
-async def versions(connection: Connection, server: str | None, most: int) -> list[VersionView]:
-    """Newest first; None: of all servers."""
-    rows = await connection.fetch(_SQL["list"], server, most)
-    return [msgspec.convert(dict(row), VersionView) for row in rows]
+LIST = Keyset(
+    _SQL["list"],
+    {"version": (Column(name="version", sql="v.version", kind="bigint"),)},
+    given=1,
+)
+
+
+async def versions(connection: Connection, server: str | None, part: Part) -> Slice[VersionView]:
+    """None: of all servers. Raises RefusedError."""
+    rows, after = await LIST.rows(connection, part, server)
+    return Slice([msgspec.convert(dict(row), VersionView) for row in rows], after)

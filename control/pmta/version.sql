@@ -11,7 +11,7 @@ SELECT version, server, digest, files, keys, generation, who, why, at
 FROM pmta_version WHERE server = $1 AND version = $2;
 
 -- name: list
--- Newest first, $2 at most; without their files.
+-- Without their files.
 SELECT v.version, v.server, v.digest, v.who, v.why, v.at, v.withdrawn,
     CASE WHEN v.withdrawn = '' THEN v.generation ELSE 0 END AS generation,
     CASE WHEN d.version = v.version THEN d.instead ELSE '' END AS instead,
@@ -20,7 +20,7 @@ SELECT v.version, v.server, v.digest, v.who, v.why, v.at, v.withdrawn,
 FROM pmta_version v
 LEFT JOIN pmta_desired d ON d.server = v.server
 LEFT JOIN pmta_agent a ON a.server = v.server
-WHERE ($1::text IS NULL OR v.server = $1) ORDER BY v.version DESC LIMIT $2;
+WHERE ($1::text IS NULL OR v.server = $1) AND {after} ORDER BY {order} LIMIT {limit};
 
 -- name: withdraw
 UPDATE pmta_version SET withdrawn = $2 WHERE version = $1;

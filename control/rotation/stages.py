@@ -59,7 +59,7 @@ async def begin(
     now = act.milliseconds
     await act.connection.execute(SQL["begin"], owner, domain, selector, key.public, key.sealed, now)
     after = {"tenant": owner, "selector": row["dkim_selector"], "new_selector": selector}
-    await act.audit("domain.rotate", domain, None, after, order.reason)
+    await act.audit("domain.rotate", domain, None, after, order.reason, tenant=owner)
     act.note(
         f"publish {dkim_name(selector, domain)} and leave the record of {row['dkim_selector']}: "
         "the new key signs once every resolver shows it"
@@ -77,7 +77,8 @@ async def call_off(act: Act, tenant: str | None, name: str, reason: str) -> str:
             "another rotation replaces it once this one has ended"
         )
     await _end(act, row)
-    await act.audit("domain.rotate_cancel", domain, {"new_selector": selector}, None, reason)
+    before = {"new_selector": selector}
+    await act.audit("domain.rotate_cancel", domain, before, None, reason, tenant=owner)
     act.note(f"the record {dkim_name(selector, domain)} can go")
     return str(owner)
 
@@ -93,7 +94,7 @@ async def switch(act: Act, tenant: str, name: str, selector: str) -> bool:
     await act.connection.execute(SQL["sign"], tenant, name, *new)
     await act.connection.execute(SQL["former"], tenant, name, *old, act.milliseconds)
     before, after = {"selector": old[0]}, {"selector": new[0], "seen": instant(row["seen"])}
-    await act.audit("domain.rotate_switch", name, before, after)
+    await act.audit("domain.rotate_switch", name, before, after, tenant=tenant)
     return True
 
 
@@ -117,7 +118,8 @@ async def finish(act: Act, tenant: str | None, name: str, *, kept: float, reason
             f"{counted(servers, 'server')}: `sendgate pmta apply` brings what the plan says"
         )
     await _end(act, row)
-    await act.audit("domain.rotate_end", domain, {"former_selector": former}, None, reason)
+    before = {"former_selector": former}
+    await act.audit("domain.rotate_end", domain, before, None, reason, tenant=owner)
     act.note(f"the record {dkim_name(former, domain)} can go")
     return str(owner)
 

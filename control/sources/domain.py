@@ -110,7 +110,7 @@ async def add(
         raise RefusedError(f"tenant {new.tenant} has domain {domain} on IP {ip} already")
     if there is not None:
         added = {"tenant": new.tenant, "ip": ip, "vmta": vmta, "pool": pool}
-        await act.audit("domain.add_ip", domain, None, added)
+        await act.audit("domain.add_ip", domain, None, added, tenant=new.tenant)
         return domain
     if given is None:
         given = GivenKey(f"sg{act.now:%Y%m}", await asyncio.to_thread(seal.new_key))
@@ -119,7 +119,7 @@ async def add(
         _SQL["add"], new.tenant, domain, pool, selector, key.public, key.sealed, act.now
     )
     after = {"tenant": new.tenant, "ip": ip, "vmta": vmta, "pool": pool, "selector": selector}
-    await act.audit("domain.add", domain, None, after)
+    await act.audit("domain.add", domain, None, after, tenant=new.tenant)
     await _sharing(act, new.tenant, pool, domain)
     await _soon(act, new.tenant, domain)
     return domain

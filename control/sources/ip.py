@@ -149,6 +149,7 @@ async def change(
         {field: before[field] for field in sorted(changed)},
         {field: now[field] for field in sorted(changed)},
         wanted.reason,
+        tenant=row.tenant,
     )
     return ip
 

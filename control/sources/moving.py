@@ -64,7 +64,8 @@ async def move_domain(act: Act, tenant: str | None, domain: str, wanted: DomainM
         )
     await act.connection.execute(_SQL["move_domain"], owner, domain, wanted.pool)
     await act.audit(
-        "domain.move", domain, {"pool": row["pool"]}, {"pool": wanted.pool}, wanted.reason
+        *("domain.move", domain, {"pool": row["pool"]}, {"pool": wanted.pool}, wanted.reason),
+        tenant=owner,
     )
     if waiting := await act.connection.fetchval(_SQL["held_of_domain"], owner, domain):
         act.note(f"{count(waiting, 'held message')} of it {agree(waiting, 'goes', 'go')} with it")
@@ -92,7 +93,8 @@ async def move_ip(act: Act, ip: str, wanted: IpMove) -> str:
     await act.connection.execute(_SQL["leave"], row.name, leaves)
     await act.connection.execute(_POOL["add_member"], row.tenant, wanted.pool, row.name)
     after = sorted({*pools, wanted.pool} - {*leaves})
-    await act.audit("ip.move", ip, {"pools": pools}, {"pools": after}, wanted.reason)
+    said = {"pools": pools}, {"pools": after}
+    await act.audit("ip.move", ip, *said, wanted.reason, tenant=row.tenant)
     act.note("the SPF records of the pools changed: `sendgate domain show DOMAIN` of each")
     return ip
 
@@ -124,6 +126,7 @@ async def move_to_server(
         {"server": row.server},
         {"server": server, "force": force},
         wanted.reason,
+        tenant=row.tenant,
     )
     act.note(
         f"PowerMTA on {server} needs the address and the new configuration, before `sendgate ip "

@@ -64,7 +64,7 @@ async def add(act: Act, new: NewPool) -> str:
     if new.overflow is not None:
         await overflow_to(act, new.tenant, new.name, new.overflow)
     after = {"tenant": new.tenant, "overflow": new.overflow}
-    await act.audit("pool.add", new.name, None, after)
+    await act.audit("pool.add", new.name, None, after, tenant=new.tenant)
     return new.name
 
 
@@ -96,7 +96,7 @@ async def change(act: Act, name: str, wanted: PoolChange) -> str:
         await act.connection.execute(_SQL["set_rates"], name, *new)
     changed = [field for field in after if before[field] != after[field]]
     was, now = ({f: values[f] for f in changed} for values in (before, after))
-    await act.audit("pool.set", name, was, now, wanted.reason)
+    await act.audit("pool.set", name, was, now, wanted.reason, tenant=tenant)
     return name
 
 
@@ -152,7 +152,9 @@ async def set_paused(act: Act, name: str, paused: bool) -> str:
         return str(row["tenant"])
     await act.connection.execute(_SQL["set_paused"], name, paused)
     action = "pool.pause" if paused else "pool.resume"
-    await act.audit(action, name, {"paused": row["paused"]}, {"paused": paused})
+    await act.audit(
+        action, name, {"paused": row["paused"]}, {"paused": paused}, tenant=row["tenant"]
+    )
     waiting = await act.connection.fetchval(_SQL["waiting"], name)
     act.note(
         stopped(waiting, f"pool resume {name}")

@@ -38,7 +38,7 @@ async def remove_ip(
     await act.connection.execute(_SQL["leave"], row.name, pools)
     await act.connection.execute(_SQL["remove_vmta"], row.name)
     before = {"tenant": row.tenant, "vmta": row.name, "pools": pools, "server": row.server}
-    await act.audit("ip.remove", ip, before, {"force": force}, reason)
+    await act.audit("ip.remove", ip, before, {"force": force}, reason, tenant=row.tenant)
     act.note(
         "its A, AAAA and PTR records can go; the SPF records of its pools changed: `sendgate "
         "domain show DOMAIN`"
@@ -91,7 +91,8 @@ async def remove_domain(
     first, *others = await act.connection.fetch(_SQL["domains_of_pool"], owner, row["pool"])
     await act.connection.execute(_SQL["remove_domain"], owner, domain)
     before = {"tenant": owner, "pool": row["pool"], "selector": row["dkim_selector"]}
-    await act.audit("domain.remove", domain, before, {"held": waiting, "force": force}, reason)
+    after = {"held": waiting, "force": force}
+    await act.audit("domain.remove", domain, before, after, reason, tenant=owner)
     act.note("its DKIM key is gone: what PowerMTA has queued of it leaves unsigned from now on")
     if first["domain"] == domain and others:
         act.note(
@@ -139,7 +140,7 @@ async def remove_pool(act: Act, name: str, reason: str = "") -> Removed:
         raise in_the_way(f"pool {name}", found)
     await act.connection.execute(_SQL["remove_pool"], name)
     before = {"tenant": row["tenant"], "overflow": row["overflow"], "paused": row["paused"]}
-    await act.audit("pool.remove", name, before, reason=reason)
+    await act.audit("pool.remove", name, before, reason=reason, tenant=row["tenant"])
     return Removed(noun="pool", name=name)
 
 

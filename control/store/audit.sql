@@ -1,3 +1,3 @@
 -- name: add
-INSERT INTO audit_log (at, who, action, subject, before, after, reason, kind, source)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+INSERT INTO audit_log (at, who, action, subject, before, after, reason, kind, source, tenant)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);

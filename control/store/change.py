@@ -13,6 +13,8 @@ from policy.isotime import milliseconds_of
 from settings.statements import statements
 
 _AUDIT = statements(__package__, "audit")
+_TENANTS = ("tenant", "login", "network")
+"""Nouns of actions whose subject is a tenant."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -75,10 +77,20 @@ class Act(msgspec.Struct, frozen=True):
         self.notes.append(text)
 
     async def audit(
-        self, action: str, subject: str, before: Any = None, after: Any = None, reason: str = ""
+        self,
+        action: str,
+        subject: str,
+        before: Any = None,
+        after: Any = None,
+        reason: str = "",
+        *,
+        tenant: str | None = None,
     ) -> None:
         """Write the audit row of this change; in the same transaction, so one never lies. Secrets
-        are masked in it."""
+        are masked in it. `tenant`: whose it is; None: the subject's, where that is a tenant, or
+        nobody's alone."""
+        if tenant is None and action.partition(".")[0] in _TENANTS:
+            tenant = subject
         if not self.who:
             raise ValueError(f"nobody is said to do {action}")
         before, after = without_secrets(before), without_secrets(after)
@@ -87,5 +99,5 @@ class Act(msgspec.Struct, frozen=True):
         of = origin(self.who)
         await self.connection.execute(
             *(_AUDIT["add"], self.now, self.who, action, subject, before, after, reason),
-            *(of.kind, of.address),
+            *(of.kind, of.address, tenant),
         )

@@ -126,7 +126,8 @@ class Suppressions:
             if done.added or done.changed:
                 was = None if before is None or not before.active else _said(before, wanted)
                 subject = self._named(one.tenant, one.address)
-                await act.audit("suppression.add", subject, was, _said(found, wanted))
+                after = _said(found, wanted)
+                await act.audit("suppression.add", subject, was, after, tenant=_of(one.tenant))
             changed = done != Written(0, 0)
             answer = Suppressed(suppression=found, changed=changed, dry_run=dry)
             await settle(act.connection, answer)
@@ -159,7 +160,7 @@ class Suppressions:
             await act.connection.execute(SQL["changed"], numbers.change + 1, 0)
             subject = self._named(tenant, name)
             was = None if before is None else {"reason": before.reason, "until": before.until}
-            await act.audit("suppression.remove", subject, was, None, reason)
+            await act.audit("suppression.remove", subject, was, None, reason, tenant=_of(tenant))
         shown = msgspec.structs.replace(view(row, now), address=name)
         return Suppressed(suppression=shown, changed=True, dry_run=dry)
 
@@ -178,7 +179,8 @@ class Suppressions:
             done = await self._put(act, entries, "import")
             if done.added or done.changed:
                 said = {"rows": len(rows), "added": done.added, "changed": done.changed}
-                await act.audit("suppression.import", tenant or "all", None, said)
+                subject = tenant or "all"
+                await act.audit("suppression.import", subject, None, said, tenant=_of(tenant))
             answer = Imported(
                 added=done.added,
                 changed=done.changed,
@@ -289,3 +291,8 @@ def _matches(one: SuppressionView, wanted: SuppressionQuery) -> bool:
         and wanted.reason in (None, one.reason)
         and wanted.origin in (None, one.origin)
     )
+
+
+def _of(tenant: str) -> str | None:
+    """Whose change it is; None: it concerns all."""
+    return None if tenant == EVERYBODY else tenant

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 
+from control.keyset import Column, Keyset
 from control.plan.changed import Removed
 from control.problem import cut, in_the_way, missing, taken
 from control.store.change import Act
@@ -11,11 +12,21 @@ from control.store.database import Connection
 from control.store.refusal import unless_taken
 from control.tenants.password import PasswordText, hashed
 from control.values.name import LoginName, login_name
+from control.values.part import Part, Slice
 from control.values.wanted import meant
 from policy.isotime import instant_of
 from settings.statements import statements
 
 _SQL = statements(__package__, "login")
+_NAME = Column(name="name", sql='name COLLATE "C"')
+LIST = Keyset(
+    _SQL["all"],
+    {
+        "name": (_NAME,),
+        "created": (Column(name="created", sql="created", kind="timestamptz"), _NAME),
+    },
+    given=1,
+)
 
 
 class NewLogin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,10 +48,10 @@ class LoginView(msgspec.Struct, frozen=True):
     """When it last let a client in, to a minute or so; null: never, or nobody knows."""
 
 
-async def logins(connection: Connection, tenant: str) -> list[LoginView]:
-    """Those of one tenant, by name."""
-    rows = await connection.fetch(_SQL["all"], tenant)
-    return [
+async def logins(connection: Connection, tenant: str, part: Part) -> Slice[LoginView]:
+    """Those of one tenant. Raises RefusedError."""
+    rows, after = await LIST.rows(connection, part, tenant)
+    found = [
         LoginView(
             row["name"],
             instant_of(row["created"]),
@@ -48,6 +59,7 @@ async def logins(connection: Connection, tenant: str) -> list[LoginView]:
         )
         for row in rows
     ]
+    return Slice(found, after)
 
 
 async def add(act: Act, tenant: str, new: NewLogin) -> LoginView:

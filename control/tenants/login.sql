@@ -2,7 +2,7 @@
 SELECT name FROM tenant WHERE name = $1 FOR UPDATE;
 
 -- name: all
-SELECT name, created, used FROM login WHERE tenant = $1 ORDER BY name;
+SELECT name, created, used FROM login WHERE tenant = $1 AND {after} ORDER BY {order} LIMIT {limit};
 
 -- name: used
 -- $2: calendar milliseconds. Several control nodes may have read the same; what was told before a

@@ -4,16 +4,21 @@ from typing import Annotated
 
 import msgspec
 
+from control.keyset import Column, Keyset
 from control.plan.changed import Removed
 from control.problem import in_the_way, missing, taken
 from control.store.change import Act
 from control.store.database import Connection
 from control.store.refusal import unless_taken
 from control.values.network import NetworkText, source_network, warning
+from control.values.part import Part, Slice
 from control.values.wanted import meant
 from settings.statements import statements
 
 _SQL = statements(__package__, "network")
+LIST = Keyset(
+    _SQL["part"], {"network": (Column(name="network", sql="n.network", kind="cidr"),)}, given=1
+)
 
 
 class NewNetwork(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,6 +30,12 @@ class NewNetwork(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 async def networks(connection: Connection, tenant: str) -> list[str]:
     """Those of one tenant."""
     return [row["network"] for row in await connection.fetch(_SQL["all"], tenant)]
+
+
+async def network_part(connection: Connection, tenant: str, part: Part) -> Slice[str]:
+    """Those of one tenant, by address. Raises RefusedError."""
+    rows, after = await LIST.rows(connection, part, tenant)
+    return Slice([row["network"] for row in rows], after)
 
 
 async def add(act: Act, tenant: str, new: NewNetwork) -> list[str]:

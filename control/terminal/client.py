@@ -3,11 +3,11 @@
 import http.client
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from time import sleep
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import msgspec
 
@@ -19,6 +19,7 @@ from control.problem import Problem, RefusedError
 from control.terminal.invocation import Invocation
 from settings.secret import masked
 
+_NEXT = re.compile('<([^>]*)>; rel="next"')
 _TOKEN = re.compile(r"[!-~]*")
 TIMEOUT = 60.0
 """Seconds; a change waits for gateways and PowerMTA."""
@@ -44,6 +45,8 @@ class Client:
         """By --url and SENDGATE_TOKEN, else by what the stack left in the data dir.
         Raises LocalPartError when there is neither."""
         self._url, self._token, self._ca = line.url, line.token, line.ca
+        self._link = ""
+        """Of the last answer."""
         if not self._url:
             addresses = DataDir(line.data_dir).read()
             self._url = addresses.api
@@ -59,19 +62,20 @@ class Client:
         return self._exchange("GET", path, None, {})[1]
 
     def pages(
-        self, path: str, kind: type[T], key: Callable[[T], str], /, **query: Parameter
+        self, path: str, kind: type[T], /, *, most: int | None = None, **query: Parameter
     ) -> list[T]:
-        """GET of a list of any length, in parts; `key`: what the next part begins after. Raises
-        RefusedError."""
+        """GET of a list of any length, in parts, each where the `Link` of the one before says;
+        `most`: so many entries are enough. Raises RefusedError."""
         found: list[T] = []
-        query["limit"] = str(PART)
-        while True:
+        while most is None or len(found) < most:
+            query["limit"] = str(PART if most is None else min(PART, most - len(found)))
             answer = self._ask("GET", path, None, query)
-            part = self._decode(answer, list[kind])  # type: ignore[valid-type]
-            found += part
-            if len(part) < PART:
-                return found
-            query["after"] = key(part[-1])
+            found += self._decode(answer, list[kind])  # type: ignore[valid-type]
+            following = _NEXT.match(self._link)
+            if following is None:
+                break
+            query |= dict(parse_qsl(urlsplit(following[1]).query))
+        return found
 
     def send(
         self,
@@ -172,6 +176,7 @@ class Client:
             connection.request(method, target, body=data, headers=headers)
             response = connection.getresponse()
             answer = response.read()
+            self._link = response.headers.get("Link", "")
         except ssl.SSLCertVerificationError as error:
             raise RefusedError(
                 f"the certificate shown at {masked(self._url)} is not believed "

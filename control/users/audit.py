@@ -5,10 +5,12 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from control.problem import bad
 from control.values.query import FoundText, Limit, Seen
 from control.values.time import TimeText, moment
 from control.values.wanted import meant
 from policy.isotime import instant_of
+from policy.model import Name
 from settings.statements import statements
 
 _SQL = statements(__package__, "audit")
@@ -30,6 +32,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     """`ip.set`, `tenant.pause`, …"""
     subject: str
+    tenant: str | None = None
+    """Whose it is; null: nobody's alone, or it is from before that was written down."""
     before: Any
     """What it changed, as it was; null: nothing was there."""
     after: Any
@@ -46,6 +50,8 @@ class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
 
 class AuditQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every one that is given must match."""
+
+    tenant: Annotated[Name | None, meant("Only of what is this tenant's.")] = None
 
     subject: Annotated[
         FoundText | None,
@@ -70,19 +76,30 @@ class AuditQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     limit: Annotated[Limit, meant("At most so many, 1 to 1000; 100.")] = 100
 
 
-async def audit_page(pool: Any, wanted: AuditQuery) -> AuditPage:
-    """Newest first. Raises RefusedError."""
+async def audit_page(pool: Any, wanted: AuditQuery, *, own: bool = False) -> AuditPage:
+    """Newest first; `own`: its tenant asks itself. Raises RefusedError."""
+    if own and wanted.source is not None:
+        raise bad("source", "addresses are shown to who sees all tenants: leave it out")
     since = None if wanted.since is None else moment(wanted.since, "since")
     until = None if wanted.until is None else moment(wanted.until, "until")
     rows = await pool.fetch(
         _SQL["list"],
         *(wanted.subject, wanted.who, wanted.action, since, wanted.before or None),
         *(wanted.limit + 1, wanted.kind, wanted.source, until, wanted.text),
+        *(wanted.tenant, own),
     )
     entries = [
         AuditEntry(**(dict(row) | {"at": instant_of(row["at"])})) for row in rows[: wanted.limit]
     ]
     return AuditPage(entries=entries, before=entries[-1].id if len(rows) > wanted.limit else None)
+
+
+async def found_slowly(pool: Any) -> list[str]:
+    """What keeps texts from being found fast, a sentence."""
+    if await pool.fetchval(_SQL["found_fast"]):
+        return []
+    why = "the audit log has no index audit_log_text: `audit list --text` reads all its rows"
+    return [f"{why} (deploy/RUNBOOK.md: pg_trgm)"]
 
 
 async def forget(pool: Any, before: datetime) -> int:

@@ -13,7 +13,8 @@ from control.users.reach import Reach
 from control.users.role import SCOPES, Holder, Role, Scope
 from control.users.token import TokenName, TokenTerms, TokenView
 from control.values.network import NetworkText, source_network
-from control.values.query import Limit
+from control.values.part import Part, Slice
+from control.values.query import FoundText, Limit
 from control.values.time import TimeText, moment
 from control.values.wanted import meant
 from policy.model import Name
@@ -57,8 +58,10 @@ class TokenQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     tenant: Annotated[Name | None, meant("Only of this tenant; not those of all.")] = None
     expired: Annotated[bool | None, meant("Whether it ended.")] = None
     unused: Annotated[TimeText | None, meant("ISO time: only what was not used since.")] = None
-    sort: Annotated[Literal["name", "-name"], meant("By name, or backwards.")] = "name"
-    after: Annotated[TokenName | None, meant("The name of the last one of the page before.")] = None
+    sort: Annotated[
+        Literal["name", "-name", "created", "-created"], meant("What by; - before it: backwards.")
+    ] = "name"
+    prefix: Annotated[FoundText | None, meant("Only those whose name begins so.")] = None
     limit: Annotated[Limit, meant("At most so many, 1 to 1000; 1000.")] = 1000
 
 
@@ -68,7 +71,7 @@ class Issuing:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    async def page(self, holder: Holder, wanted: TokenQuery) -> list[TokenView]:
+    async def page(self, holder: Holder, wanted: TokenQuery, part: Part) -> Slice[TokenView]:
         """Those of its tenants. Raises RefusedError."""
         scope = (await self._desk.reach(holder)).scope
         unused = None if wanted.unused is None else moment(wanted.unused, "unused")
@@ -77,10 +80,8 @@ class Issuing:
                 connection,
                 scope,
                 None if wanted.scope is None else _role(wanted.scope),
-                *(wanted.tenant, wanted.expired, unused),
-                after=wanted.after,
-                limit=wanted.limit,
-                backwards=wanted.sort == "-name",
+                *(wanted.tenant, wanted.expired, unused, wanted.prefix),
+                part=part,
             )
 
     async def one(self, holder: Holder, name: str) -> TokenView:

@@ -12,7 +12,8 @@ from control.users.letter import mailed
 from control.users.person import MailText, PersonName, PersonView, Terms, listed
 from control.users.reach import Reach
 from control.users.role import Holder, PersonRole
-from control.values.query import Limit
+from control.values.part import Part, Slice
+from control.values.query import FoundText, Limit
 from control.values.wanted import meant
 from policy.model import Name
 from settings.alerts import Alerts
@@ -69,10 +70,10 @@ class UserQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     state: Annotated[
         Literal["active", "invited", "disabled"] | None, meant("Only in this state.")
     ] = None
-    sort: Annotated[Literal["name", "-name"], meant("By name, or backwards.")] = "name"
-    after: Annotated[PersonName | None, meant("The name of the last one of the page before.")] = (
-        None
-    )
+    sort: Annotated[
+        Literal["name", "-name", "created", "-created"], meant("What by; - before it: backwards.")
+    ] = "name"
+    prefix: Annotated[FoundText | None, meant("Only those whose name begins so.")] = None
     limit: Annotated[Limit, meant("At most so many, 1 to 1000; 1000.")] = 1000
 
 
@@ -84,17 +85,15 @@ class People:
         self._settings = settings
         self._alerts = alerts
 
-    async def page(self, holder: Holder, wanted: UserQuery) -> list[PersonView]:
+    async def page(self, holder: Holder, wanted: UserQuery, part: Part) -> Slice[PersonView]:
         """Those of its tenants."""
         scope = (await self._desk.reach(holder)).scope
         async with self._desk.pool.acquire() as connection:
             return await listed(
                 connection,
                 scope,
-                *(wanted.role, wanted.tenant, wanted.state),
-                after=wanted.after,
-                limit=wanted.limit,
-                backwards=wanted.sort == "-name",
+                *(wanted.role, wanted.tenant, wanted.state, wanted.prefix),
+                part=part,
             )
 
     async def one(self, holder: Holder, name: str) -> PersonView:

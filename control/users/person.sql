@@ -8,26 +8,24 @@ INSERT INTO person_tenant (person, tenant) SELECT $1, unnest($2::text[]);
 -- name: unbind
 DELETE FROM person_tenant WHERE person = $1;
 
+-- name: shown
+-- As a person is shown; what follows says which.
+SELECT p.id, p.name, p.role, p.everywhere, p.mail, p.disabled, p.created, p.used, p.totp_on,
+    p.password IS NOT NULL AS signs_in,
+    ARRAY(SELECT tenant FROM person_tenant t WHERE t.person = p.id ORDER BY tenant) AS tenants,
+    (SELECT count(*) FROM session s
+        WHERE s.person = p.id AND s.ended = '' AND s.ends > now()) AS sessions,
+    (SELECT l.expires FROM person_link l WHERE l.person = p.id AND l.expires > now()) AS link
+FROM person p;
+
 -- name: all
 -- $1: only that name, NULL for all.
-SELECT p.id, p.name, p.role, p.everywhere, p.mail, p.disabled, p.created, p.used, p.totp_on,
-    p.password IS NOT NULL AS signs_in,
-    ARRAY(SELECT tenant FROM person_tenant t WHERE t.person = p.id ORDER BY tenant) AS tenants,
-    (SELECT count(*) FROM session s
-        WHERE s.person = p.id AND s.ended = '' AND s.ends > now()) AS sessions,
-    (SELECT l.expires FROM person_link l WHERE l.person = p.id AND l.expires > now()) AS link
-FROM person p WHERE $1::text IS NULL OR p.name = $1 ORDER BY p.name;
+{shown} WHERE $1::text IS NULL OR p.name = $1 ORDER BY p.name;
 
 -- name: page
--- $1: those of these tenants alone, NULL for all; $2 role, $3 tenant, $4 state, or NULL; $5: behind
--- that name; $6 at most.
-SELECT p.id, p.name, p.role, p.everywhere, p.mail, p.disabled, p.created, p.used, p.totp_on,
-    p.password IS NOT NULL AS signs_in,
-    ARRAY(SELECT tenant FROM person_tenant t WHERE t.person = p.id ORDER BY tenant) AS tenants,
-    (SELECT count(*) FROM session s
-        WHERE s.person = p.id AND s.ended = '' AND s.ends > now()) AS sessions,
-    (SELECT l.expires FROM person_link l WHERE l.person = p.id AND l.expires > now()) AS link
-FROM person p
+-- $1: those of these tenants alone, NULL for all; $2 role, $3 tenant, $4 state, $5 how the name
+-- begins, or NULL.
+{shown}
 WHERE ($1::text[] IS NULL OR NOT p.everywhere
         AND EXISTS (SELECT FROM person_tenant t WHERE t.person = p.id)
         AND NOT EXISTS (SELECT FROM person_tenant t WHERE t.person = p.id AND t.tenant <> ALL ($1)))
@@ -36,28 +34,9 @@ WHERE ($1::text[] IS NULL OR NOT p.everywhere
         OR EXISTS (SELECT FROM person_tenant t WHERE t.person = p.id AND t.tenant = $3))
     AND ($4::text IS NULL OR $4 = CASE WHEN p.disabled THEN 'disabled'
         WHEN p.password IS NULL THEN 'invited' ELSE 'active' END)
-    AND ($5::text IS NULL OR p.name > $5)
-ORDER BY p.name LIMIT $6;
-
--- name: page_back
--- The same from the other end.
-SELECT p.id, p.name, p.role, p.everywhere, p.mail, p.disabled, p.created, p.used, p.totp_on,
-    p.password IS NOT NULL AS signs_in,
-    ARRAY(SELECT tenant FROM person_tenant t WHERE t.person = p.id ORDER BY tenant) AS tenants,
-    (SELECT count(*) FROM session s
-        WHERE s.person = p.id AND s.ended = '' AND s.ends > now()) AS sessions,
-    (SELECT l.expires FROM person_link l WHERE l.person = p.id AND l.expires > now()) AS link
-FROM person p
-WHERE ($1::text[] IS NULL OR NOT p.everywhere
-        AND EXISTS (SELECT FROM person_tenant t WHERE t.person = p.id)
-        AND NOT EXISTS (SELECT FROM person_tenant t WHERE t.person = p.id AND t.tenant <> ALL ($1)))
-    AND ($2::text IS NULL OR p.role = $2)
-    AND ($3::text IS NULL
-        OR EXISTS (SELECT FROM person_tenant t WHERE t.person = p.id AND t.tenant = $3))
-    AND ($4::text IS NULL OR $4 = CASE WHEN p.disabled THEN 'disabled'
-        WHEN p.password IS NULL THEN 'invited' ELSE 'active' END)
-    AND ($5::text IS NULL OR p.name < $5)
-ORDER BY p.name DESC LIMIT $6;
+    AND ($5::text IS NULL OR starts_with(p.name, $5))
+    AND {after}
+ORDER BY {order} LIMIT {limit};
 
 -- name: lock
 SELECT id FROM person WHERE name = $1 FOR UPDATE;

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from control.keyset import Column, Keyset
 from control.problem import bad, missing, taken
 from control.store.change import Act
 from control.store.database import Connection
@@ -18,6 +19,7 @@ from control.store.refusal import unless_taken
 from control.users.role import Holder, Role
 from control.values.name import UNPRINTABLE, printable
 from control.values.network import source_network
+from control.values.part import Part, Slice
 from policy.isotime import instant_of
 from policy.node import network, within
 from settings.statements import statements
@@ -25,6 +27,19 @@ from settings.statements import statements
 log = logging.getLogger(__name__)
 
 _SQL = statements(__package__, "token")
+_ALL, _PAGE, _ONE, _BY_DIGEST = (
+    _SQL[name].replace("{shown}", _SQL["shown"].rstrip(";"))
+    for name in ("all", "page", "one", "by_digest")
+)
+_KEY = Column(name="name", sql='t.name COLLATE "C"')
+LIST = Keyset(
+    _PAGE,
+    {
+        "name": (_KEY,),
+        "created": (Column(name="created", sql="t.created", kind="timestamptz"), _KEY),
+    },
+    given=6,
+)
 
 PREFIX = "sgt_"
 """So that a leaked token is recognised by scanners and people."""
@@ -68,7 +83,7 @@ class TokenView(msgspec.Struct, frozen=True, kw_only=True):
 
 async def tokens(connection: Connection) -> list[TokenView]:
     """All, by name."""
-    return [_view(row) for row in await connection.fetch(_SQL["all"])]
+    return [_view(row) for row in await connection.fetch(_ALL)]
 
 
 async def listed(
@@ -78,21 +93,20 @@ async def listed(
     tenant: str | None = None,
     expired: bool | None = None,
     unused: datetime | None = None,
+    begins: str | None = None,
     *,
-    after: str | None,
-    limit: int,
-    backwards: bool = False,
-) -> list[TokenView]:
-    """A part of all, by name; `scope`: those that are of these tenants alone; `unused`: not used
-    since."""
-    found = _SQL["page_back" if backwards else "page"]
-    rows = await connection.fetch(found, scope, role, tenant, expired, unused, after, limit)
-    return [_view(row) for row in rows]
+    part: Part,
+) -> Slice[TokenView]:
+    """A part of all; `scope`: those that are of these tenants alone; `unused`: not used since;
+    `begins`: whose name does so. Raises RefusedError."""
+    given = (scope, role, tenant, expired, unused, begins)
+    rows, after = await LIST.rows(connection, part, *given)
+    return Slice([_view(row) for row in rows], after)
 
 
 async def one(connection: Connection, name: str) -> TokenView:
     """Raises RefusedError."""
-    row = await connection.fetchrow(_SQL["one"], name)
+    row = await connection.fetchrow(_ONE, name)
     if row is None:
         raise missing("token", name)
     return _view(row)
@@ -218,7 +232,7 @@ class Tokens:
         if not token.isascii():  # a raw octet of a header; ours have none
             return None
         given = digest(token)
-        row = await self._pool.fetchrow(_SQL["by_digest"], given)
+        row = await self._pool.fetchrow(_BY_DIGEST, given)
         if row is None or not hmac.compare_digest(row["digest"], given):
             return None
         if row["over"]:

@@ -1,16 +1,18 @@
--- name: all
-SELECT name, role, tenant, created, used, networks, expires, expires <= now() AS over,
+-- name: shown
+-- As a token is shown; what follows says which.
+SELECT t.name, t.digest, t.role, t.tenant, t.created, t.used, t.networks, t.expires,
+    t.expires <= now() AS over,
     ARRAY(SELECT t.tenant WHERE t.tenant IS NOT NULL
         UNION SELECT o.tenant FROM api_token_tenant o WHERE o.token = t.name ORDER BY 1) AS tenants
-FROM api_token t ORDER BY name;
+FROM api_token t;
+
+-- name: all
+{shown} ORDER BY t.name;
 
 -- name: page
 -- $1: those of these tenants alone, NULL for all; $2 role, $3 tenant, $4 whether it is over, $5 not
--- used since, or NULL; $6: behind that name; $7 at most.
-SELECT name, role, tenant, created, used, networks, expires, expires <= now() AS over,
-    ARRAY(SELECT t.tenant WHERE t.tenant IS NOT NULL
-        UNION SELECT o.tenant FROM api_token_tenant o WHERE o.token = t.name ORDER BY 1) AS tenants
-FROM api_token t
+-- used since, $6 how the name begins, or NULL.
+{shown}
 WHERE ($1::text[] IS NULL OR t.tenant = ANY ($1) AND NOT EXISTS (
         SELECT FROM api_token_tenant o WHERE o.token = t.name AND o.tenant <> ALL ($1)))
     AND ($2::text IS NULL OR t.role = $2)
@@ -18,30 +20,12 @@ WHERE ($1::text[] IS NULL OR t.tenant = ANY ($1) AND NOT EXISTS (
         SELECT FROM api_token_tenant o WHERE o.token = t.name AND o.tenant = $3))
     AND ($4::boolean IS NULL OR $4 = coalesce(t.expires <= now(), false))
     AND ($5::timestamptz IS NULL OR t.used IS NULL OR t.used < $5)
-    AND ($6::text IS NULL OR t.name > $6)
-ORDER BY t.name LIMIT $7;
-
--- name: page_back
--- The same from the other end.
-SELECT name, role, tenant, created, used, networks, expires, expires <= now() AS over,
-    ARRAY(SELECT t.tenant WHERE t.tenant IS NOT NULL
-        UNION SELECT o.tenant FROM api_token_tenant o WHERE o.token = t.name ORDER BY 1) AS tenants
-FROM api_token t
-WHERE ($1::text[] IS NULL OR t.tenant = ANY ($1) AND NOT EXISTS (
-        SELECT FROM api_token_tenant o WHERE o.token = t.name AND o.tenant <> ALL ($1)))
-    AND ($2::text IS NULL OR t.role = $2)
-    AND ($3::text IS NULL OR t.tenant = $3 OR EXISTS (
-        SELECT FROM api_token_tenant o WHERE o.token = t.name AND o.tenant = $3))
-    AND ($4::boolean IS NULL OR $4 = coalesce(t.expires <= now(), false))
-    AND ($5::timestamptz IS NULL OR t.used IS NULL OR t.used < $5)
-    AND ($6::text IS NULL OR t.name < $6)
-ORDER BY t.name DESC LIMIT $7;
+    AND ($6::text IS NULL OR starts_with(t.name, $6))
+    AND {after}
+ORDER BY {order} LIMIT {limit};
 
 -- name: one
-SELECT name, role, tenant, created, used, networks, expires, expires <= now() AS over,
-    ARRAY(SELECT t.tenant WHERE t.tenant IS NOT NULL
-        UNION SELECT o.tenant FROM api_token_tenant o WHERE o.token = t.name ORDER BY 1) AS tenants
-FROM api_token t WHERE t.name = $1;
+{shown} WHERE t.name = $1;
 
 -- name: lock
 SELECT name FROM api_token WHERE name = $1 FOR UPDATE;
@@ -53,10 +37,7 @@ UPDATE api_token SET role = $2, tenant = $3, networks = $4, expires = $5 WHERE n
 DELETE FROM api_token_tenant WHERE token = $1;
 
 -- name: by_digest
-SELECT name, digest, role, tenant, networks, expires <= now() AS over,
-    ARRAY(SELECT t.tenant WHERE t.tenant IS NOT NULL
-        UNION SELECT o.tenant FROM api_token_tenant o WHERE o.token = t.name ORDER BY 1) AS tenants
-FROM api_token t WHERE digest = $1;
+{shown} WHERE t.digest = $1;
 
 -- name: add
 INSERT INTO api_token (name, digest, created, role, tenant, networks, expires)

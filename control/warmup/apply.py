@@ -83,4 +83,5 @@ async def _provider(act: Act, one: Judged, row: Kept, now: int, warmup: Warmup) 
         {"stage": row.stage, "paused": row.paused},
         {"stage": after.stage, "paused": after.paused},
         found.sentence,
+        tenant=one.source.tenant,
     )

@@ -98,6 +98,7 @@ async def do(act: Act, address: str, wanted: HandAct, *, warmup: Warmup) -> str:
         _told(row),
         _told(left),
         wanted.reason,
+        tenant=source.tenant,
     )
     act.note(sentence)
     return address

@@ -126,7 +126,8 @@ async def _one(
     today = day_of(act.milliseconds)
     imported = Imported(source.since, _days(row, quota, range(today - before, today)))
     await keep(act.connection, msgspec.structs.replace(kept, imported=imported))
-    await act.audit("warmup.import", address, None, msgspec.to_builtins(row), reason)
+    after = msgspec.to_builtins(row)
+    await act.audit("warmup.import", address, None, after, reason, tenant=row.tenant)
     return TakenView(
         tenant=row.tenant,
         domain=row.domain,

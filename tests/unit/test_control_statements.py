@@ -50,13 +50,13 @@ the calendar neither ends a lease nor lets a channel rest for less than it asked
 
 SIGNING_IN = {
     *(("attempt.sql", n) for n in ("begin", "failures", "forget", "left", "right", "sweep")),
-    *(("person.sql", name) for name in ("all", "link", "linked", "page", "page_back", "taken")),
+    *(("person.sql", name) for name in ("link", "linked", "shown", "taken")),
     *(
         ("session.sql", n)
         for n in ("holder", "issue", "open", "refresh", "signed_in", "sweep", "use")
     ),
     *(("signing.sql", name) for name in ("add", "drop", "one", "retire", "signs")),
-    *(("token.sql", n) for n in ("all", "by_digest", "one", "page", "page_back")),
+    *(("token.sql", n) for n in ("page", "shown")),
     ("audit.sql", "forget"),
     ("lastused.sql", "used"),
 }

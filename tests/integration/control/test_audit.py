@@ -4,6 +4,7 @@ away."""
 import csv
 import datetime
 import io
+import urllib.parse
 from typing import Any
 
 import asyncpg
@@ -12,7 +13,7 @@ import pytest
 
 from control.parts import Parts
 from control.store.change import Act
-from control.users.audit import forget
+from control.users.audit import forget, found_slowly
 from control.users.token import new_token, put
 from tests.support.control.core import Api, Command
 from tests.support.control.people import PASSWORD, acting, joined, login
@@ -170,3 +171,67 @@ async def test_it_is_exported_whole_and_no_cell_is_a_formula(
     words = ("--kind", "command", "--source", "x", "--until", "2999-01-01", "--text", "x")
     assert "test.act" not in await command("audit", "list", *words)
     assert "test.act" in await command("audit", "list", "--kind", "command")
+
+
+async def test_it_is_searched_by_whose_it_is_and_a_tenant_sees_its_own_alone(
+    api: Api, core: Parts
+) -> None:
+    for number, name in enumerate(("acme", "globex"), start=1):
+        new = {"name": name, "login": name, "password": "correct horse"}
+        assert (await api("POST", "/api/v2/tenants", new))[0] == 201
+        added = {"tenant": name, "domain": f"{name}.example", "ip": f"192.0.2.{number}", "quota": 5}
+        assert (await api("POST", "/api/v2/domains", added))[0] == 201
+        assert (await api("PATCH", f"/api/v2/ips/192.0.2.{number}", {"quota": 9}))[0] == 200
+        assert (await api("POST", f"/api/v2/pools/{name}/pause"))[0] == 200
+        path = f"/api/v2/tenants/{name}/mailboxes/a@{name}.example"
+        assert (await api("PUT", path, {"daily_max": 5}))[0] == 200
+        assert (await api("DELETE", path))[0] == 200
+        gone = f"/api/v2/domains/{name}.example"
+        assert (await api("DELETE", gone))[0] == 200
+    wanted = ["tenant.add", "domain.add", "ip.set", "pool.pause", "mailbox.set", "mailbox.remove"]
+    wanted.append("domain.remove")
+    of_acme = await entries(api, "tenant=acme")
+    assert [e["action"] for e in reversed(of_acme)] == wanted
+    assert {e["tenant"] for e in of_acme} == {"acme"}
+    number = (await api("GET", "/api/v2/tenants/acme"))[1]["id"]  # type: ignore[index]
+    assert await entries(api, f"tenant={number}") == of_acme, "its number is its name"
+    own = (await joined(core, api, "anna", "operator", ("acme",)))["access_token"]
+    status, page = await api("GET", "/api/v2/audit", token=own)
+    assert isinstance(page, dict)
+    assert status == 200
+    seen = page["entries"]
+    assert [e["id"] for e in seen] == [e["id"] for e in of_acme]
+    assert {e["source"] for e in seen} == {""}, "addresses of who runs us are not for it"
+    assert (await api("GET", "/api/v2/audit?tenant=globex", token=own))[0] == 404
+    assert (await api("GET", "/api/v2/audit?source=127.0.0.1", token=own))[0] == 400
+    status, page = await api("GET", "/api/v2/audit?text=globex", token=own)
+    assert (status, page["entries"]) == (200, [])  # type: ignore[index,call-overload]
+    async with core.pool.acquire() as connection:
+        await connection.execute("UPDATE tenant SET created = now() + interval '1 hour'")
+    status, page = await api("GET", "/api/v2/audit", token=own)
+    assert (status, page["entries"]) == (200, []), "rows of a former one of its name"  # type: ignore[index,call-overload]
+
+
+async def test_a_text_is_found_by_an_index_where_there_is_one_and_without(
+    api: Api, core: Parts
+) -> None:
+    async with core.pool.acquire() as connection:
+        await connection.execute(
+            "INSERT INTO audit_log (at, who, action, subject, after) SELECT now(), 'x', 'test.act',"
+            " 'subject ' || n, jsonb_build_object('value', md5(n::text))"
+            " FROM generate_series(1, 50000) n"
+        )
+        await connection.execute(
+            "INSERT INTO audit_log (at, who, action, subject, after)"
+            " VALUES (now(), 'x', 'test.act', 'rare', '{\"value\": \"100%_\\\\\\\\Ünder\"}')"
+        )
+        await connection.execute("VACUUM ANALYZE audit_log")
+    for _ in range(2):
+        for text in ("100%_", "RARE", "%_", "ünder", "value: x", "_\\"):
+            found = await entries(api, urllib.parse.urlencode({"text": text, "limit": 9}))
+            assert [e["subject"] for e in found] == ([] if ":" in text else ["rare"]), text
+        warned = bool(await found_slowly(core.pool))
+        async with core.pool.acquire() as connection:
+            there = await connection.fetchval("SELECT to_regclass('audit_log_text') IS NOT NULL")
+            assert warned != there
+            await connection.execute("DROP INDEX IF EXISTS audit_log_text")

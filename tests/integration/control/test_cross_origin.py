@@ -49,7 +49,7 @@ async def test_a_named_page_reads_answers_and_refusals(named: Api, token: str) -
             assert told(answer.headers) == {
                 "Access-Control-Allow-Origin": PAGE,
                 "Access-Control-Expose-Headers": (
-                    "Allow, ETag, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
+                    "Allow, ETag, Link, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
                 ),
             }, path
             assert answer.headers["Vary"] == "Origin"

@@ -11,11 +11,14 @@ from control.jobs.run import JobView, RunQuery, RunView, runs, troubled
 from control.jobs.runner import Runner
 from control.parts import Parts
 from control.timetable import REPLIES_KEPT
+from control.values.part import Part
 from policy.limits import day_of
 from tests.support.control.core import TOKEN, Api, Command
 from tests.support.control.outcomes import reader, tell
 
 AT = 30 * MINUTE
+
+LATEST = Part(sort="-due", limit=100)
 
 
 class Calendar:
@@ -71,7 +74,7 @@ async def test_any_number_of_nodes_do_each_run_once(core: Parts, calendar: Calen
     for one in nodes:
         await one.look(one.jobs[0])
     assert sorted(work.done) == [began + n * DAY for n in range(10)]
-    assert len(await runs(core.pool, "night", RunQuery(state="done", limit=100))) == 10
+    assert len((await runs(core.pool, "night", RunQuery(state="done"), LATEST)).entries) == 10
 
 
 async def test_three_days_away_are_caught_up_in_their_order(
@@ -99,13 +102,13 @@ async def test_a_failure_is_tried_again_later_and_then_done(
     one = node(core, calendar, work)
     for _ in range(3):
         await one.look(one.jobs[0])
-    failed = (await runs(core.pool, "night", RunQuery()))[0]
+    failed = (await runs(core.pool, "night", RunQuery(), LATEST)).entries[0]
     assert (failed.state, failed.attempts) == ("failed", 1), "not before its wait is over"
     assert "not today" in failed.said
     for _ in range(2):
         await due_again(core)
         await one.look(one.jobs[0])
-    done = (await runs(core.pool, "night", RunQuery()))[0]
+    done = (await runs(core.pool, "night", RunQuery(), LATEST)).entries[0]
     assert (done.state, done.attempts, len(work.done)) == ("done", 3, 1)
     assert await troubled(core.pool) == []
 
@@ -139,7 +142,7 @@ async def test_a_node_that_was_killed_loses_its_run_and_ends_nothing(
     work = Counted()
     frozen, other = node(core, calendar, hangs, "frozen"), node(core, calendar, work, "other")
     hanging = asyncio.create_task(frozen.look(frozen.jobs[0]))
-    while not await runs(core.pool, "night", RunQuery(state="running")):
+    while not (await runs(core.pool, "night", RunQuery(state="running"), LATEST)).entries:
         await asyncio.sleep(0.01)
     await other.look(other.jobs[0])
     assert work.done == [], "its lease is not over"
@@ -147,7 +150,7 @@ async def test_a_node_that_was_killed_loses_its_run_and_ends_nothing(
     await other.look(other.jobs[0])
     held.set()
     await hanging
-    run = (await runs(core.pool, "night", RunQuery()))[0]
+    run = (await runs(core.pool, "night", RunQuery(), LATEST)).entries[0]
     assert (run.state, run.node, run.said) == ("done", "other", "done")
 
 

@@ -231,6 +231,7 @@ PLACES = PATHS | {
     "job": "cleanup",
     "user": "anna",
     "token": "panel",
+    "day": "2026-03-01",
 }
 
 
@@ -277,7 +278,8 @@ async def test_a_parameter_that_the_document_refuses_is_refused(stocked: Api, co
 
 def as_written(text: str, kind: dict[str, Any]) -> Any:
     """What the text is where a number is wanted."""
-    whole = kind.get("type") == "integer" and re.fullmatch("-?(?:0|[1-9][0-9]*)", text)
+    integers = any(one.get("type") == "integer" for one in (kind, *kind.get("anyOf", ())))
+    whole = integers and re.fullmatch("-?(?:0|[1-9][0-9]*)", text)
     return int(text) if whole else text
 
 

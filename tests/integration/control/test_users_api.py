@@ -208,7 +208,7 @@ async def test_a_list_in_parts_skips_and_repeats_none_of_those_that_stay(api: Ap
         ("role=admin", 0),
     ):
         assert len((await api("GET", f"{USERS}?{query}"))[1]) == names, query
-    for query in ("limit=0", "sort=mail", "after=%20", "state=gone"):
+    for query in ("limit=0", "sort=mail", "after=~x", "state=gone"):
         status, refused = await api("GET", f"{USERS}?{query}")
         field = query.partition("=")[0]
         assert (status, refused["errors"][0]["field"]) == (400, field), query  # type: ignore[index]

@@ -1,0 +1,11 @@
+"""Lists are read in parts by an index in their order, whatever part it is."""
+
+from control.store.migrations.script import run
+
+revision = "0072"
+down_revision = "0071"
+
+
+def upgrade() -> None:
+    """Run the SQL of this revision."""
+    run("0072_pre_list_keys.sql")
