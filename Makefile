@@ -19,7 +19,7 @@ PYTEST = $(BIN)/pytest -n 3 --dist worksteal
 # Processes begin by the thousand in the tests, and each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo up quick test coverage test-compiled compiled compiler install schemathesis commands soak sixty-days check bench bench-quick bench-hold bench-control bench-accounting load fmt lock clean
+.PHONY: setup demo up quick test coverage test-compiled compiled compiler install schemathesis commands soak sixty-days check bench bench-quick bench-hold bench-control bench-accounting load dashboards fmt lock clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -163,6 +163,10 @@ SCENARIO := ci
 load: $(COMPILED)/.ready
 	PYTHONPATH=$(CURDIR)/$(COMPILED) PYTHONSAFEPATH=1 $(BIN)/sendgate load --scenario $(SCENARIO) \
 		--output load.json --report load.html
+
+# deploy/grafana/*.json, of its panels/*.toml and the catalogues of metrics.
+dashboards: $(STAMP)
+	$(BIN)/python deploy/grafana/make.py
 
 fmt: $(STAMP)
 	$(BIN)/ruff format .
