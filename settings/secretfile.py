@@ -18,7 +18,7 @@ LARGEST = 65_536
 """Octets of such a file."""
 
 
-class _UnusableError(Exception):
+class UnusableError(Exception):
     """The file holds no secret that may be used; the message says why and what to do."""
 
 
@@ -41,8 +41,8 @@ def from_files(
             continue
         source, file = sources[0]
         try:
-            values.setdefault(section, {})[name] = _content(file)
-        except _UnusableError as error:
+            values.setdefault(section, {})[name] = content(file)
+        except UnusableError as error:
             problems.append(f"{field} (from {source}): {error}")
         origin[field] = source
 
@@ -60,10 +60,10 @@ def _sources(environ: Mapping[str, str]) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def _content(file: str) -> str:
-    """Its one line. Raises _UnusableError, which never shows any of it."""
+def content(file: str) -> str:
+    """Its one line. Raises UnusableError, which never shows any of it."""
     if not file:
-        raise _UnusableError("it names no file: give a path, or take the variable away")
+        raise UnusableError("it names no file: give a path, or take the variable away")
     try:
         # A pipe without a writer would keep the start waiting for ever.
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -74,29 +74,29 @@ def _content(file: str) -> str:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise _UnusableError(f"{file} cannot be read: {error.strerror}") from error
+        raise UnusableError(f"{file} cannot be read: {error.strerror}") from error
     if len(raw) > LARGEST:
-        raise _UnusableError(f"{file} has more than {LARGEST} octets")
+        raise UnusableError(f"{file} has more than {LARGEST} octets")
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:
-        raise _UnusableError(f"{file} is no UTF-8 text") from error
+        raise UnusableError(f"{file} is no UTF-8 text") from error
     # What an editor or `echo` ends the line with is no part of it; blanks may be.
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
-        raise _UnusableError(f"{file} is empty: write the secret into it")
+        raise UnusableError(f"{file} is empty: write the secret into it")
     if "\n" in text or "\r" in text or "\0" in text:
-        raise _UnusableError(f"{file} has more than one line: a list is comma-separated")
+        raise UnusableError(f"{file} has more than one line: a list is comma-separated")
     return text
 
 
 def _usable(file: str, mode: int) -> None:
-    """Raises _UnusableError for what is no file, or one that others read or write."""
+    """Raises UnusableError for what is no file, or one that others read or write."""
     if not stat.S_ISREG(mode):
-        raise _UnusableError(f"{file} is no regular file")
+        raise UnusableError(f"{file} is no regular file")
     if mode & stat.S_IRWXO:
         # Refused, not warned of: a warning is read when the secret has been read. Docker and
         # Kubernetes, which mount 0444 and 0644 unasked, take a mode.
-        raise _UnusableError(
+        raise UnusableError(
             f"{file} is open to every user (mode {stat.S_IMODE(mode):04o}): chmod o= {file}"
         )

@@ -1,19 +1,28 @@
-"""`sendgate restore`: straight at PostgreSQL and the ledger, for the rest is stopped then."""
+"""`sendgate restore`: straight at PostgreSQL and the ledger, for the rest is stopped then.
+
+With a file it puts a backup of `sendgate backup` back; without one it does what has to follow when
+PostgreSQL was put back by other means."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
+from control.backup.key import read_key
+from control.backup.putback import put_back
+from control.backup.sealing import BrokenBackupError
 from control.ledger.restore import Restored
 from control.ledger.restore import restore as put_in_doubt
 from control.problem import RefusedError
 from control.store.database import open_pool
 from control.store.refusal import NO_SCHEMA, UNREACHABLE, no_database
 from control.terminal.configuration import Config, configuration
+from control.terminal.percent import percent
 from control.terminal.show import as_json, line_of, say
+from control.terminal.usage import misused
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect
 from policy.number import agree, count
@@ -22,8 +31,17 @@ from settings.model import Settings
 
 def restore(
     context: typer.Context,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A backup, to be put back first.")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="File with the key of the backup.")
+    ] = None,
+    replace: Annotated[
+        str, typer.Option(help="The database's name: what is in it may go for the backup.")
+    ] = "",
     yes: Annotated[
-        bool, typer.Option("--yes", help="A backup was put back; gateways are stopped.")
+        bool, typer.Option("--yes", help="Do it; gateways and control are stopped.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and change nothing.")] = False,
     reason: Annotated[str, typer.Option(help="For the audit log.")] = "",
@@ -32,7 +50,15 @@ def restore(
     ] = [],  # noqa: B006 - typer's way
     config: Config = None,
 ) -> None:
-    """After a backup of PostgreSQL was put back, before gateways start: doubt what waited."""
+    """Put a backup back (FILE), or only doubt what waited, after PostgreSQL was put back by other
+    means; before gateways start."""
+    if file is not None:
+        if key is None:
+            raise misused("--key FILE is needed: what the backup was sealed with")
+        _whole(context, file, key, replace, yes, dry_run, reason, log, config)
+        return
+    if key is not None or replace:
+        raise misused("--key and --replace are for a backup: name its file")
     if not yes and not dry_run:
         raise RefusedError(
             "this closes the ledger and puts every waiting message in doubt until PowerMTA's "
@@ -43,8 +69,7 @@ def restore(
     if line.json:
         as_json(done)
         return
-    waiting = ", ".join(f"{count} {state}" for state, count in done.waiting.items()) or "nothing"
-    say(f"waiting: {waiting}")
+    say(f"waiting: {_states(done.waiting)}")
     for sentence in done.unknown.sentences():
         say(sentence)
     if done.dry_run:
@@ -55,6 +80,65 @@ def restore(
             f"doubt, ledger {done.ledger} is closed"
         )
         say("start control and the gateways: both are settled by PowerMTA's accounting")
+
+
+def _states(waiting: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {state}" for state, number in waiting.items()) or "nothing"
+
+
+def _whole(
+    context: typer.Context,
+    file: Path,
+    key: Path,
+    replace: str,
+    yes: bool,
+    dry_run: bool,
+    reason: str,
+    log: list[Path],
+    config: Path | None,
+) -> None:
+    if not yes and not dry_run:
+        raise RefusedError(
+            "this replaces the database by the backup, closes the ledger and puts every waiting "
+            "message in doubt until PowerMTA's accounting was read; --dry-run says what would be "
+            "replaced, --yes does it"
+        )
+    line = line_of(context)
+    try:
+        with percent("restore") as told:
+            done = asyncio.run(
+                put_back(
+                    configuration(line, config),
+                    file,
+                    read_key(key),
+                    who="command line",
+                    replace=replace,
+                    reason=reason,
+                    dry=dry_run,
+                    logs=log,
+                    told=told,
+                )
+            )
+    except BrokenBackupError as error:
+        raise RefusedError(f"{file}: {error}; nothing was changed") from error
+    if line.json:
+        as_json(done)
+        return
+    of = done.manifest
+    here = f"{count(done.replaced.objects, 'table')}, waiting: {_states(done.replaced.waiting)}"
+    verb = "would replace" if done.dry_run else "replaced"
+    say(f"{verb} database {done.database} ({here if done.replaced.objects else 'empty'})")
+    say(f"by the backup of {of.made}: {count(of.rows, 'row')}, waiting: {_states(of.waiting)}")
+    if done.restored is None:
+        say(f"would put {count(done.in_doubt, 'message')} in doubt and close the ledger")
+        return
+    for sentence in done.restored.unknown.sentences():
+        say(sentence)
+    say(
+        f"{count(done.in_doubt, 'message')} in doubt, ledger {done.restored.ledger} is closed, "
+        f"{count(done.counters, 'count')} of it raised, schema {done.schema}"
+    )
+    say("start control and the gateways: both are settled by PowerMTA's accounting")
 
 
 async def _restore(settings: Settings, reason: str, dry: bool, logs: list[Path]) -> Restored:

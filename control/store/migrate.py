@@ -38,6 +38,12 @@ def newest() -> str:
     return cast(str, ScriptDirectory.from_config(_config()).get_current_head())
 
 
+def known(wanted: str) -> bool:
+    """Whether this version knows a revision, and so the way from it to its own."""
+    script = ScriptDirectory.from_config(_config())
+    return any(one.revision == wanted for one in script.walk_revisions())
+
+
 @asynccontextmanager
 async def _engine(url: str, statement: float) -> AsyncIterator[AsyncEngine]:
     """`statement`: seconds for one. Raises asyncpg's or the system's error when nobody answers."""

@@ -81,6 +81,9 @@ def unknown_sendgate(command: list[str]) -> str:
             if not given and name in _valued(node):
                 next(words, None)
         elif getattr(node, "commands", None):
+            if word not in node.commands and getattr(node, "default", ""):
+                node = node.commands[node.default]
+                continue
             if word not in node.commands:
                 return f"command {word}"
             node = node.commands[word]

@@ -1,0 +1,43 @@
+"""How long backups stay: the newest so many, or so many days of them.
+
+Rule: only files of the name that we give are looked at, and the one just made stays whatever is
+asked for.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+_NAME = re.compile(r"sendgate-(\d{8}T\d{6}Z)(?:-\d{1,3})?\.backup")
+_TIME = "%Y%m%dT%H%M%SZ"
+
+
+def name_for(now: datetime, folder: Path) -> Path:
+    """Where the backup of `now` goes; two of one second get different names."""
+    name = f"sendgate-{now.astimezone(UTC).strftime(_TIME)}"
+    taken = (folder / f"{name}-{number}.backup" for number in range(1, 1000))
+    return next(path for path in (folder / f"{name}.backup", *taken) if not path.exists())
+
+
+def superseded(
+    folder: Path, made: Path, now: datetime, *, keep: int | None, days: int | None
+) -> list[Path]:
+    """Those that may go, the oldest first. With both bounds, what either would keep stays."""
+    if keep is None and days is None:
+        return []
+    ours = sorted(
+        ((_made(path), path) for path in folder.iterdir() if _NAME.fullmatch(path.name)),
+        reverse=True,
+    )
+    staying = {made}
+    if keep is not None:
+        staying |= {path for _, path in ours[:keep]}
+    if days is not None:
+        staying |= {path for at, path in ours if at > now - timedelta(days=days)}
+    return [path for _, path in reversed(ours) if path not in staying]
+
+
+def _made(path: Path) -> datetime:
+    found = _NAME.fullmatch(path.name)
+    assert found is not None
+    return datetime.strptime(found[1], _TIME).replace(tzinfo=UTC)
