@@ -1,4 +1,4 @@
-"""Puts the dump of a backup into a database: pg_restore writes it, psql does it, in one transaction.
+"""Puts the dump of a backup into a database: pg_restore writes it, psql does it.
 
 Owns: the transaction. It empties the schema, takes the dump, doubts what waits, and is committed
 only after the backup was read to its seal and whoever asked has said yes; what breaks off in
