@@ -2,6 +2,7 @@
 of a second and can be killed without asking anybody."""
 
 import asyncio
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -40,6 +41,7 @@ class PostgresPart:
     def __init__(self, template: Path, folder: Path) -> None:
         # With owners: the server runs as a user of its own when we are root.
         subprocess.run(["cp", "-a", str(template), str(folder)], check=True)
+        self._template = template
         self.server = LocalPostgres(folder)
 
     @property
@@ -60,6 +62,13 @@ class PostgresPart:
 
     def thaw(self) -> None:
         send(family(self.server.pid), signal.SIGCONT)
+
+    def replace_disk(self) -> None:
+        """A killed server lost all it had: a new cluster is made in its place, with an empty
+        database of the newest schema."""
+        cluster = self.server.data_dir / "cluster"
+        shutil.rmtree(cluster)
+        subprocess.run(["cp", "-a", str(self._template / "cluster"), str(cluster)], check=True)
 
     async def restart(self) -> None:
         """With its data, after whatever was done to it."""
