@@ -371,7 +371,7 @@ ALSO = {
 
 NO_NOUNS = {
     *("hold", "clock", "ledger", "pmta", "accounting", "audit", "message", "plan", "provider"),
-    *("alert", "api", "blocklist", "job", "warmup"),
+    *("alert", "api", "backup", "blocklist", "job", "warmup"),
 }
 """Groups of commands for what an operator does not add."""
 

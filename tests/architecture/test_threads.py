@@ -66,7 +66,11 @@ THREADS = {
 """(file, what runs in the thread) to why nothing native in it is anybody else's."""
 
 NATIVE = {
-    "AESGCM": {"control/held/content.py", "gateway/hold/keep/content.py"},
+    "AESGCM": {
+        "control/backup/sealing.py",
+        "control/held/content.py",
+        "gateway/hold/keep/content.py",
+    },
     "Fernet": {"control/store/keyring.py"},
     "SSLContext": {"settings/tls.py"},
     "ZstdCompressor": {"gateway/hold/keep/content.py"},
@@ -79,7 +83,7 @@ NATIVE = {
     "hiredis.Reader": {"policy/ledger/rawconnection.py"},
 }
 """Makers of objects of C libraries that let go of Python's lock, and who may call them: the event
-loop alone (hiredis, the TLS contexts), each call for itself (`Fernet`, an
+loop alone (hiredis, the TLS contexts, a backup's file), each call for itself (`Fernet`, an
 operator's look at what is held), or `threading.local`."""
 
 _STARTS = {"to_thread": 0, "run_in_executor": 1, "submit": 0}
