@@ -18,6 +18,7 @@ from control.bypass.view import BypassView
 from control.cli import importing
 from control.terminal.client import Client
 from control.terminal.options import Body, filters
+from control.terminal.parts import All, Limit, listed, part_of
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.usage import misused
 from policy.isotime import instant
@@ -98,10 +99,12 @@ def inbox(context: typer.Context) -> None:
 def bypass(
     context: typer.Context,
     days: Annotated[int, typer.Option(min=1, max=366, help="Of so many days, with today's.")] = 2,
+    limit: Limit = None,
+    every: All = False,
 ) -> None:
     """Mail on our VirtualMTAs that no gateway handed in: whose it is. It counts for its IPs."""
     line = line_of(context)
-    found = Client(line).get("/api/v2/accounting/bypass", list[BypassView], days=str(days))
+    found = listed(Client(line), "/api/v2/accounting/bypass", BypassView, limit, every, days=days)
     if line.json:
         as_json(found)
         return
@@ -123,10 +126,10 @@ def bypass(
 
 
 @app.command()
-def forgetting(context: typer.Context) -> None:
+def forgetting(context: typer.Context, limit: Limit = None, every: All = False) -> None:
     """Addresses that are taken out of what is kept (`sendgate forget`), and how far that is."""
     line = line_of(context)
-    found = Client(line).pages("/api/v2/accounting/forgetting", ForgettingView)
+    found = listed(Client(line), "/api/v2/accounting/forgetting", ForgettingView, limit, every)
     if line.json:
         as_json(found)
         return
@@ -152,12 +155,13 @@ def rejected(
     again: Annotated[
         bool, typer.Option("--again", help="Take them in once more, after a mend.")
     ] = False,
+    every: All = False,
 ) -> None:
     """Records that could not be read: where they stood, why not, and their text."""
     line = line_of(context)
     client = Client(line)
     if again:
-        if query:
+        if query or every:
             raise misused("--again takes in all that --id names, or all there are: no part of them")
         done = client.send("POST", f"{_REJECTED}/again", only, Retried)
         if line.json:
@@ -169,7 +173,10 @@ def rejected(
         )
         return
     parts = [{"after": max(0, number - 1), "limit": 1} for number in only.get("ids", ())]
-    pages = [client.get(_REJECTED, SetAsidePage, **part) for part in parts or [query]]
+    pages = [
+        part_of(client, _REJECTED, SetAsidePage, part, every=every and not only, rows="rejected")
+        for part in parts or [query]
+    ]
     shown = [one for page in pages for one in page.rejected]
     if only:
         shown = [one for one in shown if one.id in only["ids"]]

@@ -9,6 +9,7 @@ from control.alerts.desk import AlertQuery, Alerts, Mute, MuteView
 from control.alerts.sender import Delivered
 from control.terminal.client import Client
 from control.terminal.options import Body, filters, options
+from control.terminal.parts import All, part_of, say_more
 from control.terminal.show import as_json, line_of, say, table
 from policy.number import count
 
@@ -20,10 +21,11 @@ NOBODY = "nobody is told: set [alerts] (TELEGRAM_BOT_TOKEN and TELEGRAM_CHAT_ID,
 
 @app.command("list")
 @filters(AlertQuery)
-def list_(context: typer.Context, query: Body) -> None:
+def list_(context: typer.Context, query: Body, every: All = False) -> None:
     """What is wrong now, the latest first."""
     line = line_of(context)
-    found = Client(line).get(PATH, Alerts, **query)
+    client = Client(line)
+    found = part_of(client, PATH, Alerts, query, every=every, rows="alerts")
     if line.json:
         as_json(found)
         return
@@ -49,6 +51,7 @@ def list_(context: typer.Context, query: Body) -> None:
             say(f"{alert.key}: not told: {alert.trouble} ({alert.waiting} still tried)")
     for one in found.mutes:
         say(f"muted until {one.until}: {one.key} ({one.who}) {one.reason}".rstrip())
+    say_more(client)
     if not found.channels:
         say(NOBODY)
 

@@ -10,6 +10,7 @@ import typer
 
 from control.terminal.client import Client
 from control.terminal.options import Body, filters
+from control.terminal.parts import All, part_of
 from control.terminal.show import as_json, line_of, say, table
 from control.users.audit import AuditEntry, AuditPage, AuditQuery
 
@@ -27,23 +28,17 @@ def list_(
     context: typer.Context,
     query: Body,
     csv: Annotated[bool, typer.Option("--csv", help="As CSV, for a spreadsheet.")] = False,
-    every: Annotated[
-        bool, typer.Option("--all", help="Page after page, to the first one.")
-    ] = False,
+    every: All = False,
 ) -> None:
     """Newest first."""
     line = line_of(context)
-    client = Client(line)
-    page = client.get(PATH, AuditPage, **query)
-    entries = list(page.entries)
-    while every and page.before is not None:
-        page = client.get(PATH, AuditPage, **{**query, "before": page.before})
-        entries += page.entries
+    page = part_of(Client(line), PATH, AuditPage, query, every=every, rows="entries")
+    entries = page.entries
     if csv:
         sys.stdout.write(as_csv(entries))
         return
     if line.json:
-        as_json(AuditPage(entries=entries, before=page.before))
+        as_json(page)
         return
     table(
         ("id", "at", "who", "from", "action", "subject", "change", "reason"),

@@ -7,6 +7,7 @@ import typer
 from control.blocklists.view import BlocklistAnswer, BlocklistQuery, ZoneView
 from control.terminal.client import Client
 from control.terminal.options import Body, filters
+from control.terminal.parts import All, part_of, say_more
 from control.terminal.show import as_json, line_of, say, table
 
 app = typer.Typer(no_args_is_help=True, help="DNS blocklists: who has our IPs and domains.")
@@ -16,14 +17,16 @@ PATH = "/api/v2/blocklists"
 
 @app.command("list")
 @filters(BlocklistQuery)
-def list_(context: typer.Context, query: Body) -> None:
+def list_(context: typer.Context, query: Body, every: All = False) -> None:
     """What each list says, by IP and domain; `sendgate job run blocklists` asks all anew."""
     line = line_of(context)
-    found = Client(line).get(PATH, list[BlocklistAnswer], **query)
+    client = Client(line)
+    found = part_of(client, PATH, list[BlocklistAnswer], query, every=every)
     if line.json:
         as_json(found)
     elif found:
         _show(found)
+        say_more(client)
     else:
         say("no list said that; they are asked every four hours: sendgate job run blocklists")
 

@@ -6,6 +6,7 @@ import typer
 
 from control.consolidation.view import DayRow, DayView
 from control.terminal.client import PART, Client
+from control.terminal.parts import All, part_of, say_more
 from control.terminal.show import as_json, line_of, say, table
 
 PATH = "/api/v2/days"
@@ -27,13 +28,21 @@ def consolidate(
 def days(
     context: typer.Context,
     day: Annotated[str | None, typer.Option(help="This one, by IP and provider.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many days.")] = 31,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=1_000, help="How many days; without it 31.")
+    ] = None,
+    every: All = False,
 ) -> None:
     """Consolidated days: what the ledger counted, and what accounting says of it."""
     line = line_of(context)
     if day is None:
-        found = Client(line).get(PATH, list[DayView], limit=str(limit))
-        as_json(found) if line.json else _days(found)
+        client = Client(line)
+        found = part_of(client, PATH, list[DayView], {"limit": limit}, every=every)
+        if line.json:
+            as_json(found)
+            return
+        _days(found)
+        say_more(client)
         return
     client, rows = Client(line), list[DayRow]()
     while part := client.get(

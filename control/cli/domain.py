@@ -14,6 +14,7 @@ from control.sources.domainview import DomainView
 from control.sources.moving import DomainMove
 from control.terminal.client import Client
 from control.terminal.options import Body, options
+from control.terminal.parts import All, Limit, listed
 from control.terminal.show import as_json, line_of, say, table
 
 app = typer.Typer(no_args_is_help=True, help="Sending domains, with their IPs and DNS records.")
@@ -37,10 +38,15 @@ def add(context: typer.Context, body: Body, dry_run: Dry = False) -> None:
 
 
 @app.command("list")
-def list_(context: typer.Context, tenant: Annotated[str | None, typer.Option()] = None) -> None:
+def list_(
+    context: typer.Context,
+    tenant: Annotated[str | None, typer.Option()] = None,
+    limit: Limit = None,
+    every: All = False,
+) -> None:
     """Sending domains."""
     line = line_of(context)
-    found = Client(line).pages("/api/v2/domains", DomainView, tenant=tenant)
+    found = listed(Client(line), "/api/v2/domains", DomainView, limit, every, tenant=tenant)
     if line.json:
         as_json(found)
         return

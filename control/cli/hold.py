@@ -20,6 +20,7 @@ from control.store.files import write_private
 from control.terminal.client import Client
 from control.terminal.invocation import Invocation
 from control.terminal.options import Body, filters
+from control.terminal.parts import All, part_of, say_more
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.usage import misused, readable
 from policy.number import count
@@ -35,11 +36,13 @@ def list_(
     context: typer.Context,
     query: Body,
     messages: Annotated[bool, typer.Option("--messages", help="Each one, not the sums.")] = False,
+    every: All = False,
 ) -> None:
     """What waits: how much, whose, why, and when the next may go."""
     line = line_of(context)
     if not messages:
-        if paging := [name for name in ("limit", "after") if name in query]:
+        paging = [name for name in ("limit", "after") if name in query] + ["all"] * every
+        if paging:
             raise misused(f"--{paging[0]}: needs --messages; sums have no pages")
         client = Client(line)
         found = client.get("/api/v2/hold", HoldSummary, **query)
@@ -50,7 +53,9 @@ def list_(
             say_stopped(client)
         _summary(found, some=bool(query))
         return
-    page = Client(line).get("/api/v2/hold/messages", HeldPage, **query)
+    page = part_of(
+        *(Client(line), "/api/v2/hold/messages", HeldPage, query), every=every, rows="messages"
+    )
     if line.json:
         as_json(page)
         return
@@ -171,10 +176,11 @@ def shortfall(context: typer.Context, tenant: Tenant = None) -> None:
 
 @app.command()
 @filters(HoldRequestQuery)
-def requests(context: typer.Context, query: Body) -> None:
+def requests(context: typer.Context, query: Body, every: All = False) -> None:
     """What was asked for, newest first, and how far it is."""
     line = line_of(context)
-    found = Client(line).get("/api/v2/hold/requests", list[HoldRequest], **query)
+    client = Client(line)
+    found = part_of(client, "/api/v2/hold/requests", list[HoldRequest], query, every=every)
     if line.json:
         as_json(found)
         return
@@ -191,14 +197,16 @@ def requests(context: typer.Context, query: Body) -> None:
             for r in found
         ),
     )
+    say_more(client)
 
 
 @app.command()
 @filters(HoldEventQuery)
-def events(context: typer.Context, query: Body) -> None:
+def events(context: typer.Context, query: Body, every: All = False) -> None:
     """Recipients given up, as the sender's system is to be told: soft or internal."""
     line = line_of(context)
-    found = Client(line).get("/api/v2/hold/events", list[HoldEvent], **query)
+    client = Client(line)
+    found = part_of(client, "/api/v2/hold/events", list[HoldEvent], query, every=every)
     if line.json:
         as_json(found)
         return
@@ -209,6 +217,7 @@ def events(context: typer.Context, query: Body) -> None:
             for e in found
         ),
     )
+    say_more(client)
 
 
 def _summary(found: HoldSummary, *, some: bool) -> None:

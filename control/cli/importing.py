@@ -13,6 +13,7 @@ from control.accounting.importing import ImportFile, ImportView
 from control.accounting.parts import History
 from control.problem import RefusedError
 from control.terminal.client import Client
+from control.terminal.parts import All, Limit, listed
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.waiting import pause
 from policy.number import count
@@ -53,10 +54,10 @@ def import_(
             say("see `sendgate accounting rejected`")
 
 
-def imports(context: typer.Context) -> None:
+def imports(context: typer.Context, limit: Limit = None, every: All = False) -> None:
     """Imports of history, and how far each is."""
     line = line_of(context)
-    found = Client(line).pages(PATH, ImportView)
+    found = listed(Client(line), PATH, ImportView, limit, every)
     if line.json:
         as_json(found)
         return

@@ -18,6 +18,7 @@ from control.sources.usage import ALL, UsageView
 from control.terminal.client import Client
 from control.terminal.invocation import Invocation
 from control.terminal.options import Body, options
+from control.terminal.parts import All, Limit, listed
 from control.terminal.show import as_json, line_of, say, table
 from policy.model import UNLIMITED
 
@@ -27,10 +28,12 @@ Tenant = Annotated[str | None, typer.Option(help="Only this tenant's.")]
 
 
 @app.command("list")
-def list_(context: typer.Context, tenant: Tenant = None) -> None:
+def list_(
+    context: typer.Context, tenant: Tenant = None, limit: Limit = None, every: All = False
+) -> None:
     """All IPs."""
     line = line_of(context)
-    found = Client(line).pages("/api/v2/ips", IpView, tenant=tenant)
+    found = listed(Client(line), "/api/v2/ips", IpView, limit, every, tenant=tenant)
     as_json(found) if line.json else _ips(found)
 
 
@@ -126,6 +129,8 @@ def quota(
     limits: Annotated[
         bool, typer.Option("--limits", help="Limits of a minute and an hour instead.")
     ] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many IPs.")] = None,
+    every: All = False,
 ) -> None:
     """Use of each IP and provider today."""
     line = line_of(context)
@@ -133,7 +138,7 @@ def quota(
         _limits(line, tenant)
         return
     client = Client(line)
-    found = client.pages("/api/v2/quota", UsageView, tenant=tenant)
+    found = listed(client, "/api/v2/quota", UsageView, limit, every, tenant=tenant)
     if line.json:
         as_json(found)
         return

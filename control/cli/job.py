@@ -5,6 +5,7 @@ import typer
 from control.jobs.run import DueQuery, JobView, RunQuery, RunView
 from control.terminal.client import Client
 from control.terminal.options import Body, filters
+from control.terminal.parts import All, part_of, say_more
 from control.terminal.show import as_json, line_of, say, table
 
 app = typer.Typer(no_args_is_help=True, help="What is done by the calendar, and how it went.")
@@ -42,11 +43,12 @@ def list_(context: typer.Context) -> None:
 
 @app.command()
 @filters(RunQuery)
-def show(context: typer.Context, job: str, query: Body) -> None:
+def show(context: typer.Context, job: str, query: Body, every: All = False) -> None:
     """Its runs, the latest first."""
     line = line_of(context)
     path = f"{PATH}/{job}"
-    found = Client(line).get(path, list[RunView], **query)
+    client = Client(line)
+    found = part_of(client, path, list[RunView], query, every=every)
     if line.json:
         as_json(found)
         return
@@ -57,6 +59,7 @@ def show(context: typer.Context, job: str, query: Body) -> None:
             for r in found
         ),
     )
+    say_more(client)
 
 
 @app.command()

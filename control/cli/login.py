@@ -10,6 +10,7 @@ from control.cli.tenant import Password, Stdin, change_password, given_password
 from control.plan.changed import Changed
 from control.tenants.login import LoginView
 from control.terminal.client import Client
+from control.terminal.parts import All, Limit, listed
 from control.terminal.show import as_json, line_of, table
 
 app = typer.Typer(no_args_is_help=True, help="SMTP logins of a tenant.")
@@ -33,10 +34,10 @@ def add(
 
 
 @app.command("list")
-def list_(context: typer.Context, tenant: Tenant) -> None:
+def list_(context: typer.Context, tenant: Tenant, limit: Limit = None, every: All = False) -> None:
     """The logins of a tenant."""
     line = line_of(context)
-    found = Client(line).pages(_path(tenant), LoginView)
+    found = listed(Client(line), _path(tenant), LoginView, limit, every)
     if line.json:
         as_json(found)
         return

@@ -12,7 +12,9 @@ from control.plan.changed import Changed
 from control.plan.rows import MailboxRow
 from control.terminal.client import Client
 from control.terminal.options import Body, nulls, options
+from control.terminal.parts import All, Limit, listed
 from control.terminal.show import as_json, cell, line_of, table
+from control.terminal.usage import misused
 
 app = typer.Typer(no_args_is_help=True, help="Limits of single sender addresses.")
 
@@ -42,14 +44,18 @@ def list_(
     discovered: Annotated[
         bool, typer.Option("--discovered", help="Those that send and were not added.")
     ] = False,
+    limit: Limit = None,
+    every: All = False,
 ) -> None:
     """Mailboxes with limits of their own, or those that were discovered."""
     line = line_of(context)
     client = Client(line)
+    if discovered and limit is not None:
+        raise misused("--limit: what is discovered is found by a walk, and shown whole")
     if discovered:
         _discovered(client, tenant, containing, as_is=line.json)
         return
-    found = client.pages(path(tenant), MailboxRow, containing=containing)
+    found = listed(client, path(tenant), MailboxRow, limit, every, containing=containing)
     if line.json:
         as_json(found)
         return

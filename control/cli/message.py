@@ -6,6 +6,7 @@ from control.messages.outcome import MessagePage
 from control.messages.search import MessageQuery
 from control.terminal.client import Client
 from control.terminal.options import Body, filters
+from control.terminal.parts import All, part_of
 from control.terminal.show import as_json, line_of, say, table
 
 app = typer.Typer(no_args_is_help=True, help="What became of messages, live and held.")
@@ -18,10 +19,12 @@ def message() -> None:
 
 @app.command("list")
 @filters(MessageQuery)
-def list_(context: typer.Context, query: Body) -> None:
+def list_(context: typer.Context, query: Body, every: All = False) -> None:
     """Newest first, some two seconds after the answer; kept for control.outcomes_kept."""
     line = line_of(context)
-    page = Client(line).get("/api/v2/messages", MessagePage, **query)
+    page = part_of(
+        *(Client(line), "/api/v2/messages", MessagePage, query), every=every, rows="messages"
+    )
     if line.json:
         as_json(page)
         return

@@ -8,6 +8,7 @@ from control.cli.change import change
 from control.cli.removal import Dry, Force, Reason, removed
 from control.plan.changed import Changed
 from control.terminal.client import Client
+from control.terminal.parts import All, Limit, listed
 from control.terminal.show import as_json, line_of, table
 
 app = typer.Typer(no_args_is_help=True, help="Source networks that name a tenant.")
@@ -24,10 +25,10 @@ def add(context: typer.Context, network: Network, tenant: Tenant, dry_run: Dry =
 
 
 @app.command("list")
-def list_(context: typer.Context, tenant: Tenant) -> None:
+def list_(context: typer.Context, tenant: Tenant, limit: Limit = None, every: All = False) -> None:
     """The source networks of a tenant."""
     line = line_of(context)
-    found = Client(line).pages(_path(tenant), str)
+    found = listed(Client(line), _path(tenant), str, limit, every)
     as_json(found) if line.json else table(("network",), ((n,) for n in found))
 
 

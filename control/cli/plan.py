@@ -8,6 +8,7 @@ from control.cli import whatif
 from control.plan.history import PlanAct, PlanPage, PlanQuery, PlanView
 from control.terminal.client import Client
 from control.terminal.options import Body, filters
+from control.terminal.parts import All, part_of
 from control.terminal.show import as_json, line_of, say, table
 
 app = typer.Typer(no_args_is_help=True, help="Published plans (generations): when, who, why, what.")
@@ -17,10 +18,10 @@ app.command()(whatif.growth)
 
 @app.command("list")
 @filters(PlanQuery)
-def list_(context: typer.Context, query: Body) -> None:
+def list_(context: typer.Context, query: Body, every: All = False) -> None:
     """Newest first; as many as control.generations_kept keeps."""
     line = line_of(context)
-    page = Client(line).get("/api/v2/plans", PlanPage, **query)
+    page = part_of(Client(line), "/api/v2/plans", PlanPage, query, every=every, rows="plans")
     if line.json:
         as_json(page)
         return

@@ -12,6 +12,7 @@ from control.plan.changed import Changed
 from control.pmta.own import OwnLines
 from control.problem import RefusedError
 from control.terminal.client import Client
+from control.terminal.parts import All, Limit, listed
 from control.terminal.show import as_json, line_of, say, table
 
 PATH = "/api/v2/powermta/own"
@@ -22,10 +23,10 @@ Name = Annotated[str, typer.Argument(help="VirtualMTA or pool.")]
 
 
 @app.command("list")
-def list_(context: typer.Context) -> None:
+def list_(context: typer.Context, limit: Limit = None, every: All = False) -> None:
     """Blocks that have some."""
     line = line_of(context)
-    found = Client(line).pages(PATH, OwnLines)
+    found = listed(Client(line), PATH, OwnLines, limit, every)
     if line.json:
         as_json(found)
     elif not found:

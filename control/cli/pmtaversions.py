@@ -12,6 +12,7 @@ from control.plan.configured import DifferenceView, StandingView, Validated
 from control.pmta.version import VersionView
 from control.problem import RefusedError
 from control.terminal.client import Client
+from control.terminal.parts import All, part_of, say_more
 from control.terminal.show import as_json, line_of, say, table
 from policy.isotime import instant
 
@@ -59,11 +60,16 @@ def validate(context: typer.Context, server: Server = None) -> None:
 def versions(
     context: typer.Context,
     server: Server = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 20,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="At most so many; without it 20.")
+    ] = None,
+    every: All = False,
 ) -> None:
     """Versions of the configuration, newest first: who, why, when, and which one runs."""
     line = line_of(context)
-    found = Client(line).get(f"{PATH}/versions", list[VersionView], server=server, limit=limit)
+    client, limit = Client(line), limit if every else limit or 20
+    query = {"server": server, "limit": limit}
+    found = part_of(client, f"{PATH}/versions", list[VersionView], query, every=every)
     if line.json:
         as_json(found)
         return
@@ -77,6 +83,7 @@ def versions(
             for v in found
         ),
     )
+    say_more(client)
 
 
 def _why(version: VersionView) -> str:

@@ -12,6 +12,7 @@ from control.sources.poolview import PoolDetail
 from control.tenants.view import PoolView
 from control.terminal.client import Client
 from control.terminal.options import Body, options
+from control.terminal.parts import All, Limit, listed
 from control.terminal.show import as_json, line_of, table
 
 app = typer.Typer(no_args_is_help=True, help="Pools: which IPs carry which domains.")
@@ -28,11 +29,14 @@ def add(context: typer.Context, name: str, body: Body, dry_run: Dry = False) -> 
 
 @app.command("list")
 def list_(
-    context: typer.Context, tenant: Annotated[str | None, typer.Option(help="Only its.")] = None
+    context: typer.Context,
+    tenant: Annotated[str | None, typer.Option(help="Only its.")] = None,
+    limit: Limit = None,
+    every: All = False,
 ) -> None:
     """All pools."""
     line = line_of(context)
-    found = Client(line).pages("/api/v2/pools", PoolDetail, tenant=tenant)
+    found = listed(Client(line), "/api/v2/pools", PoolDetail, limit, every, tenant=tenant)
     as_json(found) if line.json else _pools(found)
 
 

@@ -7,6 +7,7 @@ import typer
 from control.provider.view import ProviderQuery, ProviderView
 from control.terminal.client import Client
 from control.terminal.options import Body, filters
+from control.terminal.parts import All, part_of, say_more
 from control.terminal.show import as_json, line_of, say, table
 
 app = typer.Typer(no_args_is_help=True, help="Mailbox providers of recipient domains.")
@@ -45,10 +46,11 @@ def show(
 
 @app.command("list")
 @filters(ProviderQuery)
-def list_(context: typer.Context, query: Body) -> None:
+def list_(context: typer.Context, query: Body, every: All = False) -> None:
     """Hosted domains whose provider was learnt."""
     line = line_of(context)
-    found = Client(line).get("/api/v2/providers", list[ProviderView], **query)
+    client = Client(line)
+    found = part_of(client, "/api/v2/providers", list[ProviderView], query, every=every)
     if line.json:
         as_json(found)
         return
@@ -59,3 +61,4 @@ def list_(context: typer.Context, query: Body) -> None:
         ("domain", "provider", "why", "host", "since", "checked"),
         ((d.domain, d.provider, d.why or "-", d.host, d.since, d.checked) for d in found),
     )
+    say_more(client)

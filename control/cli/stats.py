@@ -8,20 +8,21 @@ from control.statistics.question import StatisticsQuery
 from control.statistics.row import Counts, Row, StatisticsPage
 from control.terminal.client import Client
 from control.terminal.options import Body, filters
+from control.terminal.parts import All, part_of
 from control.terminal.show import as_json, line_of, say, table
 
 _PATH = "/api/v2/statistics"
 
 
 @filters(StatisticsQuery)
-def stats(context: typer.Context, query: Body) -> None:
+def stats(context: typer.Context, query: Body, every: All = False) -> None:
     """Relayed, delivered, bounced, deferred, complained of: of today and of seven days, or of the
     days asked for. A day is the one the mail was granted in (UTC); records that come later change
     it."""
     line = line_of(context)
     client = Client(line)
     asked = {"with": "total", **query}
-    found = client.get(_PATH, StatisticsPage, **asked)
+    found = part_of(client, _PATH, StatisticsPage, asked, every=every, rows="rows")
     if line.json:
         as_json(found)
         return

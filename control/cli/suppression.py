@@ -9,6 +9,7 @@ from control.suppressions.entry import NewSuppression
 from control.suppressions.suppressions import Suppressed, SuppressionPage, SuppressionQuery
 from control.terminal.client import Client
 from control.terminal.options import Body, filters, options
+from control.terminal.parts import All, part_of
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.usage import misused
 from policy.suppression import REASONS
@@ -69,10 +70,10 @@ def remove(
 
 @app.command("list")
 @filters(SuppressionQuery, but=("address", "after"))
-def list_(context: typer.Context, query: Body) -> None:
+def list_(context: typer.Context, query: Body, every: All = False) -> None:
     """The latest changes first; `export` has them all."""
     line = line_of(context)
-    page = Client(line).get(PATH, SuppressionPage, **query)
+    page = part_of(Client(line), PATH, SuppressionPage, query, every=every, rows="suppressions")
     if line.json:
         as_json(page)
         return

@@ -15,6 +15,7 @@ from control.tenants.terms import TenantChange
 from control.tenants.view import TenantView
 from control.terminal.client import Client
 from control.terminal.options import Body, nulls, of, options
+from control.terminal.parts import All, Limit, listed
 from control.terminal.show import as_json, line_of, table
 from control.terminal.usage import misused
 
@@ -45,9 +46,9 @@ def add(
 
 
 @app.command("list")
-def list_(context: typer.Context) -> None:
+def list_(context: typer.Context, limit: Limit = None, every: All = False) -> None:
     """All tenants."""
-    found = Client(line_of(context)).pages("/api/v2/tenants", TenantView)
+    found = listed(Client(line_of(context)), "/api/v2/tenants", TenantView, limit, every)
     if line_of(context).json:
         as_json(found)
         return

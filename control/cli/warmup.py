@@ -11,6 +11,7 @@ from control.cli.sending import say_stopped
 from control.plan.changed import Changed
 from control.terminal.client import Client
 from control.terminal.options import Body, filters, options
+from control.terminal.parts import All, Limit, listed, part_of
 from control.terminal.show import as_json, line_of, say, table
 from control.warmup.byhand import Action, HandAct
 from control.warmup.decision import DecisionPage, DecisionQuery
@@ -34,12 +35,14 @@ def status(
     context: typer.Context,
     ip: Annotated[str | None, typer.Argument(help="One IP, with what comes next.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
+    limit: Limit = None,
+    every: All = False,
 ) -> None:
     """Stage, evidence and what would be decided if the day ended now."""
     line = line_of(context)
     client = Client(line)
     if ip is None:
-        found = client.pages(PATH, WarmupView, tenant=tenant)
+        found = listed(client, PATH, WarmupView, limit, every, tenant=tenant)
     else:
         found = [client.get(f"{PATH}/ips/{ip}", WarmupView)]
     if line.json:
@@ -57,10 +60,15 @@ def decisions(
     context: typer.Context,
     query: Body,
     ip: Annotated[str | None, typer.Argument(help="Only this IP's.")] = None,
+    every: All = False,
 ) -> None:
     """What was decided, each with its sentence; the newest first."""
     line = line_of(context)
-    page = Client(line).get(f"{PATH}/decisions", DecisionPage, ip=ip, **query)
+    page = part_of(
+        *(Client(line), f"{PATH}/decisions", DecisionPage, {"ip": ip, **query}),
+        every=every,
+        rows="decisions",
+    )
     if line.json:
         as_json(page)
         return

@@ -7,6 +7,7 @@ from control.cli.removal import Dry, Reason, removed
 from control.plan.changed import Changed
 from control.terminal.client import Client
 from control.terminal.options import Body, options
+from control.terminal.parts import All, Limit, listed
 from control.terminal.show import as_json, line_of, table
 from control.warmup.plans import NewPlan, PlanView
 
@@ -16,10 +17,10 @@ PATH = "/api/v2/warmup/plans"
 
 
 @app.command("list")
-def list_(context: typer.Context) -> None:
+def list_(context: typer.Context, limit: Limit = None, every: All = False) -> None:
     """All plans; `default` is the configuration's."""
     line = line_of(context)
-    found = Client(line).pages(PATH, PlanView)
+    found = listed(Client(line), PATH, PlanView, limit, every)
     as_json(found) if line.json else _plans(found)
 
 

@@ -77,6 +77,25 @@ class Client:
             query |= dict(parse_qsl(urlsplit(following[1]).query))
         return found
 
+    def whole(self, path: str, kind: type[T], rows: str, /, **query: Parameter) -> T:
+        """GET of an answer that has a list in its field `rows`, or is one (''), to the end of that,
+        in parts as `pages`; what else it says is what the last part says. Raises RefusedError."""
+        found: list[Any] = []
+        while True:
+            answer: Any = self.get(path, kind, **query)
+            found += getattr(answer, rows) if rows else answer
+            following = _NEXT.match(self._link)
+            if following is None:
+                break
+            query |= dict(parse_qsl(urlsplit(following[1]).query))
+        whole: Any = msgspec.structs.replace(answer, **{rows: found}) if rows else found
+        return whole  # type: ignore[no-any-return]
+
+    @property
+    def more(self) -> bool:
+        """Whether more follows the last answer."""
+        return _NEXT.match(self._link) is not None
+
     def send(
         self,
         method: str,
