@@ -25,6 +25,10 @@ class People(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """For which a session that nobody uses can be gone on with (7 days)."""
     session: _Days = 2_592_000.0
     """After which a session ends, used or not (30 days)."""
+    console_idle: _Minutes = 3_600.0
+    """After which a session in a browser that nobody uses ends."""
+    console_session: _Days = 43_200.0
+    """After which one ends, used or not (12 hours)."""
     link: _Minutes = 86_400.0
     """For which the one-time link of an invitation or a reset is good."""
     key: _Days = 2_592_000.0

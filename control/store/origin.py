@@ -13,7 +13,7 @@ class Origin(msgspec.Struct, frozen=True):
     """Of one request, or one run of a job."""
 
     kind: str
-    """user, token, job, warm-up, command or control."""
+    """user, console, token, job, warm-up, command or control."""
     name: str
     address: str
     """Where the request came from; empty: from nowhere outside."""

@@ -15,7 +15,7 @@ from settings.statements import statements
 
 _SQL = statements(__package__, "audit")
 
-Kind = Literal["user", "token", "job", "warm-up", "command", "control"]
+Kind = Literal["user", "console", "token", "job", "warm-up", "command", "control"]
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +26,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     who: str
     """A user's name, a token's, `command line`, `control`, …"""
     kind: str
-    """user, token, job, warm-up, command or control; empty before that was written down."""
+    """user, console (a user in the browser), token, job, warm-up, command or control; empty before
+    that was written down."""
     source: str
     """The address it was asked from; empty: from none outside."""
     action: str

@@ -8,7 +8,7 @@ hashed.
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from control import kinds
 from control.problem import FieldProblem, RefusedError
@@ -19,6 +19,8 @@ from control.users.attempt import Attempts, LockedError
 from control.users.code import Codes
 from control.users.hashing import hashing
 from control.users.session import SQL, Sessions, SessionTokens
+
+T = TypeVar("T")
 
 Moment = Callable[[], Awaitable[datetime]]
 """Calendar time, for the audit log."""
@@ -72,6 +74,20 @@ class Entry:
         self, name: str, password: str, code: str | None, address: str
     ) -> SessionTokens:
         """Raises RefusedError."""
+        return await self.admit(name, password, code, address, self._sessions.begin)
+
+    async def admit(
+        self,
+        name: str,
+        password: str,
+        code: str | None,
+        address: str,
+        begin: Callable[[Connection, int, str], Awaitable[T]],
+        *,
+        kind: str = "user",
+    ) -> T:
+        """What `begin` makes for the person, in the transaction that writes it down; `kind` as the
+        audit log has it. Raises RefusedError."""
         row = await self.attempt(name, password, address)
         if row["totp_on"]:
             if code is None:
@@ -83,10 +99,10 @@ class Entry:
             if await connection.fetchval(SQL["still"], row["id"], row["password"]) is None:
                 raise wrong("password", WRONG)
             await self._attempts.right(connection, name, address)
-            tokens = await self._sessions.begin(connection, row["id"], address)
-            await (await self._act(connection, name, address)).audit("session.begin", name)
+            begun = await begin(connection, row["id"], address)
+            await (await self._act(connection, name, address, kind)).audit("session.begin", name)
         self.counted["ok"] += 1
-        return tokens
+        return begun
 
     async def must_be_right(self, person: int, code: str) -> None:
         """Uses a code up. Raises RefusedError."""
@@ -129,9 +145,11 @@ class Entry:
                 act = await self._act(connection, row["name"], address)
                 await act.audit("session.end", row["name"])
 
-    async def _act(self, connection: Connection, name: str, address: str) -> Act:
+    async def _act(
+        self, connection: Connection, name: str, address: str, kind: str = "user"
+    ) -> Act:
         """Of a person that proved who it is."""
-        come("user", name, address)
+        come(kind, name, address)
         return Act(connection, await self._moment(), name)
 
     async def _locked(self, name: str, address: str, failures: int) -> None:

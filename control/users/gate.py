@@ -9,6 +9,7 @@ from typing import Any
 from control.problem import RefusedError
 from control.users.attempt import Attempts
 from control.users.bearer import Bearers
+from control.users.browser import Browsers
 from control.users.code import Codes
 from control.users.credential import Credentials
 from control.users.entry import Entry
@@ -32,6 +33,7 @@ class Gate:
     entry: Entry
     credentials: Credentials
     bearers: Bearers
+    browsers: Browsers
     rates: Rates
     moment: Now
     """Calendar time; the machine's while the ledger, which has it, is away."""
@@ -63,6 +65,7 @@ def open_gate(pool: Any, settings: Settings, now: Now) -> Gate:
         entry=entry,
         credentials=Credentials(pool, entry, attempts, codes, moment),
         bearers=Bearers(pool, tokens, sessions),
+        browsers=Browsers(pool, entry, settings.people, moment),
         # Real time: days that are moved in a demo must not give anybody more.
         rates=Rates(settings.control, time.monotonic),
         moment=moment,

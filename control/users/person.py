@@ -161,6 +161,8 @@ async def change(act: Act, name: str, terms: Terms, *, force: bool = False) -> P
         act.no_change(f"user {name} is that already")
     else:
         await act.audit("user.set", name, _said(was), _said(now))
+        if (now.role, now.tenants) != (was.role, was.tenants):
+            await act.connection.execute(SQL["end_browsing"], number)
     return now
 
 

@@ -91,3 +91,7 @@ WHERE l.digest = $1 AND l.expires > now() AND NOT p.disabled;
 
 -- name: end_sessions
 UPDATE session SET ended = $2 WHERE person = $1 AND ended = '' AND id IS DISTINCT FROM $3::uuid;
+
+-- name: end_browsing
+-- What a page showed and offered was another's: it signs in anew.
+UPDATE session SET ended = 'role' WHERE person = $1 AND ended = '' AND cookie IS NOT NULL;

@@ -49,6 +49,7 @@ LEASES = {
 the calendar neither ends a lease nor lets a channel rest for less than it asked."""
 
 SIGNING_IN = {
+    *(("browser.sql", n) for n in ("holder", "open", "own", "seen")),
     *(("attempt.sql", n) for n in ("begin", "failures", "forget", "left", "right", "sweep")),
     *(("person.sql", name) for name in ("link", "linked", "shown", "taken")),
     *(
