@@ -1,4 +1,4 @@
-"""The control process, put together: database, ledger, publisher, API. Reads top to bottom.
+"""The control process, put together: database, ledger, publisher, API, console. Top to bottom.
 
 Owns lifetimes: parts are closed in the opposite order of opening, whatever fails between.
 """
@@ -16,6 +16,7 @@ from aiohttp import web
 from control.accounting.status import StreamView, streams
 from control.api.accounting import AccountingApi
 from control.api.application import Application
+from control.api.asking import Asking
 from control.api.domains import DomainsApi
 from control.api.explain import ExplainApi
 from control.api.forgetting import ForgettingApi
@@ -48,7 +49,8 @@ from control.api.warmup import WarmupApi
 from control.api.webhook import PATHS, Webhook
 from control.bypass.charging import Charging
 from control.bypass.view import BypassView, bypass_list
-from control.duty import duties, duty_routes, reconciling
+from control.console.open import add_console
+from control.duty import duties, duty_routes, learning, reconciling
 from control.explain import look as status
 from control.explain.answer import Answers
 from control.held.look import Hold
@@ -69,8 +71,6 @@ from control.pmta.server import was_there
 from control.pmta.told import ToldView
 from control.problem import RefusedError
 from control.progress.view import Views
-from control.provider.learning import Learning
-from control.provider.lookup import resolver
 from control.provider.view import provider_page, provider_view
 from control.published.asking import Servers
 from control.published.daily import read_by_powermta
@@ -86,7 +86,6 @@ from control.users.audit import audit_page
 from control.users.repeated import Repeated
 from control.warmup import guard
 from control.warmup.whatif import WhatIf
-from policy.ledger.learnt import LearntTable
 from policy.node import network
 from settings.model import Settings
 from settings.tasks import cancel
@@ -190,8 +189,8 @@ def routes(parts: Parts) -> list[Route]:
     return [*(route for api in apis for route in api.routes()), *beside]
 
 
-def application(parts: Parts) -> web.Application:
-    """The API over these parts."""
+def application(parts: Parts, *, console: bool = False) -> web.Application:
+    """The API over these parts, and the console over the API, where that is wanted."""
     webhook = Webhook(
         *(parts.intake.inbox, parts.gate.tokens.holder_of, parts.settings.accounting),
         proxies=(proxies := tuple(map(network, parts.settings.control.proxy_networks))),
@@ -200,11 +199,12 @@ def application(parts: Parts) -> web.Application:
         note_key=partial(note, parts.pool, WEBHOOK_KEY),
     )
     agents = doors(parts, webhook)
+    asked = routes(parts)
+    asking = Asking(partial(by_name, parts.pool), partial(of_which, parts.pool))
     door = Application(
-        routes(parts),
+        asked,
         parts.gate.bearers.holder_of,
-        partial(by_name, parts.pool),
-        partial(of_which, parts.pool),
+        asking,
         refusal,
         used=parts.gate.used,
         rates=parts.gate.rates,
@@ -220,13 +220,15 @@ def application(parts: Parts) -> web.Application:
     )
     built = door.build()
     built.on_shutdown.append(agents.close)
+    if console:
+        add_console(built, parts, asked, asking, refusal)
     return built
 
 
 def runner_of(parts: Parts) -> web.AppRunner:
     """What serves it. Bodies come as they were sent: what unpacks them knows how much is too
     much."""
-    return web.AppRunner(application(parts), access_log=None, auto_decompress=False)
+    return web.AppRunner(application(parts, console=True), access_log=None, auto_decompress=False)
 
 
 @asynccontextmanager
@@ -268,17 +270,6 @@ async def serve(parts: Parts, listening: Listening | None = None) -> AsyncIterat
     finally:
         await cancel(tasks)
         await runner.cleanup()
-
-
-def learning(parts: Parts) -> Learning:
-    """What finds out whose servers take a domain's mail."""
-    return Learning(
-        parts.pool,
-        LearntTable(parts.admin.client, parts.admin.name),
-        resolver(parts.settings.providers),
-        parts.settings.providers,
-        parts.calendar,
-    )
 
 
 async def run(settings: Settings) -> None:

@@ -28,10 +28,13 @@ from control.jobs.run import JobView, job_views, runs
 from control.ledger.failover import judge
 from control.messages.loss import loss
 from control.parts import Parts
+from control.provider.learning import Learning
+from control.provider.lookup import resolver
 from control.stop.control import Control
 from control.store.change import Act
 from control.tenants.lastuse import LastUse
 from control.timetable import blocklist_look, consolidation, timetable
+from policy.ledger.learnt import LearntTable
 from policy.limits import day_of
 
 T = TypeVar("T")
@@ -107,6 +110,17 @@ def watch_of(parts: Parts) -> Watch:
     )
     after = parts.settings.alerts.over_after
     return Watch(parts.pool, look, parts.publisher, parts.admin, parts.calendar, after)
+
+
+def learning(parts: Parts) -> Learning:
+    """What finds out whose servers take a domain's mail."""
+    return Learning(
+        parts.pool,
+        LearntTable(parts.admin.client, parts.admin.name),
+        resolver(parts.settings.providers),
+        parts.settings.providers,
+        parts.calendar,
+    )
 
 
 def reconciling(parts: Parts) -> Coroutine[Any, Any, None]:

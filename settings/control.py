@@ -80,6 +80,9 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     rate_sources: Annotated[int, msgspec.Meta(ge=1_000, le=1_000_000)] = 100_000
     """Tokens and people, and as many addresses, that are counted apart within a minute, some 200
     octets each; beyond, those that are new share one allowance."""
+    console_viewers: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 200
+    """Pages of the console that are kept up to date at a time, each by a connection that stays
+    open; more are refused (503), and show what is there when they are loaded."""
     pmta_config: str = ""
     """File to keep the generated configuration in; empty writes none."""
     pmta_reload_url: str = ""

@@ -21,6 +21,7 @@ from control.api import (
     ratelimit,
     representation,
 )
+from control.api.asking import Asking
 from control.api.coding import Coding, Sending, going_out
 from control.api.conditions import Conditions
 from control.api.crossorigin import CrossOrigin
@@ -31,10 +32,10 @@ from control.api.origin import come_from
 from control.api.permission import Permission, allow, allow_body
 from control.api.refused import Refusal, Refused
 from control.api.repeat import once
-from control.api.route import Call, Route, limited
+from control.api.route import Route
 from control.api.shared import Reads
 from control.plan.changed import both
-from control.plan.names import Asked, still
+from control.plan.names import Asked
 from control.problem import RefusedError
 from control.users.asker import asked_by
 from control.users.link import PAGE as LINK
@@ -44,16 +45,15 @@ from control.users.role import Holder
 from control.values.part import Part
 from policy.node import Network, within
 
-Names = Callable[[Asked, str | None], Awaitable[Asked]]
-"""A request with a name in place of each id, for who sees one tenant or (None) all."""
-OfWhich = Callable[[Asked, tuple[str, ...]], Awaitable[str]]
-"""Which of several tenants a request is about."""
 HolderOf = Callable[[str, str], Awaitable[Holder | None]]
 """Who has what a request carries, and comes from that address."""
 Used = Callable[[Holder], Awaitable[None]]
 """Is told of who asked."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+REQUEST_ID = web.RequestKey("request id", str)
+"""As the log and the answer have it."""
 
 Raw = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -71,8 +71,7 @@ class Application:
         self,
         routes: list[Route],
         holder_of: HolderOf,
-        names: Names,
-        of_which: OfWhich,
+        asking: Asking,
         refusal: Refusal,
         *,
         used: Used,
@@ -105,8 +104,7 @@ class Application:
         self._used = used
         self._repeated = repeated
         self._reads = reads
-        self._names = names
-        self._of_which = of_which
+        self._asking = asking
         self._refused = Refused(refusal)
         self._max_body = max_body
 
@@ -197,25 +195,8 @@ class Application:
         asked: Asked,
         part: Part | None = None,
     ) -> Any:
-        query = asked.query
-        only = None
-        if holder is not None and wanted is not None and not wanted.mine and holder.tenants:
-            only = await self._of_which(asked, holder.tenants)
-            if "tenant" in route.query:
-                query.setdefault("tenant", only)
-        named = await self._names(asked, only)
-        call = Call(
-            who="" if holder is None else holder.name,
-            path=named.path,
-            query=named.query,
-            body=named.body,
-            wanted=parameter.read(named.query, route.wanted),
-            holder=holder,
-            address=come_from(request, self._proxies),
-            still=None if only is None else partial(still, asked=asked, only=only, found=named),
-        )
-        if route.listing is not None and part is not None:
-            call = limited(route.listing, part, call)
+        address = come_from(request, self._proxies)
+        call, only = await self._asking.call(route, holder, wanted, asked, address, part)
         condition = self._conditions.ready(request, route, call)
         call = replace(call, condition=condition, still=both(call.still, condition))
         try:
@@ -268,6 +249,7 @@ class Application:
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         # One connection carries requests of many: nothing of the one before stays.
         asked_by(None, come_from(request, self._proxies))
+        request[REQUEST_ID] = request_id
         try:
             response = await self._coding.sent(request, await methods.answered(request, handler))
         except Exception as error:  # noqa: BLE001 - the edge of HTTP

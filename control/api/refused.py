@@ -28,6 +28,18 @@ class Refused:
 
     def answer(self, error: Exception, request: web.Request, request_id: str) -> web.Response:
         """As RFC 9457 has it, with the request's id in it and in the log."""
+        problem, headers = self.problem(error, request, request_id)
+        return web.Response(
+            body=msgspec.json.encode(problem),
+            status=problem.status,
+            content_type="application/problem+json",
+            headers=headers,
+        )
+
+    def problem(
+        self, error: Exception, request: web.Request, request_id: str
+    ) -> tuple[Problem, dict[str, str]]:
+        """The same, and the headers of its answer."""
         headers: Mapping[str, str] = {}
         if isinstance(error, RefusedError):
             problem, headers = error.problem(request_id), _headers(error)
@@ -37,12 +49,7 @@ class Refused:
         else:
             problem = self._meant(error, request, request_id)
         again = {"Retry-After": str(RETRY_AFTER)} if problem.status == 503 else {}
-        return web.Response(
-            body=msgspec.json.encode(problem),
-            status=problem.status,
-            content_type="application/problem+json",
-            headers={**headers, **again, "X-Request-Id": request_id},
-        )
+        return problem, {**headers, **again, "X-Request-Id": request_id}
 
     def _meant(self, error: Exception, request: web.Request, request_id: str) -> Problem:
         asked = request.method, request.path, request_id

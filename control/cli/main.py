@@ -58,10 +58,10 @@ from control.pmta.generator.text import ConfigValueError
 from control.problem import Problem, RefusedError
 from control.store.database import DatabaseRefusedError
 from control.store.refusal import DatabaseError
-from control.terminal.inert import inert
 from control.terminal.invocation import Invocation, InvocationError, take
 from control.terminal.show import say
 from control.terminal.usage import UsageError, called, sentence
+from control.values.inert import inert
 from control.version import VERSION
 from settings.load import SettingsError
 

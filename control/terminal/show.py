@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from control.plan.changed import Changed
-from control.terminal.inert import inert
 from control.terminal.invocation import Invocation
+from control.values.inert import inert
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 

@@ -35,6 +35,10 @@ PLANTED = {
         "control/api/pools.py",
         "from control.store import change",
     ),
+    "the console asks the API's handlers: it has no SQL": (
+        "control/console/views/held.py",
+        "from control.store import change",
+    ),
     "a room of the embedded stack imports what stands below it": (
         "control/embedded/servers/datadir.py",
         "from control.embedded.stack import options",

@@ -23,6 +23,7 @@ BROAD_FOR_A_REASON = {
     "control/accounting/reader.py:run": "a reader that ended would leave doubt open for ever",
     "control/jobs/runner.py:_do": "whatever a job raises is in its row, and it is tried again",
     "control/api/application.py:_problems": "the edge of HTTP: logged in full, answered with 500",
+    "control/console/console.py:answered": "the edge of HTTP for people: its page, and the log",
     "control/api/health.py:_readyz": "whatever the database says becomes the answer: not ready",
     "control/embedded/stack/child.py:_keep": "a child that cannot start is said, and tried again",
     "gateway/session/conversation.py:_turn": "a bug costs one session: logged, told to the loop",

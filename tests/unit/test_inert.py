@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from control.terminal.inert import inert
 from control.terminal.show import say, table
+from control.values.inert import inert
 
 
 @pytest.mark.parametrize(

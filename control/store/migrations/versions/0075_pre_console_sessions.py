@@ -2,10 +2,10 @@
 
 from control.store.migrations.script import run
 
-revision = "0072"
-down_revision = "0071"
+revision = "0075"
+down_revision = "0074"
 
 
 def upgrade() -> None:
     """Run the SQL of this revision."""
-    run("0072_pre_console_sessions.sql")
+    run("0075_pre_console_sessions.sql")

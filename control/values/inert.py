@@ -1,5 +1,5 @@
-"""Texts from outside on a terminal: what would move its cursor, colour it, or turn the order of its
-characters is shown by its number instead (CWE-150; Trojan Source, CVE-2021-42574).
+"""Texts from outside on a terminal or a page: what would move a cursor, colour it, or turn the
+order of its characters is shown by its number instead (CWE-150; Trojan Source, CVE-2021-42574).
 
 A reply of somebody's mail server, a blocklist's TXT record or a subject may hold anything. Line
 ends and tabs stay, and the marks that right-to-left text needs within a word or between two (U+200C

@@ -1,0 +1,77 @@
+"""Parts of pages that stay open, sent as they change (server-sent events, WHATWG HTML 9.2).
+
+Rule: a stream shows its viewer what a reload would, by the same template; its session is looked at
+again every few seconds, so that who is signed out, or may less, sees nothing more. A viewer that
+went away is found out by the next write, and is no error.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import ClientConnectionResetError, web
+
+from control.api.permission import allow
+from control.console import cookie
+from control.console.console import Console
+from control.console.headers import PAGE
+from control.console.page import Page
+from control.console.sampler import Sampler
+from control.console.visit import Visit
+from control.users.role import Holder
+
+AGAIN = 10.0
+"""Seconds between two looks whether the session goes on."""
+
+Shown = Callable[[Visit, Any], str]
+"""What a viewer is shown of a sample."""
+
+
+class Live:
+    """Streams of samples, beside the pages of a console."""
+
+    def __init__(self, console: Console, sampler: Sampler[Any]) -> None:
+        self._console = console
+        self._sampler = sampler
+
+    def mount(self, app: web.Application, path: str, page: Page, shown: Shown) -> None:
+        """At `path`, for who may see the page."""
+
+        async def stream(request: web.Request, holder: Holder) -> web.StreamResponse:
+            visit = self._console.visit(request, holder)
+            allow(holder, *page.needs)
+            return await self._stream(request, visit, shown)
+
+        app.router.add_get(path, self._console.known(stream), allow_head=False)
+
+    async def close(self, _: web.Application) -> None:
+        """The process ends."""
+        await self._sampler.close()
+
+    async def _stream(self, request: web.Request, visit: Visit, shown: Shown) -> web.StreamResponse:
+        samples = self._sampler.watch()
+        response = web.StreamResponse(
+            headers={**PAGE, "Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+        )
+        looked = time.monotonic()
+        try:
+            async for sample in samples:
+                if time.monotonic() - looked >= AGAIN:
+                    looked = time.monotonic()
+                    if await self._console.browsers.holder(cookie.session(request)) != visit.holder:
+                        break
+                if not response.prepared:
+                    await response.prepare(request)
+                await response.write(event(shown(visit, sample)))
+        except ClientConnectionResetError:
+            pass
+        finally:
+            await samples.aclose()  # type: ignore[attr-defined]
+        if not response.prepared:
+            await response.prepare(request)
+        return response
+
+
+def event(text: str) -> bytes:
+    """One message, a line each."""
+    return ("".join(f"data: {line}\n" for line in text.splitlines()) + "\n").encode()

@@ -1,0 +1,67 @@
+"""Held mail: how much waits, for what and for how long; released, dropped or stopped by what names
+it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from control.console.page import Action, Done, Page
+from control.console.visit import Visit
+from control.held.filter import FIELDS
+from control.held.held import HeldPage, HoldSummary
+from control.held.requestview import HoldAnswer
+
+HOLD = "/api/v2/hold"
+REQUESTS = f"{HOLD}/requests"
+PART = 50
+ACTIONS = {
+    "release": "Release at once",
+    "drop": "Drop for good",
+    "pause": "Pause",
+    "resume": "Resume",
+}
+BY = ("reason", "tenant", "provider", "pool", "state")
+
+
+async def view(visit: Visit) -> Mapping[str, Any]:
+    """What the filters of the query match."""
+    filters = {name: visit.query.get(name) for name in (*FIELDS, "state")}
+    summary: HoldSummary = await visit.ask("GET", HOLD, query=filters)
+    asked = filters | {"limit": PART, "after": visit.query.get("after")}
+    found: HeldPage = await visit.ask("GET", f"{HOLD}/messages", query=asked)
+    return {
+        "filters": {name: text or "" for name, text in filters.items()},
+        "filtered": any(filters.values()),
+        "summary": summary,
+        "by": {by: [p for p in summary.parts if p.by == by] for by in BY},
+        "found": found,
+        "forecast": await visit.part("GET", f"{HOLD}/forecast"),
+        "requests": await visit.ask("GET", REQUESTS, query={"limit": 10}),
+        "actions": ACTIONS,
+        "first": visit.path.partition("?")[0],
+    }
+
+
+async def order(visit: Visit) -> Done:
+    """Asks the releasers, tried first; they do it in small steps."""
+    action = visit.form.get("action", "")
+    body: dict[str, Any] = {"action": action, **visit.given(*FIELDS)}
+    if action == "drop" and not visit.dry:
+        body["confirm"] = True
+    query = {"dry_run": "1" if visit.dry else ""}
+    done: HoldAnswer = await visit.ask("POST", REQUESTS, query=query, body=body)
+    many = f"{done.matching:,} message{'' if done.matching == 1 else 's'}"
+    if done.dry_run:
+        return Done(f"{ACTIONS.get(action, action)}: {many} match now.", notes=tuple(done.notes))
+    said = f"Asked for as request {done.request.id}: {ACTIONS.get(action, action)}, {many}."
+    return Done(said, notes=tuple(done.notes))
+
+
+PAGE = Page(
+    path="/held",
+    title="Held mail",
+    menu="Held",
+    template="held.html",
+    view=view,
+    needs=("GET", HOLD),
+    actions={"order": Action(("POST", REQUESTS), order, "Do it", tried=True)},
+)

@@ -1,0 +1,152 @@
+"""Now: mail of the last minute, what today still allows, what binds, what is wrong.
+
+Rule: one look serves all viewers. What it costs to read all IPs' use is spent once in `USE_EVERY`
+seconds; the rest with each look. Who is of some tenants sees the part that is theirs, and none of
+what all share.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from control.alerts.desk import Alerts
+from control.api.asking import Within
+from control.console.page import Page
+from control.console.visit import Part, Visit
+from control.explain.status import Status
+from control.sources.usage import ALL, UsageView
+from control.users.role import Holder
+from policy.isotime import instant_of
+from policy.model import UNLIMITED
+
+STREAM = "/live/now"
+USE_EVERY = 10.0
+"""Seconds between two looks at all IPs' use of today."""
+PART = 1000
+"""IPs of one question."""
+BINDING = 10
+"""IPs with what binds them that are shown."""
+
+LOOKER = Holder(name="console", role="read", tenants=None)
+"""Who takes samples: it reads, and sees all."""
+
+
+@dataclass(frozen=True)
+class Today:
+    """What IPs may send today."""
+
+    ips: int
+    relayed: int
+    left: int
+    """Of those that have a limit."""
+    quota: int
+    unlimited: int
+    """IPs without one."""
+    binding: list[UsageView]
+    """Those that may send nothing at this moment, the first few."""
+    bound: int
+    """How many those are."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One look."""
+
+    at: str
+    status: Part
+    alerts: Part
+    use: Part
+    """Of all IPs, all providers together."""
+
+
+class Now:
+    """Takes samples, and shows them."""
+
+    def __init__(self, within: Within) -> None:
+        self._visit = Visit(holder=LOOKER, address="", path="/", names={}, query={}, within=within)
+        self._use = Part(found=[])
+        self._used = float("-inf")
+
+    async def take(self) -> Sample:
+        """A look at all."""
+        if time.monotonic() - self._used >= USE_EVERY:
+            self._use = await self._usage()
+            self._used = time.monotonic()
+        return Sample(
+            at=instant_of(datetime.now(UTC)),
+            status=await self._visit.part("GET", "/api/v2/status"),
+            alerts=await self._visit.part("GET", "/api/v2/alerts", query={"limit": 20}),
+            use=self._use,
+        )
+
+    async def _usage(self) -> Part:
+        rows: list[UsageView] = []
+        after = None
+        while True:
+            query = {"limit": PART, "after": after}
+            part = await self._visit.part("GET", "/api/v2/quota", query=query)
+            if part.away:
+                return part
+            ips = [row for row in part.found if row.provider == ALL]
+            rows += ips
+            if len(ips) < PART:
+                return Part(found=rows)
+            after = ips[-1].vmta
+
+
+def shown(visit: Visit, sample: Sample) -> Mapping[str, Any]:
+    """What of a sample who visits is shown."""
+    tenants = None if visit.holder.tenants is None else set(visit.holder.tenants)
+    if named := visit.query.get("tenant"):
+        tenants = {named} if tenants is None else tenants & {named}
+    whole = tenants is None
+    use = sample.use
+    if not use.away:
+        use = replace(use, found=today(_of(use.found, tenants)))
+    status: Status | None = sample.status.found
+    alerts: Alerts | None = sample.alerts.found
+    return {
+        "at": sample.at,
+        "whole": whole and visit.may("GET", "/api/v2/status"),
+        "status": sample.status,
+        "mail": None if status is None else status.minute,
+        "waiting": [] if status is None else _of(status.hold, tenants),
+        "troubles": [] if status is None else status.troubles,
+        "alerts": sample.alerts,
+        "open": [] if alerts is None else alerts.alerts,
+        "use": use,
+        "today": use.found,
+    }
+
+
+def today(rows: Sequence[UsageView]) -> Today:
+    """Pure."""
+    limited = [row for row in rows if row.quota != UNLIMITED]
+    binding = [row for row in rows if row.why]
+    return Today(
+        ips=len(rows),
+        relayed=sum(row.relayed for row in rows),
+        left=sum(row.left for row in limited if isinstance(row.left, int)),
+        quota=sum(row.quota for row in limited if isinstance(row.quota, int)),
+        unlimited=len(rows) - len(limited),
+        binding=binding[:BINDING],
+        bound=len(binding),
+    )
+
+
+def _of(rows: Any, tenants: set[str] | None) -> list[Any]:
+    return [row for row in rows if tenants is None or row.tenant in tenants]
+
+
+def page(view: Any) -> Page:
+    """`view`: a sample as who visits sees it."""
+    return Page(
+        path="/",
+        title="Now",
+        menu="Now",
+        template="now.html",
+        view=view,
+        needs=("GET", "/api/v2/quota"),
+    )

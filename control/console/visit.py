@@ -1,0 +1,115 @@
+"""One request of somebody who signed in: who, what of, and the way to the API's handlers."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from control.api.asking import Within
+from control.api.body import decode
+from control.api.permission import allow
+from control.problem import RefusedError
+from control.users.role import Holder
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a page: what was found, or why it is not there."""
+
+    found: Any = None
+    away: str = ""
+    """One sentence; empty: it is there."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Made for each request."""
+
+    holder: Holder
+    address: str
+    path: str
+    """With its query."""
+    names: Mapping[str, str]
+    """Parts of the path."""
+    query: Mapping[str, str]
+    form: Mapping[str, str] = field(default_factory=dict)
+    """What was sent; nothing where the page is only looked at."""
+    within: Within = field(kw_only=True)
+
+    @property
+    def dry(self) -> bool:
+        """Whether what is asked for is only to be tried; an action that is `tried` sees to it."""
+        return self.form.get("sure") != "1"
+
+    @property
+    def tenant(self) -> str | None:
+        """Which tenant is looked at: the one that is named, for who is of some the first of them;
+        None: all."""
+        if named := self.query.get("tenant"):
+            return named
+        return self.holder.tenants[0] if self.holder.tenants else None
+
+    def may(self, method: str, path: str) -> bool:
+        """Whether who asks may ask that route of the API at all."""
+        try:
+            allow(self.holder, method, path)
+        except RefusedError:
+            return False
+        return True
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        names: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """What a route of the API answers who asks; `query`: values that are None or empty are left
+        out; `body`: as JSON has it. Raises RefusedError."""
+        route = self.within.route(method, path)
+        asked = {n: str(v) for n, v in (query or {}).items() if v is not None and v != ""}
+        if "tenant" in route.query and self.tenant is not None:
+            asked.setdefault("tenant", self.tenant)
+        decoded = None
+        if body is not None:
+            given = dict(body)
+            if "tenant" in _fields(route.body) and self.holder.tenants:
+                given.setdefault("tenant", self.tenant)
+            decoded = decode(json.dumps(given).encode(), route.body)
+        return await self.within.ask(
+            self.holder,
+            self.address,
+            (method, path),
+            names=dict(names or {}),
+            query=asked,
+            body=decoded,
+        )
+
+    async def part(self, method: str, path: str, **asked: Any) -> Part:
+        """The same for a part of a page that may stand without it: while what knows it is away the
+        page says so in its place."""
+        try:
+            return Part(found=await self.ask(method, path, **asked))
+        except RefusedError as error:
+            if error.status != 503:
+                raise
+            return Part(away=error.detail)
+        except RedisError as error:
+            return Part(away=f"the ledger does not answer: {error}")
+
+    def given(self, *fields: str) -> dict[str, Any]:
+        """Fields of the form that are not empty, as texts."""
+        return {name: text for name in fields if (text := self.form.get(name, "").strip())}
+
+    def numbers(self, *fields: str) -> dict[str, Any]:
+        """The same of whole numbers; what is none stays a text, which is refused by its field."""
+        found = self.given(*fields)
+        return {n: int(t) if t.isascii() and t.isdigit() else t for n, t in found.items()}
+
+
+def _fields(body: Any) -> tuple[str, ...]:
+    return () if body is None else body.__struct_fields__
