@@ -91,8 +91,10 @@ def share(part: Any, whole: Any) -> int:
 
 
 def with_query(visit: Visit, name: str, value: Any) -> str:
-    """Where the visit is, with another value of one parameter of its query."""
-    return str(URL(visit.path).update_query({name: str(value)}))
+    """Where the visit is, with another value of one parameter of its query; None: without it. A
+    list begins anew where what it is of changes."""
+    found = URL(visit.path).without_query_params("after", name)
+    return str(found if value is None else found.update_query({name: str(value)}))
 
 
 def words(text: str) -> str:

@@ -21,6 +21,8 @@ class Part:
     found: Any = None
     away: str = ""
     """One sentence; empty: it is there."""
+    after: str = ""
+    """Of a list: the `after` of the part behind; empty: this is the last one."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,19 @@ class Visit:
     ) -> Any:
         """What a route of the API answers who asks; `query`: values that are None or empty are left
         out; `body`: as JSON has it. Raises RefusedError."""
+        found, _ = await self.listed(method, path, names=names, query=query, body=body)
+        return found
+
+    async def listed(
+        self,
+        method: str,
+        path: str,
+        *,
+        names: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> tuple[Any, str]:
+        """The same of a list, and the `after` of the part behind; empty: this is the last one."""
         route = self.within.route(method, path)
         asked = {n: str(v) for n, v in (query or {}).items() if v is not None and v != ""}
         if "tenant" in route.query and self.tenant is not None:
@@ -93,7 +108,8 @@ class Visit:
         """The same for a part of a page that may stand without it: while what knows it is away the
         page says so in its place."""
         try:
-            return Part(found=await self.ask(method, path, **asked))
+            found, after = await self.listed(method, path, **asked)
+            return Part(found=found, after=after)
         except RefusedError as error:
             if error.status != 503:
                 raise

@@ -14,10 +14,10 @@ PART = 50
 
 async def view(visit: Visit) -> Mapping[str, Any]:
     """The latest first; `ended=1`: those that are over, too."""
-    query = {n: visit.query.get(n) for n in ("ended", "before")} | {"limit": PART}
-    found: Alerts = await visit.ask("GET", PATH, query=query)
-    last = found.alerts[-1].id if len(found.alerts) == PART else None
-    return {"found": found, "next": last, "ended": visit.query.get("ended", "") == "1"}
+    query = {n: visit.query.get(n) for n in ("ended", "after")} | {"limit": PART}
+    found: Alerts
+    found, after = await visit.listed("GET", PATH, query=query)
+    return {"found": found, "after": after, "ended": visit.query.get("ended", "") == "1"}
 
 
 async def ack(visit: Visit) -> Done:

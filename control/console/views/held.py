@@ -27,17 +27,18 @@ async def view(visit: Visit) -> Mapping[str, Any]:
     filters = {name: visit.query.get(name) for name in (*FIELDS, "state")}
     summary: HoldSummary = await visit.ask("GET", HOLD, query=filters)
     asked = filters | {"limit": PART, "after": visit.query.get("after")}
-    found: HeldPage = await visit.ask("GET", f"{HOLD}/messages", query=asked)
+    found: HeldPage
+    found, after = await visit.listed("GET", f"{HOLD}/messages", query=asked)
     return {
         "filters": {name: text or "" for name, text in filters.items()},
         "filtered": any(filters.values()),
         "summary": summary,
         "by": {by: [p for p in summary.parts if p.by == by] for by in BY},
         "found": found,
+        "after": after,
         "forecast": await visit.part("GET", f"{HOLD}/forecast"),
         "requests": await visit.ask("GET", REQUESTS, query={"limit": 10}),
         "actions": ACTIONS,
-        "first": visit.path.partition("?")[0],
     }
 
 

@@ -30,7 +30,8 @@ async def view(visit: Visit) -> Mapping[str, Any]:
     warm: WarmupView = await visit.ask("GET", ONE, names=_named(visit))
     use = await visit.part("GET", "/api/v2/ips/{ip}", names=_named(visit))
     rows = [] if use.away else use.found.today
-    asked = {"ip": warm.ip, "limit": PART, "before": visit.query.get("before")}
+    asked = {"ip": warm.ip, "limit": PART, "after": visit.query.get("after")}
+    decisions, after = await visit.listed("GET", DECISIONS, query=asked)
     return {
         "title": warm.ip,
         "warm": warm,
@@ -38,7 +39,8 @@ async def view(visit: Visit) -> Mapping[str, Any]:
         "today": next((row for row in rows if row.provider == ALL), None),
         "providers": [row for row in rows if row.provider != ALL],
         "plan": await _plan(visit, warm),
-        "decisions": await visit.ask("GET", DECISIONS, query=asked),
+        "decisions": decisions.decisions,
+        "after": after,
         "labels": LABELS,
     }
 

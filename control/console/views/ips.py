@@ -13,16 +13,17 @@ PART = 50
 
 
 async def view(visit: Visit) -> Mapping[str, Any]:
-    """By name of the VirtualMTA; `after`: the last one of the part before."""
+    """By name of the VirtualMTA."""
     query = {"limit": PART, "after": visit.query.get("after")}
-    found: list[WarmupView] = await visit.ask("GET", WARMUP, query=query)
+    found: list[WarmupView]
+    found, after = await visit.listed("GET", WARMUP, query=query)
     use = await visit.part("GET", "/api/v2/quota", query=query)
     rows: list[UsageView] = use.found or []
     return {
         "found": found,
         "use": use,
         "today": {row.ip: row for row in rows if row.provider == ALL},
-        "next": found[-1].vmta if len(found) == PART else None,
+        "after": after,
         "overview": await visit.ask("GET", "/api/v1/warmup"),
     }
 

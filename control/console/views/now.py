@@ -83,17 +83,15 @@ class Now:
 
     async def _usage(self) -> Part:
         rows: list[UsageView] = []
-        after = None
+        after = ""
         while True:
             query = {"limit": PART, "after": after}
             part = await self._visit.part("GET", "/api/v2/quota", query=query)
             if part.away:
                 return part
-            ips = [row for row in part.found if row.provider == ALL]
-            rows += ips
-            if len(ips) < PART:
+            rows += [row for row in part.found if row.provider == ALL]
+            if not (after := part.after):
                 return Part(found=rows)
-            after = ips[-1].vmta
 
 
 def shown(visit: Visit, sample: Sample) -> Mapping[str, Any]:
