@@ -134,7 +134,7 @@ def routes(parts: Parts) -> list[Route]:
     apis = (
         TenantsApi(publisher, view, parts.leaving, partial(held, parts.pool)),
         MailboxesApi(publisher, view, parts.admin),
-        LoginsApi(publisher, view),
+        LoginsApi(publisher, view, former=settings.control.former_valid),
         DomainsApi(publisher, view, parts.seal, settings),
         PublicationApi(
             view,

@@ -28,6 +28,7 @@ from control.published.daily import DailyCheck, read_by_powermta
 from control.rotation.looking import RotationLook
 from control.statistics.sweep import sweep
 from control.store import once
+from control.tenants import rotation
 from control.users import attempt, audit, session
 from control.warmup import replies
 from control.warmup.byhand import HandAct, do
@@ -238,6 +239,8 @@ class _Cleanup:
         await attempt.sweep(parts.pool)
         await session.sweep(parts.pool)
         await once.sweep(parts.pool, parts.settings.control.idempotency_kept)
+        if await rotation.ended(parts.pool, due):
+            await parts.publisher.change("control", lambda act: rotation.sweep(act, due))
         return (
             f"deleted {count(sums, 'sum')} and {count(gone, 'suppression')} that ended; "
             f"records, outcomes and mail "

@@ -57,6 +57,7 @@ class Worker:
             handle=self.transactions.handle,
             authenticator=Authenticator(
                 parts.feed.generation,
+                parts.clock.now,
                 parallel=gateway.auth_parallel,
                 remembered=gateway.auth_cache,
             ),
@@ -74,6 +75,7 @@ class Worker:
         parts.bulletin.sessions = lambda: len(self.service.live)
         parts.bulletin.counted = lambda: MESSAGES.totals(1)
         parts.bulletin.logged_in = self.service.logged_in
+        parts.bulletin.logged_in_before = self.service.logged_in_before
         parts.looks.append(self.service.memory.gauge)
         parts.stirred.append(self._expect)
 

@@ -156,11 +156,29 @@ class MailboxLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """None takes the tenant's default."""
 
 
-class Login(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An SMTP login. `hash` is an argon2id PHC string; the password itself is nowhere."""
+class FormerPassword(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a login's clients may say besides, while they are changed one by one."""
+
+    hash: str
+    until: Annotated[int, msgspec.Meta(ge=0)]
+    """Calendar milliseconds; from then on it is wrong, whatever else the generation says."""
+
+
+class Login(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """An SMTP login. `hash` is an argon2id PHC string; the password itself is nowhere.
+
+    Without a former password it is written as versions read it that know of none."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
     hash: str
+    former: FormerPassword | None = None
+
+    def accepted(self, now: int) -> tuple[str, ...]:
+        """The hashes of its passwords at calendar milliseconds `now`, the newest first."""
+        former = self.former
+        return (self.hash, former.hash) if former and now < former.until else (self.hash,)
 
 
 class HoldBounds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

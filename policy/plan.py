@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from policy.model import OFF, Name, Pool, Rate, Server, Tenant, VirtualMta
+from policy.model import OFF, Login, Name, Pool, Rate, Server, Tenant, VirtualMta
 from policy.node import Network, network
 from policy.overflow import circles
 
@@ -71,9 +71,16 @@ class Generation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return {t.name: t for t in self.tenants}
 
     @cached_property
-    def login(self) -> dict[str, tuple[str, str]]:
-        """Login name to (tenant, argon2 hash)."""
-        return {lo.name: (t.name, lo.hash) for t in self.tenants for lo in t.logins}
+    def login(self) -> dict[str, tuple[str, Login]]:
+        """Login name to (tenant, login)."""
+        return {lo.name: (t.name, lo) for t in self.tenants for lo in t.logins}
+
+    @cached_property
+    def formers_until(self) -> int:
+        """When the last former password of any login ends, calendar milliseconds; 0: there is
+        none."""
+        logins = (lo.former for t in self.tenants for lo in t.logins)
+        return max((former.until for former in logins if former is not None), default=0)
 
     @cached_property
     def networks(self) -> tuple[tuple[Network, str], ...]:

@@ -13,6 +13,10 @@ Rate = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 
 
+FormerValid = Annotated[float, msgspec.Meta(ge=60, le=2_592_000)]
+"""Seconds, a minute to thirty days: what is changed by hand is, and what is forgotten ends."""
+
+
 class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The HTTP API."""
 
@@ -146,6 +150,9 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """File on PowerMTA's host with the headers it posts: `Authorization: Bearer TOKEN`."""
     pmta_monitors: tuple[str, ...] = ()
     """Addresses or networks that may read PowerMTA's web monitor (`http-access … monitor`)."""
+    former_valid: FormerValid = 86_400.0
+    """Seconds for which the former password of a login is good beside its new one
+    (`sendgate login rotate`), where that does not say it."""
     secret: str = ""
     """Seals what is secret in PostgreSQL (DKIM keys, keys of tokens, codes): 32 octets in URL-safe
     base64. Better given as SENDGATE_CONTROL_SECRET; an embedded stack makes its own."""

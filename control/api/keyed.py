@@ -10,6 +10,8 @@ KEYED: frozenset[str] = frozenset(
     {
         "/api/v2/tenants",
         "/api/v2/tenants/{tenant}/logins",
+        "/api/v2/tenants/{tenant}/login/rotation",
+        "/api/v2/tenants/{tenant}/login/rotation/finish",
         "/api/v2/tenants/{tenant}/networks",
         "/api/v2/tenants/{tenant}/mailboxes/import",
         "/api/v2/domains",

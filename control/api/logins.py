@@ -1,24 +1,29 @@
 """/api/v2/tenants/{tenant}/logins and /networks: how a tenant's mail gets in."""
 
 from control.api.listing import Listing
-from control.api.route import DRY, FORCED, Call, Route, Thing, changed
+from control.api.route import DRY, FORCED, GONE, Call, Route, Thing, changed
 from control.plan.changed import Changed, Removed
 from control.plan.publish import Publisher
 from control.plan.view import Reader, View
 from control.problem import bad
-from control.tenants import login, network
+from control.tenants import login, network, rotation
 from control.tenants.login import LoginView, NewLogin
 from control.tenants.network import NewNetwork
+from control.tenants.rotation import NextPassword
 from control.tenants.view import must_exist
 from control.values.part import Slice
+
+_WHICH = {"login": "which one"}
 
 
 class LoginsApi:
     """Lists are those of a tenant that exists; each is a thing, which its changes change."""
 
-    def __init__(self, publisher: Publisher, view: View) -> None:
+    def __init__(self, publisher: Publisher, view: View, *, former: float) -> None:
+        """`former`: control.former_valid."""
         self._publisher = publisher
         self._view = view
+        self._former = former
 
     async def _logins(self, call: Call) -> Slice[LoginView]:
         async with self._view() as connection:
@@ -39,6 +44,29 @@ class LoginsApi:
             call,
             lambda act: login.remove(act, tenant, name, force=call.force, reason=call.reason),
         )
+
+    async def _login(self, call: Call) -> LoginView:
+        async with self._view() as connection:
+            return await self._read_login(call, connection)
+
+    async def _read_login(self, call: Call, connection: Reader) -> LoginView:
+        tenant, name = call.path["tenant"], _given(call, "login")
+        await must_exist(connection, tenant)
+        return await login.login_view(connection, tenant, name)
+
+    async def _rotate(self, call: Call) -> Changed[LoginView]:
+        given = (call.path["tenant"], _given(call, "login"), call.body)
+        return await changed(
+            self._publisher, call, lambda act: rotation.begin(act, *given, keep=self._former)
+        )
+
+    async def _call_off(self, call: Call) -> Changed[LoginView]:
+        given = (call.path["tenant"], _given(call, "login"), call.reason)
+        return await changed(self._publisher, call, lambda act: rotation.call_off(act, *given))
+
+    async def _finish(self, call: Call) -> Changed[LoginView]:
+        given = (call.path["tenant"], _given(call, "login"), call.reason)
+        return await changed(self._publisher, call, lambda act: rotation.finish(act, *given))
 
     async def _networks(self, call: Call) -> Slice[str]:
         async with self._view() as connection:
@@ -70,7 +98,7 @@ class LoginsApi:
                 "Its logins",
                 self._logins,
                 list[LoginView],
-                thing=Thing(self._read_logins, measured=frozenset({"used"})),
+                thing=Thing(self._read_logins, measured=frozenset({"used", "former_used"})),
                 listing=Listing(key=("name",), sorts=("name", "-name", "created", "-created")),
             ),
             Route(
@@ -89,8 +117,47 @@ class LoginsApi:
                 "Remove a login",
                 self._remove_login,
                 Changed[Removed],
-                query=FORCED | {"login": "which one"},
-                needed=frozenset({"login"}),
+                query=FORCED | _WHICH,
+                needed=frozenset(_WHICH),
+            ),
+            Route(
+                "GET",
+                f"{one}/login",
+                "One login",
+                self._login,
+                LoginView,
+                query=_WHICH,
+                needed=frozenset(_WHICH),
+                thing=Thing(self._read_login, measured=frozenset({"used", "former_used"})),
+            ),
+            Route(
+                "POST",
+                f"{one}/login/rotation",
+                "Give a login its next password; the former one is good besides for a while",
+                self._rotate,
+                Changed[LoginView],
+                body=NextPassword,
+                query=DRY | _WHICH,
+                needed=frozenset(_WHICH),
+                status=201,
+            ),
+            Route(
+                "DELETE",
+                f"{one}/login/rotation",
+                "Call the new password off: the former one is the login's again",
+                self._call_off,
+                Changed[LoginView],
+                query=GONE | _WHICH,
+                needed=frozenset(_WHICH),
+            ),
+            Route(
+                "POST",
+                f"{one}/login/rotation/finish",
+                "End the former password at once",
+                self._finish,
+                Changed[LoginView],
+                query=GONE | _WHICH,
+                needed=frozenset(_WHICH),
             ),
             Route(
                 "GET",

@@ -72,6 +72,10 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("GET", "/api/v2/tenants/{tenant}/logins"): _READ,
     ("POST", "/api/v2/tenants/{tenant}/logins"): _OWNER,
     ("DELETE", "/api/v2/tenants/{tenant}/logins"): _OWNER,
+    ("GET", "/api/v2/tenants/{tenant}/login"): _READ,
+    ("POST", "/api/v2/tenants/{tenant}/login/rotation"): _OWNER,
+    ("DELETE", "/api/v2/tenants/{tenant}/login/rotation"): _OWNER,
+    ("POST", "/api/v2/tenants/{tenant}/login/rotation/finish"): _OWNER,
     ("GET", "/api/v2/tenants/{tenant}/networks"): _READ,
     # A network is a way in without a password: whose it is, is not for the tenant to say.
     ("POST", "/api/v2/tenants/{tenant}/networks"): CLOSED,

@@ -21,6 +21,7 @@ class Taken(NamedTuple):
 
 _TENANT = Taken("/api/v2/tenants/{tenant}")
 _LOGINS = Taken("/api/v2/tenants/{tenant}/logins")
+_LOGIN = Taken("/api/v2/tenants/{tenant}/login")
 _NETWORKS = Taken("/api/v2/tenants/{tenant}/networks")
 _MAILBOX = Taken("/api/v2/tenants/{tenant}/mailboxes/{address}")
 _DOMAIN = Taken("/api/v2/domains/{domain}")
@@ -38,6 +39,9 @@ TAGGED: dict[tuple[str, str], Taken] = {
     ("POST", f"{_TENANT.of}/password"): _TENANT,
     ("POST", _LOGINS.of): _LOGINS,
     ("DELETE", _LOGINS.of): _LOGINS,
+    ("POST", f"{_LOGIN.of}/rotation"): _LOGIN,
+    ("DELETE", f"{_LOGIN.of}/rotation"): _LOGIN,
+    ("POST", f"{_LOGIN.of}/rotation/finish"): _LOGIN,
     ("POST", _NETWORKS.of): _NETWORKS,
     ("DELETE", _NETWORKS.of): _NETWORKS,
     ("PUT", _MAILBOX.of): _MAILBOX,

@@ -176,7 +176,7 @@ def _nouns(plan: Generation) -> dict[str, Mapping[str, Any]]:
         "pool": plan.pool,
         "tenant": {t.name: _alone(t) for t in plan.tenants},
         "domain": {f"{t.name}/{d}": pool for t in plan.tenants for d, pool in t.domains.items()},
-        "login": {lo.name: (t.name, lo.hash) for t in plan.tenants for lo in t.logins},
+        "login": {lo.name: (t.name, lo) for t in plan.tenants for lo in t.logins},
         "network": {net: t.name for t in plan.tenants for net in t.networks},
         "mailbox": {f"{t.name}/{a}": m for t in plan.tenants for a, m in t.mailboxes.items()},
     }

@@ -24,10 +24,13 @@ class ServerRow(msgspec.Struct, frozen=True):
 
 
 class LoginRow(msgspec.Struct, frozen=True):
-    """An SMTP login; `hash` is an argon2id PHC string."""
+    """An SMTP login; `hash` and that of its `former` password are argon2id PHC strings."""
 
     name: str
     hash: str
+    former: str | None = None
+    until: int | None = None
+    """When the former one ends, calendar milliseconds."""
 
 
 class TenantRow(Terms, frozen=True, kw_only=True):

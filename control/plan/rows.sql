@@ -12,8 +12,10 @@ FROM pmta_server s WHERE ($1::text[] IS NULL OR s.name = ANY ($1)) ORDER BY s.na
 -- `terms`: control/plan/terms.py, each by name.
 SELECT t.id, t.name, t.paused, t.leaving IS NOT NULL AS leaving, t.default_pool, t.window_start,
     t.window_length, t.window_zone, t.paused_campaigns, t.keyed_by_id, {terms},
-    coalesce((SELECT jsonb_agg(jsonb_build_object('name', l.name, 'hash', l.hash)
-        ORDER BY l.name COLLATE "C") FROM login l WHERE l.tenant = t.name), '[]') AS logins,
+    coalesce((SELECT jsonb_agg(jsonb_build_object('name', l.name, 'hash', l.hash,
+            'former', f.hash, 'until', f.until) ORDER BY l.name COLLATE "C")
+        FROM login l LEFT JOIN login_former f ON f.login = l.name
+        WHERE l.tenant = t.name), '[]') AS logins,
     ARRAY(SELECT n.network::text FROM tenant_network n WHERE n.tenant = t.name
         ORDER BY n.network::text COLLATE "C") AS networks
 FROM tenant t

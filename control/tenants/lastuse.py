@@ -1,4 +1,5 @@
-"""When each login was last used: gateways tell it through the ledger, and it is written down here.
+"""When each login, and a former password of it, was last used: gateways tell it through the ledger,
+and it is written down here.
 
 Not on the way of any message or login: a set in each gateway, told with its sign of life, and one
 statement a minute. It is a help for people, no record: with the ledger a minute of it may be lost.
@@ -34,3 +35,6 @@ class LastUse:
         if found := await self._admin.logins():
             await self._pool.execute(_SQL["used"], list(found), list(found.values()))
             await self._admin.took_logins(found)
+        if before := await self._admin.former_logins():
+            await self._pool.execute(_SQL["former_used"], list(before), list(before.values()))
+            await self._admin.took_former_logins(before)

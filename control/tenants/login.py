@@ -1,6 +1,6 @@
 """Logins of a tenant: each with its own password."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -14,7 +14,7 @@ from control.tenants.password import PasswordText, hashed
 from control.values.name import LoginName, login_name
 from control.values.part import Part, Slice
 from control.values.wanted import meant
-from policy.isotime import instant_of
+from policy.isotime import instant, instant_of
 from settings.statements import statements
 
 _SQL = statements(__package__, "login")
@@ -46,20 +46,34 @@ class LoginView(msgspec.Struct, frozen=True):
     """ISO time."""
     used: str | None = None
     """When it last let a client in, to a minute or so; null: never, or nobody knows."""
+    former_until: str | None = None
+    """Until when its former password is good, too; null: it has none."""
+    former_used: str | None = None
+    """When that one last let a client in, to a minute or so; null: not since it is a former one."""
 
 
 async def logins(connection: Connection, tenant: str, part: Part) -> Slice[LoginView]:
     """Those of one tenant. Raises RefusedError."""
     rows, after = await LIST.rows(connection, part, tenant)
-    found = [
-        LoginView(
-            row["name"],
-            instant_of(row["created"]),
-            instant_of(row["used"]) if row["used"] else None,
-        )
-        for row in rows
-    ]
-    return Slice(found, after)
+    return Slice([_view(row) for row in rows], after)
+
+
+async def login_view(connection: Connection, tenant: str, name: str) -> LoginView:
+    """One of a tenant. Raises RefusedError (404)."""
+    row = await connection.fetchrow(_SQL["view"], tenant, name)
+    if row is None:
+        raise missing("login", f"{cut(name)} of tenant {tenant}")
+    return _view(row)
+
+
+def _view(row: Any) -> LoginView:
+    return LoginView(
+        row["name"],
+        instant_of(row["created"]),
+        used=instant_of(row["used"]) if row["used"] else None,
+        former_until=instant(row["former_until"]) if row["former_until"] else None,
+        former_used=instant_of(row["former_used"]) if row["former_used"] else None,
+    )
 
 
 async def add(act: Act, tenant: str, new: NewLogin) -> LoginView:

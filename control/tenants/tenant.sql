@@ -32,6 +32,8 @@ DELETE FROM tenant_network WHERE tenant = $1;
 INSERT INTO login (name, tenant, hash, created) VALUES ($1, $2, $3, $4);
 
 -- name: set_password
+-- Who replaces a password at once wants none but the new one.
+WITH ended AS (DELETE FROM login_former WHERE tenant = $1 AND login = $2)
 UPDATE login SET hash = $3 WHERE tenant = $1 AND name = $2 RETURNING name;
 
 -- name: logins

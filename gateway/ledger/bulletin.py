@@ -18,6 +18,7 @@ from policy.ledger.bulletin import (
     FIGURES,
     FULL,
     LOGINS,
+    LOGINS_BEFORE,
     PASSED,
     UNKNOWN,
     Figures,
@@ -68,6 +69,8 @@ class Bulletin:
         """Messages by outcome since this process began."""
         self.logged_in: set[str] = set()
         """Logins that let a client in, not told yet."""
+        self.logged_in_before: set[str] = set()
+        """Those that did it by a former password."""
         self._began = 0
         self._past: deque[tuple[float, dict[str, int]]] = deque(maxlen=_SIGNS)
 
@@ -86,9 +89,10 @@ class Bulletin:
         pipe.hset(f"{self._root}{FIGURES}", self._process, encode_figures(self._figures()))
 
         now = self._now()
-        logins = frozenset(self.logged_in)
-        if logins:
-            pipe.hset(f"{self._root}{LOGINS}", mapping=dict.fromkeys(logins, now))
+        logins, before = frozenset(self.logged_in), frozenset(self.logged_in_before)
+        for key, names in ((LOGINS, logins), (LOGINS_BEFORE, before)):
+            if names:
+                pipe.hset(f"{self._root}{key}", mapping=dict.fromkeys(names, now))
         full = {one.name: now for one in self._relay.servers.not_closed() if one.full}
         if full:
             pipe.hset(f"{self._root}{FULL}", mapping=full)
@@ -104,6 +108,7 @@ class Bulletin:
         def arrived(answers: list[Any]) -> None:
             passes.told(news)
             self.logged_in.difference_update(logins)
+            self.logged_in_before.difference_update(before)
             self._shown = bool(circuits)
             self._follow(answers[-2], unknown)
             since = now - _WANTED

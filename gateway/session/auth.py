@@ -1,9 +1,11 @@
 """Logins: who may send as which tenant.
 
 Owns: checking passwords, remembering checked ones. Not here: the SMTP dialogue.
-Rule: argon2 runs once per login and generation, off the event loop and few at a time; a
+Rule: argon2 runs once per password and generation, off the event loop and few at a time; a
 remembered login is a keyed digest, never a password. An unknown login costs what a wrong
-password costs, so that nobody can list logins by the clock.
+password costs, so that nobody can list logins by the clock: while any login has a former password
+that is good still, each wrong one is checked twice, whoever's it is. A former password is held
+against its end each time, remembered or not.
 """
 
 import asyncio
@@ -25,10 +27,17 @@ class Authenticator:
     """Checks logins against the generation in force."""
 
     def __init__(
-        self, generation: Callable[[], Generation | None], *, parallel: int, remembered: int
+        self,
+        generation: Callable[[], Generation | None],
+        now: Callable[[], int],
+        *,
+        parallel: int,
+        remembered: int,
     ) -> None:
-        """`parallel` hashes at a time; `remembered` logins in memory."""
+        """`now`: calendar milliseconds; `parallel` hashes at a time; `remembered` passwords in
+        memory."""
         self._generation = generation
+        self._now = now
         self._slots = asyncio.Semaphore(parallel)
         self._hasher = PasswordHasher()
         self._decoy = self._hasher.hash(os.urandom(16))
@@ -38,24 +47,31 @@ class Authenticator:
 
     async def check(self, login: str, password: bytes) -> tuple[str, str] | None:
         """(tenant, the hash that was checked), or None for a wrong login or password."""
-        generation = self._generation()
+        generation, now = self._generation(), self._now()
         found = generation.login.get(login) if generation is not None else None
-        tenant, stored = found if found is not None else ("", self._decoy)
+        tenant, hashes = (found[0], found[1].accepted(now)) if found is not None else ("", ())
         proof = hmac.digest(self._key, login.encode() + b"\0" + password, hashlib.sha256)
-        if self._known.get(proof) == stored:
-            # The hash is compared too: a changed password forgets the old one at once.
+        known = self._known.get(proof)
+        if known is not None and known in hashes:
+            # The hashes are compared too: a changed password forgets the old one at once, and a
+            # former one is none of them any more when its end has come.
             self._known.move_to_end(proof)
-            return tenant, stored
+            return tenant, known
         if len(password) > _MAX_SECRET:
             return None
+        checks = 2 if generation is not None and now < generation.formers_until else 1
+        asked = [*hashes, *[self._decoy] * (checks - len(hashes))]
         async with self._slots:
-            right = await asyncio.to_thread(self._verify, stored, password)
-        if not right or found is None:
+            # Who is right is told by the answer, so it need not take as long as who is wrong.
+            right = await asyncio.to_thread(
+                lambda: next((stored for stored in asked if self._verify(stored, password)), None)
+            )
+        if right is None or right not in hashes:
             return None
-        self._known[proof] = stored
+        self._known[proof] = right
         while len(self._known) > self._remembered:
             self._known.popitem(last=False)
-        return tenant, stored
+        return tenant, right
 
     def _verify(self, stored: str, password: bytes) -> bool:
         try:

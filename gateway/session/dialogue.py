@@ -160,7 +160,8 @@ class Dialogue:
         self.tenant = self.service.origin(self.peer).tenant
 
     def still_logged_in(self) -> None:
-        """A password that was changed, or a login that was removed, ends the sessions it began; so
-        does a network that was removed, or names another tenant by now."""
-        if not self.login or self.service.login_entry(self.login) != self._login_entry:
+        """A password that was changed or ended, or a login that was removed, ends the sessions it
+        began; so does a network that was removed, or names another tenant by now."""
+        entry = self._login_entry
+        if not self.login or entry is None or not self.service.admits(self.login, entry):
             self.log_out()

@@ -143,6 +143,9 @@ class Login:
         if entry is not None:
             _LOGINS.labels("accepted").inc()
             service.logged_in.add(login)
+            found = generation.login.get(login)
+            if found is not None and found[1].former and entry[1] == found[1].former.hash:
+                service.logged_in_before.add(login)
             dialogue.log_in(login, entry)
             return _LOGGED_IN
         _LOGINS.labels("refused").inc()

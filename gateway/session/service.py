@@ -71,6 +71,8 @@ class Service:
         self.live = OpenSessions()
         self.logged_in: set[str] = set()
         """Logins that let a client in since the last sign of life; the bulletin empties it."""
+        self.logged_in_before: set[str] = set()
+        """Those of them that did it by a former password."""
         self.closing = False
         self.greeting = f"220 {hostname} ESMTP Sendgate\r\n".encode()
         self.shortest_timeout = min(
@@ -89,10 +91,13 @@ class Service:
         generation = self.generation()
         return generation.tenant.get(name) if generation is not None and name else None
 
-    def login_entry(self, login: str) -> tuple[str, str] | None:
-        """(tenant, hash) of a login as the generation in force has it."""
+    def admits(self, login: str, entry: tuple[str, str]) -> bool:
+        """Whether (tenant, hash) is a login's now, as the generation in force has it."""
         generation = self.generation()
-        return generation.login.get(login) if generation is not None else None
+        found = generation.login.get(login) if generation is not None else None
+        if found is None or found[0] != entry[0]:
+            return False
+        return entry[1] in found[1].accepted(int(self.wall_clock() * 1000))
 
     def origin(self, peer: str) -> Origin:
         """What a source address says of its client; remembered, for a client that connects for

@@ -24,6 +24,9 @@ LOGINS = "logins"
 """Hash: SMTP login to the ledger milliseconds when it last let a client in; control takes them away
 as it writes them down. Those of the plan alone get in: that bounds it."""
 
+LOGINS_BEFORE = "logins_before"
+"""The same of those that did it by a former password."""
+
 FIGURES = "figures"
 """Hash: process to what it has done since it began."""
 

@@ -11,6 +11,7 @@ from policy.ledger.bulletin import (
     CIRCUITS,
     FIGURES,
     LOGINS,
+    LOGINS_BEFORE,
     Figures,
     OpenCircuit,
     decode_figures,
@@ -68,6 +69,15 @@ class Processes:
     async def took_logins(self, names: Iterable[str]) -> None:
         """They were written down."""
         await cast(Any, self.client.hdel(f"{self.root}{LOGINS}", *names))
+
+    async def former_logins(self) -> dict[str, int]:
+        """As `logins`, of those that did it by a former password."""
+        found = await cast(Any, self.client.hgetall(f"{self.root}{LOGINS_BEFORE}"))
+        return {name.decode(): int(at) for name, at in found.items()}
+
+    async def took_former_logins(self, names: Iterable[str]) -> None:
+        """They were written down."""
+        await cast(Any, self.client.hdel(f"{self.root}{LOGINS_BEFORE}", *names))
 
     async def wait_for(self, number: int, timeout: float = 10.0) -> list[str]:
         """Wait until every live worker runs generation `number` or a later one. Returns those

@@ -32,6 +32,8 @@ class Done(msgspec.Struct, frozen=True):
 REMOVAL = "test_removal.py: "
 _PLANS = "test_warmup_by_hand.py: test_plans_are_stored_used_and_kept_while_used"
 _TENANT = "/api/v2/tenants/{tenant}"
+_LOGIN = f"{_TENANT}/login"
+_ROTATED = "test_login_rotation.py: test_a_login_is_given_its_next_password_and_the_former_one_ends"
 _SUPPRESSIONS = "/api/v2/suppressions"
 _SUPPRESSED = "test_suppressions.py: test_the_command_adds_shows_lists_and_removes"
 _USERS = "test_users_api.py: test_a_user_from_add_to_remove_by_route"
@@ -205,7 +207,7 @@ CELLS: dict[str, dict[str, Done | str]] = {
             f"POST {_TENANT}/logins",
             REMOVAL + "test_several_logins_each_with_its_password_and_the_last_stays",
         ),
-        "show": "`login list` shows all there is of it",
+        "show": Done("login show", f"GET {_TENANT}/login", _ROTATED),
         "list": Done(
             "login list",
             f"GET {_TENANT}/logins",
@@ -318,6 +320,13 @@ CELLS: dict[str, dict[str, Done | str]] = {
 }
 
 ALSO = {
+    ("login", "its next password"): Done("login rotate", f"POST {_LOGIN}/rotation", _ROTATED),
+    ("login", "its next password, called off"): Done(
+        "login rotate", f"DELETE {_LOGIN}/rotation", _ROTATED
+    ),
+    ("login", "a former password"): Done(
+        "login rotate", f"POST {_LOGIN}/rotation/finish", _ROTATED
+    ),
     ("user", "its sessions"): Done("user reset", "DELETE /api/v2/users/{user}/sessions", _USERS),
     ("domain", "its DKIM key"): Done(
         "domain rotate",

@@ -16,7 +16,7 @@ from control.plan.rows import (
     TenantRow,
     VmtaRow,
 )
-from policy.model import Duplicates, HoldBounds, Rate
+from policy.model import Duplicates, HoldBounds, Login, Rate
 from policy.plan import decode, encode
 from settings.hold import Hold
 from settings.model import Warmup
@@ -72,7 +72,10 @@ def test_rows_become_a_generation_gateways_read() -> None:
     assert found.problems == []
     assert decode(encode(found.generation)) == found.generation
     assert found.generation.vmta["vmta-1"].daily == 50
-    assert found.generation.login["acme-smtp"] == ("acme", "$argon2id$x")
+    assert found.generation.login["acme-smtp"] == (
+        "acme",
+        Login(name="acme-smtp", hash="$argon2id$x"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,9 @@ PLACES = {
 }
 ASKED = {
     "DELETE /api/v2/tenants/{tenant}/logins": {"login": "acme-smtp"},
+    "POST /api/v2/tenants/{tenant}/login/rotation": {"login": "acme-smtp"},
+    "DELETE /api/v2/tenants/{tenant}/login/rotation": {"login": "acme-smtp"},
+    "POST /api/v2/tenants/{tenant}/login/rotation/finish": {"login": "acme-smtp"},
     "DELETE /api/v2/tenants/{tenant}/networks": {"network": "192.0.2.0/24"},
     "DELETE /api/v2/suppressions": {"address": "anna@gmail.com", "reason": "she asked for it"},
 }

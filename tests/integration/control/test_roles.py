@@ -262,6 +262,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "NewSuppression": {"address": "anna@gmail.com"},
     "ImportedRows": {"rows": [{"address": "anna@gmail.com"}]},
     "NewLogin": {"login": "mine", "password": "correct horse"},
+    "NextPassword": {"password": "correct horse"},
     "NewPassword": {"login": OTHER, "password": "correct horse"},
 }
 

@@ -29,7 +29,9 @@ def service(
         hostname="gateway.test",
         generation=lambda: plan,
         handle=handle,
-        authenticator=Authenticator(lambda: plan, parallel=1, remembered=10),
+        authenticator=Authenticator(
+            lambda: plan, lambda: 1_800_000_000_000, parallel=1, remembered=10
+        ),
         sessions=Sessions(settings.max_sessions, 0.1),
         memory=Memory(settings.memory_budget),
         ids=Ids(os.urandom(8)),
