@@ -9,9 +9,9 @@ from collections.abc import Iterable
 import msgspec
 
 from control.plan.hours import window
+from control.plan.login import login_of
 from control.plan.mailbox import common_limits, mailbox_limits
 from control.plan.rows import (
-    LoginRow,
     PoolRow,
     Rows,
     ServerRow,
@@ -27,10 +27,8 @@ from policy.model import (
     UNLIMITED,
     Address,
     Duplicates,
-    FormerPassword,
     HoldBounds,
     IpState,
-    Login,
     MailboxLimits,
     Pool,
     Profile,
@@ -219,14 +217,6 @@ class TenantTerms(msgspec.Struct, frozen=True, kw_only=True):
     created: float
 
 
-def _login(row: LoginRow) -> Login:
-    # One that has ended stays until its row is swept: gateways hold it against its end.
-    former = None
-    if row.former is not None and row.until is not None:
-        former = FormerPassword(hash=row.former, until=row.until)
-    return Login(name=row.name, hash=row.hash, former=former)
-
-
 def tenant_of(
     row: TenantRow,
     domains: dict[str, str],
@@ -248,7 +238,7 @@ def tenant_of(
         name=row.name,
         profile=Profile(row.profile),
         paused=row.paused,
-        logins=() if row.leaving else tuple(map(_login, row.logins)),
+        logins=() if row.leaving else tuple(map(login_of, row.logins)),
         networks=() if row.leaving else tuple(row.networks),
         default_pool=row.default_pool,
         domains=domains,

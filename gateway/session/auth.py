@@ -62,16 +62,17 @@ class Authenticator:
         checks = 2 if generation is not None and now < generation.formers_until else 1
         asked = [*hashes, *[self._decoy] * (checks - len(hashes))]
         async with self._slots:
-            # Who is right is told by the answer, so it need not take as long as who is wrong.
-            right = await asyncio.to_thread(
-                lambda: next((stored for stored in asked if self._verify(stored, password)), None)
-            )
+            right = await asyncio.to_thread(self._right, asked, password)
         if right is None or right not in hashes:
             return None
         self._known[proof] = right
         while len(self._known) > self._remembered:
             self._known.popitem(last=False)
         return tenant, right
+
+    def _right(self, asked: list[str], password: bytes) -> str | None:
+        # Who is right is told by the answer, so it need not take as long as who is wrong.
+        return next((stored for stored in asked if self._verify(stored, password)), None)
 
     def _verify(self, stored: str, password: bytes) -> bool:
         try:

@@ -13,7 +13,7 @@ from tests.support.repository import nodes_of, python_files
 
 THREADS = {
     ("gateway/watch/admin.py", "_collect"): "reads files into a registry of its own",
-    ("gateway/session/auth.py", "self._verify"): "argon2's context is made in the call",
+    ("gateway/session/auth.py", "self._right"): "argon2's context is made in the call",
     ("gateway/hold/release/release.py", "self._contents.open"): "Contents is one of each thread",
     ("gateway/hold/keep/store.py", "self._contents.pack"): "Contents is one of each thread",
     ("gateway/supervisor/supervisor.py", "child.process.wait"): "waits; Popen has a lock for it",
