@@ -2,10 +2,10 @@
 
 from control.store.migrations.script import run
 
-revision = "0075"
-down_revision = "0074"
+revision = "0076"
+down_revision = "0075"
 
 
 def upgrade() -> None:
     """Run the SQL of this revision."""
-    run("0075_pre_login_former.sql")
+    run("0076_pre_login_former.sql")
