@@ -13,13 +13,16 @@ STAMP := .venv/.ready
 # Tools that read the API's document ask for other versions than the product: a venv of their own.
 DOCUMENT_BIN := .venv-schemathesis/bin
 DOCUMENT_LOCK := tests/schemathesis/requirements
+# As what drives a browser has: it is larger than the product with all it needs.
+BROWSER_BIN := .venv-browser/bin
+BROWSER_LOCK := tests/browser/requirements
 # A test waits more than it computes: three share two cores.
 PYTEST = $(BIN)/pytest -n 3 --dist worksteal
 
 # Processes begin by the thousand in the tests, and each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo up quick test coverage test-compiled compiled compiler install schemathesis commands soak sixty-days check bench bench-quick bench-hold bench-control bench-accounting load dashboards fmt lock clean
+.PHONY: setup demo up quick test coverage test-compiled compiled compiler install schemathesis browser commands soak sixty-days check bench bench-quick bench-hold bench-control bench-accounting load dashboards fmt lock clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -40,6 +43,12 @@ $(DOCUMENT_BIN)/.ready: $(DOCUMENT_LOCK).lock | $(STAMP)
 	$(PYTHON) -m venv --clear .venv-schemathesis
 	$(DOCUMENT_BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(DOCUMENT_LOCK).lock
 	@$(DOCUMENT_BIN)/python -m pip check --disable-pip-version-check
+	@touch $@
+
+$(BROWSER_BIN)/.ready: $(BROWSER_LOCK).lock | $(STAMP)
+	$(PYTHON) -m venv --clear .venv-browser
+	$(BROWSER_BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(BROWSER_LOCK).lock
+	@$(BROWSER_BIN)/python -m pip check --disable-pip-version-check
 	@touch $@
 
 demo: $(STAMP)
@@ -81,6 +90,11 @@ soak: $(STAMP)
 # as three roles, four minutes.
 schemathesis: $(STAMP) $(DOCUMENT_BIN)/.ready
 	SENDGATE_EXAMPLES=$${SENDGATE_EXAMPLES:-20} $(BIN)/pytest -q -s -n 2 --dist worksteal tests/schemathesis
+
+# Every page in Chromium: light and dark, on a telephone, without JavaScript, with the keyboard alone, and by
+# axe's rules; `apt-get install chromium` first.
+browser: $(STAMP) $(BROWSER_BIN)/.ready
+	$(BIN)/pytest -q -n 2 --dist worksteal tests/browser
 
 # Eleven IPs warm up by themselves for two months of the calendar, 17,200 recipients on the fullest day; about
 # six minutes.
@@ -181,6 +195,8 @@ lock: $(STAMP)
 		-o deploy/requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
 		--python-version 3.11 $(DOCUMENT_LOCK).in -o $(DOCUMENT_LOCK).lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
+		--python-version 3.11 --constraint requirements.lock $(BROWSER_LOCK).in -o $(BROWSER_LOCK).lock
 
 clean:
-	rm -rf .venv .venv-schemathesis .sendgate build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-schemathesis .venv-browser .sendgate build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache

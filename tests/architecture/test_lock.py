@@ -13,18 +13,19 @@ from tests.support.repository import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PRODUCT = PROJECT["project"]["dependencies"]
 EXTRAS = [r for group in PROJECT["project"]["optional-dependencies"].values() for r in group]
-TOOLS = [
-    line
-    for line in (ROOT / "tests/schemathesis/requirements.in")
-    .read_text(encoding="utf-8")
-    .split("\n")
-    if line and not line.startswith("#")
-]
+
+
+def _tools(room: str) -> list[str]:
+    text = (ROOT / room / "requirements.in").read_text(encoding="utf-8")
+    return [line for line in text.split("\n") if line and not line.startswith("#")]
+
+
 LOCKS = {
     "requirements.lock": [*PRODUCT, *EXTRAS, *PROJECT["build-system"]["requires"]],
     "deploy/requirements.lock": PRODUCT,
     # What these ask for themselves is not installed here: `pip check` in their venv asks.
-    "tests/schemathesis/requirements.lock": TOOLS,
+    "tests/schemathesis/requirements.lock": _tools("tests/schemathesis"),
+    "tests/browser/requirements.lock": _tools("tests/browser"),
 }
 
 
@@ -72,6 +73,14 @@ def test_the_image_has_the_versions_of_a_checkout() -> None:
     whole, image = locked("requirements.lock"), locked("deploy/requirements.lock")
     assert {name: whole.get(name) for name in image} == image
     assert all(hashes for _, hashes in whole.values())
+
+
+def test_what_drives_a_browser_has_the_versions_of_the_product() -> None:
+    """It is found behind the product's packages: of what both have, the product's is taken."""
+    product, browser = locked("requirements.lock"), locked("tests/browser/requirements.lock")
+    both = product.keys() & browser.keys()
+    assert both
+    assert {name: browser[name][0] for name in both} == {name: product[name][0] for name in both}
 
 
 def test_nothing_is_resolved_where_it_is_installed() -> None:

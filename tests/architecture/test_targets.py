@@ -39,11 +39,12 @@ def test_every_test_is_run_by_a_target() -> None:
     runs = _runs()
     assert len(runs) == 3
     tests = [path for path in python_files("tests") if path.name.startswith("test_")]
-    # `make schemathesis` has a venv of its own, and takes minutes for each role.
-    runs.append((["tests/schemathesis"], []))
+    # `make schemathesis` and `make browser` have venvs of their own.
+    runs.append((["tests/schemathesis", "tests/browser"], []))
     assert not [str(path) for path in tests if not any(_runs_it(path, *run) for run in runs)]
 
 
-def test_a_landing_runs_both_targets() -> None:
+def test_a_landing_runs_every_target_of_tests() -> None:
     said = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert {"make test", "make test-compiled"} <= {line.strip() for line in said.splitlines()}
+    lines = {line.strip().removeprefix("nice -n 10 ") for line in said.splitlines()}
+    assert {"make test", "make test-compiled", "make browser"} <= lines

@@ -10,7 +10,16 @@ ROOT = Path(__file__).resolve().parents[2]
 
 PRODUCT = ("policy", "settings", "gateway", "control", "loadtest")
 
-_NOT_OURS = {".git", ".venv", ".sendgate", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+_NOT_OURS = {
+    ".git",
+    ".venv",
+    ".venv-schemathesis",
+    ".venv-browser",
+    ".sendgate",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+}
 
 
 @cache
