@@ -14,17 +14,17 @@ LISTS = [path for path in files() if path.name == "VENDOR.toml"]
 
 @pytest.mark.parametrize("path", LISTS, ids=str)
 def test_what_is_vendored_is_unchanged_and_says_whose_it_is(path: Path) -> None:
-    vendored = tomllib.loads((ROOT / path).read_text(encoding="utf-8"))
-    assert vendored["name"]
-    assert vendored["licence"]
-    assert vendored["package"] == f"{vendored['name']}@{vendored['version']}"
-    assert len(base64.b64decode(vendored["sha512"], validate=True)) == 64
-    folder = (ROOT / path).parent
+    packages = tomllib.loads((ROOT / path).read_text(encoding="utf-8"))["package"]
+    folder, listed = (ROOT / path).parent, {}
+    for one in packages:
+        assert one["tarball"] == f"{one['name']}-{one['version']}.tgz"
+        kind, _, digest = one["tarball_sha512"].partition("-")
+        assert (kind, len(base64.b64decode(digest, validate=True))) == ("sha512", 64)
+        assert one["licence"]
+        assert one["licence_file"] in one["files"]
+        listed |= one["files"]
     here = {one.name for one in folder.iterdir()} - {"VENDOR.toml"}
-    assert here == vendored["files"].keys()
-    assert {one for one in here if one.startswith("LICENSE")}
-    found = {one: hashlib.sha256((folder / one).read_bytes()).hexdigest() for one in here}
-    assert found == vendored["files"]
+    assert {one: hashlib.sha256((folder / one).read_bytes()).hexdigest() for one in here} == listed
 
 
 def test_a_list_is_found() -> None:
