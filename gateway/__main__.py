@@ -74,7 +74,11 @@ def _supervise(settings: Settings, path: Path | None) -> int:
     from gateway.relay import wire
     from gateway.supervisor.supervisor import FaultError, Supervisor
 
-    log = Log(level=settings.log.level, process="gateway")
+    try:
+        log = Log(level=settings.log.level, process="gateway", file=settings.log.file)
+    except OSError as error:
+        print(f"gateway: log.file: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
     compiled = not str(wire.__file__).endswith(".py")
     values = json.dumps(describe(settings))
     log.info("settings", host=socket.gethostname(), compiled=compiled, values=values)

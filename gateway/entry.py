@@ -37,6 +37,7 @@ def run(settings: Settings, *, index: int, descriptors: list[int], report: int, 
         addresses=settings.log.addresses,
         key=settings.log.key,
         buffer=settings.log.buffer,
+        file=settings.log.file,
         process=f"worker-{index}",
     )
     sockets = [socket.socket(fileno=number) for number in descriptors]
@@ -92,6 +93,7 @@ def release(settings: Settings, *, index: int, report: int) -> int:
         addresses=settings.log.addresses,
         key=settings.log.key,
         buffer=settings.log.buffer,
+        file=settings.log.file,
         process=f"releaser-{index}",
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

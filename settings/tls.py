@@ -12,6 +12,7 @@ from pathlib import Path
 from cryptography import x509
 
 from settings.control import Control
+from settings.logplace import log_problems
 from settings.model import Gateway, Relay, Settings
 
 
@@ -72,7 +73,7 @@ def start_problems(settings: Settings) -> list[str]:
         found += _pair_problems("gateway", gateway)
     if relay.tls != "none" and relay.ca:
         found += _unreadable("relay.ca", relay.ca) or _ca_problems(relay)
-    return found
+    return found + log_problems(settings.log)
 
 
 def control_problems(control: Control) -> list[str]:

@@ -1,8 +1,10 @@
 """`sendgate control`, `gateway`, `up`, `load`: commands that are processes of their own."""
 
 import asyncio
+import logging
 import os
 import sys
+from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from typing import Annotated
 
@@ -22,8 +24,12 @@ def control(context: typer.Context, config: Config = None) -> None:
 
     coredump.without()
     collector.spare()
+    settings = configuration(line_of(context), config)
+    if settings.log.file:
+        # Finds its file again after a rename, as the gateway's log does.
+        logging.getLogger().addHandler(WatchedFileHandler(settings.log.file, encoding="utf-8"))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(configuration(line_of(context), config)))
+        runner.run(run(settings))
 
 
 def gateway(context: typer.Context, config: Config = None) -> None:

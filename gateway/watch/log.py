@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on standard error, one line a message.
+"""Structured logs: one JSON object a line on standard error or in a file, one line a message.
 
 Owns: the line format, masking of addresses, a bounded buffer. Rule: logging never blocks the
 event loop and never grows without bound; lines that do not fit are counted and the count is
@@ -17,6 +17,7 @@ from typing import Literal
 
 import msgspec
 
+from gateway.watch.logfile import LogFile
 from policy.address import hashed
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -37,7 +38,7 @@ def _nobody(_: dict[str, Value]) -> None:
 
 
 class Log:
-    """Writes to one file descriptor."""
+    """Writes to one file descriptor, or one file."""
 
     def __init__(
         self,
@@ -48,14 +49,17 @@ class Log:
         descriptor: int = 2,
         process: str = "",
         key: str = "",
+        file: str = "",
     ) -> None:
-        """`buffer`: octets kept while the descriptor does not take them; `key` of hashed addresses,
-        a random one without."""
+        """`file`: written to instead of `descriptor`; raises OSError where it cannot be.
+        `buffer`: octets kept while the descriptor does not take them; `key` of hashed addresses, a
+        random one without."""
         self._shown = frozenset(_LEVELS[_LEVELS.index(level) :])
         self._hashed = addresses == "hashed"
         self._key = key.encode() or os.urandom(32)
         self._bound = buffer
-        self._descriptor = descriptor
+        self._file = LogFile(file) if file else None
+        self._descriptor = descriptor = self._file.descriptor if self._file else descriptor
         self._process = process
         self._begins: dict[tuple[Level, str], bytes] = {}
         self._lines: list[bytes] = []
@@ -165,6 +169,8 @@ class Log:
 
         Standard error is shared with our parent, so it is not ours to make non-blocking; a pipe
         that polls as writable takes PIPE_BUF octets at once (POSIX, write)."""
+        if self._file is not None:
+            self._descriptor = self._file.look()
         if self._never_blocks:
             return os.write(self._descriptor, data)
         written = 0

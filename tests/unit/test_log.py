@@ -3,10 +3,14 @@
 import asyncio
 import json
 import os
+from pathlib import Path
 
 import pytest
 
+import settings.log
 from gateway.watch.log import Log
+from gateway.watch.logfile import EVERY
+from settings.logplace import log_problems
 
 
 def lines(descriptor: int) -> list[dict[str, object]]:
@@ -118,3 +122,39 @@ async def test_a_line_without_fields_is_an_object_too() -> None:
     assert (line["level"], line["event"], line["process"]) == ("info", "drained", 'a "b"')
     assert isinstance(line["time"], float)
     os.close(descriptor)
+
+
+def test_a_file_that_was_renamed_is_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("gateway.watch.logfile.time.monotonic", lambda: now[0])
+    path, before = tmp_path / "gateway.log", tmp_path / "gateway.log.1"
+    log = Log(file=str(path))
+    log.info("first")
+    path.rename(before)
+    log.info("second")
+    now[0] += EVERY
+    log.info("third")
+    assert [json.loads(line)["event"] for line in before.read_text().splitlines()] == [
+        *("first", "second")
+    ]
+    assert json.loads(path.read_text())["event"] == "third"
+    # Where none can be made, the one that is open goes on.
+    path.rename(before)
+    path.mkdir()
+    now[0] += EVERY
+    log.info("fourth")
+    assert json.loads(before.read_text().splitlines()[-1])["event"] == "fourth"
+    assert log.dropped == 0
+
+
+def test_a_file_that_cannot_be_written_is_named_before_the_start(tmp_path: Path) -> None:
+    def problems(file: Path | str) -> list[str]:
+        return log_problems(settings.log.Log(file=str(file)))
+
+    assert problems("") == problems(tmp_path / "new.log") == []
+    assert "no regular file" in problems(tmp_path)[0]
+    assert "make its folder ours" in problems(tmp_path / "none" / "new.log")[0]
+    with pytest.raises(OSError, match="regular"):
+        Log(file="/dev/null")
