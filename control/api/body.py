@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from control import kinds
+from control.api import numbered
 from control.problem import FieldProblem, RefusedError
 from control.values.wording import wrong
 
@@ -19,6 +20,7 @@ def decode(data: bytes, kind: Any) -> Any:
     raw = _whole(raw)
     if not isinstance(raw, dict):
         raise RefusedError("the body must be a JSON object", kind=kinds.UNREADABLE_BODY)
+    raw = numbered.texts(raw)
     fields = {f.encode_name: f for f in msgspec.structs.fields(kind)}
     found = [FieldProblem(key, "no such field") for key in raw if key not in fields]
     # Nothing that is kept, logged or shown in a terminal has any use for them; a password, which is

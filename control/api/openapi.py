@@ -11,6 +11,7 @@ from control.api import (
     conditions,
     listing,
     negotiation,
+    numbered,
     parameter,
     problemschema,
     representation,
@@ -50,8 +51,10 @@ def document(
     schemas, components = msgspec.json.schema_components(
         types, ref_template="#/components/schemas/{name}"
     )
-    for kind in _inner({r.body.__name__ for r in routes if r.body is not None}, components):
+    bodies = {r.body.__name__ for r in routes if r.body is not None}
+    for kind in _inner(bodies, components):
         _say_controls(components[kind])
+        numbered.say(components[kind], inner=kind not in bodies)
     for route in routes:
         if route.body is not None:
             together.say(components[route.body.__name__], route.body)

@@ -16,6 +16,7 @@ from control.sources import domain, ip
 from control.sources.domain import NewDomain
 from control.sources.ip import IpChange
 from control.store.change import Act
+from control.store.reference import key
 from control.values.host import DomainText
 from control.values.ip import IpText, normal_ip
 from control.values.reason import ReasonText
@@ -36,6 +37,7 @@ class TakenRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """One IP. Counts are of its present stage."""
 
     tenant: Name
+    """Its name, or its number."""
     domain: DomainText
     ip: IpText
     stage: Annotated[int, msgspec.Meta(ge=1, le=520)]
@@ -80,7 +82,9 @@ async def take(act: Act, wanted: TakenRows, *, seal: Seal, warmup: Warmup) -> li
             if address in met:
                 raise RefusedError(f"ip: {address} stands in row {met[address]}, too")
             met[address] = number
-            taken.append(await _one(act, row, address, wanted.reason, seal, warmup))
+            named = await key(act.connection, "tenant", row.tenant) or row.tenant
+            one = msgspec.structs.replace(row, tenant=named)
+            taken.append(await _one(act, one, address, wanted.reason, seal, warmup))
         except RefusedError as error:
             problems.append(FieldProblem(f"row {number}", error.line()))
             status = 400 if error.status == 400 else status

@@ -148,6 +148,57 @@ async def test_paths_queries_and_bodies_take_the_number_where_they_take_the_name
     assert (status, asked["request"]["tenant"]) == (202, "acme")
 
 
+async def test_a_body_takes_the_number_as_a_number_of_json(api: Api) -> None:
+    """As callers have it who keep ids as integers; 2.0 is what some languages write for 2."""
+    await _filled(api)
+    more = {"tenant": 2, "domain": "b.example", "ip": "192.0.2.11", "server": 1, "pool": 2.0}
+    status, added = await api("POST", "/api/v2/domains", more)
+    assert (status, added["view"]["tenant"], added["view"]["pool"]) == (201, "acme", "acme")
+    new = {"name": "fast", "tenant": 2, "overflow": 2}
+    status, pool = await api("POST", "/api/v2/pools", new)
+    assert (status, pool["view"]["tenant"], pool["view"]["overflow"]) == (201, "acme", "acme")
+    question = {"tenant": 2, "from": "a@example.com", "to": "x@gmail.com"}
+    assert (await api("POST", "/api/v2/explain", question))[1]["pool"] == "acme"
+    order = {"tenant": 2, "action": "pause"}
+    status, asked = await api("POST", "/api/v2/hold/requests", order)
+    assert (status, asked["request"]["tenant"]) == (202, "acme")
+    status, gone = await api("POST", "/api/v2/suppressions", {"tenant": 2, "address": "b@b.de"})
+    assert (status, gone["suppression"]["tenant"]) == (200, "acme")
+    status, made = await api(
+        "POST", "/api/v2/tokens", {"name": "t", "scope": "read", "tenants": [2]}
+    )
+    assert (status, made["terms"]["tenants"]) == (201, ["acme"])
+    status, made = await api("PATCH", "/api/v2/tokens/t", {"tenants": [1, "acme"]})
+    assert (status, made["view"]["tenants"]) == (200, ["acme", "other"])
+    rows = [{"tenant": 2, "domain": "example.com", "ip": "192.0.2.10", "stage": 1}]
+    status, taken = await api("POST", "/api/v2/warmup/import", {"rows": rows})
+    assert (status, taken["view"][0]["tenant"]) == (200, "acme")
+    one = {"name": "one", "scope": "operate", "tenants": [1]}
+    _, made = await api("POST", "/api/v2/tokens", one)
+    own = {"token": made["token"]}
+    pause = {"tenant": 2, "action": "pause"}
+    assert (await api("POST", "/api/v2/hold/requests", pause, **own))[0] == 404, "not its tenant"
+    status, asked = await api("POST", "/api/v2/hold/requests", {**pause, "tenant": 1}, **own)
+    assert (status, asked["request"]["tenant"]) == (202, "other")
+
+
+@pytest.mark.parametrize("wrong", [0, -1, True, 2.5, 10**18, [2], {"id": 2}])
+async def test_what_is_no_number_of_a_thing_is_refused(api: Api, wrong: Any) -> None:
+    status, refused = await api("POST", "/api/v2/pools", {"name": "fast", "tenant": wrong})
+    assert (status, refused["errors"][0]["field"]) == (400, "tenant")
+
+
+async def test_the_document_says_of_numbers_in_bodies_and_not_in_answers(api: Api) -> None:
+    _, document = await api("GET", "/api/openapi.json")
+    schemas = document["components"]["schemas"]
+    number = {"type": "integer", "minimum": 1, "maximum": 10**18 - 1}
+    for kind, field in (("NewPool", "tenant"), ("NewDomain", "pool"), ("TakenRow", "tenant")):
+        either = schemas[kind]["properties"][field]["anyOf"]
+        assert any(number.items() <= one.items() for one in either), (kind, field)
+    for kind, field in (("IpView", "tenant"), ("DomainView", "pool"), ("TakenView", "tenant")):
+        assert "integer" not in str(schemas[kind]["properties"][field]), (kind, field)
+
+
 async def test_a_pool_of_another_tenant_is_not_found_by_its_number(api: Api) -> None:
     await _filled(api)
     body = {"tenant": "acme", "domain": "b.example", "ip": "192.0.2.11", "pool": "1"}
