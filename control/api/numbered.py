@@ -7,18 +7,16 @@ what they do in a path: a name of digits comes first (control/store/reference.py
 
 from typing import Any
 
-from control.plan.names import BODY
-from control.store.reference import LONGEST_ID
+from control.plan.names import BODY, GREATEST
 
 TENANT = frozenset({"tenant"})
 FIELDS = frozenset({"tenant", "tenants", *BODY})
 """Of a body itself; its rows have a tenant alone."""
 _ABOUT = frozenset({"description", "default", "title"})
-_MOST = 10**LONGEST_ID - 1
 _NUMBER = {
     "type": "integer",
     "minimum": 1,
-    "maximum": _MOST,
+    "maximum": GREATEST,
     "description": "its number (`id`)",
 }
 
@@ -40,7 +38,7 @@ def _text(value: Any) -> Any:
     if isinstance(value, list):
         return [_text(one) for one in value]
     # True is an int for Python, and no number for JSON.
-    right = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= _MOST
+    right = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= GREATEST
     return str(value) if right else value
 
 

@@ -6,7 +6,10 @@ import msgspec
 
 from control.problem import RefusedError, bad
 from control.store.database import Connection
-from control.store.reference import Noun, is_id, key, no_such
+from control.store.reference import LONGEST_ID, Noun, is_id, key, no_such
+
+GREATEST = 10**LONGEST_ID - 1
+"""Number of a thing."""
 
 PATH: dict[str, Noun] = {
     "tenant": "tenant",
