@@ -88,6 +88,7 @@ from control.warmup import guard
 from control.warmup.whatif import WhatIf
 from policy.node import network
 from settings.model import Settings
+from settings.notify import READY, STOPPING, Notifier
 from settings.tasks import cancel
 
 log = logging.getLogger(__name__)
@@ -277,13 +278,21 @@ async def run(settings: Settings) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    listening = Listening(settings.control)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, listening.renew)
-    async with open_parts(settings) as parts:
+    listening, notifier = Listening(settings.control), Notifier()
+
+    def renew() -> None:
+        notifier.reloading()
+        listening.renew()
+        notifier.tell(READY)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, renew)
+    async with notifier.watched(), open_parts(settings) as parts:
         await must_open(parts.pool, settings.control)
         status = await parts.opening.open_first()
         if status.state.value != "open":
             log.error("ledger %s: %s", status.name, status.detail)
         async with serve(parts, listening) as url:
             print(f"ready api={url}", flush=True)
+            notifier.tell(READY, f"STATUS=serving {url}")
             await ended.wait()
+            notifier.tell(STOPPING)

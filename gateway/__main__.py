@@ -14,6 +14,7 @@ from gateway.watch.log import Log
 from settings import coredump
 from settings.load import SettingsError, describe, load
 from settings.model import Settings
+from settings.notify import Notifier
 from settings.tls import start_problems
 
 
@@ -73,6 +74,7 @@ def _supervise(settings: Settings, path: Path | None) -> int:
     from gateway.hold.primary import refusal
     from gateway.relay import wire
     from gateway.supervisor.supervisor import FaultError, Supervisor
+    from gateway.supervisor.telling import telling
 
     try:
         log = Log(level=settings.log.level, process="gateway", file=settings.log.file)
@@ -92,8 +94,10 @@ def _supervise(settings: Settings, path: Path | None) -> int:
         return 2
 
     async def run() -> None:
+        notifier = Notifier()
         supervisor = Supervisor(settings, lambda: load(path), log)
-        await supervisor.run(_announce)
+        async with notifier.watched(), telling(supervisor, notifier):
+            await supervisor.run(_announce)
 
     try:
         asyncio.run(run())

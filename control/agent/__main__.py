@@ -23,6 +23,7 @@ from control.agent.shipping import Shipper
 from control.version import VERSION
 from settings import coredump
 from settings.agent import Agent
+from settings.notify import READY, STOPPING, Notifier
 
 DEFAULT = Path("/etc/sendgate/agent.toml")
 _DRAIN = 5.0
@@ -68,16 +69,21 @@ def _ship(settings: Agent, config: Path, ended: threading.Event) -> None:
     asking = Asking(settings, name, poster)
     child = Child("control.agent.applying", config) if settings.configuration else None
 
+    notifier = Notifier()
+
     def meanwhile() -> None:
+        notifier.alive()
         asking.attend()
         if child is not None:
             child.attend()
 
     shipper = Shipper(settings, name, poster, ended, meanwhile)
     logging.info("agent %s (%s): %s to %s", name, VERSION, settings.path, settings.url)
+    notifier.tell(READY, f"STATUS=ships {settings.path}")
     try:
         shipper.run()
     finally:
+        notifier.tell(STOPPING)
         asking.close()
         if child is not None:
             child.end()

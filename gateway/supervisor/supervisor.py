@@ -46,6 +46,7 @@ class Supervisor:
         self.settings = settings
         self.log = log
         self.stop = asyncio.Event()
+        self.on_reload: Callable[[asyncio.Task[None]], object] = lambda _: None
         self._load = load
         self._sockets: list[socket.socket] = []
         self._children: list[Child] = []
@@ -196,6 +197,7 @@ class Supervisor:
 
     def _reload(self) -> None:
         task = asyncio.get_running_loop().create_task(self._replace())
+        self.on_reload(task)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

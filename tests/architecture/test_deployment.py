@@ -54,6 +54,9 @@ def test_unit_is_hardened(file: Path) -> None:
     service = _unit(file)["Service"]
     assert {key: service.get(key) for key in HARDENED} == HARDENED
     assert service["KillMode"] == "mixed"
+    # tests/integration/process/test_units.py runs each command so.
+    assert service["Type"] == "notify"
+    assert int(service["WatchdogSec"]) >= 60
     if file.stem != "sendgate-agent":  # its secret is a file that its own configuration names
         assert service["EnvironmentFile"] == "/etc/sendgate/sendgate.env"
 
