@@ -154,7 +154,7 @@ def routes(parts: Parts) -> list[Route]:
         HoldRequestsApi(orders, left),
         ExplainApi(answers),
         HealthApi(parts.opening),
-        PlanApi(publisher, parts.admin, Plans(parts.pool)),
+        PlanApi(publisher, parts.admin, Plans(parts.pool), settings.warmup),
         LedgerApi(parts.opening, publisher, parts.clock),
         TakeoverApi(
             *(publisher, parts.seal, settings.warmup),

@@ -70,6 +70,7 @@ UNKEYED: dict[str, str] = {
     "/api/v2/accounting/rejected/again": "takes in what is set aside: repeated, nothing is left",
     "/api/v2/days/consolidate": "a day that is consolidated stays the same",
     "/api/v2/powermta/apply": "a version that runs is not put in force again",
+    "/api/v2/plans/{plan}/rollback": "goes to a plan that is named: repeated, nothing is left",
     "/api/v2/powermta/rollback": "goes to a version that is named, or refuses",
 }
 """The others, and why: the header is of no use there, and refused."""

@@ -167,6 +167,8 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     # With reasons, as the audit log has them.
     ("GET", "/api/v2/plans"): _CHANGE_ALL,
     ("GET", "/api/v2/plans/{plan}"): _CHANGE_ALL,
+    # All tenants' at once.
+    ("POST", "/api/v2/plans/{plan}/rollback"): CLOSED,
     ("GET", "/api/v2/ledger"): _READ_ALL,
     ("POST", "/api/v2/ledger"): CLOSED,
     ("GET", "/api/v2/providers"): _READ_ALL,

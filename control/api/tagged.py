@@ -70,6 +70,9 @@ TAGGED: dict[tuple[str, str], Taken] = {
     ("DELETE", f"{_USER.of}/sessions"): _USER,
     ("PATCH", _TOKEN.of): _TOKEN,
     ("DELETE", _TOKEN.of): _TOKEN,
+    ("POST", "/api/v2/plans/{plan}/rollback"): Taken(
+        "/api/v2/generation", needed="it undoes what anybody changed since"
+    ),
     ("PUT", _OWN): Taken(_OWN, needed="it replaces all lines of the block"),
 }
 

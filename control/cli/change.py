@@ -23,15 +23,15 @@ def change(
     dry_run: bool,
     show: Callable[[V], None] | None = None,
     null: Mapping[str, str] | None = None,
-    seen: bool = False,
+    seen: bool | str = False,
     **query: Parameter,
 ) -> None:
     """Ask for it, and say `what` was done; `show`: what it left, behind that; `null`: the word of
-    each field whose null is not `none`; `seen`: only while it is as it is now. Raises
-    RefusedError."""
+    each field whose null is not `none`; `seen`: only while it, or what is shown at that path, is as
+    it is now. Raises RefusedError."""
     line = line_of(context)
     client = Client(line)
-    match = client.tag(path) if seen else ""
+    match = client.tag(path if seen is True else seen) if seen else ""
     changed = client.send(method, path, body, kind, dry_run=dry_run, match=match, **query)
     if line.json:
         as_json(changed)

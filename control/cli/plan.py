@@ -5,7 +5,11 @@ from typing import Annotated
 import typer
 
 from control.cli import whatif
+from control.cli.change import change
+from control.cli.removal import Dry, Reason
+from control.plan.changed import Changed
 from control.plan.history import PlanAct, PlanPage, PlanQuery, PlanView
+from control.rollback.change import PlanBackView
 from control.terminal.client import Client
 from control.terminal.options import Body, filters
 from control.terminal.parts import All, part_of
@@ -58,6 +62,30 @@ def show(
         ("noun", "in it", "added", "changed", "removed"),
         ((noun, m.total, m.added, m.changed, m.removed) for noun, m in found.counts.items()),
     )
+
+
+@app.command()
+def rollback(
+    context: typer.Context,
+    number: Annotated[int, typer.Argument(min=0, help="Its number, as `plan list` has it.")],
+    reason: Reason = "",
+    dry_run: Dry = False,
+) -> None:
+    """Set again what an earlier plan had: pools, overflow, members, weights, rates, terms of
+    tenants. Never what an IP may send, a pause, a login or a network."""
+    body = {"reason": reason} if reason else {}
+    path, kind = f"/api/v2/plans/{number}/rollback", Changed[PlanBackView]
+    change(
+        *(context, "POST", path, body, kind, f"gone back to plan {number}"),
+        dry_run=dry_run,
+        show=_went_back,
+        seen="/api/v2/generation",
+    )
+
+
+def _went_back(view: PlanBackView) -> None:
+    for sentence in view.sets:
+        say(f"  {sentence}")
 
 
 def _acts(acts: list[PlanAct]) -> str:

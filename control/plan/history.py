@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from control.plan.stored import bodies_of, joined
+from control.plan.stored import bodies_of, joined, put_together
 from control.problem import RefusedError, counted, missing
 from control.store.database import Connection
 from control.values.query import Limit, Seen
@@ -110,6 +110,19 @@ class Plans:
             except BadGenerationError:
                 counts, changes = {}, ["another version made it: what it changed cannot be read"]
         return PlanView(**_entry(row), against=row["before"], counts=counts, changes=changes)
+
+
+async def kept_plan(connection: Connection, number: int) -> Generation:
+    """One that is kept. Raises RefusedError."""
+    row = await connection.fetchrow(_SQL["one"], number, None)
+    if row is None:
+        raise _gone(number)
+    try:
+        return await put_together(connection, row["encoded"])
+    except BadGenerationError as error:
+        raise RefusedError(
+            f"plan {number} was made by another version: it cannot be read"
+        ) from error
 
 
 def _gone(number: int) -> RefusedError:

@@ -5,6 +5,7 @@ import msgspec
 from control.plan.publish import Publisher
 from control.problem import RefusedError
 from control.store.change import Act
+from control.store.database import Connection
 from policy.ledger.admin import LedgerAdmin
 from policy.plan import Generation
 
@@ -27,9 +28,10 @@ class Nothing(msgspec.Struct, frozen=True):
     """No view: the change concerns the whole plan."""
 
 
-async def in_force(publisher: Publisher) -> Generation:
-    """The last one. Raises RefusedError (404) before the first."""
-    generation = await publisher.current()
+async def in_force(publisher: Publisher, connection: Connection = None) -> Generation:
+    """The last one. `connection`: of who has one already. Raises RefusedError (404) before the
+    first."""
+    generation = await publisher.current(connection)
     if generation is None:
         raise RefusedError("nothing has been published yet", status=404)
     return generation
@@ -37,15 +39,21 @@ async def in_force(publisher: Publisher) -> Generation:
 
 async def generation_view(publisher: Publisher, admin: LedgerAdmin) -> GenerationView:
     """The last one beside what the ledger and the gateways run. Raises RefusedError (404)."""
-    generation = await in_force(publisher)
+    found = stored_view(await in_force(publisher))
+    ledger, workers = await admin.number(), await admin.workers()
+    return msgspec.structs.replace(found, ledger=ledger, workers=workers)
+
+
+def stored_view(generation: Generation) -> GenerationView:
+    """Without what is measured."""
     return GenerationView(
         number=generation.number,
         created=generation.created,
         tenants=len(generation.tenants),
         pools=len(generation.pools),
         vmtas=len(generation.vmtas),
-        ledger=await admin.number(),
-        workers=await admin.workers(),
+        ledger=0,
+        workers={},
     )
 
 

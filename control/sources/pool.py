@@ -137,6 +137,11 @@ async def put_member(act: Act, tenant: str, name: str, vmta: str) -> bool:
     return True
 
 
+async def drop_member(act: Act, name: str, vmta: str) -> None:
+    """Let a VirtualMTA carry a pool's mail no more."""
+    await act.connection.execute(_REMOVAL["leave"], vmta, [name])
+
+
 def _by_option(field: str) -> str:
     """A domain names its pool by an option; a pool of its own has a name and no option."""
     return " with --pool" if field == "pool" else ""

@@ -320,6 +320,11 @@ CELLS: dict[str, dict[str, Done | str]] = {
 }
 
 ALSO = {
+    ("plan", "what it had, set again"): Done(
+        "plan rollback",
+        "POST /api/v2/plans/{plan}/rollback",
+        "test_plan_rollback.py: test_the_command_goes_back_and_shows_what_it_set",
+    ),
     ("login", "its next password"): Done("login rotate", f"POST {_LOGIN}/rotation", _ROTATED),
     ("login", "its next password, called off"): Done(
         "login rotate", f"DELETE {_LOGIN}/rotation", _ROTATED

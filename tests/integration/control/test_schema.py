@@ -74,6 +74,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "Mute": {"key": "bypass"},
     "ControlAct": {"action": "trigger"},
     "Apply": {},
+    "PlanBack": {},
     "Rollback": {"server": "pmta1", "version": 1},
     "SignIn": {"name": "anna", "password": PASSWORD},
     "SessionRefresh": {"refresh_token": "sgr_x"},
