@@ -70,11 +70,13 @@ async def _set(act: Act, steps: Steps, now: Generation, reason: str, warmup: War
     """A pool has its IPs before a domain comes to it, and loses them behind that."""
     for tenant, name, vmta in steps.joins:
         await pool.put_member(act, tenant, name, vmta)
-    for name, fields in steps.pools.items():
-        # Two that change places would go in circles on the way.
+    # Two that change places would go in circles on the way: what overflows elsewhere does not at
+    # all in between.
+    first = sorted(steps.pools.items(), key=lambda one: one[1].get("overflow") is not None)
+    for name, fields in first:
         if fields.get("overflow") is not None and now.pool[name].overflow is not None:
             await pool.change(act, name, PoolChange(overflow=None, reason=reason))
-    for name, fields in steps.pools.items():
+    for name, fields in first:
         await pool.change(act, name, PoolChange(**fields, reason=reason))
     for (tenant, domain), name in steps.domains.items():
         await moving.move_domain(act, tenant, domain, DomainMove(pool=name, reason=reason))
