@@ -16,9 +16,7 @@ from control.plan.publish import Publisher
 from control.plan.view import Reader
 from control.problem import bad, quoted
 from control.rollback.change import PlanBack, PlanBackView, go_back
-from control.store.change import Act
 from policy.ledger.admin import LedgerAdmin
-from policy.plan import Generation
 from settings.model import Warmup
 
 
@@ -50,15 +48,11 @@ class PlanApi:
         return await self._plans.one(_number(call), call.wanted.against)
 
     async def _back(self, call: Call) -> Changed[PlanBackView]:
-        number = _number(call)
-
-        async def present(act: Act) -> Generation:
-            return await in_force(self._publisher, act.connection)
-
+        publisher, number = self._publisher, _number(call)
         return await changed(
-            self._publisher,
+            publisher,
             call,
-            lambda act: go_back(act, number, call.body, present=present, warmup=self._warmup),
+            lambda act: go_back(act, number, call.body, publisher=publisher, warmup=self._warmup),
         )
 
     def routes(self) -> list[Route]:

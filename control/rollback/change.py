@@ -5,11 +5,11 @@ make, with its rules and its line in the audit log. Not here: publishing.
 Failure: RefusedError with what is in the way, and nothing was changed.
 """
 
-from collections.abc import Awaitable, Callable
-
 import msgspec
 
 from control.plan.history import kept_plan
+from control.plan.inforce import in_force
+from control.plan.publish import Publisher
 from control.problem import RefusedError, in_the_way
 from control.rollback.decision import Named, Steps, decided
 from control.sources import ip, moving, pool
@@ -23,9 +23,6 @@ from control.tenants.terms import TenantChange
 from control.values.reason import ReasonText
 from policy.plan import Generation
 from settings.model import Warmup
-
-Present = Callable[[Act], Awaitable[Generation]]
-"""The plan in force, over the connection of a change. Raises RefusedError."""
 
 
 class PlanBack(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,10 +43,10 @@ class PlanBackView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def go_back(
-    act: Act, number: int, wanted: PlanBack, *, present: Present, warmup: Warmup
+    act: Act, number: int, wanted: PlanBack, *, publisher: Publisher, warmup: Warmup
 ) -> PlanBackView:
     """Set what plan `number` had. Raises RefusedError."""
-    now = await present(act)
+    now = await in_force(publisher, act.connection)
     if number >= now.number:
         raise RefusedError(f"plan {number} is not an earlier one: {now.number} is in force")
     steps = decided(await kept_plan(act.connection, number), now)

@@ -27,6 +27,7 @@ PLACES = {
     "user": "anna",
     "token": "panel",
     "server": "pmta2",
+    "plan": "1",
 }
 ASKED = {
     "DELETE /api/v2/tenants/{tenant}/logins": {"login": "acme-smtp"},

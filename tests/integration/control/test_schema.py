@@ -26,6 +26,7 @@ PATHS = {
     "user": "anna",
     "token": "panel",
     "subject": "192.0.2.10",
+    "plan": "1",
 }
 
 NEEDED = {"login": "acme-smtp"}
