@@ -65,10 +65,13 @@ class Sampler(Generic[T]):
         self._watching += 1
         if self._task is None:
             self._task = asyncio.create_task(self._run())
+        task = self._task
         try:
             while not self._closed:
                 await self._fresh.wait()
-                if self._closed or self._last is None or self._task is None:
+                if task.done() and not self._closed:
+                    task.result()
+                if self._closed or self._last is None:
                     return
                 yield self._last[1]
         finally:
@@ -100,7 +103,7 @@ class Sampler(Generic[T]):
                 fresh.set()
                 await asyncio.sleep(max(0.0, self._every - (time.monotonic() - began)))
         finally:
-            # A look that failed ends all who wait for it: their pages ask again.
+            # A look that failed is the end of all who wait for it, with its error.
             if self._task is mine:
                 self._task = None
                 self._fresh.set()

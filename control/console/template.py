@@ -34,6 +34,7 @@ def environment(static: Callable[[str], str]) -> Environment:
     )
     made.filters |= {
         "outside": outside,
+        "typed": typed,
         "moment": moment,
         "number": number,
         "size": size,
@@ -56,10 +57,15 @@ def outside(text: Any, most: int = SHOWN) -> Markup:
     return Markup('<bdi class="outside">{}{}</bdi>').format(shown, cut if more > 0 else "")
 
 
+def typed(text: str) -> str:
+    """What somebody typed, back in its field; what cannot be seen is written so that it can."""
+    return inert(text)
+
+
 def moment(text: str | None) -> Markup:
     """`2024-10-03T12:00:00Z` in UTC; a script shows it in the reader's zone."""
     if not text:
-        return Markup('<span class="none">never</span>')
+        return Markup('<span class="none">–</span>')
     said = text.replace("T", " ").replace("Z", " UTC")
     return Markup('<time datetime="{0}" title="{1}">{1}</time>').format(text, said)
 

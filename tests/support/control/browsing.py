@@ -49,6 +49,35 @@ class _Words(HTMLParser):
         self.found.append(data)
 
 
+class _Acting(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag in ("img", "iframe", "object", "embed", "style", "base"):
+            self.found.append(tag)
+        if tag == "script" and not given.get("src", "").startswith("/static/"):
+            self.found.append("script")
+        for name, value in given.items():
+            led = name in ("href", "src", "action", "formaction")
+            if name.startswith("on") or name == "style" or (led and not _ours(value)):
+                self.found.append(f"{tag} {name}={value}")
+
+
+def _ours(url: str) -> bool:
+    return url == "#main" or (url.startswith("/") and not url.startswith(("//", "/\\")))
+
+
+def acting(text: str) -> list[str]:
+    """Elements and attributes of a page that would run or load what is not a file of ours, or lead
+    elsewhere."""
+    parser = _Acting()
+    parser.feed(text)
+    return parser.found
+
+
 @dataclass
 class Browser:
     """With its own cookies."""
