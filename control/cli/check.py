@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -19,6 +20,8 @@ from control.ledger.status import LedgerState, ledger_status
 from control.plan import rows
 from control.plan.rows import ServerRow
 from control.problem import FieldProblem, RefusedError
+from control.setup.names import name_warnings
+from control.setup.ports import port_problems
 from control.store.database import DatabaseRefusedError, open_pool
 from control.store.pool import enough
 from control.store.refusal import UNREACHABLE, no_database
@@ -41,47 +44,71 @@ GREETING_WAIT = 5.0
 """Seconds for PowerMTA's greeting."""
 
 
-def check(context: typer.Context, config: Config = None) -> None:
-    """Settings, PostgreSQL, ledger and PowerMTA: every problem at once."""
-    line = line_of(context)
-    environ = with_dotenv(os.environ)
-    warnings = [f"{LESS}{text}" for text in without_effect(environ)]
-    warnings += [f"{LESS}{text}" for text in misspelt(environ)]
-    problems: list[str] = []
+class Looked(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found; every problem says what to do."""
+
     good: list[str] = []
+    warnings: list[str] = []
+    problems: list[str] = []
+
+    def say(self) -> None:
+        """For people: what is right and warnings on standard output, problems on standard error."""
+        for text in self.good:
+            say(f"ok: {text}")
+        for text in self.warnings:
+            say(text if text.startswith(LESS) else f"warning: {text}")
+        for text in self.problems:
+            print(f"sendgate: {text}", file=sys.stderr)
+
+
+def check(context: typer.Context, config: Config = None) -> None:
+    """Settings, ports, DNS, PostgreSQL, ledger, PowerMTA: every problem at once, with its fix."""
+    line = line_of(context)
     code = 1
     try:
-        settings = configuration(line, config)
-        found = [*start_problems(settings), *control_problems(settings.control)]
-        found += lifetime_problems(settings)
-        found += listening_problems(settings)
-        found += filter(None, [enough(settings.database.connections)])
-        if not found:
-            good.append("settings")
-        problems += found
-        warnings += weaknesses(settings)
+        found = look(configuration(line, config))
     except SettingsError as error:
-        problems += error.problems
-        code = 2
-    else:
-        asyncio.run(_parts(settings, problems, good, warnings))
-    if not line.json:
-        for text in good:
-            say(f"ok: {text}")
-        for text in warnings:
-            say(text if text.startswith(LESS) else f"warning: {text}")
-    if problems:
-        for text in problems:
-            print(f"sendgate: {text}", file=sys.stderr)
-        if line.json:
-            detail = f"{len(problems)} problems" if len(problems) > 1 else problems[0]
-            errors = [FieldProblem("", text) for text in problems]
-            as_json(RefusedError(detail, errors=errors).problem())
-        raise typer.Exit(code)
+        found, code = Looked(warnings=_variables(), problems=error.problems), 2
     if line.json:
-        less = [text.removeprefix(LESS) for text in warnings if text.startswith(LESS)]
-        weak = [text for text in warnings if not text.startswith(LESS)]
-        as_json({"ok": good, "without_effect": less, "warnings": weak})
+        _as_json(found)
+    else:
+        found.say()
+    if found.problems:
+        if line.json:
+            msgspec.structs.replace(found, good=[], warnings=[]).say()
+        raise typer.Exit(code)
+
+
+def look(settings: Settings, beside: Sequence[tuple[str, str, int]] = ()) -> Looked:
+    """All that can be seen from this host. `beside`: name, host and port of PowerMTA servers that
+    are not in PostgreSQL yet."""
+    warnings, good = _variables(), list[str]()
+    problems = [*start_problems(settings), *control_problems(settings.control)]
+    problems += lifetime_problems(settings)
+    problems += listening_problems(settings)
+    problems += filter(None, [enough(settings.database.connections)])
+    if not problems:
+        good.append("settings")
+    warnings += weaknesses(settings)
+    asyncio.run(_parts(settings, beside, problems, good, warnings))
+    return Looked(good=good, warnings=warnings, problems=problems)
+
+
+def _variables() -> list[str]:
+    environ = with_dotenv(os.environ)
+    return [f"{LESS}{text}" for text in (*without_effect(environ), *misspelt(environ))]
+
+
+def _as_json(found: Looked) -> None:
+    if found.problems:
+        many = len(found.problems) > 1
+        detail = f"{len(found.problems)} problems" if many else found.problems[0]
+        errors = [FieldProblem("", text) for text in found.problems]
+        as_json(RefusedError(detail, errors=errors).problem())
+        return
+    less = [text.removeprefix(LESS) for text in found.warnings if text.startswith(LESS)]
+    weak = [text for text in found.warnings if not text.startswith(LESS)]
+    as_json({"ok": found.good, "without_effect": less, "warnings": weak})
 
 
 def migrate(
@@ -117,30 +144,52 @@ def migrate(
 
 
 async def _parts(
-    settings: Settings, problems: list[str], good: list[str], warnings: list[str]
+    settings: Settings,
+    beside: Sequence[tuple[str, str, int]],
+    problems: list[str],
+    good: list[str],
+    warnings: list[str],
 ) -> None:
+    taken = await port_problems(settings)
+    problems += taken
+    good += [] if taken else ["ports"]
+    warnings += await name_warnings(settings)
+    servers = await _stores(settings, problems, good, warnings)
+    known = [
+        (server.name, str(address["host"]), int(address["port"]))
+        for server in servers
+        for address in server.addresses
+    ]
+    for where in (*known, *(one for one in beside if one[1:] not in {x[1:] for x in known})):
+        await _greeting(settings.relay, *where, problems, good)
+
+
+async def _stores(
+    settings: Settings, problems: list[str], good: list[str], warnings: list[str]
+) -> list[ServerRow]:
+    """PostgreSQL and ledger; the PowerMTA servers that are known."""
     from control.plan.compile import compile_generation
     from control.plan.narrow import narrow
     from control.store.migrate import newest, revision
     from control.store.sealed import must_open
 
-    servers: list[ServerRow] = []
     try:
         pool = await open_pool(msgspec.structs.replace(settings.database, connections=1))
     except DatabaseRefusedError as error:
         await _ledger(settings, None, problems, good)
         problems.append(f"PostgreSQL: {error}")
-        return
+        return []
     except (*UNREACHABLE, ValueError) as error:
         await _ledger(settings, None, problems, good)
-        problems.append(f"PostgreSQL at {masked(settings.database.url)} {_silence(error)}")
-        return
+        where = f"PostgreSQL at {masked(settings.database.url)}"
+        problems.append(f"{where} {_silence(error)}; start it, or set database.url right")
+        return []
     try:
         at = await revision(settings.database.url)
         await _ledger(settings, pool if at == newest() else None, problems, good)
         if at != newest():
             problems.append(f"PostgreSQL is at schema {at or 'none'}: run `sendgate migrate`")
-            return
+            return []
         good.append("PostgreSQL")
         try:
             await must_open(pool, settings.control)
@@ -158,12 +207,9 @@ async def _parts(
             trouble = await found_in_accounting(pool, settings.accounting)
             problems += trouble
             good += [] if trouble else ["accounting"]
+        return servers
     finally:
         await pool.close()
-    for server in servers:
-        for address in server.addresses:
-            where = (server.name, address["host"], address["port"])
-            await _greeting(settings.relay, *where, problems, good)
 
 
 async def _ledger(settings: Settings, pool: Any, problems: list[str], good: list[str]) -> None:
@@ -176,12 +222,16 @@ async def _ledger(settings: Settings, pool: Any, problems: list[str], good: list
         status = None if pool is None else await ledger_status(pool, admin)
         # One that was never opened is opened by the first `sendgate control`.
         if status is not None and status.state in (LedgerState.LOST, LedgerState.REBUILDING):
-            found.append(f"ledger {status.name} is {status.state.value}: {status.detail}")
+            found.append(
+                f"ledger {status.name} is {status.state.value}: {status.detail}; "
+                "`sendgate ledger status` says what it waits for"
+            )
         problems += found
         if not found:
             good.append("ledger")
     except (RedisError, OSError, ValueError) as error:
-        problems.append(f"the ledger at {masked(settings.ledger.url)} {_silence(error)}")
+        where = f"the ledger at {masked(settings.ledger.url)}"
+        problems.append(f"{where} {_silence(error)}; start it, or set ledger.url right")
     finally:
         await client.aclose()
 
@@ -220,9 +270,12 @@ async def _greeting(
             writer.close()
             await writer.wait_closed()
     except (OSError, ValueError) as error:  # a line without an end, a name that cannot be one
-        problems.append(f"{where} {_silence(error)}")
+        fix = "start it, let this host through, or `sendgate server set`"
+        problems.append(f"{where} {_silence(error)}; {fix}")
         return
     if greeting.startswith("220"):
         good.append(where)
     else:
-        problems.append(f"{where} greets with {greeting[:100]!r}")
+        problems.append(
+            f"{where} greets with {greeting[:100]!r}: is that PowerMTA, and may this host connect?"
+        )

@@ -28,6 +28,7 @@ from control.cli import (
     explain,
     hold,
     holdorder,
+    init,
     ip,
     job,
     login,
@@ -135,7 +136,7 @@ for of_versions in (
 asking.pmta.add_typer(pmtaown.app, name="own")
 for command in (
     *(process.up, demo.demo, process.gateway, process.control, process.load),
-    *(check.check, check.migrate, restore.restore, ip.quota, holdorder.forget),
+    *(init.init, check.check, check.migrate, restore.restore, ip.quota, holdorder.forget),
     *(status.status, stats.stats, seed.seed),
 ):
     app.command()(command)
