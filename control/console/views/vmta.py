@@ -1,0 +1,46 @@
+"""One VirtualMTA: what became of its mail by day, provider, campaign and category of bounces."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from control.console.page import Page
+from control.console.views.ip import ONE
+from control.console.views.period import STATISTICS, of_period, period, sums
+from control.console.visit import Visit
+from control.warmup.view import WarmupView
+
+PART = 100
+
+
+async def view(visit: Visit) -> Mapping[str, Any]:
+    """`ip` of the path."""
+    warm: WarmupView = await visit.ask("GET", ONE, names={"ip": visit.names["ip"]})
+    of = await period(visit)
+    days, _ = await sums(visit, of, "day", ip=warm.ip, limit=1000)
+    providers, _ = await sums(
+        visit, of, "provider", ip=warm.ip, limit=PART, **{"with": "total,categories"}
+    )
+    campaigns, after = await sums(
+        visit, of, "campaign", ip=warm.ip, limit=PART, after=visit.query.get("after")
+    )
+    return {
+        **of_period(of),
+        "title": warm.vmta,
+        "warm": warm,
+        "days": days.rows,
+        "total": providers.total,
+        "providers": providers.rows,
+        "bounces": providers.categories,
+        "campaigns": campaigns.rows,
+        "after": after,
+    }
+
+
+PAGE = Page(
+    path="/virtualmtas/{ip}",
+    title="One VirtualMTA",
+    template="vmta.html",
+    view=view,
+    needs=STATISTICS,
+    under="/virtualmtas",
+)
