@@ -17,6 +17,7 @@ from control.accounting.status import StreamView, streams
 from control.api.accounting import AccountingApi
 from control.api.application import Application
 from control.api.asking import Asking
+from control.api.coding import Coding
 from control.api.domains import DomainsApi
 from control.api.explain import ExplainApi
 from control.api.forgetting import ForgettingApi
@@ -209,6 +210,7 @@ def application(parts: Parts, *, console: bool = False) -> web.Application:
         refusal,
         used=parts.gate.used,
         rates=parts.gate.rates,
+        coding=Coding(parts.settings.control),
         repeated=Repeated(parts.pool, parts.settings.control, parts.naming_key),
         reads=reads_of(parts.pool, parts.settings.control),
         max_body=parts.settings.control.max_body,

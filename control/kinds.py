@@ -183,6 +183,14 @@ UNSUPPORTED = Kind(
     fix="send it as the answer's Accept or Accept-Encoding says",
     where="body",
 )
+EXPECTATION = Kind(
+    name="expectation",
+    status=417,
+    title="What is expected is not held",
+    means="Expect asks for something other than 100-continue; nothing was done.",
+    fix="leave the header out",
+    where="door",
+)
 KEY_REUSED = Kind(
     name="key-reused",
     status=422,
@@ -283,7 +291,7 @@ KINDS: dict[str, Kind] = {
         *(ROLE_TOO_LOW, ALL_TENANTS, OUT_OF_REACH),
         *(NOT_FOUND, NO_SUCH_PATH, NO_SUCH_METHOD, NOT_ACCEPTABLE, TOO_SLOW),
         *(CONFLICT, TAKEN, IN_THE_WAY, BEING_DONE, CHANGED_SINCE),
-        *(TOO_LARGE, UNSUPPORTED, KEY_REUSED, CONDITION_NEEDED),
+        *(TOO_LARGE, UNSUPPORTED, EXPECTATION, KEY_REUSED, CONDITION_NEEDED),
         *(LOCKED, TOO_MANY_KEYS, QUOTA_EXCEEDED),
         *(OUR_ERROR, PART_AWAY, BUSY, LEDGER_CLOSED, PMTA_SILENT, NOT_SET_UP),
     )

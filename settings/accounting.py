@@ -45,6 +45,9 @@ class Accounting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     webhook_keys_before: Annotated[tuple[str, ...], msgspec.Meta(max_length=10)] = ()
     """Former ones, whose signatures are still taken; `sendgate secret list` says when each was
     used last."""
+    webhook_former_until: str = ""
+    """ISO time (2026-12-24T12:00:00Z) from which on those before are refused, by this machine's
+    clock, though they stand here still. Empty: they are taken for as long as they do."""
     webhook_window: Seconds = 300.0
     """How far a signed batch's time may be from ours."""
     inbox: Octets = 2_147_483_648

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from policy.address import hello_name
+from policy.isotime import seconds_of
 from policy.node import network
 from policy.provider import PROVIDERS
 from settings.alerts import Alerts
@@ -122,6 +123,11 @@ def contradictions(settings: Settings) -> list[str]:
         found.append("control.secrets_before: has control.secret itself; keep it there alone")
     if settings.accounting.webhook_keys_before and not settings.accounting.webhook_key:
         found.append("accounting.webhook_key: the newest is missing; webhook_keys_before has some")
+    if (until := settings.accounting.webhook_former_until) and seconds_of(until) is None:
+        found.append(
+            f"accounting.webhook_former_until: {until!r} is no ISO time with its zone, such as "
+            "2026-12-24T12:00:00Z"
+        )
     servers = [stream.server for stream in settings.accounting.streams]
     if len(set(servers)) < len(servers):
         found.append("accounting.streams: each server has one stream; its files lie side by side")

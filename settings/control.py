@@ -87,6 +87,14 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     console_viewers: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 200
     """Pages of the console that are kept up to date at a time, each by a connection that stays
     open; more are refused (503), and show what is there when they are loaded."""
+    pack_least: Annotated[int, msgspec.Meta(ge=256, le=10_485_760)] = 1_024
+    """Octets of an answer from which on it is packed with gzip for who accepts it: a smaller one
+    fits one packet either way."""
+    pack_inline: Annotated[int, msgspec.Meta(ge=1_024, le=1_048_576)] = 65_536
+    """Octets that are packed where they are (0.5 ms, measured); a thread costs as much. A larger
+    answer is packed in one."""
+    pack_at_once: Annotated[int, msgspec.Meta(ge=1, le=32)] = 2
+    """Larger ones at a time, each of which takes a processor: 10 to 60 ms a megabyte."""
     pmta_config: str = ""
     """File to keep the generated configuration in; empty writes none."""
     pmta_reload_url: str = ""

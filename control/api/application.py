@@ -12,6 +12,7 @@ from aiohttp import web
 from control.accounting.payload import InflatedError, inflated
 from control.api import (
     body,
+    expectation,
     linkpage,
     listing,
     methods,
@@ -83,6 +84,7 @@ class Application:
         asked: Mapping[str, Raw] | None = None,
         scrapers: tuple[Network, ...] = (),
         rates: Rates,
+        coding: Coding,
         proxies: tuple[Network, ...] = (),
         origins: tuple[str, ...] = (),
     ) -> None:
@@ -92,7 +94,7 @@ class Application:
         pages that may ask."""
         self._routes = routes
         self._conditions = Conditions(routes)
-        self._coding = Coding()
+        self._coding = coding
         self._raw = raw or {}
         self._agents = agents or {}
         self._asked = asked or {}
@@ -136,6 +138,7 @@ class Application:
             app.router.add_get(path, linkpage.page)
         problempages.add(app.router)
         methods.add_heads(app.router)
+        expectation.refuse(app, lambda e, r: self._refused.answer(e, r, _id_of(r)))
         return app
 
     def _handler(self, route: Route) -> Next:
@@ -245,8 +248,7 @@ class Application:
 
     async def _problems(self, request: web.Request, handler: Next) -> web.StreamResponse:
         """Every error as RFC 9457, with the request's id in it and in the log."""
-        given = request.headers.get("X-Request-Id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        request_id = _id_of(request)
         # One connection carries requests of many: nothing of the one before stays.
         asked_by(None, come_from(request, self._proxies))
         request[REQUEST_ID] = request_id
@@ -270,3 +272,9 @@ class Application:
         if isinstance(error, QuotaError):
             ratelimit.keep(request, error.met)
         return error
+
+
+def _id_of(request: web.Request) -> str:
+    """The id that it came with, or a new one."""
+    given = request.headers.get("X-Request-Id", "")
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)

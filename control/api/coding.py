@@ -15,18 +15,13 @@ from aiohttp import hdrs, web
 
 from control.api.conditions import answered
 from control.api.negotiation import weight_of
+from settings.control import Control
 
-LEAST = 1024
-"""Octets of a body: a smaller one fits one packet either way."""
-INLINE = 65_536
-"""Octets that are packed where they are: 0.5 ms, measured (level 6); a thread costs as much."""
-AT_ONCE = 2
-"""Larger ones at a time: a megabyte takes a processor 10 to 60 ms, and the loop has to go on."""
 SUFFIX = "-gzip"
 
 HEADERS = {
     "Content-Encoding": {
-        "description": f"gzip: of {LEAST} octets or more, where Accept-Encoding takes it",
+        "description": "gzip: of control.pack_least octets or more, where Accept-Encoding takes it",
         "schema": {"type": "string"},
     },
     "Vary": {"description": "Accept-Encoding, where it may be", "schema": {"type": "string"}},
@@ -60,8 +55,9 @@ def going_out(response: web.Response, sending: Sending) -> web.Response:
 class Coding:
     """Of one application."""
 
-    def __init__(self) -> None:
-        self._slots = asyncio.Semaphore(AT_ONCE)
+    def __init__(self, settings: Control) -> None:
+        self._least, self._inline = settings.pack_least, settings.pack_inline
+        self._slots = asyncio.Semaphore(settings.pack_at_once)
         self._kept: dict[str, bytes] = {}
 
     async def sent(self, request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
@@ -72,7 +68,7 @@ class Coding:
             return response
         body = response.body
         assert isinstance(body, bytes)
-        large = sending.packs and len(body) >= LEAST
+        large = sending.packs and len(body) >= self._least
         packs = sending.packs and takes(request, large=large)
         tag = sending.tag + SUFFIX * packs
         found = answered(request, response, tag, weak=sending.weak) if sending.tag else response
@@ -87,7 +83,7 @@ class Coding:
     async def _packed(self, body: bytes, sending: Sending) -> bytes:
         if sending.keep and (kept := self._kept.get(sending.tag)) is not None:
             return kept
-        if len(body) <= INLINE:
+        if len(body) <= self._inline:
             made = packed(body)
         else:
             async with self._slots:

@@ -24,14 +24,16 @@ def change(
     show: Callable[[V], None] | None = None,
     null: Mapping[str, str] | None = None,
     seen: bool | str = False,
+    match: str = "",
     **query: Parameter,
 ) -> None:
     """Ask for it, and say `what` was done; `show`: what it left, behind that; `null`: the word of
     each field whose null is not `none`; `seen`: only while it, or what is shown at that path, is as
-    it is now. Raises RefusedError."""
+    it is now, or (`match`) has this tag. Raises RefusedError."""
     line = line_of(context)
     client = Client(line)
-    match = client.tag(path if seen is True else seen) if seen else ""
+    if seen:
+        match = client.tag(path if seen is True else seen)
     changed = client.send(method, path, body, kind, dry_run=dry_run, match=match, **query)
     if line.json:
         as_json(changed)

@@ -37,6 +37,7 @@ def removed(
         dry_run=dry_run,
         show=_also,
         null=None,
+        match="",
         seen=False,
         **query,
     )

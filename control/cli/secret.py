@@ -34,6 +34,8 @@ class SecretView(msgspec.Struct, frozen=True, kw_only=True):
     """What it seals; null: it seals nothing, others sign with it."""
     used: str | None
     """When it was used last, of one that others sign with."""
+    until: str | None = None
+    """From when on it is refused, of a former one with an end."""
 
 
 @app.command("list")
@@ -49,11 +51,12 @@ def list_(context: typer.Context, config: Config = None) -> None:
         as_json({"secrets": found, "unopened": lost})
         return
     table(
-        ("setting", "value", "fingerprint", "seals", "last used"),
+        ("setting", "value", "fingerprint", "seals", "last used", "until"),
         (
             (
                 *(one.setting, "in force" if one.number == 0 else f"former {one.number}"),
                 *(one.fingerprint, "" if one.things is None else one.things, one.used or ""),
+                one.until or "",
             )
             for one in found
         ),
@@ -90,6 +93,7 @@ async def _views(connection: Connection, settings: Settings) -> tuple[list[Secre
                 fingerprint=fingerprint(key),
                 things=None,
                 used="never" if when is None else when.isoformat(timespec="seconds"),
+                until=(number and accounting.webhook_former_until) or None,
             )
         )
     held = await held_with(connection)

@@ -57,6 +57,11 @@ class Client:
         """GET; raises RefusedError. A parameter of the query may be called as one of ours."""
         return self._decode(self._ask("GET", path, None, query), kind)
 
+    def tagged(self, path: str, kind: type[T], /) -> tuple[T, str]:
+        """GET, and its `ETag`; raises RefusedError."""
+        answer, tag = self._exchange("GET", path, None, {})
+        return self._decode(answer, kind), tag
+
     def tag(self, path: str, /) -> str:
         """The `ETag` of what is there, for a change of it; raises RefusedError."""
         return self._exchange("GET", path, None, {})[1]

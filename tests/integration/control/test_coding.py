@@ -1,7 +1,10 @@
 """Answers are packed for who takes it: as another representation, and never what shows a secret."""
 
 import asyncio
+import contextlib
+import dataclasses
 import gzip
+from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,7 +16,7 @@ from control.api.route import Route
 from control.app import routes
 from control.parts import Parts
 from tests.integration.control.test_conditions import MAILBOX, POOL, stocked
-from tests.support.control.core import TOKEN, Api
+from tests.support.control.core import TOKEN, Api, api_of
 
 __all__ = ["stocked"]
 
@@ -131,8 +134,26 @@ async def test_each_representation_has_its_tag_and_both_are_of_one_thing(raw: Ap
     assert other.status == 412
 
 
+@contextlib.asynccontextmanager
+async def packing(core: Parts, **control: int) -> AsyncIterator[Api]:
+    """Another application over the same parts, with these settings."""
+    changed = msgspec.structs.replace(core.settings.control, **control)
+    settings = msgspec.structs.replace(core.settings, control=changed)
+    async with api_of(dataclasses.replace(core, settings=settings)) as api:
+        api.session._auto_decompress = False
+        yield api
+
+
+async def test_from_which_size_on_is_a_setting(raw: Api, core: Parts) -> None:
+    plain = await ask(raw, DOMAIN, None)
+    for least, packed in ((len(plain.body), True), (len(plain.body) + 1, False)):
+        async with packing(core, pack_least=least) as api:
+            assert (await ask(api, DOMAIN, "gzip")).packed is packed, least
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
 async def test_large_answers_are_packed_off_the_loop_and_few_at_a_time(
-    raw: Api, monkeypatch: pytest.MonkeyPatch
+    raw: Api, core: Parts, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     here, most = 0, 0
     threads = asyncio.to_thread
@@ -146,11 +167,11 @@ async def test_large_answers_are_packed_off_the_loop_and_few_at_a_time(
             here -= work is coding.packed
 
     monkeypatch.setattr(coding.asyncio, "to_thread", counted)
-    monkeypatch.setattr(coding, "INLINE", 1000)
-    answers = await asyncio.gather(*(ask(raw, DOMAIN, "gzip") for _ in range(8)))
-    assert len(answers[0].plain) > 1000
+    async with packing(core, pack_inline=1_024, pack_at_once=at_once) as api:
+        answers = await asyncio.gather(*(ask(api, DOMAIN, "gzip") for _ in range(8)))
+    assert len(answers[0].plain) > 1_024
     assert all(one.packed and one.body == answers[0].body for one in answers)
-    assert 1 <= most <= coding.AT_ONCE
+    assert 1 <= most <= at_once
 
 
 SECRETS = {
@@ -198,7 +219,7 @@ async def test_what_shows_a_secret_is_never_packed(raw: Api) -> None:
     async with raw.session.post(f"{raw.url}/api/v2/tokens", json=body, headers=headers) as answer:
         made = await answer.read()
         assert (answer.status, answer.headers.get("Content-Encoding")) == (201, None)
-    assert len(made) > coding.LEAST
+    assert len(made) > 1_024
     again = await ask(raw, f"/api/v2/tokens/{name}", "gzip")
     assert again.packed
     assert "Vary" in again.headers

@@ -174,3 +174,20 @@ async def test_scrapers_and_our_own_command_get_texts(acme: Api, command: Comman
         async with acme.session.get(f"{acme.url}/metrics", headers=headers) as answer:
             assert answer.status == 200
     assert "# PowerMTA" in await command("pmta", "config")
+
+
+@pytest.mark.parametrize("path", [POOLS, "/api/v2/nothing", "/healthz", "/metrics"])
+async def test_an_expectation_that_is_not_held_is_a_problem_before_anything_is_done(
+    acme: Api, path: str
+) -> None:
+    for method in ("GET", "POST", "DELETE"):
+        headers = {**TOKENED, "Expect": "birds", "X-Request-Id": "mine"}
+        url = f"{acme.url}{path}"
+        async with acme.session.request(method, url, data=b"{}", headers=headers) as answer:
+            assert (answer.status, answer.content_type) == (417, "application/problem+json")
+            told = await answer.json()
+        assert (told["type"], told["field"]) == ("/api/problems/expectation", "Expect")
+        assert told["request_id"] == answer.headers["X-Request-Id"] == "mine"
+    async with acme.session.head(f"{acme.url}{path}", headers=headers) as answer:
+        assert (answer.status, await answer.read()) == (417, b"")
+    assert (await send(acme, Expect="100-continue")).status == 201

@@ -2,6 +2,7 @@
 is said, and that a running configuration's go on in their block."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,15 @@ async def test_the_command_sets_shows_and_removes_them(
     await command("set", "acme", str(file), "--reason", "slowly")
     assert await command("show", "acme") == "max-smtp-out 2\n"
     assert "virtual-mta-pool" in await command("list")
-    await command("remove", "acme")
+    tag = json.loads(await command("--json", "show", "acme"))["tag"]
+    await command("set", "acme", str(file), "--if-match", tag)
+    file.write_text("max-smtp-out 4\n")
+    await command("set", "acme", str(file), "--if-match", tag)
+    code = await asyncio.to_thread(
+        run, ["--url", api.url, "pmta", "own", "remove", "acme", "--if-match", tag]
+    )
+    assert (code, "read it again" in capsys.readouterr().err) == (1, True)
+    await command("remove", "acme", "--if-match", "*")
     assert await command("show", "acme") == ""
 
 

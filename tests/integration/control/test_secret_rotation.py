@@ -7,6 +7,7 @@ import hmac
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from control.problem import RefusedError
 from control.store import sealed
 from control.store.keyring import Keyring
 from control.users.totp import STEP, code_at
+from settings.accounting import Accounting
+from settings.contradictions import contradictions
 from settings.model import Settings
 from tests.conftest import CreateDatabase
 from tests.integration.control.test_repeated import TENANT, post
@@ -204,6 +207,13 @@ async def test_every_column_that_is_sealed_is_in_the_list(settings: Settings) ->
     assert opened == sealed.COLUMNS
 
 
+def test_the_end_of_former_keys_is_a_time() -> None:
+    for text, right in (("2026-12-24T12:00:00Z", True), ("", True), ("tomorrow", False)):
+        accounting = Accounting(webhook_key="n" * 32, webhook_former_until=text)
+        found = contradictions(Settings(accounting=accounting))
+        assert any("webhook_former_until" in text for text in found) is not right
+
+
 async def test_a_former_key_signs_until_it_is_taken_away(
     settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -220,7 +230,13 @@ async def test_a_former_key_signs_until_it_is_taken_away(
         async with api.session.post(url, data=body, headers=headers) as got:
             return got.status
 
-    async with here(both) as (_, api):
+    for seconds, taken in ((3600, 200), (-1, 401)):
+        until = datetime.fromtimestamp(time.time() + seconds, UTC).isoformat()
+        ending = msgspec.structs.replace(accounting, webhook_former_until=until)
+        async with here(msgspec.structs.replace(settings, accounting=ending)) as (_, api):
+            assert [await status(api, key * 32) for key in "nou"] == [200, taken, taken]
+    async with here(both) as (core, api):
+        await core.pool.execute("DELETE FROM secret_used")
         assert [await status(api, key * 32) for key in "noxn"] == [200, 200, 401, 200]
     capsys.readouterr()
     assert await command(both, tmp_path, "secret", "list", "--json") == 0
