@@ -23,6 +23,7 @@ from control.console import cookie
 from control.console.files import PATH as FILES
 from control.console.files import Files
 from control.console.headers import PAGE
+from control.console.kept import Kept
 from control.console.page import Action, Done, Page
 from control.console.sameorigin import must_be_ours
 from control.console.screen import Screen
@@ -64,6 +65,7 @@ class Console:
         self.files = Files()
         self.screen = Screen(self.pages, self.files.url)
         self.within = within
+        self.kept = Kept()
         self.browsers = browsers
         self._rates = rates
         self._refused = Refused(refusal)
@@ -139,6 +141,7 @@ class Console:
             query=dict(request.query),
             form=form or {},
             within=self.within,
+            kept=self.kept,
         )
 
     def html(
@@ -204,6 +207,7 @@ class Console:
             )
         if action.tried and visit.dry:
             return await self._page(page, visit, tried=done, action=action)
+        self.kept.forget()
         return self.to(done.to or visit.path, " ".join((done.said, *done.notes)))
 
     async def _page(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from control.api.asking import Within
 from control.api.body import decode
 from control.api.permission import allow
+from control.console.kept import Kept
 from control.problem import RefusedError
 from control.users.role import Holder
 
@@ -23,6 +24,10 @@ class Part:
     """One sentence; empty: it is there."""
     after: str = ""
     """Of a list: the `after` of the part behind; empty: this is the last one."""
+    pending: bool = False
+    """It is being looked for: who asks again soon finds it."""
+    age: int = 0
+    """Seconds since it was looked at."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Visit:
     form: Mapping[str, str] = field(default_factory=dict)
     """What was sent; nothing where the page is only looked at."""
     within: Within = field(kw_only=True)
+    kept: Kept = field(kw_only=True, default_factory=Kept)
 
     @property
     def dry(self) -> bool:
@@ -116,6 +122,17 @@ class Visit:
             return Part(away=error.detail)
         except RedisError as error:
             return Part(away=f"the ledger does not answer: {error}")
+
+    async def soon(self, method: str, path: str, **asked: Any) -> Part:
+        """A part that may take long to find out: what was found a moment ago, or that it is being
+        looked for."""
+        whose = (self.holder.tenants, self.holder.role, self.tenant)
+        key = (*whose, method, path, json.dumps(asked, sort_keys=True))
+        known = await self.kept.get(key, lambda: self.part(method, path, **asked))
+        if known is None:
+            return Part(pending=True)
+        part: Part = known.found
+        return replace(part, age=round(known.age))
 
     def given(self, *fields: str) -> dict[str, Any]:
         """Fields of the form that are not empty, as texts."""

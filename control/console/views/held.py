@@ -1,6 +1,7 @@
 """Held mail: how much waits, for what and for how long; released, dropped or stopped by what names
 it."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,19 +26,26 @@ BY = ("reason", "tenant", "provider", "pool", "state")
 async def view(visit: Visit) -> Mapping[str, Any]:
     """What the filters of the query match."""
     filters = {name: visit.query.get(name) for name in (*FIELDS, "state")}
-    summary: HoldSummary = await visit.ask("GET", HOLD, query=filters)
     asked = filters | {"limit": PART, "after": visit.query.get("after")}
-    found: HeldPage
-    found, after = await visit.listed("GET", f"{HOLD}/messages", query=asked)
+    summary, found, forecast, requests = await asyncio.gather(
+        visit.soon("GET", HOLD, query=filters),
+        visit.soon("GET", f"{HOLD}/messages", query=asked),
+        visit.soon("GET", f"{HOLD}/forecast"),
+        visit.ask("GET", REQUESTS, query={"limit": 10}),
+    )
+    counted: HoldSummary | None = summary.found
+    messages: HeldPage | None = found.found
     return {
         "filters": {name: text or "" for name, text in filters.items()},
         "filtered": any(filters.values()),
         "summary": summary,
-        "by": {by: [p for p in summary.parts if p.by == by] for by in BY},
+        "all": None if counted is None else counted.all,
+        "by": {by: [p for p in counted.parts if p.by == by] for by in BY} if counted else {},
+        "reasons": sorted({p.name for p in counted.parts if p.by == "reason"}) if counted else [],
+        "messages": [] if messages is None else messages.messages,
         "found": found,
-        "after": after,
-        "forecast": await visit.part("GET", f"{HOLD}/forecast"),
-        "requests": await visit.ask("GET", REQUESTS, query={"limit": 10}),
+        "forecast": forecast,
+        "requests": requests,
         "actions": ACTIONS,
     }
 

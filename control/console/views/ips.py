@@ -1,5 +1,6 @@
 """IPs and warm-up: where each is, how much of today is used, what comes next."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,15 +17,18 @@ async def view(visit: Visit) -> Mapping[str, Any]:
     """By name of the VirtualMTA."""
     query = {"limit": PART, "after": visit.query.get("after")}
     found: list[WarmupView]
-    found, after = await visit.listed("GET", WARMUP, query=query)
-    use = await visit.part("GET", "/api/v2/quota", query=query)
+    (found, after), use, overview = await asyncio.gather(
+        visit.listed("GET", WARMUP, query=query),
+        visit.part("GET", "/api/v2/quota", query=query),
+        visit.soon("GET", "/api/v1/warmup"),
+    )
     rows: list[UsageView] = use.found or []
     return {
         "found": found,
         "use": use,
         "today": {row.ip: row for row in rows if row.provider == ALL},
         "after": after,
-        "overview": await visit.ask("GET", "/api/v1/warmup"),
+        "overview": overview,
     }
 
 

@@ -1,6 +1,7 @@
 """Somebody at the console, as a browser asks: cookies that are kept, forms with where they come
 from, redirects followed by hand."""
 
+import asyncio
 import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -10,6 +11,7 @@ from typing import Any
 from tests.support.control.core import Api
 from tests.support.control.people import PASSWORD
 
+PENDING = re.compile('class="(?:notice|empty) pending"')
 OURS = object()
 """Of a form's origin: what a page of ours has a browser say."""
 
@@ -88,7 +90,14 @@ class Browser:
     cookies: dict[str, str] = field(default_factory=dict)
 
     async def get(self, path: str, **headers: str) -> Seen:
-        """A page."""
+        """A page, whole: where it says that it still looks for something, again."""
+        async with asyncio.timeout(30):
+            while PENDING.search((seen := await self.at_once(path, **headers)).text):
+                await asyncio.sleep(0.05)
+        return seen
+
+    async def at_once(self, path: str, **headers: str) -> Seen:
+        """A page as it comes."""
         return await self._ask("GET", path, None, headers)
 
     async def post(
