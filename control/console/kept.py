@@ -18,7 +18,7 @@ from control.problem import RefusedError
 
 log = logging.getLogger(__name__)
 
-WAIT = 0.15
+WAIT = 0.1
 """Seconds a page waits: with what it costs to make, it is there within 0.3."""
 EVERY = 1.0
 """Least seconds between two looks."""
