@@ -8,6 +8,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from control.problem import RefusedError
+
 _NAME = re.compile(r"sendgate-(\d{8}T\d{6}Z)(?:-\d{1,3})?\.backup")
 _TIME = "%Y%m%dT%H%M%SZ"
 
@@ -35,6 +37,16 @@ def superseded(
     if days is not None:
         staying |= {path for at, path in ours if at > now - timedelta(days=days)}
     return [path for _, path in reversed(ours) if path not in staying]
+
+
+def newest(place: Path) -> Path:
+    """The file itself, or of a folder the newest backup. Raises RefusedError: it has none."""
+    if not place.is_dir():
+        return place
+    ours = [path for path in place.iterdir() if _NAME.fullmatch(path.name)]
+    if not ours:
+        raise RefusedError(f"{place} has no backup (sendgate-….backup)", status=404)
+    return max(ours, key=lambda path: (_made(path), path))
 
 
 def _made(path: Path) -> datetime:

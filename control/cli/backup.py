@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from control.backup import drill as drilling
-from control.backup.keeping import name_for, superseded
+from control.backup.keeping import name_for, newest, superseded
 from control.backup.key import new_key, read_key
 from control.backup.make import make as made_into
 from control.backup.sealing import BrokenBackupError
@@ -50,7 +50,9 @@ app = typer.Typer(
 KeyFile = Annotated[
     Path, typer.Option("--key", help="File with the key (`backup key`), or with a passphrase.")
 ]
-Backup = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
+Backup = Annotated[
+    Path, typer.Argument(metavar="FILE|DIR", help="The backup, or a folder: the newest in it.")
+]
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +112,7 @@ def make(
 @app.command()
 def verify(context: typer.Context, file: Backup, key: KeyFile) -> None:
     """Read a backup to its end, and say what is inside. Needs no database."""
+    file = newest(file)
     with percent("verify") as told:
         found = _whole(file, lambda: asyncio.run(verified_of(file, read_key(key), told)))
     if line_of(context).json:
@@ -129,7 +132,7 @@ def drill(
     config: Config = None,
 ) -> None:
     """Restore into a scratch database, compare row for row, open what is sealed, and drop it."""
-    line = line_of(context)
+    line, file = line_of(context), newest(file)
     settings = configuration(line, config)
     database = settings.database
     if scratch:
@@ -166,6 +169,7 @@ def files(
     to: Annotated[Path, typer.Option(help="A folder of its own, empty or new.")],
 ) -> None:
     """Take files and secrets out of a backup, readable for you alone; nothing live is replaced."""
+    file = newest(file)
     written = _whole(file, lambda: take_out(file, read_key(key), to))
     if line_of(context).json:
         as_json({"written": written})

@@ -104,6 +104,8 @@ def _whole(
             "replaced, --yes does it"
         )
     line = line_of(context)
+    if file.is_dir():
+        raise misused(f"{file} is a folder: name the backup that is meant")
     try:
         with percent("restore") as told:
             done = asyncio.run(

@@ -16,6 +16,7 @@ from tests.support.repository import ROOT
 
 DEPLOY = ROOT / "deploy"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+TIMERS = sorted((DEPLOY / "systemd").glob("*.timer"))
 HARDENED = {
     "NoNewPrivileges": "yes",
     "ProtectSystem": "strict",
@@ -37,7 +38,9 @@ def _unit(file: Path) -> configparser.ConfigParser:
 def test_there_is_a_unit_for_each_process() -> None:
     assert [file.stem for file in UNITS] == [
         "sendgate-agent",
+        "sendgate-backup",
         "sendgate-control",
+        "sendgate-drill",
         "sendgate-gateway",
     ]
 
@@ -55,6 +58,9 @@ def test_unit_is_hardened(file: Path) -> None:
     assert {key: service.get(key) for key in HARDENED} == HARDENED
     assert service["KillMode"] == "mixed"
     # tests/integration/process/test_units.py runs each command so.
+    if file.with_suffix(".timer").exists():
+        assert service["Type"] == "oneshot"
+        return
     assert service["Type"] == "notify"
     assert int(service["WatchdogSec"]) >= 60
     if file.stem != "sendgate-agent":  # its secret is a file that its own configuration names
@@ -83,7 +89,9 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
         text = file.read_text(encoding="utf-8")
         text = text.replace("/opt/sendgate/.venv/bin/sendgate", str(command))
         (tmp_path / file.name).write_text(text, encoding="utf-8")
-    names = [str(tmp_path / file.name) for file in UNITS]
+    for file in TIMERS:
+        shutil.copy(file, tmp_path)
+    names = [str(tmp_path / file.name) for file in (*UNITS, *TIMERS)]
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *names], capture_output=True, text=True
     )

@@ -242,11 +242,16 @@ async def test_a_backup_that_fails_leaves_nothing(
     assert list(host.backups.iterdir()) == []
 
 
-async def test_old_ones_go(host: Host) -> None:
+async def test_old_ones_go(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(3):
         await host.made()
     assert await host.run("backup", str(host.backups), "--keep", "2", "--without-secrets") == 0
     assert len(list(host.backups.iterdir())) == 2
+    # A folder is its newest; to put one back it has to be named.
+    assert await host.run("backup", "verify", str(host.backups)) == 0
+    assert "without secrets" in capsys.readouterr().out
+    assert await host.run("restore", str(host.backups), "--yes") == 2
+    assert await host.run("backup", "verify", str(host.backups.parent)) == 1
     assert await host.run("backup", str(host.backups / "one"), "--keep", "2") == 1
 
 
