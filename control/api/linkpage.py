@@ -40,7 +40,7 @@ _PAGE = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Sendgate: choose your password</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>
 <body><main><h1>Choose your password</h1>
-<noscript><p>Without JavaScript: <code>sendgate user accept LINK</code>.</p></noscript>
+<noscript><p>Without JavaScript: <code>sendgate user accept</code>.</p></noscript>
 <form hidden method="post">
 <label for="password">Password, 12 characters or more</label>
 <input id="password" name="password" type="password" minlength="12" maxlength="512" required

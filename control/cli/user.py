@@ -1,17 +1,15 @@
 """`sendgate user …`: straight at the database, for the first admin has no API to come from."""
 
 import asyncio
-import getpass
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import typer
 
+from control.cli import acceptance
 from control.cli.onhost import run
 from control.cli.removal import Dry, Force, Reason
 from control.store.change import Act
-from control.terminal.client import Client
 from control.terminal.configuration import Config, configuration
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.usage import misused, one_of
@@ -196,24 +194,7 @@ def remove(
     _done(context, config, act, f"user {name}: removed", dry_run)
 
 
-@app.command()
-def accept(
-    context: typer.Context,
-    link_: Annotated[str, typer.Argument(metavar="LINK", help="Whole, or its secret.")],
-    password_stdin: Annotated[
-        bool, typer.Option("--password-stdin", help="Read it from standard input.")
-    ] = False,
-) -> None:
-    """Choose a password by a one-time link; for where there is no browser."""
-    if password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    else:
-        password = getpass.getpass("New password: ")
-        if password != getpass.getpass("Once more: "):
-            raise misused("the two are not the same: nothing was changed")
-    body = {"link": link_, "password": password}
-    found = Client(line_of(context)).send("POST", link.PAGE, body, dict)
-    as_json(found) if line_of(context).json else say(f"user {found['name']} has this password now")
+app.command()(acceptance.accept)
 
 
 @app.command("new-key")

@@ -6,6 +6,7 @@ import datetime
 import email
 import hashlib
 import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -103,11 +104,34 @@ async def test_a_reset_ends_sessions_and_the_password(
 
 
 class _Lines:
-    def __init__(self, line: str) -> None:
-        self._line = line
+    def __init__(self, *lines: str) -> None:
+        self._lines = list(lines)
 
     def readline(self) -> str:
-        return self._line + "\n"
+        return self._lines.pop(0) + "\n"
+
+
+async def test_a_link_need_not_stand_on_a_command_line(
+    api: Api, core: Parts, sendgate: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    await joined(core, api, "anna")
+    file, asked = tmp_path / "link", ["--link-stdin"]
+    for number in range(3):
+        said = msgspec.json.decode(await sendgate("user", "reset", "anna", "--json"))
+        lines = (
+            [said["link"], f"{NEW}{number}"] if asked == ["--link-stdin"] else [f"{NEW}{number}"]
+        )
+        file.write_text(f"{said['link']}\n")
+        monkeypatch.setattr("sys.stdin", _Lines(*lines))
+        monkeypatch.setattr("getpass.getpass", lambda prompt, link=said["link"]: link)
+        words = ("user", "accept", *asked, "--password-stdin")
+        assert "anna has this password" in await sendgate(*words)
+        await signed_in(api, "anna", f"{NEW}{number}")
+        asked = ["--link-file", str(file)] if number == 0 else []
+    two = ("user", "accept", "sgl_x", "--link-stdin", "--password-stdin")
+    assert "give the link once" in await sendgate(*two, code=2)
+    gone = ("user", "accept", "--link-file", str(tmp_path / "none"), "--password-stdin")
+    assert "cannot read" in await sendgate(*gone, code=1)
 
 
 async def test_a_link_is_good_for_a_while(api: Api, core: Parts) -> None:

@@ -37,10 +37,13 @@ EXPECTED: dict[str, set[str]] = {
     # What whoever starts a process gives it by environment, only that process has there.
     "environ of control": {"ledger password", "hold.keys", "log.key"},
     "environ of gateway": {"ledger password", "hold.keys", "log.key"},
+    # Somebody's mail, to who may see it: each look is written down.
+    "answer of GET /api/v2/hold/messages/{message}/content": {"content"},
     # Shown once, to who asked for it.
     "output of token add admin": {"admin token"},
     "output of token add feed": {"agent token"},
     "output of user add anna": {"link"},
+    "output of user add ben": {"link of ben"},
     "answer of login": {"access token", "refresh token"},
     "answer of codes": {"totp"},
     "answer of codes/confirm": {"recovery code"},
@@ -186,6 +189,10 @@ async def _line(reader: asyncio.StreamReader) -> bytes:
 async def people(stack: Stack) -> None:
     """Signs in by link, password, code and token, rightly and wrongly."""
     planted, word = stack.planted, stack.planted.word
+    text = await stack.command("user", "add", "ben", "--json")
+    secret = planted.met("link of ben", msgspec.json.decode(text)["link"].rpartition("#")[2])
+    chosen = f"{secret}\n{word('password of ben')}\n"
+    await stack.command("user", "accept", "--link-stdin", "--password-stdin", given=chosen)
     text = await stack.command("user", "add", "anna", "--role", "admin", "--json")
     planted.met("link", msgspec.json.decode(text)["link"].rpartition("#")[2].rpartition("=")[2])
     begin = {"link": planted["link"], "password": word("password of anna")}
@@ -213,7 +220,7 @@ async def people(stack: Stack) -> None:
     body = {"refresh_token": word("wrong refresh token")}
     await stack.ask("wrong refresh", "POST", "/api/v1/auth/refresh", body)
     # A signed-in admin gives a way in, for which it says its password again.
-    body = {"name": "ben", "role": "viewer", "own_password": word("wrong proof")}
+    body = {"name": "carl", "role": "viewer", "own_password": word("wrong proof")}
     await stack.ask("users", "POST", "/api/v2/users", body, **bearer)
 
 
@@ -356,12 +363,25 @@ async def heard(stack: Stack) -> None:
     """Every answer of every route that reads, and both processes' metrics."""
     admin = {"Authorization": f"Bearer {stack.planted['admin token']}"}
     names = {"tenant": "acme", "domain": "acme.example", "ip": "192.0.2.10", "user": "anna"}
-    names |= {"token": "admin", "server": "pmta1"}
-    for method, path in sorted(PERMISSIONS):
+    names |= {"token": "admin", "server": "pmta1", "pool": "acme", "plan": "1", "alert": "1"}
+    names |= {
+        "address": "a@acme.example",
+        "name": "acme",
+        "job": "cleanup",
+        "subject": "192.0.2.10",
+    }
+    held = await stack.ask("held", "GET", "/api/v2/hold/messages", **admin)
+    names["message"] = held["messages"][0]["id"]
+    beside = {
+        "/api/v2/tenants/{tenant}/login": "?login=acme",
+        "/api/v2/hold/messages/{message}/content": "?part=whole",
+    }
+    for method, template in sorted(PERMISSIONS):
         if method == "GET":
+            path = template + beside.get(template, "")
             for name, value in names.items():
                 path = path.replace(f"{{{name}}}", value)
-            await stack.ask(f"GET {path}", "GET", path, **admin)
+            await stack.ask(f"GET {template}", "GET", path, **admin)
             await stack.ask("a refused GET", "GET", path)
     for path in ("/metrics", "/healthz", "/readyz"):
         await stack.ask(path, "GET", path, **admin)
