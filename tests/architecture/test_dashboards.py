@@ -134,6 +134,37 @@ def test_they_ask_for_what_is_served_and_leave_nothing_out() -> None:
     assert whole <= shown, "a metric is on no dashboard"
 
 
+def labelled() -> dict[str, set[str]]:
+    """Metric to its labels, by the pages."""
+    found: dict[str, set[str]] = {}
+    for page in CATALOGUES:
+        for line in page.read_text(encoding="utf-8").splitlines():
+            if row := re.match(
+                r"\| `([a-z_]+)` \|(?: [a-z, ]+ \|)? ((?:`\w+`(?:, )?)+|none) \|", line
+            ):
+                found.setdefault(row[1], set()).update(re.findall(r"`(\w+)`", row[2]))
+    return found
+
+
+SCRAPED = {"job", "instance", "le"}
+"""Labels that Prometheus adds, and that of histograms."""
+
+
+@pytest.mark.parametrize("name", sorted(dashboards()))
+def test_labels_are_those_of_the_metrics(name: str) -> None:
+    """One that is not there would draw one line for all, or none."""
+    known = labelled()
+    for panel in dashboards()[name]["panels"]:
+        for target in panel.get("targets", ()):
+            text = target["expr"]
+            asked = [re.sub(r"_(?:bucket|sum|count)$", "", one) for one in OURS.findall(text)]
+            there = set().union(*(known[one] for one in asked)) | SCRAPED
+            used = {v.strip() for by in re.findall(r"by \(([^)]+)\)", text) for v in by.split(",")}
+            used |= set(re.findall(r"[{,](\w+)=", text))
+            used |= set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
+            assert used <= there, (panel["title"], used - there)
+
+
 PARTS = ("bucket", "sum", "count")
 
 
