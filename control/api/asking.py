@@ -70,6 +70,11 @@ class Within:
         self._routes = {(route.method, route.path): route for route in routes}
         self._asking = asking
 
+    @property
+    def routes(self) -> list[Route]:
+        """All of them."""
+        return list(self._routes.values())
+
     def route(self, method: str, path: str) -> Route:
         """`path` as the route has it. Raises KeyError."""
         return self._routes[method, path]

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -205,6 +206,9 @@ class Console:
             return await self._page(
                 *(page, visit), problem=error, status=error.status, action=action
             )
+        if done.secret:
+            # What was typed, a password too, is of no use any more.
+            return await self._page(page, replace(visit, form={}), made=done, action=action)
         if action.tried and visit.dry:
             return await self._page(page, visit, tried=done, action=action)
         self.kept.forget()
@@ -218,13 +222,19 @@ class Console:
         said: str = "",
         problem: RefusedError | None = None,
         tried: Done | None = None,
+        made: Done | None = None,
         action: Action | None = None,
         status: int = 200,
     ) -> web.Response:
         allow(visit.holder, *page.needs)
         given = await page.view(visit)
         text = self.screen.page(
-            *(page, visit, given), said=said, problem=problem, tried=tried, action=action
+            *(page, visit, given),
+            said=said,
+            problem=problem,
+            tried=tried,
+            made=made,
+            action=action,
         )
         answer = self.html(text, status=status)
         if said:

@@ -26,6 +26,9 @@ class Done:
     notes: tuple[str, ...] = ()
     to: str = ""
     """Where to go on; empty: the page itself."""
+    secret: str = ""
+    """What is shown once, on the page that answers the form: it goes into no address and no cookie.
+    Empty: there is none."""
 
 
 View = Callable[[Visit], Awaitable[Mapping[str, Any]]]

@@ -47,6 +47,7 @@ class Screen:
         said: str,
         problem: RefusedError | None,
         tried: Done | None,
+        made: Done | None,
         action: Action | None,
     ) -> str:
         """A page with what its view gives it."""
@@ -58,6 +59,7 @@ class Screen:
                 "said": said,
                 "wrong": None if problem is None else _wrong(problem),
                 "tried": tried,
+                "made": made,
                 "doing": doing,
                 "action": action,
                 "may": {name: visit.may(*one.needs) for name, one in page.actions.items()},

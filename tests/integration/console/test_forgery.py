@@ -88,7 +88,11 @@ async def test_no_get_changes_anything(anna: Browser, core: Parts) -> None:
     assert (await anna.get("/")).status == 200
 
 
-PATHS = ("/", "/ips", "/held", "/alerts", "/account", "/sign-in", "/sign-in/link", "/nowhere")
+PATHS = (
+    *("/", "/ips", "/virtualmtas", "/held", "/reputation", "/alerts", "/jobs", "/jobs/dns"),
+    *("/audit", "/users", "/users/anna", "/tokens", "/programs", "/account"),
+    *("/sign-in", "/sign-in/link", "/nowhere"),
+)
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/ips/192.0.2.99"])
