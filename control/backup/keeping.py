@@ -11,6 +11,8 @@ from pathlib import Path
 from control.problem import RefusedError
 
 _NAME = re.compile(r"sendgate-(\d{8}T\d{6}Z)(?:-\d{1,3})?\.backup")
+_PART = re.compile(r"\.sendgate-.{16,20}\.backup\.[0-9a-f]{8}\.part")
+_ABANDONED = timedelta(days=1)
 _TIME = "%Y%m%dT%H%M%SZ"
 
 
@@ -47,6 +49,16 @@ def newest(place: Path) -> Path:
     if not ours:
         raise RefusedError(f"{place} has no backup (sendgate-….backup)", status=404)
     return max(ours, key=lambda path: (_made(path), path))
+
+
+def abandoned(folder: Path, now: datetime) -> list[Path]:
+    """What backups left that were killed: nobody has written to it for a day."""
+    old = (now - _ABANDONED).timestamp()
+    return [
+        path
+        for path in folder.iterdir()
+        if _PART.fullmatch(path.name) and path.stat().st_mtime < old
+    ]
 
 
 def _made(path: Path) -> datetime:

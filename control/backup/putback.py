@@ -44,6 +44,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     objects: int
     """Tables, views and sequences; 0: the database is empty."""
     waiting: dict[str, int] = {}
+    at_work: list[str] = []
+    """Processes of ours that have to be stopped first."""
 
 
 class PutBack(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +88,12 @@ async def put_back(
     admin = LedgerAdmin(client, settings.ledger.name)
     try:
         tools, found = await _standing(settings, admin, manifest)
+        if found.at_work and not dry:
+            raise RefusedError(
+                f"at work: {', '.join(found.at_work)}: what they do meanwhile would be lost",
+                fix="stop every gateway and control first (systemctl stop sendgate-gateway "
+                "sendgate-control, on every host); one that was killed is forgotten after 15 s",
+            )
         if found.objects and replace != name and not dry:
             waiting = ", ".join(f"{n} {state}" for state, n in found.waiting.items())
             raise RefusedError(
@@ -179,7 +187,7 @@ def _openable(manifest: Manifest, settings: Settings) -> None:
 async def _standing(
     settings: Settings, admin: LedgerAdmin, manifest: Manifest
 ) -> tuple[Tools, Found]:
-    """Raises RefusedError while anything of ours is at work."""
+    """Programs that fit, and what is there and at work."""
     url = settings.database.url
     try:
         pool = await open_pool(msgspec.structs.replace(settings.database, connections=1))
@@ -193,13 +201,7 @@ async def _standing(
             ]
             if workers := await admin.workers():
                 at_work.append(f"{count(len(workers), 'gateway process')}")
-            if at_work:
-                raise RefusedError(
-                    f"at work: {', '.join(at_work)}: what they do meanwhile would be lost",
-                    fix="stop every gateway and control first (systemctl stop sendgate-gateway "
-                    "sendgate-control, on every host); a stopped gateway is forgotten after 15 s",
-                )
-            found = await _found(connection)
+            found = msgspec.structs.replace(await _found(connection), at_work=at_work)
             tools = await tools_for(
                 max(manifest.client, await connection.fetchval(_SQL["version"]))
             )

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from control.backup import drill as drilling
-from control.backup.keeping import name_for, newest, superseded
+from control.backup.keeping import abandoned, name_for, newest, superseded
 from control.backup.key import new_key, read_key
 from control.backup.make import make as made_into
 from control.backup.sealing import BrokenBackupError
@@ -98,7 +98,8 @@ def make(
         )
     removed: list[str] = []
     if target.is_dir():
-        for old in superseded(target, file, now, keep=keep, days=keep_days):
+        going = superseded(target, file, now, keep=keep, days=keep_days)
+        for old in (*going, *abandoned(target, now)):
             old.unlink()
             removed.append(str(old))
     if line.json:

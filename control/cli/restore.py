@@ -131,6 +131,8 @@ def _whole(
     verb = "would replace" if done.dry_run else "replaced"
     say(f"{verb} database {done.database} ({here if done.replaced.objects else 'empty'})")
     say(f"by the backup of {of.made}: {count(of.rows, 'row')}, waiting: {_states(of.waiting)}")
+    for text in done.replaced.at_work:
+        say(f"first it has to be stopped: {text}")
     if done.restored is None:
         say(f"would put {count(done.in_doubt, 'message')} in doubt and close the ledger")
         return

@@ -1,6 +1,7 @@
 """A backup is made while all runs, read back, tried in a scratch database, and put back whole."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,8 @@ async def test_it_is_refused_while_we_are_at_work_and_over_what_is_there(
     before = await host.rows()
     assert await host.run("restore", str(file), "--yes") == 1
     assert "at work: sendgate control" in capsys.readouterr().err
+    assert await host.run("restore", str(file), "--dry-run") == 0
+    assert "first it has to be stopped: sendgate control" in capsys.readouterr().out
     await here.core.pool.close()
     await here.core.admin.client.zadd(f"{here.core.admin.root}workers", {"w1": 4e9})
     assert await host.run("restore", str(file), "--yes") == 1
@@ -247,6 +250,14 @@ async def test_old_ones_go(host: Host, capsys: pytest.CaptureFixture[str]) -> No
         await host.made()
     assert await host.run("backup", str(host.backups), "--keep", "2", "--without-secrets") == 0
     assert len(list(host.backups.iterdir())) == 2
+    part = host.backups / ".sendgate-20200101T000000Z.backup.0a0b0c0d.part"
+    part.touch()
+    await host.made()
+    assert part.exists(), "somebody may be writing it"
+    os.utime(part, (1.6e9, 1.6e9))
+    assert await host.run("backup", str(host.backups), "--keep", "2", "--without-secrets") == 0
+    assert len(list(host.backups.iterdir())) == 2
+    capsys.readouterr()
     # A folder is its newest; to put one back it has to be named.
     assert await host.run("backup", "verify", str(host.backups)) == 0
     assert "without secrets" in capsys.readouterr().out
