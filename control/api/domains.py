@@ -8,7 +8,14 @@ from control.plan.view import Reader, View
 from control.pmta.dkim import Seal
 from control.sources import moving, removal
 from control.sources.domain import NewDomain
-from control.sources.domainview import DomainView, added, domain_page, domain_shown, moved
+from control.sources.domainview import (
+    DomainQuery,
+    DomainView,
+    added,
+    domain_page,
+    domain_shown,
+    moved,
+)
 from control.tenants.view import must_exist
 from policy.address import normal_domain
 from settings.model import Settings
@@ -73,6 +80,7 @@ class DomainsApi:
                 self._list,
                 list[DomainView],
                 query=_TENANT,
+                wanted=DomainQuery,
                 listing=listing("tenant", "domain", sort="tenant"),
             ),
             Route(

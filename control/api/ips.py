@@ -13,7 +13,7 @@ from control.plan.view import Reader, View
 from control.problem import RefusedError
 from control.sources import ip, moving, removal
 from control.sources.ip import IpChange
-from control.sources.ipview import IpView, after, ip_page, ip_view, owners_page
+from control.sources.ipview import IpQuery, IpView, after, ip_page, ip_view, owners_page
 from control.sources.rates import Rates
 from control.sources.usage import UsageView, usage_views
 from control.tenants.view import must_exist
@@ -150,6 +150,7 @@ class IpsApi:
                 self._list,
                 list[IpView],
                 query=_TENANT,
+                wanted=IpQuery,
                 listing=listing("vmta", sort="vmta"),
             ),
             Route("GET", one, "One IP with today's use", self._one, IpView, thing=thing),

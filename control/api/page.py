@@ -2,7 +2,9 @@
 
 from control.api.listing import Listing
 from control.api.route import Call
-from control.plan.rows import Page
+from control.plan.page import Page
+from control.values.ip import normal_ip
+from policy.address import normal_domain
 
 
 def listing(*key: str, sort: str = "name", back: bool = False) -> Listing:
@@ -19,5 +21,15 @@ BY_NAME = Listing(
 
 
 def page(call: Call) -> Page:
-    """The part that is asked for, and one entry more."""
-    return Page(call.query.get("after"), call.parted.limit + 1)
+    """The part that is asked for, and one entry more; its filters are those that the route's struct
+    has. Raises RefusedError."""
+    asked = call.wanted
+    ip, domain = getattr(asked, "ip", None), getattr(asked, "domain", None)
+    return Page(
+        after=call.query.get("after"),
+        limit=call.parted.limit + 1,
+        containing=getattr(asked, "containing", None),
+        state=getattr(asked, "state", None),
+        ip=None if ip is None else normal_ip(ip),
+        domain=None if domain is None else normal_domain(domain) or domain,
+    )

@@ -7,7 +7,7 @@ from control.plan.publish import Publisher
 from control.plan.view import Reader, View
 from control.sources import pool, removal
 from control.sources.pool import NewPool, PoolChange
-from control.sources.poolview import PoolDetail, after, pool_detail, pool_page
+from control.sources.poolview import PoolDetail, PoolQuery, after, pool_detail, pool_page
 from control.tenants.view import PoolView, must_exist
 
 _TENANT = {"tenant": "only this tenant's"}
@@ -71,6 +71,7 @@ class PoolsApi:
                 self._list,
                 list[PoolDetail],
                 query=_TENANT,
+                wanted=PoolQuery,
                 listing=listing("name"),
             ),
             Route(

@@ -13,7 +13,14 @@ from control.tenants import tenant, terms
 from control.tenants.leaving import Leaving
 from control.tenants.tenant import NewPassword, NewTenant
 from control.tenants.terms import TenantChange
-from control.tenants.view import TenantView, after, must_exist, tenant_page, tenant_view
+from control.tenants.view import (
+    TenantQuery,
+    TenantView,
+    after,
+    must_exist,
+    tenant_page,
+    tenant_view,
+)
 
 Waiting = Callable[[str], Awaitable[list[str]]]
 """A sentence for each state in which mail of a tenant waits."""
@@ -99,6 +106,7 @@ class TenantsApi:
                 self._list,
                 list[TenantView],
                 query={"tenant": "only this one"},
+                wanted=TenantQuery,
                 listing=listing("name"),
             ),
             Route(

@@ -10,10 +10,10 @@ from control.cli.removal import Dry, Force, Reason, removed
 from control.plan.changed import Changed
 from control.sources.dns import Record, zone_text
 from control.sources.domain import NewDomain
-from control.sources.domainview import DomainView
+from control.sources.domainview import DomainQuery, DomainView
 from control.sources.moving import DomainMove
 from control.terminal.client import Client
-from control.terminal.options import Body, options
+from control.terminal.options import Body, filters, options
 from control.terminal.parts import All, Limit, listed
 from control.terminal.show import as_json, line_of, say, table
 
@@ -38,15 +38,19 @@ def add(context: typer.Context, body: Body, dry_run: Dry = False) -> None:
 
 
 @app.command("list")
+@filters(DomainQuery)
 def list_(
     context: typer.Context,
+    query: Body,
     tenant: Annotated[str | None, typer.Option()] = None,
     limit: Limit = None,
     every: All = False,
 ) -> None:
     """Sending domains."""
     line = line_of(context)
-    found = listed(Client(line), "/api/v2/domains", DomainView, limit, every, tenant=tenant)
+    found = listed(
+        Client(line), "/api/v2/domains", DomainView, limit, every, **query, tenant=tenant
+    )
     if line.json:
         as_json(found)
         return

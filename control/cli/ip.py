@@ -12,12 +12,12 @@ from control.ledger.status import CLOSED, OPENS
 from control.plan.changed import Changed
 from control.progress.view import MailboxQuotas
 from control.sources.ip import IpChange, Order
-from control.sources.ipview import IpView
+from control.sources.ipview import IpQuery, IpView
 from control.sources.moving import IpMove, IpServer
 from control.sources.usage import ALL, UsageView
 from control.terminal.client import Client
 from control.terminal.invocation import Invocation
-from control.terminal.options import Body, options
+from control.terminal.options import Body, filters, options
 from control.terminal.parts import All, Limit, listed
 from control.terminal.show import as_json, line_of, say, table
 from policy.model import UNLIMITED
@@ -28,12 +28,17 @@ Tenant = Annotated[str | None, typer.Option(help="Only this tenant's.")]
 
 
 @app.command("list")
+@filters(IpQuery)
 def list_(
-    context: typer.Context, tenant: Tenant = None, limit: Limit = None, every: All = False
+    context: typer.Context,
+    query: Body,
+    tenant: Tenant = None,
+    limit: Limit = None,
+    every: All = False,
 ) -> None:
     """All IPs."""
     line = line_of(context)
-    found = listed(Client(line), "/api/v2/ips", IpView, limit, every, tenant=tenant)
+    found = listed(Client(line), "/api/v2/ips", IpView, limit, every, **query, tenant=tenant)
     as_json(found) if line.json else _ips(found)
 
 

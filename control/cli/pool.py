@@ -8,10 +8,10 @@ from control.cli.change import change
 from control.cli.removal import Dry, Reason, removed
 from control.plan.changed import Changed
 from control.sources.pool import NewPool, PoolChange
-from control.sources.poolview import PoolDetail
+from control.sources.poolview import PoolDetail, PoolQuery
 from control.tenants.view import PoolView
 from control.terminal.client import Client
-from control.terminal.options import Body, options
+from control.terminal.options import Body, filters, options
 from control.terminal.parts import All, Limit, listed
 from control.terminal.show import as_json, line_of, table
 
@@ -28,15 +28,17 @@ def add(context: typer.Context, name: str, body: Body, dry_run: Dry = False) -> 
 
 
 @app.command("list")
+@filters(PoolQuery)
 def list_(
     context: typer.Context,
+    query: Body,
     tenant: Annotated[str | None, typer.Option(help="Only its.")] = None,
     limit: Limit = None,
     every: All = False,
 ) -> None:
     """All pools."""
     line = line_of(context)
-    found = listed(Client(line), "/api/v2/pools", PoolDetail, limit, every, tenant=tenant)
+    found = listed(Client(line), "/api/v2/pools", PoolDetail, limit, every, **query, tenant=tenant)
     as_json(found) if line.json else _pools(found)
 
 

@@ -12,9 +12,9 @@ from control.plan.terms import TERMS
 from control.tenants.password import SAFE
 from control.tenants.tenant import NewTenant
 from control.tenants.terms import TenantChange
-from control.tenants.view import TenantView
+from control.tenants.view import TenantQuery, TenantView
 from control.terminal.client import Client
-from control.terminal.options import Body, nulls, of, options
+from control.terminal.options import Body, filters, nulls, of, options
 from control.terminal.parts import All, Limit, listed
 from control.terminal.show import as_json, line_of, table
 from control.terminal.usage import misused
@@ -46,9 +46,10 @@ def add(
 
 
 @app.command("list")
-def list_(context: typer.Context, limit: Limit = None, every: All = False) -> None:
+@filters(TenantQuery)
+def list_(context: typer.Context, query: Body, limit: Limit = None, every: All = False) -> None:
     """All tenants."""
-    found = listed(Client(line_of(context)), "/api/v2/tenants", TenantView, limit, every)
+    found = listed(Client(line_of(context)), "/api/v2/tenants", TenantView, limit, every, **query)
     if line_of(context).json:
         as_json(found)
         return

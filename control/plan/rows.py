@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from control.plan.page import WHOLE, Page
 from control.plan.terms import Terms, with_terms
 from control.store.database import Connection, fetch
 from settings.statements import statements
@@ -164,18 +165,6 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     """Whether an operator stopped all sending."""
 
 
-class Page(msgspec.Struct, frozen=True):
-    """A part of a list in the order of its keys."""
-
-    after: str | None = None
-    """The key before it; None: from the first on."""
-    limit: int | None = None
-    """At most so many; None: all."""
-
-
-WHOLE = Page()
-
-
 async def read(connection: Connection) -> Rows:
     """All rows of one transaction's view."""
     return Rows(
@@ -209,7 +198,8 @@ async def tenants(
 ) -> list[TenantRow]:
     """Tenants. Their terms are taken as they are: what an older version allowed must not keep
     all rows from being read, and `compile` names the tenant."""
-    found = await connection.fetch(_TENANTS, names, page.after, page.limit)
+    given = (names, page.after, page.limit, page.containing, page.state)
+    found = await connection.fetch(_TENANTS, *given)
     return [
         TenantRow(**{**record, "logins": [LoginRow(**login) for login in record["logins"]]})
         for record in found
@@ -220,14 +210,16 @@ async def pools(
     connection: Connection, names: Names = None, *, of: Names = None, page: Page = WHOLE
 ) -> list[PoolRow]:
     """Pools, `of` some tenants."""
-    return await fetch(connection, PoolRow, _SQL["pools"], names, of, page.after, page.limit)
+    given = (names, of, page.after, page.limit, page.containing, page.state)
+    return await fetch(connection, PoolRow, _SQL["pools"], *given)
 
 
 async def vmtas(
     connection: Connection, names: Names = None, *, of: Names = None, page: Page = WHOLE
 ) -> list[VmtaRow]:
     """VirtualMTAs, `of` some tenants."""
-    return await fetch(connection, VmtaRow, _SQL["vmtas"], names, of, page.after, page.limit)
+    given = (names, of, page.after, page.limit, page.containing, page.state, page.domain)
+    return await fetch(connection, VmtaRow, _SQL["vmtas"], *given)
 
 
 async def domains(
@@ -237,7 +229,8 @@ async def domains(
     tenant, domain = None, None
     if page.after is not None:
         tenant, _, domain = page.after.partition("/")
-    return await fetch(connection, DomainRow, _SQL["domains"], of, tenant, domain, page.limit)
+    given = (of, tenant, domain, page.limit, page.containing, page.ip)
+    return await fetch(connection, DomainRow, _SQL["domains"], *given)
 
 
 async def stages(connection: Connection) -> list[StageRow]:

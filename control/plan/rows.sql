@@ -21,6 +21,9 @@ SELECT t.id, t.name, t.paused, t.leaving IS NOT NULL AS leaving, t.default_pool,
 FROM tenant t
 WHERE ($1::text[] IS NULL OR t.name = ANY ($1))
     AND ($2::text IS NULL OR t.name COLLATE "C" > $2)
+    AND ($4::text IS NULL OR strpos(lower(t.name), lower($4)) > 0)
+    AND ($5::text IS NULL OR $5 = CASE WHEN t.leaving IS NOT NULL THEN 'leaving'
+        WHEN t.paused THEN 'paused' ELSE 'active' END)
 ORDER BY t.name COLLATE "C" LIMIT $3;
 
 -- name: pools
@@ -31,6 +34,8 @@ SELECT p.id, p.name, p.tenant, p.overflow, p.paused, p.rate_minute AS per_minute
 FROM pool p
 WHERE ($1::text[] IS NULL OR p.name = ANY ($1)) AND ($2::text[] IS NULL OR p.tenant = ANY ($2))
     AND ($3::text IS NULL OR p.name COLLATE "C" > $3)
+    AND ($5::text IS NULL OR strpos(lower(p.name), lower($5)) > 0)
+    AND ($6::text IS NULL OR $6 = CASE WHEN p.paused THEN 'paused' ELSE 'active' END)
 ORDER BY p.name COLLATE "C" LIMIT $4;
 
 -- name: vmtas
@@ -44,6 +49,16 @@ SELECT id, name, tenant, host(ip) AS ip, host_name, server, state, quota_source,
 FROM virtual_mta
 WHERE ($1::text[] IS NULL OR name = ANY ($1)) AND ($2::text[] IS NULL OR tenant = ANY ($2))
     AND ($3::text IS NULL OR name COLLATE "C" > $3)
+    AND ($5::text IS NULL OR strpos(lower(name), lower($5)) > 0 OR strpos(host(ip), lower($5)) > 0
+        OR strpos(host_name, lower($5)) > 0)
+    AND ($6::text IS NULL OR state = $6)
+    -- Those that may carry the domain: its pool's, and of those that its mail overflows to.
+    AND ($7::text IS NULL OR name IN (
+        WITH RECURSIVE chain (pool) AS (
+            SELECT d.pool FROM sending_domain d WHERE d.domain = $7
+            UNION SELECT p.overflow FROM chain c JOIN pool p ON p.name = c.pool
+                WHERE p.overflow IS NOT NULL)
+        SELECT m.vmta FROM chain c JOIN pool_member m ON m.pool = c.pool))
 ORDER BY name COLLATE "C" LIMIT $4;
 
 -- name: vmta_called
@@ -79,6 +94,14 @@ SELECT d.id, d.tenant, d.domain, d.pool, d.dkim_selector, d.dkim_public,
 FROM sending_domain d
 WHERE ($1::text[] IS NULL OR d.tenant = ANY ($1))
     AND ($2::text IS NULL OR (d.tenant COLLATE "C", d.domain COLLATE "C") > ($2, $3))
+    AND ($5::text IS NULL OR strpos(d.domain, lower($5)) > 0)
+    -- Those that the IP may carry: of its pools, and of those whose mail overflows to these.
+    AND ($6::text IS NULL OR d.pool IN (
+        WITH RECURSIVE chain (pool) AS (
+            SELECT m.pool FROM virtual_mta v JOIN pool_member m ON m.vmta = v.name
+                WHERE v.ip = $6::text::inet
+            UNION SELECT p.name FROM chain c JOIN pool p ON p.overflow = c.pool)
+        SELECT pool FROM chain))
 ORDER BY d.tenant COLLATE "C", d.domain COLLATE "C" LIMIT $4;
 
 -- name: owner

@@ -1,20 +1,12 @@
 """Sending domains with the DNS records they need."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from control.plan.rows import (
-    DomainRow,
-    Page,
-    RotationRow,
-    Rows,
-    VmtaRow,
-    domains,
-    of_domain,
-    of_tenants,
-)
+from control.plan.page import Page
+from control.plan.rows import DomainRow, RotationRow, Rows, VmtaRow, domains, of_domain, of_tenants
 from control.pmta.dkim import Seal
 from control.problem import missing
 from control.sources import domain, moving
@@ -22,6 +14,9 @@ from control.sources.dns import Before, Common, Record, common, dkim_record, own
 from control.sources.domain import NewDomain
 from control.store.change import Act
 from control.store.database import Connection
+from control.values.ip import IpText
+from control.values.query import FoundText
+from control.values.wanted import meant
 from policy.isotime import instant
 from settings.model import Warmup
 
@@ -65,6 +60,13 @@ class DomainView(msgspec.Struct, frozen=True, kw_only=True):
     records: list[Record]
     also: list[Record] = []
     """Records of the tenant's other domains that the change made new or different."""
+
+
+class DomainQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every one that is given must match."""
+
+    ip: Annotated[IpText | None, meant("Only those that this IP may carry.")] = None
+    containing: Annotated[FoundText | None, meant("Only with this in the name.")] = None
 
 
 def domain_views(rows: Rows, tenant: str | None = None) -> list[DomainView]:

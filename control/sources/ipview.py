@@ -2,19 +2,26 @@
 
 import ipaddress
 from collections.abc import Awaitable
+from typing import Annotated, Literal
 
 import msgspec
 
 from control.plan.compile import plans_of, stage_limits
-from control.plan.rows import Page, Rows, VmtaRow, of_ip, pools, stages, vmtas
+from control.plan.page import Page
+from control.plan.rows import Rows, VmtaRow, of_ip, pools, stages, vmtas
 from control.problem import bad, missing, quoted
 from control.sources.usage import UsageView
 from control.store.change import Act
 from control.store.database import Connection
+from control.values.host import DomainText
+from control.values.query import FoundText
+from control.values.wanted import meant
 from policy.model import Unlimited
 from policy.plan import Generation
 from policy.warmup.plan import Plan
 from settings.model import Warmup
+
+State = Literal["new", "warming", "active", "paused", "retiring"]
 
 
 class IpView(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +53,18 @@ class IpView(msgspec.Struct, frozen=True, kw_only=True):
     today: list[UsageView] = []
     today_missing: str = ""
     """Why today's use is not known."""
+
+
+class IpQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every one that is given must match."""
+
+    state: Annotated[State | None, meant("Only in this state.")] = None
+    domain: Annotated[
+        DomainText | None, meant("Only those that may carry this sending domain.")
+    ] = None
+    containing: Annotated[
+        FoundText | None, meant("Only with this in the address, VirtualMTA or host name.")
+    ] = None
 
 
 def ip_views(rows: Rows, warmup: Warmup) -> list[IpView]:
@@ -81,7 +100,9 @@ async def owners_page(
     after = page.after
     while True:
         left = None if page.limit is None else page.limit - len(found)
-        rows = await vmtas(connection, of=of, page=Page(after, left))
+        rows = await vmtas(
+            connection, of=of, page=msgspec.structs.replace(page, after=after, limit=left)
+        )
         found |= {row.name: row.tenant for row in rows if row.name in generation.vmta}
         if left is None or len(rows) < left or len(found) == page.limit:
             return found

@@ -1,13 +1,17 @@
 """Pools as the API shows them."""
 
 from collections.abc import Awaitable
+from typing import Annotated, Literal
 
 import msgspec
 
-from control.plan.rows import Page, Rows, of_tenants, pools
+from control.plan.page import Page
+from control.plan.rows import Rows, of_tenants, pools
 from control.problem import missing
 from control.store.change import Act
 from control.store.database import Connection
+from control.values.query import FoundText
+from control.values.wanted import meant
 
 
 class PoolDetail(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +30,13 @@ class PoolDetail(msgspec.Struct, frozen=True, kw_only=True):
     """Most recipients its own IPs take in any 60 seconds; null: no limit."""
     per_hour: int | None = None
     """The same in any 3,600."""
+
+
+class PoolQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every one that is given must match."""
+
+    state: Annotated[Literal["active", "paused"] | None, meant("Only in this state.")] = None
+    containing: Annotated[FoundText | None, meant("Only with this in the name.")] = None
 
 
 async def pool_detail(connection: Connection, name: str, tenant: str | None = None) -> PoolDetail:

@@ -1,17 +1,20 @@
 """Tenants as the API shows them: never a hash."""
 
 from collections.abc import Awaitable, Callable
+from typing import Annotated, Literal
 
 import msgspec
 
 from control.plan.hours import hours_text
-from control.plan.rows import Page, Rows, TenantRow, of_tenants, tenants
+from control.plan.page import Page
+from control.plan.rows import Rows, TenantRow, of_tenants, tenants
 from control.plan.terms import Terms, terms_of
 from control.problem import missing
 from control.store.change import Act
 from control.store.database import Connection
 from control.store.reference import must
-from control.values.wanted import shows
+from control.values.query import FoundText
+from control.values.wanted import meant, shows
 from settings.statements import statements
 
 _SQL = statements(__package__, "tenant")
@@ -50,6 +53,15 @@ class TenantView(msgspec.Struct, frozen=True, kw_only=True):
     """Sending hours; empty: always."""
     zone: str = ""
     paused_campaigns: list[str] = []
+
+
+class TenantQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every one that is given must match."""
+
+    state: Annotated[
+        Literal["active", "paused", "leaving"] | None, meant("Only in this state.")
+    ] = None
+    containing: Annotated[FoundText | None, meant("Only with this in the name.")] = None
 
 
 def tenant_views(rows: Rows) -> list[TenantView]:
