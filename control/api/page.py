@@ -3,8 +3,8 @@
 from control.api.listing import Listing
 from control.api.route import Call
 from control.plan.page import Page
+from control.values.host import domain_name
 from control.values.ip import normal_ip
-from policy.address import normal_domain
 
 
 def listing(*key: str, sort: str = "name", back: bool = False) -> Listing:
@@ -31,5 +31,5 @@ def page(call: Call) -> Page:
         containing=getattr(asked, "containing", None),
         state=getattr(asked, "state", None),
         ip=None if ip is None else normal_ip(ip),
-        domain=None if domain is None else normal_domain(domain) or domain,
+        domain=None if domain is None else domain_name("domain", domain),
     )

@@ -92,6 +92,7 @@ async def test_what_a_domain_shows_is_what_the_filter_finds(api: Api) -> None:
         ("tenants?state=new", "state"),
         ("ips?state=retired", "state"),
         ("ips?domain=", "domain"),
+        ("ips?domain=acme", "domain"),
         ("domains?ip=192.0.2", "ip"),
         ("pools?containing=", "containing"),
     ],
