@@ -18,7 +18,9 @@ from control.embedded.servers import ports
 from control.parts import Parts
 from loadtest.certificate import self_signed
 from policy.node import network
-from tests.support.control.core import TOKEN
+from tests.support.control.browsing import Browser
+from tests.support.control.core import TOKEN, Api
+from tests.support.control.people import joined
 from tests.support.repository import ROOT
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -199,3 +201,23 @@ async def test_events_are_not_kept_back(tmp_path: Path, text: str) -> None:
                 assert text == INSTALLED, "with buffers this should have waited"
             finally:
                 behind.heard.set()
+
+
+async def test_an_operator_signs_in_at_the_console_and_watches_it_live(
+    core: Parts, api: Api, tmp_path: Path
+) -> None:
+    await joined(core, api, "anna")
+    front = Front(tmp_path, int(api.url.rpartition(":")[2]))
+    async with front.serving(), client() as session:
+        browser = Browser(Api(session, front.url, api.expected))
+        await browser.sign_in("anna")
+        page = await browser.get("/")
+        assert (page.status, "Content-Security-Policy" in page.headers) == (200, True)
+        cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+        async with (
+            asyncio.timeout(20),
+            session.get(f"{front.url}/live/now", headers={"Cookie": cookie}) as answer,
+        ):
+            assert answer.content_type == "text/event-stream"
+            seen = [await answer.content.readuntil(b"\n\n") for _ in range(2)]
+    assert all(b"Mail of the last minute" in one for one in seen)
