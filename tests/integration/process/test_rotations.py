@@ -277,8 +277,10 @@ async def test_the_ledgers_the_databases_and_the_relays_password_are_replaced_wh
             await valkey.execute_command("ACL", "SETUSER", "rotated", "<one")
         # Who had the former one would not come back now.
         await valkey.execute_command("CLIENT", "KILL", "USER", "rotated")
-        async with deployment.flowing():
-            await deployment.reload()
+        await deployment.send("acme-killed@dest.example")
+        async with asyncio.timeout(20):
+            while "acme-killed@dest.example" not in deployment.hop.got:
+                await asyncio.sleep(0.05)
     # PostgreSQL: a second role, which is the first from its login on.
     async with deployment.flowing():
         second = f"{role}_second"
