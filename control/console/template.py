@@ -8,6 +8,7 @@ order of what stands beside it, shows its control characters by number, and has 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -41,6 +42,7 @@ def environment(static: Callable[[str], str]) -> Environment:
         "share": share,
         "words": words,
         "with": with_query,
+        "segment": segment,
     }
     made.globals["static"] = static
     return made
@@ -101,6 +103,11 @@ def with_query(visit: Visit, name: str, value: Any) -> str:
     list begins anew where what it is of changes."""
     found = URL(visit.path).without_query_params("after", name)
     return str(found if value is None else found.update_query({name: str(value)}))
+
+
+def segment(text: str) -> str:
+    """As one part of a path; Jinja's own `urlencode` leaves a slash, which addresses may have."""
+    return quote(text, safe="")
 
 
 def words(text: str) -> str:
