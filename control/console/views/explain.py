@@ -10,6 +10,7 @@ from typing import Any
 
 from control.console.binding import Link, Of, binding
 from control.console.page import Page
+from control.console.reach import within_reach
 from control.console.visit import Visit
 from control.explain.explanation import Explanation
 from control.explain.fate import Fate
@@ -21,7 +22,6 @@ from control.suppressions.suppressions import SuppressionPage
 EXPLAIN = "/api/v2/explain"
 MESSAGES = "/api/v2/messages"
 SUPPRESSIONS = "/api/v2/suppressions"
-TENANT = "/api/v2/tenants/{tenant}"
 PART = 50
 WOULD = ("tenant", "from", "to", "size")
 
@@ -42,9 +42,7 @@ async def view(visit: Visit) -> Mapping[str, Any]:
     """`q`: a message id, an envelope id or an address; `would=1`: the other question."""
     asked = {name: visit.query.get(name, "").strip() for name in ("q", *WOULD)}
     would = visit.query.get("would", "") == "1"
-    if visit.holder.tenants is not None and (named := visit.query.get("tenant")):
-        # Also where nothing is asked yet: another's is not there.
-        await visit.ask("GET", TENANT, names={"tenant": named})
+    await within_reach(visit)
     given: dict[str, Any] = {"asked": asked, "would": None, "fate": None, "found": None}
     given |= {"after": "", "suppressed": ()}
     if would:

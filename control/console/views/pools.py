@@ -28,7 +28,7 @@ async def change(visit: Visit) -> Done:
     if visit.form.get("default"):
         body["default"] = True
     done: Changed[Any] = await visit.ask(
-        "PATCH", ONE, names=_named(visit), query=trying(visit), body=body
+        "PATCH", ONE, names=await _named(visit), query=trying(visit), body=body
     )
     return told(done, f"Pool {done.view.name} would change:", f"Pool {done.view.name} is changed.")
 
@@ -36,7 +36,7 @@ async def change(visit: Visit) -> Done:
 async def pause(visit: Visit) -> Done:
     """Its mail waits; tried first."""
     done: Changed[Any] = await visit.ask(
-        "POST", f"{ONE}/pause", names=_named(visit), query=trying(visit)
+        "POST", f"{ONE}/pause", names=await _named(visit), query=trying(visit)
     )
     return told(
         done, f"Mail of pool {done.view.name} would wait.", f"Mail of pool {done.view.name} waits."
@@ -46,7 +46,7 @@ async def pause(visit: Visit) -> Done:
 async def resume(visit: Visit) -> Done:
     """It goes on; tried first."""
     done: Changed[Any] = await visit.ask(
-        "POST", f"{ONE}/resume", names=_named(visit), query=trying(visit)
+        "POST", f"{ONE}/resume", names=await _named(visit), query=trying(visit)
     )
     name = done.view.name
     return told(done, f"Mail of pool {name} would go on.", f"Mail of pool {name} goes on.")
@@ -55,12 +55,15 @@ async def resume(visit: Visit) -> Done:
 async def remove(visit: Visit) -> Done:
     """Refused with what is in the way; tried first."""
     query = {**trying(visit), "reason": visit.form.get("reason", "").strip()}
-    done: Changed[Removed] = await visit.ask("DELETE", ONE, names=_named(visit), query=query)
+    done: Changed[Removed] = await visit.ask("DELETE", ONE, names=await _named(visit), query=query)
     return told(done, f"Pool {done.view.name} would be gone.", f"Pool {done.view.name} is gone.")
 
 
-def _named(visit: Visit) -> dict[str, str]:
-    return {"pool": visit.form.get("pool", "")}
+async def _named(visit: Visit) -> dict[str, str]:
+    """Which one; of the tenant whose page it is. Raises RefusedError."""
+    names = {"pool": visit.form.get("pool", "")}
+    await visit.ask("GET", ONE, names=names, query={"tenant": visit.names["tenant"]})
+    return names
 
 
 ACTIONS = {

@@ -5,6 +5,7 @@ from typing import Any
 
 from control.console.formed import Field, asked, fields_of
 from control.console.page import Action, Done, Page
+from control.console.reach import within_reach
 from control.console.told import forced, told, trying
 from control.console.views import entrance, pools
 from control.console.visit import Visit
@@ -32,6 +33,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 
 async def view(visit: Visit) -> Mapping[str, Any]:
     """`tenant` of the path."""
+    await within_reach(visit)
     one: TenantView = await visit.ask("GET", ONE, names=named(visit))
     logins: list[LoginView]
     logins, more = await visit.listed(
