@@ -80,19 +80,26 @@ class Console:
         app.router.add_get(f"{FILES}/{{digest}}/{{name:.+}}", self.files.answer)
         for page in self.pages:
             path = re.sub(r"\{(\w+)\}", r"{\1:[^/]+}", page.path)
-            app.router.add_get(path, self.known(self._shown(page)))
+            costly = page.needs in ratelimit.COSTLY
+            app.router.add_get(path, self.known(self._shown(page), costly=costly))
             if page.actions:
                 app.router.add_post(path, self.known(self._acted(page)))
 
-    def known(self, do: Callable[[web.Request, Holder], Awaitable[web.StreamResponse]]) -> Next:
-        """What answers who is signed in; others are led to where they can."""
+    def known(
+        self,
+        do: Callable[[web.Request, Holder], Awaitable[web.StreamResponse]],
+        *,
+        costly: bool = False,
+    ) -> Next:
+        """What answers who is signed in; others are led to where they can. `costly`: it counts as
+        its route of the API does."""
 
         async def answered(request: web.Request) -> web.StreamResponse:
             holder = await self.browsers.holder(cookie.session(request))
             if holder is None:
                 self.stranger(request)
                 return self._to_sign_in(request)
-            ratelimit.keep(request, self._rates.known(holder, costly=False))
+            ratelimit.keep(request, self._rates.known(holder, costly=costly))
             asked_by(holder, self.address(request), console=True)
             request[_HOLDER] = holder
             return await do(request, holder)
