@@ -20,18 +20,32 @@ from tests.support.hold.held import hold
 OTHER = "zzother"
 """In every name of the other tenant: what has it in a page leaked."""
 IP, THEIR_IP = "192.0.2.10", "203.0.113.77"
-SHOWN: dict[str, str] = {"ip": IP, "job": "cleanup", "user": "acmes-user", "tenant": "acme"}
+SHOWN: dict[str, str] = {
+    "ip": IP,
+    "job": "cleanup",
+    "user": "acmes-user",
+    "tenant": "acme",
+    "domain": "acme.example",
+    "address": "a@acme.example",
+    "server": "pmta1",
+}
 THEIRS: dict[str, str] = {
     "ip": THEIR_IP,
     "job": "cleanup",
     "user": f"{OTHER}s-user",
     "tenant": OTHER,
+    "domain": f"{OTHER}.example",
+    "address": f"a@{OTHER}.example",
+    "server": "pmta1",
 }
 NOBODYS: dict[str, str] = {
     "ip": "198.51.100.9",
     "job": "nothing",
     "user": "nobody",
     "tenant": "nobody",
+    "domain": "nobody.example",
+    "address": "a@nobody.example",
+    "server": "nothing",
 }
 ROLES: tuple[PersonRole, ...] = ("viewer", "operator", "admin")
 PROOF = {"own_password": PASSWORD}
@@ -55,6 +69,23 @@ FORMS: dict[tuple[str, str], dict[str, Any]] = {
     ("/tenants/{tenant}", "pause_pool"): {"pool": "acme"},
     ("/tenants/{tenant}", "resume_pool"): {"pool": "acme"},
     ("/tenants/{tenant}", "remove_pool"): {"pool": "acme"},
+    ("/domains", "add"): {"tenant": "acme", "domain": "new.example", "ip": "192.0.2.40"},
+    ("/domains/{domain}", "rotate"): {"selector": "next1"},
+    ("/domains/{domain}", "call_off"): {},
+    ("/domains/{domain}", "finish"): {},
+    ("/domains/{domain}", "move"): {"pool": "acme"},
+    ("/domains/{domain}", "remove"): {},
+    ("/mailboxes", "import"): {"tenant": "acme", "csv": "address\nb@acme.example"},
+    ("/mailboxes/{address}", "set"): {"daily_max": "7"},
+    ("/mailboxes/{address}", "lift"): {},
+    ("/powermta", "put"): {"name": "pmta2", "addresses": "10.0.0.9:25"},
+    ("/powermta", "apply"): {},
+    ("/powermta/{server}", "rollback"): {"version": "1"},
+    ("/powermta/{server}", "release"): {},
+    ("/powermta/{server}", "remove"): {},
+    ("/suppressions", "add"): {"address": "x@y.example", "tenant": "acme"},
+    ("/suppressions", "remove"): {"address": "x@y.example", "tenant": "acme", "reason": "y"},
+    ("/suppressions", "import"): {"list": "x@y.example", "tenant": "acme"},
     ("/alerts", "ack"): {"alert": "1"},
     ("/alerts", "mute"): {"key": "a:b"},
     ("/reputation", "check"): {"subject": IP},
@@ -76,6 +107,7 @@ NOT_NOW: dict[str, set[str]] = {
     # There is no alert to be known, and nobody to be let in again.
     "/alerts": {"ack"},
     "/users/{user}": {"enable"},
+    "/domains/{domain}": {"call_off", "finish"},
     "/tenants/{tenant}": {"resume", "call_off", "finish", "resume_pool", "remove_pool"},
 }
 """Forms that a page has in another state than these tests look at it in."""
@@ -104,6 +136,8 @@ async def api(core: Parts) -> AsyncIterator[Api]:
             assert (await opened("POST", "/api/v2/tenants", new))[0] == 201
             domain = {"tenant": name, "domain": f"{name}.example", "ip": ip}
             assert (await opened("POST", "/api/v2/domains", domain))[0] == 201
+            of = f"/api/v2/tenants/{name}/mailboxes/a@{name}.example"
+            assert (await opened("PUT", of, {"daily_max": 50}))[0] == 200
             await hold(
                 *(core.pool, f"1{name}"),
                 tenant=name,
