@@ -8,6 +8,7 @@ import msgspec
 from control import kinds
 from control.api import numbered
 from control.problem import FieldProblem, RefusedError
+from control.values.query import CONTROLS
 from control.values.wording import wrong
 
 
@@ -65,8 +66,6 @@ def refuse(found: list[FieldProblem]) -> None:
         raise RefusedError(title, status=400, errors=found)
 
 
-CONTROLS = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
-"""Those that no text of a request may have, as in a regular expression."""
 _CONTROLS = re.compile(f"[{CONTROLS}]")
 
 

@@ -17,7 +17,6 @@ from control.api import (
     representation,
     together,
 )
-from control.api.body import CONTROLS
 from control.api.coding import HEADERS
 from control.api.imports import PART, PART_QUERY
 from control.api.needs import ASKED, NO_DOORS, OPEN, POSTED, SHIPPED, Doors, needs
@@ -25,6 +24,7 @@ from control.api.repeat import said
 from control.api.route import Route
 from control.api.telling import complete
 from control.problem import Problem
+from control.values.query import CONTROLS
 
 PATH = "/api/openapi.json"
 INFO = {

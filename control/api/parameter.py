@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 
 from control import kinds
-from control.api.body import CONTROLS, controls, refuse
+from control.api.body import controls, refuse
 from control.held.filter import FilterText
 from control.plan.configured import DESIRED, PLAN, RUNNING
 from control.problem import FieldProblem, RefusedError, cut, quoted
@@ -22,7 +22,8 @@ from control.users.token import TokenName
 from control.values.host import DomainText
 from control.values.ip import IpText
 from control.values.mailbox import RecipientText
-from control.values.query import NO, YES, flag
+from control.values.network import NetworkText
+from control.values.query import CONTROLS, NO, YES, flag
 from control.values.time import DayText
 from control.values.wanted import parts
 from control.values.wording import EMPTY, wrong
@@ -52,6 +53,7 @@ PATH: dict[str, tuple[Any, ...]] = {
     "server": (Name,),
     "ip": (IpText, Name),
     "domain": (DomainText, NumberText),
+    "recipient": (DomainText,),
     "address": (RecipientText, NumberText),
     "message": (FilterText,),
     "request": (NumberText,),
@@ -75,7 +77,7 @@ QUERY: dict[str, tuple[Any, ...]] = {
     "day": (DayText,),
     "before": (NumberText,),
     "login": (NamedText,),
-    "network": (NamedText,),
+    "network": (NetworkText,),
     "address": (RecipientText,),
     "from": (VersionText,),
     "to": (VersionText,),

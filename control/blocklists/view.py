@@ -9,11 +9,13 @@ from control.blocklists.answer import State
 from control.blocklists.look import SQL, BlocklistLook
 from control.blocklists.zone import Kind, wanted
 from control.problem import RefusedError, missing
-from control.values.query import FoundText, Limit
+from control.values.query import CONTROLS, FoundText, Limit
 from control.values.reserved import public, registered
 from control.values.wanted import meant
 from policy.isotime import instant
 from settings.blocklists import Blocklists
+
+_PART = f"[^@{CONTROLS}]{{1,300}}"
 
 
 class BlocklistQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,7 +28,7 @@ class BlocklistQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         meant("Only what the last look found so."),
     ] = None
     after: Annotated[
-        Annotated[str, msgspec.Meta(pattern=r"^[^@]{1,300}@[^@]{1,300}$")] | None,
+        Annotated[str, msgspec.Meta(pattern=f"^{_PART}@{_PART}$")] | None,
         meant("Begin behind this SUBJECT@ZONE, the last one seen."),
     ] = None
     limit: Annotated[Limit, meant("At most so many, 1 to 1000; 100.")] = 100

@@ -4,11 +4,10 @@ from typing import Annotated, Any
 
 import msgspec
 
-from control.problem import bad, quoted
+from control.values.host import domain_name
 from control.values.provider import ProviderText, known_provider
 from control.values.query import FoundText, Limit
 from control.values.wanted import meant
-from policy.address import normal_domain
 from policy.isotime import instant
 from policy.provider import OTHER, named
 from settings.statements import statements
@@ -56,9 +55,7 @@ class ProviderView(msgspec.Struct, frozen=True, kw_only=True):
 
 async def provider_view(pool: Any, text: str) -> ProviderView:
     """Raises RefusedError for what is no domain."""
-    domain = normal_domain(text.strip().lower())
-    if domain is None:
-        raise bad("domain", f"{quoted(text)} is not a domain; write what stands after the @")
+    domain = domain_name("recipient", text)
     ours = named(domain)
     if ours is not None:
         return ProviderView(domain=domain, provider=ours, why="table")

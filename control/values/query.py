@@ -14,6 +14,9 @@ MOST = 1_000
 """Entries of one part of a list."""
 LAST = 1 << 60
 
+CONTROLS = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
+"""Those that no text of a request may have, as in a regular expression."""
+
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MOST)]
 Seen = Annotated[int, msgspec.Meta(ge=0, le=LAST)]
 """The number of an entry that was seen."""
