@@ -22,7 +22,7 @@ PYTEST = $(BIN)/pytest -n 3 --dist worksteal
 # Processes begin by the thousand in the tests, and each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo up quick test coverage test-compiled compiled compiler install schemathesis browser commands soak sixty-days check bench bench-quick bench-hold bench-control bench-accounting load dashboards fmt lock clean
+.PHONY: setup demo up quick test coverage test-compiled compiled compiler install schemathesis browser isolation commands soak sixty-days check bench bench-quick bench-hold bench-control bench-accounting load dashboards fmt lock clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -95,6 +95,11 @@ schemathesis: $(STAMP) $(DOCUMENT_BIN)/.ready
 # axe's rules; `apt-get install chromium` first.
 browser: $(STAMP) $(BROWSER_BIN)/.ready
 	$(BIN)/pytest -q -n 2 --dist worksteal tests/browser
+
+# Every route as everybody, and with another tenant's names; prints how much was asked, and what came of it.
+isolation: $(STAMP)
+	$(BIN)/pytest -q -s tests/integration/control/test_roles.py tests/integration/control/test_isolation.py \
+		tests/integration/control/test_guessing.py
 
 # Eleven IPs warm up by themselves for two months of the calendar, 17,200 recipients on the fullest day; about
 # six minutes.

@@ -7,11 +7,12 @@ for where a part begins (`before`, or `after` with a name) take that still.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlencode
 
 import msgspec
 
+from control.api.example import Examples
 from control.problem import bad, quoted
 from control.values.part import (
     MARK,
@@ -26,6 +27,7 @@ from control.values.part import (
     sliced,
 )
 from control.values.query import MOST
+from control.values.wanted import parts
 
 _CURSOR = msgspec.json.schema(CursorText)
 _NO_CURSOR = "is no cursor of a `Link`: give one as it came"
@@ -71,16 +73,36 @@ def described(listing: Listing) -> dict[str, str]:
 
 
 def parameters(
-    listing: Listing, known: Mapping[str, tuple[str, dict[str, Any]]]
+    listing: Listing, known: Mapping[str, tuple[str, dict[str, Any]]], answer: Any
 ) -> dict[str, tuple[str, dict[str, Any]]]:
-    """The same with their schemas, beside `known`, those that the route's struct has."""
+    """The same with their schemas, beside `known`, those that the route's struct has; `answer`: the
+    type of what it answers."""
     text, after = known["after"]
+    made = _CURSOR | {"examples": [cursor(listing.sorts[0], _shown(listing, known, answer))]}
     if "after" in listing.own.values() and after != {"type": "string"}:
-        after = {"anyOf": [after, _CURSOR]}
+        after = {"anyOf": [after, made]}
     elif "after" not in listing.own.values() and not listing.plain:
-        after = _CURSOR
+        after = made
     sort = {"type": "string", "enum": list(listing.sorts)}
     return {"after": (text or AFTER, after), "sort": (known["sort"][0] or SORT, sort)}
+
+
+def _shown(listing: Listing, known: Mapping[str, tuple[str, dict[str, Any]]], answer: Any) -> Key:
+    """A key for the document: what the handler's own parameter takes, else what entries have."""
+    own = listing.own.get(listing.sorts[0], "")
+    if own in known and own != "after":
+        return (Examples({}).of(known[own][1], own),)
+    if listing.rows:
+        answer = {f.name: f.type for f in msgspec.structs.fields(answer)}[listing.rows]
+    [entry] = get_args(answer)
+    first = listing.sorts[0].removeprefix("-")
+    if not listing.key:
+        return ("acme",)
+    kinds = {f.name: parts(f.type)[0][0] for f in msgspec.structs.fields(entry)}
+    return tuple(
+        42 if kinds.get(name) in (int, float) else "acme"
+        for name in dict.fromkeys((first, *listing.key))
+    )
 
 
 def asked(listing: Listing, query: dict[str, str]) -> Part:

@@ -223,7 +223,11 @@ _NEXT = {
 def _query(route: Route) -> dict[str, tuple[str, dict[str, Any]]]:
     said = {name: (text, parameter.schema("query", name)) for name, text in route.query.items()}
     said |= parameter.described(route.wanted)
-    return said if route.listing is None else said | listing.parameters(route.listing, said)
+    return (
+        said
+        if route.listing is None
+        else said | listing.parameters(route.listing, said, route.answer)
+    )
 
 
 def _operation(

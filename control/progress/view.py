@@ -14,7 +14,7 @@ from control.progress.day import Sums
 from control.progress.progress import Progress, Snapshot
 from control.progress.standing import Standing, Status, elapsed, free_at, standing, terms_at
 from control.store.reference import spelt
-from control.values.query import MOST, FoundText, Limit
+from control.values.query import CONTROLS, MOST, FoundText, Limit
 from control.values.wanted import meant
 from policy.isotime import date_of, instant, not_before
 from policy.ledger.rates import NEVER, Used, mailboxes_used
@@ -30,7 +30,7 @@ _LONGEST_ID = 18
 
 AfterText = Annotated[
     str,
-    msgspec.Meta(min_length=1, max_length=400, pattern=r"^[^/\u0000-\u001f]+/[^\u0000-\u001f]+$"),
+    msgspec.Meta(min_length=1, max_length=400, pattern=f"^[^/{CONTROLS}]+/[^{CONTROLS}]+$"),
 ]
 
 

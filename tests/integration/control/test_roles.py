@@ -17,6 +17,7 @@ from control.store.migrate import migrate
 from control.users.role import PERSON_ROLES, ROLES, PersonRole, Role
 from control.users.token import new_token, put
 from tests.support.control.core import TOKEN, Api, Command, api_of
+from tests.support.control.matrix import Matrix
 from tests.support.control.people import joined
 from tests.support.hold.held import hold
 
@@ -129,14 +130,15 @@ async def test_the_table_names_every_route_and_no_other(core: Parts) -> None:
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("tenant", [None, "acme"])
 async def test_every_route_answers_or_refuses_each_role(
-    api: Api, core: Parts, role: Role, tenant: str | None
+    api: Api, core: Parts, matrix: Matrix, role: Role, tenant: str | None
 ) -> None:
     if role == "scrape" and tenant is not None:
         with pytest.raises(asyncpg.CheckViolationError):
             await token(core, role, tenant)
         return
     given = await token(core, role, tenant)
-    await _answers_or_refuses(api, core, role, given, everywhere=tenant is None)
+    who = f"{role} token of {tenant or 'all'}"
+    await _answers_or_refuses(api, core, role, given, who, matrix, everywhere=tenant is None)
 
 
 SOME = ("acme", "third")
@@ -146,10 +148,13 @@ SOME = ("acme", "third")
 @pytest.mark.parametrize("role", PERSON_ROLES)
 @pytest.mark.parametrize("tenants", [None, SOME[:1], SOME], ids=["all", "one", "some"])
 async def test_every_route_answers_or_refuses_each_person(
-    api: Api, core: Parts, role: PersonRole, tenants: tuple[str, ...] | None
+    api: Api, core: Parts, matrix: Matrix, role: PersonRole, tenants: tuple[str, ...] | None
 ) -> None:
     given = await person(api, core, role, tenants)
-    await _answers_or_refuses(api, core, PERSON_ROLES[role], given, everywhere=tenants is None)
+    who = f"{role} (person) of {', '.join(tenants or ('all',))}"
+    everywhere = tenants is None
+    allowed = PERSON_ROLES[role]
+    await _answers_or_refuses(api, core, allowed, given, who, matrix, everywhere=everywhere)
 
 
 async def person(api: Api, core: Parts, role: PersonRole, tenants: tuple[str, ...] | None) -> str:
@@ -165,7 +170,7 @@ async def third(api: Api) -> None:
 
 
 async def _answers_or_refuses(
-    api: Api, core: Parts, role: Role, given: str, *, everywhere: bool
+    api: Api, core: Parts, role: Role, given: str, who: str, matrix: Matrix, *, everywhere: bool
 ) -> None:
     for route in keyed(core):
         wanted = PERMISSIONS[route.method, route.path]
@@ -177,18 +182,20 @@ async def _answers_or_refuses(
         if not allowed:
             assert isinstance(answer, dict)
             assert answer["detail"].startswith(("token ", "user ")), answer
+        matrix.count(who, "its own tenant", (route.method, route.path), refused=not allowed)
 
 
 @pytest.mark.parametrize("names", [THEIRS, NUMBERS], ids=["by name", "by number"])
 @pytest.mark.parametrize("who", ["token", "person of one", "person of some"])
 async def test_who_is_of_some_tenants_neither_sees_nor_changes_another(
-    api: Api, core: Parts, names: dict[str, str], who: str
+    api: Api, core: Parts, matrix: Matrix, names: dict[str, str], who: str
 ) -> None:
     if who == "token":
         given = await token(core, "admin", "acme")
     else:
         given = await person(api, core, "admin", SOME[:1] if who == "person of one" else SOME)
     before = await _their_rows(core)
+    whose = f"another, by {'name' if names is THEIRS else 'number'}"
     own = [r for r in keyed(core) if PERMISSIONS[r.method, r.path].own]
     for route in own:
         if PERMISSIONS[route.method, route.path].mine:
@@ -203,12 +210,14 @@ async def test_who_is_of_some_tenants_neither_sees_nor_changes_another(
         if status < 400:
             assert OTHER not in str(answer), (route.method, route.path)
             assert THEIR_IP not in str(answer), (route.method, route.path)
+        matrix.count(f"admin {who}", whose, (route.method, route.path), refused=status >= 400)
         if "tenant" in route.query:
             asked = address(route, OWN) + ("&" if "dry_run" in route.query else "?")
             status, answer = await api(
                 *(route.method, f"{asked}tenant={names['tenant']}", body), token=given
             )
             assert status in (400, 404), (route.method, route.path, answer)
+            matrix.count(f"admin {who}", whose, (route.method, route.path), refused=True)
     assert await _their_rows(core) == before
 
 
