@@ -48,7 +48,7 @@ class ConsolidationApi:
                 "Days that are over: what the ledger counted, and what accounting says",
                 self._list,
                 list[DayView],
-                listing=Listing(key=("day",), sorts=("-day", "day"), usual=31),
+                listing=Listing(key=("day",), sorts=("-day", "day"), usual=31, shown=(20_514,)),
             ),
             Route(
                 "GET",

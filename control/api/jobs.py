@@ -54,7 +54,7 @@ class JobsApi:
                 self._show,
                 list[RunView],
                 wanted=RunQuery,
-                listing=Listing(key=("due",), sorts=("-due", "due")),
+                listing=Listing(key=("due",), sorts=("-due", "due"), shown=(1_772_352_000_000,)),
             ),
             Route(
                 "POST",

@@ -56,6 +56,8 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     plain: Callable[[str], Key] | None = None
     """What may stand in `after` besides a cursor: the name of an entry, as callers give it who know
     no `Link`. Of no use where `own` is `after`: it takes that."""
+    shown: Key = ()
+    """A key for the document, where it is made of something else than what an entry shows."""
     usual: int = MOST
     """Entries, where no `limit` is given and no struct of the route says it."""
 
@@ -89,6 +91,8 @@ def parameters(
 
 def _shown(listing: Listing, known: Mapping[str, tuple[str, dict[str, Any]]], answer: Any) -> Key:
     """A key for the document: what the handler's own parameter takes, else what entries have."""
+    if listing.shown:
+        return listing.shown
     own = listing.own.get(listing.sorts[0], "")
     if own in known and own != "after":
         return (Examples({}).of(known[own][1], own),)
