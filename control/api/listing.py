@@ -85,6 +85,8 @@ def parameters(
         after = {"anyOf": [after, made]}
     elif "after" not in listing.own.values() and not listing.plain:
         after = made
+    elif after == {"type": "string"}:
+        after = after | {"pattern": r"^[^\u0000]*$"}  # as `parameter.possible` has it
     sort = {"type": "string", "enum": list(listing.sorts)}
     return {"after": (text or AFTER, after), "sort": (known["sort"][0] or SORT, sort)}
 
@@ -94,7 +96,7 @@ def _shown(listing: Listing, known: Mapping[str, tuple[str, dict[str, Any]]], an
     if listing.shown:
         return listing.shown
     own = listing.own.get(listing.sorts[0], "")
-    if own in known and own != "after":
+    if own in known and known[own][1] != {"type": "string"}:
         return (Examples({}).of(known[own][1], own),)
     if listing.rows:
         answer = {f.name: f.type for f in msgspec.structs.fields(answer)}[listing.rows]

@@ -166,7 +166,7 @@ class LoginsApi:
                 self._networks,
                 list[str],
                 thing=Thing(self._read_networks),
-                listing=Listing(sorts=("network", "-network")),
+                listing=Listing(sorts=("network", "-network"), shown=("192.0.2.0/24",)),
             ),
             Route(
                 "POST",

@@ -9,6 +9,9 @@ from typing import Any
 
 import msgspec
 
+ROLES = ("admin", "operator", "viewer", "read", "scrape", "tenant", "nobody")
+"""As whom it is asked: people and tokens of all tenants, a token of one, and without any."""
+
 
 class Exclusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A finding that is meant so."""
