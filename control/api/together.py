@@ -1,7 +1,8 @@
 """What the document says of fields that belong together: at least one of these, or one alone.
 
 A struct says it itself, beside its fields: `one_of`, the fields, and `only_one`, that a second one
-is too many. Null is as good as nothing.
+is too many; `either`, that what it says of some of them is to be so of one at least. Null is as
+good as nothing.
 """
 
 from typing import Any
@@ -11,6 +12,8 @@ import msgspec
 
 def say(schema: dict[str, Any], kind: type[msgspec.Struct]) -> None:
     """Puts it into the schema of `kind`, in place."""
+    if either := getattr(kind, "either", ()):
+        schema["anyOf"] = [{"properties": fields} for fields in either]
     names = tuple(getattr(kind, "one_of", ()))
     if not names:
         return

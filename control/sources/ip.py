@@ -1,6 +1,6 @@
 """IPs: quota, warm-up stage, ceilings, pace, and their life from new to retiring."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -47,6 +47,9 @@ A retiring IP is not paused: it does not send, and pausing it would hide that it
 
 class IpChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to change; a field left out stays as it is."""
+
+    either: ClassVar = ({"plan": {"type": "null"}}, {"quota": {"enum": ["plan", None]}})
+    """A quota of its own switches the plan off."""
 
     quota: Annotated[
         QuotaText | None, meant("Recipients a day, unlimited, or plan (the warm-up plan decides).")

@@ -127,7 +127,18 @@ class Judge:
 
 
 _WORDS = {
-    *("type", "title", "description", "default", "anyOf", "allOf", "not", "enum", "const"),
+    *(
+        "type",
+        "title",
+        "description",
+        "default",
+        "examples",
+        "anyOf",
+        "allOf",
+        "not",
+        "enum",
+        "const",
+    ),
     *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength"),
     *(
         "pattern",
