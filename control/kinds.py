@@ -48,7 +48,8 @@ SIGN_IN_REFUSED = Kind(
     title="This does not prove who asks",
     means="The password, the code or the refresh token is not right (any more). A name that "
     "nobody has is answered alike.",
-    fix="try again, and check {field}; sign in anew where a session is over",
+    fix="check {field}, and try again; what is used up or over is not good again: sign in anew, or "
+    "have an admin make another link",
     where="entry",
 )
 SIGNATURE_REFUSED = Kind(
@@ -65,7 +66,7 @@ ROLE_TOO_LOW = Kind(
     status=403,
     title="The role does not allow this",
     means="Who asks is known, and may do less than this asks for.",
-    fix="ask with a token of the role that the detail names, or have an admin give one",
+    fix="ask as somebody, or with a token, of the role that the detail names; an admin can give it",
     where="known",
 )
 ALL_TENANTS = Kind(

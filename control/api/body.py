@@ -14,6 +14,11 @@ from control.values.wording import wrong
 
 def decode(data: bytes, kind: Any) -> Any:
     """A body as struct `kind`. Raises RefusedError (400) that lists all field problems."""
+    if not data.strip():
+        needed = [f.encode_name for f in msgspec.structs.fields(kind) if f.required]
+        missing = f", with {', '.join(needed)}" if needed else ""
+        detail = f"there is no body: a JSON object is wanted{missing}"
+        raise RefusedError(detail, kind=kinds.UNREADABLE_BODY)
     try:
         raw = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -116,7 +116,8 @@ def asked(listing: Listing, query: dict[str, str]) -> Part:
     Raises RefusedError (400)."""
     text, sort = query.get("after"), query.get("sort")
     if sort is not None and sort not in listing.sorts:
-        raise bad("sort", f"{quoted(sort)} is none of {', '.join(listing.sorts)}")
+        known = ", ".join(listing.sorts)
+        raise bad("sort", f"{quoted(sort)} is not how this list can be sorted: expected {known}")
     key: Key | None = None
     if text is not None and text.startswith(MARK):
         of, key = opened(text)

@@ -225,7 +225,7 @@ def allow(holder: Holder, method: str, path: str) -> Permission:
     wanted = PERMISSIONS.get((method, path), CLOSED)
     if holder.role not in ROLES or ROLES.index(holder.role) < ROLES.index(wanted.role):
         raise RefusedError(
-            f"{holder.said} has the role {holder.role}: this needs {wanted.role}",
+            f"{holder.said} has the role {holder.known_as}: this needs {wanted.role}",
             kind=kinds.ROLE_TOO_LOW,
         )
     if holder.tenants is not None and not (wanted.mine or (wanted.own and holder.tenants)):

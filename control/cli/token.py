@@ -8,6 +8,7 @@ import typer
 from control.cli.onhost import run
 from control.cli.removal import Dry
 from control.ledger.clock import step_seconds
+from control.problem import RefusedError, bad, quoted
 from control.store.change import Act
 from control.terminal.configuration import Config
 from control.terminal.show import as_json, line_of, say, table
@@ -25,7 +26,7 @@ def add(
     name: Annotated[str, typer.Argument()],
     scope: Annotated[
         str | None,
-        typer.Option(help="admin, operate, read, scrape, accounting or agent; admin."),
+        typer.Option(help="admin, operate, read, scrape, accounting or agent.  [default: admin]"),
     ] = None,
     role: Annotated[str | None, typer.Option(help="The same, by the role's name.")] = None,
     tenant: Annotated[
@@ -121,9 +122,13 @@ def set_(
 
 
 def _end(text: str) -> datetime:
-    if text[:1].isdigit() and "-" not in text:
-        return datetime.now(UTC) + timedelta(seconds=step_seconds(text))
-    return moment(text, "expires")
+    try:
+        if text[:1].isdigit() and "-" not in text:
+            return datetime.now(UTC) + timedelta(seconds=step_seconds(text))
+        return moment(text, "expires")
+    except (RefusedError, OverflowError) as error:
+        wanted = "neither in how long, such as 90d, nor a time such as 2026-03-01T09:00:00Z"
+        raise bad("expires", f"{quoted(text)} is {wanted}") from error
 
 
 @app.command("list")

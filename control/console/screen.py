@@ -105,6 +105,6 @@ def _title(problem: Problem) -> str:
             return LEDGER
         if "postgresql" in said or "database" in said or "a part we need" in said:
             return POSTGRESQL
-    return {403: "not allowed", 404: "not there", 429: "too often"}.get(
+    return {403: "Not allowed", 404: "Not there", 429: "Too often"}.get(
         problem.status, problem.title
     )

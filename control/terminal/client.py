@@ -14,7 +14,7 @@ import msgspec
 from control.embedded.servers.datadir import DataDir
 from control.embedded.servers.error import LocalPartError
 from control.kindof import of_type
-from control.kinds import QUOTA_EXCEEDED
+from control.kinds import QUOTA_EXCEEDED, SIGN_IN_REFUSED
 from control.problem import Problem, RefusedError
 from control.terminal.invocation import Invocation
 from settings.secret import masked
@@ -237,10 +237,10 @@ def _refusal(answer: bytes, status: int, reason: str) -> RefusedError:
         problem = msgspec.json.decode(answer, type=Problem)
     except msgspec.DecodeError:
         return RefusedError(f"the control API answers {status} {reason}", status=status)
-    if problem.status == 401:
+    kind = of_type(problem.type, problem.status)
+    if problem.status == 401 and kind is not SIGN_IN_REFUSED:
         detail = "the control API wants a valid token: set SENDGATE_TOKEN"
         return RefusedError(detail, status=401)
-    kind = of_type(problem.type, problem.status)
     # What it would say of any field we say ourselves, in the command's words.
     fix = "" if problem.fix == kind.remedy(problem.field) else problem.fix
     return RefusedError(

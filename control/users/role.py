@@ -45,6 +45,13 @@ class Holder(msgspec.Struct, frozen=True):
         return "token" if self.person is None else "user"
 
     @property
+    def known_as(self) -> str:
+        """Its role, as whoever gave it wrote it: of a person `viewer`, of a token `read`."""
+        if self.person is None:
+            return self.role
+        return next(word for word, role in PERSON_ROLES.items() if role == self.role)
+
+    @property
     def said(self) -> str:
         """For a sentence."""
         return f"{self.kind} {self.name}"

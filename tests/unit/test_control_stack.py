@@ -44,6 +44,8 @@ def test_up_says_where_everything_is_and_what_to_type_next(tmp_path: Path, stand
     assert f"token in {data / 'admin-token'}" in text
     assert "sgt_secret" not in text
     assert f"sendgate --data-dir '{data}' status" in text
+    assert "console   http://127.0.0.1:8000/" in text
+    assert f"sendgate --data-dir '{data}' user add NAME --role admin" in text
     assert ("its stand-in" in text) == ("tenant list" in text) == standin
     assert ("tenant add" in text) == (not standin)
     here = about(running, Options(data_dir=DEFAULT))

@@ -65,10 +65,12 @@ def about(running: Running, options: Options) -> list[str]:
     found = [
         f"  SMTP      {where.smtp}",
         f"  API       {where.api}, token in {where.token_file}",
+        f"  console   {where.api}/ in a browser, for users",
         f"  PowerMTA  {where.pmta} ({kind})",
         f"  data      {root}",
         f"  log       {root / 'log'} and here",
         f"next: {command} status",
+        f"      {command} user add NAME --role admin   # then `user accept`: who signs in there",
     ]
     if running.standin and options.demo_tenants:
         return [*found, f"      {command} tenant list", f"      {command} quota"]

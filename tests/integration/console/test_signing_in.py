@@ -41,6 +41,13 @@ async def test_who_is_not_signed_in_is_led_to_the_form_and_back(api: Api, core: 
     assert (await browser.get("/")).status == 200
 
 
+async def test_a_viewer_is_called_what_an_admin_made_it(api: Api, core: Parts) -> None:
+    await joined(core, api, "vic", "viewer")
+    browser = Browser(api)
+    await browser.sign_in("vic")
+    assert "<dt>Role</dt><dd>viewer</dd>" in (await browser.get("/account")).text
+
+
 @pytest.mark.parametrize(
     "to", ["//evil.example", "https://evil.example/", "/\\evil.example", "evil", "", "/\n/x"]
 )

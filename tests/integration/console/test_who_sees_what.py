@@ -203,7 +203,7 @@ async def test_a_viewer_is_refused_every_form_and_who_may_is_not(
     for sure in ({}, {"sure": "1"}):
         refused = await viewer.post(filled(page, SHOWN), form | sure)
         assert refused.status == 403, sure
-        assert re.search("has the role read: this needs (operator|admin)", refused.words)
+        assert re.search("has the role viewer: this needs (operator|admin)", refused.words)
     assert await core.pool.fetchval("SELECT count(*) FROM audit_log") == before
     needs = page.actions[name].needs
     least: PersonRole = "operator" if may("operator", needs) else "admin"

@@ -144,6 +144,7 @@ async def test_a_cursor_of_another_order_is_refused_by_name(
     status, answer = await api("GET", f"{path}?sort=name&after={cursor}")
     assert (status, answer["errors"][0]["field"]) == (400, "sort")
     status, answer = await api("GET", f"{path}?sort=hash")
+    assert "'hash' is not how this list can be sorted: expected " in answer["detail"]
     assert (status, answer["errors"][0]["field"]) == (400, "sort")
     for wrong in ("~", "~!", "~AAAA", "~bnVsbA", "~WyJuYW1lIl0", "~WyJuYW1lIiwxXQ", "in-1"):
         status, answer = await api("GET", f"{path}?after={urllib.parse.quote(wrong)}")

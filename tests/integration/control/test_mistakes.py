@@ -149,6 +149,8 @@ MISTAKES = {
     "warmup decisions --act nothing": ("--act: expected advance or finish or grow or hold"),
     "warmup decisions 999.1.1.1": ("ip: '999.1.1.1' is not an IP address"),
     "job show cleanup --state lost": ("--state: expected running or done or failed or dead"),
+    "token add x --expires soon": ("--expires: 'soon' is neither in how long, such as 90d, nor"),
+    "token add x --expires 30x": ("--expires: '30x' is neither in how long, such as 90d, nor"),
     "job run cleanup --due soon": ("--due: 'soon' is not a time such as"),
     "provider list --provider googol": ("--provider: 'googol' is no provider; known: "),
     "provider list --after ''": ("--after: is empty"),

@@ -51,7 +51,7 @@ async def test_a_user_from_add_to_remove(
     status, refused = await api("POST", "/api/v2/ledger", {}, token=tokens["access_token"])
     assert (status, refused["detail"]) == (  # type: ignore[index]
         403,
-        "user anna@example.com has the role read: this needs admin",
+        "user anna@example.com has the role viewer: this needs admin",
     )
     await sendgate("user", "disable", "anna@example.com", "--reason", "left us")
     assert await me(api, tokens) == 401
@@ -128,10 +128,23 @@ async def test_a_link_need_not_stand_on_a_command_line(
         assert "anna has this password" in await sendgate(*words)
         await signed_in(api, "anna", f"{NEW}{number}")
         asked = ["--link-file", str(file)] if number == 0 else []
+    used = ("user", "accept", said["link"], "--password-stdin")
+    monkeypatch.setattr("sys.stdin", _Lines(NEW))
+    refused = await sendgate(*used, code=1)
+    assert "link: this link was used, or is too old" in refused
+    assert "SENDGATE_TOKEN" not in refused
     two = ("user", "accept", "sgl_x", "--link-stdin", "--password-stdin")
     assert "give the link once" in await sendgate(*two, code=2)
     gone = ("user", "accept", "--link-file", str(tmp_path / "none"), "--password-stdin")
     assert "cannot read" in await sendgate(*gone, code=1)
+
+
+async def test_a_body_that_is_missing_is_said_to_be(api: Api, core: Parts) -> None:
+    tokens = await joined(core, api, "anna")
+    status, refused = await api("POST", "/api/v1/auth/logout", token=tokens["access_token"])
+    assert status == 400
+    wanted = "there is no body: a JSON object is wanted, with refresh_token"
+    assert refused["detail"] == wanted  # type: ignore[index]
 
 
 async def test_a_link_is_good_for_a_while(api: Api, core: Parts) -> None:
