@@ -90,12 +90,13 @@ class Console:
         do: Callable[[web.Request, Holder], Awaitable[web.StreamResponse]],
         *,
         costly: bool = False,
+        used: bool = True,
     ) -> Next:
         """What answers who is signed in; others are led to where they can. `costly`: it counts as
-        its route of the API does."""
+        its route of the API does; `used`: the session is, by that."""
 
         async def answered(request: web.Request) -> web.StreamResponse:
-            holder = await self.browsers.holder(cookie.session(request))
+            holder = await self.browsers.holder(cookie.session(request), used=used)
             if holder is None:
                 self.stranger(request)
                 return self._to_sign_in(request)

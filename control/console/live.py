@@ -3,8 +3,12 @@
 Rule: a stream shows its viewer what a reload would, by the same template; its session is looked at
 again every few seconds, so that who is signed out, or may less, sees nothing more. A viewer that
 went away is found out by the next write, and is no error.
+
+What such a stream shows itself nobody uses: the page that was left open keeps no session from its
+end (`people.console_idle`).
 """
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +23,8 @@ from control.console.page import Page
 from control.console.sampler import Sampler
 from control.console.visit import Visit
 from control.users.role import Holder
+
+log = logging.getLogger(__name__)
 
 AGAIN = 10.0
 """Seconds between two looks whether the session goes on."""
@@ -42,7 +48,7 @@ class Live:
             allow(holder, *page.needs)
             return await self._stream(request, visit, shown)
 
-        app.router.add_get(path, self._console.known(stream), allow_head=False)
+        app.router.add_get(path, self._console.known(stream, used=False), allow_head=False)
 
     async def close(self, _: web.Application) -> None:
         """The process ends."""
@@ -58,18 +64,28 @@ class Live:
             async for sample in samples:
                 if time.monotonic() - looked >= AGAIN:
                     looked = time.monotonic()
-                    if await self._console.browsers.holder(cookie.session(request)) != visit.holder:
+                    if not await self._goes_on(request, visit):
                         break
                 if not response.prepared:
                     await response.prepare(request)
                 await response.write(event(shown(visit, sample)))
         except ClientConnectionResetError:
             pass
+        except Exception as error:
+            # Its head is out: a page that says what went wrong would stand in the middle of it. The
+            # viewer's browser asks again, and reads it there.
+            if not response.prepared:
+                raise
+            log.warning("a stream of the console ended: %r", error)
         finally:
             await samples.aclose()  # type: ignore[attr-defined]
         if not response.prepared:
             await response.prepare(request)
         return response
+
+    async def _goes_on(self, request: web.Request, visit: Visit) -> bool:
+        secret = cookie.session(request)
+        return await self._console.browsers.holder(secret, used=False) == visit.holder
 
 
 def event(text: str) -> bytes:

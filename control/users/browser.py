@@ -71,15 +71,15 @@ class Browsers:
             await self.sign_out(before)
         return secret
 
-    async def holder(self, cookie: str) -> Holder | None:
-        """Who has it, and what they may do now; None: nobody."""
+    async def holder(self, cookie: str, *, used: bool = True) -> Holder | None:
+        """Who has it, and what they may do now; None: nobody. `used`: its session is, by that."""
         if not (cookie.startswith(PREFIX) and cookie.isascii() and len(cookie) <= LONGEST):
             return None
         async with self._pool.acquire() as connection:
             row = await connection.fetchrow(_SQL["holder"], digest(cookie), self._of.console_idle)
             if row is None:
                 return None
-            if row["due"]:
+            if used and row["due"]:
                 await connection.execute(_SQL["seen"], row["id"])
         return Holder(
             name=row["name"],

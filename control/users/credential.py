@@ -4,12 +4,15 @@ Rule: a password that was stolen must not be enough to keep its owner out, nor a
 changes either says the password, which is counted as a login is.
 """
 
+import uuid
 from typing import Annotated, Any
 
 import msgspec
 
+from control import kinds
 from control.problem import RefusedError, bad
 from control.store.change import Act
+from control.store.database import Connection
 from control.store.origin import come
 from control.users import link
 from control.users.attempt import Attempts
@@ -62,6 +65,9 @@ class Credentials:
             raise _over()
         made = await _hashed(password, name)
         async with self._pool.acquire() as connection, connection.transaction():
+            # The person before its link, as everybody locks them: who resets it waits, and neither
+            # for the other.
+            await connection.execute(SQL["lock"], name)
             row = await link.take(connection, secret)
             if row is None:
                 raise _over()
@@ -80,6 +86,7 @@ class Credentials:
         row = await self._proved(holder, password, address)
         made = await _hashed(new, holder.name, "new")
         async with self._pool.acquire() as connection, connection.transaction():
+            await still(connection, holder, row["password"])
             await self._attempts.right(connection, holder.name, address)
             await connection.execute(SQL["password"], row["id"], made)
             await connection.execute(SQL["end_sessions"], row["id"], "password", holder.session)
@@ -92,6 +99,7 @@ class Credentials:
         """A secret for an app, in force once a code of it was given. Raises RefusedError."""
         row = await self._proved(holder, password, address)
         async with self._pool.acquire() as connection, connection.transaction():
+            await still(connection, holder, row["password"])
             secret = await self._codes.offer(connection, row["id"])
             await self._attempts.right(connection, holder.name, address)
         return CodeSecret(secret=written(secret), uri=uri(secret, holder.name))
@@ -102,6 +110,7 @@ class Credentials:
         async with self._pool.acquire() as connection:
             await self._attempts.begin(connection, holder.name, address)
             async with connection.transaction():
+                await still(connection, holder)
                 kept = await self._codes.confirm(connection, person, code)
                 if kept is not None:
                     await self._attempts.right(connection, holder.name, address)
@@ -116,6 +125,7 @@ class Credentials:
         row = await self._proved(holder, password, address)
         await self._entry.must_be_right(row["id"], code)
         async with self._pool.acquire() as connection, connection.transaction():
+            await still(connection, holder, row["password"])
             await self._codes.off(connection, row["id"])
             await self._attempts.right(connection, holder.name, address)
             act = Act(connection, await self._moment(), holder.name)
@@ -134,11 +144,25 @@ class Credentials:
                 raise wrong("own_code", "a code of your app is wanted, or one that you kept")
             await self._entry.must_be_right(row["id"], code)
         async with self._pool.acquire() as connection, connection.transaction():
+            await still(connection, holder, row["password"])
             await self._attempts.right(connection, holder.name, address)
 
     async def _proved(self, holder: Holder, password: str, address: str) -> Any:
         _person(holder)
         return await self._entry.attempt(holder.name, password, address)
+
+
+async def still(connection: Connection, holder: Holder, compared: str | None = None) -> None:
+    """Whoever was reset or disabled, or lost the session that asks, since it was let in and its
+    password was compared (to `compared`; None: to none) is not who it was: hashing takes its time,
+    and who knows a stolen password would undo with it what took it away. It stays so until the
+    transaction ends. Raises RefusedError (401)."""
+    row = await connection.fetchrow(SQL["own"], _person(holder), uuid.UUID(holder.session))
+    if row is None or (compared is not None and row["password"] != compared):
+        raise RefusedError(
+            "your password or your session ended this moment: nothing was changed; sign in again",
+            kind=kinds.SIGN_IN_REFUSED,
+        )
 
 
 def _person(holder: Holder) -> int:

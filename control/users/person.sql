@@ -85,6 +85,12 @@ DELETE FROM person_link l USING person p
 WHERE l.digest = $1 AND p.id = l.person AND l.expires > now() AND NOT p.disabled
 RETURNING p.id, p.name;
 
+-- name: own
+-- Who asks, while session $2 of it goes on; nobody takes that away until it is done.
+SELECT p.password FROM person p JOIN session s ON s.person = p.id
+WHERE p.id = $1 AND NOT p.disabled AND s.id = $2 AND s.ended = '' AND s.ends > now()
+FOR UPDATE OF p, s;
+
 -- name: linked
 SELECT p.name FROM person_link l JOIN person p ON p.id = l.person
 WHERE l.digest = $1 AND l.expires > now() AND NOT p.disabled;

@@ -92,11 +92,12 @@ def _more(field: str, detail: str) -> RefusedError:
 
 
 async def reach_of(connection: Connection, holder: Holder) -> Reach:
-    """As it is now. Raises RefusedError (403) for who is an admin no more, or of no tenant."""
+    """As it is now. Raises RefusedError (403) for who is an admin no more, or of no tenant,
+    or whose session was ended."""
     if holder.person is None:
         row = await connection.fetchrow(_SQL["token"], holder.name)
     else:
-        row = await connection.fetchrow(_SQL["person"], holder.person)
+        row = await connection.fetchrow(_SQL["person"], holder.person, holder.session)
     if row is None or row["role"] != "admin" or not (row["everywhere"] or row["tenants"]):
         raise RefusedError(
             f"{holder.said} is an admin of nothing any more", kind=kinds.ROLE_TOO_LOW

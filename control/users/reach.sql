@@ -6,7 +6,8 @@ SELECT role, tenant IS NULL AS everywhere, networks, expires,
 FROM api_token t WHERE name = $1;
 
 -- name: person
--- The same of person $1.
+-- The same of person $1, while session $2 of it goes on.
 SELECT role, everywhere, '{}'::text[] AS networks, NULL::timestamptz AS expires,
     ARRAY(SELECT tenant FROM person_tenant t WHERE t.person = p.id ORDER BY tenant) AS tenants
-FROM person p WHERE id = $1 AND NOT disabled;
+FROM person p WHERE id = $1 AND NOT disabled
+    AND EXISTS (SELECT FROM session s WHERE s.id = $2::uuid AND s.person = p.id AND s.ended = '');

@@ -51,7 +51,7 @@ the calendar neither ends a lease nor lets a channel rest for less than it asked
 SIGNING_IN = {
     *(("browser.sql", n) for n in ("holder", "open", "own", "seen")),
     *(("attempt.sql", n) for n in ("begin", "failures", "forget", "left", "right", "sweep")),
-    *(("person.sql", name) for name in ("link", "linked", "shown", "taken")),
+    *(("person.sql", name) for name in ("link", "linked", "own", "shown", "taken")),
     *(
         ("session.sql", n)
         for n in ("holder", "issue", "open", "refresh", "signed_in", "sweep", "use")

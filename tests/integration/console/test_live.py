@@ -84,6 +84,47 @@ async def test_a_stream_ends_with_its_session(
                 pass
 
 
+async def test_a_page_that_was_left_open_does_not_keep_its_session(
+    api: Api, core: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("control.console.live.AGAIN", 0.0)
+    await joined(core, api, "anna")
+    browser = Browser(api)
+    await browser.sign_in("anna")
+    async with watching(browser) as answer:
+        assert await message(answer)
+        await core.pool.execute("UPDATE session SET seen = now() - interval '59 minutes'")
+        assert await message(answer)
+        assert await message(answer)
+    async with watching(browser) as answer:
+        assert await message(answer), "nor does a stream that its browser opens again"
+        await core.pool.execute("UPDATE session SET seen = seen - interval '2 minutes'")
+        async with asyncio.timeout(10):
+            while await message(answer):
+                pass
+    assert (await browser.get("/")).to.startswith("/sign-in")
+
+
+async def test_a_stream_whose_session_cannot_be_looked_at_ends_and_says_nothing_else(
+    api: Api, core: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What would be a page of its own has no place behind the head of the stream."""
+    await joined(core, api, "anna")
+    browser = Browser(api)
+    await browser.sign_in("anna")
+
+    async def away(cookie: str, *, used: bool = True) -> None:
+        raise ConnectionRefusedError("PostgreSQL is away")
+
+    async with watching(browser) as answer:
+        assert await message(answer)
+        monkeypatch.setattr("control.console.live.AGAIN", 0.0)
+        monkeypatch.setattr(core.gate.browsers, "holder", away)
+        async with asyncio.timeout(10):
+            while await message(answer):
+                pass
+
+
 async def test_streams_end_with_the_process(core: Parts, api: Api) -> None:
     await joined(core, api, "anna")
     runner = runner_of(core)

@@ -173,10 +173,16 @@ async def test_rights_that_went_after_the_door_change_nothing(
     from control.users.role import Holder
 
     person = await core.pool.fetchval("SELECT id FROM person WHERE name = 'anna'")
-    was = Holder(name="anna", role="admin", tenants=None, person=person)
+    session = str(await core.pool.fetchval("SELECT id FROM session WHERE person = $1", person))
+    was = Holder(name="anna", role="admin", tenants=None, person=person, session=session)
     async with core.pool.acquire() as connection:
         assert (await reach_of(connection, was)).tenants == ("acme", "third")
-        await connection.execute("UPDATE person SET role = 'viewer' WHERE id = $1", person)
+        for took in ("person SET role = 'viewer'", "session SET ended = 'admin'"):
+            async with connection.transaction():
+                await connection.execute(f"UPDATE {took}")  # noqa: S608
+                with pytest.raises(RefusedError, match="admin of nothing any more"):
+                    await reach_of(connection, was)
+                await connection.execute("UPDATE person SET role = 'admin'")
         with pytest.raises(RefusedError, match="admin of nothing any more"):
             await reach_of(connection, was)
 
