@@ -179,7 +179,7 @@ async def test_rights_that_went_after_the_door_change_nothing(
         assert (await reach_of(connection, was)).tenants == ("acme", "third")
         for took in ("person SET role = 'viewer'", "session SET ended = 'admin'"):
             async with connection.transaction():
-                await connection.execute(f"UPDATE {took}")  # noqa: S608
+                await connection.execute(f"UPDATE {took}")
                 with pytest.raises(RefusedError, match="admin of nothing any more"):
                     await reach_of(connection, was)
                 await connection.execute("UPDATE person SET role = 'admin'")
