@@ -10,7 +10,7 @@ from control.parts import Parts
 from control.store.change import Act
 from control.users import credential, person
 from tests.support.control.core import Api
-from tests.support.control.people import PASSWORD, acting, invited, joined, login
+from tests.support.control.people import PASSWORD, acting, joined, login
 
 NEW = "the thief's pass phrase"
 
@@ -83,6 +83,3 @@ async def test_a_link_that_is_used_while_it_is_taken_back_ends_one_way_or_the_ot
 async def resets(core: Parts, many: int) -> None:
     for _ in range(many):
         await acting(core, reset)
-
-
-__all__ = ["invited"]
