@@ -206,7 +206,7 @@ CONDITION_NEEDED = Kind(
     title="The change has to say what it saw",
     means="It replaces a whole text, and what somebody else wrote into that since would be gone "
     "without a word; nothing was changed.",
-    fix="send If-Match with the ETag that GET of this path answers, or * to write over it",
+    fix="send If-Match with the ETag that GET of what it changes answers, or * to write over it",
     where="needed",
 )
 LOCKED = Kind(

@@ -41,7 +41,7 @@ class Conditions:
         taken = TAGGED.get((route.method, route.path))
         if match is None and none_match is None:
             if taken is not None and taken.needed and not call.dry:
-                raise NeededError(taken.needed)
+                raise NeededError(taken.needed, taken.of)
             return None
         if taken is None:
             raise PreconditionError(

@@ -71,9 +71,11 @@ class PreconditionError(RefusedError):
 class NeededError(RefusedError):
     """A change that needs a condition came without one (428, RFC 6585, 3)."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, of: str) -> None:
+        """`of`: the path whose GET has the tag, which need not be the one that was asked."""
         detail = f"{why}, and came without {MATCH}"
-        super().__init__(detail, kind=kinds.CONDITION_NEEDED, field=MATCH)
+        fix = f"send {MATCH} with the ETag that GET {of} answers, or * to write over it"
+        super().__init__(detail, kind=kinds.CONDITION_NEEDED, field=MATCH, fix=fix)
 
 
 Read = Callable[[Reader], Awaitable[Any]]

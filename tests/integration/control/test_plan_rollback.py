@@ -171,7 +171,10 @@ async def test_of_what_was_seen_and_of_two_at_once_one(stocked: Api, core: Parts
     before = await plan(core)
     assert (await back(stocked, then.number, If_Match=tag)).status == 412
     path = f"/api/v2/plans/{then.number}/rollback"
-    assert (await ask(stocked, "POST", path, {})).status == 428
+    unsaid = await ask(stocked, "POST", path, {})
+    assert unsaid.status == 428
+    # No GET answers under its own path.
+    assert "the ETag that GET /api/v2/generation answers" in unsaid.body["fix"]
     assert await plan(core) == before
     two = await asyncio.gather(*(back(stocked, then.number) for _ in range(2)))
     assert sorted(answer.status for answer in two) in ([200, 200], [200, 412])
