@@ -25,7 +25,7 @@ from control.console.files import PATH as FILES
 from control.console.files import Files
 from control.console.headers import PAGE
 from control.console.kept import Kept
-from control.console.page import Action, Done, Page
+from control.console.page import Action, Done, File, Page
 from control.console.sameorigin import must_be_ours
 from control.console.screen import Screen
 from control.console.visit import Visit
@@ -82,6 +82,9 @@ class Console:
             path = re.sub(r"\{(\w+)\}", r"{\1:[^/]+}", page.path)
             costly = page.needs in ratelimit.COSTLY
             app.router.add_get(path, self.known(self._shown(page), costly=costly))
+            if page.file:
+                kept = self.known(self._kept(page, page.file), costly=costly)
+                app.router.add_get(path + page.file.ending, kept)
             if page.actions:
                 app.router.add_post(path, self.known(self._acted(page)))
 
@@ -191,6 +194,18 @@ class Console:
             return await self._page(page, visit, said=cookie.said(request))
 
         return show
+
+    def _kept(
+        self, page: Page, file: File
+    ) -> Callable[[web.Request, Holder], Awaitable[web.Response]]:
+        async def keep(request: web.Request, holder: Holder) -> web.Response:
+            allow(holder, *page.needs)
+            text = await file.make(self.visit(request, holder))
+            name = page.path.rpartition("/")[2] + file.ending
+            kept = {**PAGE, "Content-Disposition": f'attachment; filename="{name}"'}
+            return web.Response(text=text, content_type=file.kind, headers=kept)
+
+        return keep
 
     def _acted(self, page: Page) -> Callable[[web.Request, Holder], Awaitable[web.Response]]:
         async def act(request: web.Request, holder: Holder) -> web.Response:

@@ -50,6 +50,18 @@ class Action:
 
 
 @dataclass(frozen=True)
+class File:
+    """What a page shows, to be kept: at its path, with `ending` behind it."""
+
+    ending: str
+    """`.csv`."""
+    kind: str
+    """`text/csv`."""
+    make: Callable[[Visit], Awaitable[str]]
+    """Of the visit's query."""
+
+
+@dataclass(frozen=True)
 class Page:
     """One path."""
 
@@ -64,3 +76,4 @@ class Page:
     under: str = ""
     """Path of the page in the menu that it belongs to."""
     actions: Mapping[str, Action] = field(default_factory=dict)
+    file: File | None = None

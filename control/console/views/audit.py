@@ -3,14 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from control.console.page import Page
+from yarl import URL
+
+from control.console.page import File, Page
 from control.console.visit import Visit
-from control.users.audit import AuditPage
+from control.users.audit import AuditEntry, AuditPage
+from control.users.auditcsv import as_csv
 
 AUDIT = ("GET", "/api/v2/audit")
 FILTERS = ("who", "action", "subject", "tenant", "text", "kind", "source", "since", "until")
 KINDS = ("user", "console", "token", "job", "warm-up", "command", "control")
 PART = 100
+KEPT = 10_000
+"""Changes in a file; `sendgate audit list --all --csv` has no bound."""
+LOOK = 1_000
 
 
 async def view(visit: Visit) -> Mapping[str, Any]:
@@ -27,8 +33,25 @@ async def view(visit: Visit) -> Mapping[str, Any]:
             {"one": one, "changes": changes(one.before, one.after)} for one in found.entries
         ],
         "after": after,
+        "kept": KEPT,
+        "csv": str(URL("/audit.csv").with_query({n: t for n, t in filters.items() if t})),
         "everybody": visit.holder.tenants is None,
     }
+
+
+async def csv(visit: Visit) -> str:
+    """The same as CSV, the first so many."""
+    filters = {name: visit.query.get(name, "").strip() for name in FILTERS}
+    entries: list[AuditEntry] = []
+    after = ""
+    while len(entries) < KEPT:
+        found: AuditPage
+        query = {**filters, "limit": LOOK, "after": after}
+        found, after = await visit.listed(*AUDIT, query=query)
+        entries += found.entries
+        if not after:
+            break
+    return as_csv(entries)
 
 
 def changes(before: Any, after: Any) -> list[tuple[str, Any, Any]]:
@@ -47,4 +70,5 @@ PAGE = Page(
     template="audit.html",
     view=view,
     needs=AUDIT,
+    file=File(".csv", "text/csv", csv),
 )

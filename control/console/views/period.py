@@ -16,7 +16,7 @@ USUAL = 7
 
 @dataclass(frozen=True)
 class Period:
-    """Days of UTC, both inclusive; `first` and `last` as the query of a page has them."""
+    """Days of UTC, both inclusive; empty: as the route has it, a week up to today."""
 
     first: str
     last: str
@@ -35,6 +35,8 @@ async def period(visit: Visit) -> Period:
     if (first or last) and not said:
         return Period(first, last, 0)
     days = next((one for one in SPANS if str(one) == said), USUAL)
+    if days == USUAL:
+        return Period("", "", USUAL)
     # Which day it is, the route says: the calendar is the ledger's.
     page: StatisticsPage = await visit.ask(*STATISTICS, query={"by": "day", "limit": 1})
     today = datetime.date.fromisoformat(page.last)

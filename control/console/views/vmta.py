@@ -1,5 +1,6 @@
 """One VirtualMTA: what became of its mail by day, provider, campaign and category of bounces."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,12 +17,11 @@ async def view(visit: Visit) -> Mapping[str, Any]:
     """`ip` of the path."""
     warm: WarmupView = await visit.ask("GET", ONE, names={"ip": visit.names["ip"]})
     of = await period(visit)
-    days, _ = await sums(visit, of, "day", ip=warm.ip, limit=1000)
-    providers, _ = await sums(
-        visit, of, "provider", ip=warm.ip, limit=PART, **{"with": "total,categories"}
-    )
-    campaigns, after = await sums(
-        visit, of, "campaign", ip=warm.ip, limit=PART, after=visit.query.get("after")
+    part: dict[str, Any] = {"ip": warm.ip, "limit": PART}
+    (days, _), (providers, _), (campaigns, after) = await asyncio.gather(
+        sums(visit, of, "day", ip=warm.ip),
+        sums(visit, of, "provider", **part, **{"with": "total,categories"}),
+        sums(visit, of, "campaign", **part, after=visit.query.get("after")),
     )
     return {
         **of_period(of),

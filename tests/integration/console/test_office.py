@@ -1,5 +1,8 @@
 """Jobs, the audit log, the API and what-if at the console."""
 
+import csv
+import io
+
 import pytest
 
 from control.console.views.audit import changes
@@ -90,6 +93,16 @@ async def test_the_audit_log_is_searched_and_read_in_parts(
     assert "Nothing that matches." in none.words
     text = await anna.get("/audit?subject=192.0.2.7&text=%3Cscript")
     assert "quota : 7 → 8" in text.words
+    assert 'href="/audit.csv?action=ip.set" download' in first.text
+    file = await anna.get("/audit.csv?action=ip.set")
+    assert file.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert file.headers["Content-Disposition"] == 'attachment; filename="audit.csv"'
+    assert file.headers["X-Content-Type-Options"] == "nosniff"
+    assert len(list(csv.reader(io.StringIO(file.text)))) == 251
+    assert (await anna.get("/audit.csv?since=yesterday")).status == 400
+    viewer = await signed_in(api, core, "vic", "viewer")
+    assert (await viewer.get("/audit.csv")).status == 403
+    assert (await Browser(api).get("/audit.csv")).to.startswith("/sign-in")
     wrong = await anna.get("/audit?since=yesterday")
     assert (wrong.status, "since" in wrong.words) == (400, True)
 
@@ -105,6 +118,8 @@ async def test_a_tenants_user_reads_of_its_own_changes(
     assert "acme" in page.words
     assert "globex" not in page.text
     assert 'name="source"' not in page.text, "addresses are for who sees all tenants"
+    file = await olga.get("/audit.csv")
+    assert ("acme" in file.text, "globex" in file.text) == (True, False)
     assert (await olga.get("/audit?source=127.0.0.1")).status == 400
 
 
