@@ -74,6 +74,8 @@ async def test_one_ip_is_asked_for_now(anna: Browser) -> None:
     assert f"{BAD} list.rbl listed" in page.words
     assert "127.0.0.4" in page.words, "the code as it came"
     assert f"{GOOD} errors.rbl unknown" in page.words, "never listed"
+    first = page.words.partition("Listed now")[2].partition("Only")[0]
+    assert (f"{BAD} list.rbl" in first, "unknown" in first, GOOD in first) == (True, False, False)
     assert "127.255.255.254: errors.rbl does not answer this resolver" in page.words
     assert '<bdi class="outside">&lt;script&gt;alert(1)' in page.text, "its words are its own"
     assert "<script>alert" not in page.text
