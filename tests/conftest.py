@@ -5,8 +5,8 @@ import faulthandler
 import functools
 import inspect
 import os
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from typing import TextIO
 
 import hypothesis
 import pytest
@@ -46,8 +46,13 @@ def pytest_configure(config: pytest.Config) -> None:
     width = (ports.HIGHEST - ports.LOWEST) // 4
     ports.LOWEST += width * (int(worker) % 4)
     ports.HIGHEST = ports.LOWEST + width
+    # The real one: what pytest captures is lost with the process.
+    with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        _STDERR.append(os.fdopen(os.dup(2), "w"))
 
 
+_STDERR: list[TextIO] = []
+"""Of the process, one."""
 TEARDOWN = 120.0
 """Seconds in which what a test began has to end. After a failure pytest-timeout watches no more,
 and uvloop's end waits for a connection that a failed test left open."""
@@ -56,7 +61,7 @@ and uvloop's end waits for a connection that a failed test left open."""
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown() -> Generator[None, object, object]:
     """One that does not end ends its process, with a stack of each thread."""
-    faulthandler.dump_traceback_later(TEARDOWN, exit=True, file=sys.__stderr__)
+    faulthandler.dump_traceback_later(TEARDOWN, exit=True, file=_STDERR[0])
     try:
         return (yield)
     finally:

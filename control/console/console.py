@@ -17,6 +17,7 @@ from aiohttp import web
 from control.api import ratelimit
 from control.api.application import REQUEST_ID
 from control.api.asking import Within
+from control.api.negotiation import UnsupportedError
 from control.api.origin import come_from
 from control.api.permission import allow
 from control.api.refused import Refusal, Refused
@@ -88,6 +89,10 @@ class Console:
             if page.actions:
                 app.router.add_post(path, self.known(self._acted(page)))
 
+    async def close(self, _: web.Application) -> None:
+        """The process ends, and what it still looks for with it."""
+        await self.kept.close()
+
     def known(
         self,
         do: Callable[[web.Request, Holder], Awaitable[web.StreamResponse]],
@@ -135,7 +140,8 @@ class Console:
         """The fields of a form of ours. Raises RefusedError."""
         must_be_ours(request, self._url)
         if request.content_type != FORM:
-            raise RefusedError(f"a form is sent as {FORM}", status=415)
+            detail = f"a form is sent as {FORM}"
+            raise UnsupportedError(detail, "Content-Type", "Accept", FORM)
         found = await request.post()
         if len(found) > FIELDS:
             raise RefusedError(f"a form of at most {FIELDS} fields was expected", status=400)

@@ -4,6 +4,7 @@ Rule: a page waits `WAIT` and then shows what was found before, with its age, or
 looked for; the look goes on and is there for whoever asks next. One look a question goes on at a
 time, whoever asks it, and it is not begun again before ten times what the last one took has passed:
 a count over a million held rows takes a second or two, and the database has mail to care for.
+Looks end with the process: one that outlived its page and its database's pool held both open.
 """
 
 import asyncio
@@ -52,6 +53,8 @@ class Kept:
     def __init__(self) -> None:
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._running: dict[Hashable, asyncio.Task[_Entry]] = {}
+        self._looks: set[asyncio.Task[_Entry]] = set()
+        """All that go on, those of questions that were forgotten meanwhile, too."""
         self._era = 0
 
     def forget(self) -> None:
@@ -59,6 +62,13 @@ class Kept:
         self._entries.clear()
         self._running.clear()
         self._era += 1
+
+    async def close(self) -> None:
+        """No look goes on."""
+        looks = list(self._looks)
+        for task in looks:
+            task.cancel()
+        await asyncio.gather(*looks, return_exceptions=True)
 
     async def get(self, key: Hashable, make: Callable[[], Awaitable[Any]]) -> Known | None:
         """None: it is being looked for. Raises what `make` does, where that is quick."""
@@ -70,9 +80,11 @@ class Kept:
         task = self._running.get(key)
         if task is None:
             task = self._running[key] = asyncio.create_task(self._look(key, make))
+            self._looks.add(task)
+            task.add_done_callback(self._looks.discard)
             task.add_done_callback(_said)
         await asyncio.wait((task,), timeout=WAIT)
-        if task.done():
+        if task.done() and not task.cancelled():
             return Known(task.result().found, 0.0)
         if entry is None or now - entry.at > OLDEST:
             return None

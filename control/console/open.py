@@ -49,6 +49,7 @@ def add_console(
     live = Live(console, sampler)
     live.mount(app, now.STREAM, first, partial(_part, console))
     app.on_shutdown.append(live.close)
+    app.on_cleanup.append(console.close)
     return console
 
 

@@ -94,3 +94,15 @@ async def test_questions_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     assert look.begun == 10
     await of.get(0, look)
     assert look.begun == 11
+
+
+async def test_no_look_outlives_the_process_not_even_of_a_question_that_was_forgotten() -> None:
+    of, look = Kept(), Look()
+    assert await of.get("a", look) is None
+    of.forget()
+    assert await of.get("a", look) is None
+    assert look.begun == 2
+    before = asyncio.all_tasks() - {asyncio.current_task()}
+    await of.close()
+    assert len(before) == 2
+    assert all(task.cancelled() for task in before)

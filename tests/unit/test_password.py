@@ -17,7 +17,7 @@ print(asyncio.run(hashed("a-long-password")))
 """
 _GATEWAY = """
 from gateway.session.auth import Authenticator
-print(Authenticator(lambda: None, parallel=1, remembered=1)._decoy)
+print(Authenticator(lambda: None, lambda: 0, parallel=1, remembered=1)._decoy)
 """
 
 

@@ -68,6 +68,14 @@ BODIES: dict[str, tuple[str, Any]] = {
         None,
     ),
     "/api/v2/domains/{domain}/rotation": ("/api/v2/domains/acme.example/rotation", {}),
+    "/api/v2/tenants/{tenant}/login/rotation": (
+        "/api/v2/tenants/acme/login/rotation?login=acme",
+        {"password": "its next password"},
+    ),
+    "/api/v2/tenants/{tenant}/login/rotation/finish": (
+        "/api/v2/tenants/acme/login/rotation/finish?login=two",
+        None,
+    ),
     "/api/v2/pools": ("/api/v2/pools", {"tenant": "acme", "name": "second"}),
     "/api/v2/hold/requests": ("/api/v2/hold/requests", {"tenant": "acme", "action": "pause"}),
     "/api/v2/hold/forget": ("/api/v2/hold/forget", {"recipient": "x@gmail.com"}),
@@ -120,13 +128,17 @@ def test_each_that_takes_a_key_is_asked_twice() -> None:
 
 @pytest.fixture
 async def acme(api: Api, core: Parts) -> None:
-    """With a domain, and one whose former DKIM key may go."""
+    """With a domain, one whose former DKIM key may go, and a login with a former password."""
     assert (await api("POST", "/api/v2/tenants", TENANT))[0] == 201
     for name in ("acme.example", "old.example"):
         domain = {"tenant": "acme", "domain": name, "ip": "192.0.2.10"}
         assert (await api("POST", "/api/v2/domains", domain))[0] == 201
     assert (await api("POST", "/api/v2/domains/old.example/rotation", {}))[0] == 201
     await core.pool.execute("UPDATE dkim_rotation SET seen = 0, switched = 0")
+    two = {"login": "two", "password": "correct horse"}
+    assert (await api("POST", "/api/v2/tenants/acme/logins", two))[0] == 201
+    rotation = "/api/v2/tenants/acme/login/rotation?login=two"
+    assert (await api("POST", rotation, {"password": "its next password"}))[0] == 201
 
 
 @pytest.mark.usefixtures("acme")
