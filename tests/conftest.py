@@ -51,6 +51,12 @@ def pytest_configure(config: pytest.Config) -> None:
         _STDERR.append(os.fdopen(os.dup(2), "w"))
 
 
+def pytest_unconfigure() -> None:
+    """What was opened is closed."""
+    while _STDERR:
+        _STDERR.pop().close()
+
+
 _STDERR: list[TextIO] = []
 """Of the process, one."""
 TEARDOWN = 120.0

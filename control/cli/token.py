@@ -26,7 +26,7 @@ def add(
     name: Annotated[str, typer.Argument()],
     scope: Annotated[
         str | None,
-        typer.Option(help="admin, operate, read, scrape, accounting or agent.  [default: admin]"),
+        typer.Option(help="admin (the default), operate, read, scrape, accounting or agent."),
     ] = None,
     role: Annotated[str | None, typer.Option(help="The same, by the role's name.")] = None,
     tenant: Annotated[

@@ -60,7 +60,7 @@ async def test_a_token_ends(api: Api, core: Parts, sendgate: Command) -> None:
     assert "expired" in await sendgate("token", "list")
     for words, says in (
         (("--expires", "2020-01-01"), "is over already"),
-        (("--expires", "soon"), "is not a time"),
+        (("--expires", "soon"), "is neither in how long, such as 90d, nor a time"),
         (("--network", "10.0.0.1/8"), "network"),
     ):
         assert says in await sendgate("token", "add", "x", *words, code=2), words
