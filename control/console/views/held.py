@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from control.console.page import Action, Done, Page
+from control.console.told import trying
 from control.console.visit import Visit
 from control.held.filter import FIELDS
 from control.held.held import HeldPage, HoldSummary
@@ -56,7 +57,7 @@ async def order(visit: Visit) -> Done:
     body: dict[str, Any] = {"action": action, **visit.given(*FIELDS)}
     if action == "drop" and not visit.dry:
         body["confirm"] = True
-    query = {"dry_run": "1" if visit.dry else ""}
+    query = trying(visit)
     done: HoldAnswer = await visit.ask("POST", REQUESTS, query=query, body=body)
     many = f"{done.matching:,} message{'' if done.matching == 1 else 's'}"
     if done.dry_run:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from control.console.page import Action, Done, Page
+from control.console.told import trying
 from control.console.views.ips import WARMUP
 from control.console.visit import Part, Visit
 from control.plan.changed import Changed
@@ -59,7 +60,7 @@ async def do(visit: Visit) -> Done:
     done: Changed[WarmupView] = await visit.ask(
         *("POST", ONE),
         names=_named(visit),
-        query={"dry_run": "1" if visit.dry else ""},
+        query=trying(visit),
         body=body,
     )
     after = done.view

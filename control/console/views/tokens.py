@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from control.console.page import Action, Done, Page
+from control.console.told import trying
 from control.console.views.users import listed, proof
 from control.console.visit import Visit
 from control.users.desk import Administered
@@ -51,7 +52,7 @@ async def add(visit: Visit) -> Done:
 
 async def revoke(visit: Visit) -> Done:
     """It is worthless at once."""
-    query = visit.given("reason") | {"dry_run": "1" if visit.dry else ""}
+    query = visit.given("reason") | trying(visit)
     names = {"token": visit.form.get("token", "")}
     done: Administered[TokenView] = await visit.ask(*REVOKE, names=names, query=query)
     would = "would be" if done.dry_run else "is"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from control.console.page import Action, Done, Page
+from control.console.told import trying
 from control.console.views.users import ROLES, USERS, linked, listed, proof
 from control.console.visit import Visit
 from control.users.desk import Administered
@@ -71,7 +72,7 @@ async def sessions(visit: Visit) -> Done:
 
 async def remove(visit: Visit) -> Done:
     """For good."""
-    query = visit.given("reason") | {"dry_run": "1" if visit.dry else ""}
+    query = visit.given("reason") | trying(visit)
     done: Administered[PersonView] = await visit.ask(*REMOVE, names=_named(visit), query=query)
     would = "would be" if done.dry_run else "is"
     said = f"{done.view.name} {would} removed; what it did stays in the audit log."
