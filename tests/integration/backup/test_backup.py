@@ -10,6 +10,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from control.backup.keeping import newest
 from control.backup.key import new_key
 from control.backup.putback import PutBack
 from control.cli.main import run
@@ -58,7 +59,7 @@ class Host:
 
     async def made(self) -> Path:
         assert await self.run("backup", str(self.backups)) == 0
-        return max(self.backups.iterdir())
+        return newest(self.backups)
 
     async def rows(self) -> list[tuple[Any, ...]]:
         link = await asyncpg.connect(self.url)
