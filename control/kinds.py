@@ -58,7 +58,7 @@ SIGNATURE_REFUSED = Kind(
     title="The batch is not signed as it must be",
     means="The signature is of another key, of another text or of another time; nothing was "
     "stored.",
-    fix="sign as deploy/POWERMTA.md says, with accounting.webhook_key and a clock that is right",
+    fix="sign as deploy/runbook/accounting.md says: accounting.webhook_key, a clock that is right",
     where="door",
 )
 ROLE_TOO_LOW = Kind(

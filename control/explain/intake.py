@@ -41,7 +41,7 @@ def lacks(several: list[Lacking]) -> list[Trouble]:
     return [
         Trouble(
             what=one.what,
-            next="PowerMTA's <acct-file>: records r,d,b,t,f (deploy/POWERMTA.md)",
+            next="PowerMTA's <acct-file>: records r,d,b,t,f (deploy/runbook/accounting.md)",
             key=f"accounting-lacks:{one.server}:{one.kind}",
         )
         for one in several

@@ -132,8 +132,7 @@ async def must_open(pool: Connection, settings: Control) -> None:
     )
     if not settings.start_unopened:
         raise RefusedError(
-            f"{text}; or, where it is lost, set control.start_unopened (deploy/RUNBOOK.md: "
-            "Changing secrets)",
+            f"{text}; or, where it is lost, set control.start_unopened (deploy/runbook/secrets.md)",
             kind=kinds.NOT_SET_UP,
         )
     log.error("%s", text)

@@ -100,7 +100,7 @@ async def found_slowly(pool: Any) -> list[str]:
     if await pool.fetchval(_SQL["found_fast"]):
         return []
     why = "the audit log has no index audit_log_text: `audit list --text` reads all its rows"
-    return [f"{why} (deploy/RUNBOOK.md: pg_trgm)"]
+    return [f"{why} (deploy/runbook/people.md: pg_trgm)"]
 
 
 async def forget(pool: Any, before: datetime) -> int:

@@ -49,6 +49,7 @@ def test_versions_and_their_dates_go_down_the_page() -> None:
 
 
 def test_a_version_is_installed_from_its_tag() -> None:
-    runbook = (ROOT / "deploy" / "RUNBOOK.md").read_text(encoding="utf-8")
-    assert f"/opt/sendgate-{project_version()}" in runbook
-    assert re.search(r"git clone --branch v\d+\.\d+\.\d+ ", runbook)
+    pages = ROOT / "deploy" / "runbook"
+    assert f"/opt/sendgate-{project_version()}" in (pages / "install.md").read_text("utf-8")
+    upgrade = (pages / "upgrade.md").read_text("utf-8")
+    assert re.search(r"git clone --branch v\d+\.\d+\.\d+ ", upgrade)

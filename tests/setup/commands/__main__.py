@@ -24,7 +24,18 @@ from tests.setup.commands.table import Table, table
 from tests.support.commandlines import commands, unknown_sendgate
 from tests.support.repository import ROOT
 
-DOCUMENTS = ("README.md", "deploy/RUNBOOK.md", "deploy/POWERMTA.md", "deploy/RECOVERY.md")
+PAGES = (
+    *("install", "first-hour", "running", "upgrade", "people", "replies", "warm-up", "why"),
+    *("hold", "recipients"),
+)
+DOCUMENTS = (
+    "README.md",
+    *(f"deploy/runbook/{page}.md" for page in PAGES),
+    "deploy/POWERMTA.md",
+    "deploy/runbook/accounting.md",
+    "deploy/RECOVERY.md",
+)
+"""In the order in which an operator meets them: each goes on where the one before ended."""
 PATIENCE = 120.0
 READY = b"ready "
 
