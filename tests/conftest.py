@@ -1,22 +1,20 @@
 """Fixtures every test may use: the real servers, empty."""
 
 import asyncio
-import faulthandler
 import functools
 import inspect
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
-from typing import TextIO
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import hypothesis
 import pytest
-import uvloop
 from argon2 import PasswordHasher
 
 from control.embedded.servers import ports
 from control.users import hashing
 from gateway.session import auth
 from tests.faults.table import pytest_addoption, pytest_terminal_summary
+from tests.support import lastwords
 from tests.support.certificates import Certificate, make_certificate
 from tests.support.hold.database import migrated
 from tests.support.servers.parts import Build, SharedParts, folder_in_memory
@@ -46,32 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     width = (ports.HIGHEST - ports.LOWEST) // 4
     ports.LOWEST += width * (int(worker) % 4)
     ports.HIGHEST = ports.LOWEST + width
-    # The real one: what pytest captures is lost with the process.
-    with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        _STDERR.append(os.fdopen(os.dup(2), "w"))
-
-
-def pytest_unconfigure() -> None:
-    """What was opened is closed."""
-    while _STDERR:
-        _STDERR.pop().close()
-
-
-_STDERR: list[TextIO] = []
-"""Of the process, one."""
-TEARDOWN = 120.0
-"""Seconds in which what a test began has to end. After a failure pytest-timeout watches no more,
-and uvloop's end waits for a connection that a failed test left open."""
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown() -> Generator[None, object, object]:
-    """One that does not end ends its process, with a stack of each thread."""
-    faulthandler.dump_traceback_later(TEARDOWN, exit=True, file=_STDERR[0])
-    try:
-        return (yield)
-    finally:
-        faulthandler.cancel_dump_traceback_later()
+    config.pluginmanager.register(lastwords)
 
 
 AWAITING = 3 / 4
@@ -79,7 +52,8 @@ AWAITING = 3 / 4
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A time-out by signal would be lost in uvloop, one by thread ends pytest's process."""
+    """A time-out by signal would be lost in uvloop, one by thread ends pytest's process
+    (`tests/support/lastwords.py`)."""
     for item in items:
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
             marker = item.get_closest_marker("timeout")
@@ -101,7 +75,7 @@ def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Tests run on production's loop: its transports differ from asyncio's where it matters."""
-    return {"uvloop": uvloop.new_event_loop}
+    return {"uvloop": lastwords.new_event_loop}
 
 
 @pytest.fixture(scope="session", autouse=True)
