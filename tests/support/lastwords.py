@@ -6,10 +6,12 @@ its standard error stands thousands of lines above the failure, or in none of th
 
 import asyncio
 import faulthandler
+import gc
 import os
 import shutil
 import tempfile
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -34,9 +36,33 @@ _file: list[TextIO] = []
 _loops: "weakref.WeakSet[asyncio.AbstractEventLoop]" = weakref.WeakSet()
 
 
+_TRANSPORTS = ("TCPTransport", "UnixTransport", "UDPTransport")
+"""Of uvloop; it does not say that they are asyncio's."""
+
+
+class _Loop(uvloop.Loop):
+    """Production's, which is closed whatever was left open: uvloop warns of a handle before it
+    closes it, `filterwarnings = error` raises at that place, the handle stays open, and the loop
+    waits for it without an end."""
+
+    def close(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", ResourceWarning)
+            warnings.showwarning = _left
+            super().close()
+
+
+def _left(message: Warning | str, *_: object, **__: object) -> None:
+    print(f"left open by {os.environ.get('PYTEST_CURRENT_TEST')}: {message}", file=_file[0])
+    for one in gc.get_objects():
+        if type(one).__name__ in _TRANSPORTS and repr(one) in str(message):
+            ends = one.get_extra_info("sockname"), one.get_extra_info("peername")
+            print(f"  {ends} {one.get_protocol()!r}", file=_file[0], flush=True)
+
+
 def new_event_loop() -> asyncio.AbstractEventLoop:
     """One whose tasks are told of when a test hangs."""
-    loop = uvloop.new_event_loop()
+    loop = _Loop()
     _loops.add(loop)
     return loop
 
@@ -65,7 +91,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for path in sorted(Path(os.environ[FOLDER]).iterdir()):
         said = path.read_text(encoding="utf-8", errors="replace")
         if said:
-            terminalreporter.section(f"what {path.name} said before it died")
+            terminalreporter.section(f"what {path.name} said")
             lines = [line for line in said.splitlines() if not any(one in line for one in OTHERS)]
             terminalreporter.write_line("\n".join(lines[:MOST]))
 
