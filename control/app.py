@@ -46,6 +46,7 @@ from control.api.statistics import StatisticsApi
 from control.api.suppressions import SuppressionsApi
 from control.api.takeover import TakeoverApi
 from control.api.tenants import TenantsApi
+from control.api.traffic import TrafficApi
 from control.api.warmup import WarmupApi
 from control.api.webhook import PATHS, Webhook
 from control.bypass.charging import Charging
@@ -83,6 +84,7 @@ from control.store.sealed import must_open
 from control.suppressions import forgetting as suppressed
 from control.tenants.removal import held
 from control.tenants.view import must_be_known, must_exist
+from control.traffic.look import Looks
 from control.users.audit import audit_page
 from control.users.repeated import Repeated
 from control.warmup import guard
@@ -138,13 +140,10 @@ def routes(parts: Parts) -> list[Route]:
         MailboxesApi(publisher, view, parts.admin),
         LoginsApi(publisher, view, former=settings.control.former_valid),
         DomainsApi(publisher, view, parts.seal, settings),
-        PublicationApi(
-            view,
-            Servers(settings.dns),
-            read_by_powermta(settings),
-        ),
+        PublicationApi(view, Servers(settings.dns), read_by_powermta(settings)),
         RotationApi(publisher, parts.seal, settings),
         IpsApi(publisher, view, parts.opening, parts.admin, parts.charged, settings.warmup),
+        TrafficApi(Looks(parts.pool, publisher, parts.opening, parts.admin, settings), known),
         PoolsApi(publisher, view),
         WarmupApi(
             *(publisher, view, parts.warmup, settings.warmup),

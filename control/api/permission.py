@@ -104,6 +104,7 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("POST", "/api/v2/ips/{ip}/move"): _CHANGE,
     ("POST", "/api/v2/ips/{ip}/server"): _CHANGE_ALL,
     ("GET", "/api/v2/quota"): _READ,
+    ("GET", "/api/v2/traffic"): _READ,
     ("GET", "/api/v1/ips/{ip}"): _READ,
     ("GET", "/api/warmup/quota"): _READ,
     ("GET", "/api/warmup/mailbox"): _READ,

@@ -24,6 +24,7 @@ TAGS = {
     "ips": "IPs with their VirtualMTA, quota and server.",
     "pools": "Pools: which IPs take a tenant's mail.",
     "quota": "What each IP has sent today, and may.",
+    "traffic": "What goes through each IP now.",
     "warmup": "How IPs warm up: plans, decisions, acts by hand, what would be.",
     "hold": "Mail that waits: what, until when, and orders over it.",
     "messages": "What became of each message.",

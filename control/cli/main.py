@@ -51,6 +51,7 @@ from control.cli import (
     suppressionlist,
     tenant,
     token,
+    top,
     user,
     warmup,
 )
@@ -137,7 +138,7 @@ asking.pmta.add_typer(pmtaown.app, name="own")
 for command in (
     *(process.up, demo.demo, process.gateway, process.control, process.load),
     *(init.init, check.check, check.migrate, restore.restore, ip.quota, holdorder.forget),
-    *(status.status, stats.stats, seed.seed),
+    *(status.status, stats.stats, top.top, seed.seed),
 ):
     app.command()(command)
 

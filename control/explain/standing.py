@@ -33,6 +33,26 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     """Duplicates, deferrals, failures."""
 
 
+def mail_of(counted: list[dict[str, int]]) -> Mail:
+    """Of the outcomes of several processes."""
+    sums: dict[str, int] = {}
+    for one in counted:
+        for name, n in one.items():
+            sums[name] = sums.get(name, 0) + n
+    released = sums.pop("released", 0)
+    held = sums.get("held", 0) + sums.get("doubt", 0)
+    refused = sums.get("refused", 0) + sums.get("rejected", 0)
+    came, relayed = sum(sums.values()), sums.get("relayed", 0)
+    return Mail(
+        came=came,
+        relayed=relayed,
+        held=held,
+        released=released,
+        refused=refused,
+        other=came - relayed - held - refused,
+    )
+
+
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     """What one tenant has in the hold."""
 

@@ -14,7 +14,7 @@ from control.accounting.setaside import Backlog
 from control.accounting.status import StreamView
 from control.bypass.view import Around
 from control.explain import follows, intake
-from control.explain.standing import Mail, Process, Waiting
+from control.explain.standing import Mail, Process, Waiting, mail_of
 from control.explain.trouble import Trouble
 from control.health.health import HealthView
 from control.held.held import moment
@@ -164,8 +164,8 @@ def status(facts: Facts) -> Status:
         troubles=lines,
         generation=number,
         processes=processes,
-        minute=_mail([f.minute for f in facts.figures.values()]),
-        since_start=_mail([f.outcomes for f in facts.figures.values()]),
+        minute=mail_of([f.minute for f in facts.figures.values()]),
+        since_start=mail_of([f.outcomes for f in facts.figures.values()]),
         circuits=circuits.circuits,
         hold=waiting,
         ledger=facts.ledger,
@@ -191,25 +191,6 @@ def _process(name: str, runs: int, number: int, facts: Facts) -> Process:
         late=runs < number,
         sessions=figures.sessions or 0,
         since=moment(figures.began),
-    )
-
-
-def _mail(counted: list[dict[str, int]]) -> Mail:
-    sums: dict[str, int] = {}
-    for one in counted:
-        for name, n in one.items():
-            sums[name] = sums.get(name, 0) + n
-    released = sums.pop("released", 0)
-    held = sums.get("held", 0) + sums.get("doubt", 0)
-    refused = sums.get("refused", 0) + sums.get("rejected", 0)
-    came, relayed = sum(sums.values()), sums.get("relayed", 0)
-    return Mail(
-        came=came,
-        relayed=relayed,
-        held=held,
-        released=released,
-        refused=refused,
-        other=came - relayed - held - refused,
     )
 
 

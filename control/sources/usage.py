@@ -1,6 +1,7 @@
 """Today's use of each IP and provider: pure, by the arithmetic the ledger itself uses."""
 
 import math
+from typing import NamedTuple
 
 import msgspec
 
@@ -77,7 +78,7 @@ def usage_views(
     seen = {p for p, n in (usage.by_provider | usage.opening_by_provider).items() if n}
     pace = burst(vmta, usage, now, window)
     whole = _left(vmta.daily, usage.relayed, usage.opening)
-    of_all: _Row = (ALL, vmta.daily, usage.relayed, usage.opening)
+    of_all = _of_all(vmta, usage)
     each: list[_Row] = [
         (
             provider,
@@ -90,7 +91,7 @@ def usage_views(
     found = []
     for provider, quota, relayed, opening in (of_all, *each):
         left = _least(_left(quota, relayed, opening), whole)
-        free, next_free, why = _when(vmta, tenant, provider, usage, now, window, rates)
+        free, next_free, why, _ = _when(vmta, tenant, provider, usage, now, window, rates)
         # Made once, whole: an answer has thousands.
         found.append(
             UsageView(
@@ -114,6 +115,38 @@ _Row = tuple[str, int | Unlimited, int, int]
 """Provider, quota, relayed, opening."""
 
 
+def _of_all(vmta: VirtualMta, usage: Usage) -> _Row:
+    return ALL, vmta.daily, usage.relayed, usage.opening
+
+
+class Standing(NamedTuple):
+    """Where an IP stands today, all providers together: what `usage_views` says of them first, for
+    who looks at thousands each second."""
+
+    left: int | Unlimited
+    pace_now: int | Unlimited
+    next_free: str
+    why: str
+    cause: str
+    """What binds, by its kind (`ip_quota`, `ip_pace`, `paused`); empty: nothing."""
+
+
+def standing(
+    vmta: VirtualMta,
+    tenant: str,
+    usage: Usage,
+    now: int,
+    window: Window | None = None,
+    closed: str = "",
+    rates: Rates | None = None,
+) -> Standing:
+    """Of one IP; parameters as of `usage_views`."""
+    left = _left(vmta.daily, usage.relayed, usage.opening)
+    free, next_free, why, cause = _when(vmta, tenant, ALL, usage, now, window, rates)
+    pace = _least(_least(burst(vmta, usage, now, window), left), free)
+    return Standing(left, pace, next_free, closed or why, "closed" if closed else cause)
+
+
 def _left(quota: int | Unlimited, relayed: int, opening: int) -> int | Unlimited:
     return UNLIMITED if quota == UNLIMITED else max(0, quota - relayed - max(opening, 0))
 
@@ -126,16 +159,17 @@ def _when(
     now: int,
     window: Window | None,
     rates: Rates | None,
-) -> tuple[int | Unlimited, str, str]:
-    """(what limits of a minute and an hour leave, when the next may go, what binds)."""
+) -> tuple[int | Unlimited, str, str, str]:
+    """(what limits of a minute and an hour leave, when the next may go, what binds, its kind)."""
     if not vmta.state.sends:
-        return 0, "", f"the IP is {vmta.state.value}"
+        return 0, "", f"the IP is {vmta.state.value}", vmta.state.value
     of = "" if provider == ALL else provider
     rated = rates.left(vmta, tenant, of) if rates else Left()
     denied = later(fits(vmta, usage, ((of, 1),), now, window), rated.denied)
     if denied is None:
-        return rated.now, "", ""
-    return rated.now, not_before(denied.until) if denied.until else "", denied.sentence()
+        return rated.now, "", "", ""
+    next_free = not_before(denied.until) if denied.until else ""
+    return rated.now, next_free, denied.sentence(), denied.limit.value
 
 
 def _least(one: int | Unlimited, two: int | Unlimited) -> int | Unlimited:

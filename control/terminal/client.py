@@ -41,9 +41,11 @@ Parameter = str | int | bool | None
 class Client:
     """One control API. Not kept open: a command asks once or twice."""
 
-    def __init__(self, line: Invocation) -> None:
-        """By --url and SENDGATE_TOKEN, else by what the stack left in the data dir.
+    def __init__(self, line: Invocation, *, timeout: float = TIMEOUT, waits: int = WAITS) -> None:
+        """By --url and SENDGATE_TOKEN, else by what the stack left in the data dir. `waits`: times
+        that a request waits for its turn, where it came too often.
         Raises LocalPartError when there is neither."""
+        self._timeout, self._waits = timeout, waits
         self._url, self._token, self._ca = line.url, line.token, line.ca
         self._link = ""
         """Of the last answer."""
@@ -130,13 +132,13 @@ class Client:
 
     def _connection(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
         if scheme == "http":
-            return http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+            return http.client.HTTPConnection(host, port, timeout=self._timeout)
         try:
             context = ssl.create_default_context(cafile=self._ca or None)
         except OSError as error:
             why = error.strerror or "no PEM file with certificates"
             raise RefusedError(f"--ca: {self._ca}: {why}") from error
-        return http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=context)
+        return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
 
     def _ask(self, method: str, path: str, body: Any, query: Mapping[str, Parameter]) -> bytes:
         return self._exchange(method, path, body, query)[0]
@@ -150,7 +152,7 @@ class Client:
         also: Mapping[str, str] = EMPTY,
     ) -> tuple[bytes, str]:
         """The answer and its `ETag`; `also`: headers."""
-        for _ in range(WAITS):
+        for _ in range(self._waits):
             try:
                 return self._once(method, path, body, query, also)
             except RefusedError as error:

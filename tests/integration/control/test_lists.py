@@ -19,6 +19,7 @@ REPORTS: dict[str, str] = {
     "/api/v2/hold/shortfall": "a row a day and pool",
     "/api/v2/ledger": "one ledger",
     "/api/v2/status": "one look",
+    "/api/v2/traffic": "the first IPs of an order that changes while one reads it",
 }
 """Answers that have lists in them and are none: why."""
 

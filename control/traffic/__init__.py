@@ -1,0 +1,1 @@
+"""What goes through each IP now: looked at in turns, for who watches."""
