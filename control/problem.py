@@ -35,6 +35,11 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     request_id: str = ""
 
 
+def said(error: BaseException) -> str:
+    """What an error says. One of time says nothing: `TimeoutError()` is an empty text, and true."""
+    return str(error) or "no answer in time"
+
+
 class RefusedError(Exception):
     """Nothing was changed. Its kind says what HTTP says: 400 bad input, 404 no such thing,
     409 it contradicts what is there, 429 too often, 503 a part we need is away."""

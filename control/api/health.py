@@ -5,6 +5,7 @@ import msgspec
 from control.api.route import Call, Route
 from control.ledger.opening import Opening
 from control.ledger.status import LedgerState
+from control.problem import said
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +28,7 @@ class HealthApi:
         try:
             status = await self._opening.status()
         except Exception as error:  # noqa: BLE001 - whatever the database says, we are not ready
-            return Health(ready=False, problems=[f"PostgreSQL: {error}"])
+            return Health(ready=False, problems=[f"PostgreSQL: {said(error)}"])
         if status.state is LedgerState.OPEN:
             return Health(ready=True)
         return Health(ready=False, problems=[f"ledger: {status.detail}"])

@@ -9,7 +9,7 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from control import kinds
-from control.problem import Problem, RefusedError
+from control.problem import Problem, RefusedError, said
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +55,9 @@ class Refused:
         asked = request.method, request.path, request_id
         found = self._refusal(error)
         if isinstance(error, RedisError):
-            found = RefusedError(f"the ledger does not answer: {error}", status=503)
+            found = RefusedError(f"the ledger does not answer: {said(error)}", status=503)
         elif found is None and isinstance(error, OSError):
-            found = RefusedError(f"a part we need does not answer: {error}", status=503)
+            found = RefusedError(f"a part we need does not answer: {said(error)}", status=503)
         if found is None:
             log.error("%s %s [%s]", *asked, exc_info=error)
             found = RefusedError("the log has it under this request id", kind=kinds.OUR_ERROR)

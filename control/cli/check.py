@@ -19,7 +19,7 @@ from control.checks.listening import listening_problems
 from control.ledger.status import LedgerState, ledger_status
 from control.plan import rows
 from control.plan.rows import ServerRow
-from control.problem import FieldProblem, RefusedError
+from control.problem import FieldProblem, RefusedError, said
 from control.setup.names import name_warnings
 from control.setup.ports import port_problems
 from control.store.database import DatabaseRefusedError, open_pool
@@ -254,7 +254,7 @@ def _silence(error: Exception) -> str:
     first = error.__cause__ or error
     if isinstance(first, socket.gaierror | UnicodeError) or "Name or service" in str(error):
         return "cannot be resolved: is the name right, and does this machine's DNS know it?"
-    return f"does not answer: {error or 'timed out'}"
+    return f"does not answer: {said(error)}"
 
 
 async def _greeting(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from control.problem import RefusedError
+from control.problem import RefusedError, said
 from control.store.files import write_private
 from settings.secret import masked
 
@@ -109,7 +109,7 @@ class Handover:
                 status = response.status
         except (aiohttp.ClientError, TimeoutError) as error:
             raise RefusedError(
-                f"{self._where} does not answer ({error or 'timed out'}): it must load "
+                f"{self._where} does not answer ({said(error)}): it must load "
                 "the new VirtualMTAs first, so nothing was changed",
                 status=503,
             ) from error

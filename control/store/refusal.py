@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import asyncpg
 
 from control import kinds
-from control.problem import RefusedError
+from control.problem import RefusedError, said
 from control.store.pool import NoConnectionError
 from settings.secret import masked
 
@@ -33,7 +33,7 @@ TOO_LONG = (asyncpg.QueryCanceledError, TimeoutError)
 def no_database(url: str, error: Exception) -> RefusedError:
     """What to do about a PostgreSQL that does not answer; no password in it."""
     return RefusedError(
-        f"PostgreSQL at {masked(url)} does not answer ({error or 'timed out'}): start it, or "
+        f"PostgreSQL at {masked(url)} does not answer ({said(error)}): start it, or "
         "give its address in database.url (DATABASE_URL)",
         status=503,
     )
@@ -59,5 +59,5 @@ def refusal(error: Exception) -> RefusedError | None:
     if isinstance(error, NoConnectionError):
         return RefusedError(str(error), kind=kinds.BUSY, alone=_BUSY)
     if isinstance(error, DatabaseError | asyncpg.InterfaceError):
-        return RefusedError(f"a part we need does not answer: {error}", status=503)
+        return RefusedError(f"a part we need does not answer: {said(error)}", status=503)
     return None
