@@ -26,7 +26,7 @@ from tests.support.repository import ROOT
 
 PAGES = (
     *("install", "first-hour", "running", "upgrade", "people", "replies", "warm-up", "why"),
-    *("hold", "recipients"),
+    *("hold", "recipients", "rounds"),
 )
 DOCUMENTS = (
     "README.md",
@@ -34,6 +34,7 @@ DOCUMENTS = (
     "deploy/POWERMTA.md",
     "deploy/runbook/accounting.md",
     "deploy/RECOVERY.md",
+    "DEVELOPING.md",
 )
 """In the order in which an operator meets them: each goes on where the one before ended."""
 PATIENCE = 120.0
