@@ -24,10 +24,10 @@ from control.pmta.told import ToldView
 from control.problem import RefusedError
 from control.progress.progress import Progress
 from control.store.database import Connection, open_pool
-from control.store.migrate import newest, revision
 from control.store.naming import first, naming
 from control.store.pool import must_be_enough
 from control.store.refusal import UNREACHABLE, no_database
+from control.store.schema import schema
 from control.suppressions.listed import listed
 from control.suppressions.suppressions import Suppressions
 from control.tenants.leaving import Leaving
@@ -84,14 +84,11 @@ async def open_parts(
     must_be_enough(settings.database.connections)
     async with AsyncExitStack() as stack:
         try:
-            at = await revision(settings.database.url)
+            stands = await schema(settings.database.url)
         except UNREACHABLE as error:
             raise no_database(settings.database.url, error) from error
-        if at != newest():
-            raise RefusedError(
-                f"the database is at schema {at or 'none'}, this version needs {newest()}: "
-                "run `sendgate migrate`"
-            )
+        if stands.problem:
+            raise RefusedError(stands.problem)
         pool = await open_pool(settings.database)
         stack.push_async_callback(pool.close)
         # Once more: a connection that a restarted server closed is found out by using it, and

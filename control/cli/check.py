@@ -117,22 +117,28 @@ def migrate(
     check_only: Annotated[
         bool, typer.Option("--check", help="Change nothing; exit 1 when something is missing.")
     ] = False,
+    back: Annotated[
+        bool,
+        typer.Option(
+            "--back",
+            help="Change nothing; exit 1 when a version that runs on the schema of now would not "
+            "start any more afterwards.",
+        ),
+    ] = False,
 ) -> None:
     """Bring the database to this version's schema."""
     # Alembic and SQLAlchemy take longer to import than most commands take to run.
     from control.store.migrate import migrate as run_migrations
-    from control.store.migrate import newest, revision
+    from control.store.schema import schema
 
     line = line_of(context)
     url = configuration(line, config).database.url
     try:
-        if check_only:
-            before = after = asyncio.run(revision(url))
-            if before != newest():
-                raise RefusedError(
-                    f"the database is at schema {before or 'none'}, this version needs "
-                    f"{newest()}: run `sendgate migrate`"
-                )
+        if check_only or back:
+            stands = asyncio.run(schema(url))
+            before = after = stands.at
+            if problem := stands.no_way_back if back else stands.problem:
+                raise RefusedError(problem)
         else:
             before, after = asyncio.run(run_migrations(url))
     except UNREACHABLE as error:
@@ -170,7 +176,7 @@ async def _stores(
     """PostgreSQL and ledger; the PowerMTA servers that are known."""
     from control.plan.compile import compile_generation
     from control.plan.narrow import narrow
-    from control.store.migrate import newest, revision
+    from control.store.schema import schema
     from control.store.sealed import must_open
 
     try:
@@ -185,11 +191,16 @@ async def _stores(
         problems.append(f"{where} {_silence(error)}; start it, or set database.url right")
         return []
     try:
-        at = await revision(settings.database.url)
-        await _ledger(settings, pool if at == newest() else None, problems, good)
-        if at != newest():
-            problems.append(f"PostgreSQL is at schema {at or 'none'}: run `sendgate migrate`")
+        stands = await schema(settings.database.url)
+        await _ledger(settings, None if stands.problem else pool, problems, good)
+        if stands.problem:
+            problems.append(f"PostgreSQL: {stands.problem}")
             return []
+        if stands.ahead:
+            warnings.append(
+                f"PostgreSQL is at schema {stands.at}, of a newer version: it only adds to this "
+                f"one's ({stands.needs}), which runs on it"
+            )
         good.append("PostgreSQL")
         try:
             await must_open(pool, settings.control)

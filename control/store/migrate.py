@@ -21,6 +21,9 @@ MIGRATION_LOCK = 0x5E4D_6A7E_0001
 """PostgreSQL advisory lock: two control nodes that start together migrate one after the other."""
 
 
+_TELLS = "0077"
+"""From this revision on the schema says whose programs run on it."""
+
 _LOOK = 30.0
 _MIGRATION = 86_400.0
 """Seconds for one statement: an index over all that waits may take hours, and a node that starts
@@ -42,6 +45,14 @@ def known(wanted: str) -> bool:
     """Whether this version knows a revision, and so the way from it to its own."""
     script = ScriptDirectory.from_config(_config())
     return any(one.revision == wanted for one in script.walk_revisions())
+
+
+def oldest(to: str = "head") -> str:
+    """The oldest revision whose programs run on revision `to`: behind it there are only migrations
+    that say of themselves `additive = True`."""
+    script = ScriptDirectory.from_config(_config())
+    way = list(script.iterate_revisions(to, "base"))
+    return next(one.revision for one in way if not getattr(one.module, "additive", False))
 
 
 @asynccontextmanager
@@ -76,7 +87,8 @@ async def revision(url: str) -> str | None:
 
 
 async def migrate(url: str, to: str = "head") -> tuple[str | None, str]:
-    """Run what is missing, in one transaction. Returns (revision before, revision after).
+    """Run what is missing, in one transaction. Returns (revision before, revision after): the same,
+    where a newer version was here.
 
     `to`: a revision before this version's, for tests of the migrations behind it."""
     async with _engine(url, _MIGRATION) as engine, engine.begin() as connection:
@@ -86,7 +98,13 @@ async def migrate(url: str, to: str = "head") -> tuple[str | None, str]:
 def _upgrade(connection: Connection, to: str) -> tuple[str | None, str]:
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
     before = MigrationContext.configure(connection).get_current_revision()
+    if before is not None and not known(before):
+        # Of a newer version: there is nothing to do, and no way back (control.store.schema).
+        return before, before
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, to)
-    return before, newest() if to == "head" else to
+    after = newest() if to == "head" else to
+    if after >= _TELLS:
+        connection.exec_driver_sql("UPDATE schema_reads SET oldest = $1", (oldest(after),))
+    return before, after

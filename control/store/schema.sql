@@ -1,0 +1,5 @@
+-- name: table
+SELECT to_regclass('public.schema_reads') IS NOT NULL;
+
+-- name: oldest
+SELECT oldest FROM schema_reads;
