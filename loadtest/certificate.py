@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def self_signed(certificate: Path, secret: Path) -> None:
-    """Write a certificate of a day for localhost and 127.0.0.1, which vouches for itself, and its
+def self_signed(certificate: Path, secret: Path, *, days: int = 1) -> None:
+    """Write a certificate of `days` for localhost and 127.0.0.1, which vouches for itself, and its
     key, which only we may read; both PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
@@ -24,7 +24,7 @@ def self_signed(certificate: Path, secret: Path) -> None:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(
             x509.SubjectAlternativeName([x509.DNSName("localhost"), address]), critical=False
         )
