@@ -6,12 +6,16 @@ what one may not see through the one is not there through the other.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from control.api import listing, parameter
+from control.api.conditions import Conditions
 from control.api.permission import Permission, allow, allow_body
+from control.api.precondition import Tags, settled, unmeasured
 from control.api.route import Call, Route, limited
+from control.plan.changed import both
 from control.plan.names import Asked, still
 from control.problem import RefusedError
 from control.users.role import Holder
@@ -69,6 +73,7 @@ class Within:
     def __init__(self, routes: Iterable[Route], asking: Asking) -> None:
         self._routes = {(route.method, route.path): route for route in routes}
         self._asking = asking
+        self._conditions = Conditions(self._routes.values())
 
     @property
     def routes(self) -> list[Route]:
@@ -79,6 +84,13 @@ class Within:
         """`path` as the route has it. Raises KeyError."""
         return self._routes[method, path]
 
+    def settled(self, path: str, shown: Any) -> tuple[str, Any]:
+        """What GET `path` answered, of a list all of it: (the tag that a change of it takes, what
+        somebody sets of it, as JSON has it)."""
+        thing = self.route("GET", path).thing
+        assert thing is not None
+        return settled(shown, thing.measured), unmeasured(shown, thing.measured)
+
     async def ask(
         self,
         holder: Holder,
@@ -88,10 +100,11 @@ class Within:
         names: dict[str, str] | None = None,
         query: dict[str, str] | None = None,
         body: Any = None,
+        match: Tags | None = None,
     ) -> tuple[Any, str]:
         """(what the route `needs` (method, path) answers, of a list the `after` of the part behind,
-        empty where it is the last one); `names`: parts of its path. Raises RefusedError, and what
-        its handler does."""
+        empty where it is the last one); `names`: parts of its path; `match`: what a change has to
+        be of, as `If-Match` says it. Raises RefusedError, and what its handler does."""
         route = self._routes[needs]
         wanted = allow(holder, *needs)
         asked = Asked(dict(names or {}), dict(query or {}), body)
@@ -100,6 +113,9 @@ class Within:
             allow_body(holder, body)
         part = None if route.listing is None else listing.asked(route.listing, asked.query)
         call, only = await self._asking.call(route, holder, wanted, asked, address, part)
+        if match is not None:
+            condition = self._conditions.of(route, call, match)
+            call = replace(call, condition=condition, still=both(call.still, condition))
         try:
             answer = await route.handler(call)
         except RefusedError as error:

@@ -37,7 +37,12 @@ class Conditions:
         something, 412 where it says what cannot be held."""
         if route.method == "GET":
             return None
-        match, none_match = (_given(request, name) for name in (MATCH, NONE_MATCH))
+        return self.of(route, call, *(_given(request, name) for name in (MATCH, NONE_MATCH)))
+
+    def of(
+        self, route: Route, call: Call, match: Tags | None, none_match: Tags | None = None
+    ) -> Condition | None:
+        """The same of a change and what its two headers name."""
         taken = TAGGED.get((route.method, route.path))
         if match is None and none_match is None:
             if taken is not None and taken.needed and not call.dry:

@@ -131,11 +131,16 @@ class Condition:
 
 def settled(shown: Any, measured: Collection[str] = ()) -> str:
     """SET of what is shown, encoded or not; `measured`: fields, dotted for inner ones. Pure."""
+    return _digest(msgspec.json.encode(unmeasured(shown, measured), order="deterministic"))
+
+
+def unmeasured(shown: Any, measured: Collection[str] = ()) -> Any:
+    """What somebody sets of what is shown, as JSON has it. Pure."""
     encoded = isinstance(shown, msgspec.Raw)
     found = msgspec.json.decode(shown) if encoded else msgspec.to_builtins(shown)
     for path in measured:
         _leave_out(found, path.split("."))
-    return _digest(msgspec.json.encode(found, order="deterministic"))
+    return found
 
 
 def _leave_out(found: Any, path: list[str]) -> None:

@@ -21,7 +21,7 @@ from control.api.negotiation import UnsupportedError
 from control.api.origin import come_from
 from control.api.permission import allow
 from control.api.refused import Refusal, Refused
-from control.console import cookie
+from control.console import cookie, seen
 from control.console.files import PATH as FILES
 from control.console.files import Files
 from control.console.headers import PAGE
@@ -227,7 +227,19 @@ class Console:
 
     async def _do(self, page: Page, action: Action, visit: Visit) -> web.Response:
         try:
+            if action.seen:
+                seen.of(visit.form)
             done = await action.do(visit)
+        except seen.SinceError as error:
+            # What was left alone is shown as it is now, with the tag of that.
+            left = seen.of(visit.form).left(visit.form) | {seen.FIELD, "sure"}
+            typed = {name: text for name, text in visit.form.items() if name not in left}
+            return await self._page(
+                *(page, replace(visit, form=typed)),
+                problem=error,
+                status=error.status,
+                action=action,
+            )
         except RefusedError as error:
             if error.status in (401, 403, 404, 429) and not error.errors:
                 raise

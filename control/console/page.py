@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from control.api.tagged import TAGGED
 from control.console.visit import Visit
 
 Needs = tuple[str, str]
@@ -47,6 +48,14 @@ class Action:
     """Of its button, and of what is shown when it was tried."""
     tried: bool = False
     """Whether it is shown what it would do before it is done."""
+    unseen: str = ""
+    """Why its form shows nothing of what it changes, which has a tag (control/console/seen.py);
+    empty: it does."""
+
+    @property
+    def seen(self) -> bool:
+        """Whether its form says what it showed."""
+        return self.needs in TAGGED and not self.unseen
 
 
 @dataclass(frozen=True)

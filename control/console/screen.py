@@ -1,10 +1,13 @@
 """What a page looks like around what it shows: the menu, what was said, what is wrong."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from control.api.tagged import TAGGED
 from control.console.page import Action, Done, Page
+from control.console.seen import ANY, FIELD, Seen, SinceError, fields
 from control.console.template import environment
 from control.console.visit import Visit
 from control.problem import Problem, RefusedError
@@ -29,6 +32,8 @@ class Wrong:
     fix: str
     fields: Mapping[str, str]
     """By field; of one that the form does not have, `detail` says it."""
+    notes: Sequence[str] = ()
+    """What somebody else changed meanwhile."""
 
 
 class Screen:
@@ -62,6 +67,7 @@ class Screen:
                 "made": made,
                 "doing": doing,
                 "action": action,
+                "seen": partial(_seen, page, visit, doing),
                 "may": {name: visit.may(*one.needs) for name, one in page.actions.items()},
                 **given,
             }
@@ -93,8 +99,33 @@ class Screen:
 
 
 def _wrong(error: RefusedError) -> Wrong:
-    fields = {one.field: one.detail for one in error.errors if one.field}
-    return Wrong(detail=error.line(), fix=error.fix, fields=fields)
+    by_field = {one.field: one.detail for one in error.errors if one.field}
+    notes = error.notes if isinstance(error, SinceError) else ()
+    return Wrong(detail=error.line(), fix=error.fix, fields=by_field, notes=notes)
+
+
+def _seen(
+    page: Page,
+    visit: Visit,
+    doing: str,
+    name: str,
+    thing: Any,
+    was: Mapping[str, str] | None = None,
+    *,
+    here: bool | None = None,
+    more: bool = False,
+) -> str:
+    """What the form of action `name` shows of `thing`, as its field `seen` has it. `was`: what its
+    fields show; `here`: whether it is the one that was sent, where several forms do the same;
+    `more`: of a list, whether there is more of it than the page has.
+
+    A form that comes again with what was typed in it says what it said before: beside the texts of
+    then, the tag of now would let them revert what is newer."""
+    sent = doing == name if here is None else here
+    if was is not None and sent and (said := visit.form.get(FIELD)):
+        return said
+    tag, found = visit.within.settled(TAGGED[page.actions[name].needs].of, thing)
+    return Seen(ANY if more else tag, fields(found), dict(was or {})).text()
 
 
 def _title(problem: Problem) -> str:

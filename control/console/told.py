@@ -3,14 +3,12 @@
 from typing import Any
 
 from control.console.page import Done
+from control.console.saying import saying
 from control.console.visit import Visit
 from control.plan.changed import Changed
-from control.values.inert import inert
 
 SHOWN = 30
 """Fields that are told one by one."""
-_LONGEST = 120
-"""Characters of a value."""
 
 
 def trying(visit: Visit) -> dict[str, str]:
@@ -39,18 +37,9 @@ def told(done: Changed[Any], would: str, did: str, *, to: str = "") -> Done:
 def differences(done: Changed[Any]) -> list[str]:
     """Field by field."""
     found = [
-        f"{one.subject}: {one.field.replace('_', ' ')} from {_said(one.before)} to "
-        f"{_said(one.after)}"
+        f"{one.subject}: {one.field.replace('_', ' ')} from {saying(one.before)} to "
+        f"{saying(one.after)}"
         for one in done.differences
     ]
     more = len(found) - SHOWN
     return found[:SHOWN] + ([f"and {more:,} more fields"] if more > 0 else [])
-
-
-def _said(value: Any) -> str:
-    if value is None or value in ("", []):
-        return "nothing"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    text = inert(", ".join(map(str, value)) if isinstance(value, list) else str(value))
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -10,6 +10,10 @@ from redis.exceptions import RedisError
 from control.api.asking import Within
 from control.api.body import decode
 from control.api.permission import allow
+from control.api.precondition import PreconditionError, Tags
+from control.api.route import FORCED
+from control.api.tagged import TAGGED
+from control.console import seen
 from control.console.kept import Kept
 from control.problem import RefusedError
 from control.users.role import Holder
@@ -101,14 +105,39 @@ class Visit:
             if "tenant" in _fields(route.body) and self.holder.tenants:
                 given.setdefault("tenant", self.tenant)
             decoded = decode(json.dumps(given).encode(), route.body)
-        return await self.within.ask(
-            self.holder,
-            self.address,
-            (method, path),
-            names=dict(names or {}),
-            query=asked,
-            body=decoded,
+        taken = TAGGED.get((method, path))
+        match = None if taken is None else self._match()
+        try:
+            return await self.within.ask(
+                self.holder,
+                self.address,
+                (method, path),
+                names=dict(names or {}),
+                query=asked,
+                body=decoded,
+                match=match,
+            )
+        except PreconditionError as error:
+            if taken is None:
+                raise
+            raise await self._since(taken.of, dict(names or {}), asked) from error
+
+    def _match(self) -> Tags | None:
+        """What a change has to be of: what the form showed."""
+        if not self.form.get(seen.FIELD):
+            return None
+        tag = seen.of(self.form).tag
+        return Tags(any=tag == seen.ANY, strong=frozenset({tag}))
+
+    async def _since(self, path: str, names: dict[str, str], asked: dict[str, str]) -> RefusedError:
+        """What is otherwise by now. Raises RefusedError: it is not there any more."""
+        takes = self.within.route("GET", path).query.keys() - FORCED.keys()
+        query = {name: text for name, text in asked.items() if name in takes}
+        now, _ = await self.within.ask(
+            self.holder, self.address, ("GET", path), names=names, query=query
         )
+        _, found = self.within.settled(path, now)
+        return seen.SinceError(seen.of(self.form).otherwise(found, self.form))
 
     async def part(self, method: str, path: str, **asked: Any) -> Part:
         """The same for a part of a page that may stand without it: while what knows it is away the

@@ -103,7 +103,10 @@ def _which(visit: Visit) -> dict[str, str]:
 ACTIONS = {
     "add_login": Action(("POST", LOGINS), add_login, "Add the login"),
     "remove_login": Action(("DELETE", LOGINS), remove_login, "Remove the login", tried=True),
-    "rotate": Action(("POST", ROTATION), rotate, "Give it its next password"),
+    "rotate": Action(
+        *(("POST", ROTATION), rotate, "Give it its next password"),
+        unseen="the login is typed; its password of now stays good",
+    ),
     "call_off": Action(("DELETE", ROTATION), call_off, "Call the new password off", tried=True),
     "finish": Action(("POST", f"{ROTATION}/finish"), finish, "End the former password", tried=True),
     "add_network": Action(("POST", NETWORKS), add_network, "Add the network", tried=True),

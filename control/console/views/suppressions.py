@@ -119,7 +119,11 @@ PAGE = Page(
     needs=("GET", PATH),
     actions={
         "add": Action(("POST", PATH), add, "Let it get no mail", tried=True),
-        "remove": Action(("DELETE", PATH), remove, "Let it get mail again", tried=True),
+        "remove": Action(
+            *(("DELETE", PATH), remove, "Let it get mail again"),
+            tried=True,
+            unseen="whose address it is is typed, and its trial says what there is",
+        ),
         "import": Action(("POST", f"{PATH}/import"), take, "Take the list in", tried=True),
     },
 )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from control.parts import Parts
-from tests.support.control.browsing import Browser, Seen
+from tests.support.control.browsing import ANYTHING, Browser, Seen
 from tests.support.control.core import Api
 from tests.support.control.people import joined
 from tests.support.hold.held import hold
@@ -202,7 +202,8 @@ async def test_pools_come_go_and_lead_elsewhere(anna: Browser, api: Api, core: P
 async def test_a_pool_of_another_tenant_is_not_there(anna: Browser, api: Api) -> None:
     new = {"name": "other", "login": "other", "password": SECRET}
     assert (await api("POST", "/api/v2/tenants", new))[0] == 201
-    refused = await anna.post(AT, {"do": "pause_pool", "pool": "other", "sure": "1"})
+    form = {"do": "pause_pool", "pool": "other", "sure": "1", "seen": ANYTHING}
+    refused = await anna.post(AT, form)
     assert refused.status == 404
     assert not (await tenant(api, "other"))["pools"][0]["paused"]
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from control.parts import Parts
-from tests.support.control.browsing import Browser, Seen
+from tests.support.control.browsing import ANYTHING, Browser, Seen
 from tests.support.control.core import Api
 from tests.support.control.people import PASSWORD, joined, login
 
@@ -174,5 +174,7 @@ async def test_an_admin_of_a_tenant_has_its_people_and_tokens(
     ):
         refused = await olga.post(path, {**form, **OWN})
         assert (refused.status, "name those it is for" in refused.words) == (400, True)
-    gone = await olga.post("/tokens", {"do": "revoke", "token": "theirs-t", "sure": "1"})
+    gone = await olga.post(
+        "/tokens", {"do": "revoke", "token": "theirs-t", "sure": "1", "seen": ANYTHING}
+    )
     assert gone.status == 404
