@@ -27,7 +27,7 @@ from control.store.pool import enough
 from control.store.refusal import UNREACHABLE, no_database
 from control.terminal.configuration import Config, configuration
 from control.terminal.show import as_json, line_of, say
-from control.users.audit import found_slowly
+from control.users.audit import found_slowly, kept
 from policy.ledger.admin import LedgerAdmin
 from policy.ledger.connection import connect, tried
 from policy.ledger.reopening import setup_problems
@@ -214,6 +214,9 @@ async def _stores(
         )
         warnings += narrow(plan.generation)
         warnings += await found_slowly(pool)
+        changeable, open_to_us = await kept(pool)
+        problems += changeable
+        warnings += open_to_us
         if settings.accounting.streams:
             trouble = await found_in_accounting(pool, settings.accounting)
             problems += trouble

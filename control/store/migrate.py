@@ -11,9 +11,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from control.problem import RefusedError
 from control.store.connecting import connect as connect_to
 from settings.model import Database
 
@@ -88,11 +90,20 @@ async def revision(url: str) -> str | None:
 
 async def migrate(url: str, to: str = "head") -> tuple[str | None, str]:
     """Run what is missing, in one transaction. Returns (revision before, revision after): the same,
-    where a newer version was here.
+    where a newer version was here. Raises RefusedError where a table is another role's.
 
     `to`: a revision before this version's, for tests of the migrations behind it."""
-    async with _engine(url, _MIGRATION) as engine, engine.begin() as connection:
-        return await connection.run_sync(_upgrade, to)
+    try:
+        async with _engine(url, _MIGRATION) as engine, engine.begin() as connection:
+            return await connection.run_sync(_upgrade, to)
+    except DBAPIError as error:
+        said = getattr(error.orig, "__cause__", None)
+        if not isinstance(said, asyncpg.InsufficientPrivilegeError):
+            raise
+        detail = f"the migration may not change what it has to ({said}): nothing was changed"
+        page = "deploy/runbook/people.md: an audit log of another owner"
+        fix = f"give the table back to the role of database.url ({page}), then migrate again"
+        raise RefusedError(detail, fix=fix) from error
 
 
 def _upgrade(connection: Connection, to: str) -> tuple[str | None, str]:

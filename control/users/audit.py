@@ -13,6 +13,8 @@ from policy.isotime import instant_of
 from policy.model import Name
 from settings.statements import statements
 
+_TRIGGERS = ("audit_log_stays", "audit_log_stays_whole")
+
 _SQL = statements(__package__, "audit")
 
 Kind = Literal["user", "console", "token", "job", "warm-up", "command", "control"]
@@ -101,6 +103,22 @@ async def found_slowly(pool: Any) -> list[str]:
         return []
     why = "the audit log has no index audit_log_text: `audit list --text` reads all its rows"
     return [f"{why} (deploy/runbook/people.md: pg_trgm)"]
+
+
+async def kept(pool: Any) -> tuple[list[str], list[str]]:
+    """(problems, warnings): whether rows can be changed or taken away, and whether the role that
+    asks may see to it that they can. A sentence each."""
+    row = await pool.fetchrow(_SQL["kept"], list(_TRIGGERS))
+    if row["gone"]:
+        names = " and ".join(row["gone"])
+        lost = f"the audit log lost its trigger {names}: its rows can be changed"
+        return [f"{lost}; find out who did that, and make it again as schema 0065 has it"], []
+    if row["super"] or row["owns"]:
+        why = "is a superuser" if row["super"] else f"owns {', '.join(row['owns'])}"
+        can = "audit log: whoever has the password of database.url can change its rows"
+        fix = "deploy/runbook/people.md: an audit log of another owner"
+        return [], [f"{can}, for {row['role']} {why} ({fix})"]
+    return [], []
 
 
 async def forget(pool: Any, before: datetime) -> int:

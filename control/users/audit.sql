@@ -24,6 +24,24 @@ ORDER BY id DESC LIMIT $6;
 -- Whether a text is found by an index.
 SELECT EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass('audit_log_text') AND indisvalid);
 
+-- name: kept
+-- Whether the table takes rows and gives none back ($1: names of its triggers), and whose what that
+-- hangs on is: the table's owner, the function's, or the database's, may take it away.
+WITH what AS (
+    SELECT 'table audit_log' AS what, relowner AS owner FROM pg_class
+        WHERE oid = 'audit_log'::regclass
+    UNION ALL SELECT 'function audit_log_stays()', proowner FROM pg_proc
+        WHERE oid = 'audit_log_stays()'::regprocedure
+    UNION ALL SELECT 'schema ' || nspname, nspowner FROM pg_class c
+        JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = 'audit_log'::regclass
+)
+SELECT session_user::text AS role,
+    (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) AS super,
+    ARRAY(SELECT what FROM what WHERE pg_has_role(session_user, owner, 'MEMBER')) AS owns,
+    ARRAY(SELECT name FROM unnest($1::text[]) name WHERE NOT EXISTS (
+        SELECT FROM pg_trigger WHERE tgrelid = 'audit_log'::regclass AND tgname = name
+            AND tgenabled IN ('O', 'A'))) AS gone;
+
 -- name: say
 -- Which rows this transaction may take away: the table refuses all others.
 SELECT set_config('sendgate.audit_before', $1, true);
