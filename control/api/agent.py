@@ -74,6 +74,9 @@ class ConfigurationApi:
         # HEAD changes nothing (RFC 9110, 9.2.1): it does not speak for the agent.
         look = request.query.get("look", "") == "1" or request.method == "HEAD"
         answer = await self._offers(who, seen, float(wait), look=look)
+        if float(wait):
+            # What it waited for may be private keys, and its token may have been revoked meanwhile.
+            await self._configured(request)
         headers = {"ETag": answer.tag} if answer.tag else {}
         # It has private keys: nothing on the way is to keep it.
         headers["Cache-Control"] = "no-store"

@@ -166,6 +166,8 @@ class Application:
                 *(self._repeated, request, route, holder, asked),
                 lambda: self._do(request, route, holder, wanted, asked),
             )
+            if holder is not None and "wait" in query:
+                await self._still(request, holder)
             response = representation.of(found, route.status)
             tag = representation.tag(route, found) if representation.is_tagged(route) else ""
             return going_out(response, Sending(tag=tag, packs=not route.secret))
@@ -245,6 +247,13 @@ class Application:
         asked_by(found, address)
         await self._used(found)
         return found
+
+    async def _still(self, request: web.Request, holder: Holder) -> None:
+        """What was waited for is for who may see it now. Raises HTTPUnauthorized, RefusedError."""
+        now = await self._who(request)
+        if (now.role, now.tenants) != (holder.role, holder.tenants):
+            detail = f"{holder.said} may something else since it asked: ask again"
+            raise RefusedError(detail, status=403)
 
     async def _problems(self, request: web.Request, handler: Next) -> web.StreamResponse:
         """Every error as RFC 9457, with the request's id in it and in the log."""

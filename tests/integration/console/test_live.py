@@ -10,14 +10,14 @@ import aiohttp
 import pytest
 
 from control.app import runner_of
+from control.console.live import AGAIN
+from control.console.open import EVERY
 from control.console.sampler import Sampler
 from control.parts import Parts
 from control.problem import RefusedError
-from control.store.change import Act
-from control.users import person
 from tests.support.control.browsing import Browser
 from tests.support.control.core import Api
-from tests.support.control.people import acting, joined
+from tests.support.control.people import joined
 
 STREAM = "/live/now"
 
@@ -64,24 +64,29 @@ async def test_who_is_not_signed_in_gets_no_stream(api: Api) -> None:
         assert "Mail of the last minute" not in await answer.text()
 
 
-async def test_a_stream_ends_with_its_session(
-    api: Api, core: Parts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("control.console.live.AGAIN", 0.5)
-    await joined(core, api, "anna")
+@pytest.mark.parametrize("how", ["disabled", "another role", "signed out", "removed"])
+async def test_a_stream_ends_within_seconds_of_its_session(api: Api, core: Parts, how: str) -> None:
+    await joined(core, api, "anna", "operator")
+    browser, other = Browser(api), Browser(api)
     await joined(core, api, "ben")
-    browser = Browser(api)
     await browser.sign_in("anna")
-
-    async def out(act: Act) -> Any:
-        return await person.disable(act, "anna")
-
-    async with watching(browser) as answer:
+    await other.sign_in("ben")
+    change: dict[str, tuple[str, str, Any]] = {
+        "disabled": ("PATCH", "", {"disabled": True}),
+        "another role": ("PATCH", "", {"role": "viewer"}),
+        "signed out": ("DELETE", "/sessions", None),
+        "removed": ("DELETE", "", None),
+    }
+    method, path, body = change[how]
+    async with watching(browser) as answer, watching(other) as still:
         assert await message(answer)
-        await acting(core, out)
-        async with asyncio.timeout(10):
+        assert await message(still)
+        status, said = await api(method, f"/api/v2/users/anna{path}", body)
+        assert status < 300, said
+        async with asyncio.timeout(AGAIN + 3 * EVERY):
             while await message(answer):
                 pass
+        assert await message(still), "of nobody else"
 
 
 async def test_a_page_that_was_left_open_does_not_keep_its_session(
