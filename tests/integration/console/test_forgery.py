@@ -34,7 +34,9 @@ async def anna(api: Api, core: Parts) -> Browser:
     [
         ("https://evil.example", None),
         ("https://evil.example", "cross-site"),
+        ("https://evil.example", "same-origin"),
         ("null", None),
+        ("null", "same-origin"),
         ("OURS", "cross-site"),
         ("OURS", "same-site"),
         ("OURS", "none"),
