@@ -224,12 +224,13 @@ async def test_a_session_ends_by_logout_by_age_and_where_nobody_goes_on(
     assert await api("POST", "/api/v1/auth/logout", body, token="") == (200, {}), "nor told"
     assert await me(api, tokens) == 401, "an access token is worth nothing without its session"
     assert (await refreshed(api, tokens["refresh_token"]))[0] == 401
-    for sql in (
-        "UPDATE session SET ends = now() - interval '1 second'",
-        "UPDATE refresh_token SET expires = now() - interval '1 second'",
+    for sql, access in (
+        ("UPDATE session SET ends = now() - interval '1 second'", 401),
+        ("UPDATE refresh_token SET expires = now() - interval '1 second'", 200),
     ):
         tokens = await signed_in(api, "anna")
         await core.pool.execute(sql)
+        assert await me(api, tokens) == access, "until it is over by itself"
         assert (await refreshed(api, tokens["refresh_token"]))[0] == 401, sql
     assert (await refreshed(api, "sgr_" + "x" * 43))[0] == 401
 
