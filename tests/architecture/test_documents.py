@@ -8,7 +8,7 @@ import pytest
 
 from tests.setup.commands.__main__ import DOCUMENTS
 from tests.setup.commands.document import steps
-from tests.support.markdown import Link, anchors, links
+from tests.support.markdown import Link, anchors, links, prose
 from tests.support.repository import ROOT, files, text_of
 
 INDEX = Path("deploy/RUNBOOK.md")
@@ -55,6 +55,19 @@ def test_every_document_that_code_names_is_there() -> None:
             elif anchor and anchor[1:] not in anchors(text_of(Path(named))):
                 missing.append(f"{path}: {named}{anchor}")
     assert missing == []
+
+
+def test_every_file_that_a_document_for_developers_names_is_there() -> None:
+    known = {path.name for path in files()}
+    for document in (Path("policy/README.md"), Path("DEVELOPING.md"), Path("README.md")):
+        named = re.findall(r"`(?:[\w/]+/)?([\w-]+\.(?:py|lua|sql|toml|md))`", text_of(document))
+        assert [name for name in named if name not in known] == [], document
+
+
+def test_readme_is_five_minutes() -> None:
+    """Of somebody who reads 240 words a minute; commands and tables are looked at, not read."""
+    read = [line for _, line in prose(text_of(Path("README.md"))) if not line.startswith("|")]
+    assert len(" ".join(read).split()) <= 5 * 240
 
 
 def test_the_index_of_the_runbook_leads_to_every_page() -> None:
