@@ -128,6 +128,16 @@ class RefusedError(Exception):
         return details[0] if len(details) == 1 else "; ".join([self.detail, *details])
 
 
+def away(part: str, error: Exception) -> RefusedError:
+    """A part that is needed does not answer. What its driver says of that names hosts and roles: it
+    is for who sees all tenants, and for the log."""
+    silent = f"{part} does not answer"
+    return RefusedError(f"{silent}: {said(error)}", status=503, alone=f"{silent}: {LOGGED}")
+
+
+LOGGED = "the log has why, under this request id"
+
+
 def in_the_way(what: str, found: list[str]) -> RefusedError:
     """Something stays because of what is in its way; each is counted and named."""
     if len(found) == 1:

@@ -31,7 +31,7 @@ from control.api.metrics import PATH as METRICS
 from control.api.needs import Doors
 from control.api.origin import come_from
 from control.api.permission import Permission, allow, allow_body
-from control.api.refused import Refusal, Refused
+from control.api.refused import ASKER, Refusal, Refused
 from control.api.repeat import once
 from control.api.route import Route
 from control.api.shared import Reads
@@ -204,11 +204,8 @@ class Application:
         call, only = await self._asking.call(route, holder, wanted, asked, address, part)
         condition = self._conditions.ready(request, route, call)
         call = replace(call, condition=condition, still=both(call.still, condition))
-        try:
-            do = partial(self._reads.answer, route, call, only)
-            return await self._conditions.held(route, call, do)
-        except RefusedError as error:
-            raise (error if only is None else error.apart()) from error
+        do = partial(self._reads.answer, route, call, only)
+        return await self._conditions.held(route, call, do)
 
     def _count(self, request: web.Request, route: Route, holder: Holder | None) -> None:
         """Raises QuotaError."""
@@ -245,6 +242,7 @@ class Application:
         if found is None:
             raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
         asked_by(found, address)
+        request[ASKER] = found
         await self._used(found)
         return found
 

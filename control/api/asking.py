@@ -5,6 +5,7 @@ Rule: the API's paths and the console's pages call handlers by this and by nothi
 what one may not see through the one is not there through the other.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -20,6 +21,8 @@ from control.plan.names import Asked, still
 from control.problem import RefusedError
 from control.users.role import Holder
 from control.values.part import Part, cursor
+
+log = logging.getLogger(__name__)
 
 Names = Callable[[Asked, str | None], Awaitable[Asked]]
 """A request with a name in place of each id, for who sees one tenant or (None) all."""
@@ -119,7 +122,10 @@ class Within:
         try:
             answer = await route.handler(call)
         except RefusedError as error:
-            raise (error if only is None else error.apart()) from error
+            told = error if only is None else error.apart()
+            if told is not error and error.status == 503:
+                log.warning("%s %s: %s", *needs, error)
+            raise told from error
         if route.listing is None or call.part is None:
             return answer, ""
         found, key = listing.found(route.listing, call.part, answer)

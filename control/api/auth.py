@@ -71,7 +71,8 @@ class Me(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     """`user` or `token`."""
     role: str
-    """`read`, `operator`, `admin`."""
+    """Of a user `viewer`, `operator` or `admin`, of a token as it was made: `read`, `operator`,
+    `admin` and the others."""
     tenants: list[str] | None
     """null: all."""
 
@@ -117,7 +118,7 @@ class AuthApi:
     async def _me(self, call: Call) -> Me:
         of = call.asker
         tenants = None if of.tenants is None else list(of.tenants)
-        return Me(name=of.name, kind=of.kind, role=of.role, tenants=tenants)
+        return Me(name=of.name, kind=of.kind, role=of.known_as, tenants=tenants)
 
     async def _password(self, call: Call) -> SessionDone:
         of: PasswordChange = _readable(call.body)

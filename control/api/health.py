@@ -1,11 +1,15 @@
 """/healthz and /readyz, for who watches the process."""
 
+import logging
+
 import msgspec
 
 from control.api.route import Call, Route
 from control.ledger.opening import Opening
-from control.ledger.status import LedgerState
+from control.ledger.status import SHORTLY, LedgerState
 from control.problem import said
+
+log = logging.getLogger(__name__)
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,10 +32,12 @@ class HealthApi:
         try:
             status = await self._opening.status()
         except Exception as error:  # noqa: BLE001 - whatever the database says, we are not ready
-            return Health(ready=False, problems=[f"PostgreSQL: {said(error)}"])
+            log.warning("not ready: PostgreSQL: %s", said(error))
+            return Health(ready=False, problems=["PostgreSQL: it does not answer as it must"])
         if status.state is LedgerState.OPEN:
             return Health(ready=True)
-        return Health(ready=False, problems=[f"ledger: {status.detail}"])
+        log.warning("not ready: ledger: %s", status.detail)
+        return Health(ready=False, problems=[f"ledger: {SHORTLY[status.state]}"])
 
     def routes(self) -> list[Route]:
         """All of them."""

@@ -1,5 +1,7 @@
 """/api/v2/ips and /api/v2/quota, with the older paths of both."""
 
+import logging
+
 import msgspec
 
 from control.api.page import listing, page
@@ -22,6 +24,8 @@ from policy.ledger.admin import LedgerAdmin
 from policy.model import Window
 from policy.plan import Generation
 from settings.model import Warmup
+
+log = logging.getLogger(__name__)
 
 _TENANT = {"tenant": "only this tenant's"}
 _IPS = {"limit": f"at most so many IPs (each has a row for all and one a provider); {MOST}"}
@@ -65,7 +69,8 @@ class IpsApi:
             today = [] if generation is None else await self._usage(generation, owners)
         except RefusedError as error:
             # What was set must be readable all the same.
-            return msgspec.structs.replace(view, today_missing=error.detail)
+            log.warning("what %s used today is not shown: %s", view.ip, error)
+            return msgspec.structs.replace(view, today_missing=error.apart().detail)
         return msgspec.structs.replace(view, today=today)
 
     async def _read(self, call: Call, connection: Reader) -> IpView:

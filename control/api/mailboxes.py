@@ -15,7 +15,7 @@ from control.plan.changed import Changed, Removed
 from control.plan.publish import Publisher
 from control.plan.rows import MailboxRow, mailboxes
 from control.plan.view import Reader, View
-from control.problem import RefusedError, missing
+from control.problem import away, missing
 from control.tenants.view import must_exist
 from control.values.wanted import meant
 from policy.address import mailbox_of
@@ -70,7 +70,7 @@ class MailboxesApi:
         try:
             [found] = await standing(self._admin, tenant, rows, address)
         except (RedisError, OSError) as error:
-            raise _away(error) from error
+            raise away("the ledger", error) from error
         if not found.added and not found.first:
             raise missing("mailbox", f"{address} of tenant {name}")
         return found
@@ -92,7 +92,7 @@ class MailboxesApi:
                 self._admin.client, self._admin.root, name, wanted, day_of(now)
             )
         except (RedisError, OSError) as error:
-            raise _away(error) from error
+            raise away("the ledger", error) from error
         async with self._view() as connection:
             rows = await mailboxes(connection, name, [address for address, _ in found])
         own = {row.address for row in rows}
@@ -188,7 +188,3 @@ class MailboxesApi:
                 query=GONE,
             ),
         ]
-
-
-def _away(error: Exception) -> RefusedError:
-    return RefusedError(f"the ledger does not answer ({error})", status=503)

@@ -9,12 +9,16 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from control import kinds
-from control.problem import Problem, RefusedError, said
+from control.problem import Problem, RefusedError, away, said
+from control.users.role import Holder
 
 log = logging.getLogger(__name__)
 
 Refusal = Callable[[Exception], RefusedError | None]
 """What an error of a part below means for who asked; None: it is not that part's."""
+
+ASKER = web.RequestKey("who asks", Holder)
+"""Of a request, once its door knows."""
 
 RETRY_AFTER = 30
 """Seconds told to who met a part of ours that is away, or full."""
@@ -42,7 +46,10 @@ class Refused:
         """The same, and the headers of its answer."""
         headers: Mapping[str, str] = {}
         if isinstance(error, RefusedError):
-            problem, headers = error.problem(request_id), _headers(error)
+            told = error if _sees_all(request) else error.apart()
+            if told is not error:
+                self._warn(error, request, request_id)
+            problem, headers = told.problem(request_id), _headers(error)
         elif isinstance(error, web.HTTPException):
             problem = _of_http(error).problem(request_id)
             headers = {k: v for k, v in error.headers.items() if k in ("WWW-Authenticate", "Allow")}
@@ -52,18 +59,30 @@ class Refused:
         return problem, {**headers, **again, "X-Request-Id": request_id}
 
     def _meant(self, error: Exception, request: web.Request, request_id: str) -> Problem:
-        asked = request.method, request.path, request_id
         found = self._refusal(error)
         if isinstance(error, RedisError):
-            found = RefusedError(f"the ledger does not answer: {said(error)}", status=503)
+            found = away("the ledger", error)
         elif found is None and isinstance(error, OSError):
-            found = RefusedError(f"a part we need does not answer: {said(error)}", status=503)
+            found = away("a part we need", error)
         if found is None:
+            asked = request.method, request.path, request_id
             log.error("%s %s [%s]", *asked, exc_info=error)
             found = RefusedError("the log has it under this request id", kind=kinds.OUR_ERROR)
-        elif found.status == 503:
-            log.warning("%s %s [%s]: %s", *asked, error)
-        return found.problem(request_id)
+        told = found if _sees_all(request) else found.apart()
+        if found.status == 503 or told is not found:
+            self._warn(error, request, request_id)
+        return told.problem(request_id)
+
+    @staticmethod
+    def _warn(error: Exception, request: web.Request, request_id: str) -> None:
+        log.warning("%s %s [%s]: %s", request.method, request.path, request_id, said(error))
+
+
+def _sees_all(request: web.Request) -> bool:
+    """Whether it is told what names hosts, roles, and what belongs to others: who sees all tenants
+    may know it, nobody else."""
+    asker = request.get(ASKER)
+    return asker is not None and asker.tenants is None
 
 
 def _headers(error: RefusedError) -> dict[str, str]:

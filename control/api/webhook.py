@@ -21,6 +21,7 @@ from control import kinds
 from control.accounting.inbox import Inbox
 from control.api import parameter
 from control.api.origin import come_from
+from control.api.refused import ASKER
 from control.problem import RefusedError, bad
 from control.users.asker import asked_by
 from control.users.role import CONFIGURED, FEEDERS, Holder
@@ -131,7 +132,9 @@ class Webhook:
         address = come_from(request, self._proxies)
         holder = await self._holder_of(token, address) if token else None
         asked_by(holder, address)
-        if holder is None:
+        if holder is not None:
+            request[ASKER] = holder
+        else:
             raise web.HTTPUnauthorized(
                 reason="a valid token is needed: Authorization: Bearer TOKEN, X-API-Key: TOKEN, or "
                 f"as the password of Basic; or {SIGNATURE} and {TIMESTAMP}",

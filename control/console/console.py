@@ -20,7 +20,7 @@ from control.api.asking import Within
 from control.api.negotiation import UnsupportedError
 from control.api.origin import come_from
 from control.api.permission import allow
-from control.api.refused import Refusal, Refused
+from control.api.refused import ASKER, Refusal, Refused
 from control.console import cookie, seen
 from control.console.files import PATH as FILES
 from control.console.files import Files
@@ -41,7 +41,6 @@ log = logging.getLogger(__name__)
 
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SIGN_IN = "/sign-in"
-_HOLDER = web.RequestKey("who is signed in", Holder)
 FORM = "application/x-www-form-urlencoded"
 FIELDS = 200
 """Most fields of a form."""
@@ -110,7 +109,7 @@ class Console:
                 return self._to_sign_in(request)
             ratelimit.keep(request, self._rates.known(holder, costly=costly))
             asked_by(holder, self.address(request), console=True)
-            request[_HOLDER] = holder
+            request[ASKER] = holder
             return await do(request, holder)
 
         return self.anybody(answered)
@@ -179,7 +178,7 @@ class Console:
 
     def wrong(self, error: Exception, request: web.Request) -> web.Response:
         """The page of an error."""
-        holder = request.get(_HOLDER)
+        holder = request.get(ASKER)
         if isinstance(error, QuotaError):
             ratelimit.keep(request, error.met)
         number = request.get(REQUEST_ID, "")

@@ -1,6 +1,7 @@
 """One request of somebody who signed in: who, what of, and the way to the API's handlers."""
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,8 +16,10 @@ from control.api.route import FORCED
 from control.api.tagged import TAGGED
 from control.console import seen
 from control.console.kept import Kept
-from control.problem import RefusedError
+from control.problem import RefusedError, away
 from control.users.role import Holder
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,9 @@ class Visit:
                 raise
             return Part(away=error.detail)
         except RedisError as error:
-            return Part(away=f"the ledger does not answer: {error}")
+            log.warning("%s %s: %s", method, path, error)
+            refused = away("the ledger", error)
+            return Part(away=(refused.apart() if self.holder.tenants else refused).detail)
 
     async def soon(self, method: str, path: str, **asked: Any) -> Part:
         """A part that may take long to find out: what was found a moment ago, or that it is being

@@ -16,7 +16,7 @@ from control.plan.inforce import in_force
 from control.plan.publish import Publisher
 from control.plan.rows import TenantRow
 from control.pmta.circuit import circuits_view, sentences
-from control.problem import RefusedError
+from control.problem import RefusedError, away
 from policy.denial import Denied
 from policy.duplicate import recipient_digest
 from policy.ledger.admin import LedgerAdmin
@@ -77,7 +77,7 @@ class Answers:
                 f"{error}; see `sendgate ledger status`", kind=kinds.LEDGER_CLOSED
             ) from error
         except LedgerAwayError as error:
-            raise RefusedError(f"the ledger does not answer: {error}", status=503) from error
+            raise away("the ledger", error) from error
         decision = answer.decisions[0]
         assert isinstance(decision, Granted | Denied)  # a dry question has no key
         ips = [v.ip for v in generation.vmtas]

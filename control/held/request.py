@@ -49,6 +49,7 @@ class Forget(HoldFilter, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whose address is to be forgotten: `recipient`, and `tenant` unless for all of them."""
 
     one_of: ClassVar = ("recipient",)
+    none_of: ClassVar = ("campaign", "reason", "message")
 
 
 def order(wanted: HoldOrder, *, dry: bool) -> HoldOrder:
@@ -99,7 +100,7 @@ async def forget(act: Act, wanted: Forget, *, key: bytes, dry: bool) -> HoldAnsw
     """Ask for a recipient to be forgotten. Raises RefusedError."""
     if wanted.recipient is None:
         raise bad("recipient", "is missing")
-    for field in ("campaign", "reason", "message"):
+    for field in wanted.none_of:
         if getattr(wanted, field) is not None:
             raise bad(field, "an address is forgotten as a whole: leave it out")
     whom = HoldFilter(tenant=wanted.tenant, recipient=address(wanted.recipient, "recipient"))

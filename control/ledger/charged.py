@@ -11,10 +11,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from control import kinds
-from control.ledger.status import OPENS, LedgerState, ledger_status
+from control.ledger.status import OPENS, ledger_status
 from control.pmta.draining import Counted, counts
-from control.problem import RefusedError
 from control.store.change import Act
 from policy.isotime import date_of
 from policy.ledger.admin import LedgerAdmin
@@ -44,11 +42,7 @@ class Charged:
         # By the act's own connection: a second one, wanted while others wait for the publish lock
         # with all there are, never comes.
         status = await ledger_status(act.connection, self._admin)
-        if status.state is not LedgerState.OPEN:
-            raise RefusedError(
-                f"ledger {status.name} is closed ({status.state.value}): {status.detail}",
-                kind=kinds.LEDGER_CLOSED,
-            )
+        status.must_be_open()
         found = [
             f"IP {ip} is closed until midnight UTC, because its counts of today were lost "
             f"and would be free with it gone: {OPENS}"

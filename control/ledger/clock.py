@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 import msgspec
 from redis.exceptions import RedisError
 
-from control.problem import RefusedError, bad, quoted
+from control.problem import RefusedError, away, bad, quoted
 from control.values.time import TimeText, moment
 from control.values.wanted import meant
 from policy.isotime import instant
@@ -74,7 +74,7 @@ class Clock:
         try:
             now, offset = await self._admin.now()
         except (RedisError, OSError) as error:
-            raise RefusedError(f"the ledger does not answer: {error}", status=503) from error
+            raise away("the ledger", error) from error
         return ClockView(
             instant(now),
             offset / 1000,

@@ -17,7 +17,6 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from control import kinds
 from control.ledger.carryover import CarryOver
 from control.ledger.closed import Closed, close_ips, free_ips
 from control.ledger.loss import Weighed
@@ -88,12 +87,7 @@ class Opening:
     async def must_be_open(self) -> None:
         """Raises RefusedError: the counters of a ledger that is closed must not be shown as room,
         for nothing is sent."""
-        status = await self.status()
-        if status.state is not LedgerState.OPEN:
-            raise RefusedError(
-                f"ledger {status.name} is closed ({status.state.value}): {status.detail}",
-                kind=kinds.LEDGER_CLOSED,
-            )
+        (await self.status()).must_be_open()
 
     async def open_first(self) -> LedgerStatus:
         """Open a ledger that never was; look after any other. Raises RefusedError."""

@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 from redis.exceptions import RedisError
 
+from control import kinds
 from control.ledger.closed import Closed
+from control.problem import RefusedError
 from control.store.database import fetch
 from policy.isotime import instant, instant_of
 from policy.ledger.admin import LedgerAdmin, Standing
@@ -35,6 +37,16 @@ class LedgerState(StrEnum):
     AWAY = "away"
 
 
+SHORTLY = {
+    LedgerState.OPEN: "it is open",
+    LedgerState.NEVER_OPENED: "it has never been opened",
+    LedgerState.LOST: "it is lost, and control looks after it: nothing is sent",
+    LedgerState.REBUILDING: "it was lost, and opens again by itself: nothing is sent until then",
+    LedgerState.AWAY: "it does not answer",
+}
+"""For everybody: why it was lost, and what it waits for, names servers and hosts."""
+
+
 class LedgerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """For people and for `ledger status --json`."""
 
@@ -50,6 +62,15 @@ class LedgerStatus(msgspec.Struct, frozen=True, kw_only=True):
     recorded: str = ""
     in_force: str = ""
     problems: list[str] = []
+
+    def must_be_open(self) -> None:
+        """Raises RefusedError."""
+        if self.state is not LedgerState.OPEN:
+            raise RefusedError(
+                f"ledger {self.name} is closed ({self.state.value}): {self.detail}",
+                kind=kinds.LEDGER_CLOSED,
+                alone=f"the ledger is closed: {SHORTLY[self.state]}",
+            )
 
 
 class LedgerRow(msgspec.Struct, frozen=True, kw_only=True):

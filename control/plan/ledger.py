@@ -56,14 +56,19 @@ async def _published(admin: LedgerAdmin, number: int, lost: Exception) -> int:
             f"the ledger does not answer ({lost}): nothing was changed here; should it have "
             f"taken generation {number}, the plan before is put back within seconds",
             status=503,
+            alone="the ledger does not answer: whether this was done shows within seconds",
         ) from lost
     if in_force < number:
         raise RefusedError(
             f"the ledger did not take the generation ({lost}): nothing was changed",
             status=503,
+            alone="the ledger does not answer: nothing was changed",
         ) from lost
     return in_force
 
 
 def _away(error: Exception) -> RefusedError:
-    return RefusedError(f"the ledger does not answer ({error}): nothing was changed", status=503)
+    said = "the ledger does not answer"
+    return RefusedError(
+        f"{said} ({error}): nothing was changed", status=503, alone=f"{said}: nothing was changed"
+    )

@@ -296,4 +296,5 @@ class Publisher:
         try:
             return sorted(await self._admin.wait_for(number, wait))
         except (RedisError, OSError) as error:
-            return [f"unknown, the ledger does not answer ({error})"]
+            log.warning("who runs generation %d nobody knows: %s", number, error)
+            return ["unknown, the ledger does not answer"]

@@ -59,7 +59,8 @@ async def begin(
     now = act.milliseconds
     await act.connection.execute(SQL["begin"], owner, domain, selector, key.public, key.sealed, now)
     after = {"tenant": owner, "selector": row["dkim_selector"], "new_selector": selector}
-    await act.audit("domain.rotate", domain, None, after, order.reason, tenant=owner)
+    before = {"tenant": owner, "selector": row["dkim_selector"]}
+    await act.audit("domain.rotate", domain, before, after, order.reason, tenant=owner)
     act.note(
         f"publish {dkim_name(selector, domain)} and leave the record of {row['dkim_selector']}: "
         "the new key signs once every resolver shows it"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import asyncpg
 
 from control import kinds
-from control.problem import RefusedError, said
+from control.problem import RefusedError, away, said
 from control.store.pool import NoConnectionError
 from settings.secret import masked
 
@@ -55,9 +55,11 @@ def refusal(error: Exception) -> RefusedError | None:
     """The answer to a request that met `error`; None: it is not the database's."""
     if isinstance(error, asyncpg.DataError):
         # PostgreSQL cannot store it (NUL in a text): the input is wrong, not the server.
-        return RefusedError(f"the input cannot be stored: {error}", status=400)
+        return RefusedError(
+            f"the input cannot be stored: {error}", status=400, alone="the input cannot be stored"
+        )
     if isinstance(error, NoConnectionError):
         return RefusedError(str(error), kind=kinds.BUSY, alone=_BUSY)
     if isinstance(error, DatabaseError | asyncpg.InterfaceError):
-        return RefusedError(f"a part we need does not answer: {said(error)}", status=503)
+        return away("PostgreSQL", error)
     return None

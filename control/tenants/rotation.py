@@ -52,7 +52,7 @@ async def begin(act: Act, tenant: str, login: str, new: NextPassword, *, keep: f
     digest = await hashed(new.password)
     await act.connection.execute(_SQL["rotate"], tenant, login, digest, until, act.milliseconds)
     after = {"login": login, "former_until": instant(until)}
-    await act.audit("login.rotate", tenant, None, after, new.reason)
+    await act.audit("login.rotate", tenant, {"login": login}, after, new.reason)
     act.note(f"the former password is good until {instant(until)}, then it ends by itself")
     return await login_view(act.connection, tenant, login)
 

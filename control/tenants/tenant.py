@@ -108,5 +108,6 @@ async def set_password(act: Act, name: str, new: NewPassword) -> str:
     digest = await hashed(new.password)
     if await act.connection.fetchval(_SQL["set_password"], name, new.login, digest) is None:
         raise missing("login", f"{cut(new.login)} of tenant {name}")
-    await act.audit("tenant.password", name, None, {"login": new.login})
+    same = {"login": new.login}
+    await act.audit("tenant.password", name, same, same)
     return name

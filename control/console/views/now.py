@@ -59,6 +59,9 @@ class Sample:
     """Of all IPs, all providers together."""
 
 
+AWAY = "It cannot be looked at now; the log has why."
+
+
 class Now:
     """Takes samples, and shows them."""
 
@@ -99,6 +102,9 @@ def shown(visit: Visit, sample: Sample) -> Mapping[str, Any]:
         tenants = {named} if tenants is None else tenants & {named}
     whole = tenants is None
     use = sample.use
+    if use.away and not whole:
+        # A sample is everybody's, and says of a part that is away what who sees all may read.
+        use = replace(use, away=AWAY)
     if use.found is not None:
         use = replace(use, found=today(_of(use.found, tenants)))
     status: Status | None = sample.status.found
