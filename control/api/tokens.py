@@ -4,8 +4,9 @@ from control.api.page import BY_NAME
 from control.api.route import DRY, GONE, Call, Route, Thing
 from control.plan.view import Reader
 from control.users.desk import Administered
-from control.users.issuing import Issued, Issuing, NewToken, TokenChange, TokenQuery
+from control.users.issuing import Issued, Issuing, NewToken, TokenChange
 from control.users.token import TokenView, one
+from control.users.tokenlist import TokenQuery
 from control.values.part import Slice
 
 PATH = "/api/v2/tokens"

@@ -4,8 +4,9 @@ from control.api.page import BY_NAME
 from control.api.route import DRY, GONE, Call, Route, Thing
 from control.plan.view import Reader
 from control.users.desk import Administered
-from control.users.people import Linked, NewUser, People, UserChange, UserQuery, UserReset
+from control.users.people import Linked, NewUser, People, UserChange, UserReset
 from control.users.person import PersonView, person
+from control.users.personlist import UserQuery
 from control.values.part import Slice
 
 PATH = "/api/v2/users"

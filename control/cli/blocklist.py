@@ -7,7 +7,7 @@ import typer
 from control.blocklists.view import BlocklistAnswer, BlocklistQuery, ZoneView
 from control.terminal.client import Client
 from control.terminal.options import Body, filters
-from control.terminal.parts import All, part_of, say_more
+from control.terminal.parts import All, Limit, listed, part_of, say_more
 from control.terminal.show import as_json, line_of, say, table
 
 app = typer.Typer(no_args_is_help=True, help="DNS blocklists: who has our IPs and domains.")
@@ -32,10 +32,10 @@ def list_(context: typer.Context, query: Body, every: All = False) -> None:
 
 
 @app.command()
-def zones(context: typer.Context) -> None:
+def zones(context: typer.Context, limit: Limit = None, every: All = False) -> None:
     """The lists that are asked."""
     line = line_of(context)
-    found = Client(line).pages(f"{PATH}/zones", ZoneView)
+    found = listed(Client(line), f"{PATH}/zones", ZoneView, limit, every)
     if line.json:
         as_json(found)
         return

@@ -5,7 +5,7 @@ import typer
 from control.jobs.run import DueQuery, JobView, RunQuery, RunView
 from control.terminal.client import Client
 from control.terminal.options import Body, filters
-from control.terminal.parts import All, part_of, say_more
+from control.terminal.parts import All, Limit, listed, part_of, say_more
 from control.terminal.show import as_json, line_of, say, table
 
 app = typer.Typer(no_args_is_help=True, help="What is done by the calendar, and how it went.")
@@ -14,10 +14,10 @@ PATH = "/api/v2/jobs"
 
 
 @app.command("list")
-def list_(context: typer.Context) -> None:
+def list_(context: typer.Context, limit: Limit = None, every: All = False) -> None:
     """Each job: when it ran last and how that went, and when it is due next."""
     line = line_of(context)
-    found = Client(line).pages(PATH, JobView)
+    found = listed(Client(line), PATH, JobView, limit, every)
     if line.json:
         as_json(found)
         return

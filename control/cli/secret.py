@@ -16,6 +16,7 @@ from control.store.keyring import Keyring
 from control.store.lastused import WEBHOOK_KEY, fingerprint, held_with, last_used
 from control.store.sealed import Sealing, again, counted
 from control.terminal.configuration import Config, configuration
+from control.terminal.parts import All, Limit, first, one_of_both
 from control.terminal.show import as_json, line_of, say, table
 from settings.model import Settings
 
@@ -39,14 +40,18 @@ class SecretView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @app.command("list")
-def list_(context: typer.Context, config: Config = None) -> None:
+def list_(
+    context: typer.Context, limit: Limit = None, every: All = False, config: Config = None
+) -> None:
     """Those that may have former values beside them: what each seals, when it was used."""
+    one_of_both(limit, every)
     settings = configuration(line_of(context), config)
 
     async def do(connection: Connection) -> tuple[list[SecretView], list[str]]:
         return await _views(connection, settings)
 
     found, lost = run_in_steps(settings, do)
+    found = first(found, limit)
     if line_of(context).json:
         as_json({"secrets": found, "unopened": lost})
         return

@@ -13,6 +13,7 @@ from control.pmta.circuit import CircuitsView
 from control.pmta.server import ServerAddress, ServerAddresses
 from control.pmta.told import ToldView
 from control.terminal.client import Client
+from control.terminal.parts import All, Limit, listed
 from control.terminal.show import as_json, cell, line_of, say, table
 from policy.number import count
 
@@ -63,11 +64,11 @@ def release(context: typer.Context, name: str, reason: Reason = "", dry_run: Dry
 
 
 @app.command("list")
-def list_(context: typer.Context) -> None:
+def list_(context: typer.Context, limit: Limit = None, every: All = False) -> None:
     """All servers."""
     line = line_of(context)
     client = Client(line)
-    found = client.pages("/api/v2/servers", ServerRow)
+    found = listed(client, "/api/v2/servers", ServerRow, limit, every)
     as_json(found) if line.json else _servers(found, client.pages(_TOLD, ToldView))
 
 

@@ -1,8 +1,10 @@
 """`sendgate token …`: straight at the database, for the first token has no API to come from."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated
 
+import msgspec
 import typer
 
 from control.cli.onhost import run
@@ -11,10 +13,13 @@ from control.ledger.clock import step_seconds
 from control.problem import RefusedError, bad, quoted
 from control.store.change import Act
 from control.terminal.configuration import Config
+from control.terminal.options import Body, filters
+from control.terminal.parts import All, Limit, gathered, one_of_both
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.usage import misused, one_of
 from control.users import token
 from control.users.role import ALL_ROLES, SCOPES, Role
+from control.users.tokenlist import TokenQuery, listed
 from control.values.time import moment
 
 app = typer.Typer(no_args_is_help=True, help="Tokens of the API.")
@@ -132,11 +137,21 @@ def _end(text: str) -> datetime:
 
 
 @app.command("list")
-def list_(context: typer.Context, config: Config = None) -> None:
+@filters(TokenQuery, but=("limit",))
+def list_(
+    context: typer.Context,
+    query: Body,
+    limit: Limit = None,
+    every: All = False,
+    config: Config = None,
+) -> None:
     """All tokens."""
+    one_of_both(limit, every)
+    wanted = msgspec.convert(query, TokenQuery)
 
     async def act(act: Act) -> list[token.TokenView]:
-        return await token.tokens(act.connection)
+        read = partial(listed, act.connection, None, wanted)
+        return await gathered(read, wanted.sort, limit)
 
     found = run(line_of(context), config, act)
     if line_of(context).json:

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from control.cli import acceptance
@@ -11,10 +13,13 @@ from control.cli.onhost import run
 from control.cli.removal import Dry, Force, Reason
 from control.store.change import Act
 from control.terminal.configuration import Config, configuration
+from control.terminal.options import Body, filters
+from control.terminal.parts import All, Limit, gathered, one_of_both
 from control.terminal.show import as_json, line_of, say, table
 from control.terminal.usage import misused, one_of
 from control.users import link, person
 from control.users.person import PersonView, Terms
+from control.users.personlist import UserQuery, listed
 from control.users.role import PERSON_ROLES
 from settings.model import Settings
 
@@ -55,11 +60,21 @@ def add(
 
 
 @app.command("list")
-def list_(context: typer.Context, config: Config = None) -> None:
+@filters(UserQuery, but=("limit",))
+def list_(
+    context: typer.Context,
+    query: Body,
+    limit: Limit = None,
+    every: All = False,
+    config: Config = None,
+) -> None:
     """All users."""
+    one_of_both(limit, every)
+    wanted = msgspec.convert(query, UserQuery)
 
     async def act(act: Act) -> list[PersonView]:
-        return await person.people(act.connection)
+        read = partial(listed, act.connection, None, wanted)
+        return await gathered(read, wanted.sort, limit)
 
     found = run(line_of(context), config, act)
     if line_of(context).json:

@@ -1,6 +1,6 @@
 """Tokens as an admin looks after them from outside: no farther than it reaches."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -12,12 +12,11 @@ from control.users.people import TenantNames
 from control.users.reach import Reach
 from control.users.role import SCOPES, Holder, Role, Scope
 from control.users.token import TokenName, TokenTerms, TokenView
+from control.users.tokenlist import TokenQuery, listed
 from control.values.network import NetworkText, source_network
 from control.values.part import Part, Slice
-from control.values.query import FoundText, Limit
 from control.values.time import TimeText, moment
 from control.values.wanted import meant
-from policy.model import Name
 
 _Networks = Annotated[tuple[NetworkText, ...], msgspec.Meta(max_length=100)]
 
@@ -51,20 +50,6 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
     terms: TokenView
 
 
-class TokenQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every one that is given must match."""
-
-    scope: Annotated[Scope | None, meant("Only with this scope.")] = None
-    tenant: Annotated[Name | None, meant("Only of this tenant; not those of all.")] = None
-    expired: Annotated[bool | None, meant("Whether it ended.")] = None
-    unused: Annotated[TimeText | None, meant("ISO time: only what was not used since.")] = None
-    sort: Annotated[
-        Literal["name", "-name", "created", "-created"], meant("What by; - before it: backwards.")
-    ] = "name"
-    prefix: Annotated[FoundText | None, meant("Only those whose name begins so.")] = None
-    limit: Annotated[Limit, meant("At most so many, 1 to 1000; 1000.")] = 1000
-
-
 class Issuing:
     """At a desk."""
 
@@ -74,15 +59,8 @@ class Issuing:
     async def page(self, holder: Holder, wanted: TokenQuery, part: Part) -> Slice[TokenView]:
         """Those of its tenants. Raises RefusedError."""
         scope = (await self._desk.reach(holder)).scope
-        unused = None if wanted.unused is None else moment(wanted.unused, "unused")
         async with self._desk.pool.acquire() as connection:
-            return await token.listed(
-                connection,
-                scope,
-                None if wanted.scope is None else _role(wanted.scope),
-                *(wanted.tenant, wanted.expired, unused, wanted.prefix),
-                part=part,
-            )
+            return await listed(connection, scope, wanted, part)
 
     async def one(self, holder: Holder, name: str) -> TokenView:
         """Raises RefusedError."""

@@ -1,6 +1,6 @@
 """People as an admin looks after them from outside: no farther than it reaches."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -9,11 +9,11 @@ from control.store.change import Act, Still
 from control.users import link, person
 from control.users.desk import Administered, Desk, Proof
 from control.users.letter import mailed
-from control.users.person import MailText, PersonName, PersonView, Terms, listed
+from control.users.person import MailText, PersonName, PersonView, Terms
+from control.users.personlist import UserQuery, listed
 from control.users.reach import Reach
 from control.users.role import Holder, PersonRole
 from control.values.part import Part, Slice
-from control.values.query import FoundText, Limit
 from control.values.wanted import meant
 from policy.model import Name
 from settings.alerts import Alerts
@@ -62,21 +62,6 @@ class Linked(msgspec.Struct, frozen=True, kw_only=True):
     """Mailed to whom, or why not; empty: nowhere to mail it to."""
 
 
-class UserQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every one that is given must match."""
-
-    role: Annotated[PersonRole | None, meant("Only with this role.")] = None
-    tenant: Annotated[Name | None, meant("Only of this tenant; not those of all.")] = None
-    state: Annotated[
-        Literal["active", "invited", "disabled"] | None, meant("Only in this state.")
-    ] = None
-    sort: Annotated[
-        Literal["name", "-name", "created", "-created"], meant("What by; - before it: backwards.")
-    ] = "name"
-    prefix: Annotated[FoundText | None, meant("Only those whose name begins so.")] = None
-    limit: Annotated[Limit, meant("At most so many, 1 to 1000; 1000.")] = 1000
-
-
 class People:
     """Looked after at a desk."""
 
@@ -89,12 +74,7 @@ class People:
         """Those of its tenants."""
         scope = (await self._desk.reach(holder)).scope
         async with self._desk.pool.acquire() as connection:
-            return await listed(
-                connection,
-                scope,
-                *(wanted.role, wanted.tenant, wanted.state, wanted.prefix),
-                part=part,
-            )
+            return await listed(connection, scope, wanted, part)
 
     async def one(self, holder: Holder, name: str) -> PersonView:
         """Raises RefusedError."""

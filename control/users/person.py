@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import msgspec
 
-from control.keyset import Column, Keyset
 from control.problem import RefusedError, bad, missing, taken
 from control.store.change import Act
 from control.store.database import Connection
@@ -17,22 +16,12 @@ from control.store.reference import must
 from control.store.refusal import unless_taken
 from control.users import link
 from control.users.role import PersonRole
-from control.values.part import Part, Slice
 from control.values.wanted import meant
 from policy.isotime import instant_of
 from settings.statements import statements
 
 SQL = statements(__package__, "person")
-_ALL, _PAGE = (SQL[name].replace("{shown}", SQL["shown"].rstrip(";")) for name in ("all", "page"))
-_KEY = Column(name="name", sql='p.name COLLATE "C"')
-LIST = Keyset(
-    _PAGE,
-    {
-        "name": (_KEY,),
-        "created": (Column(name="created", sql="p.created", kind="timestamptz"), _KEY),
-    },
-    given=5,
-)
+_ONE = SQL["one"].replace("{shown}", SQL["shown"].rstrip(";"))
 
 _NAME = "[a-z0-9][a-z0-9._@+-]{0,127}"
 PersonName = Annotated[str, msgspec.Meta(pattern=f"^{_NAME}$", max_length=128)]
@@ -75,36 +64,15 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     mail: str | None
 
 
-async def people(connection: Connection, name: str | None = None) -> list[PersonView]:
-    """All, by name, or the one of that name."""
-    return [_view(row) for row in await connection.fetch(_ALL, name)]
-
-
 async def person(connection: Connection, name: str) -> PersonView:
     """Raises RefusedError."""
-    if not (found := await people(connection, name)):
+    row = await connection.fetchrow(_ONE, name)
+    if row is None:
         raise missing("user", name)
-    return found[0]
+    return view(row)
 
 
-async def listed(
-    connection: Connection,
-    scope: list[str] | None,
-    role: str | None = None,
-    tenant: str | None = None,
-    state: str | None = None,
-    begins: str | None = None,
-    *,
-    part: Part,
-) -> Slice[PersonView]:
-    """A part of all; `scope`: those who are of these tenants alone; `begins`: whose name does so.
-    Raises RefusedError."""
-    given = (scope, role, tenant, state, begins)
-    rows, after = await LIST.rows(connection, part, *given)
-    return Slice([_view(row) for row in rows], after)
-
-
-def _view(row: Any) -> PersonView:
+def view(row: Any) -> PersonView:
     return PersonView(
         name=row["name"],
         role=row["role"],

@@ -18,9 +18,8 @@ SELECT p.id, p.name, p.role, p.everywhere, p.mail, p.disabled, p.created, p.used
     (SELECT l.expires FROM person_link l WHERE l.person = p.id AND l.expires > now()) AS link
 FROM person p;
 
--- name: all
--- $1: only that name, NULL for all.
-{shown} WHERE $1::text IS NULL OR p.name = $1 ORDER BY p.name;
+-- name: one
+{shown} WHERE p.name = $1;
 
 -- name: page
 -- $1: those of these tenants alone, NULL for all; $2 role, $3 tenant, $4 state, $5 how the name

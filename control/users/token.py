@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import msgspec
 
-from control.keyset import Column, Keyset
 from control.problem import bad, missing, taken
 from control.store.change import Act
 from control.store.database import Connection
@@ -19,7 +18,6 @@ from control.store.refusal import unless_taken
 from control.users.role import Holder, Role
 from control.values.name import UNPRINTABLE, printable
 from control.values.network import source_network
-from control.values.part import Part, Slice
 from policy.isotime import instant_of
 from policy.node import network, within
 from settings.statements import statements
@@ -27,18 +25,8 @@ from settings.statements import statements
 log = logging.getLogger(__name__)
 
 _SQL = statements(__package__, "token")
-_ALL, _PAGE, _ONE, _BY_DIGEST = (
-    _SQL[name].replace("{shown}", _SQL["shown"].rstrip(";"))
-    for name in ("all", "page", "one", "by_digest")
-)
-_KEY = Column(name="name", sql='t.name COLLATE "C"')
-LIST = Keyset(
-    _PAGE,
-    {
-        "name": (_KEY,),
-        "created": (Column(name="created", sql="t.created", kind="timestamptz"), _KEY),
-    },
-    given=6,
+_ONE, _BY_DIGEST = (
+    _SQL[name].replace("{shown}", _SQL["shown"].rstrip(";")) for name in ("one", "by_digest")
 )
 
 PREFIX = "sgt_"
@@ -81,35 +69,12 @@ class TokenView(msgspec.Struct, frozen=True, kw_only=True):
     expired: bool
 
 
-async def tokens(connection: Connection) -> list[TokenView]:
-    """All, by name."""
-    return [_view(row) for row in await connection.fetch(_ALL)]
-
-
-async def listed(
-    connection: Connection,
-    scope: list[str] | None,
-    role: str | None = None,
-    tenant: str | None = None,
-    expired: bool | None = None,
-    unused: datetime | None = None,
-    begins: str | None = None,
-    *,
-    part: Part,
-) -> Slice[TokenView]:
-    """A part of all; `scope`: those that are of these tenants alone; `unused`: not used since;
-    `begins`: whose name does so. Raises RefusedError."""
-    given = (scope, role, tenant, expired, unused, begins)
-    rows, after = await LIST.rows(connection, part, *given)
-    return Slice([_view(row) for row in rows], after)
-
-
 async def one(connection: Connection, name: str) -> TokenView:
     """Raises RefusedError."""
     row = await connection.fetchrow(_ONE, name)
     if row is None:
         raise missing("token", name)
-    return _view(row)
+    return view(row)
 
 
 async def locked(act: Act, name: str) -> TokenView:
@@ -119,7 +84,7 @@ async def locked(act: Act, name: str) -> TokenView:
     return await one(act.connection, name)
 
 
-def _view(row: Any) -> TokenView:
+def view(row: Any) -> TokenView:
     return TokenView(
         name=row["name"],
         role=row["role"],

@@ -6,9 +6,6 @@ SELECT t.name, t.digest, t.role, t.tenant, t.created, t.used, t.networks, t.expi
         UNION SELECT o.tenant FROM api_token_tenant o WHERE o.token = t.name ORDER BY 1) AS tenants
 FROM api_token t;
 
--- name: all
-{shown} ORDER BY t.name;
-
 -- name: page
 -- $1: those of these tenants alone, NULL for all; $2 role, $3 tenant, $4 whether it is over, $5 not
 -- used since, $6 how the name begins, or NULL.

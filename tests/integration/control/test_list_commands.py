@@ -8,7 +8,8 @@ import typer
 
 from control.app import Parts
 from control.cli.main import app
-from tests.support.control.core import TOKEN, Api, Command
+from control.pmta.dkim import new_secret
+from tests.support.control.core import SECRET, TOKEN, Api, Command
 from tests.support.control.stocked import stock
 
 LISTS: dict[str, str] = {
@@ -38,20 +39,16 @@ LISTS: dict[str, str] = {
     "suppression list --tenant acme": "suppressions",
     "alert list": "alerts",
     "stats --by ip": "rows",
+    "server list": "",
+    "job list": "",
+    "blocklist zones": "",
 }
 """The line to the field of its answer that has the entries; '': it is a list; `ip`: a list that has
 several entries an IP."""
 LITTLE = {"accounting forgetting", "hold list", "warmup decisions", "blocklist list"}
 """They take both, and little is here to show."""
-FEW: dict[str, str] = {
-    "server list": "PowerMTA servers are few",
-    "job list": "jobs are those of the program",
-    "blocklist zones": "the lists of the configuration",
-    "token list": "of the database, whole",
-    "user list": "of the database, whole",
-    "secret list": "where each secret is",
-}
-"""Commands called so that take neither: why."""
+OF_THE_HOST = {"token list": "", "user list": "", "secret list": "secrets"}
+"""They take both, and ask the database themselves."""
 
 
 @pytest.fixture
@@ -78,12 +75,11 @@ def test_every_command_that_lists_takes_both() -> None:
     found = leaves(typer.main.get_command(app))
     both = {words for words, one in found.items() if {"--limit", "--all"} <= _names(one)}
     named = {words.partition(" --")[0].removesuffix(" cleanup") for words in LISTS}
-    assert both == named | LITTLE
+    assert both == named | LITTLE | OF_THE_HOST.keys()
     one_of = {words for words, one in found.items() if "--limit" in _names(one)}
     assert one_of == both
     lists = {words for words in found if words.rpartition(" ")[2] == "list"}
-    assert lists - both == {words for words in FEW if words.endswith("list")}
-    assert FEW.keys() <= found.keys()
+    assert lists <= both
 
 
 def _names(one: Any) -> set[str]:
@@ -134,3 +130,51 @@ async def test_a_walk_is_not_cut(stocked: Command) -> None:
     assert "no part of them" in await stocked(
         *("accounting", "rejected", "--again", "--all"), code=2
     )
+
+
+@pytest.fixture
+async def host(stocked: Command, sendgate: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """On control's host, with a former secret."""
+    for name, value in HOST.items():
+        monkeypatch.setenv(name, value)
+    return sendgate
+
+
+HOST = {
+    "SENDGATE_CONTROL_SECRET": SECRET,
+    "SENDGATE_CONTROL_SECRETS_BEFORE": f"{new_secret()},{new_secret()}",
+}
+
+
+@pytest.mark.parametrize(("line", "rows"), OF_THE_HOST.items())
+async def test_the_same_straight_at_the_database(
+    host: Command, monkeypatch: pytest.MonkeyPatch, line: str, rows: str
+) -> None:
+    whole = await shown(host, line, rows)
+    assert len(whole) >= 3
+    monkeypatch.setattr("control.terminal.parts.PART", 2)
+    assert await shown(host, f"{line} --all", rows) == whole, "in parts of two"
+    assert await shown(host, f"{line} --limit 1", rows) == whole[:1]
+    assert await shown(host, f"{line} --limit 3", rows) == whole[:3]
+    said = await host(*line.split(), "--all", "--limit", "2", code=2)
+    assert "--limit and --all contradict each other" in said
+
+
+async def test_people_and_tokens_are_found_by_what_they_are(host: Command) -> None:
+    await host("user", "add", "anna", "--role", "operator", "--tenant", "acme")
+    await host("user", "disable", "u1")
+    await host("token", "add", "of acme", "--scope", "operate", "--tenant", "acme")
+    for line, wanted in (
+        ("user list --role operator", ["anna"]),
+        ("user list --tenant acme", ["anna"]),
+        ("user list --state disabled", ["u1"]),
+        ("user list --prefix u --sort -name --limit 2", ["u3", "u2"]),
+        ("token list --scope operate", ["of acme"]),
+        ("token list --tenant acme", ["of acme"]),
+        ("token list --prefix panel --sort -created --limit 1", ["panel3"]),
+        ("token list --expired", []),
+    ):
+        found = await shown(host, line, "")
+        assert [one["name"] for one in found] == wanted, line
+    assert "--scope" in await host("token", "list", "--scope", "king", code=2)
+    assert "--sort" in await host("user", "list", "--sort", "mail", code=2)

@@ -11,7 +11,7 @@ from control.accounting import importing
 from control.keyset import Keyset
 from control.parts import Parts
 from control.tenants import login, network
-from control.users import person, token
+from control.users import personlist, tokenlist
 from control.values.part import Key, Part
 from tests.support.control.core import Api
 
@@ -37,8 +37,8 @@ _READ: dict[str, tuple[Keyset, tuple[Any, ...]]] = {
     "login": (login.LIST, ("acme",)),
     "network": (network.LIST, ("acme",)),
     "import": (importing.LIST, ("pmta1", None)),
-    "person": (person.LIST, (None,) * 5),
-    "token": (token.LIST, (None,) * 6),
+    "person": (personlist.LIST, (None,) * 5),
+    "token": (tokenlist.LIST, (None,) * 6),
 }
 
 
