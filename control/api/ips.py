@@ -15,7 +15,7 @@ from control.plan.view import Reader, View
 from control.problem import RefusedError
 from control.sources import ip, moving, removal
 from control.sources.ip import IpChange
-from control.sources.ipview import IpQuery, IpView, after, ip_page, ip_view, owners_page
+from control.sources.ipview import IpQuery, IpView, QuotaQuery, after, ip_page, ip_view, owners_page
 from control.sources.rates import Rates
 from control.sources.usage import UsageView, usage_views
 from control.tenants.view import must_exist
@@ -115,6 +115,7 @@ class IpsApi:
         )
 
     async def _quota(self, call: Call) -> list[UsageView]:
+        wanted: QuotaQuery = call.wanted
         tenant = call.query.get("tenant")
         async with self._view() as connection:
             await must_exist(connection, tenant)
@@ -122,7 +123,7 @@ class IpsApi:
             if generation is None:
                 return []
             owners = await owners_page(connection, generation, tenant, page(call))
-        return await self._usage(generation, owners)
+        return wanted.kept(await self._usage(generation, owners))
 
     async def _usage(self, generation: Generation, owners: dict[str, str]) -> list[UsageView]:
         """By the generation in force: what gateways go by, not what was just typed. `owners`:
@@ -202,6 +203,7 @@ class IpsApi:
                 self._quota,
                 usage,
                 query=_TENANT | _IPS,
+                wanted=QuotaQuery,
                 listing=listing("vmta", sort="vmta"),
             ),
             Route("GET", "/api/v1/ips/{ip}", f"As {one}", self._one, IpView, thing=thing),

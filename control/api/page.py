@@ -32,4 +32,6 @@ def page(call: Call) -> Page:
         state=getattr(asked, "state", None),
         ip=None if ip is None else normal_ip(ip),
         domain=None if domain is None else domain_name("domain", domain),
+        pool=getattr(asked, "pool", None),
+        plan=getattr(asked, "plan", None),
     )

@@ -1,17 +1,19 @@
 """/api/v2/warmup, and the older paths of it."""
 
-from typing import Any
+from msgspec.structs import replace
 
 from control.api.listing import Listing
 from control.api.page import listing, page
 from control.api.route import DRY, GONE, Call, Route, Thing, changed
 from control.plan.changed import Changed, Removed, removed
+from control.plan.page import WHOLE, Page
 from control.plan.publish import Publisher
 from control.plan.view import Reader, View
 from control.pmta.dkim import Seal
 from control.problem import missing
 from control.tenants.view import must_exist
 from control.values.ip import normal_ip
+from control.values.provider import known_provider
 from control.warmup import byhand, plans, taking
 from control.warmup.byhand import HandAct
 from control.warmup.decision import DecisionPage, DecisionQuery, decisions
@@ -19,7 +21,7 @@ from control.warmup.engine import Engine
 from control.warmup.plans import NewPlan, PlanView, plan_views
 from control.warmup.simulation import Simulation, SimulationAsked
 from control.warmup.taking import TakenRows, TakenView
-from control.warmup.view import Overview, PlanRow, WarmupView, plan_row
+from control.warmup.view import Overview, PlanRow, WarmupQuery, WarmupView, plan_row
 from control.warmup.whatif import Growth, GrowthAsked, WhatIf
 from settings.model import Warmup
 
@@ -54,15 +56,16 @@ class WarmupApi:
         self._what_if = what_if
         self._seal = seal
 
-    async def _views(self, call: Call, **of: Any) -> list[WarmupView]:
+    async def _views(self, call: Call, page: Page = WHOLE) -> list[WarmupView]:
         tenant = call.query.get("tenant")
         async with self._view() as connection:
             await must_exist(connection, tenant)
-            return await self._engine.views(connection, tenant=tenant, **of)
+            return await self._engine.views(connection, tenant=tenant, page=page)
 
     async def _list(self, call: Call) -> list[WarmupView]:
-        part = page(call)
-        return await self._views(call, after=part.after, limit=part.limit)
+        wanted: WarmupQuery = call.wanted
+        provider = None if wanted.provider is None else known_provider(wanted.provider)
+        return await self._views(call, replace(page(call), provider=provider))
 
     async def _overview(self, call: Call) -> Overview:
         tenant = call.query.get("tenant")
@@ -81,7 +84,7 @@ class WarmupApi:
     async def _read(self, call: Call, connection: Reader) -> WarmupView:
         address = normal_ip(call.path["ip"])
         tenant = call.query.get("tenant")
-        for found in await self._engine.views(connection, tenant=tenant, ip=address):
+        for found in await self._engine.views(connection, tenant=tenant, page=Page(ip=address)):
             return found
         raise missing("IP", address)
 
@@ -154,6 +157,7 @@ class WarmupApi:
                 self._list,
                 list[WarmupView],
                 query=_TENANT,
+                wanted=WarmupQuery,
                 listing=listing("vmta", sort="vmta"),
             ),
             Route(

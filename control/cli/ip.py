@@ -12,7 +12,7 @@ from control.ledger.status import CLOSED, OPENS
 from control.plan.changed import Changed
 from control.progress.view import MailboxQuotas
 from control.sources.ip import IpChange, Order
-from control.sources.ipview import IpQuery, IpView
+from control.sources.ipview import IpQuery, IpView, QuotaQuery
 from control.sources.moving import IpMove, IpServer
 from control.sources.usage import ALL, UsageView
 from control.terminal.client import Client
@@ -20,6 +20,7 @@ from control.terminal.invocation import Invocation
 from control.terminal.options import Body, filters, options
 from control.terminal.parts import All, Limit, listed
 from control.terminal.show import as_json, line_of, say, table
+from control.terminal.usage import misused
 from policy.model import UNLIMITED
 
 app = typer.Typer(no_args_is_help=True, help="IPs: quota, warm-up stage, pause.")
@@ -128,8 +129,10 @@ def remove(
     removed(context, f"/api/v2/ips/{ip}", f"IP {ip}", dry_run, force, reason)
 
 
+@filters(QuotaQuery)
 def quota(
     context: typer.Context,
+    query: Body,
     tenant: Tenant = None,
     limits: Annotated[
         bool, typer.Option("--limits", help="Limits of a minute and an hour instead.")
@@ -140,10 +143,12 @@ def quota(
     """Use of each IP and provider today."""
     line = line_of(context)
     if limits:
+        if query:
+            raise misused("--limits shows limits, of all IPs or a tenant's: no other filter holds")
         _limits(line, tenant)
         return
     client = Client(line)
-    found = listed(client, "/api/v2/quota", UsageView, limit, every, tenant=tenant)
+    found = listed(client, "/api/v2/quota", UsageView, limit, every, **query, tenant=tenant)
     if line.json:
         as_json(found)
         return

@@ -13,9 +13,10 @@ from control.terminal.client import Client
 from control.terminal.options import Body, filters, options
 from control.terminal.parts import All, Limit, listed, part_of
 from control.terminal.show import as_json, line_of, say, table
+from control.terminal.usage import misused
 from control.warmup.byhand import Action, HandAct
 from control.warmup.decision import DecisionPage, DecisionQuery
-from control.warmup.view import WarmupView
+from control.warmup.view import WarmupQuery, WarmupView
 
 app = typer.Typer(no_args_is_help=True, help="Warm-up: where IPs are, what comes next, and why.")
 app.add_typer(warmupplan.app, name="plan")
@@ -31,8 +32,10 @@ PATH = "/api/v2/warmup"
 
 
 @app.command()
+@filters(WarmupQuery, but=("ip",))
 def status(
     context: typer.Context,
+    query: Body,
     ip: Annotated[str | None, typer.Argument(help="One IP, with what comes next.")] = None,
     tenant: Annotated[str | None, typer.Option(help="Only this tenant's.")] = None,
     limit: Limit = None,
@@ -42,7 +45,9 @@ def status(
     line = line_of(context)
     client = Client(line)
     if ip is None:
-        found = listed(client, PATH, WarmupView, limit, every, tenant=tenant)
+        found = listed(client, PATH, WarmupView, limit, every, **query, tenant=tenant)
+    elif query:
+        raise misused("an IP is shown by itself: no filter holds")
     else:
         found = [client.get(f"{PATH}/ips/{ip}", WarmupView)]
     if line.json:

@@ -14,9 +14,15 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     """A text in the name, whatever its case."""
     state: str | None = None
     ip: str | None = None
-    """Of domains: one that may carry them."""
+    """Of domains: one that may carry them; of IPs: that one."""
     domain: str | None = None
     """Of IPs: one that they may carry."""
+    pool: str | None = None
+    """Of IPs: one that they are in."""
+    plan: str | None = None
+    """Of IPs: one that they are on."""
+    provider: str | None = None
+    """Of IPs: one at which they are at a stage of its own, or paused."""
 
 
 WHOLE = Page()

@@ -219,7 +219,7 @@ async def vmtas(
 ) -> list[VmtaRow]:
     """VirtualMTAs, `of` some tenants."""
     given = (names, of, page.after, page.limit, page.containing, page.state, page.domain)
-    return await fetch(connection, VmtaRow, _SQL["vmtas"], *given)
+    return await fetch(connection, VmtaRow, _SQL["vmtas"], *given, page.ip, page.pool)
 
 
 async def domains(

@@ -59,6 +59,8 @@ WHERE ($1::text[] IS NULL OR name = ANY ($1)) AND ($2::text[] IS NULL OR tenant 
             UNION SELECT p.overflow FROM chain c JOIN pool p ON p.name = c.pool
                 WHERE p.overflow IS NOT NULL)
         SELECT m.vmta FROM chain c JOIN pool_member m ON m.pool = c.pool))
+    AND ($8::text IS NULL OR ip = $8::inet)
+    AND ($9::text IS NULL OR name IN (SELECT m.vmta FROM pool_member m WHERE m.pool = $9))
 ORDER BY name COLLATE "C" LIMIT $4;
 
 -- name: vmta_called

@@ -10,14 +10,17 @@ from control.plan.compile import plans_of, stage_limits
 from control.plan.page import Page
 from control.plan.rows import Rows, VmtaRow, of_ip, pools, stages, vmtas
 from control.problem import bad, missing, quoted
-from control.sources.usage import UsageView
+from control.sources.usage import ALL, UsageView
 from control.store.change import Act
 from control.store.database import Connection
 from control.values.host import DomainText
+from control.values.ip import IpText
+from control.values.provider import known_provider
 from control.values.query import FoundText
 from control.values.wanted import meant
-from policy.model import Unlimited
+from policy.model import Name, Unlimited
 from policy.plan import Generation
+from policy.provider import PROVIDERS
 from policy.warmup.plan import Plan
 from settings.model import Warmup
 
@@ -65,6 +68,29 @@ class IpQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     containing: Annotated[
         FoundText | None, meant("Only with this in the address, VirtualMTA or host name.")
     ] = None
+    pool: Annotated[Name | None, meant("Only those in this pool.")] = None
+
+
+_RowText = Annotated[str, msgspec.Meta(extra_json_schema={"enum": [ALL, *PROVIDERS]})]
+
+
+class QuotaQuery(IpQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every one that is given must match."""
+
+    ip: Annotated[IpText | None, meant("Only this one.")] = None
+    provider: Annotated[
+        _RowText | None,
+        meant(f"Of each IP this provider's row, and the one of all ({ALL}: that one alone)."),
+    ] = None
+
+    def kept(self, rows: list[UsageView]) -> list[UsageView]:
+        """Of the rows of IPs; the one of all stays always, so that each IP has one. Raises
+        RefusedError."""
+        if self.provider is None:
+            return rows
+        if self.provider != ALL:
+            known_provider(self.provider)
+        return [one for one in rows if one.provider in (ALL, self.provider)]
 
 
 def ip_views(rows: Rows, warmup: Warmup) -> list[IpView]:

@@ -20,6 +20,7 @@ import msgspec
 
 from control.plan import rows
 from control.plan.compile import plans_of
+from control.plan.page import WHOLE, Page
 from control.plan.publish import Publisher
 from control.problem import RefusedError
 from control.store.change import Act
@@ -89,7 +90,7 @@ class Engine:
         ips = None if turn else sorted({row["ip"] for row in (*changed, *blocked)})
         new, after = 0, None
         while ips is None or ips:
-            found = await sources(self._pool, ips=ips, after=after, limit=AT_ONCE)
+            found = await sources(self._pool, ips=ips, page=Page(after=after, limit=AT_ONCE))
             if found:
                 new += await self._some(found, turn=turn)
             if len(found) < AT_ONCE:
@@ -139,20 +140,25 @@ class Engine:
         connection: Connection,
         *,
         tenant: str | None = None,
-        ip: str | None = None,
-        after: str | None = None,
-        limit: int | None = None,
+        page: Page = WHOLE,
     ) -> list[WarmupView]:
-        """IPs in the order of their VirtualMTAs' names, but for those whose plan is not there."""
+        """IPs in the order of their VirtualMTAs' names, but for those whose plan is not there;
+        filled up in their place, so that only the last part is short of its limit."""
         now = await self.calendar()
-        ips = None if ip is None else [ip]
-        found = await sources(connection, tenant=tenant, ips=ips, after=after, limit=limit)
+        ips = None if page.ip is None else [page.ip]
         shown: list[WarmupView] = []
-        # Those of all at once were a second in which nobody else got an answer.
-        for first in range(0, len(found), AT_ONCE):
-            shown += await self._shown(connection, found[first : first + AT_ONCE], now)
-            await asyncio.sleep(0)
-        return shown
+        limit = page.limit
+        while True:
+            left = None if limit is None else limit - len(shown)
+            page = msgspec.structs.replace(page, limit=left)
+            found = await sources(connection, tenant=tenant, ips=ips, page=page)
+            # Those of all at once were a second in which nobody else got an answer.
+            for first in range(0, len(found), AT_ONCE):
+                shown += await self._shown(connection, found[first : first + AT_ONCE], now)
+                await asyncio.sleep(0)
+            if left is None or len(found) < left or len(shown) == limit:
+                return shown
+            page = msgspec.structs.replace(page, after=found[-1].name)
 
     async def _shown(
         self, connection: Connection, found: list[Source], now: int
@@ -183,7 +189,7 @@ class Engine:
     async def after(self, act: Act, change: Awaitable[str]) -> WarmupView:
         """The IP that a change names, as the change leaves it. Raises RefusedError."""
         ip = await change
-        for found in await self.views(act.connection, ip=ip):
+        for found in await self.views(act.connection, page=Page(ip=ip)):
             return found
         raise RefusedError(f"IP {ip} has neither a plan nor a quota")
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from control.plan.page import WHOLE, Page
 from control.store.database import Connection, fetch
 from policy.limits import day_of
 from policy.warmup.evidence import Day
@@ -104,12 +105,12 @@ async def sources(
     names: Collection[str] | None = None,
     ips: Collection[str] | None = None,
     tenant: str | None = None,
-    after: str | None = None,
-    limit: int | None = None,
+    page: Page = WHOLE,
 ) -> list[Source]:
     """IPs in the order of their VirtualMTAs' names, all or those that are asked for."""
-    given = (names, ips, tenant, after, limit)
-    return await fetch(connection, Source, SQL["sources"], *given)
+    given = (names, ips, tenant, page.after, page.limit)
+    found = (page.containing, page.state, page.domain, page.pool, page.plan, page.provider)
+    return await fetch(connection, Source, SQL["sources"], *given, *found)
 
 
 async def states(connection: Connection, names: Collection[str]) -> dict[tuple[str, str], Kept]:

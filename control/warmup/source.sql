@@ -9,6 +9,20 @@ FROM virtual_mta v LEFT JOIN LATERAL (
 ) h ON true
 WHERE ($1::text[] IS NULL OR v.name = ANY ($1)) AND ($2::text[] IS NULL OR host(v.ip) = ANY ($2))
     AND ($3::text IS NULL OR v.tenant = $3) AND ($4::text IS NULL OR v.name COLLATE "C" > $4)
+    AND ($6::text IS NULL OR strpos(lower(v.name), lower($6)) > 0
+        OR strpos(host(v.ip), lower($6)) > 0 OR strpos(v.host_name, lower($6)) > 0)
+    AND ($7::text IS NULL OR v.state = $7)
+    -- Those that may carry the domain: its pool's, and of those that its mail overflows to.
+    AND ($8::text IS NULL OR v.name IN (
+        WITH RECURSIVE chain (pool) AS (
+            SELECT d.pool FROM sending_domain d WHERE d.domain = $8
+            UNION SELECT p.overflow FROM chain c JOIN pool p ON p.name = c.pool
+                WHERE p.overflow IS NOT NULL)
+        SELECT m.vmta FROM chain c JOIN pool_member m ON m.pool = c.pool))
+    AND ($9::text IS NULL OR v.name IN (SELECT m.vmta FROM pool_member m WHERE m.pool = $9))
+    AND ($10::text IS NULL OR v.plan = $10)
+    AND ($11::text IS NULL OR EXISTS (SELECT FROM warmup_state w WHERE w.vmta = v.name
+        AND w.provider = $11 AND (w.paused OR w.stage IS NOT NULL)))
 ORDER BY v.name COLLATE "C" LIMIT $5;
 
 -- name: states

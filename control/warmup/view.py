@@ -1,14 +1,20 @@
 """Warm-up of an IP as the API shows it: where it is, on what evidence, and what comes next."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated
 
 import msgspec
 
+from control.sources.ipview import IpQuery
+from control.values.ip import IpText
+from control.values.provider import ProviderText
+from control.values.wanted import meant
 from control.warmup.evidence import NOTHING, Seen
 from control.warmup.judge import Judged
 from control.warmup.source import Kept, Source, quota_of
 from policy.isotime import instant, not_before
 from policy.limits import DAY
+from policy.model import Name
 from policy.warmup.evidence import sums
 from policy.warmup.plan import Plan
 
@@ -27,6 +33,17 @@ class ProviderView(msgspec.Struct, frozen=True, kw_only=True):
     override: str
     next: str
     """What would be decided if the day ended now; empty: it goes where its IP goes."""
+
+
+class WarmupQuery(IpQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every one that is given must match."""
+
+    ip: Annotated[IpText | None, meant("Only this one.")] = None
+    plan: Annotated[Name | None, meant("Only those on this plan.")] = None
+    provider: Annotated[
+        ProviderText | None,
+        meant("Only those that are paused, or at a stage of their own, at this provider."),
+    ] = None
 
 
 class WarmupView(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,6 +29,10 @@ async def api(core: Parts) -> AsyncIterator[Api]:
         await done(opened, "POST", "/api/v2/pools/slow/pause")
         await done(opened, "POST", "/api/v2/tenants/Other/pause")
         await done(opened, "PATCH", "/api/v2/ips/192.0.2.3", {"state": "pause"})
+        await done(opened, "POST", "/api/v2/warmup/plans", {"name": "steady", "quotas": [50, 100]})
+        await done(opened, "PATCH", "/api/v2/ips/192.0.2.4", {"quota": None, "plan": "steady"})
+        at_yahoo = {"action": "pause", "provider": "yahoo", "reason": "slow"}
+        await done(opened, "POST", "/api/v2/warmup/ips/192.0.2.4", at_yahoo)
         yield opened
 
 
@@ -60,6 +64,31 @@ FOUND: dict[str, tuple[str, set[str]]] = {
     "ips?domain=slow.example&containing=2.2": ("ip", {"192.0.2.2"}),
     "ips?containing=VMTA-192-0-2-4": ("ip", {"192.0.2.4"}),
     "ips?domain=news.example&tenant=Other": ("ip", set()),
+    "ips?pool=fast": ("ip", {"192.0.2.2"}),
+    "ips?pool=none": ("ip", set()),
+}
+_OF_IPS = {
+    "?": {"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"},
+    "?state=paused": {"192.0.2.3"},
+    "?state=paused&tenant=Other": set(),
+    "?tenant=acme": {"192.0.2.1", "192.0.2.2", "192.0.2.3"},
+    "?ip=192.0.2.2": {"192.0.2.2"},
+    "?ip=192.0.2.9": set(),
+    "?pool=slow": {"192.0.2.3"},
+    "?pool=slow&state=active": set(),
+    "?domain=shop.example": {"192.0.2.1", "192.0.2.2"},
+    "?containing=2.4": {"192.0.2.4"},
+}
+"""The same for what IPs used and for their warm-up."""
+for _asked, _ips in _OF_IPS.items():
+    FOUND |= {f"{noun}{_asked}": ("ip", _ips) for noun in ("quota", "warmup")}
+FOUND |= {
+    "warmup?plan=steady": ("ip", {"192.0.2.4"}),
+    "warmup?plan=other": ("ip", set()),
+    "warmup?provider=yahoo": ("ip", {"192.0.2.4"}),
+    "warmup?provider=gmail": ("ip", set()),
+    "quota?provider=*": ("ip", _OF_IPS["?"]),
+    "quota?provider=yahoo&pool=Other": ("ip", {"192.0.2.4"}),
 }
 
 
@@ -76,7 +105,23 @@ async def test_each_filter_finds_what_it_says_whole_and_in_parts(api: Api, asked
             assert part.status == 200
             found += [one[field] for one in await part.json()]
             following = part.headers.get("Link", "").removeprefix("<").partition(">")[0]
-    assert sorted(found) == sorted(wanted)
+    # Of what an IP used there are several rows.
+    assert sorted(set(found)) == sorted(wanted)
+    assert len(found) == len(answer)
+
+
+async def test_of_what_an_ip_used_a_provider_has_its_row_beside_the_one_of_all(api: Api) -> None:
+    for asked, wanted in (
+        ("ip=192.0.2.4&provider=yahoo", {"*", "yahoo"}),
+        ("ip=192.0.2.4&provider=*", {"*"}),
+        # An IP with a quota of its own, and nothing sent there.
+        ("ip=192.0.2.1&provider=gmail", {"*"}),
+    ):
+        _, rows = await api("GET", f"/api/v2/quota?{asked}")
+        assert {row["provider"] for row in rows} == wanted, asked  # type: ignore[attr-defined]
+    for noun in ("quota", "warmup"):
+        status, refused = await api("GET", f"/api/v2/{noun}?provider=gmial")
+        assert (status, refused["errors"][0]["field"]) == (400, "provider")  # type: ignore[index]
 
 
 async def test_what_a_domain_shows_is_what_the_filter_finds(api: Api) -> None:
@@ -95,6 +140,8 @@ async def test_what_a_domain_shows_is_what_the_filter_finds(api: Api) -> None:
         ("ips?domain=acme", "domain"),
         ("domains?ip=192.0.2", "ip"),
         ("pools?containing=", "containing"),
+        ("quota?ip=192.0.2", "ip"),
+        ("warmup?pool=", "pool"),
     ],
 )
 async def test_a_word_that_is_none_is_refused_by_name(api: Api, asked: str, field: str) -> None:
@@ -113,8 +160,17 @@ async def test_commands_have_the_same_words(
         ("domain list --ip 192.0.2.2 --all", "shop.example", "news.example"),
         ("ip list --domain news.example --state new --limit 5", "", "192.0.2.1 "),
         ("ip list --state paused", "192.0.2.3", "192.0.2.2"),
+        ("quota --pool fast --all", "192.0.2.2", "192.0.2.3"),
+        ("quota --provider yahoo --ip 192.0.2.4", "yahoo", "192.0.2.3"),
+        ("warmup status --plan steady --limit 3", "192.0.2.4", "192.0.2.3"),
+        ("warmup status --provider yahoo", "192.0.2.4", "192.0.2.3"),
     ):
         found = await command(*line.split())
         assert there in found, line
         assert away not in found, line
     assert "--state" in await command("ip", "list", "--state", "gone", code=2)
+    assert "no filter holds" in await command(
+        *("warmup", "status", "192.0.2.4", "--plan", "steady"), code=2
+    )
+    assert "no other filter" in await command("quota", "--limits", "--pool", "fast", code=2)
+    assert "provider" in await command("quota", "--provider", "gmial", code=2)
