@@ -15,9 +15,17 @@ PHASES = "examples,coverage,fuzzing"
 
 
 async def asked(
-    url: str, role: str, token: str, folder: Path, excused: list[Exclusion], *, examples: int
+    url: str,
+    role: str,
+    token: str,
+    folder: Path,
+    excused: list[Exclusion],
+    *,
+    examples: int,
+    seed: int,
 ) -> Report:
-    """Every operation of the document at `url`, asked with that token ('': without one)."""
+    """Every operation of the document at `url`, asked with that token ('': without one); the same
+    requests for the same `seed`, so that a build is no throw of dice."""
     events = folder / f"{role}.ndjson"
     header = ["-H", f"Authorization: Bearer {token}"] if token else []
     phases = PHASES if examples > SHORT else "examples,fuzzing"
@@ -25,7 +33,15 @@ async def asked(
         process = await asyncio.create_subprocess_exec(
             *(str(COMMAND), "run", f"{url}/api/openapi.json", *header),
             *("--checks", "all", "--phases", phases, "--mode", "all", "--continue-on-failure"),
-            *("--max-examples", str(examples), "--seed", "1", "--workers", "1", "--no-shrink"),
+            *(
+                "--max-examples",
+                str(examples),
+                "--seed",
+                str(seed),
+                "--workers",
+                "1",
+                "--no-shrink",
+            ),
             *("--max-redirects", "0", "--request-timeout", "30", "--no-color"),
             *("--suppress-health-check", "all", "--output-sanitize", "false"),
             *("--report", "ndjson", "--report-ndjson-path", str(events)),
