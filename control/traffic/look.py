@@ -190,8 +190,6 @@ class Looks:
             self._after = None
             self._known = {n: k for n, k in self._known.items() if k.round == self._round}
             self._round += 1
-            for known in self._known.values():
-                known.round = self._round - 1
         else:
             self._after = part[-1].name
         for name in [n for n in self._known if n not in generation.vmta]:

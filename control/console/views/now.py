@@ -6,6 +6,7 @@ and none of what all share.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,8 +14,10 @@ from typing import Any
 
 from control.alerts.desk import Alerts
 from control.api.asking import Within
+from control.console.drawn import Chart, Line
 from control.console.page import Page
 from control.console.visit import Part, Visit
+from control.explain.standing import Mail
 from control.explain.status import Status
 from control.sources.usage import ALL, UsageView
 from control.users.role import Holder
@@ -49,6 +52,29 @@ class Today:
 
 
 @dataclass(frozen=True)
+class Rate:
+    """Messages a second, over a minute."""
+
+    at: str
+    came: float
+    relayed: float
+    held: float
+
+    @property
+    def place(self) -> int:
+        """Unix seconds."""
+        return round(datetime.fromisoformat(self.at).timestamp())
+
+
+PAST = 900
+"""Looks whose rates are kept: fifteen minutes, while somebody watches."""
+GAP = 10
+"""Seconds without a look that are no line in the drawing."""
+TOLD = 20
+"""Of them, so many stand in the table."""
+
+
+@dataclass(frozen=True)
 class Sample:
     """One look."""
 
@@ -57,6 +83,8 @@ class Sample:
     alerts: Part
     use: Part
     """Of all IPs, all providers together."""
+    past: tuple[Rate, ...] = ()
+    """Of the last minutes, the latest last."""
 
 
 AWAY = "It cannot be looked at now; the log has why."
@@ -67,6 +95,7 @@ class Now:
 
     def __init__(self, within: Within) -> None:
         self._visit = Visit(holder=LOOKER, address="", path="/", names={}, query={}, within=within)
+        self._past: deque[Rate] = deque(maxlen=PAST)
 
     async def take(self) -> Sample:
         """A look at all."""
@@ -75,8 +104,12 @@ class Now:
             self._visit.soon("GET", "/api/v2/alerts", query={"limit": 20}),
             self._visit.kept.get("use", self._usage),
         )
+        at = instant_of(datetime.now(UTC))
+        if status.found is not None:
+            self._past.append(rate(at, status.found.minute))
         return Sample(
-            at=instant_of(datetime.now(UTC)),
+            at=at,
+            past=tuple(self._past),
             status=status,
             alerts=alerts,
             use=Part(pending=True) if use is None else replace(use.found, age=round(use.age)),
@@ -93,6 +126,40 @@ class Now:
             rows += [row for row in part.found if row.provider == ALL]
             if not (after := part.after):
                 return Part(found=rows)
+
+
+def rate(at: str, minute: Mail) -> Rate:
+    """Of a minute's mail."""
+    found = (round(n / 60, 2) for n in (minute.came, minute.relayed, minute.held))
+    return Rate(at, *found)
+
+
+def rates(past: Sequence[Rate]) -> Chart:
+    """In, out and held; where nobody looked for a while there is a gap."""
+    places: list[int] = []
+    values: list[tuple[float | None, ...]] = []
+    for one in past:
+        if places and one.place - places[-1] > GAP:
+            places.append(places[-1] + 1)
+            values.append((None, None, None))
+        places.append(one.place)
+        values.append((one.came, one.relayed, one.held))
+    came, relayed, held = zip(*values, strict=True) if values else ((), (), ())
+    return Chart(
+        places=places,
+        days=False,
+        lines=[
+            Line(label="in", values=came, kind="line", colour="mark"),
+            Line(label="out", values=relayed, kind="line", colour="fill"),
+            Line(label="held", values=held, kind="dashed", colour="warn"),
+        ],
+    )
+
+
+def told(past: Sequence[Rate]) -> list[Rate]:
+    """Some of them, evenly apart, the latest first."""
+    step = max(1, -(-len(past) // TOLD))
+    return list(past[::-1][::step])
 
 
 def shown(visit: Visit, sample: Sample) -> Mapping[str, Any]:
@@ -112,6 +179,9 @@ def shown(visit: Visit, sample: Sample) -> Mapping[str, Any]:
     return {
         "at": sample.at,
         "whole": whole and visit.may("GET", "/api/v2/status"),
+        "chart": rates(sample.past),
+        "last": rates(sample.past[-1:]),
+        "past": told(sample.past),
         "status": sample.status,
         "mail": None if status is None else status.minute,
         "waiting": [] if status is None else _of(status.hold, tenants),

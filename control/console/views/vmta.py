@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from control.console.drawn import each_day, mail_chart
 from control.console.page import Page
 from control.console.views.ip import ONE
 from control.console.views.period import STATISTICS, of_period, period, sums
@@ -23,8 +24,11 @@ async def view(visit: Visit) -> Mapping[str, Any]:
         sums(visit, of, "provider", **part, **{"with": "total,categories"}),
         sums(visit, of, "campaign", **part, after=visit.query.get("after")),
     )
+    each = each_day(days.rows, days.first, days.last)
     return {
         **of_period(of),
+        "drawn": each,
+        "chart": mail_chart(each),
         "title": warm.vmta,
         "warm": warm,
         "days": days.rows,

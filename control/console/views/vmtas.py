@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from control.console.drawn import each_day, mail_chart
 from control.console.page import Page
 from control.console.views.period import STATISTICS, of_period, period, sums
 from control.console.visit import Visit
@@ -25,9 +26,13 @@ async def view(visit: Visit) -> Mapping[str, Any]:
     by = by if by in BY else "ip"
     only = {"provider": visit.query.get("provider")}
     asked = {**only, "with": "total,categories", "limit": PART, "after": visit.query.get("after")}
-    (found, after), (providers, _), names = await asyncio.gather(
-        sums(visit, of, by, **asked), sums(visit, of, "provider", limit=PART), _names(visit)
+    (found, after), (providers, _), (days, _), names = await asyncio.gather(
+        sums(visit, of, by, **asked),
+        sums(visit, of, "provider", limit=PART),
+        sums(visit, of, "day", **only),
+        _names(visit),
     )
+    each = each_day(days.rows, days.first, days.last)
     return {
         **of_period(of),
         "by": by,
@@ -36,6 +41,8 @@ async def view(visit: Visit) -> Mapping[str, Any]:
         "found": found,
         "after": after,
         "providers": providers.rows,
+        "days": each,
+        "chart": mail_chart(each),
         "names": names,
     }
 
