@@ -16,13 +16,16 @@ DOCUMENT_LOCK := tests/schemathesis/requirements
 # As what drives a browser has: it is larger than the product with all it needs.
 BROWSER_BIN := .venv-browser/bin
 BROWSER_LOCK := tests/browser/requirements
+# As what knows the specification of Compose has.
+COMPOSE_BIN := .venv-compose/bin
+COMPOSE_LOCK := tests/setup/compose/requirements
 # A test waits more than it computes: three share two cores.
 PYTEST = $(BIN)/pytest -n 3 --dist worksteal
 
 # Processes begin by the thousand in the tests, and each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo up quick test coverage test-compiled compiled compiler install schemathesis browser isolation commands soak sixty-days check bench bench-quick bench-hold bench-control bench-accounting load dashboards fmt lock clean
+.PHONY: setup demo up quick test coverage test-compiled compiled compiler install schemathesis browser isolation commands compose deployment soak sixty-days check bench bench-quick bench-hold bench-control bench-accounting load dashboards fmt lock clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -49,6 +52,12 @@ $(BROWSER_BIN)/.ready: $(BROWSER_LOCK).lock | $(STAMP)
 	$(PYTHON) -m venv --clear .venv-browser
 	$(BROWSER_BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(BROWSER_LOCK).lock
 	@$(BROWSER_BIN)/python -m pip check --disable-pip-version-check
+	@touch $@
+
+$(COMPOSE_BIN)/.ready: $(COMPOSE_LOCK).lock
+	$(PYTHON) -m venv --clear .venv-compose
+	$(COMPOSE_BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(COMPOSE_LOCK).lock
+	@$(COMPOSE_BIN)/python -m pip check --disable-pip-version-check
 	@touch $@
 
 demo: $(STAMP)
@@ -160,6 +169,18 @@ test-compiled: $(COMPILED)/.ready
 commands: $(STAMP)
 	$(BIN)/python -m tests.setup.commands
 
+# The files of deploy/compose against the specification, the image and our rules.
+compose: $(COMPOSE_BIN)/.ready
+	$(COMPOSE_BIN)/python -m tests.setup.compose
+
+# deploy/sendgate-setup on an empty Debian with a real systemd: installed, updated, every kind of failed update, kills,
+# back. As root, with debootstrap; DEBIAN=trixie takes Debian 13.
+DEBIAN := bookworm
+DEPLOYED := build/deployment
+deployment: $(STAMP)
+	@mkdir -p $(DEPLOYED)
+	$(BIN)/python -m tests.setup.deployment $(DEPLOYED) $(DEBIAN)
+
 # Everything, about half an hour; `loadtest/README.md` has the options.
 bench: $(COMPILED)/.ready
 	$(BIN)/python -m loadtest.bench --json --svg
@@ -207,6 +228,8 @@ lock: $(STAMP)
 		--python-version 3.11 $(DOCUMENT_LOCK).in -o $(DOCUMENT_LOCK).lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
 		--python-version 3.11 --constraint requirements.lock $(BROWSER_LOCK).in -o $(BROWSER_LOCK).lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header \
+		--python-version 3.11 $(COMPOSE_LOCK).in -o $(COMPOSE_LOCK).lock
 
 clean:
-	rm -rf .venv .venv-schemathesis .venv-browser .sendgate build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-schemathesis .venv-browser .venv-compose .sendgate build dist *.egg-info .coverage* .pytest_cache .mypy_cache .ruff_cache

@@ -40,9 +40,11 @@ def schema() -> dict[str, Any]:
 def problems(file: Path) -> list[str]:
     """All of one file, one a line."""
     compose = read(file)
+    # Of the draft that the schema names: another one knows nothing of what it forbids.
+    validator = jsonschema.validators.validator_for(schema())(schema())
     found = [
         f"{'/'.join(map(str, error.absolute_path))}: {error.message}"
-        for error in jsonschema.Draft7Validator(schema()).iter_errors(compose)
+        for error in validator.iter_errors(compose)
     ]
     if found:
         return found
