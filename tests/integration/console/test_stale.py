@@ -93,12 +93,13 @@ async def _on(api: Api) -> None:
     """To the states in which the other forms are shown."""
     for method, path, body in (
         ("POST", "/api/v2/pools", {"tenant": "acme", "name": "spare"}),
+        ("PATCH", "/api/v2/pools/acme", {"overflow": "spare"}),
         ("POST", "/api/v2/pools/spare/pause", None),
         ("POST", f"{TENANT}/login/rotation?login=acme", {"password": "correct horses"}),
         ("POST", f"{TENANT}/networks", {"network": "10.1.0.0/16"}),
         ("POST", f"{TENANT}/pause", None),
         ("POST", "/api/v2/domains/acme.example/rotation", {}),
-        ("PATCH", "/api/v2/users/acmes-user", {"disabled": True}),
+        ("PATCH", "/api/v2/users/acmes-user", {"disabled": True, "mail": "a@acme.example"}),
     ):
         status, answer = await api(method, path, body)
         assert status < 300, answer
