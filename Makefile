@@ -25,7 +25,7 @@ PYTEST = $(BIN)/pytest -n 3 --dist worksteal
 # Processes begin by the thousand in the tests, and each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo up quick test coverage test-compiled compiled compiler install schemathesis browser isolation commands compose deployment soak sixty-days check bench bench-quick bench-hold bench-control bench-accounting load dashboards fmt lock clean
+.PHONY: setup demo up quick test coverage test-compiled compiled compiler install schemathesis browser isolation commands compose deployment soak sixty-days check bench bench-quick bench-hold bench-control bench-console bench-viewers bench-accounting load dashboards fmt lock clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -195,6 +195,14 @@ bench-hold: $(COMPILED)/.ready
 # What a change costs control, with 10, 1,000 and 100,000 mailboxes.
 bench-control: $(COMPILED)/.ready
 	$(BIN)/python -m loadtest.benchcontrol
+
+# What every page of the console takes, with 10, 1,000 and 100,000 mailboxes; half an hour, filling most of it.
+bench-console: $(STAMP)
+	$(BIN)/python -m tests.bench.console
+
+# What fifty who watch the console's first page cost the gateway; four minutes.
+bench-viewers: $(COMPILED)/.ready
+	$(BIN)/python -m loadtest.benchviewers
 
 # What a record costs on its way in, what questions to the sums of a month do, and what a file of history
 # of 300 MB takes; ten minutes.

@@ -132,7 +132,7 @@ def routes(parts: Parts) -> list[Route]:
             )
         return await parts.intake.forgetting.ask(act, recipient, tenant)
 
-    orders = Orders(parts.pool, publisher, parts.naming_key, elsewhere)
+    orders = Orders(parts.pool, publisher, parts.naming_key, elsewhere, settings.hold.undo)
     backlog = parts.intake.rejected.backlog
     lost = partial(loss, parts.pool, settings.ledger.name)
     apis = (

@@ -10,6 +10,8 @@ import msgspec
 from policy.model import Count, Share
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+LONGEST_UNDO = 86_400
+"""Seconds: what was dropped counts as waiting so long, and its content is kept."""
 Octets = Annotated[int, msgspec.Meta(ge=1_000, le=1 << 40)]
 
 
@@ -78,6 +80,9 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     events_kept: Annotated[float, msgspec.Meta(gt=0)] = 7_776_000.0
     """Seconds an event of held mail (late refusal, expiry) and an operator's request stay after
     they are over (90 days); a report that still waits keeps its event. At least `history_kept`."""
+    undo: Annotated[int, msgspec.Meta(ge=0, le=LONGEST_UNDO)] = 300
+    """Seconds for which a drop or a release of held mail can be undone, unless the order says
+    otherwise; at most a day (86400). 0: what is dropped is gone at once."""
     keys: tuple[str, ...] = ()
     """Seal contents (AES-256-GCM), each `ID:KEY` with 32 octets in URL-safe base64: the first
     seals, the others open what they sealed before. Better given as SENDGATE_HOLD_KEYS. Empty:

@@ -36,13 +36,15 @@ class HoldRequestsApi:
         await self._known(wanted.tenant)
         return await self._orders.listed(wanted.tenant, wanted.before or None, wanted.limit)
 
+    async def _undo(self, call: Call) -> HoldRequest:
+        tenant = call.query.get("tenant")
+        await self._known(tenant)
+        return await self._orders.undo(call.who, _number(call), tenant)
+
     async def _one(self, call: Call) -> HoldRequest:
-        text = call.path["request"]
-        if not (text.isascii() and text.isdigit() and len(text) < 19):
-            raise bad("request", f"{quoted(text)} is not a number")
         wait, seen = call.number("wait", 0, LONGEST_WAIT), call.number("seen", 0, 1 << 60)
         tenant = call.query.get("tenant")
-        return await self._orders.one(int(text), tenant, seen=seen, wait=wait)
+        return await self._orders.one(_number(call), tenant, seen=seen, wait=wait)
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -82,6 +84,15 @@ class HoldRequestsApi:
             ),
             Route(
                 "POST",
+                f"{requests}/{{request}}/undo",
+                "Undo a drop or a release: what has not gone waits as it did",
+                self._undo,
+                HoldRequest,
+                query={"tenant": "only this tenant's"},
+                status=202,
+            ),
+            Route(
+                "POST",
                 "/api/v2/hold/forget",
                 "Remove a recipient's waiting mail, and its address from the history",
                 self._forget,
@@ -91,3 +102,10 @@ class HoldRequestsApi:
                 status=202,
             ),
         ]
+
+
+def _number(call: Call) -> int:
+    text = call.path["request"]
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise bad("request", f"{quoted(text)} is not a number")
+    return int(text)

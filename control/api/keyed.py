@@ -49,6 +49,7 @@ UNKEYED: dict[str, str] = {
     "/api/v2/users": _SIGN,
     "/api/v2/users/{user}/reset": _SIGN,
     "/api/v2/tokens": _SIGN,
+    "/api/v2/hold/requests/{request}/undo": _STATE,
     "/api/v2/tenants/{tenant}/pause": _STATE,
     "/api/v2/tenants/{tenant}/resume": _STATE,
     "/api/v2/tenants/{tenant}/password": _STATE,

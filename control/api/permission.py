@@ -131,6 +131,7 @@ PERMISSIONS: dict[tuple[str, str], Permission] = {
     ("GET", "/api/v2/hold/requests"): _READ,
     ("POST", "/api/v2/hold/requests"): _CHANGE,
     ("GET", "/api/v2/hold/requests/{request}"): _READ,
+    ("POST", "/api/v2/hold/requests/{request}/undo"): _CHANGE,
     ("POST", "/api/v2/hold/forget"): _CHANGE,
     ("POST", "/api/v2/explain"): _READ,
     ("GET", "/api/v2/explain/{message}"): _READ,

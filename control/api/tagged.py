@@ -104,6 +104,7 @@ UNTAGGED: dict[tuple[str, str], str] = {
     ("POST", "/api/v2/warmup/import"): _NAMED,
     ("POST", "/api/v2/powermta/import"): _NAMED,
     ("POST", "/api/v2/hold/requests"): "mail comes and goes: what it chooses it chooses by itself",
+    ("POST", "/api/v2/hold/requests/{request}/undo"): "an order is undone, however far it is",
     ("POST", "/api/v2/hold/forget"): "who is forgotten is forgotten, whatever is known of it",
     ("POST", "/api/v2/explain"): _QUESTION,
     ("POST", "/api/v2/warmup/simulation"): _QUESTION,

@@ -187,12 +187,12 @@ def requests(context: typer.Context, query: Body, every: All = False) -> None:
     table(
         (
             *("id", "at", "who", "action", "filters", "outcome"),
-            *("state", "changed", "error", "finished"),
+            *("state", "changed", "undone", "error", "until", "finished"),
         ),
         (
             (
                 *(r.id, r.at, r.who, r.action, _filters(r)),
-                *(r.outcome or "-", r.state, r.changed, r.error, r.finished),
+                *(r.outcome or "-", r.state, r.changed, r.undone, r.error, r.until, r.finished),
             )
             for r in found
         ),
@@ -235,7 +235,7 @@ def _summary(found: HoldSummary, *, some: bool) -> None:
         (
             (
                 p.by,
-                p.name or "-",
+                f"{p.name or '-'} of {p.tenant}" if p.tenant else p.name or "-",
                 p.messages,
                 p.octets,
                 p.oldest,

@@ -1,4 +1,5 @@
-"""`sendgate hold pause|resume|release|drop|settle`, `sendgate forget`: ask, then watch it done."""
+"""`sendgate hold pause|resume|release|drop|undo|settle`, `sendgate forget`: ask, then watch it
+done."""
 
 import math
 import time
@@ -11,7 +12,7 @@ from control.cli import forgotten
 from control.cli.hold import app
 from control.cli.removal import Dry
 from control.held.filter import HoldFilter
-from control.held.requestview import HoldAnswer, HoldRequest
+from control.held.requestview import SETTLED, HoldAnswer, HoldRequest
 from control.problem import RefusedError
 from control.terminal.client import Client
 from control.terminal.options import Body, filters
@@ -19,12 +20,17 @@ from control.terminal.options import of as options_of
 from control.terminal.show import as_json, line_of, say
 from control.terminal.usage import finite, misused, readable
 from policy.number import agree, count
+from settings.hold import LONGEST_UNDO
 
 LOOK = 5
 """Seconds one question for news stays open."""
 
 Force = Annotated[bool, typer.Option("--force", hidden=True, help="Refused: see `hold settle`.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Ask, and return at once.")]
+Undo = Annotated[
+    int | None,
+    typer.Option(min=0, max=LONGEST_UNDO, help="Seconds for which it can be undone; hold.undo."),
+]
 Timeout = Annotated[float, typer.Option(min=0, help="Longest wait, in seconds.")]
 WAIT = 600.0
 
@@ -71,13 +77,15 @@ def resume(
 def release(
     context: typer.Context,
     named: Body,
+    undo: Undo = None,
     force: Force = False,
     dry_run: Dry = False,
     no_wait: NoWait = False,
     timeout: Timeout = WAIT,
 ) -> None:
-    """Try again now what waits by itself; no quota is passed by it."""
-    body = _body("release", named)
+    """Try again now what waits by itself; no quota is passed by it. For a while `hold undo` stops
+    what has not gone."""
+    body = _body("release", named) | _given(undo)
     _order(context, body | {"force": force}, dry_run, no_wait, timeout)
 
 
@@ -87,17 +95,41 @@ def drop(
     context: typer.Context,
     named: Body,
     yes: Annotated[bool, typer.Option("--yes", help="They are gone for good.")] = False,
+    undo: Undo = None,
     force: Force = False,
     dry_run: Dry = False,
     no_wait: NoWait = False,
     timeout: Timeout = WAIT,
 ) -> None:
-    """Remove waiting mail: it is not sent, and its sender is not told."""
-    body = _body("drop", named) | {"force": force}
+    """Remove waiting mail: it is not sent, and its sender is not told. It stops at once and is gone
+    after a while; until then `hold undo` puts it back as it was."""
+    body = _body("drop", named) | _given(undo) | {"force": force}
     if not yes and not dry_run:
         found = _send(context, "/api/v2/hold/requests", body, True)
         raise RefusedError(f"{count(found.matching, 'message')} would be gone for good: say --yes")
     _order(context, body | {"confirm": yes}, dry_run, no_wait, timeout)
+
+
+@app.command()
+def undo(
+    context: typer.Context,
+    request: Annotated[int, typer.Argument(min=1, help="Its number: `hold requests`.")],
+    no_wait: NoWait = False,
+    timeout: Timeout = WAIT,
+) -> None:
+    """Undo a drop or a release while that goes: what has not gone waits as it did."""
+    finite("--timeout", timeout)
+    line = line_of(context)
+    client = Client(line)
+    found = client.send("POST", f"/api/v2/hold/requests/{request}/undo", None, HoldRequest)
+    if not no_wait:
+        found = _watched(client, found, timeout, quiet=line.json)
+    if line.json:
+        as_json(found)
+    elif found.state == "undone":
+        say(f"request {found.id}, {found.action}: {_put_back(found)}")
+    else:
+        say(f"request {found.id}, {found.action}, is being undone")
 
 
 @app.command()
@@ -150,6 +182,17 @@ def _body(action: str, named: Body) -> dict[str, Any]:
     return {"action": action, **named}
 
 
+def _given(undo: int | None) -> dict[str, Any]:
+    return {} if undo is None else {"undo": undo}
+
+
+def _put_back(request: HoldRequest) -> str:
+    """What of it could be undone."""
+    many = count(request.undone, "message")
+    gone = request.changed - request.undone
+    return f"{many} put back" + (f"; {gone:,} went, or ended otherwise, before" if gone > 0 else "")
+
+
 def _order(
     context: typer.Context, body: dict[str, Any], dry_run: bool, no_wait: bool, timeout: float
 ) -> None:
@@ -183,8 +226,12 @@ def _follow(
             forgotten.watched(Client(line), answer.accounting, left, quiet=line.json)
     if line.json:
         as_json(answer)
-    elif request.state == "done":
+    elif request.state in ("done", "open"):
         say(f"{count(request.changed, 'message')} {_DONE[request.action]}")
+        if request.until:
+            say(f"until {request.until} `sendgate hold undo {request.id}` puts back what is here")
+    elif request.state == "undone":
+        say(f"undone meanwhile: {_put_back(request)}")
     if _nothing(answer):
         raise RefusedError(f"nothing matches: no message was {_DONE[request.action]}", status=404)
 
@@ -217,7 +264,7 @@ def _said(answer: HoldAnswer) -> None:
 def _watched(client: Client, request: HoldRequest, timeout: float, *, quiet: bool) -> HoldRequest:
     """The request when it is over. Raises RefusedError when it failed, or takes longer."""
     ends = time.monotonic() + timeout
-    while request.state not in ("done", "failed"):
+    while request.state not in SETTLED:
         left = ends - time.monotonic()
         if left <= 0:
             raise RefusedError(

@@ -38,7 +38,7 @@ def add_console(
 
     first = now.page(seen)
     console = Console(
-        [first, *PAGES, Own(gate.browsers).page()],
+        [first, *PAGES, Own(gate.browsers, gate.credentials).page()],
         *(within, gate.browsers, gate.rates, refusal),
         proxies=tuple(map(network, settings.control.proxy_networks)),
         url=settings.people.url,

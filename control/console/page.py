@@ -85,4 +85,7 @@ class Page:
     under: str = ""
     """Path of the page in the menu that it belongs to."""
     actions: Mapping[str, Action] = field(default_factory=dict)
+    also: Mapping[str, Needs] = field(default_factory=dict)
+    """What a field of the query has the page ask besides: it counts as that route of the API does
+    (control/api/ratelimit.py)."""
     file: File | None = None

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from yarl import URL
 
+from control.console.qr import qr
 from control.console.visit import Visit
 from control.values.inert import inert
 
@@ -43,6 +44,7 @@ def environment(static: Callable[[str], str]) -> Environment:
         "words": words,
         "with": with_query,
         "segment": segment,
+        "qr": qr,
     }
     made.globals["static"] = static
     return made

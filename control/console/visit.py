@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -160,9 +160,13 @@ class Visit:
     async def soon(self, method: str, path: str, **asked: Any) -> Part:
         """A part that may take long to find out: what was found a moment ago, or that it is being
         looked for."""
+        what = f"{method} {path} {json.dumps(asked, sort_keys=True)}"
+        return await self.later(what, lambda: self.part(method, path, **asked))
+
+    async def later(self, what: str, make: Callable[[], Awaitable[Part]]) -> Part:
+        """The same of what is made by `make`; `what` tells it from all else that is looked for."""
         whose = (self.holder.tenants, self.holder.role, self.tenant)
-        key = (*whose, method, path, json.dumps(asked, sort_keys=True))
-        known = await self.kept.get(key, lambda: self.part(method, path, **asked))
+        known = await self.kept.get((*whose, what), make)
         if known is None:
             return Part(pending=True)
         part: Part = known.found

@@ -161,6 +161,11 @@ def _waiting(held: HeldView, campaign_paused: bool, now: str) -> tuple[str, str]
             f"`sendgate hold settle --message {held.id} --delivered` or `--absent`"
         )
         return why, change
+    if held.reason == "dropping":
+        return (
+            "is being dropped, by an order that can be undone still",
+            "`sendgate hold requests` has its number, `sendgate hold undo NUMBER` puts it back",
+        )
     if held.paused:
         return "paused by an operator", f"`sendgate hold resume --message {held.id}`"
     if campaign_paused:

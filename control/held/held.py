@@ -12,13 +12,19 @@ OPEN = ("held", "claimed", "doubt")
 
 STATES = (*OPEN, "done", "refused")
 
+CAMPAIGNS = 100
+"""That are counted one by one, the largest first."""
+
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """A share of what waits."""
 
     by: str
-    """`all`, `tenant`, `pool`, `provider`, `reason` or `state`."""
+    """`all`, `tenant`, `campaign`, `pool`, `provider`, `reason` or `state`."""
     name: str
+    """Empty: mail without a campaign."""
+    tenant: str
+    """Of a campaign: whose; else empty."""
     messages: int
     octets: int
     oldest: str
@@ -37,6 +43,7 @@ class HoldSummary(msgspec.Struct, frozen=True, kw_only=True):
     now: str
     all: Part
     parts: list[Part]
+    """Of campaigns the hundred with most mail."""
 
 
 class HeldView(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,7 +152,15 @@ def stamp(at: datetime | None) -> str:
     return instant_of(at) if at else ""
 
 
-_MASKS = {31: "all", 15: "tenant", 23: "pool", 27: "provider", 29: "reason", 30: "state"}
+_MASKS = {
+    63: "all",
+    31: "tenant",
+    15: "campaign",
+    55: "pool",
+    59: "provider",
+    61: "reason",
+    62: "state",
+}
 """PostgreSQL's grouping(): a bit is 1 where the column is not what was grouped by."""
 
 
@@ -155,6 +170,7 @@ def summary(records: list[Any], now: int) -> HoldSummary:
         Part(
             by=_MASKS[r["mask"]],
             name=r["name"],
+            tenant=r["whose"],
             messages=r["messages"],
             octets=r["octets"],
             oldest=moment(r["oldest"]),

@@ -6,13 +6,19 @@
 
 -- name: summary
 -- Counted once, then summed up in each direction: grouping sets over all rows take twice as
--- long, and no parallel workers.
-SELECT grouping(tenant, pool, provider, reason, state) AS mask,
-    coalesce(tenant, pool, provider, reason, state, '') AS name,
+-- long, and no parallel workers. Of campaigns, which are their tenant's, the $8 with most mail.
+SELECT mask, name, coalesce(whose, '') AS whose, messages, octets, oldest, paused, next FROM (
+SELECT grouping(tenant, campaign, pool, provider, reason, state) AS mask,
+    CASE WHEN grouping(campaign) = 0 THEN campaign
+        ELSE coalesce(tenant, pool, provider, reason, state, '') END AS name,
+    CASE WHEN grouping(campaign) = 0 THEN tenant END AS whose,
     coalesce(sum(messages), 0)::bigint AS messages, coalesce(sum(octets), 0)::bigint AS octets,
-    min(oldest) AS oldest, coalesce(sum(paused), 0)::bigint AS paused, min(next) AS next
+    min(oldest) AS oldest, coalesce(sum(paused), 0)::bigint AS paused, min(next) AS next,
+    row_number() OVER (
+        PARTITION BY grouping(tenant, campaign, pool, provider, reason, state)
+        ORDER BY sum(messages) DESC, tenant, campaign) AS place
 FROM (
-    SELECT tenant, pool, provider, reason, state,
+    SELECT tenant, campaign, pool, provider, reason, state,
         count(*) AS messages, sum(size) AS octets, min(arrived) AS oldest,
         count(*) FILTER (WHERE paused) AS paused,
         min(CASE WHEN paused OR state <> 'held' THEN NULL WHEN waiting THEN greatest(due, until)
@@ -26,10 +32,12 @@ FROM (
         AND state = ANY($7::text[])
         AND ($1::text IS NULL OR state NOT IN ('done', 'refused') OR since >=
             coalesce((SELECT extract(epoch FROM created) * 1000 FROM tenant WHERE name = $1), 0))
-    GROUP BY tenant, pool, provider, reason, state
+    GROUP BY tenant, campaign, pool, provider, reason, state
 ) counted
-GROUP BY GROUPING SETS ((), (tenant), (pool), (provider), (reason), (state))
-ORDER BY mask DESC, messages DESC, name;
+GROUP BY GROUPING SETS ((), (tenant), (tenant, campaign), (pool), (provider), (reason), (state))
+) summed
+WHERE mask <> 15 OR place <= $8::integer
+ORDER BY mask DESC, messages DESC, name, whose;
 
 -- name: messages
 SELECT id, body, tenant, pool, provider, mailbox, bulk, recipient, campaign, message_id, size,
@@ -48,7 +56,8 @@ WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR campaign = $2)
 ORDER BY arrived, id LIMIT $10;
 
 -- name: matching
-SELECT state, paused, paused AND reason = 'campaign_paused' AS by_campaign, count(*) AS messages
+SELECT state, paused, paused AND reason = 'campaign_paused' AS by_campaign,
+    reason = 'dropping' AS dropping, count(*) AS messages
 FROM held
 WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR campaign = $2)
     AND ($3::text IS NULL OR reason = $3) AND ($4::text IS NULL OR id = $4 OR body = $4)
@@ -56,7 +65,7 @@ WHERE ($1::text IS NULL OR tenant = $1) AND ($2::text IS NULL OR campaign = $2)
         AND lower(encode(substring(recipient FROM length($5) + 1), 'escape'))
             IN (SELECT lower(encode(d, 'escape')) FROM unnest($6::bytea[]) d)))
     AND state IN ('held', 'claimed', 'doubt')
-GROUP BY 1, 2, 3;
+GROUP BY 1, 2, 3, 4;
 
 -- name: stopped
 -- Of the held ones that match, those whose tenant, pool or campaign is paused.
@@ -69,7 +78,7 @@ WHERE ($1::text IS NULL OR h.tenant = $1) AND ($2::text IS NULL OR campaign = $2
     AND ($5::bytea IS NULL OR (substring(recipient FROM 1 FOR length($5)) = $5
         AND lower(encode(substring(recipient FROM length($5) + 1), 'escape'))
             IN (SELECT lower(encode(d, 'escape')) FROM unnest($6::bytea[]) d)))
-    AND state = 'held'
+    AND state = 'held' AND reason <> 'dropping'
     AND (t.paused OR coalesce(p.paused, false) OR h.campaign = ANY(t.paused_campaigns))
 GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT 10;
 
@@ -124,31 +133,39 @@ WHERE message = ANY($1::text[]) ORDER BY at, day, attempt;
 
 -- name: add_request
 INSERT INTO hold_request (at, who, action, tenant, campaign, recipient, reason, message, force,
-    outcome)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    outcome, undo)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 RETURNING id, at, who, action, tenant, campaign, recipient, reason, message, force, outcome, state,
-    changed, error, finished;
+    changed, error, finished, undo, until, undone;
 
 -- name: request
 SELECT id, at, who, action, tenant, campaign, recipient, reason, message, force, outcome, state,
-    changed, error, finished
+    changed, error, finished, undo, until, undone
 FROM hold_request
-WHERE id = $1 AND ($2::text IS NULL OR tenant = $2 AND (state IN ('waiting', 'running')
+WHERE id = $1 AND ($2::text IS NULL OR tenant = $2 AND (state NOT IN ('done', 'undone', 'failed')
     OR at >= coalesce((SELECT created FROM tenant WHERE name = $2), '-infinity')));
+
+-- name: undo
+-- Of one that can be undone still, at $3 (calendar milliseconds); whose it is sees `request`.
+UPDATE hold_request SET state = 'undoing'
+WHERE id = $1 AND ($2::text IS NULL OR tenant = $2) AND undo > 0
+    AND (state IN ('waiting', 'running') OR (state = 'open' AND until > $3))
+RETURNING id, at, who, action, tenant, campaign, recipient, reason, message, force, outcome, state,
+    changed, error, finished, undo, until, undone;
 
 -- name: requests
 SELECT id, at, who, action, tenant, campaign, recipient, reason, message, force, outcome, state,
-    changed, error, finished
+    changed, error, finished, undo, until, undone
 FROM hold_request
-WHERE ($1::text IS NULL OR tenant = $1 AND (state IN ('waiting', 'running')
+WHERE ($1::text IS NULL OR tenant = $1 AND (state NOT IN ('done', 'undone', 'failed')
         OR at >= coalesce((SELECT created FROM tenant WHERE name = $1), '-infinity')))
     AND ($2::bigint IS NULL OR id < $2)
 ORDER BY id DESC LIMIT $3;
 
 -- name: forget_requests
--- What was asked about this recipient before, and is over.
+-- What was asked about this recipient before, and looks for nobody any more.
 UPDATE hold_request SET recipient = ''
-WHERE recipient = $1 AND state IN ('done', 'failed') AND ($2::text IS NULL OR tenant = $2);
+WHERE recipient = $1 AND state NOT IN ('waiting', 'running') AND ($2::text IS NULL OR tenant = $2);
 
 -- name: events
 SELECT id, at, tenant, message, kind, class, message_id, mailbox, sender, recipient, campaign,

@@ -9,6 +9,7 @@ from control.held.event import HoldEvent, event_view
 from control.held.filter import AFTER, HoldFilter, arguments
 from control.held.forecast import HoldForecast, hold_forecast
 from control.held.held import (
+    CAMPAIGNS,
     HeldDetail,
     HeldPage,
     HeldView,
@@ -48,7 +49,7 @@ class Hold:
 
     async def summary(self, wanted: HoldFilter, states: list[str]) -> HoldSummary:
         """What matches, counted."""
-        records = await self._pool.fetch(_SQL["summary"], *arguments(wanted), states)
+        records = await self._pool.fetch(_SQL["summary"], *arguments(wanted), states, CAMPAIGNS)
         return summary(records, await self.now())
 
     async def messages(

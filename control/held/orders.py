@@ -9,7 +9,7 @@ import msgspec
 from control.held import request
 from control.held.filter import address
 from control.held.request import Forget, HoldOrder
-from control.held.requestview import HoldAnswer, HoldRequest, request_view
+from control.held.requestview import SETTLED, HoldAnswer, HoldRequest, request_view
 from control.plan.changed import sure
 from control.plan.done import Done
 from control.plan.publish import Publisher
@@ -30,13 +30,17 @@ number by which what takes its time is watched."""
 
 
 class Orders:
-    """`key`: with which forgotten addresses are told apart (control.store.naming)."""
+    """`key`: with which forgotten addresses are told apart (control.store.naming); `undo`: seconds
+    for which a drop or a release can be undone that does not say it (`hold.undo`)."""
 
-    def __init__(self, pool: Any, publisher: Publisher, key: bytes, elsewhere: Elsewhere) -> None:
+    def __init__(
+        self, pool: Any, publisher: Publisher, key: bytes, elsewhere: Elsewhere, undo: int
+    ) -> None:
         self._pool = pool
         self._publisher = publisher
         self._key = key
         self._elsewhere = elsewhere
+        self._undo = undo
 
     async def order(
         self, who: str, wanted: HoldOrder, *, dry: bool, still: Still | None = None
@@ -45,13 +49,19 @@ class Orders:
         Raises RefusedError."""
 
         async def act(a: Act) -> HoldAnswer:
-            return await request.ask(a, wanted, dry=dry)
+            return await request.ask(a, wanted, dry=dry, undo=self._undo)
 
         if not request.concerns_campaign(wanted):
             return await self._alone(who, sure(act, still), dry=dry)
         # In one transaction with the plan by which new mail of the campaign is held.
         shaped(_published)
         return _published(await self._publisher.change(who, sure(act, still), dry=dry))
+
+    async def undo(self, who: str, number: int, tenant: str | None) -> HoldRequest:
+        """Asks for what request `number` did to be undone. Raises RefusedError."""
+        now = await self._publisher.now()
+        async with self._pool.acquire() as connection, connection.transaction():
+            return await request.undo(Act(connection, now, who), number, tenant)
 
     async def forget(
         self, who: str, wanted: Forget, *, dry: bool, still: Still | None = None
@@ -81,7 +91,7 @@ class Orders:
             record = await self._pool.fetchrow(_SQL["request"], number, tenant)
             if record is None:
                 raise missing("request", str(number))
-            over = record["state"] in ("done", "failed") or record["changed"] != seen
+            over = record["state"] in SETTLED or record["changed"] != seen
             if over or asyncio.get_running_loop().time() >= ends:
                 return request_view(record)
             await asyncio.sleep(LOOK_EVERY)

@@ -44,5 +44,6 @@ WaitReason = Literal[
     "restored",
     # What operators and suppressions do.
     "paused",
+    "dropping",
     "suppressions_unknown",
 ]

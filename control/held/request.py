@@ -8,17 +8,20 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 
 from control.held.filter import FIELDS, HoldFilter, address, arguments, some
-from control.held.requestview import HoldAnswer, request_view
+from control.held.requestview import HoldAnswer, HoldRequest, request_view
 from control.problem import RefusedError, bad, missing
 from control.store.change import Act
 from control.store.database import Connection
 from control.values.wanted import meant
+from settings.hold import LONGEST_UNDO
 from settings.statements import statements
 
 _SQL = statements(__package__, "hold")
 
 Action = Literal["pause", "resume", "release", "drop", "settle"]
 
+
+UNDOABLE = ("drop", "release")
 
 IN_DOUBT = (
     "mail in doubt may have been sent, and is neither released nor dropped: say what became of it "
@@ -41,7 +44,16 @@ class HoldOrder(HoldFilter, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             "absent lets them go again (delivered all the same, they come twice)."
         ),
     ] = None
-    confirm: Annotated[bool, meant("drop: they are gone for good.")] = False
+    confirm: Annotated[
+        bool, meant("drop: they are gone for good, once it cannot be undone any more.")
+    ] = False
+    undo: Annotated[
+        Annotated[int, msgspec.Meta(ge=0, le=LONGEST_UNDO)] | None,
+        meant(
+            "drop, release: seconds for which it can be undone, from when all that matches was "
+            "reached; 0: not at all. Left out: `hold.undo`."
+        ),
+    ] = None
     one_of: ClassVar = FIELDS
 
 
@@ -61,6 +73,8 @@ def order(wanted: HoldOrder, *, dry: bool) -> HoldOrder:
         raise bad("outcome", "is missing: delivered or absent")
     if wanted.action != "settle" and wanted.outcome is not None:
         raise bad("outcome", f"has no meaning for {wanted.action}: only settle has one")
+    if wanted.undo and wanted.action not in UNDOABLE:
+        raise bad("undo", f"has no meaning for {wanted.action}: only drop and release have one")
     if wanted.action == "drop" and not wanted.confirm and not dry:
         raise bad("confirm", "must be true: what is dropped is gone (see it with dry_run first)")
     if wanted.action in ("pause", "resume") and found.campaign and not found.tenant:
@@ -70,6 +84,7 @@ def order(wanted: HoldOrder, *, dry: bool) -> HoldOrder:
         action=wanted.action,
         outcome=wanted.outcome,
         confirm=wanted.confirm,
+        undo=wanted.undo,
     )
 
 
@@ -79,12 +94,17 @@ def concerns_campaign(wanted: HoldOrder) -> bool:
     return wanted.action in ("pause", "resume") and bool(wanted.campaign) and not any(narrower)
 
 
-async def ask(act: Act, wanted: HoldOrder, *, dry: bool) -> HoldAnswer:
-    """Write the request down (not with `dry`), and the campaign's pause. Raises RefusedError."""
+async def ask(act: Act, wanted: HoldOrder, *, dry: bool, undo: int) -> HoldAnswer:
+    """Write the request down (not with `dry`), and the campaign's pause. `undo`: seconds for which
+    it can be undone where the order does not say. Raises RefusedError."""
     if concerns_campaign(wanted):
         await _set_campaign(act, wanted)
     matching, notes = await would_change(act.connection, wanted, wanted.action)
-    record = await _add(act, wanted.action, wanted, outcome=wanted.outcome or "")
+    if wanted.action not in UNDOABLE:
+        undo = 0
+    elif wanted.undo is not None:
+        undo = wanted.undo
+    record = await _add(act, wanted.action, wanted, outcome=wanted.outcome or "", undo=undo)
     filters = {f: v for f in FIELDS if (v := getattr(wanted, f)) is not None and f != "recipient"}
     if wanted.recipient is not None:
         # The audit log outlives what it tells of; an address forgotten later must not stay in it.
@@ -92,8 +112,35 @@ async def ask(act: Act, wanted: HoldOrder, *, dry: bool) -> HoldAnswer:
     after = {**filters, "matching": matching}
     if wanted.outcome is not None:
         after["outcome"] = wanted.outcome
+    if undo:
+        after["undo"] = undo
     await act.audit(f"hold.{wanted.action}", _subject(wanted), None, after, tenant=wanted.tenant)
     return HoldAnswer(request=record, matching=matching, dry_run=dry, notes=notes)
+
+
+async def undo(act: Act, number: int, tenant: str | None) -> HoldRequest:
+    """What a drop marked is as it was; what a release let go and has not gone waits as before. An
+    order that is being undone, or was, stays so. Raises RefusedError."""
+    at = round(act.now.timestamp() * 1000)
+    record = await act.connection.fetchrow(_SQL["undo"], number, tenant, at)
+    if record is None:
+        found = await act.connection.fetchrow(_SQL["request"], number, tenant)
+        if found is None:
+            raise missing("request", str(number))
+        if found["state"] not in ("undoing", "undone"):
+            raise RefusedError(_too_late(found))
+        return request_view(found)
+    after = {"request": number, "action": record["action"], "changed": record["changed"]}
+    subject = f"request={number}"
+    await act.audit("hold.undo", subject, None, after, tenant=record["tenant"])
+    return request_view(record)
+
+
+def _too_late(record: Any) -> str:
+    number, action = record["id"], record["action"]
+    if not record["undo"]:
+        return f"request {number}, {action}, cannot be undone"
+    return f"request {number}, {action}, cannot be undone any more: its {record['undo']} s are over"
 
 
 async def forget(act: Act, wanted: Forget, *, key: bytes, dry: bool) -> HoldAnswer:
@@ -130,8 +177,11 @@ async def would_change(
         raise RefusedError(f"no message {filters.message} is held", status=404)
     counted: Counter[str] = Counter()
     held = [0, 0]
-    by_hand = 0
+    by_hand = dropping = 0
     for row in rows:
+        if row["dropping"] and action != "forget":
+            dropping += row["messages"]
+            continue
         counted[row["state"]] += row["messages"]
         if row["state"] == "held":
             held[row["paused"]] += row["messages"]
@@ -141,6 +191,11 @@ async def would_change(
         action, sum(held)
     )
     notes = []
+    if dropping:
+        notes.append(
+            f"{dropping} are being dropped already and stay so; `sendgate hold undo` with the "
+            "number of that order (`hold requests`) puts them back"
+        )
     if claimed:
         notes.append(f"{claimed} are being sent this moment and stay as they are")
     if action == "forget":
@@ -177,11 +232,17 @@ def _stays(row: Any) -> str:
 
 
 async def _add(
-    act: Act, action: str, filters: HoldFilter, *, force: bool = False, outcome: str = ""
-) -> Any:
+    act: Act,
+    action: str,
+    filters: HoldFilter,
+    *,
+    force: bool = False,
+    outcome: str = "",
+    undo: int = 0,
+) -> HoldRequest:
     columns = (filters.tenant, filters.campaign, filters.recipient, filters.reason, filters.message)
     record = await act.connection.fetchrow(
-        _SQL["add_request"], act.now, act.who, action, *columns, force, outcome
+        _SQL["add_request"], act.now, act.who, action, *columns, force, outcome, undo
     )
     return request_view(record)
 

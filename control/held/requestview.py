@@ -5,6 +5,11 @@ from typing import Any
 import msgspec
 
 from control.held.held import stamp
+from policy.isotime import not_before
+
+SETTLED = ("open", "done", "undone", "failed")
+"""States of a request in which nothing more happens by itself but that it cannot be undone any
+more."""
 
 FORGOTTEN = "(forgotten)"
 """Stands where an address was: a list that kept it would not have forgotten it."""
@@ -27,11 +32,22 @@ class HoldRequest(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     """Of `settle`: delivered or absent."""
     state: str
-    """waiting, running, done or failed."""
+    """waiting, running, open (done, and can be undone), ending, done, undoing, undone or failed."""
     changed: int
     """Messages changed so far."""
     error: str
     finished: str
+    undo: int
+    """Seconds for which it can be undone, once it was done; 0: not at all."""
+    until: str
+    """Until when it can be undone; empty unless it is open."""
+    undone: int
+    """Messages that were put back so far."""
+
+    @property
+    def undoable(self) -> bool:
+        """Whether it can be undone still, as far as anybody knew when it was looked at."""
+        return self.undo > 0 and self.state in ("waiting", "running", "open")
 
 
 class HoldAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,4 +72,5 @@ def request_view(record: Any) -> HoldRequest:
     if values["action"] == "forget" or values["recipient"] == "":
         values["recipient"] = FORGOTTEN
     values["at"], values["finished"] = stamp(record["at"]), stamp(record["finished"])
+    values["until"] = not_before(record["until"]) if record["until"] else ""
     return HoldRequest(**values)

@@ -8,7 +8,7 @@ SELECT state, count(*) AS messages FROM held
 WHERE tenant = $1 AND state IN ('held', 'claimed', 'doubt') GROUP BY state ORDER BY state;
 
 -- name: orders
-SELECT count(*) FROM hold_request WHERE tenant = $1 AND state IN ('waiting', 'running');
+SELECT count(*) FROM hold_request WHERE tenant = $1 AND state IN ('waiting', 'running', 'ending', 'undoing');
 
 -- name: ips
 SELECT host(ip) AS ip, name AS vmta FROM virtual_mta WHERE tenant = $1 ORDER BY virtual_mta.ip;

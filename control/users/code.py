@@ -4,6 +4,7 @@ device is gone. Each is good once."""
 import base64
 import secrets
 import time
+from typing import Literal
 
 from control import kinds
 from control.problem import RefusedError
@@ -23,6 +24,13 @@ class Codes:
 
     def __init__(self, secrets_: Secrets) -> None:
         self._secrets = secrets_
+
+    async def state(self, connection: Connection, person: int) -> Literal["on", "offered", "off"]:
+        """Whether they are wanted of a person, or a secret waits for its first one."""
+        row = await connection.fetchrow(_SQL["secret"], person)
+        if row is None or row["totp"] is None:
+            return "off"
+        return "on" if row["totp_on"] else "offered"
 
     async def offer(self, connection: Connection, person: int) -> bytes:
         """A new secret, in force once a code of it was given. Raises RefusedError."""

@@ -5,7 +5,7 @@ changes either says the password, which is counted as a login is.
 """
 
 import uuid
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -94,6 +94,11 @@ class Credentials:
             act = Act(connection, await self._moment(), holder.name)
             await act.audit("user.password", holder.name)
         self._entry.counted["changed"] += 1
+
+    async def codes(self, holder: Holder) -> Literal["on", "offered", "off"]:
+        """Whether codes are wanted of it, or a secret waits for its first one."""
+        async with self._pool.acquire() as connection:
+            return await self._codes.state(connection, _person(holder))
 
     async def offer(self, holder: Holder, password: str, address: str) -> CodeSecret:
         """A secret for an app, in force once a code of it was given. Raises RefusedError."""

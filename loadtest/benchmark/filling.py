@@ -104,7 +104,7 @@ async def history(url: str, users: int, entries: int) -> None:
             FROM generate_series(1, $1::integer) g
             """,
             entries,
-            timeout=300,
+            timeout=1800,
         )
         await connection.execute("ANALYZE")
     finally:

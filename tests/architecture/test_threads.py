@@ -50,6 +50,7 @@ THREADS = {
     ("control/plan/powermta.py", "staged_text"): "makes texts of what nobody changes",
     ("control/plan/applying.py", "facts"): "reads texts, changes nothing",
     ("control/plan/configured.py", "differences"): "compares texts, changes nothing",
+    ("control/plan/configured.py", "_warned"): "reads texts, changes nothing",
     ("control/pmta/offering.py", "self._opened"): "makes its Fernet in the call",
     ("gateway/hold/upkeep/suppressed.py", "load"): "maps files of its own, read only",
     ("gateway/hold/upkeep/suppressed.py", "merged"): "reads what nobody changes, makes its own",

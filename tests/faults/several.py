@@ -62,7 +62,7 @@ async def restored_with_several(
     waiting = await sent(each)
     for offer in waiting[: each // 2]:
         who = offer.mail.recipients[1]
-        order = HoldOrder(action="drop", message=_id(offer), recipient=who, confirm=True)
+        order = HoldOrder(action="drop", message=_id(offer), recipient=who, confirm=True, undo=0)
         await stack.order(order)
     dropped = await stack.postgres.number("SELECT count(*) FROM held WHERE ending = 'dropped'")
     assert dropped == each // 2

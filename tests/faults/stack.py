@@ -218,7 +218,8 @@ class Stack:
         async with open_parts(self.settings, movable_clock=True) as core:
 
             async def act(a: Act) -> HoldAnswer:
-                return await holdrequest.ask(a, holdrequest.order(wanted, dry=False), dry=False)
+                order = holdrequest.order(wanted, dry=False)
+                return await holdrequest.ask(a, order, dry=False, undo=0)
 
             await core.publisher.change("test", act)
         open_ = "SELECT count(*) FROM hold_request WHERE state IN ('waiting', 'running')"

@@ -1,28 +1,42 @@
-"""One's own account: sessions that go on, and ending them; the password."""
+"""One's own account: sessions that go on, and ending them; the password; the second factor.
+
+Rule: the secret for an app and the recovery codes are shown once, on the page that answers the
+form. Who lost the first before a code of it was given asks for another; the second stay what they
+are until codes are switched off."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from control.api.auth import RecoveryCodes
 from control.console.page import Action, Done, Page
 from control.console.visit import Visit
 from control.problem import bad
 from control.users.browser import Browsers
+from control.users.credential import CodeSecret, Credentials
 
 ME = ("GET", "/api/v1/auth/me")
 PASSWORD = ("POST", "/api/v1/auth/password")
+CODES = ("POST", "/api/v1/auth/codes")
+CONFIRM = ("POST", "/api/v1/auth/codes/confirm")
+OFF = ("POST", "/api/v1/auth/codes/off")
 SIGN_IN = "/sign-in"
 
 
 class Own:
     """Of whoever asks."""
 
-    def __init__(self, browsers: Browsers) -> None:
+    def __init__(self, browsers: Browsers, credentials: Credentials) -> None:
         self._browsers = browsers
+        self._credentials = credentials
 
     async def view(self, visit: Visit) -> Mapping[str, Any]:
         """Who asks, and its sessions."""
         me = await visit.ask(*ME)
-        return {"me": me, "sessions": await self._browsers.own(visit.holder)}
+        return {
+            "me": me,
+            "sessions": await self._browsers.own(visit.holder),
+            "codes": await self._credentials.codes(visit.holder),
+        }
 
     async def end(self, visit: Visit) -> Done:
         """Another session of one's own."""
@@ -44,6 +58,28 @@ class Own:
         await visit.ask(*PASSWORD, body=body)
         return Done("You have another password. Your other sessions are over.")
 
+    async def codes(self, visit: Visit) -> Done:
+        """A secret for an app, with the password; another one than was offered before."""
+        body = {"password": visit.form.get("password", "")}
+        made: CodeSecret = await visit.ask(*CODES, body=body)
+        said = "Have your app read it, or type its secret; then give a code that it shows."
+        return Done(said, notes=(made.uri,), secret=made.secret)
+
+    async def confirm(self, visit: Visit) -> Done:
+        """Codes are wanted from now on."""
+        made: RecoveryCodes = await visit.ask(*CONFIRM, body={"code": _code(visit)})
+        said = (
+            "Codes are on: signing in wants one from now on. Keep these for the day the device is "
+            "gone; each is good once."
+        )
+        return Done(said, secret="\n".join(made.recovery))
+
+    async def codes_off(self, visit: Visit) -> Done:
+        """No codes any more, with the password and one of them."""
+        body = {"password": visit.form.get("password", ""), "code": _code(visit)}
+        await visit.ask(*OFF, body=body)
+        return Done("Codes are off: your password alone lets you in.")
+
     def page(self) -> Page:
         """Not in the menu: it stands beside it."""
         return Page(
@@ -56,5 +92,13 @@ class Own:
                 "end": Action(ME, self.end, "End it"),
                 "everywhere": Action(ME, self.everywhere, "Sign out everywhere"),
                 "password": Action(PASSWORD, self.password, "Change the password"),
+                "codes": Action(CODES, self.codes, "Set up codes"),
+                "confirm": Action(CONFIRM, self.confirm, "Switch codes on"),
+                "codes_off": Action(OFF, self.codes_off, "Switch codes off"),
             },
         )
+
+
+def _code(visit: Visit) -> str:
+    """As it was typed, but for the blanks apps show it with."""
+    return "".join(visit.form.get("code", "").split())

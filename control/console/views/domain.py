@@ -146,6 +146,7 @@ PAGE = Page(
     view=view,
     needs=("GET", ONE),
     under="/domains",
+    also={"check": ("GET", CHECK)},
     actions={
         "rotate": Action(("POST", ROTATION), rotate, "Make a new key", tried=True),
         "call_off": Action(("DELETE", ROTATION), call_off, "Call the new key off", tried=True),

@@ -1,5 +1,5 @@
 """Held mail: how much waits, for what and for how long; released, dropped or stopped by what names
-it."""
+it, and put back while that goes."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,10 +10,11 @@ from control.console.told import trying
 from control.console.visit import Visit
 from control.held.filter import FIELDS
 from control.held.held import HeldPage, HoldSummary
-from control.held.requestview import HoldAnswer
+from control.held.requestview import HoldAnswer, HoldRequest
 
 HOLD = "/api/v2/hold"
 REQUESTS = f"{HOLD}/requests"
+UNDO = f"{REQUESTS}/{{request}}/undo"
 PART = 50
 ACTIONS = {
     "release": "Release at once",
@@ -21,7 +22,7 @@ ACTIONS = {
     "pause": "Pause",
     "resume": "Resume",
 }
-BY = ("reason", "tenant", "provider", "pool", "state")
+BY = ("reason", "tenant", "campaign", "provider", "pool", "state")
 
 
 async def view(visit: Visit) -> Mapping[str, Any]:
@@ -59,11 +60,27 @@ async def order(visit: Visit) -> Done:
         body["confirm"] = True
     query = trying(visit)
     done: HoldAnswer = await visit.ask("POST", REQUESTS, query=query, body=body)
-    many = f"{done.matching:,} message{'' if done.matching == 1 else 's'}"
+    many = _messages(done.matching)
     if done.dry_run:
         return Done(f"{ACTIONS.get(action, action)}: {many} match now.", notes=tuple(done.notes))
     said = f"Asked for as request {done.request.id}: {ACTIONS.get(action, action)}, {many}."
-    return Done(said, notes=tuple(done.notes))
+    notes = list(done.notes)
+    if done.request.undo:
+        notes.append(f"It can be undone below, {done.request.undo} s from when it was done.")
+    return Done(said, notes=tuple(notes))
+
+
+async def undo(visit: Visit) -> Done:
+    """Of one request, as far as that goes."""
+    names = {"request": visit.form.get("request", "")}
+    found: HoldRequest = await visit.ask("POST", UNDO, names=names)
+    if found.state == "undone":
+        return Done(f"Request {found.id} is undone: {_messages(found.undone)} put back.")
+    return Done(f"Request {found.id} is being undone: what has not gone waits as it did.")
+
+
+def _messages(many: int) -> str:
+    return f"{many:,} message{'' if many == 1 else 's'}"
 
 
 PAGE = Page(
@@ -73,5 +90,8 @@ PAGE = Page(
     template="held.html",
     view=view,
     needs=("GET", HOLD),
-    actions={"order": Action(("POST", REQUESTS), order, "Do it", tried=True)},
+    actions={
+        "order": Action(("POST", REQUESTS), order, "Do it", tried=True),
+        "undo": Action(("POST", UNDO), undo, "Undo it"),
+    },
 )

@@ -32,10 +32,11 @@ WHERE (bucket, id) IN (
 RETURNING id, key, attempt
 
 -- name: expire
--- Held too long: given up, and reported as soft. Claimed and doubtful rows are not touched.
+-- Held too long: given up, and reported as soft. Claimed and doubtful rows are not touched, nor those
+-- of a drop that may be undone: nobody is told of what is dropped.
 WITH old AS (
     SELECT bucket, id FROM held
-    WHERE bucket <= $3 AND tenant = $1 AND state = 'held' AND arrived < $2
+    WHERE bucket <= $3 AND tenant = $1 AND state = 'held' AND arrived < $2 AND reason <> 'dropping'
     LIMIT 500 FOR UPDATE SKIP LOCKED
 ), changed AS (
     UPDATE held h
@@ -97,7 +98,7 @@ WITH events AS (
 ), requests AS (
     DELETE FROM hold_request WHERE id IN (
         SELECT id FROM hold_request
-        WHERE state IN ('done', 'failed') AND finished < to_timestamp($1 / 1000.0)
+        WHERE state IN ('done', 'undone', 'failed') AND finished < to_timestamp($1 / 1000.0)
         ORDER BY id LIMIT $2)
     RETURNING 1
 )
@@ -142,16 +143,19 @@ UPDATE hold_event SET dsn = 'sent' WHERE id = $1
 UPDATE hold_event SET dsn = 'wanted' WHERE id = $1 AND dsn = 'sending'
 
 -- name: request_take
-SELECT id, action, tenant, campaign, recipient, reason, message, outcome, changed
-FROM hold_request WHERE state IN ('waiting', 'running')
-ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+-- The oldest that has something to do at $1; what is to be undone first, for it is no use later.
+SELECT id, action, tenant, campaign, recipient, reason, message, outcome, changed, undo, state
+FROM hold_request
+WHERE state IN ('waiting', 'running', 'ending', 'undoing') OR (state = 'open' AND until <= $1)
+ORDER BY state <> 'undoing', id LIMIT 1 FOR UPDATE SKIP LOCKED
 
 -- name: request_rows
 -- The next rows a request is about; claimed ones are never touched, nor those of a divided message
--- whose attempt is under way. $3, $8: a recipient, as in
+-- whose attempt is under way; what is being dropped only to forget it. Of a release that may be undone
+-- ($9: its number) what it had is not its once more, having met a limit meanwhile. $3, $8: a recipient, as in
 -- policy.address.recipient_spellings.
 SELECT bucket, id, body, key, whole, attempt, state, behind FROM held h
-WHERE reason <> 'dividing' AND CASE $6::text
+WHERE reason <> 'dividing' AND (reason <> 'dropping' OR $6::text = 'forget') AND CASE $6::text
         WHEN 'forget' THEN state IN ('held', 'doubt')
         -- One behind another that is here open is settled by that one's row and nothing else.
         WHEN 'settle' THEN state = 'doubt' AND (behind = '' OR NOT EXISTS (
@@ -172,7 +176,9 @@ WHERE reason <> 'dividing' AND CASE $6::text
     AND CASE $6
         WHEN 'pause' THEN NOT paused
         WHEN 'resume' THEN paused
-        WHEN 'release' THEN waiting AND NOT paused
+        WHEN 'release' THEN waiting AND NOT paused AND NOT EXISTS (
+            SELECT 1 FROM hold_marked m
+            WHERE m.request = $9::bigint AND m.bucket = h.bucket AND m.id = h.id)
         ELSE true END
 ORDER BY bucket, id LIMIT $7 FOR UPDATE
 
@@ -195,6 +201,48 @@ SET state = 'refused', since = $3, ending = $4, verdict = $5
 FROM unnest($1::int[], $2::text[]) AS w (bucket, id)
 WHERE h.bucket = w.bucket AND h.id = w.id
 
+-- name: mark
+-- What a request that can be undone takes, as it is.
+INSERT INTO hold_marked (request, bucket, id, paused, reason, due)
+SELECT $1, h.bucket, h.id, h.paused, h.reason, h.due
+FROM held h JOIN unnest($2::int[], $3::text[]) AS w (bucket, id) ON h.bucket = w.bucket AND h.id = w.id
+
+-- name: request_dropping
+-- On its way out: nobody sends it, and no order but its own changes it.
+UPDATE held h SET paused = true, reason = 'dropping'
+FROM unnest($1::int[], $2::text[]) AS w (bucket, id)
+WHERE h.bucket = w.bucket AND h.id = w.id
+
+-- name: unmark
+-- The next marks of a request, which are gone with that.
+DELETE FROM hold_marked WHERE (request, bucket, id) IN (
+    SELECT request, bucket, id FROM hold_marked WHERE request = $1 ORDER BY bucket, id LIMIT $2)
+RETURNING bucket, id, paused, reason, due
+
+-- name: dropping_rows
+-- Of rows that were marked those that are still to be dropped.
+SELECT h.bucket, h.id, h.body, h.key, h.whole, h.attempt, h.state, h.behind
+FROM held h JOIN unnest($1::int[], $2::text[]) AS w (bucket, id) ON h.bucket = w.bucket AND h.id = w.id
+WHERE h.state = 'held' AND h.reason = 'dropping'
+ORDER BY h.bucket, h.id FOR UPDATE OF h
+
+-- name: put_back
+-- What was to be dropped waits again, as it did.
+UPDATE held h SET paused = w.paused, reason = w.reason
+FROM unnest($1::int[], $2::text[], $3::bool[], $4::text[]) AS w (bucket, id, paused, reason)
+WHERE h.bucket = w.bucket AND h.id = w.id AND h.state = 'held' AND h.reason = 'dropping'
+
+-- name: hold_back
+-- Of what was released what has not gone, and would not go by itself by $4, waits again as it did; but
+-- not what a later release has, too. What met a limit meanwhile waits for that.
+UPDATE held h SET waiting = true, due = w.due
+FROM unnest($1::int[], $2::text[], $3::bigint[]) AS w (bucket, id, due)
+WHERE h.bucket = w.bucket AND h.id = w.id AND h.state = 'held' AND NOT h.waiting
+    AND (w.due = 0 OR w.due > $4::bigint)
+    AND NOT EXISTS (
+        SELECT 1 FROM hold_marked m JOIN hold_request r ON r.id = m.request
+        WHERE m.bucket = h.bucket AND m.id = h.id AND m.request > $5::bigint AND r.action = 'release')
+
 -- name: request_settle
 -- Doubt that ends by an operator's word, of rows locked before.
 UPDATE held h
@@ -207,10 +255,11 @@ FROM unnest($1::int[], $2::text[]) AS w (bucket, id)
 WHERE h.bucket = w.bucket AND h.id = w.id
 
 -- name: request_done
+-- $2 more are changed, $6 put back; $7: until when it can be undone.
 UPDATE hold_request
-SET changed = changed + $2, state = $3, error = $4,
+SET changed = changed + $2, undone = undone + $6, state = $3, error = $4, until = $7,
     recipient = CASE WHEN action = 'forget' AND $3 = 'done' THEN '' ELSE recipient END,
-    finished = CASE WHEN $3 IN ('done', 'failed') THEN to_timestamp($5 / 1000.0) END
+    finished = CASE WHEN $3 IN ('done', 'undone', 'failed') THEN to_timestamp($5 / 1000.0) END
 WHERE id = $1
 
 -- name: request_busy

@@ -52,6 +52,7 @@ PROOF = {"own_password": PASSWORD}
 FORMS: dict[tuple[str, str], dict[str, Any]] = {
     ("/ips/{ip}", "act"): {"action": "pause", "reason": "a test"},
     ("/held", "order"): {"action": "pause", "tenant": "acme"},
+    ("/held", "undo"): {"request": "1"},
     ("/tenants", "add"): {"name": "new", "login": "new", "password": "correct horse"},
     ("/tenants/{tenant}", "set"): {"per_minute": "7"},
     ("/tenants/{tenant}", "pause"): {},
@@ -104,8 +105,9 @@ FORMS: dict[tuple[str, str], dict[str, Any]] = {
 }
 """One of each that would be done, or at least be looked at."""
 NOT_NOW: dict[str, set[str]] = {
-    # There is no alert to be known, and nobody to be let in again.
+    # There is no alert to be known, no order to undo, and nobody to be let in again.
     "/alerts": {"ack"},
+    "/held": {"undo"},
     "/users/{user}": {"enable"},
     "/domains/{domain}": {"call_off", "finish"},
     "/tenants/{tenant}": {"resume", "call_off", "finish", "resume_pool", "remove_pool"},

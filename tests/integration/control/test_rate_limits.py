@@ -17,6 +17,7 @@ from control.parts import Parts
 from control.store.change import Act
 from control.users.token import put
 from tests.conftest import CreateDatabase
+from tests.support.control.browsing import Browser
 from tests.support.control.core import (
     TOKEN,
     Api,
@@ -26,6 +27,7 @@ from tests.support.control.core import (
     control_core,
     settings_for,
 )
+from tests.support.control.people import joined
 
 OTHER = "sgt_" + "o" * 40
 LIST = "/api/v2/tenants"
@@ -121,6 +123,19 @@ async def test_what_is_costly_counts_for_both_or_neither(api: Api, core: Parts) 
     served = {(route.method, route.path) for route in routes(core)}
     assert served >= ratelimit.COSTLY
     assert {path for _, path in served} >= ratelimit.UNCOUNTED
+
+
+async def test_a_page_that_asks_what_is_costly_counts_as_that(api: Api, core: Parts) -> None:
+    """DNS, asked from the page of a domain; that page without it is a page as any."""
+    await joined(core, api, "anna", "viewer")
+    anna = Browser(api)
+    assert (await anna.sign_in("anna")).status == 303
+    page = "/domains/nobody.example"
+    for path in (page, f"{page}?check=1", f"{page}?check=1", page, f"{page}?check=1", page):
+        assert (await anna.at_once(path)).status == 404
+    late = await anna.at_once(f"{page}?check=1")
+    assert (late.status, late.headers["Retry-After"]) == (429, "20")
+    assert (await anna.at_once(page)).status == 404
 
 
 async def test_a_stranger_uses_up_no_more_than_its_address_has(api: Api, core: Parts) -> None:
