@@ -10,7 +10,6 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -81,13 +80,12 @@ class Console:
         app.router.add_get(f"{FILES}/{{digest}}/{{name:.+}}", self.files.answer)
         for page in self.pages:
             path = re.sub(r"\{(\w+)\}", r"{\1:[^/]+}", page.path)
-            costly = partial(_costly, page)
-            app.router.add_get(path, self.known(self._shown(page), costly=costly))
+            app.router.add_get(path, self.known(self._shown(page), costly=page.costly))
             if page.file:
-                kept = self.known(self._kept(page, page.file), costly=costly)
+                kept = self.known(self._kept(page, page.file), costly=page.costly)
                 app.router.add_get(path + page.file.ending, kept)
             if page.actions:
-                app.router.add_post(path, self.known(self._acted(page), costly=costly))
+                app.router.add_post(path, self.known(self._acted(page), costly=page.costly))
 
     async def close(self, _: web.Application) -> None:
         """The process ends, and what it still looks for with it."""
@@ -97,18 +95,18 @@ class Console:
         self,
         do: Callable[[web.Request, Holder], Awaitable[web.StreamResponse]],
         *,
-        costly: Callable[[web.Request], bool] = lambda _: False,
+        costly: Callable[[Mapping[str, str]], bool] = lambda _: False,
         used: bool = True,
     ) -> Next:
-        """What answers who is signed in; others are led to where they can. `costly`: whether a
-        request counts as the API's costly routes do; `used`: the session is, by that."""
+        """What answers who is signed in; others are led to where they can. `costly`: whether one
+        with such a query counts as the API's costly routes do; `used`: the session is, by that."""
 
         async def answered(request: web.Request) -> web.StreamResponse:
             holder = await self.browsers.holder(cookie.session(request), used=used)
             if holder is None:
                 self.stranger(request)
                 return self._to_sign_in(request)
-            ratelimit.keep(request, self._rates.known(holder, costly=costly(request)))
+            ratelimit.keep(request, self._rates.known(holder, costly=costly(request.query)))
             asked_by(holder, self.address(request), console=True)
             request[ASKER] = holder
             return await do(request, holder)
@@ -295,9 +293,3 @@ class Console:
             return self.wrong(missed, request)
 
         return lost
-
-
-def _costly(page: Page, request: web.Request) -> bool:
-    """Whether the page asks a route that is."""
-    also = [needs for name, needs in page.also.items() if request.query.get(name)]
-    return any(needs in ratelimit.COSTLY for needs in (page.needs, *also))

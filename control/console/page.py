@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from control.api.ratelimit import COSTLY
 from control.api.tagged import TAGGED
 from control.console.visit import Visit
 
@@ -89,3 +90,8 @@ class Page:
     """What a field of the query has the page ask besides: it counts as that route of the API does
     (control/api/ratelimit.py)."""
     file: File | None = None
+
+    def costly(self, query: Mapping[str, str]) -> bool:
+        """Whether it asks a route that is, with such a query."""
+        also = (needs for name, needs in self.also.items() if query.get(name))
+        return any(needs in COSTLY for needs in (self.needs, *also))
