@@ -25,7 +25,7 @@ PYTEST = $(BIN)/pytest -n 3 --dist worksteal
 # Processes begin by the thousand in the tests, and each would compile all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo up quick test coverage test-compiled compiled compiler install schemathesis browser isolation commands compose deployment soak sixty-days check bench bench-quick bench-hold bench-control bench-console bench-viewers bench-accounting load dashboards fmt lock clean
+.PHONY: setup demo up quick test coverage test-compiled compiled compiler install schemathesis browser screenshots isolation commands compose deployment soak sixty-days check bench bench-quick bench-hold bench-control bench-console bench-viewers bench-accounting load dashboards fmt lock clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -109,6 +109,11 @@ schemathesis: $(STAMP) $(DOCUMENT_BIN)/.ready
 # axe's rules; `apt-get install chromium` first.
 browser: $(STAMP) $(BROWSER_BIN)/.ready
 	$(BIN)/pytest -q -n 2 --dist worksteal tests/browser
+
+# Pictures of every page of the console with something in it, into SENDGATE_PICTURES (.sendgate/screenshots), and
+# one small sheet of all, console.jpg; the one of the repository is deploy/console/console.jpg.
+screenshots: $(STAMP) $(BROWSER_BIN)/.ready
+	$(BIN)/pytest -q tests/browser/pictures.py
 
 # Every route as everybody, and with another tenant's names; prints how much was asked, and what came of it.
 isolation: $(STAMP)

@@ -1,10 +1,12 @@
 """The console, put together over the parts of a control process."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from aiohttp import web
+from yarl import URL
 
 from control.api.asking import Asking, Within
 from control.api.refused import Refusal
@@ -54,5 +56,7 @@ def add_console(
 
 
 def _part(console: Console, visit: Visit, sample: now.Sample) -> str:
-    """What a reload would show."""
+    """What a reload would show: its links lead to the page, not to the stream."""
+    here = URL(visit.path).with_path(now.PATH, keep_query=True)
+    visit = replace(visit, path=str(here))
     return console.screen.part("now_part.html", {"visit": visit, **now.shown(visit, sample)})

@@ -21,6 +21,12 @@ from control.values.inert import inert
 SHOWN = 300
 """Characters of a text from outside that a page shows."""
 
+WHOLE = 4000
+"""Characters of it that can be unfolded: as many as a page of a hundred rows can bear."""
+
+SHORT = 24
+"""Characters that a cell of a table has room for in one line."""
+
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -36,6 +42,7 @@ def environment(static: Callable[[str], str]) -> Environment:
     )
     made.filters |= {
         "outside": outside,
+        "brief": brief,
         "typed": typed,
         "moment": moment,
         "number": number,
@@ -51,14 +58,38 @@ def environment(static: Callable[[str], str]) -> Environment:
 
 
 def outside(text: Any, most: int = SHOWN) -> Markup:
-    """Somebody else's text, marked and inert; what is behind `most` characters is counted."""
+    """Somebody else's text, marked and inert; what is behind `most` characters is counted and can
+    be unfolded, up to `WHOLE` of them."""
     whole = "" if text is None else str(text)
-    # Cut first: what is shown of a megabyte costs as little as of a line. Lone surrogates cannot
+    if len(whole) <= most:
+        return brief(whole, most)
+    rest = whole[most:]
+    count = f"{len(rest):,}"
+    # A box that is ticked needs no script, and may stand where text may.
+    more = Markup(
+        '<bdi class="outside">{}<label class="more"><input type="checkbox"> … {} characters more'
+        '</label><span class="rest">{}{}</span></bdi>'
+    )
+    return more.format(_sent(whole[:most]), count, _sent(rest[:WHOLE]), _left(len(rest) - WHOLE))
+
+
+def brief(text: Any, most: int = SHOWN) -> Markup:
+    """The same in a link or a button, where nothing can be unfolded."""
+    whole = "" if text is None else str(text)
+    shown, more = _sent(whole[:most]), len(whole) - most
+    kind = "outside short" if 0 < len(shown) <= SHORT and more <= 0 else "outside"
+    return Markup('<bdi class="{}">{}{}</bdi>').format(kind, shown, _left(more))
+
+
+def _sent(text: str) -> str:
+    # Cut before: what is shown of a megabyte costs as little as of a line. Lone surrogates cannot
     # be sent.
-    shown = inert(whole[:most]).encode("utf-8", "replace").decode()
-    more = len(whole) - most
-    cut = Markup('<span class="cut">… {} characters more</span>').format(f"{more:,}")
-    return Markup('<bdi class="outside">{}{}</bdi>').format(shown, cut if more > 0 else "")
+    return inert(text).encode("utf-8", "replace").decode()
+
+
+def _left(more: int) -> Markup:
+    cut = Markup('<span class="cut">… {} characters more</span>')
+    return cut.format(f"{more:,}") if more > 0 else Markup()
 
 
 def typed(text: str) -> str:

@@ -38,12 +38,16 @@ class Watched:
 
     def wrong(self) -> list[str]:
         """All of it, a line each."""
+        return [f"{kind}: {one}" for kind, found in self._found().items() for one in found]
+
+    def forget(self) -> None:
+        """Another page begins."""
+        for found in self._found().values():
+            found.clear()
+
+    def _found(self) -> dict[str, list[str]]:
         kinds = {"CSP": self.refused, "console": self.said, "outside": self.outside}
-        return [
-            f"{kind}: {one}"
-            for kind, found in ({**kinds, "answer": self.failed}).items()
-            for one in found
-        ]
+        return {**kinds, "answer": self.failed}
 
     async def open(self, path: str) -> int:
         """Its status, when the page and all that it asked for is there."""

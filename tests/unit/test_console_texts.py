@@ -7,7 +7,17 @@ import pytest
 
 import control.console
 from control.console.files import Files
-from control.console.template import environment, moment, number, outside, share, size
+from control.console.template import (
+    SHORT,
+    WHOLE,
+    brief,
+    environment,
+    moment,
+    number,
+    outside,
+    share,
+    size,
+)
 
 TEMPLATES = Path(control.console.__file__).parent / "templates"
 
@@ -21,9 +31,22 @@ def test_text_from_outside_is_marked_and_inert() -> None:
 
 
 def test_text_from_outside_has_a_bound_and_says_what_it_left_out() -> None:
-    shown = str(outside("x" * 1_000_000, 100))
+    shown = str(brief("x" * 1_000_000, 100))
     assert len(shown) < 250
     assert "x" * 100 + '<span class="cut">… 999,900 characters more</span>' in shown
+
+
+def test_what_is_behind_its_end_can_be_unfolded_with_a_bound_of_its_own() -> None:
+    shown = str(outside("x" * 100 + "\u202e" + "y" * 1_000_000, 100))
+    assert len(shown) < WHOLE + 500
+    assert "x" * 100 + '<label class="more"><input type="checkbox"> … 1,000,001 char' in shown
+    assert f'<span class="rest">\\u202e{"y" * (WHOLE - 1)}<span class="cut">… 996,001 ' in shown
+    assert "<label" not in str(outside("x" * 100, 100))
+
+
+def test_short_ones_are_told_from_long_ones() -> None:
+    assert str(outside("spring-sale")).startswith('<bdi class="outside short">')
+    assert str(outside("s" * (SHORT + 1))).startswith('<bdi class="outside">')
 
 
 def test_what_cannot_be_sent_is_replaced() -> None:

@@ -130,6 +130,8 @@
     new MutationObserver(() => watching.forEach(live)).observe(document.body, {
       childList: true,
       subtree: true,
+      attributes: true,
+      attributeFilter: ["data-point"],
     });
   }
 })();

@@ -16,11 +16,18 @@
   local(document);
   new MutationObserver((changes) => {
     for (const change of changes) {
+      // A part that is brought up to date in place has its times as the page had them.
+      if (change.type === "attributes" && change.target.parentNode) local(change.target.parentNode);
       for (const node of change.addedNodes) {
         if (node.nodeType === Node.ELEMENT_NODE) local(node.parentNode || node);
       }
     }
-  }).observe(document.body, { childList: true, subtree: true });
+  }).observe(document.body, {
+    childList: true,
+    subtree: true,
+    attributes: true,
+    attributeFilter: ["datetime", "data-local"],
+  });
 
   // A form that was sent is not sent twice by a second click; one that the browser brings back is
   // ready again.

@@ -24,7 +24,7 @@ from control.users.role import Holder
 from policy.isotime import instant_of
 from policy.model import UNLIMITED
 
-STREAM = "/live/now"
+PATH, STREAM = "/", "/live/now"
 PART = 1000
 """IPs of one question."""
 BINDING = 10
@@ -215,7 +215,7 @@ def _of(rows: Any, tenants: set[str] | None) -> list[Any]:
 def page(view: Any) -> Page:
     """`view`: a sample as who visits sees it."""
     return Page(
-        path="/",
+        path=PATH,
         title="Now",
         menu="Now",
         template="now.html",
