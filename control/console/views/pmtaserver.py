@@ -22,6 +22,8 @@ ROLLBACK = f"{FILES}/rollback"
 PART = 30
 LINES = 2_000
 """Lines of a difference that a page shows."""
+WIDEST = 1_000
+"""Characters of each."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,15 @@ async def _differs(visit: Visit, server: str, before: str, to: str) -> Differs:
     left, shown, cut = LINES, {}, 0
     for name, text in found.files.items():
         lines = text.splitlines()
-        shown[name] = "\n".join(lines[:left])
+        shown[name] = "\n".join(map(_cut, lines[:left]))
         cut += max(len(lines) - left, 0)
         left = max(left - len(lines), 0)
     return Differs(shown, cut)
+
+
+def _cut(line: str) -> str:
+    more = len(line) - WIDEST
+    return line if more <= 0 else f"{line[:WIDEST]}… {more:,} characters more"
 
 
 async def rollback(visit: Visit) -> Done:
