@@ -104,7 +104,7 @@ def test_of_what_was_shipped_no_more_stays_in_memory_than_the_next_needs() -> No
 def _poster(folder: Path, url: str) -> Poster:
     token = folder / "token"
     token.write_text("sgt_x")
-    return Poster(Agent(url=url, server="pmta1", token_file=str(token), timeout=0.3))
+    return Poster(Agent(url=url, server="pmta1", token_file=str(token), timeout=2.0))
 
 
 @pytest.mark.parametrize(
