@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from importlib.resources import files
 from typing import Any, cast
 
@@ -38,21 +39,31 @@ def _config() -> Config:
     return config
 
 
+def _script() -> ScriptDirectory:
+    return _read(_config().get_main_option("script_location") or "")
+
+
+@cache
+def _read(location: str) -> ScriptDirectory:
+    """What does not change while a process runs: dozens of modules are read for it."""
+    return ScriptDirectory(location)
+
+
 def newest() -> str:
     """The revision this version needs."""
-    return cast(str, ScriptDirectory.from_config(_config()).get_current_head())
+    return cast(str, _script().get_current_head())
 
 
 def known(wanted: str) -> bool:
     """Whether this version knows a revision, and so the way from it to its own."""
-    script = ScriptDirectory.from_config(_config())
+    script = _script()
     return any(one.revision == wanted for one in script.walk_revisions())
 
 
 def oldest(to: str = "head") -> str:
     """The oldest revision whose programs run on revision `to`: behind it there are only migrations
     that say of themselves `additive = True`."""
-    script = ScriptDirectory.from_config(_config())
+    script = _script()
     way = list(script.iterate_revisions(to, "base"))
     return next(one.revision for one in way if not getattr(one.module, "additive", False))
 

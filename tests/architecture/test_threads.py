@@ -12,6 +12,8 @@ from pathlib import Path
 from tests.support.repository import nodes_of, python_files
 
 THREADS = {
+    ("control/api/described.py", "lambda: of.described"): "reads routes, which nobody changes",
+    ("control/api/described.py", "lambda: of.drawn"): "reads routes, which nobody changes",
     ("gateway/watch/admin.py", "_collect"): "reads files into a registry of its own",
     ("gateway/session/auth.py", "self._right"): "argon2's context is made in the call",
     ("gateway/hold/release/release.py", "self._contents.open"): "Contents is one of each thread",

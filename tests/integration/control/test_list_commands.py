@@ -77,7 +77,8 @@ def test_every_command_that_lists_takes_both() -> None:
     named = {words.partition(" --")[0].removesuffix(" cleanup") for words in LISTS}
     assert both == named | LITTLE | OF_THE_HOST.keys()
     one_of = {words for words, one in found.items() if "--limit" in _names(one)}
-    assert one_of == both
+    # A screen shows so many of them, and goes through the rest by keys.
+    assert one_of - {"top"} == both
     lists = {words for words in found if words.rpartition(" ")[2] == "list"}
     assert lists <= both
 

@@ -44,6 +44,7 @@ def newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def step(folder: Path, number: str, before: str, additive: str = "additive = True") -> None:
     text = STEP.format(number=number, before=before, additive=additive)
     (folder / f"{number}_pre_later.py").write_text(text)
+    migrating._read.cache_clear()
 
 
 async def test_what_only_adds_is_gone_back_from(

@@ -85,7 +85,13 @@ class Terminal:
 
     async def end(self, code: int) -> bytes:
         """It ends with that; what it said on standard error. The terminal is as it was."""
-        _, error = await asyncio.to_thread(self.process.communicate, timeout=15)
+        ends = time.monotonic() + 15
+        # Read meanwhile: what nobody reads keeps its writer from ending.
+        while self.process.poll() is None:
+            assert time.monotonic() < ends, self.seen[-3000:]
+            await asyncio.sleep(0.02)
+            self.read()
+        _, error = self.process.communicate()
         self.read()
         assert self.process.returncode == code, error
         assert termios.tcgetattr(self.slave) == self.before

@@ -4,7 +4,7 @@ import asyncio
 import functools
 from typing import Any
 
-from control.api.described import DOCUMENT, NEEDS
+from control.api.described import DESCRIPTION, NEEDS
 from control.api.needs import Need
 from control.app import application
 from control.parts import put_together
@@ -17,7 +17,7 @@ def _described() -> tuple[dict[str, Any], list[Need]]:
     async def make() -> tuple[dict[str, Any], list[Need]]:
         settings = Settings()
         app = application(put_together(settings, None, connect(settings.ledger.url)))
-        return app[DOCUMENT], app[NEEDS]
+        return app[DESCRIPTION].document, app[NEEDS]
 
     return asyncio.run(make())
 
