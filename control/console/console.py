@@ -66,7 +66,7 @@ class Console:
         self.files = Files()
         self.screen = Screen(self.pages, self.files.url)
         self.within = within
-        self.kept = Kept()
+        self.kept = Kept(failed=lambda part: bool(part.away))
         self.browsers = browsers
         self._rates = rates
         self._refused = Refused(refusal)

@@ -50,7 +50,10 @@ class _Entry:
 class Kept:
     """Of one control process."""
 
-    def __init__(self) -> None:
+    def __init__(self, failed: Callable[[Any], bool] = lambda _: False) -> None:
+        """`failed`: whether what was found says that a part is away. How long that took is no
+        measure of what a look costs: once it stood on a page for ten times a time-out."""
+        self._failed = failed
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._running: dict[Hashable, asyncio.Task[_Entry]] = {}
         self._looks: set[asyncio.Task[_Entry]] = set()
@@ -95,7 +98,7 @@ class Kept:
         try:
             found = await make()
             ended = time.monotonic()
-            entry = _Entry(found, ended, ended - began)
+            entry = _Entry(found, ended, 0.0 if self._failed(found) else ended - began)
             if era == self._era:
                 self._entries[key] = entry
                 while len(self._entries) > MOST:

@@ -106,3 +106,21 @@ async def test_no_look_outlives_the_process_not_even_of_a_question_that_was_forg
     await of.close()
     assert len(before) == 2
     assert all(task.cancelled() for task in before)
+
+
+async def test_what_failed_is_looked_at_again_at_once_however_long_it_took(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(kept.time, "monotonic", lambda: now)
+    of, look = Kept(failed=lambda found: found == 1), Look()
+    assert await of.get("a", look) is None
+    now += 3.0
+    look.go.set()
+    assert await of.get("a", look) == Known(1, 0.0)
+    now += 0.9
+    known = await of.get("a", look)
+    assert known is not None
+    assert known.found == 1, "nor more often than each second"
+    now += 0.2
+    assert await of.get("a", look) == Known(2, 0.0)
