@@ -106,7 +106,7 @@ _BY: dict[Made, tuple[WaitReason, ...]] = {
     (_HELD, _campaign): ("campaign_paused",),
     (_HELD, _message): (
         *("held_first", "failed", "unknown", "duplicate", "dividing", "absent", "restored"),
-        "paused",
+        *("paused", "dropping"),
     ),
     (_SERVERS, _servers): ("server_away",),
     # Of provider and all mail the settings say it: no page has them, this one says how it stands.

@@ -53,6 +53,7 @@ async def test_the_sums_come_first(api: Api, core: Parts) -> None:
         ("tenant", "globex"): 1,
         ("pool", "acme"): 4,
         ("pool", "globex"): 1,
+        ("campaign", "camp01"): 1,
         ("provider", "gmail"): 4,
         ("provider", "yahoo"): 1,
         ("reason", "ip_quota"): 4,
