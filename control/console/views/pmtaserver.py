@@ -98,8 +98,7 @@ async def rollback(visit: Visit) -> Done:
 
 async def release(visit: Visit) -> Done:
     """Its agent is waited for no more; tried first."""
-    query = trying(visit) | {"reason": visit.form.get("reason", "").strip()}
-    done: Changed[Removed] = await visit.ask("DELETE", AGENT, names=_named(visit), query=query)
+    done = await _removed(visit, AGENT)
     name = done.view.name
     return told(
         done,
@@ -110,8 +109,7 @@ async def release(visit: Visit) -> Done:
 
 async def remove(visit: Visit) -> Done:
     """One that no IP is on; tried first."""
-    query = trying(visit) | {"reason": visit.form.get("reason", "").strip()}
-    done: Changed[Removed] = await visit.ask("DELETE", ONE, names=_named(visit), query=query)
+    done = await _removed(visit, ONE)
     name = done.view.name
     return told(
         done,
@@ -119,6 +117,12 @@ async def remove(visit: Visit) -> Done:
         f"PowerMTA server {name} is gone.",
         to="/powermta",
     )
+
+
+async def _removed(visit: Visit, path: str) -> Changed[Removed]:
+    query = trying(visit) | {"reason": visit.form.get("reason", "").strip()}
+    done: Changed[Removed] = await visit.ask("DELETE", path, names=_named(visit), query=query)
+    return done
 
 
 def _named(visit: Visit) -> dict[str, str]:
