@@ -49,7 +49,9 @@ _steps = st.lists(
     st.one_of(
         st.lists(_items, min_size=1, max_size=6),
         st.lists(_items, min_size=1, max_size=6),
-        st.tuples(st.just("age"), st.sampled_from([5_000, 30_000])),
+        # A little more than what sums up to a lease: the real clock runs while we count, and is
+        # behind its edge where the twin's stands on it.
+        st.tuples(st.just("age"), st.sampled_from([5_100, 30_100])),
         st.tuples(st.just("hours"), st.sampled_from([1, 100, 167])),
         st.tuples(st.just("form"), st.booleans()),
     ),
